@@ -1,0 +1,31 @@
+# Two commands on a fresh machine: `make demo` and `make test`. They need Python 3.11 or newer, make and pip.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/server.installed
+	@$(BIN)/aipolicy demo --port $(PORT)
+
+test: $(VENV)/test.installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/lint.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Debian's python3 has no ensurepip: there the environment is made without pip, and the system's pip fills it.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("aipolicy needs Python 3.11 or newer, and $(PYTHON) is %d.%d: name another, as in PYTHON=python3.12 make test" % v[:2])'
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(VENV)
+
+$(VENV)/%.installed: pyproject.toml $(BIN)/python
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
