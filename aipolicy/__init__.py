@@ -1,0 +1,74 @@
+"""Each blog's AI opt-out as every signal that crawlers read.
+
+The core: pure values and bytes. The middleware is in ``aipolicy.asgi``, look-ups in ``aipolicy.lookup``, the
+registry in ``aipolicy.registry``.
+"""
+
+from aipolicy.core.contentsignal import content_signal, parse_content_signal
+from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
+from aipolicy.core.fields import Visibility
+from aipolicy.core.headers import headers_of, merge_headers, parse_x_robots_tag
+from aipolicy.core.hosts import canonical_host, site_name
+from aipolicy.core.matching import Verdict, binding_group, content_signals, usage_preferences, verdict
+from aipolicy.core.merge import robots_txt
+from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.render import Rendering, render
+from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
+from aipolicy.core.signals import Signals
+from aipolicy.core.wellknown import tdm_reservation, tdmrep_json
+from aipolicy.errors import (
+    AIPolicyError,
+    HostError,
+    HostTakenError,
+    MissingExtraError,
+    PolicyError,
+    RegistryError,
+    RegistryURLError,
+    RobotsTooLargeError,
+    UnknownSiteError,
+)
+
+__all__ = [
+    "CRAWLERS",
+    "PRESETS",
+    "AIPolicyError",
+    "Category",
+    "Crawler",
+    "Group",
+    "HostError",
+    "HostTakenError",
+    "MissingExtraError",
+    "PolicyError",
+    "Preference",
+    "Preferences",
+    "Purpose",
+    "Record",
+    "RegistryError",
+    "RegistryURLError",
+    "Rendering",
+    "RobotsTooLargeError",
+    "RobotsTxt",
+    "Rule",
+    "Signals",
+    "SitePolicy",
+    "UnknownSiteError",
+    "Verdict",
+    "Visibility",
+    "binding_group",
+    "canonical_host",
+    "content_signal",
+    "content_signals",
+    "crawler_named",
+    "headers_of",
+    "merge_headers",
+    "parse_content_signal",
+    "parse_x_robots_tag",
+    "render",
+    "robots_txt",
+    "site_name",
+    "tdm_reservation",
+    "tdmrep_json",
+    "usage_preferences",
+    "verdict",
+]

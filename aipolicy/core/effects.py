@@ -1,0 +1,57 @@
+"""What a policy means to each crawler of the table: which are blocked, and where."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category
+from aipolicy.core.robots import Rule
+
+
+class Effect(NamedTuple):
+    """Whether the site is blocked, and which path patterns are, longest first (none: all are as the site)."""
+
+    blocked: bool
+    paths: tuple[tuple[str, bool], ...] = ()
+
+
+BLOCKED, OPEN = Effect(True), Effect(False)
+
+
+def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
+    """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
+    by_categories = {crawler.purpose.categories: OPEN for crawler in CRAWLERS}
+    for categories in by_categories:
+        by_categories[categories] = _effect(policy, categories)
+    effects = {c.product_token: by_categories[c.purpose.categories] for c in CRAWLERS}
+    affected = {token: effect for token, effect in effects.items() if effect != OPEN}
+    licensed = [token for token in affected if token in policy.licensed]
+    return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
+
+
+def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
+    """The rules that bring ``effect`` about, in a group with the site's Disallow rules before them."""
+    closed = [rule.pattern for rule in theirs]
+    rules = [
+        f"{'Disallow' if blocked else 'Allow'}: {path}"
+        for path, blocked in effect.paths
+        if blocked or not any(_reopens(path, pattern) for pattern in closed)
+    ]
+    return [*rules, "Disallow: /"] if effect.blocked else rules
+
+
+def _effect(policy: SitePolicy, categories: tuple[Category, ...]) -> Effect:
+    site = policy.effective.disallows(*categories)
+    paths = tuple((path, p.disallows(*categories)) for path, p in policy.effective_paths)
+    return Effect(site, paths if any(blocked is not site for _, blocked in paths) else ())
+
+
+def _reopens(allowed: str, disallowed: str) -> bool:
+    """Whether an Allow could win over a Disallow of the site's own, being as long or longer (§2.2.2).
+
+    Compared up to the first wildcard, so it errs on the side of the site's rule.
+    """
+    one, other = (re.split(r"[*$]", pattern, maxsplit=1)[0] for pattern in (allowed, disallowed))
+    return len(disallowed) <= len(allowed) and (one.startswith(other) or other.startswith(one))

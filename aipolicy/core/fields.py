@@ -1,0 +1,135 @@
+"""What each field of a site policy may hold: the checks that make a wrong one impossible.
+
+Each takes what a caller gave and returns it in its one form, or raises PolicyError naming the culprit and
+the cure.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from aipolicy.core.crawlers import CRAWLERS, crawler_named
+from aipolicy.core.hosts import site_name
+from aipolicy.core.paths import octets, path_pattern
+from aipolicy.core.preferences import Preferences
+from aipolicy.errors import HostError, PolicyError
+
+MAX_ROBOTS_BYTES = 500 * 1024
+"""What every crawler reads of a robots.txt (RFC 9309 §2.5)."""
+
+
+class Visibility(StrEnum):
+    """Whom a site is for. *Discouraged*: search engines are asked to stay away."""
+
+    PUBLIC = "public"
+    DISCOURAGED = "discouraged"
+    PRIVATE = "private"
+
+
+def site(value: Any) -> str:
+    """A canonical host, or "" for any site."""
+    if not isinstance(value, str):
+        raise PolicyError(f"site is {value!r}: give a host name as a string, or '' for any site")
+    try:
+        return value and site_name(value)
+    except HostError as error:
+        raise PolicyError(f"site {error}") from None
+
+
+def preferences(value: Any) -> Preferences:
+    if not isinstance(value, Preferences):
+        cure = "SitePolicy.from_preset(...) takes the name of a preset"
+        raise PolicyError(f"preferences is {value!r}: give Preferences(...); {cure}")
+    return value
+
+
+def visibility(value: Any) -> Visibility:
+    try:
+        return Visibility(value)
+    except ValueError:
+        raise PolicyError(f"visibility is {value!r}: choose one of {', '.join(Visibility)}") from None
+
+
+def licensed(tokens: Any) -> tuple[str, ...]:
+    """Known product tokens in the table's spelling, sorted."""
+    return tuple(sorted({_known_token(token) for token in strings("licensed", tokens)}, key=str.lower))
+
+
+def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
+    """Pairs of normalised path pattern and preferences, sorted by pattern."""
+    try:
+        pairs = list(paths.items() if isinstance(paths, Mapping) else paths)
+        unpacked = [(path, value) for path, value in pairs]
+    except (TypeError, ValueError):
+        cure = "give a mapping of path pattern to Preferences"
+        raise PolicyError(f"path_preferences is {paths!r}: {cure}") from None
+    merged: dict[str, Preferences] = {}
+    for path, value in unpacked:
+        pattern = path_pattern(path)  # two spellings of one path: both hold
+        merged[pattern] = preferences(value).combined(merged.get(pattern, Preferences()))
+    return tuple(sorted(merged.items()))
+
+
+def sitemaps(urls: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(url("sitemap", item) for item in strings("sitemaps", urls)))
+
+
+def url(name: str, value: Any) -> str:
+    """An absolute http(s) URL that can stand in a robots.txt line, a header and a Link target."""
+    bad = not isinstance(value, str) or not value.isascii() or not value.isprintable()
+    try:
+        parts = urlsplit("" if bad else value)
+        bad = bad or bool(set(value) & set(' <>"\\#')) or parts.scheme not in ("http", "https")
+        bad = bad or not parts.hostname
+    except ValueError:
+        bad = True
+    if bad:
+        cure = "write an absolute URL in ASCII, like 'https://blog.example/page'"
+        raise PolicyError(f"{name} is {value!r}: {cure}")
+    return str(value)
+
+
+def optional_url(name: str, value: Any) -> str | None:
+    return None if value is None else url(name, value)
+
+
+def robots_base(text: Any) -> str | None:
+    """The text of a robots.txt. Octets that are not UTF-8 are kept as surrogate escapes."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise PolicyError(f"robots_base is {text!r}: give the text of a robots.txt")
+    size = len(octets(text))
+    if size > MAX_ROBOTS_BYTES:
+        raise PolicyError(f"robots_base has {size} bytes: crawlers read {MAX_ROBOTS_BYTES}; shorten it")
+    return text
+
+
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PolicyError(f"{name} is {value!r}: give a mapping")
+    return value
+
+
+def strings(name: str, value: Any) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise PolicyError(f"{name} is {value!r}: give a list of strings, like [{value!r}]")
+    items = list(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise PolicyError(f"{name} holds {item!r}: every item must be a string")
+    return items
+
+
+def _known_token(token: str) -> str:
+    crawler = crawler_named(token)
+    if crawler is None:
+        tokens = {c.product_token.lower(): c.product_token for c in CRAWLERS}
+        near = difflib.get_close_matches(token.lower(), tokens, n=1)
+        cure = f"did you mean {tokens[near[0]]!r}?" if near else "'aipolicy crawlers' lists the known ones"
+        raise PolicyError(f"licensed token {token!r} is not in the crawler table: {cure}")
+    return crawler.product_token

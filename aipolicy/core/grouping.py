@@ -1,0 +1,74 @@
+"""A site's own groups, put so that every parser reads them as RFC 9309 does."""
+
+from dataclasses import replace
+
+from aipolicy.core.fields import MAX_ROBOTS_BYTES
+from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
+
+
+def one_group_a_token(robots: RobotsTxt) -> RobotsTxt:
+    """``robots`` with each product token in one group only.
+
+    RFC 9309 §2.2.1 combines all groups of a token; older parsers use the first alone. Groups whose tokens
+    stand nowhere else stay as they are.
+    """
+    places: dict[str, tuple[str, list[int]]] = {}
+    for index, group in enumerate(robots.groups):
+        for token in group.tokens:
+            places.setdefault(token.lower(), (token, []))[1].append(index)
+    together: dict[tuple[int, ...], list[str]] = {}
+    for token, indexes in places.values():
+        together.setdefault(tuple(indexes), []).append(token)
+    untold = set(range(len(robots.groups)))  # whose leading comments are still to be placed
+    groups = []
+    for sharing, tokens in together.items():
+        sources = [robots.groups[index] for index in sharing]
+        leading = [c for index in sharing if index in untold for c in robots.groups[index].leading]
+        untold -= set(sharing)
+        records = [record for source in sources for record in source.records]
+        if len(sources) > 1:
+            records = list({str(record): record for record in records}.values())
+        groups.append(Group(tuple(tokens), tuple(records), tuple(leading)))
+    return replace(robots, groups=tuple(groups))
+
+
+def portable(group: Group) -> Group:
+    """``group`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+
+    The longest match wins, and order is irrelevant (§2.2.2); older parsers take the first that matches: the
+    longest goes first. What matches nothing, or is read differently, stays as a comment.
+    """
+    rules = [rule for rule in group.rules if rule.effective]
+    units = [_plain(unit, bool(rules)) for unit in _units(group.records)]
+    if any(rule.allow for rule in rules) and not all(rule.allow for rule in rules):
+        units.sort(key=_longest_first)
+    return replace(group, records=tuple(record for unit in units for record in unit))
+
+
+_Unit = list[Rule | Record]  # comment lines, and the line they stand above
+
+
+def _units(records: tuple[Rule | Record, ...]) -> list[_Unit]:
+    units: list[_Unit] = [[]]
+    for record in records:
+        units[-1].append(record)
+        if not (isinstance(record, Record) and not record.name):
+            units.append([])
+    return [unit for unit in units if unit]
+
+
+def _longest_first(unit: _Unit) -> tuple[int, bool]:
+    last = unit[-1]
+    if isinstance(last, Rule):
+        return -len(last.pattern), not last.allow  # on a tie Allow wins
+    return (-MAX_ROBOTS_BYTES if last.name else 1), False  # other records first, closing comments last
+
+
+def _plain(unit: _Unit, has_rules: bool) -> _Unit:
+    *comments, last = unit
+    if isinstance(last, Rule):
+        # An empty pattern says nothing beside other rules, yet first-match parsers end at it.
+        idle = not last.effective and (last.pattern or has_rules)
+    else:
+        idle = last.read_differently
+    return [*comments, Record("", f" no effect: {last}")] if idle else unit

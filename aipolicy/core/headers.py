@@ -1,0 +1,94 @@
+"""Response headers: what a policy says in them, and how they join what the application set already.
+
+Names are lower case, as ASGI and HTTP/2 want them.
+"""
+
+from collections.abc import Iterable
+
+from aipolicy.core.fields import Visibility
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category, Preferences, merge_statement
+from aipolicy.core.signals import Signals
+
+Header = tuple[bytes, bytes]
+
+X_ROBOTS_TAG, CONTENT_USAGE = b"x-robots-tag", b"content-usage"
+TDM_RESERVATION, TDM_POLICY, LINK = b"tdm-reservation", b"tdm-policy", b"link"
+
+# X-Robots-Tag rules with a value: what stands before their colon is no crawler's name.
+_VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
+
+
+def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
+    """The headers of a response whose content has ``preferences`` (the site's, or a path's)."""
+    no_training = preferences.disallows(Category.TRAIN_AI)
+    lines: list[tuple[bytes, str]] = []
+    if no_training and signals.noai:
+        # Alone on the first line, lower case: datadiligence and img2dataset miss it otherwise.
+        lines.append((X_ROBOTS_TAG, "noai, noimageai"))
+    if no_training and signals.noarchive:
+        lines.append((X_ROBOTS_TAG, "noarchive"))
+    if preferences.disallows(Category.AI_USE) and signals.nosnippet:
+        lines.append((X_ROBOTS_TAG, "nosnippet"))
+    if policy.visibility is not Visibility.PUBLIC:
+        lines.append((X_ROBOTS_TAG, "noindex, nofollow"))
+    if preferences and signals.content_usage:
+        lines.append((CONTENT_USAGE, str(preferences)))
+    if no_training and signals.tdm:
+        lines.append((TDM_RESERVATION, "1"))
+        if signals.tdm_policy and policy.tdm_policy_url:
+            lines.append((TDM_POLICY, policy.tdm_policy_url))
+    if signals.rsl and policy.license_url:
+        # RSL 1.0: an association needs exactly this relation and type.
+        lines.append((LINK, f'<{policy.license_url}>; rel="license"; type="application/rsl+xml"'))
+    return tuple((name, value.encode("ascii")) for name, value in lines)
+
+
+def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Header]:
+    """The header list of a response that has ``theirs``, with ``ours``; a new list.
+
+    ``X-Robots-Tag``: ours first, theirs kept. ``Content-Usage``: one line, most restrictive.
+    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset).
+    """
+    theirs, ours = list(theirs), list(ours)
+    set_by_us = {name for name, _ in ours} - {X_ROBOTS_TAG, LINK}
+    tags = [header for header in ours if header[0] == X_ROBOTS_TAG]
+    kept = [
+        (name, value)
+        for name, value in theirs
+        if name.lower() not in set_by_us and (name.lower(), value) not in tags
+    ]
+    stated = b", ".join(value for name, value in theirs if name.lower() == CONTENT_USAGE)
+    rest = [
+        (
+            name,
+            merge_statement(Preferences.parse(value), stated) if name == CONTENT_USAGE and stated else value,
+        )
+        for name, value in ours
+        if name != X_ROBOTS_TAG
+    ]
+    return [*tags, *kept, *rest]
+
+
+def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
+    """The rules of ``X-Robots-Tag`` header ``lines`` for a crawler named ``agent``, in lower case.
+
+    Google's robots meta tag specification (2026-03-24): rules without a name hold for all, those behind
+    ``name:`` for that crawler alone; names and rules are not case-sensitive.
+    """
+    found: set[str] = set()
+    for line in lines:
+        name, rules = _agent_and_rules(line.strip().lower())
+        if not name or name == agent.lower():
+            found |= set(rules)
+    return frozenset(found)
+
+
+def _agent_and_rules(line: str) -> tuple[str, list[str]]:
+    before, colon, after = line.partition(":")
+    name = before.strip()
+    if not colon or "," in name or name in _VALUED:
+        name, after = "", line
+    if after.strip().startswith("unavailable_after"):  # its date may hold commas
+        return name, [after.strip()]
+    return name, [rule.strip() for rule in after.split(",") if rule.strip()]

@@ -1,0 +1,169 @@
+"""A site's own robots.txt and its policy, merged into one file that every parser reads alike.
+
+Never concatenated: two groups for one token are read differently by different parsers, and an old
+``User-agent: GPTBot`` / ``Allow: /`` would win over our ``Disallow: /`` on a tie (RFC 9309 §2.2.2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.effects import BLOCKED, Effect, effects_of, path_rules
+from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
+from aipolicy.core.grouping import one_group_a_token, portable
+from aipolicy.core.paths import octets
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.robots import BEGIN, END, Group, Record, RobotsTxt, Rule, truncated, without_ours
+from aipolicy.core.signals import Signals
+from aipolicy.core.statements import Statements
+from aipolicy.errors import RobotsTooLargeError
+
+
+class _Line(NamedTuple):
+    text: str
+    ours: bool
+
+
+_Part = list[_Line]  # what stands between two blank lines
+
+
+def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | bytes | None = None) -> bytes:
+    """The robots.txt of ``policy``, merged with ``base``, the site's own (None: it has none).
+
+    Our lines stand between the markers, and merging the result again changes nothing. A policy that says
+    nothing leaves ``base`` as it is. Raises RobotsTooLargeError where the result has more than 500 KiB.
+    """
+    text = base.decode("utf-8", "surrogateescape") if isinstance(base, bytes) else base or ""
+    own = without_ours(text)
+    parts = (
+        _private() if policy.visibility is Visibility.PRIVATE else _parts(policy, signals or Signals(), own)
+    )
+    if parts is None:
+        return octets(own if BEGIN in text else text)
+    written = _written(parts).encode()
+    if len(written) > MAX_ROBOTS_BYTES:
+        raise RobotsTooLargeError(
+            f"the robots.txt of {policy.site or 'this policy'} has {len(written)} bytes, and crawlers read "
+            f"{MAX_ROBOTS_BYTES}: shorten the site's own robots.txt or its path preferences"
+        )
+    return written
+
+
+def _private() -> list[_Part]:
+    """Nothing for anyone. Crawlers that honour only their own name, not ``*``, are named."""
+    tokens = [crawler.product_token for crawler in CRAWLERS if crawler.purpose.categories]
+    return [_ours([*_named(tokens), "Disallow: /"]), _ours([*_named(["*"]), "Disallow: /"])]
+
+
+def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None:
+    """The file's parts, in order; None where there is nothing of ours to add."""
+    theirs = one_group_a_token(RobotsTxt.parse(own))
+    theirs = replace(theirs, groups=tuple(map(portable, theirs.groups)))
+    statements = Statements(policy, signals)
+    listed = {record.value for record in theirs.site_wide}
+    site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
+    # Before the first group it holds for all of them (RSL 1.0 §4).
+    licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
+    if own.strip() and not (statements or site_wide or licence):
+        return None
+    everyone = next((group for group in theirs.groups if "*" in group.tokens), None)
+    parts = [_ours(licence), [_Line(str(record), False) for record in theirs.preamble]]
+    # Ours come first: parsers that take the first group whose name is part of the crawler's find these.
+    parts += _groups(policy, statements, theirs, everyone or Group(("*",)))
+    if everyone is None:
+        parts.append(_all_ours(_open(Group(("*",)), statements)))
+    parts += [[_Line(str(record), False) for record in theirs.site_wide], _ours(site_wide)]
+    return [part for part in parts if part]
+
+
+def _groups(policy: SitePolicy, statements: Statements, theirs: RobotsTxt, everyone: Group) -> list[_Part]:
+    effects, licensed = effects_of(policy)
+    blocked = [token for token, effect in effects.items() if effect == BLOCKED]
+    parts = [_ours([*_named(blocked), "Disallow: /"] if blocked else [])]
+    for effect in sorted(set(effects.values()) - {BLOCKED}):
+        unnamed = {token.lower(): token for token, its in effects.items() if its == effect}
+        for group in theirs.groups:  # what the site says to these crawlers by name still holds for them
+            tokens = tuple(unnamed[token.lower()] for token in group.tokens if token.lower() in unnamed)
+            closed = Group(tokens, _restrictions(group))
+            if tokens and any(map(_speaks, statements.lines(closed.records)[1])):
+                parts.append(_partly_blocked(closed, effect, statements))
+                unnamed = {name: token for name, token in unnamed.items() if token not in tokens}
+        if unnamed:
+            closed = Group(tuple(unnamed.values()), tuple(filter(_speaks, _restrictions(everyone))))
+            parts.append(_all_ours(_partly_blocked(closed, effect, statements)))
+    own = {token.lower() for group in theirs.groups for token in group.tokens}
+    unnamed_licensed = [token for token in licensed if token.lower() not in own]
+    if unnamed_licensed:
+        # A group replaces "*" (§2.2.1), so it repeats the site's rules for everyone.
+        like_everyone = Group(tuple(unnamed_licensed), tuple(filter(_speaks, everyone.records)))
+        parts.append(_all_ours(_open(like_everyone, statements)))
+    open_groups = (replace(group, tokens=_uncovered(group.tokens, effects)) for group in theirs.groups)
+    return parts + [_open(group, statements) for group in open_groups if group.tokens]
+
+
+def _speaks(record: Rule | Record) -> bool:
+    return isinstance(record, Rule) or bool(record.name)
+
+
+def _uncovered(tokens: tuple[str, ...], covered: Iterable[str]) -> tuple[str, ...]:
+    """Those of a site's tokens that no parser takes for one that the policy covers."""
+    names = {token.lower() for token in covered}
+    return tuple(t for t in tokens if t.lower() not in names and truncated(t).lower() not in names)
+
+
+def _open(group: Group, statements: Statements) -> _Part:
+    """A group that the policy leaves open: the site's rules and the signal lines."""
+    lines, records = ([], list(group.records)) if group.blocks_everything else statements.lines(group.records)
+    if not group.rules:  # Google's parser would read it together with the next one
+        records.append(Rule(True, "/"))
+    return _group_part(group, lines, records)
+
+
+def _restrictions(group: Group) -> tuple[Rule | Record, ...]:
+    """The group's records without the Allow rules: one of them could re-open what the policy closes."""
+    return tuple(r for r in group.records if not isinstance(r, Rule) or (r.effective and not r.allow))
+
+
+def _partly_blocked(group: Group, effect: Effect, statements: Statements) -> _Part:
+    """A group that the policy closes in part: the site's restrictions, the signal lines, then our rules."""
+    lines, records = statements.lines(group.records)
+    return _group_part(group, lines, records) + _ours(path_rules(effect, group.rules))
+
+
+def _group_part(group: Group, lines: list[str], records: list[Rule | Record]) -> _Part:
+    head = [*map(str, group.leading), *_named(group.tokens)]
+    return [
+        *(_Line(text, False) for text in head),
+        *_ours(lines),
+        *(_Line(str(record), False) for record in records),
+    ]
+
+
+def _named(tokens: Iterable[str]) -> list[str]:
+    return [f"User-agent: {token}" for token in tokens]
+
+
+def _ours(texts: Iterable[str]) -> _Part:
+    return [_Line(text, True) for text in texts]
+
+
+def _all_ours(part: _Part) -> _Part:
+    return [line._replace(ours=True) for line in part]
+
+
+def _written(parts: list[_Part]) -> str:
+    """The text: LF, one blank line between parts, markers around each run of our lines."""
+    lines: list[_Line] = []
+    for part in parts:
+        if lines:
+            lines.append(_Line("", lines[-1].ours and part[0].ours))
+        lines += part
+    texts: list[str] = []
+    inside = False
+    for text, ours in lines:
+        if ours is not inside:
+            texts.append(BEGIN if ours else END)
+            inside = ours
+        texts.append(text)
+    return "\n".join([*texts, END] if inside else texts) + "\n"

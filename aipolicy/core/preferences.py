@@ -1,0 +1,127 @@
+"""Preferences about AI, and the AIPREF statement that carries them.
+
+Implements draft-ietf-aipref-vocab-08 (categories, statement syntax, combination), a Structured Field
+Dictionary of RFC 9651.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aipolicy.errors import PolicyError
+
+
+class Preference(StrEnum):
+    """What is said about one category. Absent is *unknown* (vocab-08 §5)."""
+
+    ALLOW = "allow"
+    DISALLOW = "disallow"
+    UNKNOWN = "unknown"
+
+
+class Category(StrEnum):
+    """A category of use, by its label in vocab-08 §4."""
+
+    TRAIN_AI = "train-ai"
+    AI_USE = "ai-use"
+    SEARCH = "search"
+
+
+_FIELDS = {Category.TRAIN_AI: "train_ai", Category.AI_USE: "ai_use", Category.SEARCH: "search"}
+_TOKENS = {Preference.ALLOW: "y", Preference.DISALLOW: "n"}
+_BY_TOKEN = {token: preference for preference, token in _TOKENS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """One preference a category. ``str()`` is the AIPREF statement: ``train-ai=n, ai-use=n``."""
+
+    train_ai: Preference = Preference.UNKNOWN
+    ai_use: Preference = Preference.UNKNOWN
+    search: Preference = Preference.UNKNOWN
+
+    def __post_init__(self) -> None:
+        for category, field in _FIELDS.items():
+            value = getattr(self, field)
+            try:
+                object.__setattr__(self, field, Preference(value))
+            except ValueError:
+                choices = ", ".join(Preference)
+                raise PolicyError(f"{category} is {value!r}: choose one of {choices}") from None
+
+    def __getitem__(self, category: Category) -> Preference:
+        preference: Preference = getattr(self, _FIELDS[category])
+        return preference
+
+    def __iter__(self) -> Iterator[tuple[Category, Preference]]:
+        return ((category, self[category]) for category in Category)
+
+    def __bool__(self) -> bool:
+        """Whether anything is said at all."""
+        return any(preference is not Preference.UNKNOWN for _, preference in self)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{category}={_TOKENS[p]}" for category, p in self if p in _TOKENS)
+
+    def disallows(self, *categories: Category) -> bool:
+        """Whether any of ``categories`` is disallowed."""
+        return any(self[category] is Preference.DISALLOW for category in categories)
+
+    def combined(self, other: "Preferences") -> "Preferences":
+        """Both statements hold: the most restrictive one wins a category (vocab-08 §5.1)."""
+        return Preferences(*(_most_restrictive(self[c], other[c]) for c in Category))
+
+    def over(self, base: "Preferences") -> "Preferences":
+        """What is unknown here is taken from ``base``."""
+        return Preferences(*(base[c] if self[c] is Preference.UNKNOWN else self[c] for c in Category))
+
+    @classmethod
+    def parse(cls, statement: str | bytes) -> "Preferences":
+        """Read an AIPREF statement (vocab-08 §6.5). Never raises: what can't be parsed says nothing."""
+        members = _members(statement) or {}
+        return cls(*(_preference(members.get(category)) for category in Category))
+
+
+def _most_restrictive(one: Preference, other: Preference) -> Preference:
+    for preference in (Preference.DISALLOW, Preference.ALLOW):
+        if preference in (one, other):
+            return preference
+    return Preference.UNKNOWN
+
+
+def _preference(member: object) -> Preference:
+    """The value of a label: Token ``y`` or ``n``; anything else is unknown, not an error."""
+    from http_sf import Token
+
+    value = member[0] if isinstance(member, tuple) else member
+    return _BY_TOKEN.get(str(value), Preference.UNKNOWN) if isinstance(value, Token) else Preference.UNKNOWN
+
+
+def _members(statement: str | bytes) -> dict[str, object] | None:
+    """The Dictionary's members, or None where it can't be parsed: then the whole field is ignored."""
+    # Imported where it is used: most processes never read a statement, and this costs 20 ms.
+    import http_sf
+
+    raw = statement.encode("utf-8", "surrogateescape") if isinstance(statement, str) else statement
+    try:
+        members = http_sf.parse(raw, tltype="dictionary")
+    except (http_sf.StructuredFieldError, ValueError):
+        return None
+    return dict(members) if isinstance(members, dict) else None
+
+
+def merge_statement(ours: Preferences, theirs: bytes) -> bytes:
+    """One ``Content-Usage`` value for a message that has ``theirs`` already: most restrictive wins.
+
+    A second field line would be last-wins (RFC 9651 §4.2), so the two are joined into one. Members of
+    ``theirs`` that this version doesn't know are kept.
+    """
+    import http_sf
+
+    members = _members(theirs)
+    if members is None:
+        return str(ours).encode()
+    combined = ours.combined(Preferences.parse(theirs))
+    stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
+    others = {label: value for label, value in members.items() if label not in set(Category)}
+    return http_sf.ser(stated | others).encode()  # type: ignore[arg-type]

@@ -1,0 +1,242 @@
+"""robots.txt as RFC 9309 has it: read any file, keep every line, write one that all parsers read alike.
+
+Reading is as lenient as Google's parser (typing errors, a missing colon); writing is strict.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from aipolicy.core.paths import normalise, octets
+
+BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
+"""What stands around our lines in a merged file."""
+
+_NEWLINE = re.compile(
+    r"\r\n|\r|\n"
+)  # RFC 9309 §2.2 NL; str.splitlines() would also split at U+2028 and others
+_IDENTIFIER = re.compile(r"[A-Za-z_-]+")
+_USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
+_DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
+_RULES = _DISALLOW | {"allow"}
+_SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
+# They speak of the whole site wherever they stand, and neither open nor close a group.
+_SITE_WIDE = _SITEMAP | {"host"}
+_KNOWN = _USER_AGENT | _RULES | _SITE_WIDE
+# Google's parser takes any field that begins so for the real one ("Disallow-AI: /" blocks everything).
+_READ_BY_PREFIX = ("user-agent", "allow", "disallow", "sitemap")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ``Allow`` or ``Disallow``: a normalised path pattern, and its line (0: written by us)."""
+
+    allow: bool
+    pattern: str
+    line: int = 0
+    comment: str = ""
+
+    def __str__(self) -> str:
+        return _line("Allow" if self.allow else "Disallow", self.pattern, self.comment)
+
+    @property
+    def effective(self) -> bool:
+        """Whether it can match at all: an empty pattern matches nothing, nor does one like ``private``."""
+        return self.pattern.startswith(("/", "*"))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Any other line ("other records", RFC 9309 §2.2.4); a comment line has no name."""
+
+    name: str
+    value: str
+    line: int = 0
+    comment: str = ""
+
+    def __str__(self) -> str:
+        return _line(self.name, self.value, self.comment) if self.name else f"#{self.value}"
+
+    def named(self, name: str) -> bool:
+        """Field names are case-insensitive."""
+        return self.name.lower() == name.lower()
+
+    @property
+    def read_differently(self) -> bool:
+        """Whether parsers disagree on what this line is."""
+        return self.name.lower().startswith(_READ_BY_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Product tokens and what holds for them. ``leading``: the comment lines above it."""
+
+    tokens: tuple[str, ...]
+    records: tuple[Rule | Record, ...] = ()
+    leading: tuple[Record, ...] = ()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(record for record in self.records if isinstance(record, Rule))
+
+    @property
+    def blocks_everything(self) -> bool:
+        """Whether nothing may be fetched at all."""
+        rules = self.rules
+        return any(r.pattern in ("/", "/*", "*") and not r.allow for r in rules) and not any(
+            r.allow and r.effective for r in rules
+        )
+
+    def lines(self) -> Iterator[str]:
+        yield from map(str, self.leading)
+        yield from (f"User-agent: {token}" for token in self.tokens)
+        yield from map(str, self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsTxt:
+    """A file. ``preamble``: what stands before the first group; ``site_wide``: Sitemap and Host lines."""
+
+    groups: tuple[Group, ...] = ()
+    preamble: tuple[Rule | Record, ...] = ()
+    site_wide: tuple[Record, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [list(map(str, self.preamble)), *(list(group.lines()) for group in self.groups)]
+        parts.append(list(map(str, self.site_wide)))
+        return "\n".join("\n".join(part) + "\n" for part in parts if part)
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """Read a file. Never raises: what can't be read is kept as a record that says nothing."""
+        reader = _Reader()
+        for number, line in enumerate(_lines(text), 1):
+            reader.read(number, line)
+        return cls(*reader.result())
+
+
+def without_ours(text: str | bytes) -> str:
+    """``text`` without our lines and markers; a marker without its partner is taken out alone."""
+    kept: list[str] = []
+    opened: int | None = None  # where in kept the last unclosed block begins
+    for line in _lines(text):
+        if line.strip() == BEGIN:
+            opened = len(kept)
+        elif line.strip() == END:
+            if opened is not None:
+                del kept[opened:]
+            opened = None
+        else:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def product_token(value: str) -> str:
+    """The product token of a User-agent line's value: a version behind it is no part of it.
+
+    Google's parser reads ``GPTBot/1.2`` and ``GPTBot*`` as GPTBot and ``* x`` as ``*``; others don't, so the
+    plain form is what we understand and write.
+    """
+    token = value.split("/", 1)[0].strip()
+    if token.startswith("* "):
+        return "*"
+    return token if token == "*" else token.rstrip("*").rstrip()  # noqa: S105 (no password)
+
+
+def truncated(token: str) -> str:
+    """``token`` as Google-style parsers cut it: at the first character outside RFC 9309's grammar."""
+    match = _IDENTIFIER.match(token)
+    return match[0] if match else token
+
+
+class _Reader:
+    """The state between two lines."""
+
+    def __init__(self) -> None:
+        self.groups: list[tuple[list[str], list[Rule | Record], list[Record]]] = []
+        self.preamble: list[Rule | Record] = []
+        self.site_wide: list[Record] = []
+        self.comments: list[Record] = []  # not yet known whose they are
+        self.in_header = False
+
+    def read(self, number: int, line: str) -> None:
+        content, sharp, comment = line.partition("#")
+        field, value = _field(content)
+        if not field:
+            self._comment(number, content, comment if sharp else None)
+        elif field in _USER_AGENT:
+            self._user_agent(product_token(_printable(value)))
+        elif field in _SITE_WIDE:
+            name = "Sitemap" if field in _SITEMAP else "Host"
+            self.site_wide += [
+                *self._taken_comments(),
+                Record(name, _printable(value), number, _printable(comment)),
+            ]
+        else:
+            records = self.groups[-1][1] if self.groups else self.preamble
+            records += [*self._taken_comments(), _record(field, content, value, number, _printable(comment))]
+            self.in_header = False
+
+    def _comment(self, number: int, content: str, comment: str | None) -> None:
+        if content.strip():  # never as it stands: it might read like one of our markers
+            self.comments.append(Record("", _printable(f" unreadable: {content.strip()}"), number))
+        if comment is not None:
+            self.comments.append(Record("", _printable(comment), number))
+
+    def _user_agent(self, token: str) -> None:
+        if not self.in_header:
+            self.groups.append(([], [], []))
+            self.in_header = True
+        tokens, _, leading = self.groups[-1]
+        leading += self._taken_comments()
+        if token and token.lower() not in map(str.lower, tokens):
+            tokens.append(token)
+
+    def _taken_comments(self) -> list[Record]:
+        taken, self.comments = self.comments, []
+        return taken
+
+    def result(self) -> tuple[tuple[Group, ...], tuple[Rule | Record, ...], tuple[Record, ...]]:
+        groups = (Group(tuple(t), tuple(records), tuple(leading)) for t, records, leading in self.groups)
+        return tuple(groups), tuple(self.preamble), (*self.site_wide, *self.comments)
+
+
+def _lines(text: str | bytes) -> Iterable[str]:
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    return _NEWLINE.split(text.removeprefix("\ufeff"))
+
+
+def _field(content: str) -> tuple[str, str]:
+    """Name (lower case) and value of a line; no name where it isn't one."""
+    name, colon, value = content.partition(":")
+    if colon and name.strip():
+        return name.strip().lower(), value.strip()
+    words = content.split()
+    if len(words) == 2 and words[0].lower() in _KNOWN:  # Google accepts "Disallow /x"
+        return words[0].lower(), words[1]
+    return "", ""
+
+
+def _record(field: str, content: str, value: str, number: int, comment: str) -> Rule | Record:
+    if field in _RULES:
+        pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
+        return Rule(field not in _DISALLOW, pattern, number, comment)
+    name = content.partition(":")[0].strip()
+    return Record(_printable(name), _printable(value), number, comment)
+
+
+def _line(name: str, value: str, comment: str) -> str:
+    return f"{name}: {value}".rstrip() + (f" #{comment}" if comment else "")
+
+
+def _printable(text: str) -> str:
+    """``text`` on one line for every parser: some split at U+0085 or U+2028, others choke on controls."""
+    if text.isprintable():
+        return text.rstrip()
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in text.rstrip())
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in octets(character))
