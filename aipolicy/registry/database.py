@@ -1,0 +1,116 @@
+"""Opening a registry's database: whose it is, what it lacks, and errors that say what to do."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from aipolicy.errors import RegistryError, RegistryURLError
+from aipolicy.registry import sqlite
+from aipolicy.registry.schema import SCHEMA_VERSION, meta, metadata, sequence
+
+
+class Database:
+    """An open database that is a registry. Every error of the driver comes out as a RegistryError."""
+
+    def __init__(self, url: str, *, create: bool) -> None:
+        self._engine = _engine(url, create=create)
+        self._writer = sqlite.writer(self._engine)
+        self._name = self._engine.url.render_as_string(hide_password=True)
+        # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
+        self._turn = threading.Lock()
+        self._closed = False
+        try:
+            self.registry_id = self._open(create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._closed = True
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for one statement: what it reads is one state of the registry."""
+        with self._connection(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction, committed at the end and undone by an exception."""
+        with self._turn, self._connection(self._writer) as connection:
+            yield connection
+
+    @contextmanager
+    def _connection(self, engine: Engine) -> Iterator[Connection]:
+        if self._closed:
+            raise RegistryError(f"registry '{self._name}' is closed: open it again")
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            known = sqlite.cure(error)
+            hint = f": {known}" if known else ""
+            raise RegistryError(f"registry '{self._name}': {error.orig}{hint}") from error
+        except PoolTimeoutError as error:
+            cure = "too many threads use it at once: try again, or use fewer"
+            raise RegistryError(f"registry '{self._name}': {cure}") from error
+
+    def _open(self, *, create: bool) -> str:
+        with self.reading() as connection:
+            registry_id = self._registry_id(connection)
+            if registry_id is None and not create:
+                cure = "check the path; 'aipolicy set' makes a new registry"
+                raise RegistryError(f"registry '{self._name}' is an empty database: {cure}")
+            sqlite.use_wal(connection)
+        if registry_id is not None:
+            return registry_id
+        with self.writing() as connection:
+            # Another process may have been quicker.
+            return self._registry_id(connection) or _create(connection)
+
+    def _registry_id(self, connection: Connection) -> str | None:
+        """Which registry this is; None for a database without a table."""
+        inspector = inspect(connection)
+        tables = inspector.get_table_names()
+        if not tables:
+            return None
+        about: dict[str, str] = {}
+        if "meta" in tables and [c["name"] for c in inspector.get_columns("meta")] == meta.c.keys():
+            about = {row.key: row.value for row in connection.execute(select(meta))}
+        if not about.keys() >= {"schema_version", "registry_id"}:
+            cure = "check the path, or name a new file"
+            raise RegistryError(f"registry '{self._name}' is another program's database: {cure}")
+        if about["schema_version"] != SCHEMA_VERSION:
+            cure = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
+            raise RegistryError(
+                f"registry '{self._name}' has schema version {about['schema_version']}: {cure}"
+            )
+        return about["registry_id"]
+
+
+def _engine(url: str, *, create: bool) -> Engine:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        cure = "write one like sqlite:///aipolicy.db"
+        raise RegistryURLError(f"registry {url!r} is no URL: {cure}") from None
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        cure = "this aipolicy keeps registries in SQLite: write sqlite:///aipolicy.db"
+        raise RegistryURLError(f"registry scheme {parsed.drivername!r} is not supported: {cure}")
+    return sqlite.open_engine(parsed, create=create)
+
+
+def _create(connection: Connection) -> str:
+    metadata.create_all(connection, checkfirst=False)
+    sqlite.protect_history(connection)
+    registry_id = uuid.uuid4().hex
+    about = {"schema_version": SCHEMA_VERSION, "registry_id": registry_id}
+    connection.execute(insert(meta), [{"key": key, "value": value} for key, value in about.items()])
+    connection.execute(insert(sequence), {"id": 1, "seq": 0})
+    return registry_id

@@ -1,0 +1,114 @@
+"""One put: what would change, whether it may, and the change with its number, in one transaction."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import HostTakenError
+from aipolicy.registry.changes import Change, hosts_text, microseconds, moment, policy_text
+from aipolicy.registry.schema import change, host, host_history, sequence, site
+
+# Built once: what SQLAlchemy needs to find their compiled form again is kept in them.
+LATEST = (
+    select(change)
+    .join_from(host, site, host.c.site_id == site.c.id)
+    .join(change, change.c.seq == site.c.seq)
+    .where(host.c.host == bindparam("host"))
+)
+"""The latest change of the site that has ``:host``."""
+
+# SQLite's transaction has the lock from its beginning; elsewhere this row is the lock, so that numbers are
+# in the order of the commits.
+_LAST_SEQ = select(sequence.c.seq).with_for_update()
+_TIME_OF = select(change.c.at).where(change.c.seq == bindparam("seq"))
+_OWNER = select(site.c.name).join_from(host, site).where(host.c.host == bindparam("host"))
+_COUNT = update(sequence)
+_NEW_SITE = insert(site)
+_SITE = update(site).where(site.c.id == bindparam("site_id"))
+_GIVE = insert(host)
+_TAKE = delete(host).where(host.c.host == bindparam("taken"))
+_MOVE = insert(host_history)
+_CHANGE = insert(change)
+
+
+def put(
+    connection: Connection,
+    policy: SitePolicy,
+    *,
+    by: str,
+    hosts: frozenset[str] | None,
+    clock: Callable[[], datetime],
+) -> Change:
+    """Make ``policy`` its site's policy, from now on and on ``hosts`` (None: on those it has).
+
+    ``connection`` is in a transaction of its own; ``hosts`` are canonical. Raises HostTakenError.
+    """
+    name = policy.site
+    last: int = connection.execute(_LAST_SEQ).scalar_one()
+    latest = _latest(connection, name)
+    before = frozenset(json.loads(latest.hosts)) if latest else frozenset()
+    after = (before if hosts is None else hosts) | {name}
+    text = policy_text(policy)
+    if latest and latest.policy == text and before == after:
+        return Change.from_row(latest)
+    for added in sorted(after - before):
+        _refuse_taken(connection, added, name)
+
+    seq = last + 1
+    # The clock may have been set back; the history never goes back.
+    at = max(microseconds(clock()), connection.execute(_TIME_OF, {"seq": last}).scalar() or 0)
+    connection.execute(_COUNT, {"seq": seq})
+    if latest:
+        site_id = latest.site_id
+        connection.execute(_SITE, {"site_id": site_id, "policy": text, "seq": seq})
+    else:
+        new = {"name": name, "policy": text, "seq": seq}
+        site_id = connection.execute(_NEW_SITE, new).inserted_primary_key[0]  # type: ignore[index]
+    _move(connection, sorted(before - after), sorted(after - before), at=at, seq=seq, site_id=site_id)
+    written = {
+        "seq": seq,
+        "at": at,
+        "actor": by,
+        "site_id": site_id,
+        "site": name,
+        "policy": text,
+        "hosts": hosts_text(name, after),
+        "affected": hosts_text(name, before | after),
+    }
+    connection.execute(_CHANGE, written)
+    return Change(seq, moment(at), by, name, policy, tuple(json.loads(written["hosts"])))
+
+
+def _latest(connection: Connection, name: str) -> Row[Any] | None:
+    latest = connection.execute(LATEST, {"host": name}).first()
+    if latest and latest.site != name:
+        cure = f"put the policy of {latest.site!r}, or first put that site with hosts that leave it out"
+        raise HostTakenError(f"{name!r} can't be a site: it is a host of {latest.site!r}: {cure}")
+    return latest
+
+
+def _refuse_taken(connection: Connection, wanted: str, name: str) -> None:
+    owner = connection.execute(_OWNER, {"host": wanted}).scalar()
+    if owner == wanted:
+        cure = "it is a site by itself and stays one: leave it out"
+        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {cure}")
+    if owner:
+        cure = "first put that site with hosts that leave it out"
+        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {owner!r} has it: {cure}")
+
+
+def _move(
+    connection: Connection, removed: list[str], added: list[str], *, at: int, seq: int, site_id: int
+) -> None:
+    if removed:
+        connection.execute(_TAKE, [{"taken": name} for name in removed])
+    if added:
+        connection.execute(_GIVE, [{"host": name, "site_id": site_id} for name in added])
+    owners = dict.fromkeys(removed) | dict.fromkeys(added, site_id)
+    if owners:
+        moves = [{"host": name, "at": at, "seq": seq, "site_id": owner} for name, owner in owners.items()]
+        connection.execute(_MOVE, moves)

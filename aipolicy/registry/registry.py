@@ -1,0 +1,180 @@
+"""The registry: each site's policy, all of its hosts, and who changed what, when."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from aipolicy.core.hosts import site_name
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import RegistryError, UnknownSiteError
+from aipolicy.registry import putting
+from aipolicy.registry.changes import Change, microseconds, read_policy
+from aipolicy.registry.database import Database
+from aipolicy.registry.schema import change, host, host_history, sequence, site
+
+DEFAULT_URL = "sqlite:///aipolicy.db"
+"""A file in the current directory."""
+
+LONGEST_NAME = 200
+"""Characters in the name of who made a change."""
+
+# A page at a time: a slow consumer holds no transaction open, which would keep SQLite's log growing.
+_PAGE = 100
+
+_POLICY = select(site.c.name, site.c.policy).join_from(host, site).where(host.c.host == bindparam("host"))
+_SITE_ID = select(host.c.site_id).where(host.c.host == bindparam("host"))
+_HISTORY = select(change).where(change.c.site_id == _SITE_ID.scalar_subquery()).order_by(change.c.seq)
+_OWNER_THEN = (
+    select(host_history.c.site_id)
+    .where(host_history.c.host == bindparam("host"), host_history.c.at <= bindparam("when"))
+    .order_by(host_history.c.at.desc(), host_history.c.seq.desc())
+    .limit(1)
+)
+_POLICY_THEN = (
+    select(change.c.site, change.c.policy)
+    .where(change.c.site_id == _OWNER_THEN.scalar_subquery(), change.c.at <= bindparam("when"))
+    .order_by(change.c.at.desc(), change.c.seq.desc())
+    .limit(1)
+)
+_CHANGES = (
+    select(change).where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("page"))
+)
+_SITES = (
+    select(site.c.name, site.c.policy)
+    .where(site.c.name > bindparam("after"))
+    .order_by(site.c.name)
+    .limit(bindparam("page"))
+)
+_SEQ = select(sequence.c.seq)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Registry:
+    """A context manager; threads may share one, processes may not: open one in each.
+
+    ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path.
+    ``create``  make the registry where there is none; with False that is an error.
+    ``clock``   tells the time, with its zone.
+
+    Raises RegistryURLError for an address that can't be used, RegistryError for a database that is not a
+    registry, or is one of a newer version. Methods take a host in any spelling and raise HostError for what
+    is none; whatever goes wrong in the database is a RegistryError.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, create: bool = True, clock: Callable[[], datetime] = _now
+    ) -> None:
+        self._database = Database(url, create=create)
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+    @property
+    def registry_id(self) -> str:
+        """32 hexadecimal digits, made with the registry: tells whether two cursors count the same changes."""
+        return self._database.registry_id
+
+    @property
+    def seq(self) -> int:
+        """The number of the latest change; 0 before the first."""
+        with self._database.reading() as connection:
+            seq: int = connection.execute(_SEQ).scalar_one()
+        return seq
+
+    def put(self, policy: SitePolicy, *, by: str, hosts: Iterable[str] | None = None) -> Change:
+        """Make ``policy`` the policy of its site from now on, and the site if it is new.
+
+        ``by`` says who, for the history. ``hosts`` are all of the site's further hosts; None keeps those it
+        has. Where that is what the site has already, nothing is written and its latest change returned.
+        Once this returns, the change survives a crash of the process and of the machine.
+
+        Raises HostTakenError where a host is another site's, RegistryError for a policy without a site.
+        """
+        if not policy.site:
+            cure = "policy.for_site('blog.example') gives it one"
+            raise RegistryError(f"the policy has no site: {cure}")
+        if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
+            cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
+            raise RegistryError(f"by is {by!r}: {cure}")
+        if isinstance(hosts, str):
+            raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
+        names = None if hosts is None else frozenset(map(site_name, hosts))
+        with self._database.writing() as connection:
+            return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
+
+    def get(self, host: str) -> SitePolicy | None:
+        """The policy of the site that has ``host``, or None."""
+        row = self._first(_POLICY, {"host": site_name(host)})
+        return row and read_policy(row.policy, row.name)
+
+    def hosts(self, host: str) -> tuple[str, ...]:
+        """All hosts of the site that has ``host``: its own name, then the others. Raises UnknownSiteError."""
+        row = self._first(putting.LATEST, {"host": site_name(host)})
+        if row is None:
+            raise _unknown(host)
+        return tuple(json.loads(row.hosts))
+
+    def history(self, host: str) -> list[Change]:
+        """Every change of the site that has ``host`` now, oldest first. Raises UnknownSiteError."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_HISTORY, {"host": site_name(host)}).all()
+        if not rows:
+            raise _unknown(host)
+        return [Change.from_row(row) for row in rows]
+
+    def at(self, host: str, when: datetime) -> SitePolicy | None:
+        """The policy in force at ``when`` on ``host``, of the site that had it then; None where none had.
+
+        Of several changes in one microsecond the last was in force. Raises RegistryError for a time without
+        a time zone.
+        """
+        row = self._first(_POLICY_THEN, {"host": site_name(host), "when": microseconds(when)})
+        return row and read_policy(row.policy, row.site)
+
+    def changes(self, after: int = 0, limit: int | None = None) -> Iterator[Change]:
+        """The changes numbered above ``after``, in order, at most ``limit``: none is missed or doubled."""
+        while limit is None or limit > 0:
+            page = _PAGE if limit is None else min(_PAGE, limit)
+            with self._database.reading() as connection:
+                rows = connection.execute(_CHANGES, {"after": after, "page": page}).all()
+            yield from map(Change.from_row, rows)
+            if len(rows) < page:
+                return
+            after = rows[-1].seq
+            limit = None if limit is None else limit - page
+
+    def sites(self) -> Iterator[SitePolicy]:
+        """The policy of every site, by name. A site put meanwhile may be there as before or as after."""
+        after = ""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(_SITES, {"after": after, "page": _PAGE}).all()
+            for row in rows:
+                yield read_policy(row.policy, row.name)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].name
+
+    def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
+        with self._database.reading() as connection:
+            return connection.execute(statement, values).first()
+
+
+def _unknown(host: str) -> UnknownSiteError:
+    return UnknownSiteError(f"no site in the registry has the host {host!r}: check its spelling")
