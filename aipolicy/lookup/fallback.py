@@ -1,0 +1,86 @@
+"""What is served in place of an answer that can't be had: never more permissive than the last good one."""
+
+from dataclasses import replace
+
+from cachetools import LRUCache
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.render import Rendering
+from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.outage import logger
+from aipolicy.lookup.renderer import Renderer
+
+_REMEMBERED = 4096
+
+
+class Fallback:
+    """The default's rendering, and the choice between it and a last good answer."""
+
+    def __init__(self, renderer: Renderer, default: SitePolicy) -> None:
+        self._renderer = renderer
+        # Not the one that sites share: being this very object tells that a host is no site's.
+        self.default = renderer.own(default)
+        self._strict: LRUCache[Rendering, Rendering] = LRUCache(_REMEMBERED)
+
+    def instead(self, last: Rendering, *, recent: bool) -> Rendering:
+        """What to serve while the host's answer can't be had; ``last`` is the last good one.
+
+        An opt-out holds for as long as the failure lasts. Anything else holds while it is ``recent``: then
+        the default takes its place, together with all that the owner refused.
+        """
+        if recent or last.policy.opted_out:
+            return last
+        try:
+            return self._strict[last]
+        except KeyError:
+            strict = self._strict[last] = self._default_and_refusals(last.policy)
+            return strict
+
+    def _default_and_refusals(self, policy: SitePolicy) -> Rendering:
+        strict = with_refusals(self.default.policy, policy)
+        if strict == self.default.policy:
+            return self.default
+        try:
+            return self._renderer.rendering(strict)
+        except AIPolicyError:
+            logger.exception("a stale policy could not be combined with the default, which is served alone")
+            return self.default
+
+
+def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:
+    """``default``, and all that ``policy``, which is not opted out, refuses. Its grants are not taken over.
+
+    The site's own robots.txt and its other declarations stay: they lift nothing.
+    """
+    refused = _refusals(policy.preferences)
+    # A path of one may lie within a path of the other, and only one of both will bind: it says it all.
+    paths = {
+        path: default.preferences.combined(refused).combined(_refusals(p, *_all(default)))
+        for path, p in policy.path_preferences
+    } | {
+        path: p.over(default.preferences).combined(refused).combined(_refusals(*_all(policy)))
+        for path, p in default.path_preferences
+    }
+    return replace(
+        policy,
+        site="",
+        preferences=default.preferences.combined(refused),
+        visibility=default.visibility,
+        licensed=tuple(token for token in default.licensed if token in policy.licensed),
+        path_preferences=tuple(paths.items()),
+    )
+
+
+def _all(policy: SitePolicy) -> list[Preferences]:
+    return [preferences for _, preferences in policy.path_preferences]
+
+
+def _refusals(*stated: Preferences) -> Preferences:
+    """What any of ``stated`` disallows, and nothing else."""
+    return Preferences(
+        *(
+            Preference.DISALLOW if any(p.disallows(c) for p in stated) else Preference.UNKNOWN
+            for c in Category
+        )
+    )

@@ -1,0 +1,190 @@
+"""The lookup of a registry: its SQLite file, or this machine's replica, read in-process."""
+
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from cachetools import LRUCache
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering
+from aipolicy.core.signals import Signals
+from aipolicy.errors import RegistryError
+from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.fallback import Fallback
+from aipolicy.lookup.lease import Lease
+from aipolicy.lookup.outage import OutageLog
+from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
+from aipolicy.lookup.renderer import Renderer
+
+
+class LocalLookup:
+    """host → rendering, from a registry's file. Raises ValueError or TypeError when made wrong.
+
+        lookup = LocalLookup("sqlite:///aipolicy.db")
+
+    ``registry``   a ``sqlite:///`` URL, or a path. The file may come later, go away and come back.
+    ``refresh``    seconds within which a change is in force.
+    ``maxsize``    sites remembered.
+    ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
+    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read.
+
+    It reads in the event loop, so the file belongs on a local disk. For one event loop at a time;
+    ``invalidate`` may be called in any thread.
+    """
+
+    def __init__(
+        self,
+        registry: str | os.PathLike[str],
+        *,
+        refresh: float = 0.25,
+        maxsize: int = 100_000,
+        default: str | SitePolicy = "no-training",
+        max_stale: float = 3600.0,
+        signals: Signals | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = registry_path(registry)
+        self._lease = Lease(seconds("refresh", refresh), seconds("max_stale", max_stale, zero=True))
+        self._maxsize = count("maxsize", maxsize)
+        self._clock = clock
+        self._log = OutageLog(clock)
+        self._renderer = Renderer(signals)
+        self._fallback = Fallback(self._renderer, default_policy(default))
+        self.default: Rendering = self._fallback.default
+        self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
+        self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
+        self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
+        self._invalidated: deque[bytes] = deque()
+        self._file: RegistryFile | None = None
+        self._source: object = None  # the file and the registry that the answers are from
+        self._seq = 0
+        self._trouble = ""  # why the file can't be read, while it can't
+        self._follow(clock())
+
+    @property
+    def seq(self) -> int:
+        """The number of the last change that is in force here; 0 before the file was read."""
+        return self._seq
+
+    def peek(self, host: bytes) -> Rendering | None:
+        """The answer, if it is at hand. None: ask ``find``."""
+        if self._clock() >= self._lease.fresh_until:
+            return None
+        try:
+            return self._known[host]
+        except KeyError:
+            return None
+
+    async def find(self, host: bytes) -> Rendering:
+        """The answer, read where that is due. Never raises, and never waits."""
+        try:
+            key = canonical_key(host)
+            return self.default if key is None else self._found(key)
+        except Exception as error:
+            self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
+            return self.default
+
+    def invalidate(self, host: str) -> None:
+        """Read ``host``, in any spelling, anew at its next request."""
+        key = canonical_key(host)
+        if key is not None:
+            self._invalidated.append(key)
+            self._lease.end()
+
+    def close(self) -> None:
+        """Let go of the file; another request opens it again."""
+        self._lease.end()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _found(self, key: bytes) -> Rendering:
+        now = self._clock()
+        if now >= self._lease.next_look:
+            self._follow(now)
+        try:
+            rendering = self._known[key]
+        except KeyError:
+            return self._missed(key, now)
+        return self._fallback.instead(rendering, recent=not self._trouble or now < self._lease.stale_at)
+
+    def _missed(self, key: bytes, now: float) -> Rendering:
+        if key in self._unknown:
+            self._unknown[key] = None  # used just now
+            return self.default
+        if self._file is not None:
+            try:
+                return self._kept(key, self._file.policy(key.decode()))
+            except sqlite3.Error as error:
+                self._failed(error, now)
+        return self._fallback.instead(self._outdated.get(key, self.default), recent=False)
+
+    def _kept(self, key: bytes, text: bytes | None) -> Rendering:
+        last = self._outdated.pop(key, self.default)
+        if text is None:
+            self._unknown[key] = None
+            return self.default
+        try:
+            rendering = self._renderer.read(text)
+        except Exception as error:  # whatever is wrong with it, it is wrong with this site alone
+            rendering = self._fallback.instead(last, recent=False)
+            served = "the default policy" if rendering is self.default else "its last good answer"
+            self._log.began(
+                f"the policy of {key.decode()!r} in {self._path} can't be used: "
+                f"{type(error).__name__}: {error}; {served} is served until it changes"
+            )
+        self._known[key] = rendering
+        return rendering
+
+    def _follow(self, now: float) -> None:
+        """Drop what changed since the last time, and renew the lease."""
+        while self._invalidated:
+            self._drop([self._invalidated.popleft()])
+        try:
+            self._catch_up()
+        except (OSError, sqlite3.Error, RegistryError) as error:
+            self._failed(error, now)
+        else:
+            if self._trouble:
+                self._log.ended(f"the registry {self._path} can be read now")
+            self._trouble = ""
+            self._lease.renew(now)
+        if self._invalidated:  # in another thread, just now
+            self._lease.end()
+
+    def _catch_up(self) -> None:
+        file = self._file
+        if file is None or not file.is_in_place():
+            opened = RegistryFile(self._path)  # what is known stays until the new file has proved good
+            self.close()
+            self._file = file = opened
+        registry, seq = file.state()
+        source = (file.identity, registry)
+        changed = file.changed(self._seq, seq) if source == self._source else None
+        if changed is None:
+            self._outdated, self._known = self._known, LRUCache(self._maxsize)
+            self._unknown = LRUCache(STRANGERS)
+        else:
+            self._drop(changed)
+        self._source, self._seq = source, seq
+
+    def _drop(self, hosts: Iterable[bytes]) -> None:
+        for key in hosts:
+            self._unknown.pop(key, None)
+            rendering = self._known.pop(key, None)
+            if rendering is not None:
+                self._outdated[key] = rendering
+
+    def _failed(self, error: Exception, now: float) -> None:
+        self.close()
+        trouble = trouble_with(error)
+        if trouble != self._trouble:
+            self._log.began(
+                f"the registry {self._path} can't be read: {trouble}; last good answers are served, "
+                "and the default policy where there are none"
+            )
+        self._trouble = trouble
+        self._lease.put_off(now)

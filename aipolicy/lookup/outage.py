@@ -1,0 +1,36 @@
+"""Failures in the log: told when they begin and when they end, never once a request."""
+
+import logging
+import math
+from collections.abc import Callable
+
+logger = logging.getLogger("aipolicy.lookup")
+
+_APART = 1.0  # seconds between two lines of one level: a failure of everything must not flood the log
+
+
+class OutageLog:
+    """At most one warning and one recovery a second; each tells how many lines were left out before it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._next = {logging.WARNING: -math.inf, logging.INFO: -math.inf}
+        self._left_out = {logging.WARNING: 0, logging.INFO: 0}
+
+    def began(self, message: str, error: BaseException | None = None) -> None:
+        """A failure began; ``error`` is shown with its traceback."""
+        self._line(logging.WARNING, message, error)
+
+    def ended(self, message: str) -> None:
+        """A failure is over."""
+        self._line(logging.INFO, message, None)
+
+    def _line(self, level: int, message: str, error: BaseException | None) -> None:
+        now = self._clock()
+        if now < self._next[level]:
+            self._left_out[level] += 1
+            return
+        left_out, self._left_out[level] = self._left_out[level], 0
+        self._next[level] = now + _APART
+        more = f" ({left_out} more like this were left out)" if left_out else ""
+        logger.log(level, "%s%s", message, more, exc_info=error)
