@@ -1,0 +1,62 @@
+"""Wrapped applications of every kind, and a lookup whose answers a test chooses."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import CachedLookup
+
+OPTED_OUT = SitePolicy.from_preset("no-training")
+UNSET = SitePolicy.from_preset("unset")
+Headers = list[tuple[bytes, bytes]]
+
+
+def lookup(**policies: SitePolicy | bool | None) -> CachedLookup:
+    """``opted_out=True`` is the blog opted-out.example; ``blog`` (opted out) is there unless given."""
+    sites = {"blog": True} | policies
+    by_host = {f"{name.replace('_', '-')}.example": policy for name, policy in sites.items()}
+
+    async def load(host: str) -> SitePolicy | bool | None:
+        return by_host.get(host)
+
+    return CachedLookup(load, default="no-training")
+
+
+def wrapped(app: ASGIApp, **policies: SitePolicy | bool | None) -> AIPolicyMiddleware:
+    return AIPolicyMiddleware(app, lookup(**policies))
+
+
+def answering(
+    status: int = 200, headers: Headers | None = None, *bodies: bytes, robots: bytes | None = None
+) -> ASGIApp:
+    """An application with one answer to everything, and 404 (or ``robots``) for /robots.txt."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_robots = scope["path"] == "/robots.txt"
+        given = [(b"content-type", b"text/plain")] if is_robots else list(headers or [])
+        code = (200 if robots is not None else 404) if is_robots else status
+        chunks = [robots or b"no such file"] if is_robots else list(bodies) or [b"hello"]
+        await send({"type": "http.response.start", "status": code, "headers": given})
+        for index, chunk in enumerate(chunks):
+            more = index < len(chunks) - 1
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    return app
+
+
+class Recording:
+    """An application that remembers what reached it, and answers 200."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Scope] = []
+        self.sent: list[Message] = []
+        self.sends: list[Send] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        self.sends.append(send)
+        if scope["type"] == "http":
+            start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]}
+            self.sent.append(start)
+            await send(start)
+            await send({"type": "http.response.body", "body": b"hello"})
