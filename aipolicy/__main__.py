@@ -1,0 +1,5 @@
+"""``python -m aipolicy``."""
+
+from aipolicy.cli import main
+
+main()

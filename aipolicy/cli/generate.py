@@ -1,0 +1,97 @@
+"""``aipolicy robots`` and ``aipolicy headers``: the signals of a preset, or of a site in the registry."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from aipolicy.cli.options import (
+    json_option,
+    policy_fields,
+    policy_options,
+    print_json,
+    registry_option,
+    signal_options,
+    signals_of,
+)
+from aipolicy.core.effects import effects_of
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering, render
+from aipolicy.errors import PolicyError, UnknownSiteError
+
+# As the specifications write them; HTTP itself doesn't care.
+_SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
+
+
+@click.command()
+@click.option("--site", metavar="HOST", help="A site in the registry, by any of its hosts.")
+@registry_option
+@policy_options
+@signal_options
+@json_option
+def robots(**given: Any) -> None:
+    """Write a robots.txt.
+
+    \b
+    aipolicy robots --preset no-training --sitemap https://blog.example/sitemap.xml
+    aipolicy robots --preset no-training --base robots.txt > merged.txt
+    aipolicy robots --site blog.example --registry sqlite:///blogs.db
+
+    Given a --base, its rules are kept and ours stand between markers; merging the result again changes
+    nothing.
+    """
+    rendering = _rendering(given)
+    if given["as_json"]:
+        document = {
+            "site": rendering.policy.site,
+            "etag": rendering.robots.etag.decode().strip('"'),
+            "blocked": sorted(effects_of(rendering.policy)[0], key=str.lower),
+            "robots_txt": rendering.robots.body.decode("utf-8", "replace"),
+        }
+        print_json(document)
+    else:
+        click.echo(rendering.robots.body, nl=False)
+
+
+@click.command()
+@click.option("--site", metavar="HOST", help="A site in the registry, by any of its hosts.")
+@click.option(
+    "--at", "path", default="/", show_default=True, metavar="PATH", help="The path of the response."
+)
+@registry_option
+@policy_options
+@signal_options
+@json_option
+def headers(**given: Any) -> None:
+    """Write the response headers, one a line.
+
+    \b
+    aipolicy headers --preset no-ai
+    aipolicy headers --site blog.example --at /press/kit
+    """
+    ours = [
+        (name.decode(), value.decode()) for name, value in _rendering(given).headers_at(given["path"]).headers
+    ]
+    if given["as_json"]:
+        print_json([{"name": _SPELLED.get(name, name), "value": value} for name, value in ours])
+    else:
+        for name, value in ours:
+            click.echo(f"{_SPELLED.get(name, name)}: {value}")
+
+
+def _rendering(given: dict[str, Any]) -> Rendering:
+    fields = policy_fields(given)
+    if not given["site"]:
+        if not {"preferences", "visibility", "path_preferences"} & set(fields):
+            raise PolicyError("nothing says what to write: give --preset, or --site for one in the registry")
+        return render(SitePolicy(**fields), signals_of(given))
+    if set(fields) - {"robots_base"}:
+        raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
+    # Imported where it is used: the generator alone needs no database.
+    from aipolicy.registry import Registry
+
+    with Registry(given["registry"], create=False) as registry:
+        policy = registry.get(given["site"])
+    if policy is None:
+        raise UnknownSiteError(f"no site in {given['registry']} has the host {given['site']!r}")
+    return render(dataclasses.replace(policy, **fields), signals_of(given))

@@ -1,0 +1,131 @@
+"""Options that several commands share."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
+
+import click
+
+from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
+from aipolicy.core.policy import PRESETS
+from aipolicy.core.preferences import Preferences
+from aipolicy.core.signals import Signals
+from aipolicy.errors import PolicyError
+
+Command = Callable[..., Any]
+
+registry_option = click.option(
+    "--registry",
+    envvar="AIPOLICY_REGISTRY",
+    default="sqlite:///aipolicy.db",
+    show_default=True,
+    show_envvar=True,
+    metavar="URL",
+    help="The registry of site policies.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+_POLICY_OPTIONS = (
+    click.option("--preset", type=click.Choice(list(PRESETS)), help="What the owner says."),
+    click.option(
+        "--visibility",
+        type=click.Choice(list(map(str, Visibility))),
+        help="discouraged: search engines are asked to stay away, which implies opted out.",
+    ),
+    click.option(
+        "--licensed", multiple=True, metavar="TOKEN", help="Let this crawler in although opted out."
+    ),
+    click.option(
+        "--path",
+        "paths",
+        multiple=True,
+        metavar="'PATTERN STATEMENT'",
+        help="Preferences of some paths: '/press/ train-ai=y'.",
+    ),
+    click.option("--sitemap", "sitemaps", multiple=True, metavar="URL", help="A Sitemap line."),
+    click.option(
+        "--base",
+        type=click.File("rb"),
+        metavar="FILE|-",
+        help="The site's own robots.txt, to merge with (- is stdin).",
+    ),
+    click.option("--tdm-policy-url", metavar="URL", help="A TDMRep policy, for --tdm-policy."),
+    click.option("--license-url", metavar="URL", help="An RSL licence, for --rsl."),
+)
+
+
+def policy_options(command: Command) -> Command:
+    """The options that describe a site policy; ``policy_fields`` reads them."""
+    for option in reversed(_POLICY_OPTIONS):
+        command = option(command)
+    return command
+
+
+def policy_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of SitePolicy that were given on the command line; those that were not are absent."""
+    fields = {
+        "preferences": PRESETS[given["preset"]] if given["preset"] else None,
+        "visibility": given["visibility"],
+        "licensed": given["licensed"],
+        "path_preferences": dict(map(_path_preference, given["paths"])),
+        "sitemaps": given["sitemaps"],
+        "robots_base": _read(given["base"]) if given["base"] else None,
+        "tdm_policy_url": given["tdm_policy_url"],
+        "license_url": given["license_url"],
+    }
+    return {name: value for name, value in fields.items() if value is not None and value not in ((), {})}
+
+
+def signal_options(command: Command) -> Command:
+    """A switch for each signal; ``signals_of`` reads them."""
+    for field in reversed(dataclasses.fields(Signals)):
+        flag = field.name.replace("_", "-")
+        switch = f"--{flag}/--no-{flag}"
+        about = field.metadata["about"]
+        command = click.option(switch, field.name, default=field.default, show_default=True, help=about)(
+            command
+        )
+    return command
+
+
+def signals_of(given: dict[str, Any]) -> Signals:
+    return Signals(**{field.name: given[field.name] for field in dataclasses.fields(Signals)})
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=not _writes_unicode()))
+
+
+def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
+    """A table: fitted to a terminal, and never cut where a program reads it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in heading:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _path_preference(value: str) -> tuple[str, Preferences]:
+    path, _, statement = value.strip().partition(" ")
+    preferences = Preferences.parse(statement.strip())
+    if not preferences:
+        raise PolicyError(
+            f"--path {value!r} says nothing: write it like '/press/ train-ai=y' or '/art/ train-ai=n'"
+        )
+    return path, preferences
+
+
+def _read(file: BinaryIO) -> bytes:
+    """What was given, and no more than is needed to see that it is too large."""
+    return file.read(MAX_ROBOTS_BYTES + 1)
+
+
+def _writes_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,161 @@
+"""``aipolicy set``, ``show`` and ``history``: site policies in the registry."""
+
+import dataclasses
+import getpass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from aipolicy.cli.options import (
+    json_option,
+    policy_fields,
+    policy_options,
+    print_json,
+    print_rows,
+    registry_option,
+)
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Preferences
+from aipolicy.core.render import render
+from aipolicy.errors import PolicyError, UnknownSiteError
+
+_CLEARED: dict[str, Any] = {
+    "preferences": Preferences(),
+    "visibility": "public",
+    "licensed": (),
+    "path_preferences": (),
+    "sitemaps": (),
+    "robots_base": None,
+    "tdm_policy_url": None,
+    "license_url": None,
+}
+
+
+@click.command(name="set")
+@click.argument("host")
+@policy_options
+@click.option(
+    "--host", "hosts", multiple=True, metavar="HOST", help="A further host of the site; repeatable."
+)
+@click.option(
+    "--clear",
+    multiple=True,
+    type=click.Choice([*_CLEARED, "hosts"]),
+    help="Forget what was set before; repeatable.",
+)
+@click.option(
+    "--by", default=getpass.getuser, show_default="you", metavar="NAME", help="Who, for the history."
+)
+@registry_option
+@json_option
+def set_policy(host: str, **given: Any) -> None:
+    """Set what a site declares; what isn't given stays as it is.
+
+    \b
+    aipolicy set blog.example --preset no-training --host www.blog.example
+    aipolicy set blog.example --licensed GPTBot
+    aipolicy set blog.example --clear licensed
+    """
+    # Imported where it is used: the other commands need no database.
+    from aipolicy.registry import Registry
+
+    fields = {name: _CLEARED[name] for name in given["clear"] if name != "hosts"} | policy_fields(given)
+    if not (fields or given["hosts"] or given["clear"]):
+        raise PolicyError(f"nothing to set for {host!r}: give --preset, --licensed, --host ...")
+    SitePolicy(host, **fields)  # bad input is told before a registry is made
+    with Registry(given["registry"]) as registry:
+        current = registry.get(host) or SitePolicy(host)
+        policy = dataclasses.replace(current, **fields)
+        render(policy)  # one that can't be served must not be stored
+        hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
+        change = registry.put(policy, by=given["by"], hosts=hosts)
+    if given["as_json"]:
+        print_json(change.to_dict())
+    else:
+        click.echo(f"{change.site}: {_summary(change.policy)} (change {change.seq})", err=True)
+
+
+@click.command()
+@click.argument("host")
+@click.option(
+    "--at", "when", metavar="TIME", help="As it was then: 2026-10-01 or 2026-10-01T12:00:00Z (UTC)."
+)
+@registry_option
+@json_option
+def show(host: str, when: str | None, registry: str, as_json: bool) -> None:
+    """Show what a site declares, now or at a time in the past.
+
+    \b
+    aipolicy show www.blog.example
+    aipolicy show blog.example --at 2026-10-01T12:00:00Z --json
+    """
+    from aipolicy.registry import Registry
+
+    then = _time(when) if when else None
+    with Registry(registry, create=False) as opened:
+        policy = opened.at(host, then) if then else opened.get(host)
+        if policy is None:
+            at_that_time = f" at {when}" if when else ""
+            raise UnknownSiteError(f"no site in {registry} has the host {host!r}{at_that_time}")
+        known = [change for change in opened.history(policy.site) if change.policy == policy]
+    document = policy.to_dict() | {"opted_out": policy.opted_out, "hosts": list(known[-1].hosts)}
+    if as_json:
+        print_json(document)
+    else:
+        print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
+
+
+@click.command()
+@click.argument("host")
+@registry_option
+@json_option
+def history(host: str, registry: str, as_json: bool) -> None:
+    """List every change of a site's policy: when, by whom, and what it has said since.
+
+    \b
+    aipolicy history blog.example
+    aipolicy history blog.example --json
+    """
+    from aipolicy.registry import Registry
+
+    with Registry(registry, create=False) as opened:
+        changes = opened.history(host)
+    if as_json:
+        print_json([change.to_dict() for change in changes])
+    else:
+        rows = ((str(c.seq), _iso(c.at), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes)
+        print_rows(rows, ("change", "at", "by", "says", "hosts"))
+
+
+def _time(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise PolicyError(f"--at {text!r} is no time: write it like 2026-10-01T12:00:00Z") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _iso(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _summary(policy: SitePolicy) -> str:
+    said = [policy.preset or str(policy.preferences)]
+    if policy.visibility != "public":
+        said.append(str(policy.visibility))
+    if policy.licensed:
+        said.append(f"licensed to {', '.join(policy.licensed)}")
+    if policy.path_preferences:
+        said.append(f"{len(policy.path_preferences)} path preferences")
+    return ", ".join(said)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    return (
+        {True: "yes", False: "no", None: "-"}.get(value, str(value)) if not isinstance(value, str) else value
+    )

@@ -1,0 +1,86 @@
+"""``aipolicy set``, ``show`` and ``history``, and ``robots --site``."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_an_opt_out_is_kept_and_shown(aipolicy: Run, tmp_path: Path) -> None:
+    done = aipolicy(
+        "set", "Blog.Example", "--preset", "no-training", "--host", "www.blog.example", "--by", "ada"
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "blog.example: no-training (change 1)\n"
+    assert (tmp_path / "aipolicy.db").exists()
+    shown = json.loads(aipolicy("show", "www.blog.example", "--json").stdout)
+    assert (shown["site"], shown["preset"], shown["opted_out"]) == ("blog.example", "no-training", True)
+    assert shown["hosts"] == ["blog.example", "www.blog.example"]
+
+
+def test_what_is_not_given_stays_and_what_is_cleared_goes(aipolicy: Run) -> None:
+    aipolicy(
+        "set", "blog.example", "--preset", "no-training", "--licensed", "GPTBot", "--host", "www.blog.example"
+    )
+    aipolicy("set", "blog.example", "--sitemap", "https://blog.example/map.xml")
+    shown = json.loads(aipolicy("show", "blog.example", "--json").stdout)
+    assert (shown["preset"], shown["licensed"]) == ("no-training", ["GPTBot"])
+    assert shown["hosts"] == ["blog.example", "www.blog.example"]
+    aipolicy("set", "blog.example", "--clear", "licensed", "--clear", "hosts")
+    shown = json.loads(aipolicy("show", "blog.example", "--json").stdout)
+    assert (shown["preset"], shown.get("licensed"), shown["hosts"]) == ("no-training", None, ["blog.example"])
+
+
+def test_history_says_when_who_and_what(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
+    aipolicy("set", "blog.example", "--preset", "unset", "--by", "support")
+    changes = json.loads(aipolicy("history", "blog.example", "--json").stdout)
+    assert [(c["seq"], c["by"], c["policy"]["preset"]) for c in changes] == [
+        (1, "ada", "no-training"),
+        (2, "support", "unset"),
+    ]
+    table = aipolicy("history", "blog.example").stdout
+    assert table.splitlines()[0].split() == ["change", "at", "by", "says", "hosts"]
+    first = changes[0]["at"]
+    then = json.loads(aipolicy("show", "blog.example", "--at", first, "--json").stdout)
+    assert then["preset"] == "no-training"
+
+
+def test_before_its_first_change_a_site_is_unknown(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-training")
+    done = aipolicy("show", "blog.example", "--at", "2020-01-01")
+    assert done.returncode == 2
+    assert "2020-01-01" in done.stderr
+
+
+def test_the_registry_is_named_by_option_or_environment(aipolicy: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/blogs.db"
+    aipolicy("set", "blog.example", "--preset", "no-ai", "--registry", url)
+    by_option = aipolicy("robots", "--site", "blog.example", "--registry", url)
+    by_environment = aipolicy("robots", "--site", "BLOG.example:80", AIPOLICY_REGISTRY=url)
+    assert by_option.stdout == by_environment.stdout
+    assert "User-agent: OAI-SearchBot\n" in by_option.stdout
+
+
+def test_the_registrys_policy_can_be_merged_with_a_base(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-training")
+    done = aipolicy(
+        "robots", "--site", "blog.example", "--base", "-", stdin="User-agent: *\nDisallow: /drafts/\n"
+    )
+    assert "Disallow: /drafts/" in done.stdout
+
+
+def test_a_policy_that_could_not_be_served_is_not_stored(aipolicy: Run) -> None:
+    groups = "".join(f"User-agent: x{number}\nDisallow: /{number}\n\n" for number in range(12_000))
+    done = aipolicy("set", "blog.example", "--preset", "no-training", "--base", "-", stdin=groups)
+    assert done.returncode == 2
+    assert "robots.txt" in done.stderr
+    assert aipolicy("show", "blog.example").returncode == 2
+
+
+def test_an_unknown_site_is_told_with_the_registry_it_is_not_in(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-training")
+    for arguments in (["show"], ["history"], ["robots", "--site"]):
+        done = aipolicy(*arguments, "stranger.example")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "stranger.example" in done.stderr
