@@ -1,0 +1,66 @@
+"""Every database that a registry can live in, behind one fixture: the tests are the contract of each."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from aipolicy.registry import Registry
+
+NewURL = Callable[[], str]
+
+ROOT = Path(__file__).parents[2]
+"""Where a child process finds ``tests.registry.writer``."""
+
+
+class Clock:
+    """Stands still until it is moved, in either direction."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> datetime:
+        self.now += timedelta(**by)
+        return self.now
+
+
+@pytest.fixture(params=["sqlite"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewURL:
+    """Each call is the address of another database, and nothing is there yet."""
+    numbers = itertools.count(1)
+    makers = {"sqlite": lambda: f"sqlite:///{tmp_path}/registry-{next(numbers)}.db"}
+    return makers[request.param]
+
+
+@pytest.fixture
+def url(new_url: NewURL) -> str:
+    return new_url()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def registry(url: str, clock: Clock) -> Iterator[Registry]:
+    with Registry(url, clock=clock) as opened:
+        yield opened
+
+
+@contextmanager
+def raw(url: str) -> Iterator[sqlalchemy.Connection]:
+    """The database as another program sees it, in a transaction of its own."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()

@@ -1,0 +1,78 @@
+"""Many writers at once, in threads and in processes."""
+
+import subprocess
+import sys
+import threading
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.registry import Registry
+from tests.registry.conftest import ROOT
+
+PROCESSES, THREADS, COUNT = 4, 2, 25
+
+
+def test_eight_writers_in_four_processes_leave_no_gap(url: str) -> None:
+    command = [sys.executable, "-m", "tests.registry.writer", url]
+    writers = [
+        subprocess.Popen(
+            [*command, f"w{number}", str(THREADS), str(COUNT)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PROCESSES)
+    ]
+    for writer in writers:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    said = [writer.communicate()[0].splitlines() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * PROCESSES
+    acknowledged = sorted((int(seq), host) for lines in said for seq, host in map(str.split, lines))
+    with Registry(url) as registry:
+        assert acknowledged == [(change.seq, change.site) for change in registry.changes()]
+        assert [seq for seq, _ in acknowledged] == [*range(1, PROCESSES * THREADS * COUNT + 1)]
+        times = [change.at for change in registry.changes()]
+    assert times == sorted(times)
+
+
+def test_threads_that_fight_over_one_site_lose_no_change(registry: Registry) -> None:
+    changes = []
+
+    def write(number: int) -> None:
+        for turn in range(10):
+            policy = SitePolicy("blog.example", sitemaps=(f"https://blog.example/{number}/{turn}",))
+            changes.append(registry.put(policy, by=f"thread {number}"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(changes, key=lambda change: change.seq) == registry.history("blog.example")
+    assert registry.seq == len(changes) == 80
+    assert registry.get("blog.example") == registry.history("blog.example")[-1].policy
+
+
+def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
+    one, other = SitePolicy.from_flag(True, "blog.example"), SitePolicy.from_flag(False, "blog.example")
+    registry.put(one, by="ada", hosts=["one.example"])
+    done = threading.Event()
+
+    def write() -> None:
+        for _ in range(40):
+            registry.put(other, by="ada", hosts=["other.example"])
+            registry.put(one, by="ada", hosts=["one.example"])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        assert registry.get("one.example") in (one, None)
+        assert registry.get("other.example") in (other, None)
+        assert len(registry.hosts("blog.example")) == 2
+    writer.join()

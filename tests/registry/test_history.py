@@ -1,0 +1,144 @@
+"""The history: numbered without a gap, ordered in time, append-only."""
+
+import json
+
+import pytest
+import sqlalchemy
+from sqlalchemy.exc import DBAPIError
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import RegistryError
+from aipolicy.registry import Registry
+from tests.registry.conftest import Clock, raw
+
+
+def put_many(registry: Registry, count: int) -> None:
+    for number in range(count):
+        registry.put(SitePolicy.from_flag(number % 2 == 0, f"blog{number % 7}.example"), by="ada")
+
+
+def test_changes_are_numbered_from_one_without_a_gap(registry: Registry) -> None:
+    put_many(registry, 20)
+    with pytest.raises(RegistryError):
+        registry.put(SitePolicy(), by="ada")
+    put_many(registry, 3)
+    assert [change.seq for change in registry.changes()] == [*range(1, registry.seq + 1)]
+
+
+def test_history_is_the_sites_alone_and_oldest_first(registry: Registry, clock: Clock) -> None:
+    puts = []
+    for opted_out in (True, False, True):
+        clock.move(hours=1)
+        puts.append(registry.put(SitePolicy.from_flag(opted_out, "blog.example"), by="ada"))
+        registry.put(SitePolicy.from_flag(opted_out, "other.example"), by="eve")
+    assert registry.history("blog.example") == puts
+    assert [change.policy.opted_out for change in puts] == [True, False, True]
+
+
+def test_each_change_remembers_the_hosts_it_left(registry: Registry) -> None:
+    policy = SitePolicy.from_flag(True, "blog.example")
+    for hosts in (["www.blog.example"], ["a.example", "b.example"], []):
+        registry.put(policy, by="ada", hosts=hosts)
+    assert [change.hosts[1:] for change in registry.history("blog.example")] == [
+        ("www.blog.example",),
+        ("a.example", "b.example"),
+        (),
+    ]
+
+
+def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock) -> None:
+    first = registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+    clock.move(days=-1)
+    second = registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada")
+    clock.move(days=2)
+    third = registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+    assert (first.at, third.at) == (second.at, clock.now)
+
+
+def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
+    clock.now = clock.now.replace(tzinfo=None)
+    with Registry(url, clock=clock) as registry:
+        with pytest.raises(RegistryError, match="time zone"):
+            registry.put(SitePolicy("blog.example"), by="ada")
+        assert registry.seq == 0
+
+
+@pytest.mark.parametrize(
+    ("after", "limit"), [(0, None), (0, 0), (0, 5), (250, None), (95, 110), (249, 9), (900, 3)]
+)
+def test_changes_go_on_from_a_cursor(registry: Registry, after: int, limit: int | None) -> None:
+    put_many(registry, 250)
+    expected = [*range(1, 251)][after:][:limit]
+    assert [change.seq for change in registry.changes(after, limit)] == expected
+
+
+def test_a_walk_over_the_changes_meets_those_made_meanwhile(registry: Registry) -> None:
+    put_many(registry, 100)
+    walk = registry.changes()
+    first = next(walk)
+    registry.put(SitePolicy.from_flag(True, "late.example"), by="ada")
+    assert [first.seq, *(change.seq for change in walk)] == [*range(1, 102)]
+
+
+def test_a_change_in_json_says_when_in_utc(registry: Registry, clock: Clock) -> None:
+    clock.move(microseconds=5)
+    policy = SitePolicy.from_flag(True, "blog.example")
+    change = registry.put(policy, by="Zoë", hosts=["www.blog.example"])
+    assert json.loads(json.dumps(change.to_dict())) == {
+        "seq": 1,
+        "at": "2026-11-01T12:00:00.000005Z",
+        "by": "Zoë",
+        "hosts": ["blog.example", "www.blog.example"],
+        "policy": policy.to_dict(),
+    }
+    clock.move(microseconds=-5)
+    later = registry.put(SitePolicy("other.example"), by="ada").to_dict()
+    assert later["at"] == "2026-11-01T12:00:00.000005Z"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE change SET actor = 'nobody' WHERE seq = 1",
+        "UPDATE change SET seq = 9 WHERE seq = 2",
+        "DELETE FROM change WHERE seq = 2",
+        "DELETE FROM change",
+        "UPDATE host_history SET at = 0",
+        "DELETE FROM host_history",
+    ],
+)
+def test_history_is_append_only_for_everybody(registry: Registry, url: str, statement: str) -> None:
+    put_many(registry, 2)
+    before = list(registry.changes())
+    with pytest.raises(DBAPIError, match="append-only"), raw(url) as connection:
+        connection.execute(sqlalchemy.text(statement))
+    assert list(registry.changes()) == before
+
+
+def test_a_row_of_the_history_cannot_be_replaced(registry: Registry, url: str) -> None:
+    put_many(registry, 2)
+    for table in ("change", "host_history"):
+        with pytest.raises(DBAPIError), raw(url) as connection:
+            connection.execute(sqlalchemy.text(f"REPLACE INTO {table} SELECT * FROM {table}"))
+    assert registry.history("blog0.example")[0].by == "ada"
+
+
+def test_a_policy_of_a_newer_version_is_told_with_its_site(registry: Registry, url: str) -> None:
+    registry.put(SitePolicy("blog.example"), by="ada")
+    with raw(url) as connection:
+        newer = json.dumps({"preferences": {}, "visibility": "public", "watermark": True})
+        connection.execute(sqlalchemy.text("UPDATE site SET policy = :text"), {"text": newer})
+    with pytest.raises(RegistryError, match=r"'blog\.example'.*watermark.*upgrade"):
+        registry.get("blog.example")
+    with pytest.raises(RegistryError, match="upgrade"):
+        list(registry.sites())
+    assert registry.hosts("blog.example") == ("blog.example",)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", '{"preferences": []}', '{"visibility": ["public"]}'])
+def test_a_policy_that_is_no_policy_is_told_with_its_site(registry: Registry, url: str, text: str) -> None:
+    registry.put(SitePolicy("blog.example"), by="ada")
+    with raw(url) as connection:
+        connection.execute(sqlalchemy.text("UPDATE site SET policy = :text"), {"text": text})
+    with pytest.raises(RegistryError, match=r"'blog\.example'"):
+        registry.get("blog.example")
