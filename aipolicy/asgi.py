@@ -12,9 +12,9 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.core.headers import Header, merge_headers
-from aipolicy.core.render import Document, HeaderSet, Rendering
+from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
-from aipolicy.wrapped import Answer, AnswerFailed, OwnRobots
+from aipolicy.wrapped import AnswerFailed, OwnRobots
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -86,22 +86,26 @@ class AIPolicyMiddleware:
 
     async def _serve(self, file: str, scope: Scope, send: Send, host: bytes, rendering: Rendering) -> bool:
         """Answer with one of our files; False where we have none, and the application answers."""
-        known = rendering is not self.lookup.default
-        if file == _ROBOTS:
-            document: Document | None = rendering.robots
-            asked = self._own is not None and rendering.policy.robots_base is None
-            if self._own is not None and asked and scope["method"] in ("GET", "HEAD"):
-                try:
-                    document = await self._own.document(scope, host, rendering, known)
-                except AnswerFailed as failed:
-                    # A 5xx keeps crawlers out for now (RFC 9309 §2.3.1.4): safer than rules we can't know.
-                    await _replay(failed.answer, scope, send)
-                    return True
-        else:
-            document = rendering.tdmrep if file == _TDMREP else rendering.ai_txt
+        documents = {_ROBOTS: rendering.robots, _TDMREP: rendering.tdmrep, _AI_TXT: rendering.ai_txt}
+        document, known = documents[file], rendering is not self.lookup.default
         if document is None:
             return False
-        await _send_document(document, self._caching if known else self._brief_caching, scope, send)
+        if scope["method"] not in ("GET", "HEAD"):
+            await _send(send, 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")])
+            return True
+        if file == _ROBOTS and self._own is not None and rendering.takes_own_robots:
+            try:
+                document = await self._own.document(scope, host, rendering, known)
+            except AnswerFailed as failed:
+                # A 5xx keeps crawlers out for now (RFC 9309 §2.3.1.4): safer than rules we can't know.
+                answer = failed.answer
+                await _send(send, answer.status, answer.headers, answer.body, scope)
+                return True
+        caching = self._caching if known else self._brief_caching
+        if _has_tag(scope, document.etag):
+            await _send(send, 304, [(b"etag", document.etag), caching])
+        else:
+            await _send(send, 200, [*document.headers, caching], document.body, scope)
         return True
 
 
@@ -146,28 +150,15 @@ def _file_path(scope: Scope) -> str:
 
 def _target(scope: Scope) -> str:
     """Path and query, as the client sent them: what path patterns are matched against."""
-    path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    query = scope.get("query_string")
+    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    query: bytes = scope.get("query_string", b"")
     return (path + b"?" + query if query else path).decode("utf-8", "surrogateescape")
-
-
-async def _send_document(document: Document, caching: Header, scope: Scope, send: Send) -> None:
-    if scope["method"] not in ("GET", "HEAD"):
-        await _send(send, 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")])
-    elif _has_tag(scope, document.etag):
-        await _send(send, 304, [(b"etag", document.etag), caching])
-    else:
-        await _send(send, 200, [*document.headers, caching], document.body, scope)
 
 
 def _has_tag(scope: Scope, etag: bytes) -> bool:
     """Whether the client has this version: ``If-None-Match``, compared weakly (RFC 9110 §13.1.2)."""
     given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
     return any(tag.strip().removeprefix(b"W/") in (etag, b"*") for tag in given.split(b","))
-
-
-async def _replay(answer: Answer, scope: Scope, send: Send) -> None:
-    await _send(send, answer.status, answer.headers, answer.body, scope)
 
 
 async def _send(

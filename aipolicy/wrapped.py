@@ -19,8 +19,8 @@ from aipolicy.errors import RobotsTooLargeError
 
 logger = logging.getLogger("aipolicy.asgi")
 
-_MERGED_BYTES = 32 * 1024 * 1024  # memory for merged files; equal files of equal policies are kept once
-_HOSTS = 100_000
+_KEPT_BYTES = 32 * 1024 * 1024  # of memory, for the applications' files and as much again for merged ones
+_OVERHEAD = 512  # bytes of an entry, roughly, beside the file itself
 _REDIRECTS = 5  # RFC 9309 §2.3.1.2
 _IN_THREAD = 16 * 1024  # parsing more than this would hold up the event loop
 # What would make the answer partial, conditional or compressed.
@@ -64,9 +64,12 @@ class OwnRobots:
 
     def __init__(self, app: ASGIApp, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._app, self._ttl, self._clock = app, ttl, clock
-        self._own: LRUCache[str, tuple[bytes | None, float]] = LRUCache(_HOSTS)
+        self._own: LRUCache[str, tuple[bytes | None, float]] = LRUCache(
+            _KEPT_BYTES, getsizeof=lambda kept: len(kept[0] or b"") + _OVERHEAD
+        )
+        # Equal files of equal policies are kept once, however many blogs have them.
         self._merged: LRUCache[tuple[Rendering, bytes], Document] = LRUCache(
-            _MERGED_BYTES, getsizeof=lambda document: len(document.body) + 1024
+            _KEPT_BYTES, getsizeof=lambda document: len(document.body) + _OVERHEAD
         )
 
     async def document(self, scope: Scope, host: bytes, rendering: Rendering, known: bool) -> Document:
@@ -83,8 +86,7 @@ class OwnRobots:
         except KeyError:
             pass
         merged = await to_thread.run_sync(_merge, *key) if len(base) > _IN_THREAD else _merge(*key)
-        if len(merged.body) < _MERGED_BYTES:
-            self._merged[key] = merged
+        self._merged[key] = merged
         return merged
 
     async def _base(self, scope: Scope, host: str | None) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _welcome(port: int, url: str) -> str:
     width = max(len(blog.host) for blog in BLOGS)
     blogs = "\n".join(f"  http://{blog.host}:{port}/".ljust(width + 18) + blog.about for blog in BLOGS)
     curl = f"curl -s http://127.0.0.1:{port}"
+    command = sys.argv[0] if sys.argv[0].endswith("aipolicy") else "aipolicy"  # it may not be on the PATH
     return f"""
 A blog platform with {len(BLOGS)} blogs, each answering crawlers as its owner chose:
 
@@ -63,7 +65,7 @@ Try, in another terminal:
 
 And flip a switch; it is in force within a quarter of a second:
 
-  aipolicy set silent.localhost --preset no-training --registry {url}
+  {command} set silent.localhost --preset no-training --registry {url}
 
 Ctrl-C ends it.
 """

@@ -1,5 +1,6 @@
 """A site's own groups, put so that every parser reads them as RFC 9309 does."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
@@ -36,23 +37,36 @@ def portable(group: Group) -> Group:
     """``group`` with the same meaning under RFC 9309, and that meaning for older parsers too.
 
     The longest match wins, and order is irrelevant (§2.2.2); older parsers take the first that matches: the
-    longest goes first. What matches nothing, or is read differently, stays as a comment.
+    longest goes first. A line that parsers read differently becomes a comment.
     """
-    rules = [rule for rule in group.rules if rule.effective]
-    units = [_plain(unit, bool(rules)) for unit in _units(group.records)]
-    if any(rule.allow for rule in rules) and not all(rule.allow for rule in rules):
+    has_rules = any(rule.effective for rule in group.rules)
+    units = [_plain(unit, has_rules) for unit in _units(group.records)]
+    if len({rule.allow for rule in group.rules if rule.effective}) > 1:
         units.sort(key=_longest_first)
-    return replace(group, records=tuple(record for unit in units for record in unit))
+    return replace(group, records=tuple(settled(record for unit in units for record in unit)))
+
+
+def settled(records: Iterable[Rule | Record]) -> list[Rule | Record]:
+    """``records`` with no comment lines at the end: they would be read as the next group's."""
+    units = _units(records)
+    loose = [unit for unit in units if not speaks(unit[-1])]
+    said = [unit for unit in units if speaks(unit[-1])]
+    return [record for unit in loose + said for record in unit]
+
+
+def speaks(record: Rule | Record) -> bool:
+    """Whether it is more than a comment line."""
+    return isinstance(record, Rule) or bool(record.name)
 
 
 _Unit = list[Rule | Record]  # comment lines, and the line they stand above
 
 
-def _units(records: tuple[Rule | Record, ...]) -> list[_Unit]:
+def _units(records: Iterable[Rule | Record]) -> list[_Unit]:
     units: list[_Unit] = [[]]
     for record in records:
         units[-1].append(record)
-        if not (isinstance(record, Record) and not record.name):
+        if speaks(record):
             units.append([])
     return [unit for unit in units if unit]
 
@@ -61,14 +75,14 @@ def _longest_first(unit: _Unit) -> tuple[int, bool]:
     last = unit[-1]
     if isinstance(last, Rule):
         return -len(last.pattern), not last.allow  # on a tie Allow wins
-    return (-MAX_ROBOTS_BYTES if last.name else 1), False  # other records first, closing comments last
+    return -MAX_ROBOTS_BYTES, False  # other lines stay before the rules
 
 
 def _plain(unit: _Unit, has_rules: bool) -> _Unit:
     *comments, last = unit
-    if isinstance(last, Rule):
-        # An empty pattern says nothing beside other rules, yet first-match parsers end at it.
-        idle = not last.effective and (last.pattern or has_rules)
-    else:
-        idle = last.read_differently
-    return [*comments, Record("", f" no effect: {last}")] if idle else unit
+    if isinstance(last, Record) and last.read_differently:
+        return [*comments, Record("", f" no effect: {last}")]
+    if isinstance(last, Rule) and not last.pattern and has_rules:
+        # It says nothing beside other rules, yet first-match parsers end at it.
+        return [*comments, Record("", f" no effect: {last}")]
+    return unit

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.effects import BLOCKED, Effect, effects_of, path_rules
 from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
-from aipolicy.core.grouping import one_group_a_token, portable
+from aipolicy.core.grouping import one_group_a_token, portable, settled, speaks
 from aipolicy.core.paths import octets
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.robots import BEGIN, END, Group, Record, RobotsTxt, Rule, truncated, without_ours
@@ -82,28 +82,41 @@ def _groups(policy: SitePolicy, statements: Statements, theirs: RobotsTxt, every
     blocked = [token for token, effect in effects.items() if effect == BLOCKED]
     parts = [_ours([*_named(blocked), "Disallow: /"] if blocked else [])]
     for effect in sorted(set(effects.values()) - {BLOCKED}):
-        unnamed = {token.lower(): token for token, its in effects.items() if its == effect}
-        for group in theirs.groups:  # what the site says to these crawlers by name still holds for them
-            tokens = tuple(unnamed[token.lower()] for token in group.tokens if token.lower() in unnamed)
-            closed = Group(tokens, _restrictions(group))
-            if tokens and any(map(_speaks, statements.lines(closed.records)[1])):
-                parts.append(_partly_blocked(closed, effect, statements))
-                unnamed = {name: token for name, token in unnamed.items() if token not in tokens}
-        if unnamed:
-            closed = Group(tuple(unnamed.values()), tuple(filter(_speaks, _restrictions(everyone))))
-            parts.append(_all_ours(_partly_blocked(closed, effect, statements)))
-    own = {token.lower() for group in theirs.groups for token in group.tokens}
-    unnamed_licensed = [token for token in licensed if token.lower() not in own]
-    if unnamed_licensed:
-        # A group replaces "*" (§2.2.1), so it repeats the site's rules for everyone.
-        like_everyone = Group(tuple(unnamed_licensed), tuple(filter(_speaks, everyone.records)))
-        parts.append(_all_ours(_open(like_everyone, statements)))
+        tokens = [token for token, its in effects.items() if its == effect]
+        parts += _closed_in_part(tokens, effect, statements, theirs, everyone)
+    parts.append(_let_in(licensed, statements, theirs, everyone))
     open_groups = (replace(group, tokens=_uncovered(group.tokens, effects)) for group in theirs.groups)
     return parts + [_open(group, statements) for group in open_groups if group.tokens]
 
 
-def _speaks(record: Rule | Record) -> bool:
-    return isinstance(record, Rule) or bool(record.name)
+def _closed_in_part(
+    tokens: Iterable[str], effect: Effect, statements: Statements, theirs: RobotsTxt, everyone: Group
+) -> list[_Part]:
+    """Groups for crawlers that some paths are closed to: a site's own where it names them, else like ``*``."""
+    parts = []
+    unnamed = {token.lower(): token for token in tokens}
+    for group in theirs.groups:
+        named = tuple(unnamed[token.lower()] for token in group.tokens if token.lower() in unnamed)
+        closed = Group(named, _restrictions(group))
+        if named and any(map(speaks, statements.lines(closed.records)[1])):
+            parts.append(_partly_blocked(closed, effect, statements))
+            unnamed = {name: token for name, token in unnamed.items() if token not in named}
+    if unnamed:
+        closed = Group(tuple(unnamed.values()), tuple(filter(speaks, _restrictions(everyone))))
+        parts.append(_all_ours(_partly_blocked(closed, effect, statements)))
+    return parts
+
+
+def _let_in(licensed: Iterable[str], statements: Statements, theirs: RobotsTxt, everyone: Group) -> _Part:
+    """A group for the licensed crawlers that the site doesn't name itself.
+
+    A group replaces ``*`` (§2.2.1), so it repeats the site's rules for everyone. A token outside the grammar is
+    left to ``*``: some parsers skip its line, and would read the rules below as the blocked group's.
+    """
+    own = {token.lower() for group in theirs.groups for token in group.tokens}
+    unnamed = tuple(t for t in licensed if t.lower() not in own and truncated(t) == t)
+    records = tuple(filter(speaks, everyone.records))
+    return _all_ours(_open(Group(unnamed, records), statements)) if unnamed else []
 
 
 def _uncovered(tokens: tuple[str, ...], covered: Iterable[str]) -> tuple[str, ...]:
@@ -136,7 +149,7 @@ def _group_part(group: Group, lines: list[str], records: list[Rule | Record]) ->
     return [
         *(_Line(text, False) for text in head),
         *_ours(lines),
-        *(_Line(str(record), False) for record in records),
+        *(_Line(str(record), False) for record in settled(records)),
     ]
 
 

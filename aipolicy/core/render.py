@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of
 from aipolicy.core.matching import path_matches
 from aipolicy.core.merge import robots_txt
@@ -45,6 +46,11 @@ class Rendering:
     robots: Document
     tdmrep: Document | None
     ai_txt: Document | None
+
+    @property
+    def takes_own_robots(self) -> bool:
+        """Whether an application's own robots.txt has a place in ours."""
+        return self.policy.robots_base is None and self.policy.visibility is not Visibility.PRIVATE
 
     def headers_at(self, path: str) -> HeaderSet:
         """The headers of a response to ``path``."""

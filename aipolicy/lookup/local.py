@@ -19,6 +19,8 @@ from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
 from aipolicy.lookup.renderer import Renderer
 
+_MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
+
 
 class LocalLookup:
     """host → rendering, from a registry's file. Raises ValueError or TypeError when made wrong.
@@ -57,7 +59,7 @@ class LocalLookup:
         self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
         self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
-        self._invalidated: deque[bytes] = deque()
+        self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
         self._seq = 0
@@ -141,6 +143,9 @@ class LocalLookup:
 
     def _follow(self, now: float) -> None:
         """Drop what changed since the last time, and renew the lease."""
+        if len(self._invalidated) == _MOST_INVALIDATED:  # some may have been pushed out
+            self._invalidated.clear()
+            self._drop_all()
         while self._invalidated:
             self._drop([self._invalidated.popleft()])
         try:
@@ -165,8 +170,7 @@ class LocalLookup:
         source = (file.identity, registry)
         changed = file.changed(self._seq, seq) if source == self._source else None
         if changed is None:
-            self._outdated, self._known = self._known, LRUCache(self._maxsize)
-            self._unknown = LRUCache(STRANGERS)
+            self._drop_all()
         else:
             self._drop(changed)
         self._source, self._seq = source, seq
@@ -177,6 +181,10 @@ class LocalLookup:
             rendering = self._known.pop(key, None)
             if rendering is not None:
                 self._outdated[key] = rendering
+
+    def _drop_all(self) -> None:
+        self._outdated, self._known = self._known, LRUCache(self._maxsize)
+        self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
         self.close()

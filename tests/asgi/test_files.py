@@ -9,10 +9,11 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.signals import Signals
 from aipolicy.lookup import CachedLookup
-from tests.asgi.apps import answering, lookup, wrapped
+from tests.asgi.apps import Recording, answering, lookup, wrapped
 from tests.asgi_client import request
 
 FILES = ["/robots.txt", "/.well-known/tdmrep.json"]
@@ -124,8 +125,9 @@ async def test_what_only_looks_like_robots_txt_is_the_applications(path: str) ->
     assert (await request(wrapped(answering()), path)).body == b"hello"
 
 
-async def test_a_private_blog_lets_nobody_in_and_is_not_asked_for_its_rules() -> None:
-    app = wrapped(answering(robots=b"User-agent: *\nAllow: /\n"), blog=SitePolicy(visibility="private"))  # type: ignore[arg-type]
-    response = await request(app, "/robots.txt")
+async def test_a_private_blog_lets_nobody_in_and_the_application_is_not_asked() -> None:
+    app = Recording()
+    response = await request(wrapped(app, blog=SitePolicy(visibility=Visibility.PRIVATE)), "/robots.txt")
     assert response.text.endswith("User-agent: *\nDisallow: /\n# END aipolicy\n")
-    assert "Allow:" not in response.text.replace("Disallow:", "")
+    assert "\nAllow:" not in response.text
+    assert app.scopes == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,19 @@ async def test_an_application_that_waits_for_a_disconnect_is_answered_when_it_is
         assert (await waiting)["type"] == "http.disconnect"
 
     assert "/drafts/" in (await request(wrapped(app), "/robots.txt")).text
+
+
+async def test_what_is_kept_of_the_applications_files_is_bounded_in_memory() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        number = scope["headers"][0][1].partition(b".")[0]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"# " + number * 100_000})
+
+    sites = {f"s{number}": True for number in range(100, 300)}
+    middleware = wrapped(app, **sites)
+    tracemalloc.start()
+    for site in sites:
+        await request(middleware, "/robots.txt", f"{site}.example")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 120 * 1024 * 1024
