@@ -92,7 +92,7 @@ def _groups(policy: SitePolicy, statements: Statements, theirs: RobotsTxt, every
 def _closed_in_part(
     tokens: Iterable[str], effect: Effect, statements: Statements, theirs: RobotsTxt, everyone: Group
 ) -> list[_Part]:
-    """Groups for crawlers that some paths are closed to: a site's own where it names them, else like ``*``."""
+    """Groups for crawlers that some paths are closed to: the site's own for them, else as ``*``."""
     parts = []
     unnamed = {token.lower(): token for token in tokens}
     for group in theirs.groups:
@@ -110,8 +110,8 @@ def _closed_in_part(
 def _let_in(licensed: Iterable[str], statements: Statements, theirs: RobotsTxt, everyone: Group) -> _Part:
     """A group for the licensed crawlers that the site doesn't name itself.
 
-    A group replaces ``*`` (§2.2.1), so it repeats the site's rules for everyone. A token outside the grammar is
-    left to ``*``: some parsers skip its line, and would read the rules below as the blocked group's.
+    A group replaces ``*`` (§2.2.1), so it repeats the site's rules for everyone. A token outside the grammar
+    is left to ``*``: some parsers skip its line, and would read the rules below as the blocked group's.
     """
     own = {token.lower() for group in theirs.groups for token in group.tokens}
     unnamed = tuple(t for t in licensed if t.lower() not in own and truncated(t) == t)
