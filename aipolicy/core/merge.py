@@ -40,7 +40,7 @@ def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | b
         _private() if policy.visibility is Visibility.PRIVATE else _parts(policy, signals or Signals(), own)
     )
     if parts is None:
-        return octets(own if BEGIN in text else text)
+        return octets(own)
     written = _written(parts).encode()
     if len(written) > MAX_ROBOTS_BYTES:
         raise RobotsTooLargeError(

@@ -4,7 +4,8 @@ import re
 
 from aipolicy.errors import PolicyError
 
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# Not behind a lone "%": what is decoded there could make a new escape ("%%341" would be "%41").
+_ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # Everything that may stand in a path as it is: RFC 3986 pchar, "/", "?", the pattern signs, and a lone "%".
 _PLAIN = _UNRESERVED | frozenset(b"/?:@!$&'()*+,;=%[]")

@@ -4,7 +4,7 @@ Reading is as lenient as Google's parser (typing errors, a missing colon); writi
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +25,7 @@ _SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
 _SITE_WIDE = _SITEMAP | {"host"}
 _KNOWN = _USER_AGENT | _RULES | _SITE_WIDE
 # Google's parser takes any field that begins so for the real one ("Disallow-AI: /" blocks everything).
-_READ_BY_PREFIX = ("user-agent", "allow", "disallow", "sitemap")
+_READ_BY_PREFIX = tuple(_USER_AGENT | _RULES | _SITEMAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +116,22 @@ class RobotsTxt:
         return cls(*reader.result())
 
 
-def without_ours(text: str | bytes) -> str:
+def without_ours(text: str) -> str:
     """``text`` without our lines and markers; a marker without its partner is taken out alone."""
     kept: list[str] = []
     opened: int | None = None  # where in kept the last unclosed block begins
-    for line in _lines(text):
-        if line.strip() == BEGIN:
+    lines = _lines(text)
+    for line in lines:
+        bare = line.replace("\ufeff", "").strip()
+        if bare == BEGIN:
             opened = len(kept)
-        elif line.strip() == END:
+        elif bare == END:
             if opened is not None:
                 del kept[opened:]
             opened = None
         else:
             kept.append(line)
-    return "\n".join(kept)
+    return text if len(kept) == len(lines) else "\n".join(kept)
 
 
 def product_token(value: str) -> str:
@@ -164,7 +166,7 @@ class _Reader:
         content, sharp, comment = line.partition("#")
         field, value = _field(content)
         if not field:
-            self._comment(number, content, comment if sharp else None)
+            self._comment(number, content.strip(), comment if sharp else None)
         elif field in _USER_AGENT:
             self._user_agent(product_token(_printable(value)))
         elif field in _SITE_WIDE:
@@ -179,8 +181,8 @@ class _Reader:
             self.in_header = False
 
     def _comment(self, number: int, content: str, comment: str | None) -> None:
-        if content.strip():  # never as it stands: it might read like one of our markers
-            self.comments.append(Record("", _printable(f" unreadable: {content.strip()}"), number))
+        if content:  # all in one line: the comment alone might be one of our markers
+            comment = f" unreadable: {content}" + ("" if comment is None else f" #{comment}")
         if comment is not None:
             self.comments.append(Record("", _printable(comment), number))
 
@@ -202,10 +204,10 @@ class _Reader:
         return tuple(groups), tuple(self.preamble), (*self.site_wide, *self.comments)
 
 
-def _lines(text: str | bytes) -> Iterable[str]:
+def _lines(text: str | bytes) -> list[str]:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
-    return _NEWLINE.split(text.removeprefix("\ufeff"))
+    return _NEWLINE.split(text.lstrip("\ufeff"))  # more than one, and a second reading would see another file
 
 
 def _field(content: str) -> tuple[str, str]:

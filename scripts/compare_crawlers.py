@@ -1,0 +1,123 @@
+"""Compare the crawler table with the lists that others keep, and print what is new in them.
+
+    pip install -e '.[test]' && python scripts/compare_crawlers.py
+
+The lists come with packages: ai-crawler-index, crawler-user-agents, and django-bots, which carries the
+robots.json of ai.robots.txt; --ai-robots-txt reads a newer copy of that from a file or URL. A name is new
+where neither the table nor its ``left_out`` has it. Exit codes: 0 nothing is new, 1 something is, 2 a list
+can't be read.
+"""
+
+import argparse
+import json
+import re
+import sys
+import urllib.request
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Purpose, crawler_named
+from aipolicy.core.robots import product_token
+
+# What the categories of ai-crawler-index mean in the table.
+_PURPOSES = {
+    "ai-training": {Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL},
+    "dataset": {Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL},
+    "ai-search": {Purpose.SEARCH, Purpose.USER_FETCH},
+    "user-fetch": {Purpose.USER_FETCH, Purpose.SEARCH},
+}
+
+
+def ai_robots_txt(source: str | None) -> list[str]:
+    """The names in robots.json of ai.robots.txt."""
+    if source is None:
+        text = resources.files("django_bots").joinpath("data", "ai_robots.json").read_text("utf-8")
+    elif source.startswith("https://"):
+        with urllib.request.urlopen(source, timeout=30) as answer:
+            text = answer.read().decode("utf-8")
+    else:
+        text = Path(source).read_text("utf-8")
+    return list(json.loads(text))
+
+
+def ai_crawler_index() -> dict[str, str]:
+    """Token → category, of the AI categories."""
+    text = resources.files("ai_crawler_index").joinpath("data.json").read_text("utf-8")
+    index = json.loads(text)
+    return {
+        c["robots_token"]: c["category"] for c in index["crawlers"] if c["category"] in index["ai_categories"]
+    }
+
+
+def crawler_user_agents() -> list[str]:
+    """The names in the patterns that are tagged as AI crawlers."""
+    text = resources.files("crawleruseragents").joinpath("crawler-user-agents.json").read_text("utf-8")
+    patterns = (entry["pattern"] for entry in json.loads(text) if "ai-crawler" in entry.get("tags", ()))
+    return [_plain(pattern) for pattern in patterns]
+
+
+def _plain(pattern: str) -> str:
+    """The name that a pattern looks for: ``[cC]laude[bB]ot`` is claudebot."""
+    name = pattern.partition(r"[\s\S]*")[0]
+    return re.sub(r"\[(\w)\w\]", r"\1", name).replace("\\", "").rstrip("/")
+
+
+def new_names(names: Iterable[str]) -> list[str]:
+    """Those that nobody has looked at yet."""
+    left_out = {name.lower() for name in LEFT_OUT}
+    return sorted(
+        {n for n in names if not (crawler_named(product_token(n)) or n.lower() in left_out)}, key=str.lower
+    )
+
+
+def disagreements(categories: Mapping[str, str]) -> list[str]:
+    """Where the index says that a crawler comes for something else than the table does."""
+    return [
+        f"{crawler.product_token}: {crawler.purpose} here, {category} there"
+        for token, category in categories.items()
+        if (crawler := crawler_named(token)) and crawler.purpose not in _PURPOSES[category]
+    ]
+
+
+def compared(ai_robots_source: str | None) -> dict[str, list[str]]:
+    """Heading → names."""
+    index = ai_crawler_index()
+    lists = {
+        "ai.robots.txt": ai_robots_txt(ai_robots_source),
+        "ai-crawler-index": list(index),
+        "crawler-user-agents": crawler_user_agents(),
+    }
+    listed = {product_token(name).lower() for names in lists.values() for name in names}
+    report = {f"new in {name}": new_names(names) for name, names in lists.items()}
+    ours = [
+        c.product_token for c in CRAWLERS if c.purpose.categories and c.product_token.lower() not in listed
+    ]
+    return report | {"only in the table": ours, "another purpose in ai-crawler-index": disagreements(index)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--ai-robots-txt", metavar="FILE|URL", help="a newer robots.json")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    options = parser.parse_args()
+    try:
+        report = compared(options.ai_robots_txt)
+    except ModuleNotFoundError as error:
+        print(f"the list of {error.name} is missing: pip install -e '.[test]'", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as error:
+        print(f"--ai-robots-txt {options.ai_robots_txt!r} can't be read: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(report, indent=2))
+    else:
+        for heading, names in report.items():
+            print(f"{heading}: {', '.join(names) or 'nothing'}")
+    return int(any(names for heading, names in report.items() if heading.startswith("new")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
