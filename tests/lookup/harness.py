@@ -1,0 +1,139 @@
+"""What the tests of lookups share: a clock that stands still, and a source of policies for each lookup."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering
+from aipolicy.lookup import CachedLookup, LocalLookup, Lookup
+from aipolicy.registry import Registry
+
+OPTED_OUT = SitePolicy.from_preset("no-training")
+UNSET = SitePolicy.from_preset("unset")
+ALLOW = SitePolicy.from_preset("allow")
+NO_AI = SitePolicy.from_preset("no-ai")
+
+
+class Clock:
+    """Time passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Flags:
+    """An application's own flags: a ``load`` that counts its calls, and can be out of order."""
+
+    def __init__(self) -> None:
+        self.policies: dict[str, Any] = {}
+        self.calls = 0
+        self.trouble = ""
+
+    async def load(self, host: str) -> Any:
+        return self.load_now(host)
+
+    def load_now(self, host: str) -> Any:
+        self.calls += 1
+        if self.trouble:
+            raise RuntimeError(self.trouble)
+        return self.policies.get(host)
+
+
+class CachedSource:
+    """A source of policies behind a CachedLookup."""
+
+    freshness = 60.0
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.flags = Flags()
+
+    def lookup(self, **options: Any) -> CachedLookup:
+        return CachedLookup(self.flags.load, clock=self.clock, **options)
+
+    def put(self, host: str, policy: SitePolicy, hosts: Iterable[str] = ()) -> None:
+        for name in (host, *hosts):
+            self.flags.policies[name] = policy
+
+    def fail(self) -> None:
+        self.flags.trouble = "the database is down"
+
+    def mend(self) -> None:
+        self.flags.trouble = ""
+
+    def pass_freshness(self) -> None:
+        """Let so much time pass that every answer is asked for anew."""
+        self.clock.advance(61)
+
+
+class LocalSource:
+    """A source of policies behind a LocalLookup: a real registry."""
+
+    freshness = 0.25
+
+    def __init__(self, clock: Clock, path: Path) -> None:
+        self.clock = clock
+        self.path = path
+        self.made: list[LocalLookup] = []
+        self.url = f"sqlite:///{quote(str(path))}"
+        with Registry(self.url):
+            pass
+
+    def lookup(self, **options: Any) -> LocalLookup:
+        self.made.append(LocalLookup(self.path, clock=self.clock, **options))
+        return self.made[-1]
+
+    def close(self) -> None:
+        for lookup in self.made:
+            lookup.close()
+
+    def put(self, host: str, policy: SitePolicy, hosts: Iterable[str] = ()) -> None:
+        with Registry(self.url) as registry:
+            registry.put(policy.for_site(host), by="test", hosts=hosts)
+
+    def fail(self) -> None:
+        self.path.rename(self.path.with_suffix(".away"))
+
+    def mend(self) -> None:
+        self.path.with_suffix(".away").rename(self.path)
+
+    def pass_freshness(self) -> None:
+        self.clock.advance(5.1)
+
+
+Source = CachedSource | LocalSource
+MakeSource = Callable[[], Source]
+
+
+async def answer(lookup: Lookup, host: str | bytes) -> Rendering:
+    """What a request gets: as the middleware asks."""
+    raw = host.encode() if isinstance(host, str) else host
+    return lookup.peek(raw) or await lookup.find(raw)
+
+
+async def policy(lookup: Lookup, host: str | bytes) -> SitePolicy:
+    return (await answer(lookup, host)).policy
+
+
+def sql(path: Path, *statements: str) -> None:
+    """Change the file behind the registry's back."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def another_registry(path: Path, host: str, its: SitePolicy) -> Path:
+    """A registry with one site."""
+    with Registry(f"sqlite:///{path}") as registry:
+        registry.put(its.for_site(host), by="test")
+    return path

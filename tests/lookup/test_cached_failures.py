@@ -1,0 +1,286 @@
+"""CachedLookup: a ``load`` that raises, hangs or talks nonsense."""
+
+import asyncio
+import itertools
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import AIPolicyError
+from aipolicy.lookup import CachedLookup
+from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, CachedSource, answer, policy
+
+
+@pytest.fixture(autouse=True)
+def log_everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aipolicy.lookup")
+
+
+class Odd(BaseException):
+    """Not an Exception."""
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize("nonsense", ["yes", 1, 0, {}, {"opted_out": True}, [], b"", object, Unspeakable()])
+async def test_nonsense_is_a_failure_and_never_a_permission(
+    cached: CachedSource, nonsense: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.flags.policies["blog.example"] = nonsense
+    lookup = cached.lookup()
+    assert await answer(lookup, "blog.example") is lookup.default
+    (line,) = caplog.messages
+    assert line.startswith(
+        f"load('blog.example') failed: TypeError: it returned {type(nonsense).__name__}: return"
+    )
+    assert "the default policy is served, and the next try is in 1 s" in line
+
+
+@pytest.mark.parametrize("error", [RuntimeError("down"), KeyError("x"), asyncio.CancelledError(), Odd("x")])
+async def test_whatever_load_raises_is_a_failure(
+    cached: CachedSource, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def load(host: str) -> bool:
+        raise error
+
+    lookup = CachedLookup(load)
+    assert await asyncio.wait_for(answer(lookup, "blog.example"), 5) is lookup.default
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("down"), StopIteration(), Odd("x")])
+async def test_whatever_a_sync_load_raises_is_a_failure(error: BaseException) -> None:
+    def load(host: str) -> bool:
+        raise error
+
+    lookup = CachedLookup(load, timeout=60)
+    assert await asyncio.wait_for(answer(lookup, "blog.example"), 5) is lookup.default
+
+
+async def test_what_load_raised_is_logged_with_its_traceback(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.fail()
+    await answer(cached.lookup(), "blog.example")
+    assert "RuntimeError: the database is down" in caplog.text
+    assert "in load_now" in caplog.text
+
+
+async def test_a_policy_that_cannot_be_rendered_is_a_failure(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = cached.lookup()
+
+    def too_large(*_: object) -> None:
+        raise AIPolicyError("too large")
+
+    monkeypatch.setattr("aipolicy.lookup.renderer.render", too_large)
+    cached.put("blog.example", NO_AI)
+    assert await answer(lookup, "blog.example") is lookup.default
+    assert "AIPolicyError: too large" in caplog.text
+
+
+async def test_a_load_that_hangs_is_cancelled_and_the_visitor_answered(cached: CachedSource) -> None:
+    ended = asyncio.Event()
+
+    async def load(host: str) -> bool:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return False
+
+    lookup = CachedLookup(load, timeout=0.02)
+    assert await asyncio.wait_for(answer(lookup, "blog.example"), 5) is lookup.default
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_load_that_ignores_its_cancellation_holds_nobody_up() -> None:
+    stop = asyncio.Event()
+
+    async def load(host: str) -> bool:
+        while not stop.is_set():
+            try:
+                await stop.wait()
+            except asyncio.CancelledError:
+                continue
+        raise RuntimeError("and then it fails, too late to matter")
+
+    lookup = CachedLookup(load, timeout=0.02)
+    assert await asyncio.wait_for(answer(lookup, "blog.example"), 5) is lookup.default
+    stop.set()
+    await asyncio.sleep(0.01)
+
+
+async def test_a_hanging_load_serves_the_last_good_answer(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    hang = False
+
+    async def load(host: str) -> Any:
+        return await asyncio.sleep(60 if hang else 0, UNSET)
+
+    lookup = CachedLookup(load, timeout=0.02, clock=cached.clock)
+    found = await answer(lookup, "blog.example")
+    hang = True
+    cached.pass_freshness()
+    assert await answer(lookup, "blog.example") is found
+    assert "it took longer than 0.02 s; its last good answer is served" in caplog.text
+
+
+async def test_hung_threads_are_bounded_and_then_nobody_waits_for_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release, started = threading.Event(), []
+
+    def load(host: str) -> bool:
+        started.append(host)
+        release.wait(60)
+        return True
+
+    lookup = CachedLookup(load, timeout=0.05, max_threads=3)
+    hosts = [f"blog{number}.example" for number in range(8)]
+    found = await asyncio.wait_for(asyncio.gather(*(answer(lookup, host) for host in hosts)), 5)
+    assert set(found) == {lookup.default}
+    assert len(started) == 3
+    assert "it took longer" in caplog.text
+
+    lookup_again = asyncio.create_task(answer(lookup, "late.example"))
+    await asyncio.sleep(0.03)  # less than the timeout: it failed at once
+    assert lookup_again.done()
+    assert len(started) == 3
+
+    release.set()
+    await asyncio.sleep(0.05)
+    lookup.invalidate_all()
+    assert await policy(lookup, "late.example") == OPTED_OUT
+    assert not set(started) & set(hosts[3:])  # who gave up waiting for a thread is not loaded afterwards
+
+
+async def test_loads_wait_for_a_busy_thread_that_still_has_time() -> None:
+    release = threading.Event()
+    lookup = CachedLookup(lambda host: release.wait(5), timeout=5, max_threads=1)
+    waiting = [asyncio.create_task(policy(lookup, host)) for host in ("one.example", "two.example")]
+    await asyncio.sleep(0.05)
+    release.set()
+    assert await asyncio.gather(*waiting) == [OPTED_OUT, OPTED_OUT]
+
+
+async def test_a_failing_host_is_left_alone_for_longer_each_time(cached: CachedSource) -> None:
+    cached.put("blog.example", NO_AI)
+    lookup = cached.lookup()
+    await answer(lookup, "blog.example")
+    cached.fail()
+    cached.pass_freshness()
+    tries = []
+    for tenth in range(4000):
+        before = cached.flags.calls
+        assert await policy(lookup, "blog.example") == NO_AI
+        if cached.flags.calls > before:
+            tries.append(tenth / 10)
+        cached.clock.advance(0.1)
+    gaps = [round(later - earlier) for earlier, later in itertools.pairwise(tries)]
+    assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
+
+
+async def test_during_backoff_the_answer_is_at_hand(cached: CachedSource) -> None:
+    cached.put("blog.example", NO_AI)
+    lookup = cached.lookup()
+    await answer(lookup, "blog.example")
+    cached.fail()
+    cached.pass_freshness()
+    found = await answer(lookup, "blog.example")
+    assert lookup.peek(b"blog.example") is found
+
+
+async def test_a_short_ttl_is_never_lengthened_by_the_first_failure(cached: CachedSource) -> None:
+    cached.put("blog.example", UNSET)
+    lookup = cached.lookup(ttl=0.2)
+    await answer(lookup, "blog.example")
+    cached.fail()
+    cached.clock.advance(0.3)
+    await answer(lookup, "blog.example")
+    cached.mend()
+    cached.put("blog.example", NO_AI)
+    cached.clock.advance(0.21)
+    assert await policy(lookup, "blog.example") == NO_AI
+
+
+async def test_a_host_never_seen_is_left_alone_too(cached: CachedSource) -> None:
+    cached.fail()
+    lookup = cached.lookup()
+    for _ in range(10):
+        assert await answer(lookup, "blog.example") is lookup.default
+    assert cached.flags.calls == 1
+    cached.mend()
+    cached.put("blog.example", UNSET)
+    cached.clock.advance(1.1)
+    assert await policy(lookup, "blog.example") == UNSET
+
+
+async def test_a_million_failing_hosts_are_one_line_a_second(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.fail()
+    lookup = cached.lookup()
+    for number in range(500):
+        await answer(lookup, f"blog{number}.example")
+        if number == 400:
+            cached.clock.advance(1)
+    assert len(caplog.messages) == 2
+    assert caplog.messages[1].endswith("(400 more like this were left out)")
+
+
+async def test_recoveries_are_one_line_a_second_too(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.fail()
+    lookup = cached.lookup()
+    hosts = [f"blog{number}.example" for number in range(50)]
+    for host in hosts:
+        await answer(lookup, host)
+    cached.mend()
+    cached.clock.advance(2)
+    for host in hosts:
+        await answer(lookup, host)
+    assert [record.message for record in caplog.records if record.levelno == logging.INFO] == [
+        "load('blog0.example') succeeds again"
+    ]
+
+
+async def test_failures_of_strangers_are_remembered_in_a_small_place(cached: CachedSource) -> None:
+    cached.fail()
+    lookup = cached.lookup()
+    for number in range(5000):
+        await answer(lookup, f"stranger{number}.example")
+    assert len(lookup._strangers) == 4096
+    assert len(lookup._known) == 0
+    assert not lookup._flights._under_way
+
+
+async def test_a_stale_answer_that_gives_way_keeps_the_sites_own_robots_txt(cached: CachedSource) -> None:
+    own = SitePolicy(robots_base="User-agent: *\nDisallow: /drafts/\n")
+    cached.put("blog.example", own)
+    lookup = cached.lookup(max_stale=0)
+    await answer(lookup, "blog.example")
+    cached.fail()
+    cached.pass_freshness()
+    served = await answer(lookup, "blog.example")
+    assert served.policy.opted_out
+    assert b"/drafts/" in served.robots.body
+
+
+async def test_an_error_of_the_lookup_itself_reaches_no_visitor(
+    cached: CachedSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = cached.lookup()
+    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_failed", None)
+    assert await lookup.find(b"blog.example") is lookup.default
+    assert "the lookup of b'blog.example' failed: the default policy is served" in caplog.text

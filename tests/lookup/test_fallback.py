@@ -1,0 +1,82 @@
+"""What stands in for an answer is never more permissive than either that answer or the default."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aipolicy.core.matching import path_matches
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.fallback import Fallback, with_refusals
+from aipolicy.lookup.renderer import Renderer
+from tests.lookup.harness import ALLOW, NO_AI, OPTED_OUT, UNSET
+
+preferences = st.builds(Preferences, *(st.sampled_from(Preference) for _ in Category))
+patterns = st.sampled_from(["/a/", "/a/b/", "/*/b/", "/c"])
+paths = st.dictionaries(patterns, preferences).map(lambda p: tuple(p.items()))
+policies = st.builds(
+    SitePolicy,
+    preferences=preferences,
+    path_preferences=paths,
+    licensed=st.lists(st.sampled_from(["GPTBot", "CCBot"])).map(tuple),
+)
+
+
+def at(policy: SitePolicy, path: str) -> Preferences:
+    return next((p for pattern, p in policy.effective_paths if path_matches(pattern, path)), policy.effective)
+
+
+@given(default=policies, stale=policies.filter(lambda policy: not policy.opted_out))
+def test_together_they_refuse_all_that_either_refuses_and_grant_only_what_the_default_grants(
+    default: SitePolicy, stale: SitePolicy
+) -> None:
+    together = with_refusals(default, stale)
+    for path in ("/", "/a/x", "/a/b/x", "/d/b/x", "/c"):
+        for category in Category:
+            said = at(together, path)[category]
+            if Preference.DISALLOW in (at(default, path)[category], at(stale, path)[category]):
+                assert said is Preference.DISALLOW
+            if said is Preference.ALLOW:
+                assert at(default, path)[category] is Preference.ALLOW
+    assert set(together.licensed) == set(default.licensed) & set(stale.licensed)
+
+
+@pytest.mark.parametrize("stale", [UNSET, ALLOW, ALLOW.for_site("blog.example")])
+def test_a_policy_that_refuses_nothing_gives_way_to_the_default_itself(stale: SitePolicy) -> None:
+    renderer = Renderer()
+    fallback = Fallback(renderer, OPTED_OUT)
+    assert fallback.instead(renderer.rendering(stale), recent=False) is fallback.default
+
+
+def test_what_stands_in_is_made_once() -> None:
+    renderer = Renderer()
+    fallback = Fallback(renderer, OPTED_OUT)
+    stale = renderer.rendering(SitePolicy(sitemaps=("https://blog.example/s.xml",)))
+    strict = fallback.instead(stale, recent=False)
+    assert strict is fallback.instead(stale, recent=False)
+    assert strict.policy.opted_out
+    assert strict.policy.sitemaps == stale.policy.sitemaps
+
+
+def test_what_is_recent_or_opted_out_stays() -> None:
+    renderer = Renderer()
+    fallback = Fallback(renderer, NO_AI)
+    unset, opted_out = renderer.rendering(UNSET), renderer.rendering(OPTED_OUT)
+    assert fallback.instead(unset, recent=True) is unset
+    assert fallback.instead(opted_out, recent=False) is opted_out
+
+
+def test_where_both_cannot_be_rendered_the_default_stands_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    renderer = Renderer()
+    fallback = Fallback(renderer, OPTED_OUT)
+    stale = renderer.rendering(SitePolicy(sitemaps=("https://blog.example/s.xml",)))
+
+    def too_large(_: SitePolicy) -> None:
+        raise AIPolicyError("too large")
+
+    monkeypatch.setattr(renderer, "rendering", too_large)
+    assert fallback.instead(stale, recent=False) is fallback.default
+    assert "too large" in caplog.text

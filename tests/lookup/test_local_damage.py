@@ -1,0 +1,197 @@
+"""LocalLookup: a file that is damaged, replaced, or no registry.
+
+Never more permissive than the last good answer or the default, and never an error.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.lookup.harness import NO_AI, UNSET, LocalSource, another_registry, answer, policy, sql
+
+
+@pytest.fixture(autouse=True)
+def log_everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aipolicy.lookup")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"this is no database " * 1000)
+
+
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def replace_with_garbage(path: Path) -> None:
+    garbage = path.with_suffix(".garbage")
+    garbage.write_bytes(b"this is no database " * 1000)
+    garbage.replace(path)
+
+
+def replace_with_nothing(path: Path) -> None:
+    empty = path.with_suffix(".empty")
+    empty.touch()
+    empty.replace(path)
+
+
+def replace_with_another_programs(path: Path) -> None:
+    other = path.with_suffix(".other")
+    sql(other, "CREATE TABLE meta (key, value)", "CREATE TABLE users (name)")
+    other.replace(path)
+
+
+def replace_with_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = [
+    truncate,
+    overwrite,
+    cut_in_half,
+    replace_with_garbage,
+    replace_with_nothing,
+    replace_with_another_programs,
+    replace_with_a_directory,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_file_leaves_the_last_good_answers(
+    local: LocalSource, damage: Callable[[Path], None]
+) -> None:
+    local.put("blog.example", NO_AI)
+    local.put("silent.example", UNSET)
+    local.put("new.example", UNSET)
+    lookup = local.lookup(max_stale=60)
+    opted_out, silent = await answer(lookup, "blog.example"), await answer(lookup, "silent.example")
+    damage(local.path)
+    local.clock.advance(0.3)
+    assert await answer(lookup, "blog.example") is opted_out
+    assert await answer(lookup, "silent.example") is silent
+    assert (await answer(lookup, "new.example")) in {lookup.default, silent}
+    local.clock.advance(61)
+    assert await answer(lookup, "blog.example") is opted_out
+
+
+async def test_a_file_truncated_under_a_writer_does_not_kill_the_process(local: LocalSource) -> None:
+    """As it would with memory-mapped reading: SQLite then touches pages that are gone (SIGBUS)."""
+    local.put("blog.example", NO_AI)
+    with closing(sqlite3.connect(local.path)) as writer:
+        writer.execute("INSERT INTO meta VALUES ('a page', 'in the log')")
+        writer.commit()
+        lookup = local.lookup()
+        found = await answer(lookup, "blog.example")
+        truncate(local.path)
+        local.clock.advance(0.3)
+        assert await answer(lookup, "blog.example") is found
+        assert await answer(lookup, "other.example") is lookup.default
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_file_that_is_damaged_from_the_start_is_no_error(
+    local: LocalSource, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    local.put("blog.example", UNSET)
+    damage(local.path)
+    lookup = local.lookup()
+    assert await answer(lookup, "blog.example") in (lookup.default, lookup._known.get(b"blog.example"))
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE meta SET value = '2' WHERE key = 'schema_version'", "schema version is b'2', not b'1'"),
+        ("DELETE FROM meta", "schema version is None"),
+        ("DELETE FROM sequence", "it has no sequence number"),
+        ("UPDATE sequence SET seq = 'many'", "it has no sequence number"),
+        ("DROP TABLE host", "no such table: host"),
+        ("DROP TABLE meta", "it is no registry: no such table: meta"),
+    ],
+)
+async def test_a_file_that_is_no_registry_of_this_version_is_not_read(
+    local: LocalSource, damage: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    local.put("blog.example", UNSET)
+    sql(local.path, damage)
+    lookup = local.lookup()
+    assert await answer(lookup, "blog.example") is lookup.default
+    assert told in caplog.text
+
+
+async def test_a_schema_that_becomes_newer_under_way_is_not_read_on(local: LocalSource) -> None:
+    local.put("blog.example", UNSET)
+    local.put("other.example", UNSET)
+    lookup = local.lookup()
+    found = await answer(lookup, "blog.example")
+    sql(local.path, "UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+    local.clock.advance(0.3)
+    assert await answer(lookup, "blog.example") is found
+    assert await answer(lookup, "other.example") is lookup.default
+
+
+async def test_a_replaced_file_is_read_from_then_on(local: LocalSource, tmp_path: Path) -> None:
+    local.put("blog.example", UNSET)
+    local.put("gone.example", UNSET)
+    lookup = local.lookup()
+    await answer(lookup, "blog.example")
+    await answer(lookup, "gone.example")
+    another_registry(tmp_path / "new.db", "blog.example", NO_AI).replace(local.path)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI
+    assert await answer(lookup, "gone.example") is lookup.default
+    assert lookup.seq == 1
+
+
+async def test_the_old_answers_stay_until_the_new_file_has_proved_good(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    local.put("blog.example", NO_AI)
+    lookup = local.lookup(default="unset")
+    found = await answer(lookup, "blog.example")
+    replace_with_garbage(local.path)
+    for _ in range(10):
+        local.clock.advance(5.1)
+        assert await answer(lookup, "blog.example") is found
+    another_registry(tmp_path / "new.db", "blog.example", UNSET).replace(local.path)
+    local.clock.advance(5.1)
+    assert await policy(lookup, "blog.example") == UNSET
+
+
+async def test_a_backup_put_back_in_place_is_noticed(local: LocalSource, tmp_path: Path) -> None:
+    local.put("blog.example", NO_AI)
+    with closing(sqlite3.connect(local.path)) as now, closing(sqlite3.connect(tmp_path / "backup")) as then:
+        now.backup(then)
+    local.put("blog.example", UNSET)
+    lookup = local.lookup()
+    assert await policy(lookup, "blog.example") == UNSET
+    with closing(sqlite3.connect(local.path)) as now, closing(sqlite3.connect(tmp_path / "backup")) as then:
+        then.backup(now)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI
+    assert lookup.seq == 1
+
+
+async def test_another_registry_written_into_the_same_file_is_noticed(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    local.put("blog.example", UNSET)
+    lookup = local.lookup()
+    await answer(lookup, "blog.example")
+    other = another_registry(tmp_path / "other.db", "blog.example", NO_AI)
+    with closing(sqlite3.connect(local.path)) as here, closing(sqlite3.connect(other)) as there:
+        there.backup(here)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI
