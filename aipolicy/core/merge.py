@@ -59,7 +59,8 @@ def _private() -> list[_Part]:
 def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None:
     """The file's parts, in order; None where there is nothing of ours to add."""
     theirs = one_group_a_token(RobotsTxt.parse(own))
-    theirs = replace(theirs, groups=tuple(map(portable, theirs.groups)))
+    preamble = portable(Group((), theirs.preamble)).records
+    theirs = replace(theirs, groups=tuple(map(portable, theirs.groups)), preamble=preamble)
     statements = Statements(policy, signals)
     listed = {record.value for record in theirs.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]

@@ -117,9 +117,13 @@ class RobotsTxt:
 
 
 def without_ours(text: str) -> str:
-    """``text`` without our lines and markers; a marker without its partner is taken out alone."""
+    """``text`` without our lines and markers; a marker without its partner is taken out alone.
+
+    Of the blank lines before and after a part that was all ours, one goes with it.
+    """
     kept: list[str] = []
     opened: int | None = None  # where in kept the last unclosed block begins
+    after_ours = False
     lines = _lines(text)
     for line in lines:
         bare = line.replace("\ufeff", "").strip()
@@ -128,9 +132,11 @@ def without_ours(text: str) -> str:
         elif bare == END:
             if opened is not None:
                 del kept[opened:]
-            opened = None
-        else:
+            opened, after_ours = None, opened is not None and not any(kept[-1:])
+            continue
+        elif not (after_ours and not line):
             kept.append(line)
+        after_ours = False
     return text if len(kept) == len(lines) else "\n".join(kept)
 
 

@@ -1,0 +1,195 @@
+"""What a merged robots.txt must mean, worked out from the design alone and not from the code under test.
+
+RFC 9309 decides what the site's own file means, read as leniently as Google reads it, with one choice of the
+house: a group without any Allow or Disallow says nothing, and doesn't go on in the next.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.fields import Visibility
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category, Preference, Preferences
+
+Rules = list[tuple[bool, str]]  # whether it allows, and the path pattern
+
+AGENT = {"user-agent", "useragent", "user agent"}
+DISALLOW = {"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"}
+RULE = DISALLOW | {"allow"}
+SITE_WIDE = {"sitemap", "sitemaps", "site-map", "host"}
+
+IMPLIED = {
+    Visibility.PUBLIC: set[Category](),
+    Visibility.DISCOURAGED: {Category.TRAIN_AI, Category.SEARCH},
+    Visibility.PRIVATE: set(Category),
+}
+
+
+def canonical(text: str) -> str:
+    """RFC 9309 section 2.2.2: octets outside ASCII escaped, unreserved characters plain, capitals."""
+
+    def spell(escape: re.Match[str]) -> str:
+        character = chr(int(escape[1], 16))
+        return character if re.fullmatch(r"[A-Za-z0-9._~-]", character) else escape[0].upper()
+
+    octets = text.encode("utf-8", "surrogateescape")
+    escaped = quote(octets, safe="/?:@!$&'()*+,;=%[]")
+    return re.sub(r"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})", spell, escaped)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """RFC 9309 section 2.2.3: `*` is any characters, `$` at the end is the end."""
+    if not pattern.startswith(("/", "*")):
+        return False
+    pattern = canonical(pattern)
+    parts = [re.escape(part) for part in pattern.removesuffix("$").split("*")]
+    end = r"\Z" if pattern.endswith("$") else ""
+    return re.match("(?s:.*?)".join(parts) + end, canonical(path)) is not None
+
+
+def verdict(rules: Rules, path: str) -> bool:
+    """RFC 9309 section 2.2.2: the longest match decides; on a tie, Allow."""
+    matching = ((len(canonical(pattern)), allow) for allow, pattern in rules if matches(pattern, path))
+    return path == "/robots.txt" or max(matching, default=(0, True))[1]
+
+
+def literal(pattern: str) -> str:
+    """What every path begins with that the pattern matches."""
+    return re.split(r"[*$]", canonical(pattern))[0]
+
+
+def meet(one: str, other: str) -> bool:
+    """Whether two patterns might match the same path."""
+    return literal(one).startswith(literal(other)) or literal(other).startswith(literal(one))
+
+
+def lines(robots_txt: bytes) -> list[str]:
+    text = robots_txt.decode("utf-8", "surrogateescape")
+    return re.split(r"\r\n|\r|\n", text.lstrip("\ufeff"))
+
+
+def unmarked(robots_txt: bytes) -> list[str]:
+    """The lines that are not between our markers."""
+    kept: list[str] = []
+    begun: list[int] = []
+    for line in lines(robots_txt):
+        match line.replace("\ufeff", "").strip():
+            case "# BEGIN aipolicy":
+                begun = [len(kept)]
+            case "# END aipolicy":
+                kept = kept[: begun.pop()] if begun else kept
+            case _:
+                kept.append(line)
+    return kept
+
+
+def field(line: str) -> tuple[str, str]:
+    content = line.partition("#")[0].strip()
+    name, colon, value = content.partition(":")
+    if colon and name.strip():
+        return name.strip().lower(), value.strip()
+    words = content.split()
+    if len(words) == 2 and words[0].lower() in AGENT | RULE | SITE_WIDE:
+        return words[0].lower(), words[1]
+    return "", ""
+
+
+def product_token(value: str) -> str:
+    token = value.partition("/")[0].strip()
+    return "*" if re.match(r"\*( |$)", token) else token.rstrip("*").strip().lower()
+
+
+def groups(text: list[str]) -> list[tuple[set[str], Rules]]:
+    found: list[tuple[set[str], Rules]] = []
+    header = False
+    for line in text:
+        name, value = field(line)
+        if name in AGENT:
+            if not header:
+                found.append((set(), []))
+            found[-1][0].add(product_token(value))
+            header = True
+        elif name and name not in SITE_WIDE:
+            if name in RULE and found:
+                found[-1][1].append((name not in DISALLOW, value))
+            header = False
+    return [(tokens - {""}, rules) for tokens, rules in found]
+
+
+@dataclass
+class Intent:
+    """What a policy and the site's own file mean together."""
+
+    policy: SitePolicy
+    base: bytes
+
+    @cached_property
+    def groups(self) -> list[tuple[set[str], Rules]]:
+        return groups(unmarked(self.base))
+
+    @property
+    def named(self) -> set[str]:
+        return {token for tokens, _ in self.groups for token in tokens}
+
+    def rules_for(self, token: str) -> Rules:
+        """What the site's own file says to a product token."""
+        key = token.lower() if token.lower() in self.named else "*"
+        return [rule for tokens, rules in self.groups if key in tokens for rule in rules]
+
+    def preferences_at(self, path: str | None) -> list[Preferences]:
+        """The longest path preference that matches, over the site's; several where they are equally long."""
+        matching = [(p, its) for p, its in self.policy.path_preferences if path and matches(p, path)]
+        longest = max((len(pattern) for pattern, _ in matching), default=0)
+        return [p for pattern, p in matching if len(pattern) == longest] or [Preferences()]
+
+    def refuses(self, category: Category, path: str | None) -> bool:
+        if category in IMPLIED[self.policy.visibility]:
+            return True
+        stated = [p[category] for p in self.preferences_at(path)]
+        site = self.policy.preferences[category]
+        return Preference.DISALLOW in [site if s is Preference.UNKNOWN else s for s in stated]
+
+    def covers(self, token: str) -> bool:
+        """Whether the policy closes anything to this crawler."""
+        return any(self.closes(token, path) for path in [None, *self.probes()])
+
+    def probes(self) -> list[str]:
+        return [probe for pattern, _ in self.policy.path_preferences for probe in probes(pattern)]
+
+    def closes(self, token: str, path: str | None) -> bool:
+        """Whether the policy, alone, keeps this crawler out (None: of the site)."""
+        if self.policy.visibility is Visibility.PRIVATE:
+            return path != "/robots.txt"
+        crawler = crawler_named(token)
+        if crawler is None or crawler.product_token in self.policy.licensed or path == "/robots.txt":
+            return False
+        return any(self.refuses(category, path) for category in crawler.purpose.categories)
+
+    def answers(self, token: str, path: str) -> set[bool]:
+        """The right answers: one, but where the site's own rules may make us err on the safe side."""
+        if self.closes(token, path):
+            return {False}
+        own = verdict(self.rules_for(token), path)
+        if not own or not self.covers(token):
+            return {own}
+        return {True} if self.is_plain(token, path) else {True, False}
+
+    def is_plain(self, token: str, path: str) -> bool:
+        """Whether no rule of the site's own comes near to what the policy says about this path."""
+        rules = [*self.rules_for(token), *self.rules_for("*")]
+        ours = [pattern for pattern, _ in self.policy.path_preferences if matches(pattern, path)]
+        return not any(
+            matches(pattern, path) or (not allow and any(meet(pattern, our) for our in ours))
+            for allow, pattern in rules
+        )
+
+
+def probes(pattern: str) -> list[str]:
+    """Paths that a pattern matches, or nearly."""
+    if not pattern.startswith(("/", "*")):
+        return []
+    path = "/" + canonical(pattern).removesuffix("$").replace("*", "x").lstrip("/")
+    return [path, path + "y"]
