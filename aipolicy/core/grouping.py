@@ -7,6 +7,19 @@ from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
 
 
+def portable(robots: RobotsTxt) -> RobotsTxt:
+    """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too."""
+    robots = one_group_a_token(robots)
+    groups = [portable_group(group) for group in robots.groups]
+    preamble = portable_group(Group((), robots.preamble)).records
+    if groups and not any(map(speaks, preamble)):
+        # Comments alone would be read as the first group's the next time.
+        comments = (record for record in preamble if isinstance(record, Record))
+        groups[0] = replace(groups[0], leading=(*comments, *groups[0].leading))
+        preamble = ()
+    return replace(robots, groups=tuple(groups), preamble=preamble)
+
+
 def one_group_a_token(robots: RobotsTxt) -> RobotsTxt:
     """``robots`` with each product token in one group only.
 
@@ -33,8 +46,8 @@ def one_group_a_token(robots: RobotsTxt) -> RobotsTxt:
     return replace(robots, groups=tuple(groups))
 
 
-def portable(group: Group) -> Group:
-    """``group`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+def portable_group(group: Group) -> Group:
+    """One group of a portable file.
 
     The longest match wins, and order is irrelevant (§2.2.2); older parsers take the first that matches: the
     longest goes first. A line that parsers read differently becomes a comment.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.effects import BLOCKED, Effect, effects_of, path_rules
 from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
-from aipolicy.core.grouping import one_group_a_token, portable, settled, speaks
+from aipolicy.core.grouping import portable, settled, speaks
 from aipolicy.core.paths import octets
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.robots import BEGIN, END, Group, Record, RobotsTxt, Rule, truncated, without_ours
@@ -58,9 +58,7 @@ def _private() -> list[_Part]:
 
 def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None:
     """The file's parts, in order; None where there is nothing of ours to add."""
-    theirs = one_group_a_token(RobotsTxt.parse(own))
-    preamble = portable(Group((), theirs.preamble)).records
-    theirs = replace(theirs, groups=tuple(map(portable, theirs.groups)), preamble=preamble)
+    theirs = portable(RobotsTxt.parse(own))
     statements = Statements(policy, signals)
     listed = {record.value for record in theirs.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
