@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.core.headers import Header, merge_headers
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
-from aipolicy.wrapped import AnswerFailed, OwnRobots
+from aipolicy.asgi.own import AnswerFailed, OwnRobots
 
 logger = logging.getLogger("aipolicy.asgi")
 
