@@ -10,14 +10,17 @@ from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
 def portable(robots: RobotsTxt) -> RobotsTxt:
     """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too."""
     robots = one_group_a_token(robots)
-    groups = [portable_group(group) for group in robots.groups]
-    preamble = portable_group(Group((), robots.preamble)).records
-    if groups and not any(map(speaks, preamble)):
-        # Comments alone would be read as the first group's the next time.
-        comments = (record for record in preamble if isinstance(record, Record))
-        groups[0] = replace(groups[0], leading=(*comments, *groups[0].leading))
-        preamble = ()
-    return replace(robots, groups=tuple(groups), preamble=preamble)
+    groups = tuple(map(portable_group, robots.groups))
+    preamble, site_wide = portable_group(Group((), robots.preamble)).records, robots.site_wide
+    if not any(map(speaks, preamble)):
+        # Comments alone would be read as those of what comes next.
+        comments = tuple(record for record in preamble if isinstance(record, Record))
+        if groups:
+            first = replace(groups[0], leading=comments + groups[0].leading)
+            groups, preamble = (first, *groups[1:]), ()
+        elif site_wide:
+            preamble, site_wide = (), comments + site_wide
+    return RobotsTxt(groups, preamble, site_wide)
 
 
 def one_group_a_token(robots: RobotsTxt) -> RobotsTxt:

@@ -3,6 +3,7 @@
 Names are lower case, as ASGI and HTTP/2 want them.
 """
 
+import re
 from collections.abc import Iterable
 
 from aipolicy.core.fields import Visibility
@@ -17,6 +18,8 @@ TDM_RESERVATION, TDM_POLICY, LINK = b"tdm-reservation", b"tdm-policy", b"link"
 
 # X-Robots-Tag rules with a value: what stands before their colon is no crawler's name.
 _VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
+# A date may have a comma behind the day's name (RFC 822, RFC 850).
+_RULE = re.compile(r"\s*unavailable_after:\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,[^,]*|[^,]+")
 
 
 def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
@@ -56,7 +59,7 @@ def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Head
     kept = [
         (name, value)
         for name, value in theirs
-        if name.lower() not in set_by_us and (name.lower(), value) not in tags
+        if name.lower() not in set_by_us and (name.lower(), value) not in ours
     ]
     stated = b", ".join(value for name, value in theirs if name.lower() == CONTENT_USAGE)
     rest = [
@@ -89,6 +92,4 @@ def _agent_and_rules(line: str) -> tuple[str, list[str]]:
     name = before.strip()
     if not colon or "," in name or name in _VALUED:
         name, after = "", line
-    if after.strip().startswith("unavailable_after"):  # its date may hold commas
-        return name, [after.strip()]
-    return name, [rule.strip() for rule in after.split(",") if rule.strip()]
+    return name, [rule.strip() for rule in _RULE.findall(after) if rule.strip()]

@@ -3,12 +3,13 @@
 The hot path looks the raw bytes up first and comes here only on a miss.
 """
 
+import ipaddress
 import re
 
 from aipolicy.errors import HostError
 
 # RFC 3986 §3.2.3: the port may be empty ("a.example:").
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]{2,45}\]|[^\[\]:]*)(?::[0-9]{0,5})?", re.DOTALL)
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[^\[\]:]*))(?::[0-9]{0,5})?", re.DOTALL)
 # RFC 1123 §2.1, and the underscore that blog platforms have in real host names.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _LONGEST = 253  # RFC 1035 §2.3.4, as text
@@ -18,7 +19,8 @@ def canonical_host(host: str | bytes) -> str | None:
     """Return the canonical name of a ``Host`` value, or None where it is malformed.
 
     Lower case, without port and trailing dot, international names as A-labels (UTS #46, as browsers do):
-    ``Bücher.Example.:443`` and ``xn--bcher-kva.example`` are one site. IPv6 literals keep their brackets.
+    ``Bücher.Example.:443`` and ``xn--bcher-kva.example`` are one site. IPv6 literals keep their brackets, in
+    the form of RFC 5952.
     """
     if not host or len(host) > 4 * _LONGEST:  # a character takes four octets at most
         return None
@@ -27,15 +29,13 @@ def canonical_host(host: str | bytes) -> str | None:
             host = host.decode()
         except UnicodeDecodeError:
             return None
-    match = _HOST.fullmatch(host.lower())
+    match = _HOST.fullmatch(host)
     if match is None:
         return None
-    name = match["name"]
-    if name.startswith("["):
-        return name
-    name = name.removesuffix(".")
-    if not name.isascii():
-        name = _a_labels(name) or ""
+    if match["address"]:
+        return _address(match["address"])
+    name = match["name"].removesuffix(".")
+    name = name.lower() if name.isascii() else _a_labels(name) or ""
     if not name or len(name) > _LONGEST:
         return None
     return name if all(_LABEL.fullmatch(label) for label in name.split(".")) else None
@@ -47,6 +47,13 @@ def site_name(host: str) -> str:
     if name is None:
         raise HostError(f"{host!r} is not a host name: give one like 'blog.example', without scheme or path")
     return name
+
+
+def _address(literal: str) -> str | None:
+    try:
+        return f"[{ipaddress.IPv6Address(literal).compressed}]"
+    except ValueError:
+        return None
 
 
 def _a_labels(name: str) -> str | None:

@@ -112,7 +112,8 @@ def _usage(record: Record) -> tuple[str, str] | None:
 
 
 def _matches(rule: Rule, path: str) -> bool:
-    return rule.effective and not _may_fetch((Rule(False, rule.pattern),), path)
+    # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
+    return rule.effective and not _may_fetch((Rule(False, f"/-{rule.pattern}"),), f"/-{path}")
 
 
 def _may_fetch(rules: tuple[Rule, ...], path: str) -> bool:

@@ -73,7 +73,7 @@ class SitePolicy:
     @classmethod
     def from_preset(cls, preset: str, site: str = "", **others: Any) -> Self:
         """A policy with the preferences of a preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``."""
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise PolicyError(f"preset {preset!r} is unknown: choose one of {', '.join(PRESETS)}")
         return cls(site, PRESETS[preset], **others)
 
@@ -143,7 +143,7 @@ class SitePolicy:
             given["licensed"] = [t for t in fields.strings("licensed", given["licensed"]) if crawler_named(t)]
         paths = fields.mapping("path_preferences", given.pop("path_preferences", {}))
         given["path_preferences"] = {path: _preferences(stated) for path, stated in paths.items()}
-        unknown = sorted(set(given) - set(cls.__slots__))
+        unknown = sorted(set(given) - set(cls.__slots__), key=str)
         if unknown:
             raise PolicyError(f"a site policy has no field {unknown[0]!r}: it has {', '.join(cls.__slots__)}")
         return cls(**given)
@@ -155,7 +155,7 @@ def _stated(preferences: Preferences) -> dict[str, str]:
 
 def _preferences(source: Any) -> Preferences:
     stated = fields.mapping("preferences", source)
-    unknown = sorted(set(stated) - set(Category))
+    unknown = sorted(set(stated) - set(Category), key=str)
     if unknown:
         raise PolicyError(f"category {unknown[0]!r} is unknown: choose from {', '.join(Category)}")
     return Preferences(*(stated.get(category, Preference.UNKNOWN) for category in Category))

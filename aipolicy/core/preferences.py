@@ -102,8 +102,8 @@ def _members(statement: str | bytes) -> dict[str, object] | None:
     # Imported where it is used: most processes never read a statement, and this costs 20 ms.
     import http_sf
 
-    raw = statement.encode("utf-8", "surrogateescape") if isinstance(statement, str) else statement
     try:
+        raw = statement.encode("utf-8", "surrogateescape") if isinstance(statement, str) else statement
         members = http_sf.parse(raw, tltype="dictionary")
     except (http_sf.StructuredFieldError, ValueError):
         return None
@@ -124,4 +124,5 @@ def merge_statement(ours: Preferences, theirs: bytes) -> bytes:
     combined = ours.combined(Preferences.parse(theirs))
     stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
     others = {label: value for label, value in members.items() if label not in set(Category)}
-    return http_sf.ser(stated | others).encode()  # type: ignore[arg-type]
+    merged = stated | others
+    return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]

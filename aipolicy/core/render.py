@@ -87,6 +87,11 @@ def _document(body: bytes, media_type: bytes) -> Document:
 
 
 def _header_set(headers: tuple[Header, ...]) -> HeaderSet:
-    # Both spellings that are seen: ASGI wants lower case, some applications write names as HTTP/1 does.
-    names = {spelling for name, _ in headers for spelling in (name, name.title())}
+    # ASGI wants lower case; some applications write names as they see them elsewhere.
+    spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
+    names = {spelled(name) for name, _ in headers for spelled in spellings}
     return HeaderSet(headers, frozenset(names))
+
+
+def _initials(name: bytes) -> bytes:
+    return name.title().replace(b"Tdm-", b"TDM-")

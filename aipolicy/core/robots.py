@@ -207,8 +207,8 @@ class _Reader:
 
     def result(self) -> tuple[tuple[Group, ...], tuple[Rule | Record, ...], tuple[Record, ...]]:
         groups = (Group(tuple(t), tuple(records), tuple(leading)) for t, records, leading in self.groups)
-        if not self.groups:
-            return (), (*self.preamble, *self.comments), tuple(self.site_wide)
+        if not (self.groups or self.site_wide):
+            return (), (*self.preamble, *self.comments), ()
         return tuple(groups), tuple(self.preamble), (*self.site_wide, *self.comments)
 
 
