@@ -67,12 +67,14 @@ def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None
     if own.strip() and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in theirs.groups if "*" in group.tokens), None)
-    parts = [_ours(licence), [_Line(str(record), False) for record in theirs.preamble]]
     # Ours come first: parsers that take the first group whose name is part of the crawler's find these.
-    parts += _groups(policy, statements, theirs, everyone or Group(("*",)))
+    groups = _groups(policy, statements, theirs, everyone or Group(("*",)))
     if everyone is None:
-        parts.append(_all_ours(_open(Group(("*",)), statements)))
-    parts += [[_Line(str(record), False) for record in theirs.site_wide], _ours(site_wide)]
+        groups.append(_all_ours(_open(Group(("*",)), statements)))
+    above, below = theirs.preamble, theirs.site_wide
+    if all(line.ours for part in groups for line in part) and not any(map(speaks, below)):
+        above, below = (*above, *below), ()  # comments alone would be read as standing above the next time
+    parts = [_ours(licence), _theirs(settled(above)), *groups, _theirs(below), _ours(site_wide)]
     return [part for part in parts if part]
 
 
@@ -148,12 +150,16 @@ def _group_part(group: Group, lines: list[str], records: list[Rule | Record]) ->
     return [
         *(_Line(text, False) for text in head),
         *_ours(lines),
-        *(_Line(str(record), False) for record in settled(records)),
+        *_theirs(settled(records)),
     ]
 
 
 def _named(tokens: Iterable[str]) -> list[str]:
     return [f"User-agent: {token}" for token in tokens]
+
+
+def _theirs(records: Iterable[Rule | Record]) -> _Part:
+    return [_Line(str(record), False) for record in records]
 
 
 def _ours(texts: Iterable[str]) -> _Part:

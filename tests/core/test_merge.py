@@ -220,3 +220,27 @@ def test_a_file_that_crawlers_would_not_read_to_its_end_is_an_error_with_its_cur
     base = b"User-agent: *\n" + b"Disallow: /" + b"x" * MAX_ROBOTS_BYTES
     with pytest.raises(RobotsTooLargeError, match=r"blog\.example has 51\d{4} bytes.*512000: shorten"):
         robots_txt(NO_TRAINING.for_site("blog.example"), base=base)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        b"no robots.txt at all",
+        b"User agent *\nSitemap https://blog.example/s.xml",
+        b"Sitemap: https://blog.example/s.xml\nContent-Signal ai-train=yes",
+        b"User-agent: GPTBot\nUser-agent: AddSearchBot\nContent-Signal ai-train=yes",
+        b"Disallow-AI: /\n\nUser-agent: SomeBot\nDisallow: /a\n",
+        b"Disallow-AI: /\n\nSitemap: https://blog.example/s.xml\n",
+        b"# one\n\nUser-agent: GPTBot\nDisallow: /a\n# two\n",
+    ],
+)
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_comments_find_their_place_the_first_time(policy: SitePolicy, base: bytes) -> None:
+    once = robots_txt(policy, base=base)
+    assert robots_txt(policy, base=once) == once
+
+
+def test_a_line_above_the_groups_that_google_takes_for_another_becomes_a_comment() -> None:
+    merged = robots_txt(NO_TRAINING, base="User-agent-x: *\n\nUser-agent: SomeBot\nDisallow: /a\n")
+    assert b"\n# no effect: User-agent-x: *\nUser-agent: SomeBot\n" in merged
+    assert all(reader.allowed(merged, "AnyBot", "/post") for reader in READERS)
