@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import CRAWLERS, Crawler
+from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Category
+from aipolicy.core.preferences import Category, Preferences
 from aipolicy.core.robots import Rule
+
+_Paths = tuple[tuple[str, Preferences], ...]
 
 
 class Effect(NamedTuple):
@@ -22,13 +25,22 @@ BLOCKED, OPEN = Effect(True), Effect(False)
 
 def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
-    by_categories = {crawler.purpose.categories: OPEN for crawler in CRAWLERS}
-    for categories in by_categories:
-        by_categories[categories] = _effect(policy, categories)
+    paths = policy.effective_paths
+    all_categories = {crawler.purpose.categories for crawler in CRAWLERS}
+    by_categories = {categories: _effect(policy, categories, paths) for categories in all_categories}
     effects = {c.product_token: by_categories[c.purpose.categories] for c in CRAWLERS}
     affected = {token: effect for token, effect in effects.items() if effect != OPEN}
     licensed = [token for token in affected if token in policy.licensed]
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
+
+
+def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
+    """What the policy alone means to one crawler. A private site blocks everyone."""
+    if policy.visibility is Visibility.PRIVATE:
+        return BLOCKED
+    if crawler.product_token in policy.licensed:
+        return OPEN
+    return _effect(policy, crawler.purpose.categories, policy.effective_paths)
 
 
 def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
@@ -42,10 +54,12 @@ def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
     return [*rules, "Disallow: /"] if effect.blocked else rules
 
 
-def _effect(policy: SitePolicy, categories: tuple[Category, ...]) -> Effect:
+def _effect(policy: SitePolicy, categories: tuple[Category, ...], paths: _Paths) -> Effect:
     site = policy.effective.disallows(*categories)
-    paths = tuple((path, p.disallows(*categories)) for path, p in policy.effective_paths)
-    return Effect(site, paths if any(blocked is not site for _, blocked in paths) else ())
+    blocks = {p: p.disallows(*categories) for p in {p for _, p in paths}}
+    if all(blocked is site for blocked in blocks.values()):
+        return Effect(site)
+    return Effect(site, tuple((path, blocks[p]) for path, p in paths))
 
 
 def _reopens(allowed: str, disallowed: str) -> bool:

@@ -5,6 +5,7 @@ Names are lower case, as ASGI and HTTP/2 want them.
 
 import re
 from collections.abc import Iterable
+from html import escape
 
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
@@ -45,6 +46,13 @@ def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -
         # RSL 1.0: an association needs exactly this relation and type.
         lines.append((LINK, f'<{policy.license_url}>; rel="license"; type="application/rsl+xml"'))
     return tuple((name, value.encode("ascii")) for name, value in lines)
+
+
+def meta_tags(headers: Iterable[Header]) -> bytes:
+    """The same signals as HTML meta tags, where they have such a form (TDMRep §6; Google's robots meta)."""
+    named = {X_ROBOTS_TAG: b"robots", TDM_RESERVATION: b"tdm-reservation", TDM_POLICY: b"tdm-policy"}
+    tags = ((named[name], escape(value.decode()).encode()) for name, value in headers if name in named)
+    return b"".join(b'<meta name="%b" content="%b">' % tag for tag in tags)
 
 
 def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Header]:

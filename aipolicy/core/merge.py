@@ -141,7 +141,8 @@ def _restrictions(group: Group) -> tuple[Rule | Record, ...]:
 
 def _partly_blocked(group: Group, effect: Effect, statements: Statements) -> _Part:
     """A group that the policy closes in part: the site's restrictions, the signal lines, then our rules."""
-    lines, records = statements.lines(group.records)
+    closed = {path for path, blocked in effect.paths if blocked}
+    lines, records = statements.lines(group.records, closed)
     return _group_part(group, lines, records) + _ours(path_rules(effect, group.rules))
 
 

@@ -96,8 +96,10 @@ class SitePolicy:
     def effective_paths(self) -> tuple[tuple[str, Preferences], ...]:
         """Path pattern and the full preferences there, longest first: the first that matches binds."""
         implied = _IMPLIED[self.visibility]
-        full = ((pattern, p.over(self.preferences).combined(implied)) for pattern, p in self.path_preferences)
-        return tuple(sorted(full, key=lambda item: (-len(item[0]), item[0])))
+        stated = {p for _, p in self.path_preferences}  # few, however many paths there are
+        full = {p: p.over(self.preferences).combined(implied) for p in stated}
+        paths = ((pattern, full[p]) for pattern, p in self.path_preferences)
+        return tuple(sorted(paths, key=lambda item: (-len(item[0]), item[0])))
 
     @property
     def opted_out(self) -> bool:

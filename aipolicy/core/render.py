@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from aipolicy.core.crawlers import Crawler
+from aipolicy.core.effects import effect_on
 from aipolicy.core.fields import Visibility
-from aipolicy.core.headers import Header, headers_of
+from aipolicy.core.headers import Header, headers_of, meta_tags
 from aipolicy.core.matching import path_matches
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Preferences
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdmrep_json
 
@@ -25,10 +28,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeaderSet:
-    """Ready header tuples, and the names that must be merged where a response has them already."""
+    """Ready header tuples, and the names that must be merged where a response has them already.
+
+    ``preferences`` are what they say; ``tags`` is the same as HTML meta tags.
+    """
 
     headers: tuple[Header, ...]
     names: frozenset[bytes]
+    preferences: Preferences
+    tags: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,19 +64,28 @@ class Rendering:
         """The headers of a response to ``path``."""
         return next((its for pattern, its in self.paths if path_matches(pattern, path)), self.site)
 
+    def headers_with(self, stated: Preferences, there: HeaderSet) -> HeaderSet:
+        """``there``, one of this rendering's, for content of which ``stated`` is said too."""
+        preferences = there.preferences.combined(stated)
+        return _header_set(self.policy, preferences, self.signals)
+
+    def closed_to(self, crawler: Crawler, path: str) -> bool:
+        """Whether the policy closes ``path``, with its query, to ``crawler``."""
+        site, paths = effect_on(self.policy, crawler)
+        return next((blocked for pattern, blocked in paths if path_matches(pattern, path)), site)
+
 
 def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     """Render ``policy``. Raises RobotsTooLargeError."""
     signals = signals or Signals()
+    paths = policy.effective_paths
+    header_sets = {p: _header_set(policy, p, signals) for p in {p for _, p in paths}}
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
     return Rendering(
         policy=policy,
         signals=signals,
-        site=_header_set(headers_of(policy, policy.effective, signals)),
-        paths=tuple(
-            (pattern, _header_set(headers_of(policy, preferences, signals)))
-            for pattern, preferences in policy.effective_paths
-        ),
+        site=_header_set(policy, policy.effective, signals),
+        paths=tuple((pattern, header_sets[preferences]) for pattern, preferences in paths),
         robots=robots_document(robots_txt(policy, signals, policy.robots_base)),
         tdmrep=_document(tdmrep, _JSON) if tdmrep else None,
         ai_txt=_document(ai, _TEXT) if ai else None,
@@ -86,11 +103,12 @@ def _document(body: bytes, media_type: bytes) -> Document:
     return Document(body, etag, ((b"content-type", media_type), (b"content-length", length), (b"etag", etag)))
 
 
-def _header_set(headers: tuple[Header, ...]) -> HeaderSet:
+def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) -> HeaderSet:
+    headers = headers_of(policy, preferences, signals)
     # ASGI wants lower case; some applications write names as they see them elsewhere.
     spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
     names = {spelled(name) for name, _ in headers for spelled in spellings}
-    return HeaderSet(headers, frozenset(names))
+    return HeaderSet(headers, frozenset(names), preferences, meta_tags(headers))
 
 
 def _initials(name: bytes) -> bytes:

@@ -3,7 +3,7 @@
 Both drafts scope such a line to its group, so every group that still allows crawling repeats them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from aipolicy.core.contentsignal import combined_signal, content_signal, parse_content_signal, signal_text
@@ -17,20 +17,22 @@ class Statements:
     """What a policy says in each group. False where it says nothing."""
 
     def __init__(self, policy: SitePolicy, signals: Signals) -> None:
-        site = policy.effective
+        site, paths = policy.effective, policy.effective_paths
         self._signal = content_signal(site) if signals.content_signal else {}
         self._usage: dict[str, Preferences] = {}  # path pattern → preferences; "": the whole site
         if signals.content_usage:
-            paths = {path: p for path, p in policy.effective_paths if p and p != site}
-            self._usage = ({"": site} if site else {}) | paths
-        self._says = bool(site) or any(p for _, p in policy.effective_paths)
+            self._usage = ({"": site} if site else {}) | _by_path(paths, site)
+        self._says = bool(site) or any(p for _, p in paths)
 
     def __bool__(self) -> bool:
         return self._says
 
-    def lines(self, theirs: Iterable[Rule | Record]) -> tuple[list[str], list[Rule | Record]]:
+    def lines(
+        self, theirs: Iterable[Rule | Record], closed: Container[str] = ()
+    ) -> tuple[list[str], list[Rule | Record]]:
         """Our lines for a group with those records, and the records that stay.
 
+        What is ``closed`` in the group has no preferences (attach-05 §3): no line speaks of it.
         Where a record grants what we refuse, just that member of it is taken out; what else it says is
         also said in ours, so that a reader of either line is not misled.
         """
@@ -45,8 +47,22 @@ class Statements:
             if stays is not None:
                 kept.append(stays)
         lines = [f"Content-Signal: {signal_text(signal)}"] if signal else []
-        lines += [f"Content-Usage: {f'{path} ' if path else ''}{usage[path]}" for path in sorted(usage)]
+        said = ((path, str(usage[path])) for path in sorted(usage) if path not in closed)
+        lines += [" ".join(filter(None, ("Content-Usage:", path, statement))) for path, statement in said]
         return lines, kept
+
+
+def _by_path(paths: Iterable[tuple[str, Preferences]], site: Preferences) -> dict[str, Preferences]:
+    """The paths that need a line of their own: only the longest that matches applies (attach-05 §3).
+
+    So one that says what the site says needs it too: a shorter one may say otherwise. One that says nothing
+    needs it only where something is granted: it must not inherit that.
+    """
+    stated = dict(paths)
+    said = {p for p in stated.values() if p != site}
+    if any(preference is Preference.ALLOW for p in said for _, preference in p):
+        return stated
+    return {path: p for path, p in stated.items() if p} if said else {}
 
 
 def _without_grants(record: Record, ours: dict[str, str]) -> tuple[Record | None, dict[str, str]]:

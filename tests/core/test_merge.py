@@ -244,3 +244,23 @@ def test_a_line_above_the_groups_that_google_takes_for_another_becomes_a_comment
     merged = robots_txt(NO_TRAINING, base="User-agent-x: *\n\nUser-agent: SomeBot\nDisallow: /a\n")
     assert b"\n# no effect: User-agent-x: *\nUser-agent: SomeBot\n" in merged
     assert all(reader.allowed(merged, "AnyBot", "/post") for reader in READERS)
+
+
+def test_a_path_within_another_says_what_the_site_says_where_it_says_nothing_itself() -> None:
+    policy = SitePolicy.from_preset(
+        "no-training", path_preferences={"/press/": PRESETS["allow"], "/press/embargo/": PRESETS["unset"]}
+    )
+    robots = RobotsTxt.parse(robots_txt(policy))
+    for token in ("Googlebot", "GPTBot"):
+        assert str(usage_preferences(robots, token, "/press/kit")) == "train-ai=y, ai-use=y"
+    assert str(usage_preferences(robots, "Googlebot", "/press/embargo/1")) == "train-ai=n"
+    assert not verdict(robots, "GPTBot", "/press/embargo/1").allowed
+
+
+def test_a_group_says_nothing_of_paths_that_it_closes() -> None:
+    policy = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})
+    merged = robots_txt(policy).decode()
+    closed, everyone = merged.split("\n\n")
+    assert "Disallow: /art/" in closed
+    assert "Content-Usage" not in closed
+    assert "Content-Usage: /art/ train-ai=n" in everyone

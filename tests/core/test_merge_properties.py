@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
+from aipolicy.core.matching import usage_preferences, verdict
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.robots import BEGIN, END
+from aipolicy.core.preferences import Category
+from aipolicy.core.robots import BEGIN, END, RobotsTxt
 from aipolicy.core.signals import Signals
 from tests.core.oracle import Intent, canonical, probes
 from tests.core.strategies import TOKENS, base_files, policies
@@ -87,6 +89,19 @@ def test_every_file_has_the_form_that_all_parsers_read_alike(
     for limit in KNOWN_LIMITS:
         if limit.id in OF_THE_FORM:
             assert not limit.applies(merged, "SomeBot", "/post/1"), limit.id
+
+
+@settings(max_examples=150, deadline=None)
+@given(policies, base_files)
+def test_no_refusal_is_missing_from_the_usage_lines_where_crawling_is_allowed(
+    policy: SitePolicy, base: bytes
+) -> None:
+    robots, intent = RobotsTxt.parse(robots_txt(policy, base=base)), Intent(policy, base)
+    for token, path in product(("Googlebot", "SomeBot"), (*PLAIN_PATHS, *map(canonical, intent.probes()))):
+        if verdict(robots, token, path).allowed and path != "/robots.txt":
+            stated = usage_preferences(robots, token, path)
+            for category in Category:
+                assert stated.disallows(category) or not intent.refuses(category, path), (path, stated)
 
 
 @settings(max_examples=100, deadline=None)
