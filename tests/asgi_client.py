@@ -36,6 +36,7 @@ def http_scope(
     host: str | bytes | None = "blog.example",
     method: str = "GET",
     headers: Iterable[tuple[bytes, bytes]] = (),
+    user_agent: str = "test/1.0",
     **scope: Any,
 ) -> dict[str, Any]:
     host = host.encode() if isinstance(host, str) else host
@@ -50,7 +51,7 @@ def http_scope(
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [*own, (b"user-agent", b"test/1.0"), *headers],
+        "headers": [*own, (b"user-agent", user_agent.encode()), *headers],
         "client": ("127.0.0.1", 4321),
         "server": ("127.0.0.1", 8000),
     } | scope

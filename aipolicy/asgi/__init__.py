@@ -1,8 +1,10 @@
 """The ASGI middleware: every signal of a site's policy, on every response, in one line.
 
-    app = AIPolicyMiddleware(app, CachedLookup(load))
+app = AIPolicyMiddleware(app, CachedLookup(load))
 """
 
+from aipolicy.asgi.events import DisallowedFetch
 from aipolicy.asgi.middleware import AIPolicyMiddleware
+from aipolicy.asgi.tenants import PathTenants
 
-__all__ = ["AIPolicyMiddleware"]
+__all__ = ["AIPolicyMiddleware", "DisallowedFetch", "PathTenants"]

@@ -1,0 +1,111 @@
+"""What the middleware tells the application that mounts it, without making any response wait."""
+
+import asyncio
+import functools
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from queue import Full, Queue
+
+from aipolicy.core.crawlers import Crawler
+from aipolicy.core.policy import SitePolicy
+
+logger = logging.getLogger("aipolicy.asgi")
+
+_WAITING = 1000  # events that wait for a hook; more are left out
+_APART = 60.0  # seconds between two lines of the log about that
+
+
+@dataclass(frozen=True, slots=True)
+class DisallowedFetch:
+    """A request by a crawler that the site's policy closes the path to, as its User-Agent declares it.
+
+    ``host`` and ``user_agent`` are as the client sent them, cut at 256 and 512 characters; ``path`` is with
+    its query, cut at 2048. ``refused``: whether it was answered with 403, and not only reported.
+    """
+
+    crawler: Crawler
+    policy: SitePolicy
+    host: str
+    method: str
+    path: str
+    user_agent: str
+    refused: bool
+
+
+Hook = Callable[[DisallowedFetch], Awaitable[object] | object]
+
+
+class Reporter:
+    """Calls a hook, sync (in a thread of its own) or async (as a task). Whatever it does, no response waits.
+
+    Where a thousand events wait, further ones are left out, and the log tells how many.
+    """
+
+    def __init__(self, hook: Hook, clock: Callable[[], float] = time.monotonic) -> None:
+        if not callable(hook):
+            raise TypeError(f"on_event is {hook!r}: give a function that takes an event")
+        self._hook, self._clock = hook, clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._queue: Queue[DisallowedFetch] | None = None if _is_async(hook) else Queue(_WAITING)
+        self._thread: threading.Thread | None = None
+        self._left_out, self._next_line = 0, 0.0
+
+    def report(self, event: DisallowedFetch) -> None:
+        """Hand the event over. Never raises, never waits."""
+        try:
+            if self._queue is not None:
+                self._queue.put_nowait(event)
+                self._start_thread(self._queue)
+            elif len(self._tasks) < _WAITING:
+                task = asyncio.get_running_loop().create_task(self._call(event))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._leave_out()
+        except Full:
+            self._leave_out()
+        except Exception:
+            logger.exception("an event could not be handed to on_event")
+
+    def _start_thread(self, queue: Queue[DisallowedFetch]) -> None:
+        if self._thread is None or not self._thread.is_alive():  # a fork leaves threads behind
+            # A daemon: a hook that hangs must not keep the process from ending.
+            self._thread = threading.Thread(
+                target=self._work, args=(queue,), name="aipolicy-events", daemon=True
+            )
+            self._thread.start()
+
+    def _work(self, queue: Queue[DisallowedFetch]) -> None:
+        while True:
+            event = queue.get()
+            try:
+                answer = self._hook(event)
+                if inspect.iscoroutine(answer):  # a plain function that returns one
+                    asyncio.run(answer)
+            except Exception:
+                logger.exception("on_event failed")
+
+    async def _call(self, event: DisallowedFetch) -> None:
+        try:
+            answer = self._hook(event)
+            if inspect.isawaitable(answer):
+                await answer
+        except Exception:
+            logger.exception("on_event failed")
+
+    def _leave_out(self) -> None:
+        self._left_out += 1
+        now = self._clock()
+        if now >= self._next_line:
+            logger.warning("on_event is too slow: %d events were left out", self._left_out)
+            self._left_out, self._next_line = 0, now + _APART
+
+
+def _is_async(hook: Hook) -> bool:
+    while isinstance(hook, functools.partial):
+        hook = hook.func
+    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)

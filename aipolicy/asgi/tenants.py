@@ -1,0 +1,146 @@
+"""Sites that share one host, each under a path of its own: ``example.com/@alice``.
+
+Headers are a site's own, as elsewhere. But a host has one robots.txt and one tdmrep.json, so those speak for
+all: the paths of the sites that opted out are listed in them, unless that would tell too much or be too long.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from anyio import to_thread
+from cachetools import LRUCache
+from starlette.types import Scope
+
+from aipolicy.core.hosts import canonical_host
+from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.preferences import Preferences
+from aipolicy.core.render import Rendering, render
+from aipolicy.errors import AIPolicyError
+
+logger = logging.getLogger("aipolicy.asgi")
+
+LISTINGS = ("paths", "headers", "origin")
+FALLBACKS = LISTINGS[1:]
+
+_HOSTS = 64  # whose files are kept
+_REFUSED = PRESETS["no-training"]
+
+Listed = Iterable[str | tuple[str, SitePolicy]]
+
+
+class PathTenants:
+    """Names the site of a request by its path, and composes the files of the host they share.
+
+        tenants = PathTenants(site_of, listed)
+
+    ``site_of``    scope → the site's name in the lookup, like ``"alice.blog.example"``; None: the host's own.
+    ``listed``     host → the path of each site that opted out, ending in "/": ``["/@alice/", ...]``, or pairs
+                   of path and SitePolicy. Sync (called in a thread) or async.
+    ``listing``    ``"paths"`` lists them in robots.txt and tdmrep.json: anyone can read who opted out.
+                   ``"headers"`` names nobody, and leaves it to the headers: crawlers are not kept out.
+                   ``"origin"`` names nobody, and opts the whole host out.
+    ``too_large``  what is done where the list would make robots.txt longer than crawlers read (500 KiB):
+                   ``"origin"`` or ``"headers"``.
+    ``ttl``        seconds for which a list is used; ``timeout``: seconds that making one may take.
+
+    Where ``listed`` fails, the last list stands; where there is none yet, the whole host is opted out.
+    """
+
+    def __init__(
+        self,
+        site_of: Callable[[Scope], str | None],
+        listed: Callable[[str], Listed | Awaitable[Listed]] | None = None,
+        *,
+        listing: str = "paths",
+        too_large: str = "origin",
+        ttl: float = 60.0,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not callable(site_of):
+            raise TypeError(f"site_of is {site_of!r}: give a function of the scope that names its site")
+        if listing not in LISTINGS:
+            raise ValueError(f"listing is {listing!r}: choose one of {', '.join(LISTINGS)}")
+        if too_large not in FALLBACKS:
+            raise ValueError(f"too_large is {too_large!r}: choose one of {', '.join(FALLBACKS)}")
+        if listing == "paths" and not callable(listed):
+            raise TypeError(f"listed is {listed!r}: give a function of the host, or listing='headers'")
+        self._site_of, self._listed = site_of, listed
+        self._listing, self._too_large = listing, too_large
+        self._ttl, self._timeout, self._clock = ttl, timeout, clock
+        self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
+        self._loads: dict[tuple[str, Rendering], asyncio.Task[Rendering]] = {}
+
+    def site(self, scope: Scope) -> bytes | None:
+        """The name of a request's site in the lookup, or None: the host's own."""
+        try:
+            name = self._site_of(scope)
+            return None if name is None else name.encode()
+        except Exception:
+            logger.exception("site_of failed: the default policy is sent")
+            return b""  # no site's: the default, and never somebody else's choice
+
+    async def of_host(self, host: bytes, own: Rendering) -> Rendering:
+        """What the host's files say: its own policy, and its tenants'. Never raises."""
+        if self._listing == "headers":
+            return own
+        key = (canonical_host(host) or "", own)
+        kept = self._kept.get(key)
+        if kept is not None and self._clock() < kept[1]:
+            return kept[0]
+        # One load, however many requests wait, and one that hangs up doesn't fail the others.
+        task = self._loads.get(key)
+        if task is None:
+            task = self._loads[key] = asyncio.get_running_loop().create_task(self._load(key, kept))
+            task.add_done_callback(lambda _: self._loads.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _load(self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None) -> Rendering:
+        name, own = key
+        try:
+            async with asyncio.timeout(self._timeout):
+                composed = await self._composed(name, own)
+        except Exception:
+            served = "its last robots.txt is served" if kept else "the whole host is opted out"
+            logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
+            composed = kept[0] if kept else _origin(own)
+        self._kept[key] = (composed, self._clock() + self._ttl)
+        return composed
+
+    async def _composed(self, name: str, own: Rendering) -> Rendering:
+        if self._listing == "origin" or self._listed is None:
+            return _origin(own)
+        if inspect.iscoroutinefunction(self._listed):
+            listed = await self._listed(name)
+        else:
+            listed = await to_thread.run_sync(self._listed, name, abandon_on_cancel=True)
+            if inspect.isawaitable(listed):
+                listed = await listed
+        try:
+            return await to_thread.run_sync(_with_paths, own, listed)
+        except AIPolicyError as error:
+            whole = self._too_large == "origin"
+            instead = "the whole host is opted out" if whole else "headers alone speak for them"
+            logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
+            return _origin(own) if whole else own
+
+
+def _origin(own: Rendering) -> Rendering:
+    policy = own.policy
+    return render(replace(policy, preferences=policy.preferences.combined(_REFUSED)), own.signals)
+
+
+def _with_paths(own: Rendering, listed: Listed) -> Rendering:
+    """The host's own policy, and those of its tenants on their paths."""
+    paths: dict[str, Preferences] = dict(own.policy.path_preferences)
+    for entry in listed:
+        path, policy = entry if isinstance(entry, tuple) else (entry, None)
+        stated = _REFUSED if policy is None else policy.effective
+        # The home page of a tenant is also asked for without the slash at its end.
+        for pattern in (path, f"{path[:-1]}$", f"{path[:-1]}?") if path.endswith("/") else (path,):
+            paths[pattern] = stated
+    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals)

@@ -1,0 +1,143 @@
+"""Crawlers that declare themselves are reported or refused; nobody else is."""
+
+import asyncio
+import json
+import tracemalloc
+
+import pytest
+
+from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
+from aipolicy.asgi.enforcement import Enforcer
+from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.render import render
+from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
+from tests.asgi_client import Response, http_scope, request
+
+GPTBOT = (
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.1; +https://openai.com/gptbot)"
+)
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+LICENSED = SitePolicy.from_preset("no-training", licensed=["GPTBot"])
+PRESS = SitePolicy.from_preset("no-training", path_preferences={"/press/": PRESETS["allow"]})
+PRIVATE = SitePolicy(visibility="private")  # type: ignore[arg-type]
+
+
+async def visit(
+    user_agent: str, path: str = "/post", *, policy: SitePolicy = OPTED_OUT, method: str = "GET"
+) -> Response:
+    app = AIPolicyMiddleware(answering(), lookup(blog=policy), enforce="declared")
+    return await request(app, path, method=method, user_agent=user_agent)
+
+
+async def test_a_blocked_crawler_is_refused_with_a_problem_that_names_the_policy() -> None:
+    response = await visit(GPTBOT)
+    assert response.status == 403
+    assert response.one("content-type") == "application/problem+json"
+    problem = json.loads(response.body)
+    assert (problem["status"], problem["title"], problem["crawler"]) == (403, "Forbidden", "GPTBot")
+    assert problem["policy"] == {"preferences": "train-ai=n", "visibility": "public"}
+    assert problem["robots_txt"] == "/robots.txt"
+
+
+async def test_a_refusal_is_never_stored_and_carries_the_sites_headers() -> None:
+    response = await visit(GPTBOT)
+    assert response.one("cache-control") == "no-store"
+    assert response.one("vary") == "user-agent"
+    assert response.one("content-usage") == "train-ai=n"
+    assert response.one("content-length") == str(len(response.body))
+
+
+async def test_a_refused_head_request_has_no_body() -> None:
+    response = await visit(GPTBOT, method="HEAD")
+    assert (response.status, response.body) == (403, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/robots.txt", "/.well-known/tdmrep.json", "/.well-known/security.txt", "/ai.txt"]
+)
+async def test_a_crawler_may_always_read_what_is_asked_of_it(path: str) -> None:
+    assert (await visit(GPTBOT, path)).status == 200
+    assert (await visit(GPTBOT, path, policy=PRIVATE)).status != 403
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        BROWSER,
+        "",
+        "How does GPTBot work? - curl/8.0",
+        "Mozilla/5.0 (compatible; Claude-SearchBot/1.0; +https://www.anthropic.com)",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "Feed/1.0 (+https://openai.com/gptbot)",
+        "Feed/1.0 (gptbot@openai.com)",
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    ],
+)
+async def test_nobody_else_is_refused(user_agent: str) -> None:
+    assert (await visit(user_agent)).status == 200
+
+
+async def test_a_licensed_crawler_is_let_in_and_one_where_a_path_is_open() -> None:
+    assert (await visit(GPTBOT, policy=LICENSED)).status == 200
+    assert (await visit("CCBot/2.0", policy=LICENSED)).status == 403
+    assert (await visit(GPTBOT, "/press/kit", policy=PRESS)).status == 200
+    assert (await visit(GPTBOT, "/post", policy=PRESS)).status == 403
+
+
+async def test_a_blog_that_said_nothing_refuses_nobody() -> None:
+    assert (await visit(GPTBOT, policy=UNSET)).status == 200
+
+
+async def test_a_private_site_refuses_every_crawler_and_no_visitor() -> None:
+    for user_agent in (GPTBOT, "Googlebot/2.1", "facebookexternalhit/1.1"):
+        assert (await visit(user_agent, policy=PRIVATE)).status == 403
+    assert (await visit(BROWSER, policy=PRIVATE)).status == 200
+
+
+async def test_one_of_several_declared_crawlers_is_enough() -> None:
+    assert (await visit("facebookexternalhit/1.1 GPTBot/1.0")).status == 403
+
+
+async def test_monitor_reports_and_refuses_nobody() -> None:
+    events: list[DisallowedFetch] = []
+
+    async def hook(event: DisallowedFetch) -> None:
+        events.append(event)
+
+    app = AIPolicyMiddleware(answering(), lookup(), enforce="monitor", on_event=hook)
+    response = await request(app, "/post", user_agent=GPTBOT, query_string=b"y=2")
+    assert (response.status, response.body) == (200, b"hello")
+    await asyncio.sleep(0)
+    (event,) = events
+    assert (event.crawler.product_token, event.method, event.refused) == ("GPTBot", "GET", False)
+    assert (event.host, event.path, event.user_agent) == ("blog.example", "/post?y=2", GPTBOT)
+    assert event.policy == OPTED_OUT
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"enforce": "block"}, "enforce is 'block': choose one of off, monitor, declared"),
+        ({"on_event": print}, "on_event is never called while enforce is 'off': add enforce='monitor'"),
+    ],
+)
+def test_a_wrong_option_is_told_with_its_cure(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        AIPolicyMiddleware(answering(), lookup(), **options)  # type: ignore[arg-type]
+
+
+def test_a_hundred_thousand_user_agents_leave_memory_flat() -> None:
+    enforcer, rendering = Enforcer("declared", None), render(OPTED_OUT)
+
+    def visits(numbers: range) -> int:
+        for number in numbers:
+            scope = http_scope(user_agent=f"Mozilla/5.0 (X{number}; {'x' * 100}) {number}/1.0")
+            assert enforcer.disallowed(scope, rendering=rendering, host=b"", target="/") is None
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        after_some, after_all = visits(range(10_000)), visits(range(10_000, 100_000))
+    finally:
+        tracemalloc.stop()
+    assert after_all - after_some < 4 * 1024 * 1024

@@ -1,0 +1,107 @@
+"""Hooks hear of everything that they can keep up with, and no response waits for them."""
+
+import asyncio
+import functools
+import logging
+import threading
+import time
+
+import pytest
+
+from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
+from aipolicy.asgi.events import Hook
+from tests.asgi.apps import answering, lookup
+from tests.asgi_client import Response, request
+
+
+async def fetch(app: AIPolicyMiddleware) -> Response:
+    return await request(app, user_agent="GPTBot/1.1")
+
+
+def reporting(hook: Hook) -> AIPolicyMiddleware:
+    return AIPolicyMiddleware(answering(), lookup(), enforce="monitor", on_event=hook)
+
+
+def until(condition: threading.Event) -> None:
+    assert condition.wait(5)
+
+
+async def test_a_sync_hook_runs_in_a_thread_of_its_own() -> None:
+    heard, threads = threading.Event(), []
+
+    def hook(event: DisallowedFetch) -> None:
+        threads.append(threading.current_thread())
+        heard.set()
+
+    await fetch(reporting(hook))
+    await asyncio.to_thread(until, heard)
+    assert threads != [threading.main_thread()]
+
+
+async def test_a_hook_that_is_async_in_disguise_is_awaited() -> None:
+    heard: list[object] = []
+
+    class Hooked:
+        async def __call__(self, event: DisallowedFetch) -> None:
+            heard.append(self)
+
+    async def two(first: str, event: DisallowedFetch) -> None:
+        heard.append(first)
+
+    for hook in (Hooked(), functools.partial(two, "first")):
+        await fetch(reporting(hook))
+        await asyncio.sleep(0)
+    assert len(heard) == 2
+
+
+async def test_no_response_waits_for_a_slow_hook() -> None:
+    release = threading.Event()
+    app = reporting(lambda event: release.wait(10))
+    started = time.monotonic()
+    responses = [await fetch(app) for _ in range(20)]
+    assert time.monotonic() - started < 5
+    release.set()
+    assert {response.status for response in responses} == {200}
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_hook_that_raises_breaks_nothing_and_is_logged(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = threading.Event()
+
+    def broken(event: DisallowedFetch) -> None:
+        done.set()
+        raise RuntimeError("broken hook")
+
+    async def broken_too(event: DisallowedFetch) -> None:
+        broken(event)
+
+    assert (await fetch(reporting(broken_too if is_async else broken))).status == 200
+    await asyncio.to_thread(until, done)
+    for _ in range(100):
+        if "on_event failed" in caplog.text:
+            break
+        await asyncio.sleep(0.01)
+    assert "broken hook" in caplog.text
+
+
+async def test_events_beyond_a_thousand_waiting_are_left_out_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release = asyncio.Event()
+    heard = 0
+
+    async def hook(event: DisallowedFetch) -> None:
+        nonlocal heard
+        await release.wait()
+        heard += 1
+
+    app = reporting(hook)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(1100):
+            await fetch(app)
+    release.set()
+    await asyncio.sleep(0.05)
+    assert heard == 1000
+    assert caplog.text.count("on_event is too slow") == 1
