@@ -1,0 +1,37 @@
+"""The project's asgi.py: Django's own lines, then those of the README."""
+# ruff: noqa: E402 (models can be imported once Django is set up)
+# mypy: disable-error-code="no-any-return, untyped-decorator"
+
+import os
+
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.frameworks.project.settings")
+application = ASGIStaticFilesHandler(get_asgi_application())
+
+from functools import partial
+
+from django.db import close_old_connections, transaction
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+
+from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.lookup import CachedLookup
+from tests.frameworks.project.models import Blog
+
+
+def opted_out(host: str) -> bool | None:
+    try:
+        return Blog.objects.filter(host=host).values_list("opted_out", flat=True).first()
+    finally:
+        close_old_connections()  # at the end of a request Django does, but this is a thread of the lookup
+
+
+lookup = CachedLookup(opted_out)
+application = AIPolicyMiddleware(application, lookup)
+
+
+@receiver([post_save, post_delete], sender=Blog)  # in force at once here, in other processes within 60 s
+def flag_changed(instance: Blog, **_: object) -> None:
+    transaction.on_commit(partial(lookup.invalidate, instance.host))
