@@ -14,6 +14,7 @@ from aipolicy.cli.options import (
     signal_options,
     signals_of,
 )
+from aipolicy.cli.robotsfiles import write_all
 from aipolicy.core.effects import effects_of
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
@@ -25,6 +26,9 @@ _SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "l
 
 @click.command()
 @click.option("--site", metavar="HOST", help="A site in the registry, by any of its hosts.")
+@click.option("--all", "every", is_flag=True, help="Every site in the registry, into files in --out.")
+@click.option("--out", type=click.Path(file_okay=False), metavar="DIR", help="Where --all writes.")
+@click.option("--full", is_flag=True, help="With --all: look at every file, not only at what changed.")
 @registry_option
 @policy_options
 @signal_options
@@ -36,10 +40,23 @@ def robots(**given: Any) -> None:
     aipolicy robots --preset no-training --sitemap https://blog.example/sitemap.xml
     aipolicy robots --preset no-training --base robots.txt > merged.txt
     aipolicy robots --site blog.example --registry sqlite:///blogs.db
+    aipolicy robots --all --out /srv/aipolicy
 
     Given a --base, its rules are kept and ours stand between markers; merging the result again changes
     nothing.
+
+    With --all, each host of each site gets DIR/robots/XX/HOST, where XX is the last two characters of its
+    first label without a leading "www.": DIR/robots/og/blog.example. A first run writes all of them, a later
+    one what has changed since; a file of a host that is gone is removed. Equal files are hard links: replace
+    one, don't edit it. 'aipolicy export' writes the server's side.
     """
+    if given["every"] or given["out"] or given["full"]:
+        if not (given["every"] and given["out"]):
+            raise PolicyError("--all, --out and --full belong together: give --all --out DIR")
+        if given["site"] or policy_fields(given):
+            raise PolicyError("--all takes every policy from the registry: leave --site and the others out")
+        write_all(given)
+        return
     rendering = _rendering(given)
     if given["as_json"]:
         document = {

@@ -13,6 +13,8 @@ from aipolicy.errors import PolicyError, RegistryError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SAID = tuple(name for name in SitePolicy.__slots__ if name != "site")
+_REMEMBERED = 1000  # distinct policies; most sites have one of a handful
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,23 @@ def policy_text(policy: SitePolicy) -> str:
     said = policy.to_dict()
     del said["site"], said["preset"]  # the column beside it, and a name for the preferences
     return _compact(said)
+
+
+class PolicyTexts:
+    """``policy_text``, written once for all the policies that differ in their site only."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], str] = {}
+
+    def of(self, policy: SitePolicy) -> str:
+        key = tuple(getattr(policy, name) for name in _SAID)
+        try:
+            return self._known[key]
+        except KeyError:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            text = self._known[key] = policy_text(policy)
+            return text
 
 
 def read_policy(text: str, site: str) -> SitePolicy:

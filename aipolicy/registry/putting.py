@@ -26,13 +26,13 @@ LATEST = (
 _LAST_SEQ = select(sequence.c.seq).with_for_update()
 _TIME_OF = select(change.c.at).where(change.c.seq == bindparam("seq"))
 _OWNER = select(site.c.name).join_from(host, site).where(host.c.host == bindparam("host"))
-_COUNT = update(sequence)
+COUNT = update(sequence)
 _NEW_SITE = insert(site)
-_SITE = update(site).where(site.c.id == bindparam("site_id"))
-_GIVE = insert(host)
-_TAKE = delete(host).where(host.c.host == bindparam("taken"))
-_MOVE = insert(host_history)
-_CHANGE = insert(change)
+SITE = update(site).where(site.c.id == bindparam("site_id"))
+GIVE = insert(host)
+TAKE = delete(host).where(host.c.host == bindparam("taken"))
+MOVE = insert(host_history)
+CHANGE = insert(change)
 
 
 def put(
@@ -48,7 +48,7 @@ def put(
     ``connection`` is in a transaction of its own; ``hosts`` are canonical. Raises HostTakenError.
     """
     name = policy.site
-    last: int = connection.execute(_LAST_SEQ).scalar_one()
+    last = last_seq(connection)
     latest = _latest(connection, name)
     before = frozenset(json.loads(latest.hosts)) if latest else frozenset()
     after = (before if hosts is None else hosts) | {name}
@@ -56,15 +56,14 @@ def put(
     if latest and latest.policy == text and before == after:
         return Change.from_row(latest)
     for added in sorted(after - before):
-        _refuse_taken(connection, added, name)
+        refuse_taken(added, connection.execute(_OWNER, {"host": added}).scalar(), name)
 
     seq = last + 1
-    # The clock may have been set back; the history never goes back.
-    at = max(microseconds(clock()), connection.execute(_TIME_OF, {"seq": last}).scalar() or 0)
-    connection.execute(_COUNT, {"seq": seq})
+    at = not_before(connection, last, microseconds(clock()))
+    connection.execute(COUNT, {"seq": seq})
     if latest:
         site_id = latest.site_id
-        connection.execute(_SITE, {"site_id": site_id, "policy": text, "seq": seq})
+        connection.execute(SITE, {"site_id": site_id, "policy": text, "seq": seq})
     else:
         new = {"name": name, "policy": text, "seq": seq}
         site_id = connection.execute(_NEW_SITE, new).inserted_primary_key[0]  # type: ignore[index]
@@ -79,20 +78,30 @@ def put(
         "hosts": hosts_text(name, after),
         "affected": hosts_text(name, before | after),
     }
-    connection.execute(_CHANGE, written)
+    connection.execute(CHANGE, written)
     return Change(seq, moment(at), by, name, policy, tuple(json.loads(written["hosts"])))
 
 
-def _latest(connection: Connection, name: str) -> Row[Any] | None:
-    latest = connection.execute(LATEST, {"host": name}).first()
-    if latest and latest.site != name:
-        cure = f"put the policy of {latest.site!r}, or first put that site with hosts that leave it out"
-        raise HostTakenError(f"{name!r} can't be a site: it is a host of {latest.site!r}: {cure}")
-    return latest
+def last_seq(connection: Connection) -> int:
+    """The last number given; from here on nobody else gives one."""
+    seq: int = connection.execute(_LAST_SEQ).scalar_one()
+    return seq
 
 
-def _refuse_taken(connection: Connection, wanted: str, name: str) -> None:
-    owner = connection.execute(_OWNER, {"host": wanted}).scalar()
+def not_before(connection: Connection, last: int, at: int) -> int:
+    """``at``, or the time of the change ``last``: the clock may have been set back, the history never is."""
+    return max(at, connection.execute(_TIME_OF, {"seq": last}).scalar() or 0)
+
+
+def refuse_to_be_a_site(name: str, owner: str) -> None:
+    """Raises HostTakenError where ``name`` is a further host of the site ``owner``."""
+    if owner != name:
+        cure = f"put the policy of {owner!r}, or first put that site with hosts that leave it out"
+        raise HostTakenError(f"{name!r} can't be a site: it is a host of {owner!r}: {cure}")
+
+
+def refuse_taken(wanted: str, owner: str | None, name: str) -> None:
+    """Raises HostTakenError where ``wanted``, which the site ``owner`` has, can't be a host of ``name``."""
     if owner == wanted:
         cure = "it is a site by itself and stays one: leave it out"
         raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {cure}")
@@ -101,14 +110,21 @@ def _refuse_taken(connection: Connection, wanted: str, name: str) -> None:
         raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {owner!r} has it: {cure}")
 
 
+def _latest(connection: Connection, name: str) -> Row[Any] | None:
+    latest = connection.execute(LATEST, {"host": name}).first()
+    if latest:
+        refuse_to_be_a_site(name, latest.site)
+    return latest
+
+
 def _move(
     connection: Connection, removed: list[str], added: list[str], *, at: int, seq: int, site_id: int
 ) -> None:
     if removed:
-        connection.execute(_TAKE, [{"taken": name} for name in removed])
+        connection.execute(TAKE, [{"taken": name} for name in removed])
     if added:
-        connection.execute(_GIVE, [{"host": name, "site_id": site_id} for name in added])
+        connection.execute(GIVE, [{"host": name, "site_id": site_id} for name in added])
     owners = dict.fromkeys(removed) | dict.fromkeys(added, site_id)
     if owners:
         moves = [{"host": name, "at": at, "seq": seq, "site_id": owner} for name, owner in owners.items()]
-        connection.execute(_MOVE, moves)
+        connection.execute(MOVE, moves)

@@ -10,8 +10,8 @@ from sqlalchemy import Row, Select, bindparam, select
 
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import RegistryError, UnknownSiteError
-from aipolicy.registry import putting
+from aipolicy.errors import HostTakenError, RegistryError, UnknownSiteError
+from aipolicy.registry import putting, putting_many
 from aipolicy.registry.changes import Change, microseconds, read_policy
 from aipolicy.registry.database import Database
 from aipolicy.registry.schema import change, host, host_history, sequence, site
@@ -24,6 +24,7 @@ LONGEST_NAME = 200
 
 # A page at a time: a slow consumer holds no transaction open, which would keep SQLite's log growing.
 _PAGE = 100
+_LARGE_PAGE = 1000  # of small rows
 
 _POLICY = select(site.c.name, site.c.policy).join_from(host, site).where(host.c.host == bindparam("host"))
 _SITE_ID = select(host.c.site_id).where(host.c.host == bindparam("host"))
@@ -50,6 +51,15 @@ _SITES = (
     .limit(bindparam("page"))
 )
 _SEQ = select(sequence.c.seq)
+_TEXTS = select(host.c.host, site.c.policy).join_from(host, site, host.c.site_id == site.c.id)
+_TEXTS_AFTER = _TEXTS.where(host.c.host > bindparam("after")).order_by(host.c.host).limit(bindparam("page"))
+_TEXTS_OF = _TEXTS.where(host.c.host.in_(bindparam("hosts", expanding=True)))
+_AFFECTED = (
+    select(change.c.seq, change.c.affected)
+    .where(change.c.seq > bindparam("after"))
+    .order_by(change.c.seq)
+    .limit(bindparam("page"))
+)
 
 
 def _now() -> datetime:
@@ -106,17 +116,37 @@ class Registry:
 
         Raises HostTakenError where a host is another site's, RegistryError for a policy without a site.
         """
-        if not policy.site:
-            cure = "policy.for_site('blog.example') gives it one"
-            raise RegistryError(f"the policy has no site: {cure}")
-        if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
-            cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
-            raise RegistryError(f"by is {by!r}: {cure}")
-        if isinstance(hosts, str):
-            raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
-        names = None if hosts is None else frozenset(map(site_name, hosts))
+        _check_actor(by)
+        policy, names = _checked(policy, hosts)
         with self._database.writing() as connection:
             return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
+
+    def put_many(
+        self,
+        puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | None]],
+        *,
+        by: str,
+        dry_run: bool = False,
+        refused: putting_many.Refused | None = None,
+    ) -> int:
+        """Put each policy, or pair of policy and ``hosts``, in their order: all of them or none.
+
+        Returns how many changes that made; each is what ``put`` would have written, and all have one time.
+        ``puts`` is consumed in a single transaction that other writers wait for (at most 5 s), so it should
+        be at hand; memory is that of a thousand. An exception from it undoes everything, and ``dry_run``
+        undoes everything at the end. Raises as ``put`` does; but given ``refused``, a put whose host is taken
+        is left out, and ``refused`` called with its policy and the HostTakenError.
+        """
+        _check_actor(by)
+        checked = (_checked(*(put if isinstance(put, tuple) else (put, None))) for put in puts)
+        with self._database.writing() as connection:
+            made = putting_many.put_many(
+                connection, checked, by=by, clock=self._clock, refused=refused or _refuse
+            )
+            changes = sum(made)
+            if dry_run:
+                connection.rollback()
+        return changes
 
     def get(self, host: str) -> SitePolicy | None:
         """The policy of the site that has ``host``, or None."""
@@ -171,9 +201,60 @@ class Registry:
                 return
             after = rows[-1].name
 
+    def texts(self, after: str = "") -> Iterator[tuple[str, str]]:
+        """Every host above ``after`` by name, and its site's policy in JSON: equal text, equal policy.
+
+        For whoever goes through all of them: a policy is not made anew for each. As for what changes
+        meanwhile, see ``sites``.
+        """
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(_TEXTS_AFTER, {"after": after, "page": _LARGE_PAGE}).all()
+            for row in rows:
+                yield row.host, row.policy
+            if len(rows) < _LARGE_PAGE:
+                return
+            after = rows[-1].host
+
+    def texts_of(self, hosts: Iterable[str]) -> dict[str, str]:
+        """As ``texts``, for those of ``hosts`` (canonical, at most some thousand) that a site has."""
+        with self._database.reading() as connection:
+            return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
+
+    def affected(self, after: int) -> Iterator[tuple[int, list[str]]]:
+        """The number of each change above ``after``, in order, and the hosts that were its site's before or
+        are since."""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(_AFFECTED, {"after": after, "page": _LARGE_PAGE}).all()
+            for row in rows:
+                yield row.seq, json.loads(row.affected)
+            if len(rows) < _LARGE_PAGE:
+                return
+            after = rows[-1].seq
+
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:
             return connection.execute(statement, values).first()
+
+
+def _refuse(_: SitePolicy, error: HostTakenError) -> None:
+    raise error
+
+
+def _check_actor(by: str) -> None:
+    if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
+        cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
+        raise RegistryError(f"by is {by!r}: {cure}")
+
+
+def _checked(policy: SitePolicy, hosts: Iterable[str] | None) -> putting_many.Put:
+    if not policy.site:
+        cure = "policy.for_site('blog.example') gives it one"
+        raise RegistryError(f"the policy has no site: {cure}")
+    if isinstance(hosts, str):
+        raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
+    return policy, None if hosts is None else frozenset(map(site_name, hosts))
 
 
 def _unknown(host: str) -> UnknownSiteError:

@@ -1,0 +1,101 @@
+"""Sites in a CSV file (RFC 4180) with a header line."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from aipolicy.bulk.rows import Entry, Row, did_you_mean, flag, hosts_of, site_of
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Preferences
+from aipolicy.errors import AIPolicyError, HostError, PolicyError
+
+COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts")
+"""The last three hold several values, separated by spaces."""
+
+
+def read_csv(lines: Iterable[str]) -> Iterator[Row]:
+    """Read ``host`` and one of ``opted_out`` and ``preset``, and what else of ``COLUMNS`` there is.
+
+    A column that is absent says nothing; so does an empty cell, but an empty ``opted_out`` or ``preset`` is
+    an error, and an empty ``hosts`` says that there are no further ones.
+    """
+    records = csv_records(lines)
+    header = next((cells for _, cells in records if isinstance(cells, list)), [])
+    columns = header_names(header)
+    _check_columns(columns)
+    return rows_of(records, columns, _entry)
+
+
+def csv_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | AIPolicyError]]:
+    """The line where each record begins, and its cells; blank lines are left out."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            cure = "check the quotes, from this line on"
+            yield number, PolicyError(f"the line can't be read as CSV ({error}): {cure}")
+        else:
+            if any(cell.strip() for cell in cells):
+                yield number, cells
+
+
+def header_names(cells: Sequence[str]) -> list[str]:
+    """The columns' names. Raises AIPolicyError where there is none, or one twice."""
+    names = [cell.strip().lower() for cell in cells]
+    if not names:
+        raise AIPolicyError("there is no header line: begin with one like 'host,opted_out'")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise AIPolicyError(f"the header has the column {twice!r} twice: keep one")
+    return names
+
+
+def rows_of(
+    records: Iterable[tuple[int, list[str] | AIPolicyError]],
+    columns: list[str],
+    entry: Callable[[dict[str, str]], Any],
+) -> Iterator[tuple[int, Any]]:
+    """Each record's line, and what ``entry`` makes of its cells by column, or the AIPolicyError."""
+    for number, cells in records:
+        if isinstance(cells, AIPolicyError):
+            yield number, cells
+        elif len(cells) != len(columns):
+            cure = "quote the cells that hold a comma, and leave none out"
+            yield number, PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {cure}")
+        else:
+            try:
+                yield number, entry(dict(zip(columns, cells, strict=True)))
+            except (PolicyError, HostError) as error:
+                yield number, error
+
+
+def _check_columns(columns: list[str]) -> None:
+    for name in columns:
+        if name not in COLUMNS:
+            raise AIPolicyError(f"the header has an unknown column {name!r}: {did_you_mean(name, COLUMNS)}")
+    if "host" not in columns:
+        raise AIPolicyError("the header has no column 'host': begin with a line like 'host,opted_out'")
+    if ("opted_out" in columns) == ("preset" in columns):
+        raise AIPolicyError("the header needs exactly one of the columns 'opted_out' and 'preset'")
+
+
+def _entry(cells: dict[str, str]) -> Entry:
+    if "preset" in cells:
+        preferences = SitePolicy.from_preset(cells["preset"].strip()).preferences
+    else:
+        preferences = _OF_FLAG[flag(cells["opted_out"])]
+    policy = SitePolicy(
+        site_of(cells["host"]),
+        preferences,
+        visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
+        licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
+        sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]
+    )
+    return Entry(policy, hosts_of(cells["hosts"].split()) if "hosts" in cells else None)
+
+
+_OF_FLAG: dict[bool, Preferences] = {said: SitePolicy.from_flag(said).preferences for said in (True, False)}

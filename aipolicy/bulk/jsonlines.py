@@ -1,0 +1,64 @@
+"""Sites in JSON Lines: an object a line."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from aipolicy.bulk.rows import Entry, Row, hosts_of, site_of
+from aipolicy.core.fields import strings
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import AIPolicyError, PolicyError
+
+_SAYS = ("preferences", "preset", "opted_out", "visibility")
+
+
+def read_jsonl(lines: Iterable[str]) -> Iterator[Row]:
+    """Read objects like ``SitePolicy.to_dict()``, or ``{"host": "blog.example", "opted_out": true}``.
+
+    Both may have ``hosts``, all of the site's further ones. Blank lines are left out.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, _entry(_object(line))
+            except AIPolicyError as error:
+                yield number, error
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line, object_pairs_hook=_without_repeats)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise PolicyError(f"the line is not JSON ({error}): write one object a line") from None
+    if not isinstance(found, dict):
+        raise PolicyError(f"the line is {found!r}: write an object, like {{'host': 'blog.example', ...}}")
+    return found
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PolicyError(f"the object has {twice!r} twice: keep one")
+    return found
+
+
+def _entry(given: dict[str, Any]) -> Entry:
+    if "host" in given and "site" in given:
+        raise PolicyError("the object has both 'host' and 'site': keep one")
+    if not any(name in given for name in _SAYS):
+        raise PolicyError(f"the object says nothing: give one of {', '.join(_SAYS)}")
+    site = site_of(given.pop("host", None) or given.pop("site", None))
+    hosts = hosts_of(strings("hosts", given.pop("hosts"))) if "hosts" in given else None
+    opted_out = given.pop("opted_out", None)
+    if opted_out is not None and not isinstance(opted_out, bool):
+        raise PolicyError(f"opted_out is {opted_out!r}: write true or false")
+    if opted_out is not None and not {"preferences", "preset"} & set(given):
+        given["preferences"] = SitePolicy.from_flag(opted_out).to_dict()["preferences"]
+        opted_out = opted_out or None  # False says nothing, and a visibility may say more
+    SitePolicy(licensed=given.get("licensed", ()))  # from_dict leaves out what is unknown: here it is told
+    policy = SitePolicy.from_dict({**given, "site": site})
+    if opted_out not in (None, policy.opted_out):
+        raise PolicyError(f"opted_out is {opted_out!r} and the rest says otherwise: leave it out")
+    return Entry(policy, hosts)

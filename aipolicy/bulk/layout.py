@@ -1,0 +1,37 @@
+"""Where the robots.txt of a host lies, so that a static server finds it by the Host header alone.
+
+The folder is the last two characters of the host's first label, a leading ``www.`` not counted::
+
+    DIR/robots/og/blog.example
+    DIR/robots/og/www.blog.example
+    DIR/robots/42/blog-1042.platform.example
+
+One level of some 1,400 folders holds ten million hosts with a few thousand in each; labels end more evenly
+than they begin (``blog-1``, ``blog-2`` ...), and unlike a hash a server's regular expression can compute it.
+A file a host, without a folder of its own, is half the inodes.
+"""
+
+import re
+
+from aipolicy.core.hosts import canonical_host
+
+FILES = "robots"
+"""The folder in DIR; there may be others beside it."""
+
+SHARD = r"^(?:www\.)?[^.]*?([^.]{1,2})(?:\.|$)"
+"""Group 1 is the folder of a canonical host: for PCRE (nginx, Apache), RE2 (Caddy) and Python alike."""
+
+_SHARD = re.compile(SHARD)
+
+
+def shard(host: str) -> str:
+    """The folder of a canonical host."""
+    match = _SHARD.match(host)
+    if match is None:
+        raise ValueError(f"{host!r} is no canonical host: it has no first label")
+    return match[1]
+
+
+def is_place_of(folder: str, name: str) -> bool:
+    """Whether ``folder/name`` is where a host's file lies: all else there is not ours."""
+    return canonical_host(name) == name and shard(name) == folder

@@ -1,0 +1,148 @@
+"""Every site's robots.txt into a folder, and from then on what changes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from aipolicy.bulk.folder import Folder
+from aipolicy.bulk.state import State, rendering_of
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.signals import Signals
+from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.renderer import Renderer
+from aipolicy.registry import Registry
+
+_CHECKPOINT = 50_000  # hosts between two states: what a kill costs the next run
+_BATCH = 500
+_ERRORS = 20  # kept in full
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did. ``failed`` hosts have a policy that can't be used; ``errors`` says why, for the first.
+
+    ``full``: every host was looked at, not only what had changed.
+    """
+
+    full: bool = False
+    seq: int = 0
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+class Writer:
+    """Brings a folder up to date with a registry. Memory is flat, however many hosts there are."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        folder: Folder,
+        *,
+        signals: Signals | None = None,
+        advance: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        self._registry, self._folder = registry, folder
+        self._renderer = Renderer(signals)
+        self._rendering = rendering_of(signals or Signals())
+        self._advance = advance
+        self._since_checkpoint = 0
+        self._safe, self._silent = (
+            self._renderer.rendering(SitePolicy.from_flag(flag)).robots.body for flag in (True, False)
+        )
+        self.summary = Summary()
+
+    def run(self, *, full: bool = False) -> Summary:
+        """Write what is not up to date; with ``full`` look at every file.
+
+        Raises AIPolicyError where the folder is another registry's (``full`` makes it this one's), OSError
+        where it can't be written. Killed at any moment, every file is whole and the next run goes on.
+        """
+        state = State.read(self._folder.path)
+        if state and state.registry != self._registry.registry_id and not full:
+            cure = "give another directory, or --full to make it this registry's"
+            raise AIPolicyError(f"'{self._folder.path}' has the files of another registry: {cure}")
+        current = State(self._registry.registry_id, self._rendering)
+        known = state if state and not full and _is_of(state, current) else current
+        if known.seq is None or known.seq > self._registry.seq:  # one restored from a backup counts anew
+            self.summary.full = True
+            known = self._all(
+                known if known.since is not None else replace(current, since=self._registry.seq)
+            )
+        self._folder.put_default(self._safe)
+        self._changes(known)
+        return self.summary
+
+    def _all(self, state: State) -> State:
+        """Every host, from where the last run was interrupted; then the files that are nobody's go."""
+        state.save(self._folder.path)
+        for host, text in self._registry.texts(state.after):
+            self._write(host, text)
+            if self._is_due():
+                state = replace(state, after=host)
+                state.save(self._folder.path)
+        self.summary.removed += self._folder.sweep(self._unknown)
+        return State(state.registry, state.rendering, seq=state.since)
+
+    def _changes(self, state: State) -> None:
+        """What changed since, up to now."""
+        seq = state.seq or 0
+        pending: set[str] = set()
+        for number, hosts in self._registry.affected(seq):
+            seq = number
+            pending.update(hosts)
+            if len(pending) >= _BATCH:
+                self._update(pending)
+                pending.clear()
+                if self._is_due():
+                    state = replace(state, seq=seq)
+                    state.save(self._folder.path)
+        self._update(pending)
+        self.summary.seq = seq
+        replace(state, seq=seq).save(self._folder.path)
+
+    def _update(self, hosts: Iterable[str]) -> None:
+        names = sorted(hosts)
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            texts = self._registry.texts_of(batch)
+            for host in batch:
+                if host in texts:
+                    self._write(host, texts[host])
+                else:
+                    self.summary.removed += self._folder.remove(host)
+
+    def _write(self, host: str, text: str) -> None:
+        try:
+            body = self._renderer.read(text.encode()).robots.body
+        except (AIPolicyError, ValueError, TypeError, RecursionError) as error:
+            body = self._instead(host, error)
+        if self._folder.put(host, body):
+            self.summary.written += 1
+        else:
+            self.summary.unchanged += 1
+        self._since_checkpoint += 1
+        self._advance(1)
+
+    def _instead(self, host: str, error: Exception) -> bytes:
+        """One bad policy stops nobody else's: the last file stands if it refuses anything; else "no" does."""
+        self.summary.failed += 1
+        if len(self.summary.errors) < _ERRORS:
+            cure = "put its policy anew"
+            self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {cure}")
+        last = self._folder.holds(host)
+        return self._safe if last in (None, self._silent) else last or self._safe
+
+    def _unknown(self, hosts: list[str]) -> set[str]:
+        return set(hosts) - self._registry.texts_of(hosts).keys()
+
+    def _is_due(self) -> bool:
+        if self._since_checkpoint < _CHECKPOINT:
+            return False
+        self._since_checkpoint = 0
+        return True
+
+
+def _is_of(state: State, current: State) -> bool:
+    return (state.registry, state.rendering) == (current.registry, current.rendering)

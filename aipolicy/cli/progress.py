@@ -1,0 +1,34 @@
+"""A progress bar on stderr, where a person looks at it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int], None]
+
+_STEP = 1000  # calls between two looks at the bar, which cost more than the work between them
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Iterator[Advance]:
+    """Call what this gives with how much was done. ``total`` None: how much there is can't be known."""
+    # Imported where it is used: it costs 50 ms.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        pending = calls = 0
+
+        def advance(done: int) -> None:
+            nonlocal pending, calls
+            pending, calls = pending + done, calls + 1
+            if calls >= _STEP or pending > 1_000_000:
+                bar.advance(task, pending)
+                pending = calls = 0
+
+        yield advance

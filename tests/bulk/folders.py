@@ -1,0 +1,40 @@
+"""Writing a registry's files, and reading them back."""
+
+from pathlib import Path
+
+from aipolicy.bulk.folder import Folder
+from aipolicy.bulk.layout import FILES, shard
+from aipolicy.bulk.writing import Summary, Writer
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import render
+from aipolicy.core.signals import Signals
+from aipolicy.registry import Registry
+
+OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+NO = render(OPTED_OUT).robots.body
+SILENT = render(SitePolicy()).robots.body
+
+
+def write(registry: Registry, out: Path, *, full: bool = False, signals: Signals | None = None) -> Summary:
+    with Folder(out) as folder:
+        return Writer(registry, folder, signals=signals).run(full=full)
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """Every file by the host it is for; the folder must be the right one."""
+    found = {path.name: path for path in (out / FILES).glob("*/*")}
+    for name, path in found.items():
+        assert path.parent.name == shard(name)
+    return {name: path.read_bytes() for name, path in found.items()}
+
+
+def expected(registry: Registry) -> dict[str, bytes]:
+    return {
+        host: render(policy).robots.body
+        for policy in registry.sites()
+        for host in registry.hosts(policy.site)
+    }
+
+
+def did(summary: Summary) -> tuple[int, int, int]:
+    return summary.written, summary.unchanged, summary.removed

@@ -1,0 +1,165 @@
+"""Every site's robots.txt in a folder: right, whole at any moment, and nothing of anybody else's touched."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from aipolicy.bulk import writing
+from aipolicy.bulk.folder import STATE
+from aipolicy.bulk.layout import FILES, SHARD, is_place_of, shard
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.signals import Signals
+from aipolicy.errors import AIPolicyError
+from aipolicy.registry import Registry
+from tests.bulk.folders import NO, OPTED_OUT, did, expected, files, write
+from tests.registry.conftest import raw
+
+
+def test_every_host_of_every_site_gets_its_file(registry: Registry, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example", "bücher.example", "[::1]"])
+    registry.put(SitePolicy("own.example", robots_base="User-agent: *\nDisallow: /x\n"), by="ada")
+    assert did(write(registry, out)) == (5, 0, 0)
+    assert files(out) == expected(registry)
+    assert files(out)["xn--bcher-kva.example"] == NO
+
+
+def test_what_unknown_hosts_are_answered_lies_beside_the_others(registry: Registry, out: Path) -> None:
+    write(registry, out)
+    assert (out / "default.txt").read_bytes() == NO
+    assert sorted(path.name for path in out.iterdir()) == [STATE, "default.txt"]
+
+
+def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Registry, out: Path) -> None:
+    registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(20)), by="import")
+    assert write(registry, out).full
+    assert did(write(registry, out)) == (0, 0, 0)
+    registry.put(SitePolicy("b7.example"), by="ada", hosts=["www.b7.example"])
+    registry.put(OPTED_OUT, by="ada")
+    again = write(registry, out)
+    assert (did(again), again.full, again.seq) == ((3, 0, 0), False, 22)
+    assert files(out) == expected(registry)
+
+
+def test_a_host_that_is_gone_loses_its_file(registry: Registry, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
+    write(registry, out)
+    registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
+    assert did(write(registry, out)) == (0, 2, 1)
+    assert files(out).keys() == {"blog.example", "www.blog.example"}
+
+
+def test_a_full_run_mends_what_was_changed_by_others(registry: Registry, out: Path) -> None:
+    registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(5)), by="import")
+    write(registry, out)
+    edited = out / FILES / shard("b1.example") / "b1.example"
+    edited.chmod(0o644)
+    edited.write_bytes(b"User-agent: *\nAllow: /\n")  # in place: all five are this file
+    (out / FILES / shard("b2.example") / "b2.example").unlink()
+    summary = write(registry, out, full=True)
+    assert (summary.full, summary.written) == (True, 5)
+    assert files(out) == expected(registry)
+    assert did(write(registry, out, full=True)) == (0, 5, 0)
+
+
+def test_a_full_run_removes_only_what_we_can_have_written(registry: Registry, url: str, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada", hosts=["old.example"])
+    write(registry, out)
+    ours = out / FILES / "og"
+    foreign = [out / "README", out / FILES / "notes.txt", ours / "Old.example", ours / "index.html.gz.~1~"]
+    foreign += [ours / "else.example", out / FILES / "another" / "blog.example"]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("not ours")
+    (ours / "dog.example").mkdir()
+    (ours / "frog.example").symlink_to(out / "README")
+    with raw(url) as connection:  # what a restored backup lacks
+        connection.exec_driver_sql("DELETE FROM host WHERE host = 'old.example'")
+    assert did(write(registry, out, full=True)) == (0, 1, 1)
+    assert all(path.read_text() == "not ours" for path in foreign)
+    assert (ours / "dog.example").is_dir()
+    assert (ours / "frog.example").is_symlink()
+    assert not (out / FILES / shard("old.example") / "old.example").exists()
+
+
+def test_what_is_no_file_in_a_hosts_place_is_told(registry: Registry, out: Path) -> None:
+    write(registry, out)
+    (out / FILES / "og" / "blog.example").mkdir(parents=True)
+    registry.put(OPTED_OUT, by="ada")
+    with pytest.raises(AIPolicyError, match=r"blog\.example' is no file, and not ours: move it away"):
+        write(registry, out)
+
+
+def test_a_folder_that_holds_something_else_is_refused_untouched(registry: Registry, out: Path) -> None:
+    out.mkdir()
+    (out / "index.html").write_text("a page")
+    with pytest.raises(AIPolicyError, match=r"holds 'index.html', which is not ours: give an empty"):
+        write(registry, out)
+    assert [path.name for path in out.iterdir()] == ["index.html"]
+
+
+def test_a_folder_of_another_registry_is_refused_unless_told(
+    registry: Registry, out: Path, tmp_path: Path
+) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+    with Registry(f"sqlite:///{tmp_path}/other.db") as other:
+        other.put(SitePolicy("other.example"), by="eve")
+        with pytest.raises(AIPolicyError, match=r"another registry.*--full"):
+            write(other, out)
+        assert files(out) == expected(registry)
+        assert did(write(other, out, full=True)) == (1, 0, 1)
+        assert files(out) == expected(other)
+
+
+def test_other_signals_or_another_crawler_table_renew_every_file(
+    registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+    without = write(registry, out, signals=Signals(content_signal=False))
+    assert (without.full, without.written) == (True, 1)
+    assert b"Content-Signal" not in files(out)["blog.example"]
+    monkeypatch.setattr(writing, "rendering_of", lambda signals: "of a newer table")
+    assert write(registry, out).full
+
+
+def test_a_registry_restored_from_a_backup_is_followed(registry: Registry, url: str, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+    state = json.loads((out / STATE).read_text())
+    (out / STATE).write_text(json.dumps(state | {"seq": 99}))
+    summary = write(registry, out)
+    assert (summary.full, summary.seq) == (True, 1)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"registry": 1, "of": 2}'])
+def test_a_damaged_state_is_told(registry: Registry, out: Path, text: str) -> None:
+    write(registry, out)
+    (out / STATE).write_text(text)
+    with pytest.raises(AIPolicyError, match=r"aipolicy\.json' can't be read"):
+        write(registry, out)
+
+
+@pytest.mark.parametrize(
+    ("host", "folder"),
+    [
+        ("blog.example", "og"),
+        ("www.blog.example", "og"),
+        ("blog-1042.platform.example", "42"),
+        ("a.example", "a"),
+        ("localhost", "st"),
+        ("www", "ww"),
+        ("www.x", "x"),
+        ("www2.x", "w2"),
+        ("[::1]", "1]"),
+    ],
+)
+def test_the_folder_of_a_host_is_the_end_of_its_first_label(host: str, folder: str) -> None:
+    assert shard(host) == folder
+    assert is_place_of(folder, host)
+    assert not is_place_of("zz", host)
+    match = re.search(SHARD, host)
+    assert match
+    assert match[1] == folder

@@ -1,0 +1,162 @@
+"""Whatever fails: every file is whole, no *no* is lost, and the next run goes on."""
+
+import errno
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aipolicy.bulk import writing
+from aipolicy.bulk.folder import Folder
+from aipolicy.bulk.layout import FILES
+from aipolicy.bulk.writing import Writer
+from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.render import render
+from aipolicy.errors import AIPolicyError
+from aipolicy.registry import Registry
+from tests.bulk.folders import NO, OPTED_OUT, SILENT, did, expected, files, write
+from tests.registry.conftest import ROOT, raw
+
+
+def test_one_policy_that_can_not_be_read_stops_nobody_elses(registry: Registry, url: str, out: Path) -> None:
+    names = ["a.example", "b.example", "c.example", "d.example"]
+    registry.put_many((SitePolicy.from_preset("no-ai", name) for name in names[:2]), by="import")
+    registry.put(SitePolicy("c.example"), by="import")
+    write(registry, out)
+    was = files(out)
+    registry.put_many((OPTED_OUT.for_site(name) for name in names), by="import")
+    with raw(url) as connection:
+        connection.exec_driver_sql(
+            "UPDATE site SET policy = '{' WHERE name IN ('b.example', 'c.example', 'd.example')"
+        )
+    summary = write(registry, out)
+    assert summary.failed == 3
+    assert "'b.example' can't be used" in summary.errors[0]
+    # The last no stands, and where there was none it is the default.
+    assert files(out) == {"a.example": NO, "b.example": was["b.example"], "c.example": NO, "d.example": NO}
+
+
+def test_equal_files_share_their_bytes_and_changing_one_changes_no_other(
+    registry: Registry, out: Path
+) -> None:
+    registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(50)), by="import")
+    write(registry, out)
+    inodes = {path.stat().st_ino for path in (out / FILES).glob("*/*")}
+    assert len(inodes) == 1
+    assert all(not path.stat().st_mode & 0o222 for path in (out / FILES).glob("*/*"))
+    registry.put(SitePolicy("b0.example"), by="ada")
+    write(registry, out)
+    assert files(out) == expected(registry)
+    assert files(out)["b0.example"] == SILENT
+    assert files(out)["b1.example"] == NO
+
+
+@pytest.mark.parametrize("error", [errno.EMLINK, errno.EPERM, errno.ENOTSUP])
+def test_without_hard_links_there_are_copies(
+    registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    real, links = os.link, []
+
+    def link(source: str, target: str) -> None:
+        links.append(target)
+        if error != errno.EMLINK or len(links) % 3 == 0:
+            raise OSError(error, os.strerror(error))
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(12)), by="import")
+    assert write(registry, out).written == 12
+    assert files(out) == expected(registry)
+    registry.put_many((SitePolicy(f"b{n}.example") for n in range(12)), by="import")
+    assert write(registry, out).written == 12
+    assert files(out) == expected(registry)
+
+
+def test_a_disk_that_is_full_leaves_whole_files_and_the_next_run_goes_on(
+    registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(30)), by="import")
+    real, calls = os.link, 0
+
+    def link(source: str, target: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(OSError, match="No space"):
+        write(registry, out)
+    assert set(files(out).values()) == {NO}
+    write(registry, out)
+    assert files(out) == expected(registry)
+
+
+def test_two_writers_do_not_meet(registry: Registry, out: Path) -> None:
+    with Folder(out), pytest.raises(AIPolicyError, match="another process is writing"):
+        Folder(out)
+    assert write(registry, out).seq == 0
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_every_file_is_whole_and_the_next_run_goes_on(url: str, out: Path) -> None:
+    chance = random.Random(7)
+    presets = list(PRESETS)
+    bodies = {render(SitePolicy.from_preset(preset)).robots.body for preset in presets}
+    with Registry(url) as registry:
+        for number in range(8):
+            registry.put_many(
+                (SitePolicy.from_preset(presets[(n + number) % 4], f"b{n}.example") for n in range(1500)),
+                by="import",
+            )
+            command = [sys.executable, "-m", "tests.bulk.writer", url, str(out)]
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as child:
+                assert child.stdout
+                assert child.stdout.readline() == b"ready\n"
+                time.sleep(chance.uniform(0, 0.15))
+                child.kill()
+            assert bodies.issuperset(
+                path.read_bytes() for path in (out / FILES).glob("*/*") if path.name[0] != "."
+            )
+        write(registry, out)
+        assert files(out) == expected(registry)
+        write(registry, out, full=True)
+        assert not list(out.glob("**/*.unfinished"))
+
+
+def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
+    registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_CHECKPOINT", 10)
+    registry.put_many((OPTED_OUT.for_site(f"b{n:02}.example") for n in range(40)), by="import")
+
+    class Interrupted(Folder):
+        def put(self, host: str, body: bytes) -> bool:
+            if host == "b25.example":
+                raise KeyboardInterrupt
+            return super().put(host, body)
+
+    with Interrupted(out) as folder, pytest.raises(KeyboardInterrupt):
+        Writer(registry, folder).run()
+    registry.put(SitePolicy("b03.example"), by="ada")
+    summary = write(registry, out)
+    assert did(summary) == (16, 5, 0)
+    assert files(out) == expected(registry)
+
+
+def test_an_unfinished_file_that_a_kill_left_empties_no_other(registry: Registry, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
+    write(registry, out)
+    folder = out / FILES / "og"
+    os.link(folder / "blog.example", folder / ".unfinished")
+    registry.put(SitePolicy.from_preset("no-ai", "blog.example"), by="ada", hosts=[])
+    write(registry, out)
+    os.link(folder / "blog.example", folder / ".unfinished")
+    write(registry, out, full=True)
+    assert files(out) == expected(registry)
+    assert not (folder / ".unfinished").exists()

@@ -1,0 +1,171 @@
+"""``aipolicy import``: all of a file, or nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aipolicy.registry import Registry
+from tests.cli.conftest import Run
+
+GOOD = "host,opted_out,hosts\na.example,1,www.a.example\nb.example,0,\n"
+BAD = "host,opted_out\na.example,1\nb.example,perhaps\nc.example,1\nA.example,0\n"
+
+
+def sites(folder: Path) -> dict[str, bool]:
+    with Registry(f"sqlite:///{folder}/aipolicy.db", create=False) as registry:
+        return {policy.site: policy.opted_out for policy in registry.sites()}
+
+
+def test_a_file_of_sites_is_in_the_registry_with_who_did_it(aipolicy: Run, tmp_path: Path) -> None:
+    (tmp_path / "blogs.csv").write_text(GOOD)
+    done = aipolicy("import", "blogs.csv", "--by", "nightly")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "2 rows: 2 sites changed\n")
+    assert sites(tmp_path) == {"a.example": True, "b.example": False}
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
+        assert [change.by for change in registry.changes()] == ["nightly", "nightly"]
+        assert registry.hosts("www.a.example") == ("a.example", "www.a.example")
+    again = aipolicy("import", "blogs.csv", "--json")
+    assert json.loads(again.stdout) == {
+        "rows": 2,
+        "changes": 0,
+        "dry_run": False,
+        "bad_rows": 0,
+        "bad": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("csv", "\ufeffhost,opted_out\r\na.example,1\r\n"),
+        ("jsonl", '{"host": "a.example", "opted_out": true}'),
+        (
+            "wordpress",
+            "INSERT INTO wp_blogs (blog_id,domain,path,public) VALUES (1,'a.example','/',0);",
+        ),
+    ],
+)
+def test_every_format_is_read_from_stdin(aipolicy: Run, tmp_path: Path, form: str, text: str) -> None:
+    done = aipolicy("import", "-", "--format", form, stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert sites(tmp_path) == {"a.example": True}
+
+
+def test_the_registry_shows_what_import_reads(aipolicy: Run, tmp_path: Path) -> None:
+    aipolicy("set", "a.example", "--preset", "no-ai", "--licensed", "GPTBot", "--host", "www.a.example")
+    shown = json.loads(aipolicy("show", "a.example", "--json").stdout)
+    (tmp_path / "shown.jsonl").write_text(json.dumps(shown))
+    done = aipolicy("import", "shown.jsonl", "--registry", f"sqlite:///{tmp_path}/copy.db")
+    assert done.returncode == 0, done.stderr
+    copied = json.loads(
+        aipolicy("show", "a.example", "--json", "--registry", f"sqlite:///{tmp_path}/copy.db").stdout
+    )
+    assert copied == shown
+
+
+def test_with_a_bad_row_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None:
+    done = aipolicy("import", "-", "--format", "csv", stdin=BAD)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "row 3: opted_out is 'perhaps': write one of 1" in done.stderr
+    assert "rows 2 and 5 both have the host 'a.example'" in done.stderr
+    assert "3 of 4 rows are bad, nothing is stored: mend them, or give --skip-bad" in done.stderr
+    assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
+
+
+def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> None:
+    done = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=BAD)
+    assert done.returncode == 0
+    assert sites(tmp_path) == {"c.example": True}
+    assert done.stderr.splitlines()[-1] == "4 rows: 1 sites changed, 3 bad rows skipped"
+    assert done.stderr.count("row 3: ") == 1
+
+
+def test_twenty_bad_rows_are_told_in_full_and_all_of_them_as_json(aipolicy: Run) -> None:
+    text = "host,opted_out\n" + "".join(f"b{number}.example,x\n" for number in range(50))
+    told = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=text)
+    assert told.stderr.count("\nrow ") + told.stderr.startswith("row ") == 20
+    assert "... and 30 more bad rows: --json gives all" in told.stderr
+    document = json.loads(aipolicy("import", "-", "--format", "csv", "--json", stdin=text).stdout)
+    assert [row["row"] for row in document["bad"]] == [*range(2, 52)]
+    assert document["changes"] == 0
+
+
+def test_a_dry_run_stores_nothing(aipolicy: Run, tmp_path: Path) -> None:
+    (tmp_path / "blogs.csv").write_text(GOOD)
+    done = aipolicy("import", "blogs.csv", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "2 rows: 2 sites would change\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["blogs.csv"]
+    aipolicy("set", "a.example", "--preset", "no-training", "--host", "www.a.example")
+    assert "1 sites would change" in aipolicy("import", "blogs.csv", "--dry-run").stderr
+    assert sites(tmp_path) == {"a.example": True}
+
+
+def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: Run, tmp_path: Path) -> None:
+    aipolicy("set", "owner.example", "--preset", "no-ai", "--host", "www.a.example")
+    (tmp_path / "blogs.csv").write_text(GOOD)
+    done = aipolicy("import", "blogs.csv")
+    assert done.returncode == 2
+    assert "row 2: 'www.a.example' can't be a host of 'a.example': 'owner.example' has it" in done.stderr
+    assert sites(tmp_path) == {"owner.example": True}
+    done = aipolicy("import", "blogs.csv", "--skip-bad")
+    assert done.returncode == 0
+    assert "1 sites changed, 1 bad rows skipped" in done.stderr
+    assert sites(tmp_path) == {"owner.example": True, "b.example": False}
+
+
+def test_two_rows_that_share_a_further_host_are_told(aipolicy: Run) -> None:
+    text = "host,opted_out,hosts\na.example,1,x.example\nb.example,1,x.example\nc.example,1,x.example\n"
+    done = aipolicy("import", "-", "--format", "csv", stdin=text)
+    assert "rows 2 and 3 both have the host 'x.example'" in done.stderr
+    assert "rows 2 and 4 both have the host 'x.example'" in done.stderr
+
+
+def test_a_policy_that_could_not_be_served_is_a_bad_row(aipolicy: Run) -> None:
+    base = "".join(f"User-agent: x{number}\nDisallow: /{number}\n\n" for number in range(12_000))
+    row = json.dumps({"host": "a.example", "opted_out": True, "robots_base": base})
+    done = aipolicy("import", "-", "--format", "jsonl", stdin=row)
+    assert done.returncode == 2
+    assert "row 1: " in done.stderr
+    assert "robots.txt" in done.stderr
+    assert len(done.stderr) < 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "culprit"),
+    [
+        (["missing.csv"], "", "missing.csv"),
+        (["-"], "", "--format"),
+        (["-", "--format", "csv"], "site,opted_out\n", "'site'"),
+        (["-", "--format", "csv"], "\x00host", "host"),
+        (["-", "--format", "wordpress"], "no dump", "wp_blogs"),
+        (["-", "--format", "csv", "--by", " "], "host,opted_out\na.example,1\n", "by is"),
+        (["-", "--format", "csv", "--registry", "nonsense"], "host,opted_out\na.example,1\n", "nonsense"),
+        (
+            ["-", "--format", "csv", "--dry-run", "--registry", "sqlite:////no/such/x.db"],
+            "host,opted_out\na.example,1\n",
+            "/no/such",
+        ),
+    ],
+)
+def test_what_can_not_be_imported_is_told(
+    aipolicy: Run, arguments: list[str], stdin: str, culprit: str
+) -> None:
+    done = aipolicy("import", *arguments, stdin=stdin)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert culprit in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_in_utf_16_and_octets_that_are_no_utf_8_are_told(aipolicy: Run, tmp_path: Path) -> None:
+    (tmp_path / "blogs.csv").write_bytes(GOOD.encode("utf-16"))
+    assert "UTF-16: save it as UTF-8" in aipolicy("import", "blogs.csv").stderr
+    (tmp_path / "blogs.csv").write_bytes(b"host,opted_out\nb\xfccher.example,1\n")
+    done = aipolicy("import", "blogs.csv")
+    assert done.returncode == 2
+    assert "row 2: " in done.stderr
+    assert "udcfc" in done.stderr
+
+
+def test_the_help_of_import_shows_an_example(aipolicy: Run) -> None:
+    assert "\n  aipolicy import" in aipolicy("import", "--help").stdout
