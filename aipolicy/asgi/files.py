@@ -1,8 +1,9 @@
 """Our files, answered in the application's place: robots.txt, tdmrep.json and ai.txt."""
 
-from starlette.types import ASGIApp, Scope, Send
+from starlette.types import Scope, Send
 
 from aipolicy.asgi.own import AnswerFailed, OwnRobots
+from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.headers import Header
 from aipolicy.core.render import Document, Rendering
 
@@ -12,10 +13,13 @@ LONGEST_CACHING = 3600  # seconds; a new opt-out must not hide in a cache for lo
 
 
 class Files:
-    """Answers for our files. ``own``: the application's own robots.txt, to be merged, or None."""
+    """Answers for our files.
 
-    def __init__(self, app: ASGIApp, max_age: int, own: OwnRobots | None) -> None:
-        self._app, self._own = app, own
+    ``own``: the application's own robots.txt, to be merged; ``tenants``: the sites that share a host.
+    """
+
+    def __init__(self, max_age: int, own: OwnRobots | None, tenants: PathTenants | None) -> None:
+        self._own, self._tenants = own, tenants
         self._caching: Header = (b"cache-control", b"public, max-age=%d" % max_age)
         # An answer that stands in for one we could not get must not outlive the failure.
         self._brief_caching: Header = (b"cache-control", b"public, max-age=%d" % min(max_age, 60))
@@ -27,11 +31,15 @@ class Files:
 
         ``known``: whether the host is a site's.
         """
-        documents = {ROBOTS: rendering.robots, TDMREP: rendering.tdmrep, AI_TXT: rendering.ai_txt}
-        document: Document | None = documents[file]
+        if self._tenants is not None and known:
+            rendering = await self._tenants.of_host(host, rendering)
+        document: Document | None = rendering.robots
+        if file != ROBOTS:
+            document = rendering.tdmrep if file == TDMREP else rendering.ai_txt
         if document is None:
             return False
-        if scope["method"] not in ("GET", "HEAD"):
+        method = scope["method"]
+        if method not in ("GET", "HEAD"):
             await answer(send, 405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")])
             return True
         if file == ROBOTS and self._own is not None and rendering.takes_own_robots:
@@ -43,20 +51,23 @@ class Files:
                 await answer(send, theirs.status, theirs.headers, theirs.body, scope)
                 return True
         caching = self._caching if known else self._brief_caching
-        if _has_tag(scope, document.etag):
-            await answer(send, 304, [(b"etag", document.etag), caching])
-        else:
-            await answer(send, 200, [*document.headers, caching], document.body, scope)
+        for name, value in scope["headers"]:
+            if name == b"if-none-match" and _has_tag(value, document.etag):
+                await answer(send, 304, [(b"etag", document.etag), caching])
+                return True
+        headers = [*document.headers, caching]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else document.body})
         return True
 
 
 def file_path(scope: Scope) -> str:
     """The path below the mount path, also of an absolute-form target (RFC 9112 §3.2.2)."""
     path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
-    root: str = scope.get("root_path", "").rstrip("/")
-    if path.startswith(f"{root}/"):
+    if root and path.startswith(f"{root}/"):
         path = path[len(root) :]
     return path
 
@@ -70,7 +81,6 @@ async def answer(
     await send({"type": "http.response.body", "body": b"" if head else body})
 
 
-def _has_tag(scope: Scope, etag: bytes) -> bool:
+def _has_tag(given: bytes, etag: bytes) -> bool:
     """Whether the client has this version: ``If-None-Match``, compared weakly (RFC 9110 §13.1.2)."""
-    given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
     return any(tag.strip().removeprefix(b"W/") in (etag, b"*") for tag in given.split(b","))

@@ -22,7 +22,7 @@ from aipolicy.lookup import Lookup
 
 logger = logging.getLogger("aipolicy.asgi")
 
-_ENDINGS = frozenset(file[-5:] for file in FILES)  # few other paths end so: a look at these is enough
+_ENDINGS = frozenset(file[-1] for file in FILES)  # most other paths end otherwise: a quick look is enough
 
 
 class AIPolicyMiddleware:
@@ -75,7 +75,7 @@ class AIPolicyMiddleware:
         self.lookup = lookup
         self._peek = lookup.peek
         self._host_header = host_header.lower().encode("latin-1")
-        self._files = Files(app, max_age, OwnRobots(app, own_robots_ttl) if merge_own else None)
+        self._files = Files(max_age, OwnRobots(app, own_robots_ttl) if merge_own else None, tenants)
         self._enforcer = None if enforce == "off" else Enforcer(enforce, on_event)
         self._html = html
         self._posts = Posts() if post_preferences else None
@@ -90,33 +90,27 @@ class AIPolicyMiddleware:
             if name == host_header:
                 # Two of them: servers pass both on, and who is meant can't be known (RFC 9112 §3.2).
                 host = value if host is None else b""
-        site = host or b""
-        if self._tenants is not None:
-            named = self._tenants.site(scope)
-            site = site if named is None else named
+        if host is None:
+            host = b""
+        site = host if self._tenants is None else self._tenants.site(scope, host)
         try:
             rendering = self._peek(site) or await self.lookup.find(site)
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             rendering = self.lookup.default
-        if scope["path"][-5:] in _ENDINGS and await self._serve(scope, send, host or b"", rendering):
-            return None
+        if scope["path"][-1:] in _ENDINGS:
+            file = file_path(scope)
+            known = rendering is not self.lookup.default
+            if file in FILES and await self._files.serve(
+                file, scope, send, host=host, rendering=rendering, known=known
+            ):
+                return None
         if self._does_more:
-            return await self._do_more(scope, receive, send, host or b"", rendering)
+            return await self._do_more(scope, receive, send, host, rendering)
         header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
-
-    async def _serve(self, scope: Scope, send: Send, host: bytes, rendering: Rendering) -> bool:
-        """Answer with one of our files; False where the path is none, or the application answers."""
-        file = file_path(scope)
-        if file not in FILES:
-            return False
-        known = rendering is not self.lookup.default
-        if self._tenants is not None and known:
-            rendering = await self._tenants.of_host(host, rendering)
-        return await self._files.serve(file, scope, send, host=host, rendering=rendering, known=known)
 
     async def _do_more(
         self, scope: Scope, receive: Receive, send: Send, host: bytes, rendering: Rendering

@@ -25,7 +25,8 @@ def adding(header_set: HeaderSet, send: Send) -> Send:
                     break
             else:
                 headers.extend(extra)
-            message = dict(message, headers=headers)
+            message = dict(message)
+            message["headers"] = headers
         return send(message)
 
     return send_with_headers

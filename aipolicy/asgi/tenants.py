@@ -75,11 +75,11 @@ class PathTenants:
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
         self._loads: dict[tuple[str, Rendering], asyncio.Task[Rendering]] = {}
 
-    def site(self, scope: Scope) -> bytes | None:
-        """The name of a request's site in the lookup, or None: the host's own."""
+    def site(self, scope: Scope, host: bytes) -> bytes:
+        """The name of a request's site in the lookup: a tenant's, or ``host``."""
         try:
             name = self._site_of(scope)
-            return None if name is None else name.encode()
+            return host if name is None else name.encode()
         except Exception:
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice

@@ -9,6 +9,9 @@ from aipolicy.core.render import Rendering
 STRANGERS = 4096
 """How many hosts that are no site's are remembered. They live apart, so that they can't evict a site."""
 
+RECENT = 1024
+"""How many known hosts are also kept in a plain dict, which is emptied when it is full."""
+
 
 class Lookup(Protocol):
     """host → rendering. ``host`` is the raw value of a Host header."""

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
-from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import Flight, Flights
@@ -71,17 +71,34 @@ class CachedLookup:
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._known: LRUCache[bytes, Entry] = LRUCache(maxsize)
+        self._recent: dict[bytes, Entry] = {}  # some of the known, found in less time
         self._outdated: LRUCache[bytes, Entry] = LRUCache(maxsize)  # what was known before invalidate_all
         # Hosts that are no site's, and those whose every load has failed.
         self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
+        self.peek = self._peeking()
 
-    def peek(self, host: bytes) -> Rendering | None:
-        """The answer, if it is at hand. None: ask ``find``."""
+    def _peeking(self) -> Callable[[bytes], Rendering | None]:
+        # A closure: every request calls it, and it has nothing to look up in ``self``.
+        recent, clock = self._recent, self._clock
+
+        def peek(host: bytes) -> Rendering | None:
+            entry = recent.get(host) or self._remembered(host)
+            return entry.rendering if entry is not None and clock() < entry.expires else None
+
+        return peek
+
+    def _remembered(self, host: bytes) -> Entry | None:
+        known, recent = self._known, self._recent
         try:
-            entry = self._known[host]
+            entry = known[host]
         except KeyError:
             return None
-        return entry.rendering if self._clock() < entry.expires else None
+        if len(recent) >= RECENT:
+            recent.clear()
+        recent[host] = entry
+        if known is not self._known:  # all were forgotten just now, in another thread
+            recent.clear()
+        return entry
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, loaded where that is due. Raises nothing but the caller's own cancellation."""
@@ -104,6 +121,7 @@ class CachedLookup:
         """Forget what is known of every host."""
         self._flights.throw_all_away()
         self._outdated, self._known = self._known, LRUCache(self._maxsize)
+        self._recent.clear()
         self._strangers = LRUCache(STRANGERS)
 
     async def _found(self, key: bytes) -> Rendering:
@@ -127,6 +145,7 @@ class CachedLookup:
         if entry is not None:
             entry.outdate()
             self._known[key] = entry
+            self._recent.pop(key, None)
         return entry
 
     def _outdate(self, key: bytes) -> None:
@@ -156,10 +175,12 @@ class CachedLookup:
             self._log.ended(f"load({key.decode()!r}) succeeds again")
         if rendering is None:
             self._known.pop(key, None)
+            self._recent.pop(key, None)
             self._strangers[key] = Entry(self.default, now + self._unknown_ttl)
             return self.default
         self._strangers.pop(key, None)
         self._known[key] = Entry(rendering, now + self._ttl, self._max_stale)
+        self._recent.pop(key, None)
         return rendering
 
     def _failed(self, key: bytes, error: Exception, flight: Flight) -> Rendering:

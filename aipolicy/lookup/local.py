@@ -12,7 +12,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
-from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
@@ -57,6 +57,7 @@ class LocalLookup:
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
+        self._recent: dict[bytes, Rendering] = {}  # some of the known, found in less time
         self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
@@ -75,10 +76,17 @@ class LocalLookup:
         """The answer, if it is at hand. None: ask ``find``."""
         if self._clock() >= self._lease.fresh_until:
             return None
-        try:
-            return self._known[host]
-        except KeyError:
-            return None
+        recent = self._recent
+        rendering = recent.get(host)
+        if rendering is None:
+            try:
+                rendering = self._known[host]
+            except KeyError:
+                return None
+            if len(recent) >= RECENT:
+                recent.clear()
+            recent[host] = rendering
+        return rendering
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, read where that is due. Never raises, and never waits."""
@@ -178,12 +186,14 @@ class LocalLookup:
     def _drop(self, hosts: Iterable[bytes]) -> None:
         for key in hosts:
             self._unknown.pop(key, None)
+            self._recent.pop(key, None)
             rendering = self._known.pop(key, None)
             if rendering is not None:
                 self._outdated[key] = rendering
 
     def _drop_all(self) -> None:
         self._outdated, self._known = self._known, LRUCache(self._maxsize)
+        self._recent = {}
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
