@@ -20,9 +20,10 @@ from aipolicy.errors import RobotsTooLargeError
 logger = logging.getLogger("aipolicy.asgi")
 
 _KEPT_BYTES = 32 * 1024 * 1024  # of memory, for the applications' files and as much again for merged ones
+_READY = 1024  # hosts
 _OVERHEAD = 512  # bytes of an entry, roughly, beside the file itself
 _REDIRECTS = 5  # RFC 9309 §2.3.1.2
-_IN_THREAD = 16 * 1024  # parsing more than this would hold up the event loop
+_LARGE = 16 * 1024  # bytes; parsing more than this would hold up the event loop
 # What would make the answer partial, conditional or compressed.
 _LEFT_OUT = frozenset({b"accept-encoding", b"content-length", b"content-type", b"range", b"if-range"})
 
@@ -67,6 +68,8 @@ class OwnRobots:
         self._own: LRUCache[str, tuple[bytes | None, float]] = LRUCache(
             _KEPT_BYTES, getsizeof=lambda kept: len(kept[0] or b"") + _OVERHEAD
         )
+        # What the last answers were, at hand without any of the rest.
+        self._ready: dict[bytes, tuple[Rendering, float, Document]] = {}
         # Equal files of equal policies are kept once, however many blogs have them.
         self._merged: LRUCache[tuple[Rendering, bytes], Document] = LRUCache(
             _KEPT_BYTES, getsizeof=lambda document: len(document.body) + _OVERHEAD
@@ -77,23 +80,36 @@ class OwnRobots:
 
         Raises AnswerFailed, or what the application raises, where no earlier answer is known.
         """
-        base = await self._base(scope, canonical_host(host) if known else None)
-        if base is None:
-            return rendering.robots
+        ready = self._ready.get(host)
+        if ready is not None and ready[0] is rendering and self._clock() < ready[1]:
+            return ready[2]
+        name = canonical_host(host) if known else None
+        base, until = await self._base(scope, name)
+        document = rendering.robots if base is None else await self._merge(rendering, base)
+        # Other spellings are not kept: strangers choose them. Nor are large files: memory is bounded.
+        if name and name.encode() == host and len(document.body) <= _LARGE:
+            if len(self._ready) >= _READY:
+                self._ready.clear()
+            self._ready[host] = rendering, until, document
+        return document
+
+    async def _merge(self, rendering: Rendering, base: bytes) -> Document:
         key = (rendering, base)
         try:
             return self._merged[key]
         except KeyError:
             pass
-        merged = await to_thread.run_sync(_merge, *key) if len(base) > _IN_THREAD else _merge(*key)
+        large = len(base) + len(rendering.robots.body) > _LARGE
+        merged = await to_thread.run_sync(_merge, *key) if large else _merge(*key)
         self._merged[key] = merged
         return merged
 
-    async def _base(self, scope: Scope, host: str | None) -> bytes | None:
+    async def _base(self, scope: Scope, host: str | None) -> tuple[bytes | None, float]:
+        """The application's own, and until when it is used."""
         kept = self._own.get(host) if host else None
         now = self._clock()
         if kept and now < kept[1]:
-            return kept[0]
+            return kept
         try:
             base = await self._ask(scope)
         except Exception as error:
@@ -103,7 +119,7 @@ class OwnRobots:
             base = kept[0]
         if host:
             self._own[host] = (base, now + self._ttl)
-        return base
+        return base, now + self._ttl
 
     async def _ask(self, scope: Scope) -> bytes | None:
         for _ in range(_REDIRECTS + 1):
