@@ -183,9 +183,9 @@ def compare(name: str, rounds: int, seconds: float) -> None:
     print(f"{name}: /robots.txt, requests a second to a Starlette route's: {robots:.2f}x (target 1.15)")
     robots = _ratio(figures, "/robots.txt", 1)
     print(f"{name}: /robots.txt, CPU a request to a Starlette route's: {robots:.2f}x")
-    for (path, app), measured in figures.items():
-        rate = statistics.median(rate for rate, _ in measured)
-        cost = statistics.median(cost for _, cost in measured)
+    for (path, app), runs in figures.items():
+        rate = statistics.median(rate for rate, _ in runs)
+        cost = statistics.median(cost for _, cost in runs)
         print(f"    {path:12} {app:8} {rate:9,.0f}/s {cost:7.1f} us CPU")
 
 

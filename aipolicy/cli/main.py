@@ -6,9 +6,13 @@ from typing import Any
 
 import click
 
+from aipolicy.cli.analysis import diff, explain, lint
+from aipolicy.cli.completion import completion
 from aipolicy.cli.crawlers import crawlers
 from aipolicy.cli.demo import demo
+from aipolicy.cli.exporting import export
 from aipolicy.cli.generate import headers, robots
+from aipolicy.cli.importing import import_sites
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.errors import AIPolicyError
 
@@ -48,9 +52,23 @@ def main() -> None:
     aipolicy robots --site blog.example                   that blog's robots.txt
 
     The registry is --registry, or AIPOLICY_REGISTRY, or sqlite:///aipolicy.db. Data goes to stdout, notes to
-    stderr. Exit codes: 0 done, 2 bad input.
+    stderr. Exit codes: 0 done, 1 done but for what stderr names, 2 bad input.
     """
 
 
-for command in (robots, headers, set_policy, show, history, crawlers, demo):
+for command in (
+    robots,
+    headers,
+    set_policy,
+    import_sites,
+    export,
+    show,
+    history,
+    lint,
+    diff,
+    explain,
+    crawlers,
+    demo,
+    completion,
+):
     main.add_command(command)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from aipolicy.cli.completion import product_tokens
 from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.core.policy import PRESETS
 from aipolicy.core.preferences import Preferences
@@ -35,7 +36,11 @@ _POLICY_OPTIONS = (
         help="discouraged: search engines are asked to stay away, which implies opted out.",
     ),
     click.option(
-        "--licensed", multiple=True, metavar="TOKEN", help="Let this crawler in although opted out."
+        "--licensed",
+        multiple=True,
+        metavar="TOKEN",
+        shell_complete=product_tokens,
+        help="Let this crawler in although opted out.",
     ),
     click.option(
         "--path",

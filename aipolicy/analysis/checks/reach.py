@@ -1,0 +1,146 @@
+"""Who is shut out: search engines by mistake, AI crawlers in name only."""
+
+from collections.abc import Iterator
+
+from aipolicy.analysis.checks.signals import signal_lines, signals_of_everyone
+from aipolicy.analysis.coverage import is_disobedient, reach_of, whose_group
+from aipolicy.analysis.file import UNNAMED, File
+from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.index import Bound
+from aipolicy.analysis.names import successors
+from aipolicy.analysis.reach import Reach, matches_everything
+from aipolicy.analysis.rulesets import covers
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
+from aipolicy.core.preferences import Category
+
+_LINES = 40  # of a fix
+
+
+def check(file: File) -> Iterator[Finding]:
+    yield from _search_engines(file)
+    yield from _in_name_only(file)
+    yield from _not_repeated(file)
+
+
+def _search_engines(file: File) -> Iterator[Finding]:
+    engines = [crawler for crawler in CRAWLERS if crawler.purpose is Purpose.SEARCH_ENGINE]
+    blocked = [c for c in engines if reach_of(file, c) is Reach.BLOCKED]
+    everyone = file.index.bound(UNNAMED)
+    bounds = {c.product_token: file.index.bound(whose_group(file, c.product_token)) for c in blocked}
+    by_all = [token for token, bound in bounds.items() if bound is everyone]
+    if by_all:
+        closing = (rule for rule in everyone.group.rules if not rule.allow)
+        rules = [rule.line for rule in closing if matches_everything(rule.pattern)]
+        yield finding(
+            "everyone-blocked",
+            [*file.agent_lines("*"), *rules],
+            "everyone is shut out of the whole site",
+            f"search engines too: {listed(by_all)} find nothing, and the site leaves their results",
+            fix="\n".join(f"User-agent: {token}" for token in by_all) + "\nAllow: /",
+        )
+    for crawler in blocked:
+        lines = file.agent_lines(crawler.product_token)
+        if lines:
+            yield finding(
+                "search-engine-blocked",
+                lines,
+                f"{crawler.product_token} of {crawler.operator} is shut out of the whole site",
+                _cost(crawler),
+            )
+
+
+def _cost(crawler: Crawler) -> str:
+    if crawler.product_token == "Googlebot":  # noqa: S105 (no password)
+        return "the site leaves Google Search; to refuse only Gemini's training, name Google-Extended"
+    if crawler.product_token == "Applebot":  # noqa: S105
+        return "the site leaves Siri and Spotlight; to refuse only Apple's training, name Applebot-Extended"
+    return "the site leaves its search results"
+
+
+def _in_name_only(file: File) -> Iterator[Finding]:
+    named = [c for c in file.known if reach_of(file, c) is not Reach.OPEN]
+    control = [c for c in named if c.purpose is Purpose.CONTROL]
+    disobedient = [c for c in named if is_disobedient(c)]
+    for crawlers, kind, found, effect in (
+        (
+            control,
+            "control-token",
+            "no crawler fetches by that name",
+            "it says what may be done with what others fetch: nothing is fetched less",
+        ),
+        (
+            disobedient,
+            "crawler-ignores-robots",
+            "known not to obey robots.txt, or not always",
+            "the line says no, and stops little: refuse such crawlers in the server",
+        ),
+    ):
+        if crawlers:
+            tokens = [crawler.product_token for crawler in crawlers]
+            lines = [line for token in tokens for line in file.agent_lines(token)]
+            yield finding(kind, lines, f"{listed(tokens)}: {found}", effect)
+    for crawler in file.known:
+        newer = successors(crawler)
+        if newer is None:
+            continue
+        still_open = [c for c in newer if reach_of(file, c) is Reach.OPEN]
+        shut = reach_of(file, crawler) is not Reach.OPEN and bool(still_open)
+        trains = any(Category.TRAIN_AI in c.purpose.categories for c in still_open)
+        open_now = f"{listed(c.product_token for c in still_open)} may fetch what it may not"
+        yield finding(
+            "retired-token",
+            file.agent_lines(crawler.product_token),
+            f"{crawler.product_token}: {shown((crawler.note or '').rstrip('.'))}",
+            open_now if shut else "it does no harm",
+            fix="\n".join(f"User-agent: {c.product_token}" for c in still_open) if shut else "",
+            severity=Severity.WARNING if shut and trains else None,
+        )
+
+
+def _not_repeated(file: File) -> Iterator[Finding]:
+    everyone = file.index.bound(UNNAMED)
+    closing = (rule for rule in everyone.group.rules if rule.effective and not rule.allow)
+    everyones = [rule for rule in closing if not matches_everything(rule.pattern)]
+    signals = signals_of_everyone(file)
+    missing: dict[tuple[str, ...], list[str]] = {}
+    unsaid: list[str] = []
+    for token in file.index.tokens:
+        crawler, bound = crawler_named(token), file.index.bound(token)
+        if not crawler or not crawler.purpose.categories or crawler.purpose is Purpose.CONTROL:
+            continue
+        if bound.reach is Reach.BLOCKED:
+            continue
+        lacking = tuple(str(rule) for rule in everyones if not _has(bound, rule.pattern))
+        if lacking:
+            missing.setdefault(lacking, []).append(crawler.product_token)
+        if signals and not signal_lines(bound):
+            unsaid.append(crawler.product_token)
+    for lacking, tokens in missing.items():
+        yield finding(
+            "own-group-drops-rules",
+            [line for token in tokens for line in file.agent_lines(token)],
+            f"the group of {listed(tokens)} lacks {len(lacking)} Disallow of the group for everyone",
+            f"a group of its own replaces the other: {_path(lacking[0])} and the like may be fetched",
+            fix="\n".join(map(shown, lacking)) if len(lacking) <= _LINES else "",
+        )
+    if unsaid:
+        yield finding(
+            "signal-not-repeated",
+            [line for token in unsaid for line in file.agent_lines(token)],
+            f"the group of {listed(unsaid)} has no signal, and the one for everyone has",
+            f"nothing is said to {listed(unsaid)}: a group of its own replaces the other",
+            fix="\n".join(dict.fromkeys(shown(str(record)) for record in signals[:_LINES])),
+        )
+
+
+def _has(bound: Bound, pattern: str) -> bool:
+    """Whether the group disallows all of that, too, or says something else of just that."""
+    rules = bound.group.rules
+    if len(rules) > 1000:
+        return any(rule.pattern == pattern for rule in rules)
+    return any(covers(rule.pattern, pattern) if not rule.allow else rule.pattern == pattern for rule in rules)
+
+
+def _path(rule: str) -> str:
+    return shown(rule.partition(":")[2].strip(), 60)

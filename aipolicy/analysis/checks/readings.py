@@ -1,0 +1,141 @@
+"""What families of parsers answer differently from RFC 9309, for crawlers of the table."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from aipolicy.analysis.coverage import whose_group
+from aipolicy.analysis.families import FAMILIES, Family, Reading
+from aipolicy.analysis.file import File
+from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.probes import probes
+from aipolicy.analysis.rulesets import RuleSet
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
+from aipolicy.core.grouping import portable, portable_group
+from aipolicy.core.robots import Group, RobotsTxt, Rule, truncated
+
+_WORK = 400_000  # rules tried on paths: what has more rules is tried on fewer paths
+_LINES = 40  # of a fix
+_REWRITTEN = 3000  # lines: longer files are not tried in another spelling
+
+
+@dataclass(frozen=True, slots=True)
+class _Differs:
+    token: str
+    path: str
+    allowed: bool  # by RFC 9309
+    line: int
+    their_line: int
+
+
+def check(file: File) -> Iterator[Finding]:
+    if not file.written.groups:
+        return
+    rewritten = b""
+    for family in FAMILIES:
+        found = list(_differences(file, family.read(file.octets)))
+        for allowed in (False, True):
+            some = [differs for differs in found if differs.allowed is allowed]
+            if some:
+                if not rewritten and len(file.written.lines) <= _REWRITTEN:
+                    rewritten = _portable(file)
+                yield _finding(file, family, some, rewritten)
+
+
+def _differences(file: File, reading: Reading) -> Iterator[_Differs]:
+    """One for each crawler and answer."""
+    alike: dict[tuple[str, RuleSet], list[str]] = {}  # bound by the same rules, here and there
+    for crawler in CRAWLERS:
+        token = crawler.product_token
+        if whose_group(file, token) != token:
+            continue  # its operator's own rule decides, and no parser's
+        alike.setdefault((file.index.bound(token).name, reading.bound(token)), []).append(token)
+    paths: dict[str, tuple[str, ...]] = {}
+    for (name, their_rules), tokens in alike.items():
+        bound = file.index.bound(tokens[0])
+        if name not in paths:
+            paths[name] = probes(bound.group.rules, max(4, min(80, _WORK // _effort(bound.group.rules))))
+        told = set()
+        for path in paths[name]:
+            ours, theirs = bound.rules.decide(path), their_rules.decide(path)
+            if ours.allowed is not theirs.allowed and ours.allowed not in told:
+                told.add(ours.allowed)
+                for token in tokens:
+                    yield _Differs(token, path, ours.allowed, ours.line, theirs.line)
+
+
+def _effort(rules: tuple[Rule, ...]) -> int:
+    """How much one path costs, in rules: wildcards cost by their length."""
+    return 1 + len(rules) + sum(len(rule.pattern) for rule in rules if "*" in rule.pattern) // 5
+
+
+def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> Finding:
+    named = {crawler.product_token for crawler in file.known}
+    some = sorted(some, key=lambda differs: differs.token not in named)
+    tokens = [differs.token for differs in some]
+    first = some[0]
+    line = f" (line {first.their_line})" if first.their_line else ""
+    if first.allowed:
+        effect = f"{family.used_by}: it may not{line}"
+        matters = any(_is_search_engine(token) for token in tokens)
+    else:
+        effect = f"{family.used_by}: it may{line}"
+        # Of a name that it cuts, another finding tells.
+        matters = any(truncated(token) == token for token in tokens)
+    fix, hint = _fix(file, family, some, rewritten)
+    return finding(
+        "read-differently",
+        [number for differs in some for number in (differs.line, differs.their_line)][:20],
+        f"{family.id}: {listed(tokens)}, for example at {shown(first.path, 60)}:"
+        f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
+        f"{effect}; {hint}",
+        fix=fix,
+        severity=None if matters and family.id != "urllib-old" else Severity.NOTE,
+    )
+
+
+def _is_search_engine(token: str) -> bool:
+    crawler = crawler_named(token)
+    return crawler is not None and crawler.purpose is Purpose.SEARCH_ENGINE
+
+
+def _portable(file: File) -> bytes:
+    """The same groups, written so that older parsers understand them, too."""
+    groups = tuple(replace(group, leading=()) for group in portable(RobotsTxt(file.index.groups)).groups)
+    return str(RobotsTxt(groups)).encode("utf-8", "surrogateescape")
+
+
+def _fix(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
+    """Lines that make the family agree with RFC 9309, tried out, and what to do with them."""
+    if not rewritten:
+        return "", "the file is too long to try other spellings"
+    tokens = list(dict.fromkeys(differs.token for differs in some))
+    if _agrees(family, rewritten, some):
+        names = {file.index.bound(token).name for token in tokens}
+        groups = [g for g in RobotsTxt.parse(rewritten).groups if names & set(map(str.lower, g.tokens))]
+        text = "\n\n".join("\n".join(_lines(group)) for group in groups)
+        return _short(text), "all read alike what is written so"
+    bound = file.index.bound(tokens[0]).group
+    own = _lines(portable_group(Group(tuple(tokens), bound.records)))
+    own += [] if bound.rules else ["Allow: /"]
+    added = "\n".join(own).encode() + b"\n\n" + rewritten
+    if len({file.index.bound(token).name for token in tokens}) == 1 and _agrees(family, added, some):
+        return _short("\n".join(own)), "a group of its own, above the others, mends it"
+    return "", "no other spelling is known that would mend it"
+
+
+def _lines(group: Group) -> list[str]:
+    """Without comments: these are for the reader of the file itself."""
+    said = [record for record in group.records if isinstance(record, Rule) or record.name]
+    plain = Group(group.tokens, tuple(replace(record, comment="") for record in said))
+    return list(map(shown, plain.lines()))
+
+
+def _agrees(family: Family, octets: bytes, some: list[_Differs]) -> bool:
+    reading = family.read(octets)
+    return all(reading.bound(d.token).decide(d.path).allowed is d.allowed for d in some)
+
+
+def _short(text: str) -> str:
+    """What is too long to paste by hand is no fix."""
+    return text if text.count("\n") < _LINES else ""

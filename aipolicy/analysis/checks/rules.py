@@ -1,0 +1,123 @@
+"""Rules that do nothing, or not what they say."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from aipolicy.analysis.file import File
+from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.index import Bound
+from aipolicy.analysis.lines import Line, WrittenGroup
+from aipolicy.analysis.reach import Opponents, matches_everything
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.paths import normalise
+from aipolicy.core.robots import Rule
+
+
+def check(file: File) -> Iterator[Finding]:
+    for group in file.written.groups:
+        for line in group.rules:
+            if line.value and not line.value.startswith(("/", "*")):
+                yield _matches_nothing(line)
+        yield from _empty(group)
+        yield from _twice(group)
+    told: set[int] = set()
+    for bound in file.bounds:
+        for found in _overruled(file, bound):
+            if not told.issuperset(found.lines):
+                told.update(found.lines)
+                yield found
+
+
+def _matches_nothing(line: Line) -> Finding:
+    name = "Allow" if line.name.lower() == "allow" else "Disallow"
+    return finding(
+        "path-without-slash",
+        [line.number],
+        f"{shown(line.text)!r}: a path starts with '/' or '*'",
+        "it matches nothing: the rule has no effect",
+        fix=f"{name}: {_as_path(line.value)}",
+    )
+
+
+def _as_path(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return normalise("/" + value)
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return normalise((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    return normalise("/" + value)
+
+
+def _empty(group: WrittenGroup) -> Iterator[Finding]:
+    empty = [line for line in group.rules if not line.value]
+    if empty and len(empty) < len(group.rules):
+        after = any(line.value for line in group.rules if line.number > empty[0].number)
+        yield finding(
+            "empty-rule-beside-others",
+            [line.number for line in empty],
+            f"{shown(empty[0].text)!r} stands beside rules with a path",
+            "it says nothing (RFC 9309 §2.2.2)"
+            + (", but to older Python parsers it allows everything, whatever follows" if after else ""),
+            fix="\n".join(shown(line.text) for line in group.rules if line.value)
+            if len(group.rules) <= 40
+            else "",
+            severity=None if after else Severity.NOTE,
+        )
+
+
+def _twice(group: WrittenGroup) -> Iterator[Finding]:
+    seen: dict[tuple[object, str], list[int]] = {}
+    for line in group.rules:
+        if line.value:
+            seen.setdefault((line.kind, normalise(line.value)), []).append(line.number)
+    again = [numbers for numbers in seen.values() if len(numbers) > 1]
+    if again:
+        yield finding(
+            "duplicate-rule",
+            [number for numbers in again for number in numbers[1:]],
+            f"{len(again)} {'rule stands' if len(again) == 1 else 'rules stand'} twice in one group",
+            "once is enough",
+        )
+
+
+def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
+    rules = [rule for rule in bound.group.rules if rule.effective]
+    allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
+    of_allows, of_disallows = Opponents(allows), Opponents(disallows)
+    for rule in disallows:
+        winner = of_allows.overruling(rule)
+        if winner:
+            yield _never_decides(file, bound, rule, winner)
+    for rule in allows:
+        winner = of_disallows.overruling(rule)
+        if winner:
+            yield _never_decides(file, bound, rule, winner)
+
+
+def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Finding:
+    crawler = crawler_named(bound.name)
+    lines = [rule.line, winner.line]
+    found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
+    tie = len(rule.pattern) == len(winner.pattern)
+    why = "of two equally long, Allow wins" if tie else "the longer wins"
+    if not rule.allow and crawler and crawler.purpose.categories and matches_everything(rule.pattern):
+        whose = listed(bound.group.tokens)
+        return finding(
+            "reopened-by-allow",
+            lines,
+            found,
+            f"{whose} may fetch everything: {why} (RFC 9309 §2.2.2)",
+            fix=f"User-agent: {crawler.product_token}\nDisallow: /",
+        )
+    return finding(
+        "rule-never-decides",
+        lines,
+        found,
+        f"what it {'allows stays disallowed' if rule.allow else 'disallows stays allowed'}: {why}",
+    )
+
+
+def _text(rule: Rule) -> str:
+    return shown(f"{'Allow' if rule.allow else 'Disallow'}: {rule.pattern}", 80)

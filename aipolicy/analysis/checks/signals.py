@@ -1,0 +1,181 @@
+"""Content-Signal and Content-Usage: whether they say anything, and whether they agree."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aipolicy.analysis.file import UNNAMED, File
+from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.index import Bound
+from aipolicy.analysis.lines import Line
+from aipolicy.analysis.reach import Reach
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.core.contentsignal import parse_content_signal, signal_text
+from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.paths import normalise
+from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.robots import Record
+
+_USE_OF = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
+_MEANT = {"yes": "y", "no": "n", "y": "y", "n": "n", "true": "y", "false": "n", "1": "y", "0": "n"}
+_KEYS = {str(use): key for key, use in _USE_OF.items()}
+_LABELS = {key: str(use) for key, use in _USE_OF.items()} | {label: label for label in _KEYS}
+
+
+def check(file: File) -> Iterator[Finding]:
+    for line in file.written.lines:
+        if line.named("Content-Signal"):
+            yield from _signal(line)
+        elif line.named("Content-Usage"):
+            yield from _usage(line)
+    told: set[tuple[str, tuple[int, ...]]] = set()
+    for bound in file.bounds:
+        for found in (*_disagreeing(bound), *_granting(bound)):
+            if (found.id, found.lines) not in told:
+                told.add((found.id, found.lines))
+                yield found
+
+
+def _signal(line: Line) -> Iterator[Finding]:
+    members = [member.strip() for member in line.value.split(",")]
+    said = parse_content_signal(line.value)
+    lost = [member for member in members if not parse_content_signal(member)]
+    if lost or not said:
+        fixed = said | dict(filter(None, map(_signal_meant, lost)))
+        yield finding(
+            "unreadable-signal",
+            [line.number],
+            f"{listed(map(repr, map(shown, lost)), 4)} says nothing" if any(lost) else "the line is empty",
+            "members are search, ai-input, ai-train with yes or no, and use with immediate, reference, full",
+            fix=f"Content-Signal: {signal_text(fixed)}" if fixed else "",
+            severity=Severity.WARNING if said else None,
+        )
+    elif line.value != line.value.lower():
+        yield finding(
+            "signal-spelling",
+            [line.number],
+            f"{shown(line.value)!r} has capital letters",
+            "no grammar is published: a reader may compare letter by letter",
+            fix=f"Content-Signal: {signal_text(said)}",
+        )
+
+
+def _signal_meant(member: str) -> tuple[str, str] | None:
+    key, _, value = member.lower().partition("=")
+    label, meant = _LABELS.get(key.strip()), _MEANT.get(value.strip())
+    return (_KEYS[label], "yes" if meant == "y" else "no") if label and meant else None
+
+
+def _usage(line: Line) -> Iterator[Finding]:
+    path, statement = split_usage(line.value)
+    if Preferences.parse(statement):
+        return
+    members = [_usage_meant(member) for member in statement.split(",")]
+    fixed = ", ".join(dict.fromkeys(member for member in members if member))
+    place = f"{shown(normalise(path))} " if path else ""
+    yield finding(
+        "unreadable-usage",
+        [line.number],
+        f"{shown(line.text)!r} says nothing about train-ai, ai-use or search",
+        "one slip voids the whole line: labels are in lower case, and values y or n (AIPREF vocab-08 §6)",
+        fix=f"Content-Usage: {place}{fixed}" if fixed else f"Content-Usage: {place}train-ai=n",
+    )
+
+
+def _usage_meant(member: str) -> str:
+    key, _, value = member.strip().lower().partition("=")
+    label, meant = _LABELS.get(key.strip()), _MEANT.get(value.strip().strip('"?'))
+    return f"{label}={meant}" if label and meant else ""
+
+
+def split_usage(value: str) -> tuple[str, str]:
+    """The path ("" where there is none) and the statement of a Content-Usage value (attach-05 §3.1)."""
+    if not value.startswith("/"):
+        return "", value
+    path, _, statement = value.replace("\t", " ").partition(" ")
+    return path, statement.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    use: Category
+    allows: bool
+    where: str  # a path pattern; "" is the whole site
+    text: str
+    record: Record
+
+    @property
+    def line(self) -> int:
+        return self.record.line
+
+    def refusing(self) -> str:
+        """The same line, saying no."""
+        value = self.record.value
+        if self.record.named("Content-Signal"):
+            value = re.sub(r"\s*=\s*", "=", value.lower())
+        no = self.text.rpartition("=")[0] + ("=no" if self.text.endswith("yes") else "=n")
+        return shown(f"{self.record.name}: {value.replace(self.text, no)}")
+
+
+def _said(bound: Bound) -> list[_Said]:
+    said: list[_Said] = []
+    for record in bound.group.records:
+        if not isinstance(record, Record):
+            continue
+        if record.named("Content-Signal"):
+            members = parse_content_signal(record.value).items()
+            said += [
+                _Said(_USE_OF[key], value == "yes", "", f"{key}={value}", record)
+                for key, value in members
+                if key in _USE_OF
+            ]
+        elif record.named("Content-Usage"):
+            path, statement = split_usage(record.value)
+            where = "" if path in ("", "/") else normalise(path)
+            for use, preference in Preferences.parse(statement):
+                if preference is not Preference.UNKNOWN:
+                    allows = preference is Preference.ALLOW
+                    said.append(_Said(use, allows, where, f"{use}={'y' if allows else 'n'}", record))
+    return said
+
+
+def _disagreeing(bound: Bound) -> Iterator[Finding]:
+    first: dict[tuple[Category, str], _Said] = {}
+    for said in _said(bound):
+        other = first.setdefault((said.use, said.where), said)
+        if other.allows is not said.allows:
+            yield finding(
+                "signals-disagree",
+                [other.line, said.line],
+                f"'{other.text}' and '{said.text}' hold for the same crawlers",
+                "which one counts is up to the reader: nothing published says",
+                fix=(said if said.allows else other).refusing(),
+            )
+
+
+def _granting(bound: Bound) -> Iterator[Finding]:
+    if bound.reach is not Reach.BLOCKED:
+        return
+    crawler = crawler_named(bound.name)
+    uses = crawler.purpose.categories if crawler else tuple(Category)
+    for said in _said(bound):
+        if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
+            whose = listed(bound.group.tokens)
+            yield finding(
+                "signal-grants-what-is-disallowed",
+                [said.line],
+                f"'{said.text}' stands in the group that shuts {whose} out",
+                "the rule stops fetching, yet the line grants the use of what is had already",
+                fix=said.refusing(),
+            )
+
+
+def signal_lines(bound: Bound) -> list[Record]:
+    """The signal records that hold for those whom a group binds."""
+    records = (record for record in bound.group.records if isinstance(record, Record))
+    return [r for r in records if r.named("Content-Signal") or r.named("Content-Usage")]
+
+
+def signals_of_everyone(file: File) -> list[Record]:
+    """The signal records that hold for a crawler that the file doesn't name."""
+    return signal_lines(file.index.bound(UNNAMED))

@@ -1,0 +1,99 @@
+"""Two files compared by their effect: order, comments and spelling make no difference."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aipolicy.analysis.file import UNNAMED, File
+from aipolicy.analysis.index import Bound
+from aipolicy.analysis.probes import probes
+from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.matching import content_signals, usage_preferences
+from aipolicy.core.paths import normalise
+from aipolicy.core.robots import Group, Record, RobotsTxt
+
+_USAGE_PATHS = 8  # of Content-Usage lines that are tried
+_WORK = 2_000_000  # rules tried on paths, for two files
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one crawler may fetch otherwise: sample paths. ``signals``: (where, before, after)."""
+
+    closed: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    signals: tuple[tuple[str, str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.closed or self.opened or self.signals)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The same change for several crawlers. ``others``: for every crawler that neither file names, too."""
+
+    tokens: tuple[str, ...]
+    others: bool
+    change: Change
+
+
+def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
+    """What changes from one robots.txt to the other: for known crawlers, those named, and all others."""
+    one, other = File.read(before), File.read(after)
+    named = {t.lower(): t for t in (*other.index.tokens, *one.index.tokens)}
+    named |= {crawler.product_token.lower(): crawler.product_token for crawler in CRAWLERS}
+    known: dict[tuple[str, str], Change] = {}
+    alike: dict[Change, list[str]] = {}
+    for token in (UNNAMED, *sorted(named.values(), key=str.lower)):
+        bounds = one.index.bound(token), other.index.bound(token)
+        names = bounds[0].name, bounds[1].name
+        if names not in known:
+            known[names] = _change(*bounds)
+        if known[names]:
+            alike.setdefault(known[names], []).append(token)
+    return tuple(
+        Difference(tuple(token for token in tokens if token != UNNAMED), UNNAMED in tokens, change)
+        for change, tokens in alike.items()
+    )
+
+
+def _change(before: Bound, after: Bound) -> Change:
+    rules = (*before.group.rules, *after.group.rules)
+    paths = probes(rules, max(8, min(400, _WORK // (len(rules) + 1))), paired=True)
+    closed, opened = [], []
+    for path in paths:
+        was, is_now = before.rules.decide(path).allowed, after.rules.decide(path).allowed
+        if was and not is_now:
+            closed.append(path)
+        elif is_now and not was:
+            opened.append(path)
+    return Change(tuple(closed), tuple(opened), tuple(_signals(before, after)))
+
+
+def _signals(before: Bound, after: Bound) -> Iterator[tuple[str, str, str]]:
+    one, other = _alone(before), _alone(after)
+    said = [", ".join(f"{k}={v}" for k, v in sorted(content_signals(r, "*").items())) for r in (one, other)]
+    if said[0] != said[1]:
+        yield "Content-Signal", said[0], said[1]
+    records = (*before.group.records, *after.group.records)
+    for path in ("/2026/a-post", *_usage_paths(records)):
+        usage = [str(usage_preferences(robots, "*", path)) for robots in (one, other)]
+        if usage[0] != usage[1]:
+            yield f"Content-Usage at {path}", usage[0], usage[1]
+
+
+def _alone(bound: Bound) -> RobotsTxt:
+    """A file that says to everyone what binds some; just the rules, where no signal is."""
+    records = bound.group.records
+    if not any(
+        isinstance(record, Record) and record.name.lower().startswith("content-") for record in records
+    ):
+        return RobotsTxt()
+    return RobotsTxt((Group(("*",), records),))
+
+
+def _usage_paths(records: Iterable[object]) -> list[str]:
+    paths = (
+        r.value.split()[0] for r in records if isinstance(r, Record) and r.named("Content-Usage") and r.value
+    )
+    samples = (normalise(p.replace("*", "x").removesuffix("$")) for p in paths if p.startswith("/"))
+    return list(dict.fromkeys(samples))[:_USAGE_PATHS]

@@ -1,0 +1,92 @@
+"""Which group binds a product token, for many tokens at once: the answers of ``aipolicy.core.matching``."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from aipolicy.analysis.reach import Reach, reach
+from aipolicy.analysis.rulesets import LongestMatch, PathRule, Ruling
+from aipolicy.core.paths import normalise
+from aipolicy.core.robots import Group, RobotsTxt, Rule
+
+ANYONE = "*"
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """The group that binds some product tokens, and its rules. ``name``: theirs, ``*``, or "" (none)."""
+
+    name: str
+    group: Group
+    rules: LongestMatch = field(repr=False)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """How much of the site they are kept out of."""
+        return reach(self.group.rules)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the file names the crawler, rather than everyone."""
+        return self.name not in ("", ANYONE)
+
+
+class Index:
+    """A file's groups by product token, combined as RFC 9309 §2.2.1 says.
+
+    ``groups`` has those that are read together as one.
+    """
+
+    def __init__(self, robots: RobotsTxt) -> None:
+        self.robots = robots
+        self.groups = tuple(_read_together(robots.groups))
+        self._groups: dict[str, list[Group]] = {}
+        self._spelt: dict[str, dict[str, None]] = {}
+        for group in self.groups:
+            for token in group.tokens:
+                self._spelt.setdefault(token.lower(), {})[token] = None
+            for name in dict.fromkeys(map(str.lower, group.tokens)):
+                self._groups.setdefault(name, []).append(group)
+        self._bound: dict[str, Bound] = {}
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Every product token that the file names, in its first spelling; not ``*``."""
+        return tuple(next(iter(spellings)) for name, spellings in self._spelt.items() if name != ANYONE)
+
+    def bound(self, token: str) -> Bound:
+        """What binds ``token``; the same object for all that ``*`` binds."""
+        name = token.lower()
+        if name not in self._groups:
+            name = ANYONE if ANYONE in self._groups else ""
+        if name not in self._bound:
+            groups = self._groups.get(name, [])
+            records = tuple(record for group in groups for record in group.records)
+            tokens = tuple(self._spelt.get(name, ()))
+            self._bound[name] = Bound(name, Group(tokens, records), _rules(records))
+        return self._bound[name]
+
+    def decide(self, token: str, path: str) -> Ruling:
+        """May the crawler ``token`` fetch ``path``? (RFC 9309 §2.2.2)"""
+        path = normalise(path)
+        if path.partition("?")[0] == "/robots.txt":  # implicitly allowed
+            return Ruling(True)
+        return self.bound(token).rules.decide(path)
+
+
+def _rules(records: tuple[object, ...]) -> LongestMatch:
+    rules = (record for record in records if isinstance(record, Rule) and record.effective)
+    return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in rules)
+
+
+def _read_together(groups: tuple[Group, ...]) -> list[Group]:
+    """A group without a rule goes on in the next: other records don't end a group (§2.2.4)."""
+    together: list[Group] = []
+    tokens: list[str] = []
+    records: list[object] = []
+    for group in groups:
+        tokens += group.tokens
+        records += group.records
+        if group.rules:
+            together.append(Group(tuple(tokens), tuple(records)))  # type: ignore[arg-type]
+            tokens, records = [], []
+    return [*together, Group(tuple(tokens), tuple(records))] if tokens else together  # type: ignore[arg-type]

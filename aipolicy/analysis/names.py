@@ -1,0 +1,80 @@
+"""Names that people write in User-agent lines, and what they are worth."""
+
+import difflib
+import re
+from types import MappingProxyType
+
+from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Crawler, crawler_named
+
+_OPENAI = ("GPTBot", "OAI-SearchBot", "ChatGPT-User")
+_ANTHROPIC = ("ClaudeBot", "Claude-SearchBot", "Claude-User")
+_GOOGLE = ("Google-Extended",)
+_META = ("meta-externalagent",)
+_MISTRAL = ("MistralAI-Training", "MistralAI-Index", "MistralAI-User")
+
+ANSWERED_BY = MappingProxyType(
+    dict.fromkeys(("chatgpt", "openai", "gpt", "gpt-4", "gpt-5", "chatgptbot", "openaibot"), _OPENAI)
+    | dict.fromkeys(("claude", "anthropic", "anthropicbot"), _ANTHROPIC)
+    | dict.fromkeys(("gemini", "bard", "google-ai", "googleai", "google-bard", "google-gemini"), _GOOGLE)
+    | dict.fromkeys(("llama", "meta-ai", "metaai", "facebookai"), _META)
+    | dict.fromkeys(("mistral", "mistralai", "mistralbot"), _MISTRAL)
+    | dict.fromkeys(("perplexity", "perplexityai", "perplexity-ai"), ("PerplexityBot", "Perplexity-User"))
+    | dict.fromkeys(("copilot", "bingchat", "bing"), ("bingbot",))
+    | dict.fromkeys(("commoncrawl", "common-crawl", "common crawl"), ("CCBot",))
+    | dict.fromkeys(("bytedance", "tiktok", "tiktokbot"), ("Bytespider", "TikTokSpider"))
+    | dict.fromkeys(("ai", "aibot", "ai-bot", "ai-bots", "aibots", "llm", "llms", "genai"), ())
+)
+"""Names that no crawler answers to, in lower case, and the product tokens that are meant."""
+
+STAND_INS = MappingProxyType(
+    dict.fromkeys(("googlebot-image", "googlebot-news", "googlebot-video", "applebot"), "Googlebot")
+)
+"""Whose group a crawler uses where it has none itself, as its operator documents: beyond RFC 9309."""
+
+# Crawlers that the table doesn't have, being none of AI's, and whose names come near to one that it has.
+_NO_SLIPS = frozenset(
+    {"facebot", "exabot", "semrushbot", "duckduckgo-favicons-bot", "googlebot-mobile", "yandeximages"}
+)
+_LIKENESS, _LIKENESS_OF_UNDOCUMENTED = 0.87, 0.93
+_SHORTEST = 5  # shorter names resemble each other by chance
+_TABLE = MappingProxyType({crawler.product_token.lower(): crawler for crawler in CRAWLERS})
+_ALIKE = {start: [name for name in _TABLE if name[:2] == start] for start in {n[:2] for n in _TABLE}}
+_LEFT_OUT = MappingProxyType({name.lower(): reason for name, reason in LEFT_OUT.items()})
+_RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
+
+
+def meant_by(token: str) -> Crawler | None:
+    """The crawler whose name ``token`` is a slip of, or None; never one that bears the name."""
+    name = token.lower()
+    if len(name) < _SHORTEST or len(name) > 60 or name in _NO_SLIPS or name in _TABLE:
+        return None
+    near = difflib.get_close_matches(name, _ALIKE.get(name[:2], ()), n=1, cutoff=_LIKENESS)
+    if not near:
+        return None
+    crawler = _TABLE[near[0]]
+    # A crawler that its operator documents nowhere is seldom the one that is meant.
+    likely = crawler.obeys_robots_txt != "undocumented" or _ratio(name, near[0]) >= _LIKENESS_OF_UNDOCUMENTED
+    return crawler if likely else None
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def left_out(token: str) -> str:
+    """Why the crawler table leaves that name out, or ""."""
+    reason: str = _LEFT_OUT.get(token.lower(), "")
+    return reason
+
+
+def mentioned(text: str) -> tuple[Crawler, ...]:
+    """The crawlers that stand in ``text`` as whole words; of names within names, the longest."""
+    words = (crawler_named(word) for word in re.findall(r"[\w-]+", text))
+    return tuple(dict.fromkeys(crawler for crawler in words if crawler))
+
+
+def successors(crawler: Crawler) -> tuple[Crawler, ...] | None:
+    """The crawlers that took the place of a retired one; None: it isn't."""
+    if not crawler.note or not _RETIRED.match(crawler.note):
+        return None
+    return tuple(other for other in mentioned(crawler.note) if other is not crawler)

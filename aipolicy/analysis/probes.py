@@ -1,0 +1,52 @@
+"""Paths to try rules on: some that each pattern matches, and some that it nearly matches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from aipolicy.core.paths import normalise
+from aipolicy.core.robots import Rule
+
+PLAIN = ("/", "/2026/a-post")
+"""The home page, and a page that no rule is about."""
+
+_PAIRED = 20  # patterns that are combined with one another
+
+
+def probes(rules: Iterable[Rule], most: int, *, paired: bool = False) -> tuple[str, ...]:
+    """At most about ``most`` paths that ``rules`` might decide differently; the same for the same rules.
+
+    ``paired``: also paths that two patterns match at once.
+    """
+    patterns = list(dict.fromkeys(rule.pattern for rule in rules if rule.effective))
+    step = max(1, -(-len(patterns) * 3 // max(1, most)))
+    chosen = patterns[::step]
+    found = dict.fromkeys(PLAIN)
+    for pattern in chosen:
+        found.update(dict.fromkeys(samples(pattern)))
+    if paired and len(chosen) <= _PAIRED:
+        found.update(dict.fromkeys(_pairs(chosen)))
+    return tuple(path for path in found if path.partition("?")[0] != "/robots.txt")
+
+
+def samples(pattern: str) -> Iterator[str]:
+    """Paths that the pattern matches, and one longer."""
+    path = _path(pattern)
+    yield path
+    yield path + "x"
+    if "*" in pattern and "//" not in _path(pattern, ""):
+        yield _path(pattern, "")
+
+
+def _pairs(patterns: Sequence[str]) -> Iterator[str]:
+    """Paths that two patterns match at once, where one has a wildcard: ``/a*`` and ``/*b`` give ``/axb``."""
+    for pattern in patterns:
+        head, star, tail = pattern.partition("*")
+        if star:
+            for other in patterns:
+                start = _path(other)
+                if other != pattern and start.startswith(head):
+                    yield normalise(start + _path(f"/{tail}")[1:])
+
+
+def _path(pattern: str, filling: str = "x") -> str:
+    path = pattern.removesuffix("$").replace("*", filling)
+    return normalise(path if path.startswith("/") else f"/{path}")

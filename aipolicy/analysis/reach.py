@@ -1,0 +1,55 @@
+"""How much of a site a list of rules keeps a crawler out of, and which rules can never decide."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from aipolicy.analysis.rulesets import covers
+from aipolicy.core.robots import Rule
+
+_COMPARED = 50  # wildcards each rule is compared with: files have few, and what has thousands must be quick
+_ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
+
+
+class Reach(StrEnum):
+    """How much of a site a crawler is kept out of."""
+
+    BLOCKED = "blocked"
+    PARTLY = "in part"
+    OPEN = "open"
+
+
+def reach(rules: Iterable[Rule]) -> Reach:
+    """How much of the site those are kept out of whom ``rules`` bind."""
+    rules = [rule for rule in rules if rule.effective]
+    allows = [rule for rule in rules if rule.allow and rule.pattern not in _ALWAYS_ALLOWED]
+    disallows = [rule for rule in rules if not rule.allow]
+    whole = max((len(rule.pattern) for rule in disallows if matches_everything(rule.pattern)), default=0)
+    against_allows, against_disallows = Opponents(disallows), Opponents(allows)
+    opening = (rule for rule in allows if len(rule.pattern) >= whole)
+    if whole and all(against_allows.overruling(rule) for rule in opening):
+        return Reach.BLOCKED
+    closes = any(not against_disallows.overruling(rule) for rule in disallows)
+    return Reach.PARTLY if closes else Reach.OPEN
+
+
+def matches_everything(pattern: str) -> bool:
+    """Whether every path matches, as with ``/``, ``*`` and ``/*$``."""
+    body = pattern.removesuffix("$") if pattern.endswith("*$") else pattern
+    return bool(body) and body.strip("*") in ("", "/")
+
+
+class Opponents:
+    """The rules of the other kind, asked which of them always wins over a rule."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        rules = list(rules)
+        self._same = {rule.pattern: rule for rule in rules}
+        self._wild = [rule for rule in rules if "*" in rule.pattern][:_COMPARED]
+
+    def overruling(self, rule: Rule) -> Rule | None:
+        """The one that matches wherever ``rule`` does, and is long enough to win: on a tie, Allow."""
+        if not rule.allow and rule.pattern in self._same:
+            return self._same[rule.pattern]
+        length = len(rule.pattern) + rule.allow
+        winning = (r for r in self._wild if len(r.pattern) >= length and covers(r.pattern, rule.pattern))
+        return next(winning, None)

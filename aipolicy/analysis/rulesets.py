@@ -1,0 +1,149 @@
+"""Which rule of a list decides about a path: the three ways that parsers have, each fast on long lists."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """An Allow or Disallow as one parser understands it; ``line`` is where it stands."""
+
+    allow: bool
+    pattern: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """May it be fetched, and the line that says so; 0: none does."""
+
+    allowed: bool
+    line: int = 0
+
+
+Spelling = Callable[[str], str]
+"""How a parser spells a path before it compares it."""
+
+
+class RuleSet(ABC):
+    """The rules that bind a crawler."""
+
+    def __init__(self, spelling: Spelling = str) -> None:
+        self._spelling = spelling
+        self._decided: dict[str, Ruling] = {}
+
+    def decide(self, path: str) -> Ruling:
+        """May ``path`` (normalised) be fetched, and which line says so?"""
+        if path not in self._decided:
+            rule = self._deciding(self._spelling(path))
+            self._decided[path] = Ruling(rule.allow, rule.line) if rule else Ruling(True)
+        return self._decided[path]
+
+    @abstractmethod
+    def _deciding(self, path: str) -> PathRule | None: ...
+
+
+class LongestMatch(RuleSet):
+    """RFC 9309 §2.2.2: the pattern with the most octets; on a tie, Allow."""
+
+    def __init__(self, rules: Iterable[PathRule], spelling: Spelling = str) -> None:
+        super().__init__(spelling)
+        self._plain: dict[str, PathRule] = {}
+        self._wild: list[tuple[PathRule, _Wild]] = []
+        for rule in rules:
+            if "*" in rule.pattern or rule.pattern.endswith("$"):
+                self._wild.append((rule, _wild(rule.pattern)))
+            elif rule.pattern:
+                held = self._plain.get(rule.pattern)
+                if held is None or (rule.allow and not held.allow):
+                    self._plain[rule.pattern] = rule
+        self._lengths = sorted({len(pattern) for pattern in self._plain}, reverse=True)
+        self._wild.sort(key=lambda entry: (-len(entry[0].pattern), not entry[0].allow))
+
+    def _deciding(self, path: str) -> PathRule | None:
+        plain = (self._plain.get(path[:length]) for length in self._lengths if length <= len(path))
+        best = next((rule for rule in plain if rule), None)
+        for rule, wild in self._wild:
+            if best and (len(rule.pattern), rule.allow) <= (len(best.pattern), best.allow):
+                break
+            if wild.end(path) >= 0:
+                return rule
+        return best
+
+
+class FirstMatch(RuleSet):
+    """The first rule that matches; ``*`` and ``$`` are ordinary characters."""
+
+    def __init__(self, rules: Sequence[PathRule], spelling: Spelling = str) -> None:
+        super().__init__(spelling)
+        self._rules = rules
+
+    def _deciding(self, path: str) -> PathRule | None:
+        return next((rule for rule in self._rules if path.startswith(rule.pattern)), None)
+
+
+class MostMatched(RuleSet):
+    """The rule that matched the most of the path; on a tie, Allow."""
+
+    def __init__(self, rules: Iterable[PathRule], spelling: Spelling = str) -> None:
+        super().__init__(spelling)
+        self._rules = [(rule, _end(rule.pattern)) for rule in rules]
+
+    def _deciding(self, path: str) -> PathRule | None:
+        ranked = ((end(path), rule.allow, rule) for rule, end in self._rules)
+        matching = (entry for entry in ranked if entry[0] >= 0)
+        best = max(matching, key=lambda entry: entry[:2], default=None)
+        return best[2] if best else None
+
+
+def covers(one: str, other: str) -> bool:
+    """Whether pattern ``one`` matches every path that pattern ``other`` matches. May miss some such pairs."""
+    if one.endswith("$") and not other.endswith("$"):
+        return False
+    # A "*" of the other stands for anything, so only a "*" of the first can be sure to match it.
+    sample = other.removesuffix("$").replace("*", "\0")
+    return _wild(one).end(sample) >= 0
+
+
+class _Wild:
+    """A pattern with wildcards, matched without regular expressions: these would be slow to compile."""
+
+    __slots__ = ("anchored", "parts")
+
+    def __init__(self, pattern: str) -> None:
+        self.anchored = pattern.endswith("$")
+        self.parts = tuple(pattern.removesuffix("$").split("*"))
+
+    def end(self, path: str) -> int:
+        """How far it matches at most, or -1."""
+        first, *others = self.parts
+        if not path.startswith(first):
+            return -1
+        position = len(first)
+        if not others:
+            return position if not self.anchored or position == len(path) else -1
+        for part in others[:-1]:
+            found = path.find(part, position)
+            if found < 0:
+                return -1
+            position = found + len(part)
+        last = others[-1]
+        if self.anchored:
+            return len(path) if path.endswith(last) and len(path) - len(last) >= position else -1
+        if not last:
+            return len(path)
+        found = path.rfind(last, position)
+        return -1 if found < 0 else found + len(last)
+
+
+@lru_cache(maxsize=4096)
+def _wild(pattern: str) -> _Wild:
+    return _Wild(pattern)
+
+
+def _end(pattern: str) -> Callable[[str], int]:
+    if "*" in pattern or pattern.endswith("$"):
+        return _wild(pattern).end
+    return lambda path: len(pattern) if path.startswith(pattern) else -1

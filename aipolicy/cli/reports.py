@@ -1,0 +1,175 @@
+"""How the results of an analysis look: for people, and for programs."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from aipolicy.analysis import Difference, Explanation, Finding, Report, Severity
+from aipolicy.analysis.families import FAMILIES
+from aipolicy.analysis.reach import Reach
+from aipolicy.analysis.rulesets import Ruling
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.core.crawlers import Purpose, crawler_named
+
+_SHOWN = 10  # findings of one kind, names and paths in a text; JSON has them all
+_GOVERNS = {Purpose.CONTROL: "control (no crawlers: what others fetched)"}
+
+
+def report_text(source: str, report: Report) -> str:
+    """Findings, gravest first, then which crawlers are shut out."""
+    lines: list[str] = []
+    told: dict[str, int] = {}
+    for finding in report.findings:
+        told[finding.id] = told.get(finding.id, 0) + 1
+        if told[finding.id] <= _SHOWN:
+            lines += _finding(finding)
+    for kind, count in told.items():
+        hidden = count + report.more.get(kind, 0) - _SHOWN
+        if hidden > 0:
+            lines += [f"... and {hidden} more of {kind}", ""]
+    return "\n".join([*lines, *_coverage(report), "", f"{shown(source)}: {_counts(report)}"])
+
+
+def report_document(source: str, report: Report) -> dict[str, Any]:
+    """A report for a program."""
+    return {
+        "source": shown(source),
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "more": report.more,
+        "coverage": {
+            purpose: {reach.name.lower(): list(tokens) for reach, tokens in by.items()}
+            for purpose, by in report.coverage.tokens.items()
+        },
+        "disobedient": list(report.coverage.disobedient),
+    }
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    where = _lines(finding.lines) if finding.lines else "the file"
+    yield f"{finding.severity}: {where}: {finding.found} [{finding.id}]"
+    yield f"    {finding.effect}"
+    for number, line in enumerate(finding.fix.splitlines()):
+        yield f"{'    fix: ' if number == 0 else '         '}{line}".rstrip()
+    yield ""
+
+
+def _lines(numbers: tuple[int, ...]) -> str:
+    return f"line{'s' * (len(numbers) != 1)} {listed(map(str, numbers), 6)}"
+
+
+def _counts(report: Report) -> str:
+    counts = dict.fromkeys(Severity, 0)
+    for finding in report.findings:
+        counts[finding.severity] += 1
+    said = [f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items() if count]
+    return ", ".join(said) + (", and more" if report.more else "") if said else "nothing found"
+
+
+def _coverage(report: Report) -> Iterator[str]:
+    yield "Shut out, of the crawlers known (by RFC 9309):"
+    for purpose, by in report.coverage.tokens.items():
+        total = sum(map(len, by.values()))
+        counts = ", ".join(f"{len(tokens)} {reach}" for reach, tokens in by.items() if tokens)
+        yield f"  {_GOVERNS.get(purpose, purpose)}: {counts}"
+        for reach, tokens in by.items():
+            if reach is not Reach.OPEN and tokens and len(tokens) < total:
+                yield f"    {reach}: {listed(tokens, _SHOWN)}"
+    if report.coverage.disobedient:
+        names = listed(report.coverage.disobedient, _SHOWN)
+        yield f"  of these, known not to obey, or not always: {names}"
+
+
+def difference_text(differences: Iterable[Difference]) -> str:
+    lines: list[str] = []
+    for difference in differences:
+        change = difference.change
+        lines.append(_whose(difference))
+        lines += [f"  may no longer fetch: {listed(change.closed, _SHOWN)}"] if change.closed else []
+        lines += [f"  may now fetch: {listed(change.opened, _SHOWN)}"] if change.opened else []
+        for where, before, after in change.signals[:_SHOWN]:
+            lines.append(f"  {where}: {shown(before) or 'nothing'} -> {shown(after) or 'nothing'}")
+        lines.append("")
+    return "\n".join(lines[:-1]) or "no difference in effect"
+
+
+def difference_document(difference: Difference) -> dict[str, Any]:
+    """A difference for a program."""
+    change = difference.change
+    return {
+        "crawlers": [shown(token) for token in difference.tokens],
+        "all_others": difference.others,
+        "no_longer_allowed": list(change.closed),
+        "now_allowed": list(change.opened),
+        "signals": [
+            {"where": where, "before": shown(before), "after": shown(after)}
+            for where, before, after in change.signals
+        ],
+    }
+
+
+def _whose(difference: Difference) -> str:
+    names = listed(difference.tokens, _SHOWN)
+    if difference.others:
+        return f"every crawler that neither file names, {names}" if names else "every crawler"
+    return names
+
+
+def explanation_text(explanation: Explanation) -> str:
+    token, ruling = shown(explanation.token), explanation.ruling
+    lines = [f"{token} {_may(ruling)} fetch {shown(explanation.path)}"]
+    lines.append(f"  group: {_group(explanation)}")
+    lines.append(f"  rule: {_rule(explanation, ruling)}")
+    signals = ", ".join(f"{key}={value}" for key, value in explanation.content_signals.items())
+    lines.append(f"  Content-Signal: {signals or 'nothing is said'}")
+    lines.append(f"  Content-Usage: {explanation.usage_preferences or 'nothing is said'}")
+    lines.append("Other parsers:")
+    for family in FAMILIES:
+        theirs = explanation.families[family.id]
+        line = f" (line {theirs.line})" if theirs.line else ""
+        differs = "" if theirs.allowed is ruling.allowed else "  <- differs"
+        lines.append(f"  {family.id}: it {_may(theirs)}{line}{differs}  [{family.used_by}]")
+    crawler = crawler_named(explanation.token)
+    if crawler is None:
+        lines.append(f"{token} is not in the crawler table: is it spelt as its operator does?")
+    elif crawler.note:
+        lines.append(f"{crawler.product_token} of {crawler.operator}: {crawler.note}")
+    return "\n".join(lines)
+
+
+def explanation_document(explanation: Explanation) -> dict[str, Any]:
+    """An explanation for a program."""
+    line = explanation.ruling.line
+    return {
+        "crawler": shown(explanation.token),
+        "path": explanation.path,
+        "allowed": explanation.ruling.allowed,
+        "group": {"because": explanation.because, "lines": list(explanation.agent_lines)},
+        "rule": {"line": line, "text": shown(explanation.text(line))} if line else None,
+        "content_signal": explanation.content_signals,
+        "content_usage": str(explanation.usage_preferences),
+        "families": {
+            family: {"allowed": ruling.allowed, "line": ruling.line or None}
+            for family, ruling in explanation.families.items()
+        },
+    }
+
+
+def _may(ruling: Ruling) -> str:
+    return "may" if ruling.allowed else "may not"
+
+
+def _group(explanation: Explanation) -> str:
+    if explanation.because == "none":
+        return "none binds it: nothing is disallowed"
+    lines = _lines(explanation.agent_lines)
+    if explanation.because == "named":
+        return f"{lines}: it is named"
+    return f"{lines}: the one for everyone, as none names it"
+
+
+def _rule(explanation: Explanation, ruling: Ruling) -> str:
+    if ruling.line:
+        return f"line {ruling.line}: {shown(explanation.text(ruling.line))}"
+    if explanation.path.partition("?")[0] == "/robots.txt":
+        return "none: /robots.txt itself is always allowed"
+    return "none matches: what no rule matches is allowed"

@@ -1,0 +1,40 @@
+"""Whole files, as people publish them, and all that is found in each."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from aipolicy.analysis import lint
+
+CORPUS = Path(__file__).parent / "corpus"
+FILES = sorted(path.name for path in CORPUS.iterdir() if path.name not in ("README.md", "expected.txt"))
+
+
+def findings(name: str) -> list[str]:
+    report = lint((CORPUS / name).read_bytes())
+    return [f"{f.severity} {f.id} {','.join(map(str, f.lines))}".strip() for f in report.findings]
+
+
+def expected() -> dict[str, list[str]]:
+    """``name`` on a line of its own, and under it, indented, what is found."""
+    found: dict[str, list[str]] = {}
+    for line in (CORPUS / "expected.txt").read_text("utf-8").splitlines():
+        if line.startswith(" "):
+            found[list(found)[-1]].append(line.strip())
+        elif line:
+            found[line] = []
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_all_that_is_found_in_a_file(name: str) -> None:
+    assert findings(name) == expected()[name]
+
+
+def test_the_work_on_a_file_of_500_kib_is_bounded() -> None:
+    rules = b"User-agent: *\n" + b"".join(b"Disallow: /folder/%d/page\n" % number for number in range(18_000))
+    assert len(rules) > 450_000
+    began = time.process_time()
+    assert lint(rules).worst() in (None, "note")
+    assert time.process_time() - began < 8, "seconds; about one on a machine that has nothing else to do"
