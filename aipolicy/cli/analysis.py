@@ -5,15 +5,6 @@ import sys
 import click
 
 from aipolicy.cli.options import json_option, print_json, print_rows
-from aipolicy.cli.reports import (
-    difference_document,
-    difference_text,
-    explanation_document,
-    explanation_text,
-    report_document,
-    report_text,
-)
-from aipolicy.cli.sources import read_source
 from aipolicy.errors import AIPolicyError
 
 _SOURCE = "FILE|-|URL"
@@ -58,7 +49,10 @@ def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:
 
     A URL without a path means its /robots.txt. Exit codes: 0 nothing grave, 1 findings, 2 bad input.
     """
+    # Imported where they are used: other commands should not wait for them.
     from aipolicy.analysis import lint as check
+    from aipolicy.cli.reports import report_document, report_text
+    from aipolicy.cli.sources import read_source
 
     report = check(read_source(source))
     if as_json:
@@ -86,6 +80,8 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
     of both files is tried. Exit codes: 0 the same effect, 1 another one, 2 bad input.
     """
     from aipolicy.analysis import compare
+    from aipolicy.cli.reports import difference_document, difference_text
+    from aipolicy.cli.sources import read_source
 
     if before == after == "-":
         raise AIPolicyError("both files are -: standard input can be read once; name a file for one of them")
@@ -111,6 +107,8 @@ def explain(source: str, crawler: str, path: str, as_json: bool) -> None:
     aipolicy explain https://blog.example --crawler Applebot-Extended --path '/search?q=1' --json
     """
     from aipolicy.analysis import explain as explanation_of
+    from aipolicy.cli.reports import explanation_document, explanation_text
+    from aipolicy.cli.sources import read_source
 
     explanation = explanation_of(read_source(source), _token(crawler), _path(path))
     if as_json:

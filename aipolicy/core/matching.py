@@ -50,9 +50,10 @@ def verdict(robots: RobotsTxt, token: str, path: str) -> Verdict:
     path = normalise(path)
     if group is None or path.partition("?")[0] == "/robots.txt":  # implicitly allowed (§2.2.2)
         return Verdict(True, group, None)
-    allowed = _may_fetch(group.rules, path)
-    deciding = [rule for rule in group.rules if rule.allow is allowed and _matches(rule, path)]
-    return Verdict(allowed, group, max(deciding, key=lambda rule: len(rule.pattern), default=None))
+    matching = [rule for rule in group.rules if _matches(rule, path)]
+    # The longest wins, and Allow on a tie (§2.2.2).
+    rule = max(matching, key=lambda rule: (len(rule.pattern), rule.allow), default=None)
+    return Verdict(rule is None or rule.allow, group, rule)
 
 
 def usage_preferences(robots: RobotsTxt, token: str, path: str) -> Preferences:
@@ -113,13 +114,11 @@ def _usage(record: Record) -> tuple[str, str] | None:
 
 def _matches(rule: Rule, path: str) -> bool:
     # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
-    return rule.effective and not _may_fetch((Rule(False, f"/-{rule.pattern}"),), f"/-{path}")
-
-
-def _may_fetch(rules: tuple[Rule, ...], path: str) -> bool:
-    return bool(_compiled("\n".join(map(str, rules))).can_fetch(_ORIGIN + path, _ANYONE))
+    return rule.effective and not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{path}", _ANYONE)
 
 
 @lru_cache(maxsize=4096)
-def _compiled(rules: str) -> Protego:
-    return Protego.parse(f"User-agent: *\n{rules}\n")
+def _closing(pattern: str) -> Protego:
+    # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
+    # (it reads an Allow of /index.html as one of its folder, too).
+    return Protego.parse(f"User-agent: *\nDisallow: /-{pattern}\n")

@@ -40,6 +40,7 @@ CASES = [
     ("path-without-slash", "UA * | Disallow: https://blog.example/a?b", (2,), "Disallow: /a?b"),
     ("reopened-by-allow", "UA GPTBot | Disallow: / | Allow: /", (2, 3), "User-agent: GPTBot\nDisallow: /"),
     ("reopened-by-allow", "UA GPTBot | Disallow: / | | UA GPTBot | Allow: /*", (2, 5), "Disallow: /"),
+    ("reopened-by-allow", "UA SomeBot | UA GPTBot | Disallow: / | Allow: /", (3, 4), "User-agent: GPTBot"),
     ("rule-never-decides", "UA * | Disallow: /page | Allow: /page", (2, 3), ""),
     ("rule-never-decides", "UA * | Allow: /page | Disallow: /page*", (2, 3), ""),
     ("empty-rule-beside-others", "UA * | Disallow: | Disallow: /x", (2,), "Disallow: /x"),

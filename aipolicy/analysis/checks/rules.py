@@ -22,7 +22,8 @@ def check(file: File) -> Iterator[Finding]:
         yield from _empty(group)
         yield from _twice(group)
     told: set[int] = set()
-    for bound in file.bounds:
+    # Lines that bind several are told once: of a crawler for AI, if one is among them.
+    for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
         for found in _overruled(file, bound):
             if not told.issuperset(found.lines):
                 told.update(found.lines)
@@ -97,19 +98,18 @@ def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
 
 
 def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Finding:
-    crawler = crawler_named(bound.name)
     lines = [rule.line, winner.line]
     found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
     tie = len(rule.pattern) == len(winner.pattern)
     why = "of two equally long, Allow wins" if tie else "the longer wins"
-    if not rule.allow and crawler and crawler.purpose.categories and matches_everything(rule.pattern):
+    if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
         whose = listed(bound.group.tokens)
         return finding(
             "reopened-by-allow",
             lines,
             found,
             f"{whose} may fetch everything: {why} (RFC 9309 §2.2.2)",
-            fix=f"User-agent: {crawler.product_token}\nDisallow: /",
+            fix=f"User-agent: {bound.group.tokens[0]}\nDisallow: /",
         )
     return finding(
         "rule-never-decides",
@@ -117,6 +117,11 @@ def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Findin
         found,
         f"what it {'allows stays disallowed' if rule.allow else 'disallows stays allowed'}: {why}",
     )
+
+
+def _is_for_ai(bound: Bound) -> bool:
+    crawler = crawler_named(bound.name)
+    return crawler is not None and bool(crawler.purpose.categories)
 
 
 def _text(rule: Rule) -> str:
