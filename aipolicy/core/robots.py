@@ -166,6 +166,7 @@ class _Reader:
         self.preamble: list[Rule | Record] = []
         self.site_wide: list[Record] = []
         self.comments: list[Record] = []  # not yet known whose they are
+        self.named: set[str] = set()  # by the last group, in lower case
         self.in_header = False
 
     def read(self, number: int, line: str) -> None:
@@ -195,10 +196,12 @@ class _Reader:
     def _user_agent(self, token: str) -> None:
         if not self.in_header:
             self.groups.append(([], [], []))
+            self.named.clear()
             self.in_header = True
         tokens, _, leading = self.groups[-1]
         leading += self._taken_comments()
-        if token and token.lower() not in map(str.lower, tokens):
+        if token and token.lower() not in self.named:
+            self.named.add(token.lower())
             tokens.append(token)
 
     def _taken_comments(self) -> list[Record]:

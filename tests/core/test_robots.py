@@ -172,3 +172,9 @@ def test_a_file_without_markers_is_left_as_it_is() -> None:
 def test_reading_never_fails_and_what_it_wrote_it_reads_alike(source: str | bytes) -> None:
     written = str(RobotsTxt.parse(source))
     assert str(RobotsTxt.parse(written)) == written
+
+
+def test_twenty_thousand_tokens_in_one_group_are_each_kept_once() -> None:
+    names = [f"b{number}" for number in range(20_000)]
+    group = the_group("".join(f"User-agent: {name}\n" for name in (*names, "B7")) + "Disallow: /\n")
+    assert group.tokens == tuple(names)
