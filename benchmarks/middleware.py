@@ -32,7 +32,9 @@ HEADERS = [
     (b"content-usage", b"train-ai=n"),
     (b"tdm-reservation", b"1"),
 ]
-REQUEST = [(b"host", HOST.encode())] + [(b"x-request-%d" % number, b"value") for number in range(11)]
+BROWSER = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+REQUEST = [(b"host", HOST.encode()), (b"user-agent", BROWSER)]
+REQUEST += [(b"x-request-%d" % number, b"value") for number in range(10)]
 ANSWER = [(b"x-answer-%d" % number, b"value") for number in range(9)]
 
 
@@ -79,10 +81,10 @@ class UsualWay(BaseHTTPMiddleware):
         return response
 
 
-async def warm(policy: SitePolicy) -> AIPolicyMiddleware:
+async def warm(policy: SitePolicy, enforce: str = "off") -> AIPolicyMiddleware:
     lookup = CachedLookup(lambda host: policy, ttl=3600)
     await lookup.find(HOST.encode())
-    return AIPolicyMiddleware(bare, lookup)
+    return AIPolicyMiddleware(bare, lookup, enforce=enforce)
 
 
 def scope_of(path: str) -> Scope:
@@ -131,6 +133,7 @@ async def main(rounds: int, calls: int) -> None:
         "constant headers": ConstantHeaders(bare),
         "aipolicy, opted out": await warm(SitePolicy.from_preset("no-training")),
         "aipolicy, nothing to add": await warm(SitePolicy.from_preset("unset")),
+        "aipolicy, enforcing": await warm(SitePolicy.from_preset("no-training"), "declared"),
         "secure, three headers": SecureASGIMiddleware(bare, secure=secure),  # type: ignore[dict-item]
         "asgi-correlation-id": CorrelationIdMiddleware(bare),
         "BaseHTTPMiddleware": UsualWay(bare),
@@ -148,6 +151,8 @@ async def main(rounds: int, calls: int) -> None:
     }
     for name, target in targets.items():
         print(f"opted out, added cost to that of {name}: {ours / added(times, name):.3f}x (target {target})")
+    more = added(times, "aipolicy, enforcing") - ours
+    print(f"enforce on, for a browser: {more * 1e9:,.0f} ns more (target 1,500)")
     ratio = nothing / added(times, "pass-through")
     print(f"nothing to add, added cost to that of a pass-through: {ratio:.2f}x (target 1.4)")
 

@@ -28,19 +28,22 @@ class Enforcer:
         self._reporter = None if on_event is None else Reporter(on_event)
         self._memo: dict[bytes, tuple[Crawler, ...]] = {}
 
-    def disallowed(
-        self, scope: Scope, *, rendering: Rendering, host: bytes, target: str
-    ) -> DisallowedFetch | None:
-        """The disallowed fetch that a request is, or None: nearly always, and quickly."""
+    def declared(self, scope: Scope) -> tuple[bytes, tuple[Crawler, ...]]:
+        """The User-Agent of a request, and the crawlers it declares: nearly always none, and quickly."""
         user_agent = b""
         for name, value in scope["headers"]:
             if name == b"user-agent":
                 user_agent = value
                 break
         crawlers = self._memo.get(user_agent)
-        if crawlers is None:
-            crawlers = self._recognised(user_agent)
-        crawler = next((c for c in crawlers if rendering.closed_to(c, target)), None) if crawlers else None
+        return user_agent, self._recognised(user_agent) if crawlers is None else crawlers
+
+    def disallowed(
+        self, scope: Scope, *, rendering: Rendering, host: bytes, target: str
+    ) -> DisallowedFetch | None:
+        """The disallowed fetch that a request is, or None."""
+        user_agent, crawlers = self.declared(scope)
+        crawler = next((c for c in crawlers if rendering.closed_to(c, target)), None)
         if crawler is None:
             return None
         return DisallowedFetch(

@@ -17,6 +17,7 @@ from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.responses import adding, merged
 from aipolicy.asgi.tenants import PathTenants
+from aipolicy.core.headers import Header
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
 
@@ -80,7 +81,7 @@ class AIPolicyMiddleware:
         self._html = html
         self._posts = Posts() if post_preferences else None
         self._tenants = tenants
-        self._does_more = html or post_preferences or enforce != "off"
+        self._does_more = html or post_preferences
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -105,26 +106,36 @@ class AIPolicyMiddleware:
                 file, scope, send, host=host, rendering=rendering, known=known
             ):
                 return None
+        if self._enforcer is not None and self._enforcer.declared(scope)[1]:
+            refused = self._refusal(self._enforcer, scope, host, rendering)
+            if refused is not None:
+                return await answer(send, 403, *refused, scope)
         if self._does_more:
-            return await self._do_more(scope, receive, send, host, rendering)
+            return await self._do_more(scope, receive, send, rendering)
         header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
 
-    async def _do_more(
-        self, scope: Scope, receive: Receive, send: Send, host: bytes, rendering: Rendering
-    ) -> None:
-        """What is off by default: refuse a crawler, insert meta tags, hear what a post says."""
+    def _refusal(
+        self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering
+    ) -> tuple[list[Header], bytes] | None:
+        """Headers and body for a crawler that is refused; None: it may go on. Reports a disallowed fetch."""
         target = _target(scope)
-        there = rendering.headers_at(target)
-        if self._enforcer is not None:
-            fetch = self._enforcer.disallowed(scope, rendering=rendering, host=host, target=target)
-            if fetch is not None and not _is_exempt(scope):
-                self._enforcer.report(fetch)
-                if fetch.refused:
-                    headers, body = refusal(fetch)
-                    return await answer(send, 403, [*there.headers, *headers], body, scope)
+        try:
+            fetch = enforcer.disallowed(scope, rendering=rendering, host=host, target=target)
+        except Exception:
+            logger.exception("it could not be told what a crawler may fetch: it is let in")
+            return None
+        if fetch is None or _is_exempt(scope):
+            return None
+        enforcer.report(fetch)
+        headers, body = refusal(fetch)
+        return ([*rendering.headers_at(target).headers, *headers], body) if fetch.refused else None
+
+    async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
+        """What is off by default: insert meta tags, hear what a post says."""
+        there = rendering.headers_at(_target(scope))
         if not (there.headers or self._posts):
             return await self.app(scope, receive, send)
 
