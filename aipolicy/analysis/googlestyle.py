@@ -7,8 +7,9 @@ that it begins with (``Disallow-AI``), and goes on in the next group where one h
 import re
 from collections.abc import Iterator
 
-from aipolicy.analysis.lines import DISALLOW, GOOGLE_LINE_OCTETS, USER_AGENT
+from aipolicy.analysis.lines import GOOGLE_LINE_OCTETS
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, RuleSet
+from aipolicy.core.robots import DISALLOW, USER_AGENT
 
 _ALLOW = "allow"
 _TOKEN = re.compile(r"[A-Za-z_-]*")

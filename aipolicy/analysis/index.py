@@ -6,7 +6,7 @@ from functools import cached_property
 from aipolicy.analysis.reach import Reach, reach
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, Ruling
 from aipolicy.core.paths import normalise
-from aipolicy.core.robots import Group, RobotsTxt, Rule
+from aipolicy.core.robots import Group, RobotsTxt, Rule, read_together
 
 ANYONE = "*"
 
@@ -38,7 +38,7 @@ class Index:
 
     def __init__(self, robots: RobotsTxt) -> None:
         self.robots = robots
-        self.groups = tuple(_read_together(robots.groups))
+        self.groups = tuple(read_together(robots.groups))
         self._groups: dict[str, list[Group]] = {}
         self._spelt: dict[str, dict[str, None]] = {}
         for group in self.groups:
@@ -76,17 +76,3 @@ class Index:
 def _rules(records: tuple[object, ...]) -> LongestMatch:
     rules = (record for record in records if isinstance(record, Rule) and record.effective)
     return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in rules)
-
-
-def _read_together(groups: tuple[Group, ...]) -> list[Group]:
-    """A group without a rule goes on in the next: other records don't end a group (§2.2.4)."""
-    together: list[Group] = []
-    tokens: list[str] = []
-    records: list[object] = []
-    for group in groups:
-        tokens += group.tokens
-        records += group.records
-        if group.rules:
-            together.append(Group(tuple(tokens), tuple(records)))  # type: ignore[arg-type]
-            tokens, records = [], []
-    return [*together, Group(tuple(tokens), tuple(records))] if tokens else together  # type: ignore[arg-type]

@@ -3,21 +3,14 @@
 The same reading as ``aipolicy.core.robots`` has: a test holds the two together.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
+from aipolicy.core.robots import DISALLOW, KNOWN, SITE_WIDE, USER_AGENT, lines_of
 
 GOOGLE_LINE_OCTETS = 2083 * 8 - 1
 """Octets of a line that Google's parser keeps."""
-
-USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
-DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
-SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
-
-_NEWLINE = re.compile(r"\r\n|\r|\n")  # RFC 9309 §2.2 NL
-_TWO_WORDS = USER_AGENT | DISALLOW | SITEMAP | {"allow", "host"}
 
 
 class Kind(Enum):
@@ -77,8 +70,8 @@ class Written:
     @classmethod
     def read(cls, octets: bytes) -> "Written":
         """Read what every crawler reads: the first 500 KiB (RFC 9309 §2.5). Never raises."""
-        text = octets[:MAX_ROBOTS_BYTES].decode("utf-8", "surrogateescape").lstrip("\ufeff")
-        lines = tuple(_line(number, line) for number, line in enumerate(_NEWLINE.split(text), 1))
+        numbered = enumerate(lines_of(octets[:MAX_ROBOTS_BYTES]), 1)
+        lines = tuple(_line(number, line) for number, line in numbered)
         return cls(octets, lines, *_grouped(lines))
 
 
@@ -104,7 +97,7 @@ def _line(number: int, line: str) -> Line:
     name = name.strip()
     if not (colon and name):
         words = text.split()
-        if len(words) == 2 and words[0].lower() in _TWO_WORDS:  # Google accepts "Disallow /x"
+        if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
             return Line(number, _kind(words[0]), words[0], words[1], text, colon=False, empty=False)
         kind = Kind.UNREADABLE if text else Kind.NOTHING
         return Line(number, kind, "", "", text, bool(colon), not line)
@@ -119,4 +112,4 @@ def _kind(name: str) -> Kind:
         return Kind.ALLOW
     if field in DISALLOW:
         return Kind.DISALLOW
-    return Kind.SITE_WIDE if field in SITEMAP or field == "host" else Kind.OTHER
+    return Kind.SITE_WIDE if field in SITE_WIDE else Kind.OTHER

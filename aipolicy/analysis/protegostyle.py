@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote_to_bytes
 
-from aipolicy.analysis.lines import DISALLOW, SITEMAP, USER_AGENT
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, RuleSet
+from aipolicy.core.robots import DISALLOW, SITE_WIDE, USER_AGENT
 
 _DELAYS = frozenset(
     {"crawl-delay", "crawl delay", "request-rate", "request rate", "visit-time", "visit time"}
 )
-_SITE_WIDE = SITEMAP | {"host"}
-_KNOWN = USER_AGENT | DISALLOW | _SITE_WIDE | _DELAYS | {"allow"}
+_KNOWN = USER_AGENT | DISALLOW | SITE_WIDE | _DELAYS | {"allow"}
 _KEPT = re.compile(r"%(25|2F|2A)", re.IGNORECASE)  # escapes that are not decoded
 _KEPT_IN_PATHS = re.compile(r"%(25|2F)", re.IGNORECASE)
 
@@ -35,7 +34,7 @@ class ProtegoReading:
             is_agent = field in USER_AGENT
             if is_agent and previous and previous not in USER_AGENT:
                 current = {}
-            if field not in _SITE_WIDE:
+            if field not in SITE_WIDE:
                 previous = field
             if not value:
                 continue

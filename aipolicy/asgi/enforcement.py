@@ -11,12 +11,13 @@ from starlette.types import Scope
 from aipolicy.asgi.events import DisallowedFetch, Hook, Reporter
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.headers import Header
+from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.core.render import Rendering
 
 MODES = ("off", "monitor", "declared")
 
-_REMEMBERED = 8192  # User-Agents; forgotten all at once, so that strangers can't make them grow
+_REMEMBERED = 8192  # User-Agents
 _LONGEST_REMEMBERED = 512  # octets
 
 
@@ -26,7 +27,7 @@ class Enforcer:
     def __init__(self, mode: str, on_event: Hook | None) -> None:
         self._refuses = mode == "declared"
         self._reporter = None if on_event is None else Reporter(on_event)
-        self._memo: dict[bytes, tuple[Crawler, ...]] = {}
+        self._memo: Memo[bytes, tuple[Crawler, ...]] = Memo(_REMEMBERED)
 
     def declared(self, scope: Scope) -> tuple[bytes, tuple[Crawler, ...]]:
         """The User-Agent of a request, and the crawlers it declares: nearly always none, and quickly."""
@@ -59,9 +60,7 @@ class Enforcer:
     def _recognised(self, user_agent: bytes) -> tuple[Crawler, ...]:
         crawlers = declared_crawlers(user_agent[:LONGEST_USER_AGENT].decode("latin-1"))
         if len(user_agent) <= _LONGEST_REMEMBERED:
-            if len(self._memo) >= _REMEMBERED:
-                self._memo.clear()
-            self._memo[user_agent] = crawlers
+            self._memo.keep(user_agent, crawlers)
         return crawlers
 
     def report(self, fetch: DisallowedFetch) -> None:

@@ -1,7 +1,6 @@
 """What the middleware tells the application that mounts it, without making any response wait."""
 
 import asyncio
-import functools
 import inspect
 import logging
 import threading
@@ -12,6 +11,7 @@ from queue import Full, Queue
 
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -50,7 +50,7 @@ class Reporter:
             raise TypeError(f"on_event is {hook!r}: give a function that takes an event")
         self._hook, self._clock = hook, clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._queue: Queue[DisallowedFetch] | None = None if _is_async(hook) else Queue(_WAITING)
+        self._queue: Queue[DisallowedFetch] | None = None if is_async(hook) else Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._left_out, self._next_line = 0, 0.0
 
@@ -103,9 +103,3 @@ class Reporter:
         if now >= self._next_line:
             logger.warning("on_event is too slow: %d events were left out", self._left_out)
             self._left_out, self._next_line = 0, now + _APART
-
-
-def _is_async(hook: Hook) -> bool:
-    while isinstance(hook, functools.partial):
-        hook = hook.func
-    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)

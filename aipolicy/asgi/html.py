@@ -118,8 +118,8 @@ class TagInsertion:
     def headers(self, headers: Iterable[Header], *, length: int | None) -> list[Header]:
         """The headers of a changed page; ``length``: of its body, where that is known."""
         kept = [
-            (name, self._retagged(value) if name.lower() == b"etag" else value)
-            for name, value in headers
+            (name, value)
+            for name, value in self.retagged(headers)
             if name.lower() not in (b"content-length", b"accept-ranges")
         ]
         if not any(name.lower() == b"etag" for name, _ in kept):
@@ -130,7 +130,7 @@ class TagInsertion:
         return kept if length is None else [*kept, (b"content-length", str(length).encode())]
 
     def retagged(self, headers: Iterable[Header]) -> list[Header]:
-        """The headers of a 304 for a page that has the tags already."""
+        """``headers`` with the entity tag of a page that has the tags."""
         return [
             (name, self._retagged(value) if name.lower() == b"etag" else value) for name, value in headers
         ]

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.hosts import canonical_host
+from aipolicy.core.memo import Memo
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
 from aipolicy.errors import RobotsTooLargeError
@@ -69,7 +70,7 @@ class OwnRobots:
             _KEPT_BYTES, getsizeof=lambda kept: len(kept[0] or b"") + _OVERHEAD
         )
         # What the last answers were, at hand without any of the rest.
-        self._ready: dict[bytes, tuple[Rendering, float, Document]] = {}
+        self._ready: Memo[bytes, tuple[Rendering, float, Document]] = Memo(_READY)
         # Equal files of equal policies are kept once, however many blogs have them.
         self._merged: LRUCache[tuple[Rendering, bytes], Document] = LRUCache(
             _KEPT_BYTES, getsizeof=lambda document: len(document.body) + _OVERHEAD
@@ -88,9 +89,7 @@ class OwnRobots:
         document = rendering.robots if base is None else await self._merge(rendering, base)
         # Other spellings are not kept: strangers choose them. Nor are large files: memory is bounded.
         if name and name.encode() == host and len(document.body) <= _LARGE:
-            if len(self._ready) >= _READY:
-                self._ready.clear()
-            self._ready[host] = rendering, until, document
+            self._ready.keep(host, (rendering, until, document))
         return document
 
     async def _merge(self, rendering: Rendering, base: bytes) -> Document:

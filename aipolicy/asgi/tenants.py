@@ -20,6 +20,7 @@ from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -114,12 +115,12 @@ class PathTenants:
     async def _composed(self, name: str, own: Rendering) -> Rendering:
         if self._listing == "origin" or self._listed is None:
             return _origin(own)
-        if inspect.iscoroutinefunction(self._listed):
-            listed = await self._listed(name)
+        if is_async(self._listed):
+            listed = self._listed(name)
         else:
             listed = await to_thread.run_sync(self._listed, name, abandon_on_cancel=True)
-            if inspect.isawaitable(listed):
-                listed = await listed
+        if inspect.isawaitable(listed):
+            listed = await listed
         try:
             return await to_thread.run_sync(_with_paths, own, listed)
         except AIPolicyError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.core.fields import Visibility
-from aipolicy.core.headers import Header, headers_of
+from aipolicy.core.headers import Header, as_text, headers_of
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.signals import Signals
 from aipolicy.errors import AIPolicyError, PolicyError
@@ -12,8 +12,6 @@ from aipolicy.lookup.renderer import Renderer
 
 Lines = tuple[tuple[str, str], ...]
 """Names, spelt as their specifications do, and values."""
-
-_SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +62,11 @@ class HeaderSets:
 
 
 def _lines(headers: Iterable[Header]) -> Lines:
-    lines = []
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("ascii"), raw_value.decode("ascii")
+    lines = tuple(map(as_text, headers))
+    for name, value in lines:
         if not value.isprintable():
             raise PolicyError(f"the header {name} would be {value!r}: it must be printable")
-        lines.append((_SPELLED.get(name, name), value))
-    return tuple(lines)
+    return lines
 
 
 def _slots(signals: Signals) -> tuple[Slot, ...]:

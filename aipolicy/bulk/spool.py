@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from aipolicy.bulk.rows import Row
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import render
 from aipolicy.errors import AIPolicyError, PolicyError, RobotsTooLargeError
@@ -34,8 +35,8 @@ class Spool:
         self._kept.executescript(_TABLES)
         self._kept.execute("BEGIN")
         self._texts = PolicyTexts()
-        self._ids: dict[str, int] = {}
-        self._policies: dict[str, SitePolicy] = {}
+        self._ids: Memo[str, int] = Memo(_REMEMBERED)
+        self._policies: Memo[str, SitePolicy] = Memo(_REMEMBERED)
         self.rows = self.bad = 0
 
     def __enter__(self) -> Self:
@@ -120,17 +121,12 @@ class Spool:
         text = self._texts.of(policy)
         if text not in self._ids:
             render(policy)
-            if len(self._ids) >= _REMEMBERED:
-                self._ids.clear()
             self._kept.execute("INSERT OR IGNORE INTO policy (text) VALUES (?)", (text,))
-            (self._ids[text],) = self._kept.execute(
-                "SELECT id FROM policy WHERE text = ?", (text,)
-            ).fetchone()
+            (found,) = self._kept.execute("SELECT id FROM policy WHERE text = ?", (text,)).fetchone()
+            self._ids.keep(text, found)
         return self._ids[text]
 
     def _policy(self, text: str) -> SitePolicy:
         if text not in self._policies:
-            if len(self._policies) >= _REMEMBERED:
-                self._policies.clear()
-            self._policies[text] = read_policy(text, "")
+            self._policies.keep(text, read_policy(text, ""))
         return self._policies[text]

@@ -16,12 +16,10 @@ from aipolicy.cli.options import (
 )
 from aipolicy.cli.robotsfiles import write_all
 from aipolicy.core.effects import effects_of
+from aipolicy.core.headers import as_text
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import PolicyError, UnknownSiteError
-
-# As the specifications write them; HTTP itself doesn't care.
-_SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
 
 
 @click.command()
@@ -86,14 +84,12 @@ def headers(**given: Any) -> None:
     aipolicy headers --preset no-ai
     aipolicy headers --site blog.example --at /press/kit
     """
-    ours = [
-        (name.decode(), value.decode()) for name, value in _rendering(given).headers_at(given["path"]).headers
-    ]
+    ours = list(map(as_text, _rendering(given).headers_at(given["path"]).headers))
     if given["as_json"]:
-        print_json([{"name": _SPELLED.get(name, name), "value": value} for name, value in ours])
+        print_json([{"name": name, "value": value} for name, value in ours])
     else:
         for name, value in ours:
-            click.echo(f"{_SPELLED.get(name, name)}: {value}")
+            click.echo(f"{name}: {value}")
 
 
 def _rendering(given: dict[str, Any]) -> Rendering:

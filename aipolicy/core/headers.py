@@ -17,6 +17,9 @@ Header = tuple[bytes, bytes]
 X_ROBOTS_TAG, CONTENT_USAGE = b"x-robots-tag", b"content-usage"
 TDM_RESERVATION, TDM_POLICY, LINK = b"tdm-reservation", b"tdm-policy", b"link"
 
+# As the specifications write them; HTTP itself doesn't care.
+_SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
+
 # X-Robots-Tag rules with a value: what stands before their colon is no crawler's name.
 _VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 # A date may have a comma behind the day's name (RFC 822, RFC 850).
@@ -46,6 +49,12 @@ def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -
         # RSL 1.0: an association needs exactly this relation and type.
         lines.append((LINK, f'<{policy.license_url}>; rel="license"; type="application/rsl+xml"'))
     return tuple((name, value.encode("ascii")) for name, value in lines)
+
+
+def as_text(header: Header) -> tuple[str, str]:
+    """Name and value for people and other servers: the name as its specification spells it."""
+    name, value = header[0].decode("ascii"), header[1].decode("ascii")
+    return _SPELLED.get(name, name), value
 
 
 def meta_tags(headers: Iterable[Header]) -> bytes:

@@ -12,7 +12,7 @@ from protego import Protego
 from aipolicy.core.contentsignal import parse_content_signal
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Preferences
-from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
+from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
 _ANYONE = "*"
 _ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
@@ -35,7 +35,7 @@ def binding_group(robots: RobotsTxt, token: str) -> Group | None:
 
     Compared whole and in any case: ``Applebot`` is not bound by ``Applebot-Extended``.
     """
-    groups = _read_together(robots.groups)
+    groups = read_together(robots.groups)
     for name in (token.lower(), _ANYONE):
         own = [group for group in groups if name in map(str.lower, group.tokens)]
         if own:
@@ -88,18 +88,6 @@ def content_signals(robots: RobotsTxt, token: str) -> dict[str, str]:
 def path_matches(pattern: str, path: str) -> bool:
     """Whether a normalised path pattern (``*``, ``$``) matches ``path``; an empty one matches all."""
     return not pattern or _matches(Rule(False, pattern), normalise(path))
-
-
-def _read_together(groups: tuple[Group, ...]) -> list[Group]:
-    """A group without a rule goes on in the next: other records don't end a group (§2.2.4)."""
-    together: list[Group] = []
-    open_group = Group(())
-    for group in groups:
-        open_group = Group(open_group.tokens + group.tokens, open_group.records + group.records)
-        if group.rules:
-            together.append(open_group)
-            open_group = Group(())
-    return [*together, open_group] if open_group.tokens else together
 
 
 def _usage(record: Record) -> tuple[str, str] | None:

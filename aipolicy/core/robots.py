@@ -4,7 +4,7 @@ Reading is as lenient as Google's parser (typing errors, a missing colon); writi
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,19 +13,19 @@ from aipolicy.core.paths import normalise, octets
 BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
 """What stands around our lines in a merged file."""
 
-_NEWLINE = re.compile(
-    r"\r\n|\r|\n"
-)  # RFC 9309 §2.2 NL; str.splitlines() would also split at U+2028 and others
+# RFC 9309 §2.2 NL; str.splitlines() would also split at U+2028 and others.
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 _IDENTIFIER = re.compile(r"[A-Za-z_-]+")
-_USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
-_DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
-_RULES = _DISALLOW | {"allow"}
-_SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
+# Names of fields, in lower case, with the slips that Google's parser forgives.
+USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
+DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
+_RULES = DISALLOW | {"allow"}
+SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
 # They speak of the whole site wherever they stand, and neither open nor close a group.
-_SITE_WIDE = _SITEMAP | {"host"}
-_KNOWN = _USER_AGENT | _RULES | _SITE_WIDE
+SITE_WIDE = SITEMAP | {"host"}
+KNOWN = USER_AGENT | _RULES | SITE_WIDE
 # Google's parser takes any field that begins so for the real one ("Disallow-AI: /" blocks everything).
-_READ_BY_PREFIX = tuple(_USER_AGENT | _RULES | _SITEMAP)
+_READ_BY_PREFIX = tuple(USER_AGENT | _RULES | SITEMAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,23 @@ class RobotsTxt:
     def parse(cls, text: str | bytes) -> Self:
         """Read a file. Never raises: what can't be read is kept as a record that says nothing."""
         reader = _Reader()
-        for number, line in enumerate(_lines(text), 1):
+        for number, line in enumerate(lines_of(text), 1):
             reader.read(number, line)
         return cls(*reader.result())
+
+
+def read_together(groups: Iterable[Group]) -> list[Group]:
+    """A group without a rule goes on in the next: other records don't end a group (§2.2.4)."""
+    together: list[Group] = []
+    tokens: list[str] = []
+    records: list[Rule | Record] = []
+    for group in groups:
+        tokens += group.tokens
+        records += group.records
+        if group.rules:
+            together.append(Group(tuple(tokens), tuple(records)))
+            tokens, records = [], []
+    return [*together, Group(tuple(tokens), tuple(records))] if tokens else together
 
 
 def without_ours(text: str) -> str:
@@ -124,7 +138,7 @@ def without_ours(text: str) -> str:
     kept: list[str] = []
     opened: int | None = None  # where in kept the last unclosed block begins
     after_ours = False
-    lines = _lines(text)
+    lines = lines_of(text)
     for line in lines:
         bare = line.replace("\ufeff", "").strip()
         if bare == BEGIN:
@@ -174,10 +188,10 @@ class _Reader:
         field, value = _field(content)
         if not field:
             self._comment(number, content.strip(), comment if sharp else None)
-        elif field in _USER_AGENT:
+        elif field in USER_AGENT:
             self._user_agent(product_token(_printable(value)))
-        elif field in _SITE_WIDE:
-            name = "Sitemap" if field in _SITEMAP else "Host"
+        elif field in SITE_WIDE:
+            name = "Sitemap" if field in SITEMAP else "Host"
             self.site_wide += [
                 *self._taken_comments(),
                 Record(name, _printable(value), number, _printable(comment)),
@@ -215,7 +229,8 @@ class _Reader:
         return tuple(groups), tuple(self.preamble), (*self.site_wide, *self.comments)
 
 
-def _lines(text: str | bytes) -> list[str]:
+def lines_of(text: str | bytes) -> list[str]:
+    """The lines of a file, without byte order marks before the first. Never raises."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
     return _NEWLINE.split(text.lstrip("\ufeff"))  # more than one, and a second reading would see another file
@@ -227,7 +242,7 @@ def _field(content: str) -> tuple[str, str]:
     if colon and name.strip():
         return name.strip().lower(), value.strip()
     words = content.split()
-    if len(words) == 2 and words[0].lower() in _KNOWN:  # Google accepts "Disallow /x"
+    if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
         return words[0].lower(), words[1]
     return "", ""
 
@@ -235,7 +250,7 @@ def _field(content: str) -> tuple[str, str]:
 def _record(field: str, content: str, value: str, number: int, comment: str) -> Rule | Record:
     if field in _RULES:
         pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
-        return Rule(field not in _DISALLOW, pattern, number, comment)
+        return Rule(field not in DISALLOW, pattern, number, comment)
     name = content.partition(":")[0].strip()
     return Record(_printable(name), _printable(value), number, comment)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from cachetools import LRUCache
 
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
@@ -71,7 +72,7 @@ class CachedLookup:
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._known: LRUCache[bytes, Entry] = LRUCache(maxsize)
-        self._recent: dict[bytes, Entry] = {}  # some of the known, found in less time
+        self._recent: Memo[bytes, Entry] = Memo(RECENT)  # some of the known, found in less time
         self._outdated: LRUCache[bytes, Entry] = LRUCache(maxsize)  # what was known before invalidate_all
         # Hosts that are no site's, and those whose every load has failed.
         self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
@@ -93,9 +94,7 @@ class CachedLookup:
             entry = known[host]
         except KeyError:
             return None
-        if len(recent) >= RECENT:
-            recent.clear()
-        recent[host] = entry
+        recent.keep(host, entry)
         if known is not self._known:  # all were forgotten just now, in another thread
             recent.clear()
         return entry

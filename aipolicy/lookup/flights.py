@@ -1,14 +1,13 @@
 """Loads under way: one a host, however many requests wait for it."""
 
 import asyncio
-import functools
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from aipolicy.core.render import Rendering
-from aipolicy.lookup.threads import Threads
+from aipolicy.lookup.threads import Threads, is_async
 
 
 class Flight:
@@ -70,7 +69,7 @@ class Flights:
     ) -> None:
         self._load, self._land = load, land
         self._timeout = timeout
-        self._threads = None if _is_async(load) else Threads(max_threads, timeout)
+        self._threads = None if is_async(load) else Threads(max_threads, timeout)
         self._under_way: dict[bytes, Flight] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -118,9 +117,3 @@ def _noted(call: asyncio.Task[Any]) -> None:
     """Take note of how a call ended, for asyncio would report it as lost where it was given up before."""
     if not call.cancelled():
         call.exception()
-
-
-def _is_async(load: Callable[[str], Any]) -> bool:
-    while isinstance(load, functools.partial):
-        load = load.func
-    return inspect.iscoroutinefunction(load) or inspect.iscoroutinefunction(type(load).__call__)

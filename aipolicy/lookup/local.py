@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from cachetools import LRUCache
 
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
@@ -57,7 +58,7 @@ class LocalLookup:
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
-        self._recent: dict[bytes, Rendering] = {}  # some of the known, found in less time
+        self._recent: Memo[bytes, Rendering] = Memo(RECENT)  # some of the known, found in less time
         self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
@@ -76,16 +77,12 @@ class LocalLookup:
         """The answer, if it is at hand. None: ask ``find``."""
         if self._clock() >= self._lease.fresh_until:
             return None
-        recent = self._recent
-        rendering = recent.get(host)
+        rendering = self._recent.get(host)
         if rendering is None:
             try:
-                rendering = self._known[host]
+                rendering = self._recent.keep(host, self._known[host])
             except KeyError:
                 return None
-            if len(recent) >= RECENT:
-                recent.clear()
-            recent[host] = rendering
         return rendering
 
     async def find(self, host: bytes) -> Rendering:
@@ -193,7 +190,7 @@ class LocalLookup:
 
     def _drop_all(self) -> None:
         self._outdated, self._known = self._known, LRUCache(self._maxsize)
-        self._recent = {}
+        self._recent.clear()
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:

@@ -1,6 +1,8 @@
 """Sync functions called from an event loop, in a bounded number of threads."""
 
 import asyncio
+import functools
+import inspect
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,3 +39,10 @@ class Threads:
             raise RuntimeError("it raised StopIteration") from error
         finally:
             del self._since[call]
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine; also for a partial, and an object that can be called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, RegistryError
 
@@ -60,17 +61,14 @@ class PolicyTexts:
     """``policy_text``, written once for all the policies that differ in their site only."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], str] = {}
+        self._known: Memo[tuple[object, ...], str] = Memo(_REMEMBERED)
 
     def of(self, policy: SitePolicy) -> str:
         key = tuple(getattr(policy, name) for name in _SAID)
         try:
             return self._known[key]
         except KeyError:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            text = self._known[key] = policy_text(policy)
-            return text
+            return self._known.keep(key, policy_text(policy))
 
 
 def read_policy(text: str, site: str) -> SitePolicy:

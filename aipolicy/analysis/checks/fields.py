@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from aipolicy.analysis.checks.octets import is_something_else
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
-from aipolicy.analysis.lines import DISALLOW, SITEMAP, USER_AGENT, Kind, Line
+from aipolicy.analysis.lines import Kind, Line
 from aipolicy.analysis.shown import shown
-from aipolicy.core.robots import Record
+from aipolicy.core.robots import DISALLOW, SITEMAP, USER_AGENT, Record
 
 _SPELT = {Kind.AGENT: "User-agent", Kind.ALLOW: "Allow", Kind.DISALLOW: "Disallow"}
 _READ = frozenset({"user-agent", "allow", "disallow", "sitemap", "host"})
