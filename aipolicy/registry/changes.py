@@ -50,6 +50,18 @@ class Change:
         return cls(row.seq, moment(row.at), row.actor, row.site, policy, tuple(json.loads(row.hosts)))
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What was in force on a host from ``at`` on; no policy: the host was nobody's any more.
+
+    ``seq`` is the number of the change that brought it about.
+    """
+
+    at: datetime
+    seq: int
+    policy: SitePolicy | None
+
+
 def policy_text(policy: SitePolicy) -> str:
     """What a policy declares, whatever the site: equal text if and only if it is the same."""
     said = policy.to_dict()

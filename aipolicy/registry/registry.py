@@ -11,8 +11,8 @@ from sqlalchemy import Row, Select, bindparam, select
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, RegistryError, UnknownSiteError
-from aipolicy.registry import putting, putting_many
-from aipolicy.registry.changes import Change, microseconds, read_policy
+from aipolicy.registry import putting, putting_many, timeline
+from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
 from aipolicy.registry.database import Database
 from aipolicy.registry.schema import change, host, host_history, sequence, site
 
@@ -176,6 +176,14 @@ class Registry:
         """
         row = self._first(_POLICY_THEN, {"host": site_name(host), "when": microseconds(when)})
         return row and read_policy(row.policy, row.site)
+
+    def timeline(self, host: str) -> list[InForce]:
+        """All that was ever in force on ``host``, oldest first, each at another time: what ``at`` answers.
+
+        Before the first nothing was. Empty where no site ever had the host.
+        """
+        with self._database.reading() as connection:
+            return timeline.timeline(connection, site_name(host))
 
     def changes(self, after: int = 0, limit: int | None = None) -> Iterator[Change]:
         """The changes numbered above ``after``, in order, at most ``limit``: none is missed or doubled."""
