@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aipolicy.core.memo import Memo
+
+_REMEMBERED = 10_000  # paths
+
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
@@ -32,45 +36,59 @@ class RuleSet(ABC):
 
     def __init__(self, spelling: Spelling = str) -> None:
         self._spelling = spelling
-        self._decided: dict[str, Ruling] = {}
+        self._decided: Memo[str, Ruling] = Memo(_REMEMBERED)
 
     def decide(self, path: str) -> Ruling:
-        """May ``path`` (normalised) be fetched, and which line says so?"""
-        if path not in self._decided:
-            rule = self._deciding(self._spelling(path))
-            self._decided[path] = Ruling(rule.allow, rule.line) if rule else Ruling(True)
-        return self._decided[path]
+        """May ``path`` (normalised) be fetched, and which line says so? Remembered for some time."""
+        try:
+            return self._decided[path]
+        except KeyError:
+            rule = self.deciding(self._spelling(path))
+            return self._decided.keep(path, Ruling(rule.allow, rule.line) if rule else Ruling(True))
 
     @abstractmethod
-    def _deciding(self, path: str) -> PathRule | None: ...
+    def deciding(self, path: str) -> PathRule | None:
+        """The rule that decides about ``path`` (as the parser spells it), or None. Nothing is remembered."""
 
 
 class LongestMatch(RuleSet):
-    """RFC 9309 §2.2.2: the pattern with the most octets; on a tie, Allow."""
+    """RFC 9309 §2.2.2: the pattern with the most octets; on a tie, Allow; then the first in the file."""
 
     def __init__(self, rules: Iterable[PathRule], spelling: Spelling = str) -> None:
         super().__init__(spelling)
         self._plain: dict[str, PathRule] = {}
-        self._wild: list[tuple[PathRule, _Wild]] = []
+        self._wild: list[tuple[_Rank, PathRule, _Wild]] = []
         for rule in rules:
             if "*" in rule.pattern or rule.pattern.endswith("$"):
-                self._wild.append((rule, _wild(rule.pattern)))
+                self._wild.append((_rank(rule), rule, _wild(rule.pattern)))
             elif rule.pattern:
                 held = self._plain.get(rule.pattern)
-                if held is None or (rule.allow and not held.allow):
+                if held is None or _rank(rule) < _rank(held):
                     self._plain[rule.pattern] = rule
         self._lengths = sorted({len(pattern) for pattern in self._plain}, reverse=True)
-        self._wild.sort(key=lambda entry: (-len(entry[0].pattern), not entry[0].allow))
+        self._wild.sort(key=lambda entry: entry[0])
 
-    def _deciding(self, path: str) -> PathRule | None:
-        plain = (self._plain.get(path[:length]) for length in self._lengths if length <= len(path))
-        best = next((rule for rule in plain if rule), None)
-        for rule, wild in self._wild:
-            if best and (len(rule.pattern), rule.allow) <= (len(best.pattern), best.allow):
+    def deciding(self, path: str) -> PathRule | None:
+        best = None
+        for length in self._lengths:
+            best = self._plain.get(path[:length])
+            if best is not None:
                 break
-            if wild.end(path) >= 0:
+        limit = _rank(best) if best else _LAST
+        for rank, rule, wild in self._wild:
+            if limit < rank:
+                break
+            if wild.longest in path and wild.end(path) >= 0:  # most paths lack it
                 return rule
         return best
+
+
+_Rank = tuple[int, bool, int]
+_LAST = (1, True, 0)  # behind the rank of every rule
+
+
+def _rank(rule: PathRule) -> _Rank:
+    return -len(rule.pattern), not rule.allow, rule.line
 
 
 class FirstMatch(RuleSet):
@@ -80,7 +98,7 @@ class FirstMatch(RuleSet):
         super().__init__(spelling)
         self._rules = rules
 
-    def _deciding(self, path: str) -> PathRule | None:
+    def deciding(self, path: str) -> PathRule | None:
         return next((rule for rule in self._rules if path.startswith(rule.pattern)), None)
 
 
@@ -91,7 +109,7 @@ class MostMatched(RuleSet):
         super().__init__(spelling)
         self._rules = [(rule, _end(rule.pattern)) for rule in rules]
 
-    def _deciding(self, path: str) -> PathRule | None:
+    def deciding(self, path: str) -> PathRule | None:
         ranked = ((end(path), rule.allow, rule) for rule, end in self._rules)
         matching = (entry for entry in ranked if entry[0] >= 0)
         best = max(matching, key=lambda entry: entry[:2], default=None)
@@ -110,11 +128,12 @@ def covers(one: str, other: str) -> bool:
 class _Wild:
     """A pattern with wildcards, matched without regular expressions: these would be slow to compile."""
 
-    __slots__ = ("anchored", "parts")
+    __slots__ = ("anchored", "longest", "parts")
 
     def __init__(self, pattern: str) -> None:
         self.anchored = pattern.endswith("$")
         self.parts = tuple(pattern.removesuffix("$").split("*"))
+        self.longest = max(self.parts, key=len)
 
     def end(self, path: str) -> int:
         """How far it matches at most, or -1."""

@@ -9,6 +9,8 @@ _ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # Everything that may stand in a path as it is: RFC 3986 pchar, "/", "?", the pattern signs, and a lone "%".
 _PLAIN = _UNRESERVED | frozenset(b"/?:@!$&'()*+,;=%[]")
+_NOT_PLAIN = re.compile(b"[^%s]" % re.escape(bytes(_PLAIN)))
+_NORMAL = re.compile(f"[{re.escape(bytes(_PLAIN - {ord('%')}).decode())}]*")
 
 
 def normalise(path: str | bytes) -> str:
@@ -17,8 +19,10 @@ def normalise(path: str | bytes) -> str:
     RFC 9309 §2.2.2: octets outside ASCII are percent-encoded before comparison, and a percent-encoded
     unreserved character is compared as that character. ``%2F``, ``%2A`` and ``%24`` keep their meaning.
     """
+    if isinstance(path, str) and _NORMAL.fullmatch(path):  # as almost all are
+        return path
     raw = _ESCAPE.sub(_canonical_escape, octets(path) if isinstance(path, str) else path)
-    if all(octet in _PLAIN for octet in raw):
+    if not _NOT_PLAIN.search(raw):
         return raw.decode("ascii")
     return "".join(chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in raw)
 

@@ -71,7 +71,21 @@ def test_the_index_answers_as_the_core_does(octets: bytes, token: str, path: str
     core = binding_group(robots, token)
     assert index.bound(token).group.records == (core.records if core else ())
     assert (index.bound(token).name == "") is (core is None)
-    assert index.decide(token, path).allowed is verdict(robots, token, path).allowed
+    answer = verdict(robots, token, path)
+    ruling = index.decide(token, path)
+    assert (ruling.allowed, ruling.line) == (answer.allowed, answer.rule.line if answer.rule else 0)
+
+
+def test_of_two_rules_that_are_worth_the_same_the_first_decides() -> None:
+    robots = RobotsTxt.parse("User-agent: *\nDisallow: /a*\nDisallow: /ab\nDisallow: /c\nDisallow: /c\n")
+    assert [Index(robots).decide("GPTBot", path).line for path in ("/ab", "/c")] == [2, 4]
+
+
+def test_what_was_decided_is_not_remembered_for_ever() -> None:
+    rules = Index(RobotsTxt.parse("User-agent: *\nDisallow: /\n")).bound("GPTBot").rules
+    for number in range(25_000):
+        rules.decide(f"/{number}")
+    assert len(rules._decided) <= 10_000
 
 
 @settings(max_examples=150, deadline=None)
