@@ -4,7 +4,11 @@ AIPolicyError
 ├── PolicyError (ValueError)          a site policy that can't be made
 ├── HostError (ValueError)            a name that can't be a host
 ├── RobotsTooLargeError               a robots.txt over the size that every crawler reads
+├── LogError                          a log that can't be checked
+│   └── LogFormatError (ValueError)   a format that can't be told, or hasn't what was asked of it
 ├── MissingExtraError (ImportError)   an optional part that is not installed
+├── RangesError (ValueError)          a list of addresses that can't be a crawler's
+├── ResolverError                     DNS that gives no answer
 └── RegistryError
     ├── RegistryURLError (ValueError) a registry address that can't be used
     ├── UnknownSiteError (LookupError) a host that no site has
@@ -28,8 +32,24 @@ class RobotsTooLargeError(AIPolicyError):
     """A robots.txt over 500 KiB: crawlers may ignore the rest (RFC 9309 §2.5)."""
 
 
+class LogError(AIPolicyError):
+    """A log that can't be opened, read to its end, or checked against the policies given."""
+
+
 class MissingExtraError(AIPolicyError, ImportError):
     """An optional part is not installed; the message is the command that installs it."""
+
+
+class LogFormatError(LogError, ValueError):
+    """A log's format can't be told, or has not what was asked of it."""
+
+
+class RangesError(AIPolicyError, ValueError):
+    """A list of addresses that can't be a crawler's; the message names the culprit."""
+
+
+class ResolverError(AIPolicyError):
+    """DNS gave no answer, or none that decides. That a name doesn't exist is an answer."""
 
 
 class RegistryError(AIPolicyError):

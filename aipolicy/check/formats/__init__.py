@@ -1,0 +1,11 @@
+"""Access logs of every usual server, read in columns.
+
+Parts of each line are written by whoever sent the request, so a line that doesn't fit its format exactly is
+unreadable: it never becomes a row that says something else.
+"""
+
+from aipolicy.check.formats.base import LogFormat
+from aipolicy.check.formats.naming import FORMATS, named
+from aipolicy.check.formats.recognition import LOOKED_AT, recognise
+
+__all__ = ["FORMATS", "LOOKED_AT", "LogFormat", "named", "recognise"]

@@ -1,0 +1,90 @@
+"""Formats of JSON lines."""
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from aipolicy.check.formats import members, moments
+from aipolicy.check.formats.base import LogFormat
+from aipolicy.check.formats.members import Members, Paths
+from aipolicy.check.formats.ndjson import objects
+from aipolicy.check.formats.places import REQUEST_LINE
+from aipolicy.check.formats.rows import given, rows, with_query
+
+_LIST = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat(LogFormat):
+    """An object a line."""
+
+    name: str
+    members: tuple[tuple[str, Paths], ...]
+    has_host: bool = True
+    has_forwarded: bool = True
+
+    @classmethod
+    def of(cls, name: str, wanted: Members) -> "JsonFormat":
+        return cls(name, tuple(wanted.items()))
+
+    def seen(self, sample: pl.Series) -> "JsonFormat":
+        wanted = dict(self.members)
+        if "message" in wanted:
+            return self  # the server's own format: nothing in it may lack
+        paths = [*wanted["host"], *wanted["forwarded"]]
+        found = objects(sample.cast(pl.String), _schema(paths))
+        there = {path for path in paths if found.select(_member(path).is_not_null().any()).item()}
+        return replace(
+            self,
+            has_host=not there.isdisjoint(wanted["host"]),
+            has_forwarded=not there.isdisjoint(wanted["forwarded"]),
+        )
+
+    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+        columns = {name for name, _ in self.members}
+        found = self._columns(lines, columns if forwarded else columns - {"forwarded"})
+        target, fits = pl.col("target"), pl.lit(True)
+        if "request" in columns:
+            request = pl.col("request")
+            named = pl.when(request.is_null()).then(with_query(pl.col("uri"), pl.col("query")))
+            target = pl.coalesce(target, named.otherwise(request.str.extract(REQUEST_LINE, 1)))
+        if "message" in columns:
+            fits = pl.col("message").fill_null(members.HANDLED) == members.HANDLED
+        time = moments.instants(found["time"], "any")
+        found = found.with_columns(target.alias("target"), time.alias("time"), fits.alias("fits"))
+        return rows(found, forwarded=forwarded, has_forwarded=self.has_forwarded)
+
+    def shaped(self, lines: pl.Series) -> pl.Series:
+        found = self._columns(lines, {"time", "target", "request", "uri", "message"})
+        about = pl.any_horizontal(pl.exclude("time").is_not_null())
+        return found.select(pl.col("time").is_not_null() & about).to_series()
+
+    def _columns(self, lines: pl.Series, names: set[str]) -> pl.DataFrame:
+        """The wanted columns, as Strings."""
+        wanted = {name: paths for name, paths in self.members if name in names}
+        found = objects(lines.cast(pl.String), _schema([path for paths in wanted.values() for path in paths]))
+        return found.select(
+            pl.coalesce(*(given(_member(path)) for path in paths)).alias(name)
+            for name, paths in wanted.items()
+        )
+
+
+def _schema(paths: list[str]) -> dict[str, pl.DataType]:
+    """The types of the members that ``paths`` lead to."""
+    heads = dict.fromkeys(path.partition("/")[0] for path in paths)
+    inner = {head: [path[len(head) + 1 :] for path in paths if path.startswith(f"{head}/")] for head in heads}
+    return {head.removesuffix(_LIST): _type(head, inner[head]) for head in heads}
+
+
+def _type(head: str, inner: list[str]) -> pl.DataType:
+    if inner:
+        return pl.Struct(_schema(inner))
+    return pl.List(pl.String) if head.endswith(_LIST) else pl.String()
+
+
+def _member(path: str) -> pl.Expr:
+    first, *keys = path.removesuffix(_LIST).split("/")
+    member = pl.col(first)
+    for key in keys:
+        member = member.struct.field(key)
+    return member.list.join(", ") if path.endswith(_LIST) else member

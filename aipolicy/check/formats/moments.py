@@ -1,0 +1,108 @@
+"""Times in a log to microseconds since the epoch, UTC.
+
+A time is a text and its *code*: a strftime format; ``epoch``, a number of seconds, milli-, micro- or
+nanoseconds, told apart by its size; ``iso``, ISO 8601 (an offset may lack: UTC); or ``any``: one of these,
+or the time of the Common Log Format. Months are English whatever the locale.
+"""
+
+import re
+
+import polars as pl
+
+from aipolicy.errors import LogFormatError
+
+CLF = "%d/%b/%Y:%H:%M:%S %z"
+"""``24/Nov/2026:21:00:00 +0000``."""
+LATEST = 253_402_300_799_999_999
+"""The last microsecond of the year 9999."""
+
+_DIGITS = {2: "[0-9]{2}", 4: "[0-9]{4}"}
+_OFFSET = "[+-][0-9]{2}:?[0-9]{2}"
+_SHORTHANDS = {"%T": "%H:%M:%S", "%F": "%Y-%m-%d", "%D": "%m/%d/%y", "%R": "%H:%M", "%h": "%b"}
+_PATTERNS = {
+    "%Y": _DIGITS[4],
+    **dict.fromkeys(("%d", "%m", "%y", "%H", "%I", "%M", "%S"), _DIGITS[2]),
+    "%e": "[ 0-9][0-9]",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,9}",
+    "%p": "[AaPp][Mm]",
+    "%z": _OFFSET,
+    "%3f": "[0-9]{3}",
+    "%6f": "[0-9]{6}",
+    "%.f": r"(?:\.[0-9]{1,9})?",
+    "%%": "%",
+}
+_NAMED = {
+    "epoch": r"[0-9]{9,19}(?:\.[0-9]+)?",
+    "iso": rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?(?:Z|{_OFFSET})?",
+}
+_NEEDED = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d", "%e"), ("%H", "%I"), ("%M",))
+_CODE = re.compile(r"%(?:[36]f|\.f|.)", re.DOTALL)
+
+
+def expanded(code: str) -> str:
+    """``code`` without shorthands such as ``%T``. Raises LogFormatError for what isn't read here."""
+    if code in _NAMED or code == "any":
+        return code
+    for short, long in _SHORTHANDS.items():
+        code = code.replace(short, long)
+    for found in _CODE.findall(code):
+        if found not in _PATTERNS:
+            raise LogFormatError(f"{found!r} in a time is not read: write it like {CLF!r}")
+    return code
+
+
+def pattern(code: str) -> str:
+    """The regular expression of an expanded code's texts; empty for ``any``, which ends by its place."""
+    if code == "any":
+        return ""
+    if code in _NAMED:
+        return _NAMED[code]
+    parts = _CODE.split(code)
+    codes = [_PATTERNS[found] for found in _CODE.findall(code)]
+    return "".join(re.escape(part) + one for part, one in zip(parts, [*codes, ""], strict=True))
+
+
+def is_complete(code: str) -> bool:
+    """Whether an expanded code says the day and the minute."""
+    return code in (*_NAMED, "any") or all(any(one in code for one in wanted) for wanted in _NEEDED)
+
+
+def has_offset(code: str) -> bool:
+    """Whether nothing has to be assumed of the time zone."""
+    return code in (*_NAMED, "any") or "%z" in code
+
+
+def instants(texts: pl.Series, code: str) -> pl.Series:
+    """Int64 microseconds since the epoch, UTC; null where a text isn't a time as ``code`` has it."""
+    if code == "epoch":
+        return texts.to_frame("text").select(_numbers(pl.col("text"))).to_series()
+    if code == "iso":
+        plain = "%Y-%m-%dT%H:%M:%S%.f"
+        zoned = texts.str.replace(r"[Zz]\z", "+00:00")
+        return _or(instants(zoned, f"{plain}%z"), texts, plain)
+    if code == "any":
+        return _or(_or(instants(texts, "epoch"), texts, "iso"), texts, CLF)
+    return texts.str.to_datetime(code, time_unit="us", strict=False).dt.epoch("us")
+
+
+def _or(found: pl.Series, texts: pl.Series, code: str) -> pl.Series:
+    """``found``, and where it has nothing what ``code`` makes of the text."""
+    return found if found.null_count() == texts.null_count() else found.fill_null(instants(texts, code))
+
+
+def _numbers(text: pl.Expr) -> pl.Expr:
+    """Every unit by its size: seconds have at most eleven digits until the year 5138, and so on."""
+    parts = text.str.extract_groups(r"\A(?P<whole>[0-9]{9,19})(?:\.(?P<part>[0-9]+))?\z").struct
+    whole = parts.field("whole").cast(pl.Int64, strict=False)
+    digits = parts.field("part").fill_null("").str.slice(0, 6).str.pad_end(6, "0")
+    part = digits.cast(pl.Int64, strict=False).fill_null(0)
+    return (
+        pl.when(whole < 10**11)
+        .then(whole * 1_000_000 + part)
+        .when(whole < 10**14)
+        .then(whole * 1_000 + part // 1_000)
+        .when(whole < 10**17)
+        .then(whole)
+        .otherwise(whole // 1_000)
+    )

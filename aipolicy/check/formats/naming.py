@@ -1,0 +1,76 @@
+"""A format by its name or its format string."""
+
+import re
+from collections.abc import Mapping
+
+from aipolicy.analysis.shown import shown
+from aipolicy.check.formats import members, servers
+from aipolicy.check.formats.apache import apache
+from aipolicy.check.formats.base import LogFormat
+from aipolicy.check.formats.fieldlist import FieldListFormat
+from aipolicy.check.formats.goaccess import TAIL, goaccess
+from aipolicy.check.formats.jsonformat import JsonFormat
+from aipolicy.check.formats.nginx import nginx
+from aipolicy.check.formats.pattern import PatternFormat
+from aipolicy.errors import LogFormatError
+
+FORMATS: Mapping[str, LogFormat] = {
+    one.name: one
+    for one in (
+        servers.COMBINED,
+        servers.VCOMBINED,
+        servers.COMMON,
+        servers.VCOMMON,
+        JsonFormat.of("json:caddy", members.CADDY),
+        JsonFormat.of("json:cloudflare", members.CLOUDFLARE),
+        JsonFormat.of("json:nginx", members.NGINX),
+        FieldListFormat("w3c"),
+        FieldListFormat("cloudfront"),
+        servers.ALB,
+    )
+}
+"""Every format that has a name, in the order in which they are tried."""
+
+_ALIASES = {
+    "caddy": "json:caddy",
+    "cloudflare": "json:cloudflare",
+    "nginx": "json:nginx",
+    "iis": "w3c",
+    **dict.fromkeys(("awsalb", "awselb", "elb"), "alb"),
+}
+_BRACED = re.compile(r"%[<>!0-9,]*\{[^}]*\}")
+# Apache has no %d, no %x, no %^ by itself, and no ~h.
+_GOACCESS = re.compile(r"%[dx^~](?!F[BU]|t[io])|~h\{")
+_CURE = "give --format a name ({names}) or the format string of the server's configuration"
+
+
+def named(text: str) -> LogFormat:
+    r"""The format called ``text`` (in any case, GoAccess's names too), or a format string.
+
+    A string with ``$`` is nginx's, one with ``%d`` or ``%x`` is GoAccess's, and any other one with ``%`` is
+    Apache's. It may be copied as it stands in a configuration: ``\"`` and ``\t`` are understood.
+
+    Raises LogFormatError for an unknown name, and a string without a time or a request.
+    """
+    text = text.strip()
+    name = text.lower()
+    if name in FORMATS or name in _ALIASES:
+        return FORMATS[_ALIASES.get(name, name)]
+    if re.search(r"\$\{?[a-z]", text):
+        elements, tail = nginx(_plain(text)), ""
+    elif _GOACCESS.search(_BRACED.sub("", text)):
+        elements, tail = goaccess(_plain(text)), TAIL
+    elif "%" in text:
+        elements, tail = apache(_plain(text)), ""
+    else:
+        raise LogFormatError(f"{shown(text)!r} is no log format: {cure()}")
+    return PatternFormat.of("custom", elements, tail=tail)
+
+
+def cure() -> str:
+    """What to do where the format isn't known."""
+    return _CURE.format(names=", ".join(FORMATS))
+
+
+def _plain(text: str) -> str:
+    return text.replace('\\"', '"').replace("\\t", "\t")

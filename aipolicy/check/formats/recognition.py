@@ -1,0 +1,74 @@
+"""Which format a log has, from its first lines."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from aipolicy.analysis.shown import shown
+from aipolicy.check.formats.addresses import bare
+from aipolicy.check.formats.base import LogFormat
+from aipolicy.check.formats.elements import Role
+from aipolicy.check.formats.fieldlist import DIRECTIVE, FieldListFormat
+from aipolicy.check.formats.naming import FORMATS, cure
+from aipolicy.check.formats.pattern import PatternFormat
+from aipolicy.check.formats.rows import given
+from aipolicy.errors import LogFormatError
+
+LOOKED_AT = 100
+"""Lines from which a format is told."""
+_ENOUGH = 0.8
+"""The part of them that it must read; others may be broken."""
+
+
+def recognise(sample: Sequence[str]) -> LogFormat | None:
+    """The format that reads the first lines of a log, ``sample``; None where there are none to tell it from.
+
+    Blank lines and comments don't count. Raises LogFormatError, with a line that isn't read and the option
+    to give, where no format reads four in five of them, or where the first column is nothing but
+    addresses: it may be the sites or the clients.
+    """
+    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    if any(line.startswith(DIRECTIVE) for line in first):
+        return _with_directives(first)
+    lines = _requests(first)
+    if not lines.len():
+        return None
+    read = {name: one.shaped(lines) for name, one in FORMATS.items()}
+    best = max(read, key=lambda name: read[name].sum())  # the first of equals
+    _require(lines, read[best], best)
+    found = FORMATS[best]
+    if isinstance(found, PatternFormat) and Role.HOST in found.layout.roles:
+        _require_names(lines, found)
+    return found.seen(lines)
+
+
+def _with_directives(first: list[str]) -> LogFormat:
+    """The format behind the first directive; all of them must lead to what their lines are."""
+    starts = [at for at, line in enumerate(first) if line.startswith(DIRECTIVE)]
+    formats = [FieldListFormat().after(first[at]) for at in starts]
+    parts = [_requests(first[at:until]) for at, until in zip(starts, [*starts[1:], len(first)], strict=True)]
+    read = [one.shaped(lines) for one, lines in zip(formats, parts, strict=True)]
+    _require(pl.concat(parts), pl.concat(read), formats[0].name)
+    return formats[0]
+
+
+def _requests(lines: list[str]) -> pl.Series:
+    return pl.Series([line for line in lines if line.strip() and not line.startswith("#")], dtype=pl.String)
+
+
+def _require(lines: pl.Series, read: pl.Series, name: str) -> None:
+    if read.sum() < _ENOUGH * lines.len():
+        closest = f" (the closest one is {name})" if read.any() else ""
+        raise LogFormatError(
+            f"the log is of no known format{closest}: '{shown(lines.filter(~read)[0])}'; {cure()}"
+        )
+
+
+def _require_names(lines: pl.Series, found: PatternFormat) -> None:
+    """A site is mostly visited by its name. Where no line has one, its column may be something else."""
+    hosts = found.columns(lines).select(given(pl.col("host"))).to_series().drop_nulls()
+    if bare(hosts).is_not_null().all():
+        raise LogFormatError(
+            f"the first field of '{shown(lines[0])}' may be the site, or an address that was forwarded: give "
+            f"--format {found.name} if it is the site, else the format string of the server's configuration"
+        )
