@@ -20,15 +20,18 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield number, _entry(_object(line))
+                yield number, entry_of(json_object(line))
             except AIPolicyError as error:
                 yield number, error
 
 
-def _object(line: str) -> dict[str, Any]:
+def json_object(line: str) -> dict[str, Any]:
+    """The object that a line is. Raises PolicyError."""
     try:
         found = json.loads(line, object_pairs_hook=_without_repeats)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except PolicyError:
+        raise
+    except (ValueError, RecursionError) as error:  # JSON or not: a number of 5000 digits is no int
         raise PolicyError(f"the line is not JSON ({error}): write one object a line") from None
     if not isinstance(found, dict):
         raise PolicyError(f"the line is {found!r}: write an object, like {{'host': 'blog.example', ...}}")
@@ -44,13 +47,22 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(given: dict[str, Any]) -> Entry:
+def names_of(given: dict[str, Any]) -> tuple[str, frozenset[str] | None]:
+    """Take the site and all of its further hosts (None: not stated) out of ``given``.
+
+    Raises PolicyError, HostError.
+    """
     if "host" in given and "site" in given:
         raise PolicyError("the object has both 'host' and 'site': keep one")
+    site = site_of(given.pop("host", None) or given.pop("site", None))
+    return site, hosts_of(strings("hosts", given.pop("hosts"))) if "hosts" in given else None
+
+
+def entry_of(given: dict[str, Any]) -> Entry:
+    """What an object declares. Raises PolicyError, HostError."""
     if not any(name in given for name in _SAYS):
         raise PolicyError(f"the object says nothing: give one of {', '.join(_SAYS)}")
-    site = site_of(given.pop("host", None) or given.pop("site", None))
-    hosts = hosts_of(strings("hosts", given.pop("hosts"))) if "hosts" in given else None
+    site, hosts = names_of(given)
     opted_out = given.pop("opted_out", None)
     if opted_out is not None and not isinstance(opted_out, bool):
         raise PolicyError(f"opted_out is {opted_out!r}: write true or false")
