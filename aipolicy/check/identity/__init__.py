@@ -1,0 +1,8 @@
+"""Is a client the crawler that it declares to be? By its operator's lists, and by its host name."""
+
+from aipolicy.check.identity.checks import Identity
+from aipolicy.check.identity.identities import Identities
+from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
+from aipolicy.check.identity.resolver import Resolver
+
+__all__ = ["AddressList", "Identities", "Identity", "Ranges", "Resolver", "packaged_ranges"]

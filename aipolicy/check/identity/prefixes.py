@@ -1,0 +1,105 @@
+"""The prefixes of an operator's published list: read in the forms that operators use, and checked.
+
+Nothing that can't be a crawler's gets in: whoever is in a list counts as that operator.
+"""
+
+import html
+import ipaddress
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from aipolicy.check.identity.spans import Spans
+from aipolicy.errors import RangesError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# IANA's special-purpose registries (RFC 6890), with multicast and what is reserved. IPv6 has only 2000::/3.
+_NOT_PUBLIC = Spans(
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+)
+_GLOBAL_UNICAST = Spans("2000::/3")
+_WIDEST = {4: 12, 6: 29}
+_WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # 17.0.0.0/8 is Apple's own, whole
+_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
+_CODE = re.compile(r"<code\b[^>]*>\s*(\{.*?\})\s*</code>", re.DOTALL | re.IGNORECASE)
+
+
+def network(text: str, operator: str = "") -> Network:
+    """The network of a prefix; an address alone is a network of one.
+
+    Raises RangesError for what isn't a prefix, isn't public, or is too wide to be a crawler's.
+    """
+    address, slash, length = text.partition("/")
+    try:
+        if slash and not (length.isascii() and length.isdigit()):
+            raise ValueError(f"{length!r} is not a length")
+        found = ipaddress.ip_network(text)
+    except ValueError as error:
+        raise RangesError(f"{text!r} is not a prefix like '192.0.2.0/24' ({error})") from None
+    if "%" in address:
+        raise RangesError(f"{text!r} has a zone: a published prefix has none")
+    first, last = int(found.network_address), int(found.broadcast_address)
+    if _NOT_PUBLIC.touch(found.version, first, last):
+        raise RangesError(f"{text!r} is not public: private, reserved or for documentation")
+    if found.version == 6 and not _GLOBAL_UNICAST.touch(6, first, last):
+        raise RangesError(f"{text!r} is not public: IPv6 has only 2000::/3")
+    widest = _WIDEST_OF.get(operator, _WIDEST)[found.version]
+    if found.prefixlen < widest:
+        raise RangesError(f"{text!r} is too wide for {operator or 'a crawler'}: at most a /{widest}")
+    return found
+
+
+def networks(texts: Iterable[str], operator: str = "") -> tuple[Network, ...]:
+    """The networks of ``texts``: sorted, IPv4 first, joined where they touch. Raises RangesError.
+
+    An empty list is an error, too: it would make a forgery of every request.
+    """
+    found = [network(str(text), operator) for text in texts]
+    if not found:
+        raise RangesError("the list is empty: keep the last good one")
+    v4 = (net for net in found if isinstance(net, ipaddress.IPv4Network))
+    v6 = (net for net in found if isinstance(net, ipaddress.IPv6Network))
+    return (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
+
+
+def published(text: str) -> list[str]:
+    """The prefixes in an operator's list, as it writes them. Raises RangesError where it isn't such a list.
+
+    ``{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}, {"ipv6Prefix": ...}]}``, with ``ip_prefix`` for short, and
+    the same inside the ``<code>`` of a page (Amazon's).
+    """
+    in_page = _CODE.search(text)
+    try:
+        document = json.loads(html.unescape(in_page[1]) if in_page else text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise RangesError(f"the list is not JSON ({error})") from None
+    entries = document.get("prefixes") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise RangesError('the list has no "prefixes"')
+    return [_prefix(entry) for entry in entries]
+
+
+def _prefix(entry: Any) -> str:
+    values = [entry[key] for key in _KEYS if key in entry] if isinstance(entry, dict) else [entry]
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise RangesError(f"{entry!r} is not a prefix: it has one of {', '.join(_KEYS)}")
+    return values[0]

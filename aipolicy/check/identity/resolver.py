@@ -1,0 +1,144 @@
+"""Forward-confirmed reverse DNS: the host names of an address that lead back to it.
+
+A name that an address has is its owner's claim; only the owner of the name can make it lead back. No answer
+is never a *no*: a timeout or a server's failure is an error, and errors are answers here, not raised.
+"""
+
+import ipaddress
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from aipolicy.core.memo import Memo
+from aipolicy.errors import MissingExtraError, ResolverError
+
+if TYPE_CHECKING:
+    from dns.name import Name
+
+Question = tuple[str, tuple[str, ...]]
+"""An address, and the suffixes of the host names that count."""
+
+Answer = str | ResolverError | None
+"""The host name that leads back to the address; None where there is none; an error where nothing is known."""
+
+MOST_NAMES = 8
+"""Names of one address that are followed: a crawler has one, and a stranger's may have thousands."""
+
+_REMEMBERED = 1 << 17
+_SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
+_FAILURE = 60.0
+
+
+class Resolver:
+    """Asks the machine's own name servers, or those given; remembers answers for their TTL.
+
+    ``timeout`` bounds one try, ``patience`` all that is asked about one address (both in seconds). Only
+    public addresses are asked about. Safe to share between threads. Raises MissingExtraError without
+    dnspython, and ResolverError where the machine has no name server.
+    """
+
+    def __init__(
+        self,
+        *,
+        nameservers: Sequence[str] | None = None,
+        port: int = 53,
+        timeout: float = 2.0,
+        patience: float = 8.0,
+        workers: int = 32,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        try:
+            import dns.exception
+            import dns.resolver
+        except ImportError:
+            raise MissingExtraError("reverse DNS needs dnspython: pip install 'aipolicy[check]'") from None
+        try:
+            self._dns = dns.resolver.Resolver(configure=nameservers is None)
+        except dns.exception.DNSException as error:
+            raise ResolverError(f"this machine has no name servers ({error}): name some") from None
+        if nameservers is not None:
+            self._dns.nameservers = list(nameservers)
+            self._dns.port = port
+        self._dns.timeout = timeout
+        self._patience = patience
+        self._workers = workers
+        self._clock = clock
+        self._answers: Memo[Question, tuple[float, Answer]] = Memo(_REMEMBERED)
+
+    def ask(self, question: Question) -> Answer:
+        """The host name that is a suffix, or ends with a dot and one, and leads back to the address.
+
+        None: the address has no name, another's, or one that leads elsewhere. An error: a timeout, a server's
+        failure, more than ``MOST_NAMES`` such names and none of the first leads back.
+        """
+        remembered = self._answers.get(question)
+        if remembered is not None and remembered[0] > self._clock():
+            return remembered[1]
+        answer: Answer
+        try:
+            answer, seconds = self._confirmed(*question)
+            seconds = min(max(seconds, _SHORTEST), _LONGEST)
+        except ResolverError as error:
+            answer, seconds = error, _FAILURE
+        self._answers.keep(question, (self._clock() + seconds, answer))
+        return answer
+
+    def ask_all(self, questions: Iterable[Question], within: float = 600.0) -> dict[Question, Answer]:
+        """The answers, several at a time; after ``within`` seconds nothing more is asked."""
+        distinct = list(dict.fromkeys(questions))
+        until = self._clock() + within
+
+        def answer(question: Question) -> Answer:
+            if self._clock() > until:
+                return ResolverError(f"{question[0]}: not asked about, DNS took over {within:g} s")
+            return self.ask(question)
+
+        with ThreadPoolExecutor(max(1, min(self._workers, len(distinct)))) as pool:
+            return dict(zip(distinct, pool.map(answer, distinct), strict=True))
+
+    def _confirmed(self, address: str, suffixes: tuple[str, ...]) -> tuple[str | None, float]:
+        import dns.name
+        import dns.reversename
+
+        value = ipaddress.ip_address(address)
+        if not value.is_global or value.is_multicast:
+            raise ResolverError(f"{address} is not public: nobody is asked about it")
+        until = self._clock() + self._patience
+        names, seconds = self._records(dns.reversename.from_address(address), "PTR", until)
+        wanted = [dns.name.from_text(suffix) for suffix in suffixes]
+        candidates = [name for name in map(dns.name.from_text, names) if any(map(name.is_subdomain, wanted))]
+        failure = None
+        if len(candidates) > MOST_NAMES:
+            failure = ResolverError(f"{address} has {len(candidates)} such names: at most {MOST_NAMES}")
+        for name in candidates[:MOST_NAMES]:
+            try:
+                found, holds = self._records(name, "A" if value.version == 4 else "AAAA", until)
+            except ResolverError as error:
+                failure = error
+                continue
+            seconds = min(seconds, holds)
+            if value in map(ipaddress.ip_address, found):
+                return name.to_text(omit_final_dot=True).lower(), seconds
+        if failure is not None:
+            raise failure
+        return None, seconds
+
+    def _records(self, name: "Name", kind: str, until: float) -> tuple[list[str], float]:
+        """The records of a name as text, none where it has none or doesn't exist, and their TTL."""
+        import dns.exception
+        import dns.message
+        import dns.resolver
+
+        left = until - self._clock()
+        if left <= 0:
+            raise ResolverError(f"{name}: no answer within {self._patience:g} s")
+        try:
+            answer = self._dns.resolve(name, kind, raise_on_no_answer=False, lifetime=left, search=False)
+        except dns.resolver.NXDOMAIN as error:
+            response: dns.message.QueryMessage = error.kwargs["responses"][name]
+            return [], response.resolve_chaining().minimum_ttl
+        except dns.exception.DNSException as error:
+            raise ResolverError(f"{name}: {error}") from None
+        records = [] if answer.rrset is None else [record.to_text() for record in answer.rrset]
+        return records, answer.chaining_result.minimum_ttl

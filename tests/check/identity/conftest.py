@@ -1,0 +1,25 @@
+"""A name server, and resolvers that ask it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from aipolicy.check.identity import Resolver
+from tests.check.identity.dnsserver import DNSServer
+
+
+@pytest.fixture
+def server() -> Iterator[DNSServer]:
+    with DNSServer() as running:
+        yield running
+
+
+@pytest.fixture
+def resolver(server: DNSServer) -> Resolver:
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20)
+
+
+@pytest.fixture
+def hasty(server: DNSServer) -> Resolver:
+    """For servers that say nothing."""
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, patience=0.6)
