@@ -1,0 +1,45 @@
+"""Names within the summary document, and how people are told of them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+Document = Mapping[str, Any]
+"""The summary document, or a part of it: what ``--json`` prints."""
+
+VERDICTS = MappingProxyType(
+    {
+        "allowed": "Allowed",
+        "disallowed": "Disallowed",
+        "in_grace": "In grace",
+        "exempt": "Exempt",
+        "refused": "Refused",
+        "robots_txt_reads": "robots.txt reads",
+    }
+)
+"""What a fetch can be, each exactly one of them, and its heading."""
+
+IDENTITIES = MappingProxyType(
+    {
+        "verified": "verified",
+        "operator_verified": "operator only",
+        "spoofed": "spoofed",
+        "unverifiable": "unverifiable",
+        "check_failed": "check failed",
+    }
+)
+"""What is known of who a client was, in short."""
+
+PURPOSES = MappingProxyType(
+    {
+        "training": "AI training",
+        "dataset": "data sets",
+        "search": "AI search",
+        "user-fetch": "fetches for a user",
+        "control": "control token",
+        "search-engine": "search engine",
+        "preview": "link previews",
+        "other": "other",
+    }
+)
+"""Why a crawler comes."""

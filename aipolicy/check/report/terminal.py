@@ -1,0 +1,116 @@
+"""The summary as a table on a terminal, or in a pipe."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from aipolicy.check.report.document import VERDICTS, Document
+from aipolicy.check.report.logged import logged
+from aipolicy.check.report.words import split
+
+_UNBOUNDED = 1_000_000  # columns
+_SECOND = 100  # characters of a key that stands there a second time
+_NUMBERS = {"fetches": "Fetches", **VERDICTS}
+
+
+def table(document: Document) -> RenderableType:
+    """A renderable for rich: the crawlers, a total, and the rows of ``by`` where there are any.
+
+    One line a row where that fits; where it doesn't, what is counted and what is told stand in two tables,
+    which fold. Nothing is cut. Text is taken for an attacker's: no markup, no control, no escape.
+    """
+    parts: list[RenderableType] = [_Fitting(lambda numbers, told: _crawlers(document, numbers, told))]
+    by = document["by"]
+    if by is not None:
+        parts += [Text(), _Fitting(lambda numbers, told: _by(by, numbers, told))]
+        if by["left_out"]:
+            parts.append(Text(f"and {by['left_out']:,} more, left out", style="dim"))
+    return Group(*parts)
+
+
+class _Fitting:
+    """``build(numbers, told)`` with both as one table where it fits, else as two."""
+
+    def __init__(self, build: Callable[[bool, bool], Table]) -> None:
+        self._build = build
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        whole = self._build(True, True)
+        wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), whole).maximum
+        if wanted <= options.max_width:
+            yield whole
+        else:
+            yield self._build(True, False)
+            yield Text()
+            yield self._build(False, True)
+
+
+def _crawlers(document: Document, numbers: bool, told: bool) -> Table:
+    titles = ("Clients", "Rule most often broken", "Seen (UTC)", "Disallowed (UTC)")
+    grid = _grid("Crawler", numbers, titles if told else ())
+    for crawler in document["crawlers"]:
+        name = Text(f"{logged(crawler['product_token'])} ({logged(crawler['operator'])})")
+        more = (_clients(crawler), _broken(crawler), _span(crawler["first"], crawler["last"]))
+        grid.add_row(
+            name, *(_numbers(crawler) if numbers else ()), *((*more, _disallowed(crawler)) if told else ())
+        )
+    grid.add_section()
+    total = document["total"]
+    cells = (*(_numbers(total) if numbers else ()), *((_clients(total),) if told else ()))
+    grid.add_row(Text("Total"), *cells, style="bold")
+    return grid
+
+
+def _by(by: Document, numbers: bool, told: bool) -> Table:
+    grid = _grid(by["key"].capitalize(), numbers, ("Clients", "Disallowed (UTC)") if told else ())
+    for row in by["rows"]:
+        # Told without numbers it is the second of two tables: the first has the key in full.
+        name = logged(row["key"] or "", sys.maxsize if numbers else _SECOND)
+        key = Text("unknown", style="dim") if row["key"] is None else Text(name)
+        more = (_clients(row), _disallowed(row)) if told else ()
+        grid.add_row(key, *(_numbers(row) if numbers else ()), *more)
+    return grid
+
+
+def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    grid.add_column(first, overflow="fold")
+    for title in _NUMBERS.values() if numbers else ():
+        # Numbers alone: the terminal is narrow, and rich would narrow every column alike.
+        grid.add_column(title if titles else title.replace(" ", "\n"), justify="right", overflow="fold")
+    for title in titles:
+        grid.add_column(title, overflow="fold")
+    return grid
+
+
+def _numbers(counters: Document) -> list[Text]:
+    return [
+        Text(f"{counters[key]:,}", style="bold red" if key == "disallowed" and counters[key] else "")
+        for key in _NUMBERS
+    ]
+
+
+def _clients(counters: Document) -> Text:
+    return Text(split(counters["identity"]))
+
+
+def _broken(crawler: Document) -> Text:
+    for rule in crawler["rules"]:
+        line = "" if rule["line"] is None else f" (line {rule['line']})"
+        return Text(f"{logged(rule['rule'] or 'no rule')}{line}")
+    return Text()
+
+
+def _disallowed(row: Document) -> Text:
+    if row["first_disallowed"] is None:
+        return Text()
+    return _span(row["first_disallowed"], row["last_disallowed"])
+
+
+def _span(first: str, last: str) -> Text:
+    days = [time.partition("T")[0] for time in (first, last)]
+    return Text(" \N{EN DASH} ".join(dict.fromkeys(days)))

@@ -1,0 +1,84 @@
+"""The table on a terminal, and in a pipe."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from aipolicy.check.report import table
+from tests.check.report.samples import by, hostile, many, nobody, sample
+
+
+def printed(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=terminal,
+        color_system="truecolor" if terminal else None,
+    )
+    console.print(table(document))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+def test_a_pipe_gets_one_line_a_crawler_and_a_total() -> None:
+    document = sample()
+    heading, *lines = printed(document, 10_000).splitlines()
+    assert len(lines) == len(document["crawlers"]) + 1
+    assert heading.split()[:3] == ["Crawler", "Fetches", "Allowed"]
+    for line, crawler in zip(lines, document["crawlers"], strict=False):
+        assert line.startswith(f"{crawler['product_token']} ({crawler['operator']})")
+        assert f" {crawler['disallowed']:,} " in line
+    assert lines[-1].startswith("Total")
+    assert f" {document['total']['disallowed']:,} " in lines[-1]
+    assert "Disallow: / (line 4)" in lines[0]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_terminal_of_any_width_gets_everything(width: int) -> None:
+    document = sample(many(20), by=by("site", ("ada.blog.example", None), left_out=7))
+    text = printed(document, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = text.split()
+    for crawler in document["crawlers"]:
+        assert f"{crawler['fetches']:,}" in words
+        assert f"{crawler['allowed']:,}" in words
+    assert "reads" in words
+    assert "and 7 more, left out" in text
+    assert "unknown" in words
+
+
+def test_nothing_of_a_long_path_is_cut() -> None:
+    path = "/" + "".join(f"{number:05}" for number in range(500))
+    document = sample(by=by("path", (path,)))
+    assert path in printed(document, 10_000)
+    folded = [line.split(" ")[0] for line in printed(document, 100).splitlines()]
+    assert path in "".join(folded)
+
+
+def test_hostile_text_reaches_a_terminal_as_text() -> None:
+    document = hostile()
+    document["crawlers"][0]["rules"][0]["rule"] = "[bold]\x1b]0;title\x07\u202e"
+    text = printed(document, 10_000, terminal=True)
+    assert r"[bold]\x1b]0;title\x07\u202e" in text
+    assert "[bold red]/not markup[/]" in text
+    assert r"\x1b[31mred\x1b[0m\x00\x9b31m\x0d\x0a\x09" in text
+    # What rich itself sends is SGR alone; without it every character is printable.
+    plain = printed(document, 10_000)
+    assert all(line.isprintable() for line in plain.splitlines())
+    assert "\x1b]" not in text
+
+
+def test_only_disallowed_fetches_are_red() -> None:
+    red = "\x1b[1;31m"
+    document = sample()
+    accused = sum(1 for crawler in document["crawlers"] if crawler["disallowed"])
+    assert printed(document, 10_000, terminal=True).count(red) == accused + 1  # and the total
+    assert red not in printed(nobody(), 10_000, terminal=True)
+
+
+def test_without_a_crawler_there_is_a_total_of_nothing() -> None:
+    *_, total = printed(nobody(), 10_000).splitlines()
+    assert total.split() == ["Total", *("0" * 7)]
