@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aipolicy.cli.options import registry_option, signal_options, signals_of
+from aipolicy.cli.outputs import whole_file
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS
 from aipolicy.errors import AIPolicyError
@@ -134,14 +135,5 @@ def _write(out: str | None, lines: Iterable[str]) -> None:
         for line in lines:
             click.echo(line)
         return
-    target = Path(out)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    try:
-        with unfinished.open("w", encoding="ascii") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        unfinished.replace(target)
-    except OSError as error:
-        cure = "check the path, who may write there, and the room on the disk"
-        raise AIPolicyError(f"'{out}': {error.strerror}: {cure}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(out) as unfinished, unfinished.open("w", encoding="ascii") as file:
+        file.writelines(f"{line}\n" for line in lines)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aipolicy.cli.analysis import diff, explain, lint
+from aipolicy.cli.checking import check
 from aipolicy.cli.completion import completion
 from aipolicy.cli.crawlers import crawlers
 from aipolicy.cli.demo import demo
@@ -67,6 +68,7 @@ for command in (
     lint,
     diff,
     explain,
+    check,
     crawlers,
     demo,
     completion,

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import click
@@ -97,6 +98,15 @@ def signal_options(command: Command) -> Command:
 
 def signals_of(given: dict[str, Any]) -> Signals:
     return Signals(**{field.name: given[field.name] for field in dataclasses.fields(Signals)})
+
+
+def time_given(option: str, text: str) -> datetime:
+    """A time on the command line; without a zone it is UTC. Raises PolicyError naming the option."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise PolicyError(f"{option} {text!r} is no time: write it like 2026-10-01T12:00:00Z") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def print_json(document: Any) -> None:

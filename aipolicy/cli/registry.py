@@ -14,6 +14,7 @@ from aipolicy.cli.options import (
     print_json,
     print_rows,
     registry_option,
+    time_given,
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -92,7 +93,7 @@ def show(host: str, when: str | None, registry: str, as_json: bool) -> None:
     """
     from aipolicy.registry import Registry
 
-    then = _time(when) if when else None
+    then = time_given("--at", when) if when else None
     with Registry(registry, create=False) as opened:
         policy = opened.at(host, then) if then else opened.get(host)
         if policy is None:
@@ -126,14 +127,6 @@ def history(host: str, registry: str, as_json: bool) -> None:
     else:
         rows = ((str(c.seq), _iso(c.at), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes)
         print_rows(rows, ("change", "at", "by", "says", "hosts"))
-
-
-def _time(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise PolicyError(f"--at {text!r} is no time: write it like 2026-10-01T12:00:00Z") from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _iso(when: datetime) -> str:

@@ -1,0 +1,96 @@
+"""The engine for one machine: blocks of logs, evaluated by all of its cores."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import polars as pl
+
+from aipolicy.check.blocks import blocks
+from aipolicy.check.candidates import candidates
+from aipolicy.check.evaluate import Evaluator
+from aipolicy.check.fetches import SCHEMA
+from aipolicy.check.formats import LogFormat
+from aipolicy.check.reading import Advance, ReadFile, form_of
+from aipolicy.check.spool import Spool
+
+
+def read_logs(
+    names: Sequence[str], evaluator: Evaluator, spool: Spool, *, form: LogFormat | None, advance: Advance
+) -> list[ReadFile]:
+    """Evaluate logs into ``spool``; ``form`` None: recognise the format of each.
+
+    Memory is that of a few blocks. Raises LogError.
+    """
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as threads:
+        logs = [_Log(name, spool, advance) for name in names]
+        for log in logs:
+            for block, its_form in _formed(
+                log.name, blocks(log.name, lambda octets: advance(octets, 0)), form
+            ):
+                log.take_in(workers)
+                log.expect(threads.submit(_evaluated, block, its_form, evaluator), its_form)
+            log.take_in(0)
+    return [log.read for log in logs]
+
+
+class _Log:
+    """A log, while its blocks are under way."""
+
+    def __init__(self, name: str, spool: Spool, advance: Advance) -> None:
+        self.name = name
+        self.read = ReadFile(name)
+        self._spool, self._advance = spool, advance
+        self._under_way: deque[tuple[Future[tuple[int, pl.DataFrame]], LogFormat | None]] = deque()
+
+    def expect(self, block: Future[tuple[int, pl.DataFrame]], form: LogFormat | None) -> None:
+        self._under_way.append((block, form))
+
+    def take_in(self, most: int) -> None:
+        """Put aside the rows of blocks that are done, in their order, until ``most`` are under way."""
+        while len(self._under_way) > most:
+            block, form = self._under_way.popleft()
+            lines, rows = block.result()
+            self._spool.add(rows.with_columns(pl.col("line") + self.read.lines, file=pl.lit(self.name)))
+            self.read = self.read.read_as(form, lines)
+            self._advance(0, lines)
+
+
+def _evaluated(block: bytes, form: LogFormat | None, evaluator: Evaluator) -> tuple[int, pl.DataFrame]:
+    lines, kept = candidates(block)
+    if form is None:  # there is nothing in them
+        return lines, SCHEMA.to_frame()
+    return lines, evaluator.frame(kept.with_columns(file=pl.lit("")), form)
+
+
+def _formed(
+    name: str, found: Iterator[bytes], form: LogFormat | None
+) -> Iterator[tuple[bytes, LogFormat | None]]:
+    """Each block with the format that its lines have; cut where a directive changes it."""
+    for block in found:
+        form = form or form_of(name, block.split(b"\n"), form)
+        if form is None or form.directive is None:
+            yield block, form
+            continue
+        for part, directive in _cut(block, b"\n" + form.directive.encode()):
+            if directive is not None:
+                form = form.after(directive)
+            yield part, form
+
+
+def _cut(block: bytes, mark: bytes) -> Iterator[tuple[bytes, str | None]]:
+    """The block in parts that each begin with the line of a directive (but for the first), and that line."""
+    start, directive = 0, None
+    while True:
+        end = block.find(mark, start + (directive is not None))
+        part = block[start : end + 1 if end >= 0 else None]
+        if len(part) > 1:
+            yield part, directive
+        if end < 0:
+            return
+        start = end
+        stop = block.find(b"\n", start + 1)
+        line = block[start + 1 : stop if stop >= 0 else None]
+        directive = line.removesuffix(b"\r").decode("utf-8", "replace")

@@ -1,0 +1,64 @@
+"""Rows that show what the figures mean: the first disallowed fetches, and lines that could not be read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aipolicy.check.fetches import Verdict
+from aipolicy.check.summary.times import iso
+
+EVIDENCE = (
+    "file",
+    "line",
+    "time",
+    "site",
+    "path",
+    "rule",
+    "rule_line",
+    "policy",
+    "status",
+    "address",
+    "user_agent",
+    "identity",
+    "sha256",
+)
+"""What is told of a disallowed fetch."""
+
+
+def examples(parts: Sequence[pl.LazyFrame], most: int | None) -> dict[str, list[dict[str, Any]]]:
+    """The first disallowed fetches of each crawler, by product token."""
+    found = _first(parts, Verdict.DISALLOWED, ("crawler", *EVIDENCE), most)
+    shown: dict[str, list[dict[str, Any]]] = {}
+    for row in found.iter_rows(named=True):
+        shown.setdefault(row.pop("crawler"), []).append(row | {"time": iso(row["time"])})
+    return shown
+
+
+def unreadable(parts: Sequence[pl.LazyFrame], most: int | None) -> list[dict[str, Any]]:
+    """The first lines that hold a crawler's token and can't be read."""
+    found = _first(parts, Verdict.UNREADABLE, ("crawler", "time", "file", "line", "text"), most)
+    return found.select("file", "line", "text").to_dicts()
+
+
+def _first(
+    parts: Sequence[pl.LazyFrame], verdict: Verdict, columns: Sequence[str], most: int | None
+) -> pl.DataFrame:
+    """The first rows of each crawler, whatever the order of the logs."""
+    found = pl.DataFrame()
+    for part in parts:  # one after the other: all of them together may not fit into memory
+        more = part.filter(pl.col("verdict") == str(verdict)).select(columns).collect()
+        found = pl.concat([found, more], how="diagonal").sort("time", "file", "line")
+        if most is not None:
+            found = found.group_by("crawler", maintain_order=True).head(most)
+    return found
+
+
+def write_evidence(parts: Sequence[pl.LazyFrame], path: Path) -> None:
+    """Every disallowed fetch, in the order of the logs, into a Parquet file."""
+    time = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
+    disallowed = pl.concat(parts).filter(pl.col("verdict") == str(Verdict.DISALLOWED))
+    disallowed.select(pl.col("crawler").alias("product_token"), *EVIDENCE).with_columns(time).sink_parquet(
+        path, maintain_order=True
+    )

@@ -1,0 +1,55 @@
+"""Whether each crawler read robots.txt, and when: before what it was disallowed, or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from aipolicy.check.fetches import Verdict
+from aipolicy.check.summary.counters import Counters
+from aipolicy.check.summary.times import iso
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsReads:
+    """The first and the last time, and how long before its first disallowed fetch it had last read one.
+
+    Microseconds; ``lead`` None: it had not, or nothing was disallowed. On any site: crawlers are run by one
+    operator, and a log may begin after they read.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    lead: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        seconds = None if self.lead is None else self.lead / 1_000_000
+        if seconds is not None and seconds.is_integer():
+            seconds = int(seconds)
+        return {
+            "first_read": iso(self.first),
+            "last_read": iso(self.last),
+            "seconds_before_first_disallowed": seconds,
+        }
+
+
+def robots_reads(rows: pl.LazyFrame, crawlers: Mapping[str, Counters]) -> dict[str, RobotsReads]:
+    """The reads of each crawler, by product token."""
+    broke = pl.LazyFrame(
+        {"crawler": list(crawlers), "broke": [counters.first_disallowed for counters in crawlers.values()]},
+        schema={"crawler": pl.String, "broke": pl.Int64},
+    )
+    time = pl.col("time")
+    found = (
+        rows.filter(pl.col("verdict") == str(Verdict.ROBOTS_TXT_READ))
+        .join(broke, on="crawler")
+        .group_by("crawler")
+        .agg(
+            time.min().alias("first"),
+            time.max().alias("last"),
+            (pl.col("broke") - time).filter(time <= pl.col("broke")).min().alias("lead"),
+        )
+        .collect(engine="streaming")
+    )
+    return {token: RobotsReads(first, last, lead) for token, first, last, lead in found.iter_rows()}
