@@ -1,0 +1,148 @@
+"""Who asks: crawlers and others, as they introduce themselves, and from where.
+
+Published addresses are two facts that operators state: OpenAI's gptbot.json has 132.196.86.0/24 (GPTBot
+alone), Anthropic's bots.json 216.73.216.0/22 (one list for its three crawlers, so it proves the operator and
+not which of them).
+Documentation addresses (RFC 5737, RFC 3849) are in nobody's list.
+"""
+
+import random
+from dataclasses import dataclass
+
+OWN_LIST = frozenset({"GPTBot"})
+SHARED_LIST = frozenset({"ClaudeBot", "Claude-User", "Claude-SearchBot"})
+# They have a list too, but no address of it is told here: only who isn't in it can be labelled.
+OTHER_LISTS = frozenset({"OAI-SearchBot", "ChatGPT-User", "PerplexityBot", "Perplexity-User"})
+# Their list may be missing from a snapshot, or reverse DNS (off here) may vouch for them: not verified is
+# all that the definitions say of an address in nobody's list.
+UNSETTLED = frozenset(
+    {"DuckAssistBot", "MistralAI-Index", "CCBot", "Googlebot", "bingbot", "Google-Agent", "YouBot"}
+)
+NO_CHECK = frozenset(
+    {
+        "AI2Bot",
+        "Bytespider",
+        "Diffbot",
+        "Google-NotebookLM",
+        "Kangaroo Bot",
+        "LAIONDownloader",
+        "MistralAI-Training",
+        "facebookexternalhit",
+        "img2dataset",
+        "meta-externalagent",
+        "meta-externalfetcher",
+    }
+)
+CRAWLERS = tuple(sorted(OWN_LIST | SHARED_LIST | OTHER_LISTS | UNSETTLED | NO_CHECK))
+
+NOT_VERIFIED = "not verified"
+"""The label of those in ``UNSETTLED``: spoofed, unverifiable or check_failed."""
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/131.0.0.0 Safari/537.36"
+)
+BROWSERS = (
+    CHROME,
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.5 Mobile/15E148 Safari/604.1",
+    "curl/8.0",
+    "-",
+)
+"""In none of these stands a product token of the table, as a word or within one."""
+
+PRETENDERS = (
+    "How does GPTBot work? - curl/8.0",
+    "curl/8.0 (not GPTBot)",
+    "curl/8.0 (GPTBot is blocked here)",
+    "Mozilla/5.0 (compatible; NotGPTBotx/1.0)",
+    "Mozilla/5.0 (compatible; GPTBotX/1.0)",
+    "Mozilla/5.0 (compatible; my-ClaudeBot/1.0)",
+    "Mozilla/5.0 (compatible; GPTBot-Inspector)",
+    "Mozilla/5.0 (compatible; ClaudeBot_clone/2.0)",
+    "Mozilla/5.0 (treat like Googlebot)",
+    "Feed/1.0 (+https://openai.com/gptbot)",
+    "Feed/1.0 (+https://example.com/a;GPTBot/1.0)",
+    "Feed/1.0 (https://GPTBot/1.0)",
+    "Feed/1.0 (gptbot@openai.com; +claudebot@anthropic.com)",
+    # Log injection: what would be a line of its own in a log that escapes nothing.
+    'Mozilla/5.0" 200 5 "-" "GPTBot/1.2',
+    '{"User-Agent":["GPTBot/1.2"]}',
+    'Mozilla/5.0\n192.0.2.1 - - [01/Oct/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "GPTBot/1.2',
+    "%47%50TBot %s%n%x",
+)
+"""Browsers and tools: a token within a word, a phrase, a URL or an address is nobody's name."""
+
+_SHAPES = (
+    "Mozilla/5.0 (compatible; {token}/1.0; +https://crawler.example/about)",
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; {token}/2.1; +https://crawler.example/)",
+    "{token}/1.0 (+https://crawler.example/about)",
+    "{token}/1.0",
+    "{token}",
+    "Mozilla/5.0 (compatible; {token}; feedback@crawler.example)",
+    CHROME + "; compatible; {token}/1.1; +https://crawler.example/bot?a=ClaudeBot/1.0",
+)
+_OWN = {
+    "GPTBot": (
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    ),
+    "ClaudeBot": ("Mozilla/5.0 (compatible; ClaudeBot/1.0; +claudebot@anthropic.com)",),
+    "AI2Bot": ("Mozilla/5.0 (compatible) AI2Bot (+https://www.allenai.org/crawler)",),
+    "facebookexternalhit": ("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """``crawler`` and ``identity`` are the labels; both None for who is no crawler of the table."""
+
+    user_agent: str
+    address: str
+    crawler: str | None = None
+    identity: str | None = None
+
+
+def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Client:
+    """A client that introduces itself as ``token``; where its list is known, in it as often as ``inside``."""
+    shape = rng.choice((*_OWN.get(token, ()), *_OWN.get(token, ()), *_SHAPES))
+    spelled = rng.choice((token, token, token, token, token.lower(), token.upper()))
+    user_agent = shape.replace("{token}", spelled)
+    if token in OWN_LIST | SHARED_LIST and rng.random() < inside:
+        if token in OWN_LIST:
+            return Client(user_agent, _written(f"132.196.86.{rng.randint(11, 250)}", rng), token, "verified")
+        address = f"216.73.{rng.randint(216, 219)}.{rng.randint(11, 250)}"
+        return Client(user_agent, _written(address, rng), token, "operator_verified")
+    return Client(user_agent, _nobodys(token, rng), token, _of_nobodys_address(token))
+
+
+def other_client(rng: random.Random) -> Client:
+    user_agent = rng.choice(PRETENDERS if rng.random() < 0.3 else BROWSERS)
+    return Client(user_agent, rng.choice((_documentation(rng), "132.196.86.99", "216.73.217.99")))
+
+
+def _of_nobodys_address(token: str) -> str:
+    if token in UNSETTLED:
+        return NOT_VERIFIED
+    return "unverifiable" if token in NO_CHECK else "spoofed"
+
+
+def _nobodys(token: str, rng: random.Random) -> str:
+    """An address that is in no list of the operator's: sometimes one of another operator."""
+    if token in OWN_LIST and rng.random() < 0.2:
+        return _written(f"216.73.{rng.randint(216, 219)}.{rng.randint(11, 250)}", rng)
+    if token in SHARED_LIST and rng.random() < 0.2:
+        return _written(f"132.196.86.{rng.randint(11, 250)}", rng)
+    return _documentation(rng)
+
+
+def _documentation(rng: random.Random) -> str:
+    net = rng.choice(("192.0.2", "198.51.100", "203.0.113", "2001:db8:"))
+    if net.endswith(":"):
+        return f"{net}{rng.randint(16, 65535):x}::{rng.randint(16, 65535):x}"
+    return _written(f"{net}.{rng.randint(11, 250)}", rng)
+
+
+def _written(address: str, rng: random.Random) -> str:
+    """An IPv4 address, sometimes as a server with one socket for both families writes it."""
+    return f"::ffff:{address}" if rng.random() < 0.1 else address
