@@ -51,9 +51,11 @@ def main() -> None:
     aipolicy robots --preset no-training                  a robots.txt on stdout
     aipolicy set blog.example --preset no-training        an opt-out, kept in the registry
     aipolicy robots --site blog.example                   that blog's robots.txt
+    aipolicy check logs access.log --robots robots.txt    which crawlers obeyed it
 
     The registry is --registry, or AIPOLICY_REGISTRY, or sqlite:///aipolicy.db. Data goes to stdout, notes to
-    stderr. Exit codes: 0 done, 1 done but for what stderr names, 2 bad input.
+    stderr. Exit codes: 0 done; 1 findings, or done but for what stderr names;
+    2 bad input.
     """
 
 
