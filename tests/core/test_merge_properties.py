@@ -3,7 +3,7 @@
 import re
 from itertools import chain, pairwise, product
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
@@ -114,6 +114,14 @@ def test_markers_stand_in_pairs_around_lines(policy: SitePolicy, signals: Signal
         assert (line, following) not in ((BEGIN, END), (END, BEGIN))
 
 
+# The group with the star and a delay serves the star alone in one reader, and "bot" is part of a longer name.
+@example(
+    SitePolicy.from_preset("allow"),
+    Signals(content_usage=False, content_signal=False),
+    b"User-agent: *\nUser-agent: AddSearchBot\nCrawl-delay: 5\nDisallow: /\n"
+    b"User-agent: GPTBot\nUser-agent: bot",
+    ["AddSearchBot"],
+)
 @settings(max_examples=120, deadline=None)
 @given(policies, switches, base_files, st.lists(st.sampled_from(TOKENS), max_size=12, unique=True))
 def test_every_parser_reads_what_the_policy_and_the_sites_own_file_mean(

@@ -1,11 +1,12 @@
 """Known limits: which group binds a product token, and where a group begins and ends."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, pairwise
 
 from tests.readers.adapters import GOOGLE, GOOGLE_STYLE, NEW, OLD, PROTEGO, SPY, STDLIB
 from tests.readers.limit import Limit
-from tests.readers.reading import binding_groups, cut, groups_of, tokens_of
+from tests.readers.reading import Group, binding_groups, cut, groups_of, tokens_of
 
 _DELAYS = ("crawl-delay", "request-rate")  # rules of a kind to the standard library
 
@@ -63,11 +64,16 @@ def _contains_a_name(robots_txt: bytes, token: str, _path: str) -> bool:
 
 
 def _contains_an_earlier_name(robots_txt: bytes, token: str, _path: str) -> bool:
-    for group in groups_of(robots_txt):
-        serves_star = "*" in group.tokens and not any(name in _DELAYS for name, _ in group.other)
-        if not serves_star and any(name in token.lower() for name in group.tokens):
-            return token.lower() not in group.tokens
+    for names in chain.from_iterable(map(_entries, groups_of(robots_txt))):
+        if "*" not in names and any(name in token.lower() for name in names):
+            return token.lower() not in names
     return False
+
+
+def _entries(group: Group) -> Iterator[list[str]]:
+    """The tokens that the standard library takes together: a delay between two of them ends an entry."""
+    ends = sorted({before for name, before in group.other if name in _DELAYS} | {0, len(group.tokens)})
+    return (group.tokens[start:end] for start, end in pairwise(ends))
 
 
 def _later_group(robots_txt: bytes, token: str, _path: str) -> bool:

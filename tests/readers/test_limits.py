@@ -49,6 +49,10 @@ _EXAMPLES: list[tuple[str, str, str, str, str | bytes]] = [
     ("substring-binds", "A", "Applebot-Extended", "/x", "User-agent: Extended | Disallow: /"),
     ("earlier-substring-binds", "A", "GPTBot", "/x",
      "User-agent: GPT | Disallow: / | | User-agent: GPTBot | Allow: /"),
+    ("earlier-substring-binds", "D", "GPTBot", "/x",  # a delay above the rules parts no names
+     "User-agent: * | User-agent: GPTBot | Crawl-delay: 5 | Disallow: / | | User-agent: bot | Allow: /"),
+    ("earlier-substring-binds", "D", "GPTBot", "/x",  # between two names it does
+     "User-agent: GPT | Crawl-delay: 5 | User-agent: GPTBot | Disallow: /"),
     ("slash-in-token", "D", "GPTBot/1.2", "/x", "User-agent: GPTBot/1.2 | Disallow: /"),
     ("first-group-only", "D", "GPTBot", "/b",
      "User-agent: GPTBot | Disallow: /a | | User-agent: GPTBot | Disallow: /b"),
