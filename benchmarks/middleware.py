@@ -6,6 +6,8 @@ Each round calls every variant in turn, so that a slow moment of the machine hit
 variant's time less the bare application's in the same round; the median over the rounds is printed.
 """
 
+from __future__ import annotations  # else each call makes the annotations of a nested function anew
+
 import argparse
 import asyncio
 import statistics

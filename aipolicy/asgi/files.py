@@ -64,7 +64,10 @@ class Files:
 def file_path(scope: Scope) -> str:
     """The path below the mount path, also of an absolute-form target (RFC 9112 §3.2.2)."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
+    root: str = scope.get("root_path", "")
+    if not root and path in FILES:
+        return path
+    root = root.rstrip("/")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
     if root and path.startswith(f"{root}/"):

@@ -23,7 +23,7 @@ from aipolicy.lookup import Lookup
 
 logger = logging.getLogger("aipolicy.asgi")
 
-_ENDINGS = frozenset(file[-1] for file in FILES)  # most other paths end otherwise: a quick look is enough
+_ENDINGS = frozenset(file[-1] for file in FILES)
 
 
 class AIPolicyMiddleware:
@@ -99,7 +99,7 @@ class AIPolicyMiddleware:
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             rendering = self.lookup.default
-        if scope["path"][-1:] in _ENDINGS:
+        if "." in scope["path"] and scope["path"][-1:] in _ENDINGS:  # few other paths are like this
             file = file_path(scope)
             known = rendering is not self.lookup.default
             if file in FILES and await self._files.serve(

@@ -1,5 +1,7 @@
 """Our headers in the start of a response."""
 
+from __future__ import annotations  # else each request makes the annotations of a nested function anew
+
 import logging
 from collections.abc import Awaitable
 
@@ -13,20 +15,19 @@ logger = logging.getLogger("aipolicy.asgi")
 
 def adding(header_set: HeaderSet, send: Send) -> Send:
     """``send``, with our headers in the response's start. A plain function costs half an async one."""
-    extra, names = header_set.headers, header_set.names
 
     def send_with_headers(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             # Copied, never changed: an application may send one message object again and again.
             headers = [*message.get("headers", ())]
+            names = header_set.names
             for name, _ in headers:
                 if name in names:
-                    headers = merged(headers, extra)
+                    headers = merged(headers, header_set.headers)
                     break
             else:
-                headers.extend(extra)
-            message = dict(message)
-            message["headers"] = headers
+                headers += header_set.headers
+            message = dict(message, headers=headers)
         return send(message)
 
     return send_with_headers

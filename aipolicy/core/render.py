@@ -44,7 +44,8 @@ class Rendering:
     """Everything that a policy puts on the wire. Sites with equal policies can share one.
 
     ``site`` holds for every path but those that one of ``paths`` matches, longest pattern first. A file that
-    is None has nothing to say: the application's own answer stands.
+    is None has nothing to say: the application's own answer stands. ``takes_own_robots``: whether an
+    application's own robots.txt has a place in ours.
     """
 
     policy: SitePolicy
@@ -52,13 +53,9 @@ class Rendering:
     site: HeaderSet
     paths: tuple[tuple[str, HeaderSet], ...]
     robots: Document
+    takes_own_robots: bool
     tdmrep: Document | None
     ai_txt: Document | None
-
-    @property
-    def takes_own_robots(self) -> bool:
-        """Whether an application's own robots.txt has a place in ours."""
-        return self.policy.robots_base is None and self.policy.visibility is not Visibility.PRIVATE
 
     def headers_at(self, path: str) -> HeaderSet:
         """The headers of a response to ``path``."""
@@ -87,6 +84,7 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
         site=_header_set(policy, policy.effective, signals),
         paths=tuple((pattern, header_sets[preferences]) for pattern, preferences in paths),
         robots=robots_document(robots_txt(policy, signals, policy.robots_base)),
+        takes_own_robots=policy.robots_base is None and policy.visibility is not Visibility.PRIVATE,
         tdmrep=_document(tdmrep, _JSON) if tdmrep else None,
         ai_txt=_document(ai, _TEXT) if ai else None,
     )

@@ -80,10 +80,10 @@ class CachedLookup:
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
         # A closure: every request calls it, and it has nothing to look up in ``self``.
-        recent, clock = self._recent, self._clock
+        recent, clock, remembered = self._recent.get, self._clock, self._remembered
 
         def peek(host: bytes) -> Rendering | None:
-            entry = recent.get(host) or self._remembered(host)
+            entry = recent(host) or remembered(host)
             return entry.rendering if entry is not None and clock() < entry.expires else None
 
         return peek
