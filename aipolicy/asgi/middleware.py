@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi.enforcement import MODES, Enforcer, refusal
 from aipolicy.asgi.events import Hook
 from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
-from aipolicy.asgi.html import with_tags
 from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.responses import adding, merged
@@ -153,6 +152,8 @@ class AIPolicyMiddleware:
 
         if not self._html:
             return await self.app(scope, receive, send_more)
+        from aipolicy.asgi.html import with_tags  # only where it is asked for
+
         return await with_tags(
             self.app, scope, receive, send_more, expected=there.tags, tags=lambda: header_set().tags
         )

@@ -5,10 +5,10 @@ is never removed: a site policy of last year may name it.
 """
 
 import json
+import pkgutil
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -75,7 +75,7 @@ def _crawler(entry: dict[str, Any]) -> Crawler:
     return Crawler(**entry | typed)
 
 
-_TABLE = json.loads(resources.files(__package__).joinpath("crawlers.json").read_bytes())
+_TABLE = json.loads(pkgutil.get_data(__package__, "crawlers.json") or b"")
 
 CRAWLERS: tuple[Crawler, ...] = tuple(map(_crawler, _TABLE["crawlers"]))
 """The whole table, sorted by product token."""

@@ -4,7 +4,6 @@ Each takes what a caller gave and returns it in its one form, or raises PolicyEr
 the cure.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -128,6 +127,8 @@ def strings(name: str, value: Any) -> list[str]:
 def _known_token(token: str) -> str:
     crawler = crawler_named(token)
     if crawler is None:
+        import difflib  # only ever for a mistake
+
         tokens = {c.product_token.lower(): c.product_token for c in CRAWLERS}
         near = difflib.get_close_matches(token.lower(), tokens, n=1)
         cure = f"did you mean {tokens[near[0]]!r}?" if near else "'aipolicy crawlers' lists the known ones"
