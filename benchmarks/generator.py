@@ -1,12 +1,14 @@
 """``aipolicy robots --all`` against a plain loop: ``python benchmarks/generator.py [HOSTS]``.
 
-The peer writes the same bytes to the same names with ``open`` and ``write``: not atomic, not resumable, and
-with the bytes at hand. A ratio is the median over interleaved rounds. Memory is the highest of a process that
-writes so many hosts, and of one that writes a quarter of them. Ends with 1 where a bound is broken.
+Ours is the whole command, from its start to its end. The peer writes the same bytes to the same names with
+``open`` and ``write``: not atomic, not resumable, and with the bytes at hand. A ratio is the median over
+interleaved rounds. Memory is the highest of the command for so many hosts, and for a quarter of them. Ends
+with 1 where a bound is broken. A million hosts take some minutes, and 8 GB below $TMPDIR.
 """
 
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,15 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from aipolicy.bulk.folder import Folder
 from aipolicy.bulk.layout import FILES, shard
-from aipolicy.bulk.writing import Writer
+from aipolicy.cli import main as cli
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import render
 from aipolicy.registry import Registry
 
-HOSTS, ROUNDS = 20_000, 3
-MOST_TIMES, MOST_GROWTH = 1.0, 1.1
+HOSTS, ROUNDS = 100_000, 3
+LARGE = 200_000  # hosts; one round of more is enough
+LEAST_RATE, MOST_TIMES, MOST_GROWTH = 20_000, 1.0, 1.1
 POLICIES = [SitePolicy.from_preset(preset) for preset in ("no-training", "unset", "no-ai", "allow")]
 
 
@@ -41,11 +43,12 @@ def registry_of(path: Path, hosts: int) -> str:
     return url
 
 
-def ours(url: str, out: Path, *, full: bool = False) -> float:
+def ours(url: str, out: Path, *options: str) -> tuple[float, float]:
+    """Seconds and megabytes of the whole command, in a process of its own."""
+    command = [sys.executable, __file__, "--run", "robots", "--all", "--registry", url, "--out", str(out)]
     start = time.perf_counter()
-    with Registry(url, create=False) as registry, Folder(out) as folder:
-        Writer(registry, folder).run(full=full)
-    return time.perf_counter() - start
+    done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, float(done.stdout.split()[-1])
 
 
 def plain(out: Path, hosts: int) -> float:
@@ -64,39 +67,36 @@ def plain(out: Path, hosts: int) -> float:
     return time.perf_counter() - start
 
 
-def highest_megabytes(url: str, out: Path) -> float:
-    """Of a process that does nothing else."""
-    command = [sys.executable, __file__, "--write", url, str(out)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def main(hosts: int) -> int:
+    rounds = []
     with tempfile.TemporaryDirectory() as directory:
         here = Path(directory)
         url = registry_of(here / "registry.db", hosts)
-        rounds = [
-            (ours(url, here / f"ours{number}"), plain(here / f"plain{number}", hosts))
-            for number in range(ROUNDS)
-        ]
-        again = ours(url, here / "ours0")
-        checked = ours(url, here / "ours0", full=True)
-        few = highest_megabytes(registry_of(here / "few.db", hosts // 4), here / "few")
-        many = highest_megabytes(url, here / "many")
+        _, few = ours(registry_of(here / "few.db", hosts // 4), here / "few")
+        for number in range(ROUNDS if hosts <= LARGE else 1):
+            shutil.rmtree(here / "ours", ignore_errors=True)
+            its = plain(here / f"plain{number}", hosts)
+            shutil.rmtree(here / f"plain{number}")
+            mine, many = ours(url, here / "ours")
+            rounds.append((mine, its))
+        again, _ = ours(url, here / "ours")
+        checked, _ = ours(url, here / "ours", "--full")
     ratio = statistics.median(mine / its for mine, its in rounds)
     mine, its = (statistics.median(column) for column in zip(*rounds, strict=True))
     size = sum(len(render(policy(number)).robots.body) for number in range(len(POLICIES))) / len(POLICIES)
-    rate = f"{hosts / mine:,.0f} files/s, {hosts / mine * size / 1e6:.0f} MB/s of robots.txt"
-    peer = f"a plain loop ({its:.2f} s)"
-    print(f"first run   {mine:6.2f} s  {ratio:.2f} x {peer}, at most {MOST_TIMES:g} x: {rate}")
+    rate = f"{hosts / mine:,.0f} files/s, at least {LEAST_RATE:,}; {hosts / mine * size / 1e6:.0f} MB/s"
+    print(f"first run   {mine:6.2f} s  {rate}")
+    print(f"            {ratio:.2f} x a plain loop ({its:.2f} s), at most {MOST_TIMES:g} x")
     print(f"no change   {again:6.2f} s")
     print(f"full check  {checked:6.2f} s  {hosts / checked:,.0f} files/s")
     print(f"memory      {many:.0f} MB, {few:.0f} MB for a quarter, at most {MOST_GROWTH:g} x")
-    return 0 if ratio <= MOST_TIMES and many <= few * MOST_GROWTH else 1
+    good = ratio <= MOST_TIMES and many <= few * MOST_GROWTH and hosts / mine >= LEAST_RATE
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--write"]:
-        ours(sys.argv[2], Path(sys.argv[3]))
+    if sys.argv[1:2] == ["--run"]:
+        cli(sys.argv[2:], standalone_mode=False)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     else:
         sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else HOSTS))

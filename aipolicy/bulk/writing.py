@@ -67,22 +67,25 @@ class Writer:
         known = state if state and not full and _is_of(state, current) else current
         if known.seq is None or known.seq > self._registry.seq:  # one restored from a backup counts anew
             self.summary.full = True
-            known = self._all(
-                known if known.since is not None else replace(current, since=self._registry.seq)
-            )
+            begun = known if known.since is not None else replace(current, since=self._registry.seq)
+            known = self._all(begun, sweep=state is not None)
         self._folder.put_default(self._safe)
         self._changes(known)
         return self.summary
 
-    def _all(self, state: State) -> State:
-        """Every host, from where the last run was interrupted; then the files that are nobody's go."""
+    def _all(self, state: State, *, sweep: bool) -> State:
+        """Every host, from where the last run was interrupted; then the files that are nobody's go.
+
+        A folder that was empty has none of them: who leaves meanwhile is among the changes since.
+        """
         state.save(self._folder.path)
         for host, text in self._registry.texts(state.after):
             self._write(host, text)
             if self._is_due():
                 state = replace(state, after=host)
                 state.save(self._folder.path)
-        self.summary.removed += self._folder.sweep(self._unknown)
+        if sweep:
+            self.summary.removed += self._folder.sweep(self._unknown)
         return State(state.registry, state.rendering, seq=state.since)
 
     def _changes(self, state: State) -> None:

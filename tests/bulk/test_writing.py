@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from aipolicy.bulk import writing
-from aipolicy.bulk.folder import STATE
+from aipolicy.bulk.folder import STATE, Folder
 from aipolicy.bulk.layout import FILES, SHARD, is_place_of, shard
+from aipolicy.bulk.writing import Writer
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.signals import Signals
 from aipolicy.errors import AIPolicyError
@@ -48,6 +49,20 @@ def test_a_host_that_is_gone_loses_its_file(registry: Registry, out: Path) -> No
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     assert did(write(registry, out)) == (0, 2, 1)
     assert files(out).keys() == {"blog.example", "www.blog.example"}
+
+
+def test_a_host_that_leaves_while_the_first_pass_goes_on_keeps_no_file(registry: Registry, out: Path) -> None:
+    registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
+    hosts = iter((["old.example"], []))
+
+    def leave(_: int) -> None:
+        for fewer in hosts:  # once: both leave after the first file was written
+            registry.put(OPTED_OUT, by="ada", hosts=fewer)
+
+    with Folder(out) as folder:
+        summary = Writer(registry, folder, advance=leave).run()
+    assert (summary.full, summary.removed) == (True, 2)
+    assert files(out).keys() == {"blog.example"}
 
 
 def test_a_full_run_mends_what_was_changed_by_others(registry: Registry, out: Path) -> None:
