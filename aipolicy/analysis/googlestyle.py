@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from aipolicy.analysis.lines import GOOGLE_LINE_OCTETS
-from aipolicy.analysis.rulesets import LongestMatch, PathRule, RuleSet
+from aipolicy.analysis.rulesets import LongestMatches, PathRule, RuleSet
 from aipolicy.core.robots import DISALLOW, USER_AGENT
 
 _ALLOW = "allow"
@@ -25,28 +25,23 @@ def read(octets: bytes) -> "GoogleReading":
 
 class GoogleReading:
     def __init__(self, octets: bytes) -> None:
-        self._rules: dict[str, list[PathRule]] = {}
-        self._sets: dict[str, LongestMatch] = {}
+        self._matches = LongestMatches()
         tokens: dict[str, None] = {}
-        has_rule = False
+        rules: list[PathRule] | None = None  # of the group, once it has one
         for number, field, value in _fields(octets):
             if field == "user-agent":
-                if has_rule:
-                    tokens, has_rule = {}, False
+                if rules is not None:
+                    tokens, rules = {}, None
                 token = _token(value)
-                self._rules.setdefault(token, [])
+                self._matches.add(token)
                 tokens[token] = None
             elif tokens:
-                has_rule = True
-                rules = list(_path_rules(field == _ALLOW, value, number))
-                for token in tokens:
-                    self._rules[token] += rules
+                if rules is None:
+                    rules = self._matches.group(tokens)
+                rules += _path_rules(field == _ALLOW, value, number)
 
     def bound(self, token: str) -> RuleSet:
-        name = token.lower() if token.lower() in self._rules else "*"
-        if name not in self._sets:
-            self._sets[name] = LongestMatch(self._rules.get(name, ()))
-        return self._sets[name]
+        return self._matches.of(token.lower() if token.lower() in self._matches else "*")
 
 
 def _fields(octets: bytes) -> Iterator[tuple[int, str, str]]:

@@ -6,23 +6,50 @@ from functools import cached_property
 from aipolicy.analysis.reach import Reach, reach
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, Ruling
 from aipolicy.core.paths import normalise
-from aipolicy.core.robots import Group, RobotsTxt, Rule, read_together
+from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
 ANYONE = "*"
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
-    """The group that binds some product tokens, and its rules. ``name``: theirs, ``*``, or "" (none)."""
+class Content:
+    """What some groups hold together: one object for all product tokens that just these groups bind.
 
-    name: str
-    group: Group
-    rules: LongestMatch = field(repr=False)
+    A file may have ten thousand tokens in one group of as many lines: what is worked out of it is worked
+    out once.
+    """
+
+    records: tuple[Rule | Record, ...] = field(repr=False)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(r for r in self.records if isinstance(r, Rule) and r.effective)
+
+    @cached_property
+    def longest_match(self) -> LongestMatch:
+        return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in self.rules)
 
     @cached_property
     def reach(self) -> Reach:
+        return reach(self.rules)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """The group that binds some product tokens. ``name``: theirs, ``*``, or "" (none)."""
+
+    name: str
+    group: Group
+    content: Content
+
+    @property
+    def rules(self) -> LongestMatch:
+        return self.content.longest_match
+
+    @property
+    def reach(self) -> Reach:
         """How much of the site they are kept out of."""
-        return reach(self.group.rules)
+        return self.content.reach
 
     @property
     def is_named(self) -> bool:
@@ -47,6 +74,7 @@ class Index:
             for name in dict.fromkeys(map(str.lower, group.tokens)):
                 self._groups.setdefault(name, []).append(group)
         self._bound: dict[str, Bound] = {}
+        self._contents: dict[tuple[int, ...], Content] = {}
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -59,11 +87,17 @@ class Index:
         if name not in self._groups:
             name = ANYONE if ANYONE in self._groups else ""
         if name not in self._bound:
-            groups = self._groups.get(name, [])
-            records = tuple(record for group in groups for record in group.records)
+            content = self._content(self._groups.get(name, []))
             tokens = tuple(self._spelt.get(name, ()))
-            self._bound[name] = Bound(name, Group(tokens, records), _rules(records))
+            self._bound[name] = Bound(name, Group(tokens, content.records), content)
         return self._bound[name]
+
+    def _content(self, groups: list[Group]) -> Content:
+        which = tuple(map(id, groups))
+        if which not in self._contents:
+            records = tuple(record for group in groups for record in group.records)
+            self._contents[which] = Content(records)
+        return self._contents[which]
 
     def decide(self, token: str, path: str) -> Ruling:
         """May the crawler ``token`` fetch ``path``? (RFC 9309 §2.2.2)"""
@@ -71,8 +105,3 @@ class Index:
         if path.partition("?")[0] == "/robots.txt":  # implicitly allowed
             return Ruling(True)
         return self.bound(token).rules.decide(path)
-
-
-def _rules(records: tuple[object, ...]) -> LongestMatch:
-    rules = (record for record in records if isinstance(record, Rule) and record.effective)
-    return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in rules)

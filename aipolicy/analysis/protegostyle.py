@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote_to_bytes
 
-from aipolicy.analysis.rulesets import LongestMatch, PathRule, RuleSet
+from aipolicy.analysis.rulesets import LongestMatches, PathRule, RuleSet
 from aipolicy.core.robots import DISALLOW, SITE_WIDE, USER_AGENT
 
 _DELAYS = frozenset(
@@ -26,33 +26,30 @@ def read(octets: bytes) -> "ProtegoReading":
 
 class ProtegoReading:
     def __init__(self, octets: bytes) -> None:
-        self._rules: dict[str, list[PathRule]] = {}
-        self._sets: dict[str, LongestMatch] = {}
+        self._matches = LongestMatches(_path)
         current: dict[str, None] = {}
+        rules: list[PathRule] | None = None  # of the group, once it has one
         previous = ""
         for number, field, value in _fields(octets):
             is_agent = field in USER_AGENT
             if is_agent and previous and previous not in USER_AGENT:
-                current = {}
+                current, rules = {}, None
             if field not in SITE_WIDE:
                 previous = field
             if not value:
                 continue
             if is_agent:
                 for name in _names(value):
-                    self._rules.setdefault(name, [])
+                    self._matches.add(name)
                     current[name] = None
             elif current and (field == "allow" or field in DISALLOW):
-                rules = list(_path_rules(field == "allow", value, number))
-                for name in current:
-                    self._rules[name] += rules
-        self._order = {name: place for place, name in enumerate(self._rules)}
+                if rules is None:
+                    rules = self._matches.group(current)
+                rules += _path_rules(field == "allow", value, number)
+        self._order = {name: place for place, name in enumerate(self._matches)}
 
     def bound(self, token: str) -> RuleSet:
-        name = self._name(token.strip().lower())
-        if name not in self._sets:
-            self._sets[name] = LongestMatch(self._rules.get(name, ()), _path)
-        return self._sets[name]
+        return self._matches.of(self._name(token.strip().lower()))
 
     def _name(self, token: str) -> str:
         """The longest name that stands in ``token`` at the beginning of a word; "*" counts one character."""

@@ -1,9 +1,10 @@
 """Which rule of a list decides about a path: the three ways that parsers have, each fast on long lists."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from aipolicy.core.memo import Memo
 
@@ -89,6 +90,40 @@ _LAST = (1, True, 0)  # behind the rank of every rule
 
 def _rank(rule: PathRule) -> _Rank:
     return -len(rule.pattern), not rule.allow, rule.line
+
+
+class LongestMatches:
+    """The rules of each name that a file's user-agent lines have. The names of one group share its list."""
+
+    def __init__(self, spelling: Spelling = str) -> None:
+        self._spelling = spelling
+        self._groups: dict[str, list[list[PathRule]]] = {}
+        self._sets: dict[tuple[int, ...], LongestMatch] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._groups
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def add(self, name: str) -> None:
+        """There is such a name, whatever its rules."""
+        self._groups.setdefault(name, [])
+
+    def group(self, names: Iterable[str]) -> list[PathRule]:
+        """A list for further rules of ``names``."""
+        rules: list[PathRule] = []
+        for name in names:
+            self._groups[name].append(rules)
+        return rules
+
+    def of(self, name: str) -> LongestMatch:
+        """The rules of a name, or none. To be asked when all rules are there."""
+        groups = self._groups.get(name, [])
+        which = tuple(map(id, groups))
+        if which not in self._sets:
+            self._sets[which] = LongestMatch(chain.from_iterable(groups), self._spelling)
+        return self._sets[which]
 
 
 class FirstMatch(RuleSet):

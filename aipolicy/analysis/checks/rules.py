@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
-from aipolicy.analysis.index import Bound
+from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.lines import Line, WrittenGroup
 from aipolicy.analysis.reach import Opponents, matches_everything
 from aipolicy.analysis.shown import listed, shown
@@ -23,7 +23,10 @@ def check(file: File) -> Iterator[Finding]:
         yield from _twice(group)
     told: set[int] = set()
     # Lines that bind several are told once: of a crawler for AI, if one is among them.
+    bounds: dict[Content, Bound] = {}
     for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
+        bounds.setdefault(bound.content, bound)
+    for bound in bounds.values():
         for found in _overruled(file, bound):
             if not told.issuperset(found.lines):
                 told.update(found.lines)
@@ -84,7 +87,7 @@ def _twice(group: WrittenGroup) -> Iterator[Finding]:
 
 
 def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
-    rules = [rule for rule in bound.group.rules if rule.effective]
+    rules = bound.content.rules
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
     of_allows, of_disallows = Opponents(allows), Opponents(disallows)
     for rule in disallows:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.findings import Finding, Severity, finding
-from aipolicy.analysis.index import Bound
+from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.lines import Line
 from aipolicy.analysis.reach import Reach
 from aipolicy.analysis.shown import listed, shown
 from aipolicy.core.contentsignal import parse_content_signal, signal_text
-from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.robots import Record
@@ -29,8 +29,15 @@ def check(file: File) -> Iterator[Finding]:
         elif line.named("Content-Usage"):
             yield from _usage(line)
     told: set[tuple[str, tuple[int, ...]]] = set()
+    alike: dict[tuple[Content, Crawler | None], Bound] = {}
     for bound in file.bounds:
-        for found in (*_disagreeing(bound), *_granting(bound)):
+        alike.setdefault((bound.content, crawler_named(bound.name)), bound)
+    what: dict[Content, list[_Said]] = {}
+    for (content, crawler), bound in alike.items():
+        if content not in what:
+            what[content] = _said(content)
+        said = what[content]
+        for found in (*_disagreeing(said), *_granting(said, bound, crawler)):
             if (found.id, found.lines) not in told:
                 told.add((found.id, found.lines))
                 yield found
@@ -117,9 +124,9 @@ class _Said:
         return shown(f"{self.record.name}: {value.replace(self.text, no)}")
 
 
-def _said(bound: Bound) -> list[_Said]:
+def _said(content: Content) -> list[_Said]:
     said: list[_Said] = []
-    for record in bound.group.records:
+    for record in content.records:
         if not isinstance(record, Record):
             continue
         if record.named("Content-Signal"):
@@ -139,9 +146,9 @@ def _said(bound: Bound) -> list[_Said]:
     return said
 
 
-def _disagreeing(bound: Bound) -> Iterator[Finding]:
+def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
     first: dict[tuple[Category, str], _Said] = {}
-    for said in _said(bound):
+    for said in all_said:
         other = first.setdefault((said.use, said.where), said)
         if other.allows is not said.allows:
             yield finding(
@@ -153,12 +160,11 @@ def _disagreeing(bound: Bound) -> Iterator[Finding]:
             )
 
 
-def _granting(bound: Bound) -> Iterator[Finding]:
+def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> Iterator[Finding]:
     if bound.reach is not Reach.BLOCKED:
         return
-    crawler = crawler_named(bound.name)
     uses = crawler.purpose.categories if crawler else tuple(Category)
-    for said in _said(bound):
+    for said in all_said:
         if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
             whose = listed(bound.group.tokens)
             yield finding(
