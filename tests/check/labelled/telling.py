@@ -48,8 +48,17 @@ def _crawler(entry: dict[str, Any], *, loose: bool) -> dict[str, Any]:
         **{name: moment(entry[name]) for name in ("first", "last", "first_disallowed", "last_disallowed")},
         "first_read": moment(entry["robots_txt"]["first_read"]),
         "last_read": moment(entry["robots_txt"]["last_read"]),
-        "rules": {(rule_text(row["rule"]), row["line"]): row["disallowed"] for row in entry["rules"]},
+        "rules": _rules(entry["rules"]),
     }
+
+
+def _rules(rows: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
+    """Files that write one rule in several ways at one line are counted together."""
+    found: dict[tuple[str, int], int] = {}
+    for row in rows:
+        key = rule_text(row["rule"]), row["line"]
+        found[key] = found.get(key, 0) + row["disallowed"]
+    return found
 
 
 def contradictions(document: dict[str, Any]) -> list[str]:
