@@ -7,6 +7,7 @@ import polars as pl
 from aipolicy.analysis.index import Bound
 from aipolicy.check.policies.paths import reads_robots_txt
 from aipolicy.check.policies.readings import Reading, Readings, decides_alike
+from aipolicy.check.policies.standins import ALTERNATIVES, OWN_NAME_ONLY
 from aipolicy.core.paths import normalise
 
 NO_RULE = 0
@@ -15,6 +16,9 @@ NO_RULE = 0
 
 class Decisions:
     """The decisions about some files, each made once: those of ``aipolicy.core.matching.verdict``.
+
+    But where no group names a crawler that goes by another's, as its operator documents (``standins``), it is
+    allowed what either reading allows.
 
     A *ruling* is a number that stands for a rule of one file: ``rulings`` says what they are.
     """
@@ -41,7 +45,42 @@ class Decisions:
         empty path is ``/``; of one that doesn't begin with ``/``, like the ``*`` of OPTIONS, no rule speaks.
         """
         path = pl.col("path").fill_null("").replace("", "/")
-        asked = asked.select("file", "crawler", path)
+        asked = asked.select("file", "crawler", path).with_row_index("row")
+        ruling = self._ruled(asked)
+        others = self._by_alternatives(asked, ruling)
+        if others.is_empty():
+            return ruling
+        again = self._ruled(others)
+        excused = others.select("row", excused=again).filter(self._allows(again))
+        found = asked.select("row", ruling=ruling).join(
+            excused.unique("row", keep="first", maintain_order=True),
+            on="row",
+            how="left",
+            maintain_order="left",
+        )
+        return found.select(ruling=pl.coalesce("excused", "ruling"))["ruling"]
+
+    def _by_alternatives(self, asked: pl.DataFrame, ruling: pl.Series) -> pl.DataFrame:
+        """The disallowed rows of crawlers that no group names, once for each whose group they may use."""
+        concerned = pl.col("crawler").is_in(list(ALTERNATIVES)) & ~self._allows(ruling)
+        disallowed = asked.filter(concerned)
+        pairs = disallowed.select("file", "crawler").unique()
+        others = [
+            [] if self._names(file, crawler) else [n for n in ALTERNATIVES[crawler] if self._names(file, n)]
+            for file, crawler in pairs.iter_rows()
+        ]
+        instead = pairs.with_columns(other=pl.Series(others, dtype=pl.List(pl.String))).explode("other")
+        joined = disallowed.join(instead.drop_nulls(), on=["file", "crawler"], maintain_order="left_right")
+        return joined.select("row", "file", "path", crawler="other")
+
+    def _allows(self, rulings: pl.Series) -> pl.Series:
+        return pl.Series(self._allowed, dtype=pl.Boolean).gather(rulings)
+
+    def _names(self, file: int, crawler: str) -> bool:
+        return self._readings.of(self._files[file]).bound(crawler).is_named
+
+    def _ruled(self, asked: pl.DataFrame) -> pl.Series:
+        """The ruling on each row by the group that binds its crawler."""
         groups, bounds = self._groups(asked.select("file", "crawler").unique().sort("file", "crawler"))
         free = reads_robots_txt(pl.col("path")) | ~pl.col("path").str.starts_with("/")
         asked = asked.join(groups, on=["file", "crawler"], how="left", maintain_order="left").select(
@@ -67,6 +106,10 @@ class Decisions:
         for file, crawler in pairs.iter_rows():
             reading = self._readings.of(self._files[file])
             bound = reading.bound(crawler)
+            if crawler in OWN_NAME_ONLY and not bound.is_named:
+                numbers.append(None)
+                rulings.append(NO_RULE)
+                continue
             if decides_alike(bound):
                 numbers.append(None)
                 rulings.extend(self._decided(file, reading, bound, ["/"]))

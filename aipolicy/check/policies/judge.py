@@ -24,7 +24,11 @@ class Judge:
     A crawler is not accused for a copy of robots.txt that it may still have: its window is ``grace_hours``,
     or what its operator documents where that is longer. A documented shorter one (YouBot: half an hour) does
     not shorten it: operators change what they do before they change what they write, and RFC 9309 §2.4 lets
-    everyone keep a copy for a day. Raises PolicyError for hours that are none.
+    everyone keep a copy for a day.
+
+    Nor is it accused for going by another crawler's group where none names it, as Applebot by Googlebot's, if
+    its operator documents that: what either group allows is allowed. Raises PolicyError for hours that are
+    none.
     """
 
     def __init__(self, policies: Policies, grace_hours: float = DEFAULT_GRACE_HOURS) -> None:

@@ -7,8 +7,10 @@ from aipolicy.core.matching import Verdict, verdict
 from aipolicy.core.robots import RobotsTxt
 
 HOUR = 3_600_000_000
-DOCUMENTED = {"DuckAssistBot": 72, "GPTBot": 24, "YouBot": 0.5}
+DOCUMENTED = {"Amzn-SearchBot": 24, "DuckAssistBot": 72, "GPTBot": 24, "YouBot": 0.5}
 """How many hours the operators of some crawlers say that they keep a robots.txt."""
+ALTERNATIVES = {"Applebot": ["Googlebot"], "Amzn-SearchBot": ["Googlebot", "bingbot"]}
+"""Whose groups some crawlers use where none names them, as their operators say."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class History:
             return Verdict(True, None, None)
         key = current[1].robots, crawler, path
         if key not in self._verdicts:
-            self._verdicts[key] = verdict(RobotsTxt.parse(current[1].robots), crawler, path)
+            self._verdicts[key] = fairest(RobotsTxt.parse(current[1].robots), crawler, path)
         return self._verdicts[key]
 
     def _in_force(self, host: str | None, when: int | None) -> tuple[int, Said] | None:
@@ -107,3 +109,13 @@ class History:
 
     def _all_hosts(self) -> set[str]:
         return {host for one in self.said for host in {one.site, *(one.hosts or ())}}
+
+
+def fairest(robots: RobotsTxt, crawler: str, path: str) -> Verdict:
+    """By the group that binds the crawler; or, where none names it, by another's that allows the path."""
+    own = verdict(robots, crawler, path)
+    named = {token.lower() for group in robots.groups for token in group.tokens}
+    if own.allowed or crawler.lower() in named:
+        return own
+    others = [other for other in ALTERNATIVES.get(crawler, ()) if other.lower() in named]
+    return next((v for other in others if (v := verdict(robots, other, path)).allowed), own)

@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from aipolicy.analysis.lines import Written
 from aipolicy.analysis.shown import shown
 from aipolicy.check.policies import policies_from_jsonl, policies_from_robots, reads_robots_txt
-from aipolicy.core.matching import verdict
 from aipolicy.core.paths import normalise
 from aipolicy.core.robots import RobotsTxt
 from aipolicy.errors import PolicyError
 from tests.check.policies.frames import Fetch, fetches, iso, judged
-from tests.check.policies.oracle import HOUR, History, Said
+from tests.check.policies.oracle import HOUR, History, Said, fairest
 from tests.core.strategies import TOKENS, base_files
 
 SITES = ["a.example", "b.example", "c.example"]
 HOSTS = [*SITES, "x.example", "y.example"]
-CRAWLERS = ["GPTBot", "CCBot", "DuckAssistBot", "YouBot"]
+CRAWLERS = ["GPTBot", "CCBot", "DuckAssistBot", "YouBot", "Applebot", "Amzn-SearchBot"]
 START = 1_790_000_000_000_000
 TIMES = [START, START + 1, START + HOUR, START + 24 * HOUR, START + 24 * HOUR + 1, START + 72 * HOUR]
 
@@ -43,6 +42,8 @@ robots = st.one_of(
             b"User-agent: GPTBot\nDisallow: /\n", b"User-agent: *\nDisallow: /a\nAllow: /*$\nDisallow: /*b\n",
             b"User-agent: *\nDisallow: /\nAllow: /\n", b"User-agent: *\nDisallow: *\nAllow: /a\n",
             b"User-agent: *\nDisallow: /\n\nUser-agent: CCBot\nAllow: /\n",
+            b"User-agent: Googlebot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\nAllow: /a$\n",
+            b"User-agent: googlebot\nAllow: /a\nDisallow: /\n\nUser-agent: bingbot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\n",
         ]
     ),
     base_files,
@@ -136,7 +137,7 @@ def test_each_decision_and_its_line_are_those_of_the_core(
         if not path.startswith("/"):
             assert (answer["allowed"], answer["rule"]) == (True, None)
             continue
-        core = verdict(parsed, token, path)
+        core = fairest(parsed, token, path)
         assert answer["allowed"] is core.allowed
         assert answer["rule_line"] == (core.rule.line if core.rule else None)
         if core.rule:

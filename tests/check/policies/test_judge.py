@@ -238,3 +238,59 @@ def test_a_judge_can_be_sent_to_another_process() -> None:
     judge = Judge(policies(at(0, CLOSED)), 48)
     frame = fetches(*(("a.example", T + hours * HOUR, "CCBot", "/") for hours in (-1, 47, 49)))
     assert pickle.loads(pickle.dumps(judge)).judge(frame).equals(judge.judge(frame))
+
+
+BY_STAND_IN = ["User-agent: *", "Disallow: /", "", "User-agent: Googlebot", "Disallow: /a"]
+"""Googlebot may fetch all but /a, and everyone else nothing."""
+
+
+@pytest.mark.parametrize(
+    "crawler", ["Googlebot-Image", "Googlebot-News", "Googlebot-Video", "Applebot", "Google-CloudVertexBot"]
+)
+def test_a_crawler_that_documents_whose_group_it_uses_is_not_accused_for_using_it(crawler: str) -> None:
+    known = policies_from_robots(text(BY_STAND_IN))
+    rows = [("a.example", T, name, path) for name in (crawler, "GPTBot") for path in ("/b", "/a")]
+    assert outcomes(known, *rows) == ["allowed", "disallowed", "disallowed", "disallowed"]
+
+
+def test_what_both_readings_disallow_is_told_by_the_group_that_binds() -> None:
+    (found,) = judged(policies_from_robots(text(BY_STAND_IN)), ("a.example", T, "Applebot", "/a"))
+    assert (found["rule"], found["rule_line"]) == ("Disallow: /", 2)
+
+
+def test_what_the_other_group_allows_is_told_by_its_line() -> None:
+    lines = [*BY_STAND_IN, "Allow: /a/b"]
+    (found,) = judged(policies_from_robots(text(lines)), ("a.example", T, "Applebot", "/a/b"))
+    assert (found["allowed"], found["rule"], found["rule_line"]) == (True, "Allow: /a/b", 6)
+
+
+def test_a_crawler_that_is_named_goes_by_its_own_group_alone() -> None:
+    lines = [*BY_STAND_IN, "", "User-agent: APPLEBOT", "Disallow: /b"]
+    rows = [("a.example", T, "Applebot", path) for path in ("/b", "/a")]
+    assert outcomes(policies_from_robots(text(lines)), *rows) == ["disallowed", "allowed"]
+
+
+def test_the_other_group_never_makes_a_fetch_disallowed() -> None:
+    lines = ["User-agent: Googlebot", "Disallow: /", "", "User-agent: *", "Disallow: /b"]
+    rows = [("a.example", T, "Applebot", path) for path in ("/a", "/b")]
+    assert outcomes(policies_from_robots(text(lines)), *rows) == ["allowed", "disallowed"]
+
+
+def test_of_several_groups_that_a_crawler_may_copy_one_that_allows_is_enough() -> None:
+    lines = ["User-agent: *", "Disallow: /", "", "User-agent: Googlebot", "Disallow: /a", ""]
+    lines += ["User-agent: bingbot", "Disallow: /b"]
+    rows = [("a.example", T, "Amzn-SearchBot", path) for path in ("/a", "/b", "/c")]
+    assert outcomes(policies_from_robots(text(lines)), *rows) == ["allowed"] * 3
+
+
+def test_what_the_other_group_allowed_within_the_window_is_in_grace() -> None:
+    history = policies(at(-500, "\n".join(BY_STAND_IN)), at(0, CLOSED))
+    rows = [("a.example", T + HOUR, crawler, "/b") for crawler in ("Applebot", "GPTBot")]
+    assert outcomes(history, *rows) == ["graced", "disallowed"]
+
+
+def test_a_crawler_that_heeds_its_own_name_only_is_not_bound_by_everyones_group() -> None:
+    closed = policies_from_robots(CLOSED.encode())
+    named = policies_from_robots(b"User-agent: YandexAdditional\nDisallow: /\n")
+    row = ("a.example", T, "YandexAdditional", "/")
+    assert (outcomes(closed, row), outcomes(named, row)) == (["allowed"], ["disallowed"])
