@@ -15,7 +15,7 @@ from aipolicy.check.identity import Identities
 from aipolicy.check.policies import Judge, Policies, reads_robots_txt
 from aipolicy.core.crawlers import CRAWLERS, Purpose
 from aipolicy.core.memo import Memo
-from aipolicy.core.recognition import declared_crawlers
+from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.errors import LogError
 
 REFUSALS = (401, 402, 403, 429, 451)
@@ -28,7 +28,7 @@ EXEMPT = tuple(
 )
 """Fetchers that act for a user, and whose operator says that robots.txt doesn't apply to them."""
 
-_REMEMBERED = 100_000  # User-Agents
+_REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
 _SHOWN = 300  # characters of an unreadable line
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
 
@@ -152,6 +152,9 @@ class Evaluator:
     def _token(self, user_agent: str | None) -> str | None:
         if user_agent is None:
             return None
+        user_agent = user_agent[
+            :LONGEST_USER_AGENT
+        ]  # strangers choose what is remembered, and how long it is
         try:
             return self._crawlers[user_agent]
         except KeyError:

@@ -7,6 +7,7 @@ import pytest
 
 from aipolicy.check.fetches import SCHEMA
 from aipolicy.check.spool import Spool
+from aipolicy.errors import LogError
 
 
 def fetches(*lines: int) -> pl.DataFrame:
@@ -38,4 +39,26 @@ def test_what_it_wrote_is_gone_with_it(tmp_path: Path, monkeypatch: pytest.Monke
     with Spool(1) as spool:
         spool.add(fetches(1))
         assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_few_rows_that_are_long_do_not_stay_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Spool(100, octets=50_000) as spool:
+        for line in range(20):
+            spool.add(fetches(line).with_columns(path=pl.lit("/" + "x" * 10_000)))
+        assert len(list(tmp_path.glob("*/*.parquet"))) >= 3
+        assert lines_in(spool) == list(range(20))
+
+
+def test_a_full_disk_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: pl.DataFrame, *_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with Spool(1) as spool, pytest.raises(LogError, match=rf"{tmp_path}.*No space left.*TMPDIR"):
+        spool.add(fetches(1))
     assert not list(tmp_path.iterdir())

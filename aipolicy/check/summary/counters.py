@@ -68,6 +68,24 @@ def counted(fetches: pl.LazyFrame, key: pl.Expr) -> pl.LazyFrame:
     )
 
 
+def highest(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
+    """Of what ``counted`` gave the rows of the keys that ``ranked`` puts first.
+
+    Found in columns: there may be millions of keys, and counters take a kilobyte each.
+    """
+    if most is None:
+        return rows
+    count = pl.col("count")
+    keys = rows.group_by("key").agg(
+        count.filter(pl.col("verdict") == str(Verdict.DISALLOWED)).sum().alias("disallowed"),
+        count.sum().alias("fetches"),
+    )
+    first = keys.sort("disallowed", "fetches", "key", descending=[True, True, False], nulls_last=True).head(
+        most
+    )
+    return rows.join(first, on="key", how="semi", nulls_equal=True)
+
+
 def total_of(rows: pl.DataFrame) -> Counters:
     """What ``counted`` gave, all together."""
     return by_key(rows.with_columns(pl.lit("all").alias("key"))).get("all", Counters())

@@ -8,7 +8,7 @@ import polars as pl
 
 from aipolicy.check.fetches import FETCHES, Verdict
 from aipolicy.check.reading import ReadFile
-from aipolicy.check.summary.counters import Counters, by_key, counted, ranked, total_of
+from aipolicy.check.summary.counters import by_key, counted, highest, ranked, total_of
 from aipolicy.check.summary.evidence import examples, unreadable
 from aipolicy.check.summary.notes import notes
 from aipolicy.check.summary.robotsreads import RobotsReads, robots_reads
@@ -84,7 +84,7 @@ def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
             }
             for token, counters in ranked(of_crawlers.items())
         ],
-        "by": _by(about.key, about.top, by_key(keyed)) if about.key else None,
+        "by": _by(about.key, about.top, keyed) if about.key else None,
         "days": days.to_dicts(),
         "unreadable": unreadable(parts, about.top),
     }
@@ -130,7 +130,10 @@ def _days(fetches: pl.LazyFrame) -> pl.LazyFrame:
     return days.sort("day", "product_token")
 
 
-def _by(key: str, top: int | None, found: Mapping[Any, Counters]) -> dict[str, Any]:
-    order = sorted(found.items(), key=lambda kv: str(kv[0])) if key == "day" else ranked(found.items())
-    rows = [{"key": name, **counters.to_dict()} for name, counters in order[:top]]
-    return {"key": key, "left_out": len(found) - len(rows), "rows": rows}
+def _by(key: str, top: int | None, rows: pl.DataFrame) -> dict[str, Any]:
+    if key == "day":
+        order = sorted(by_key(rows).items(), key=lambda kv: str(kv[0]))[:top]
+    else:
+        order = ranked(by_key(highest(rows, top)).items())
+    told = [{"key": name, **counters.to_dict()} for name, counters in order]
+    return {"key": key, "left_out": rows["key"].n_unique() - len(told), "rows": told}

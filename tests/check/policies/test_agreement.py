@@ -43,7 +43,8 @@ robots = st.one_of(
             b"User-agent: *\nDisallow: /\nAllow: /\n", b"User-agent: *\nDisallow: *\nAllow: /a\n",
             b"User-agent: *\nDisallow: /\n\nUser-agent: CCBot\nAllow: /\n",
             b"User-agent: Googlebot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\nAllow: /a$\n",
-            b"User-agent: googlebot\nAllow: /a\nDisallow: /\n\nUser-agent: bingbot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\n",
+            b"User-agent: googlebot\nAllow: /a\nDisallow: /\n\n"
+            b"User-agent: bingbot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\n",
         ]
     ),
     base_files,
