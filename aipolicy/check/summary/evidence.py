@@ -26,6 +26,8 @@ EVIDENCE = (
 )
 """What is told of a disallowed fetch."""
 
+_ORDER = ("time", "file", "line")
+
 
 def examples(parts: Sequence[pl.LazyFrame], most: int | None) -> dict[str, list[dict[str, Any]]]:
     """The first disallowed fetches of each crawler, by product token."""
@@ -48,11 +50,19 @@ def _first(
     """The first rows of each crawler, whatever the order of the logs."""
     found = pl.DataFrame()
     for part in parts:  # one after the other: all of them together may not fit into memory
-        more = part.filter(pl.col("verdict") == str(verdict)).select(columns).collect()
-        found = pl.concat([found, more], how="diagonal").sort("time", "file", "line")
+        rows = part.filter(pl.col("verdict") == str(verdict))
         if most is not None:
-            found = found.group_by("crawler", maintain_order=True).head(most)
+            # Which ones they are is told by a few columns, and the others are much larger.
+            keys = _firsts(rows.select("crawler", *_ORDER).collect(engine="streaming"), most)
+            rows = rows.join(keys.lazy(), on=["file", "line"], how="semi")
+        found = pl.concat([found, rows.select(columns).collect(engine="streaming")], how="diagonal")
+        found = _firsts(found, most)
     return found
+
+
+def _firsts(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
+    ordered = rows.sort(_ORDER)
+    return ordered if most is None else ordered.group_by("crawler", maintain_order=True).head(most)
 
 
 def write_evidence(parts: Sequence[pl.LazyFrame], path: Path) -> None:
