@@ -171,11 +171,21 @@ def _evaluation(
                     if part is not None:
                         yield part.rest()
                     part = _Part(key, form, evaluator)
-                yield from part.take(lines["text"])
+                yield from part.take(_without_cr(lines["text"]))
         if part is not None:
             yield part.rest()
 
     return evaluated
+
+
+def _without_cr(lines: pl.Series) -> pl.Series:
+    """Spark ends lines at the line feed alone here."""
+    text = pl.col("text")
+    ended = text.bin.ends_with(b"\r")
+    if not lines.to_frame("text").select(ended.any()).item():
+        return lines
+    shorter = text.bin.head(text.bin.size() - 1)
+    return lines.to_frame("text").select(pl.when(ended).then(shorter).otherwise(text))["text"]
 
 
 class _Part:
