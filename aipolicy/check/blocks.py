@@ -15,6 +15,7 @@ BLOCK_OCTETS = 16 << 20
 LONGEST_LINE = 64 << 20
 """Octets after which the rest of a line is left out; its User-Agent is gone then, so it can't be read."""
 
+_BOM = b"\xef\xbb\xbf"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -37,7 +38,8 @@ def blocks(name: str, advance: Callable[[int], None], size: int = BLOCK_OCTETS) 
 
 
 def _whole_lines(file: IO[bytes], size: int) -> Iterator[bytes]:
-    rest = b"\n"
+    start = file.read(len(_BOM))
+    rest = b"\n" + start.removeprefix(_BOM)  # it is no part of the first line
     while octets := file.read(size):
         if len(rest) >= LONGEST_LINE:  # of this line enough is kept
             octets = octets[octets.find(b"\n") :] if b"\n" in octets else b""

@@ -104,7 +104,8 @@ class Evaluator:
             pl.col("crawler").is_not_null()
         )
         if not form.has_host:
-            rows = rows.with_columns(host=pl.lit(self._only_site, pl.String))
+            # A target in absolute form may be of another site (RFC 9112 §3.2.2): a probe for open proxies.
+            rows = rows.with_columns(pl.col("host").fill_null(pl.lit(self._only_site, pl.String)))
         judged = self._judge.judge(rows)
         kept = judged.filter(self._within)
         out = judged.filter(~self._within).select(
@@ -136,8 +137,9 @@ class Evaluator:
         if terms.until is not None:
             within &= pl.col("time") < terms.until
         if terms.sites:
-            timelines = {site: terms.policies.timeline(site) for site in terms.sites}
-            names = {(its and its.site) or site for site, its in timelines.items()}
+            names = set(terms.sites)
+            for timeline in filter(None, map(terms.policies.timeline, terms.sites)):
+                names |= {version.site for version in timeline.versions if version.site}
             within &= pl.col("site").is_in(names).fill_null(False)
         return within
 

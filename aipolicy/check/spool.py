@@ -38,7 +38,7 @@ class Spool:
             return
         self._frames.append(fetches)
         self._rows += len(fetches)
-        self._octets += fetches.estimated_size()
+        self._octets += int(fetches.estimated_size())
         if self._rows >= self._most or self._octets >= self._most_octets:
             self._write()
 

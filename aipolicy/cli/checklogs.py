@@ -18,10 +18,11 @@ from aipolicy.check.identity import Identities
 from aipolicy.check.local import read_logs
 from aipolicy.check.policies import Policies, policies_from_jsonl, policies_from_robots
 from aipolicy.check.reading import ReadFile
+from aipolicy.check.repeats import without_repeats
 from aipolicy.check.spool import Spool
 from aipolicy.check.summary import About, iso, microseconds, summary, write_evidence
 from aipolicy.cli.options import print_json, time_given
-from aipolicy.cli.outputs import whole_file
+from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
 from aipolicy.cli.sources import read_source
 from aipolicy.core.crawlers import CRAWLERS
@@ -33,12 +34,14 @@ _Given = Mapping[str, Any]
 
 def run(**given: Any) -> int:
     """Check the logs, write what was asked for, and return the exit code."""
-    files = _expanded(given["files"])
+    files, repeats = without_repeats(_expanded(given["files"]))
     form = named(given["form"]) if given["form"] else None
     terms = _terms(given)
+    for out in filter(None, (given["html"], given["evidence"])):
+        require_writable(out)
     with Spool() as spool:
         read, parts = _read(files, form, terms, spool, given)
-        document = summary(parts, _about(given, terms, read))
+        document = summary(parts, _about(given, terms, read, repeats))
         if given["evidence"]:
             with whole_file(given["evidence"]) as path:
                 write_evidence(parts, path)
@@ -119,7 +122,7 @@ def _expanded(names: Sequence[str]) -> list[str]:
             found.append(name)
     if found.count("-") > 1:
         raise LogError("- is given twice: standard input can be read once")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _read(
@@ -142,7 +145,7 @@ def _octets(files: Sequence[str]) -> int | None:
         return None
 
 
-def _about(given: _Given, terms: Terms, read: Sequence[ReadFile]) -> About:
+def _about(given: _Given, terms: Terms, read: Sequence[ReadFile], repeats: Sequence[str]) -> About:
     method = {
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
@@ -158,7 +161,16 @@ def _about(given: _Given, terms: Terms, read: Sequence[ReadFile]) -> About:
     made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     top = given["top"] or None
     one_robots = bool(given["robots"] and not terms.sites)
-    return About(version("aipolicy"), made, read, method, key=given["by"], top=top, one_robots=one_robots)
+    return About(
+        version("aipolicy"),
+        made,
+        read,
+        method,
+        key=given["by"],
+        top=top,
+        one_robots=one_robots,
+        repeats=repeats,
+    )
 
 
 def _ranges(identities: Identities) -> dict[str, Any]:

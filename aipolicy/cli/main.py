@@ -1,6 +1,8 @@
 """The command itself: its groups, and what every command has in common."""
 
+import errno
 import os
+import signal
 import sys
 from typing import Any
 
@@ -17,27 +19,47 @@ from aipolicy.cli.importing import import_sites
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.errors import AIPolicyError
 
+_INTERRUPTED = 128 + signal.SIGINT
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class _BadInput(click.ClickException):
     exit_code = 2
 
 
 class _Commands(click.Group):
-    """Errors that we raise on purpose are one line and exit code 2; a closed pipe is no error."""
+    """Errors that we raise on purpose are one line and exit code 2; a closed pipe is no error.
+
+    So is a full disk behind stdout. Interrupted, the exit code is a shell's own: 1 would say that something
+    was found.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of this file: the main job first
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
+            try:
+                return super().invoke(ctx)
+            finally:  # now, where it can be told: commands end by an exception, too
+                sys.stdout.flush()
         except BrokenPipeError:  # what reads us has what it wanted
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()
             ctx.exit(0)
         except AIPolicyError as error:
             raise _BadInput(str(error)) from error
-        return result
+        except KeyboardInterrupt:
+            click.echo("Interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            _drop_stdout()
+            raise _BadInput(f"stdout can't be written ({error.strerror}): make room for it") from error
+
+
+def _drop_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

@@ -29,7 +29,7 @@ class About:
     """What the document says beside its figures.
 
     ``key`` is a name of KEYS, or None; ``top`` how many rows lists have at most, None: all; ``one_robots``
-    whether a single robots.txt was taken as that of every host.
+    whether a single robots.txt was taken as that of every host; ``repeats`` sentences on logs given twice.
     """
 
     version: str
@@ -40,6 +40,7 @@ class About:
     key: str | None = None
     top: int | None = 10
     one_robots: bool = False
+    repeats: Sequence[str] = ()
 
 
 def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
         "days": days.to_dicts(),
         "unreadable": unreadable(parts, about.top),
     }
-    return document | {"notes": list(notes(document, about.files, one_robots=about.one_robots))}
+    return document | {"notes": [*about.repeats, *notes(document, about.files, one_robots=about.one_robots)]}
 
 
 def _lines(files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int) -> dict[str, int]:

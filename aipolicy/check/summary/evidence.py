@@ -66,9 +66,13 @@ def _firsts(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
 
 
 def write_evidence(parts: Sequence[pl.LazyFrame], path: Path) -> None:
-    """Every disallowed fetch, in the order of the logs, into a Parquet file."""
+    """Every disallowed fetch, in the order of the logs, into a Parquet file. Raises OSError."""
     time = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
     disallowed = pl.concat(parts).filter(pl.col("verdict") == str(Verdict.DISALLOWED))
-    disallowed.select(pl.col("crawler").alias("product_token"), *EVIDENCE).with_columns(time).sink_parquet(
-        path, maintain_order=True
-    )
+    rows = disallowed.select(pl.col("crawler").alias("product_token"), *EVIDENCE).with_columns(time)
+    try:
+        rows.sink_parquet(path, maintain_order=True)
+    except pl.exceptions.ComputeError as error:
+        if "os error" not in str(error):
+            raise
+        raise OSError(str(error)) from error  # which it is, with another name
