@@ -63,6 +63,8 @@ def read_with_spark(
             files = _files(session, names)
             forms = _forms(session, files, form)
             counts: dict[tuple[str, int], int] = {}  # lines, by file and part: where Spark cut a large one
+            for file in [file for file, its_form in forms.items() if its_form is None]:
+                counts[files[file], 0] = _lines(session, [file]).count()
             for its_form in dict.fromkeys(filter(None, forms.values())):
                 group = [file for file in files if forms[file] == its_form]
                 for file, part, lines, rows in _replies(session, group, its_form, terms):
@@ -95,7 +97,14 @@ def _session(master: str | None) -> "SparkSession":
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("aipolicy check logs")
     builder = builder.config("spark.log.level", "ERROR").config("spark.ui.showConsoleProgress", "false")
-    return (builder.master(master) if master else builder).getOrCreate()
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        return (builder.master(master) if master else builder).getOrCreate()
+    except (Py4JError, PySparkException) as error:
+        asked = f"--master {master!r}" if master else "how Spark is configured"
+        raise LogError(f"Spark could not be started ({_reason(error)}): check {asked}, and Java") from None
 
 
 def _files(session: "SparkSession", names: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,12 @@ Answer = str | ResolverError | None
 MOST_NAMES = 8
 """Names of one address that are followed: a crawler has one, and a stranger's may have thousands."""
 
+WITNESSES = ("8.8.8.8", "1.1.1.1", "9.9.9.9")
+"""Addresses whose names anyone can ask for: where none has one, no reverse DNS of the Internet is seen.
+
+Name servers behind a firewall often say of all foreign names that they don't exist, which is no answer.
+"""
+
 _REMEMBERED = 1 << 17
 _SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
 _FAILURE = 60.0
@@ -65,12 +71,14 @@ class Resolver:
         self._workers = workers
         self._clock = clock
         self._answers: Memo[Question, tuple[float, Answer]] = Memo(_REMEMBERED)
+        self._witnessed: tuple[float, bool] | None = None
 
     def ask(self, question: Question) -> Answer:
         """The host name that is a suffix, or ends with a dot and one, and leads back to the address.
 
         None: the address has no name, another's, or one that leads elsewhere. An error: a timeout, a server's
-        failure, more than ``MOST_NAMES`` such names and none of the first leads back.
+        failure, more than ``MOST_NAMES`` such names and none of the first leads back; name servers that don't
+        know the names of ``WITNESSES`` either.
         """
         remembered = self._answers.get(question)
         if remembered is not None and remembered[0] > self._clock():
@@ -97,6 +105,21 @@ class Resolver:
         with ThreadPoolExecutor(max(1, min(self._workers, len(distinct)))) as pool:
             return dict(zip(distinct, pool.map(answer, distinct), strict=True))
 
+    def _sees_the_internet(self) -> bool:
+        if self._witnessed is None or self._witnessed[0] <= self._clock():
+            seen = any(map(self._has_name, WITNESSES))
+            self._witnessed = self._clock() + (_LONGEST if seen else _FAILURE), seen
+        return self._witnessed[1]
+
+    def _has_name(self, address: str) -> bool:
+        import dns.reversename
+
+        try:
+            until = self._clock() + self._patience
+            return bool(self._records(dns.reversename.from_address(address), "PTR", until)[0])
+        except ResolverError:
+            return False
+
     def _confirmed(self, address: str, suffixes: tuple[str, ...]) -> tuple[str | None, float]:
         import dns.name
         import dns.reversename
@@ -106,6 +129,8 @@ class Resolver:
             raise ResolverError(f"{address} is not public: nobody is asked about it")
         until = self._clock() + self._patience
         names, seconds = self._records(dns.reversename.from_address(address), "PTR", until)
+        if not names and not self._sees_the_internet():
+            raise ResolverError(f"{address}: the name servers know no names of foreign addresses")
         wanted = [dns.name.from_text(suffix) for suffix in suffixes]
         candidates = [name for name in map(dns.name.from_text, names) if any(map(name.is_subdomain, wanted))]
         failure = None

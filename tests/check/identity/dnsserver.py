@@ -15,6 +15,8 @@ import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
+from aipolicy.check.identity.resolver import WITNESSES
+
 SILENCE = "silence"
 SERVFAIL = "SERVFAIL"
 REFUSED = "REFUSED"
@@ -41,6 +43,7 @@ class DNSServer:
         self.port: int = self._tcp.getsockname()[1]
         self._threads = [threading.Thread(target=run) for run in (self._serve_udp, self._serve_tcp)]
         self._closing = False
+        self.pointer(WITNESSES[-1], "witness.example")
 
     def __enter__(self) -> Self:
         for thread in self._threads:

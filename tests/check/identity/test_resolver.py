@@ -7,7 +7,7 @@ import time
 import pytest
 
 from aipolicy.check.identity import Resolver
-from aipolicy.check.identity.resolver import MOST_NAMES
+from aipolicy.check.identity.resolver import MOST_NAMES, WITNESSES
 from aipolicy.errors import ResolverError
 from tests.check.identity.dnsserver import REFUSED, SERVFAIL, SHORT, SILENCE, DNSServer, reverse
 
@@ -250,3 +250,12 @@ def test_dns_is_loaded_only_by_a_resolver() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_a_name_server_that_sees_no_foreign_names_makes_no_forgery(
+    server: DNSServer, resolver: Resolver
+) -> None:
+    server.records.clear()
+    answers = [resolver.ask((address, ("bot.example",))) for address in ("66.249.66.1", "66.249.66.2")]
+    assert all(isinstance(answer, ResolverError) for answer in answers)
+    assert {server.asked[reverse(address), "PTR"] for address in WITNESSES} == {1}

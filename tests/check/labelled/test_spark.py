@@ -11,6 +11,7 @@ import pytest
 from tests.check.labelled import linewise, objects
 from tests.check.labelled.command import check_logs
 from tests.check.labelled.forms import Form
+from tests.check.labelled.small import ROBOTS, line, write_log
 from tests.check.labelled.test_exact import ALL, assert_exact
 from tests.check.labelled.worlds import make_world
 
@@ -41,6 +42,24 @@ def test_spark_says_what_the_local_engine_says(tmp_path: Path, seed: int, forms:
     assert_exact(spark, world)
     assert comparable(spark.document) == comparable(local.document)
     assert spark.code == local.code
+
+
+def test_spark_counts_the_lines_of_a_log_without_requests(tmp_path: Path) -> None:
+    (tmp_path / "blank.log").write_text("\n\r\n")
+    (tmp_path / "empty.log").write_bytes(b"")
+    arguments = (write_log(tmp_path, line()), "blank.log", "empty.log", *ROBOTS, "--json")
+    local = check_logs(tmp_path, *arguments)
+    spark = check_logs(tmp_path, *arguments, "--engine", "spark", "--master", "local[2]", timeout=300)
+    assert local.document["lines"]["read"] == 3
+    assert comparable(spark.document) == comparable(local.document)
+
+
+def test_a_master_that_is_none_is_told(tmp_path: Path) -> None:
+    arguments = (write_log(tmp_path, line()), *ROBOTS, "--engine", "spark", "--master", "nonsense")
+    outcome = check_logs(tmp_path, *arguments)
+    assert outcome.code == 2
+    assert "Spark could not be started" in outcome.err
+    assert "--master 'nonsense'" in outcome.err
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
