@@ -34,6 +34,7 @@ Name servers behind a firewall often say of all foreign names that they don't ex
 _REMEMBERED = 1 << 17
 _SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
 _FAILURE = 60.0
+_FAILURES = 100  # one after the other, after which nothing is asked for as long: thousands would take hours
 
 
 class Resolver:
@@ -72,6 +73,7 @@ class Resolver:
         self._clock = clock
         self._answers: Memo[Question, tuple[float, Answer]] = Memo(_REMEMBERED)
         self._witnessed: tuple[float, bool] | None = None
+        self._failures, self._rests_until = 0, clock()
 
     def ask(self, question: Question) -> Answer:
         """The host name that is a suffix, or ends with a dot and one, and leads back to the address.
@@ -83,12 +85,18 @@ class Resolver:
         remembered = self._answers.get(question)
         if remembered is not None and remembered[0] > self._clock():
             return remembered[1]
+        if self._clock() < self._rests_until:
+            return ResolverError(f"{question[0]}: not asked about, {_FAILURES} questions in a row failed")
         answer: Answer
         try:
             answer, seconds = self._confirmed(*question)
             seconds = min(max(seconds, _SHORTEST), _LONGEST)
+            self._failures = 0
         except ResolverError as error:
             answer, seconds = error, _FAILURE
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                self._failures, self._rests_until = 0, self._clock() + _FAILURE
         self._answers.keep(question, (self._clock() + seconds, answer))
         return answer
 

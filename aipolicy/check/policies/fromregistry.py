@@ -2,6 +2,8 @@
 
 from typing import Self
 
+from sqlalchemy import make_url
+
 from aipolicy.check.policies.rendering import Renderings
 from aipolicy.check.policies.versions import NOTHING_ASKED, Timeline, Version
 from aipolicy.core.memo import Memo
@@ -22,14 +24,15 @@ class RegistryPolicies:
     """
 
     def __init__(self, url: str) -> None:
-        self.source = url
+        self._url = url
         self._registry = Registry(url, create=False)
+        self.source = make_url(url).render_as_string(hide_password=True)  # it goes into every report
         self._renderings = Renderings()
         self._known: Memo[str, Timeline] = Memo(_KNOWN)
         self._strangers: Memo[str, None] = Memo(_STRANGERS)  # who sends them can't push out what is known
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.source,)
+        return type(self), (self._url,)
 
     def __enter__(self) -> Self:
         return self

@@ -95,7 +95,11 @@ def _numbers(counters: Document) -> list[Text]:
 
 
 def _clients(counters: Document) -> Text:
-    return Text(split(counters["identity"]))
+    clients = split(counters["identity"])
+    # What impostors did is not the operator's, whose name stands in the row.
+    if impostors := counters["disallowed_by_identity"]["spoofed"]:
+        clients += f"; of the disallowed {impostors:,} spoofed"
+    return Text(clients)
 
 
 def _broken(crawler: Document) -> Text:

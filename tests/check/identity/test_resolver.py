@@ -225,6 +225,19 @@ def test_nothing_more_is_asked_when_the_time_for_all_is_over(server: DNSServer) 
     assert server.asked.total() < 5
 
 
+def test_a_name_server_that_is_down_is_not_asked_thousands_of_times(server: DNSServer) -> None:
+    clock = Clock()
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, clock=clock)
+    for n in range(250):
+        address = f"66.249.{n}.1"
+        server.add(reverse(address), "PTR", REFUSED)
+        assert fails(resolver, address)
+    assert len(server.asked) == 100
+    server.confirmed(ADDRESS, NAME)
+    clock.now += 61
+    assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
+
+
 def test_no_questions_have_no_answers(resolver: Resolver) -> None:
     assert resolver.ask_all([]) == {}
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.check.policies import Version
+from aipolicy.check.policies import Version, fromregistry
 from aipolicy.check.policies.fromregistry import RegistryPolicies
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import SitePolicy
@@ -143,3 +143,12 @@ def test_what_was_in_force_is_what_the_registry_answers(
                     robots, site = (versions[-1].robots, versions[-1].site) if versions else (b"", None)
                     assert robots == (robots_txt(then) if then else b"")
                     assert site == (then.site if then else None)
+
+
+def test_the_password_of_a_registry_is_in_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(fromregistry, "Registry", lambda url, **_: opened.append(url))
+    policies = RegistryPolicies("postgresql://user:secret@db.example/registry")
+    assert policies.source == "postgresql://user:***@db.example/registry"
+    assert pickle.loads(pickle.dumps(policies)).source == policies.source
+    assert opened == ["postgresql://user:secret@db.example/registry"] * 2

@@ -36,6 +36,16 @@ def test_a_pipe_gets_one_line_a_crawler_and_a_total() -> None:
     assert "Disallow: / (line 4)" in lines[0]
 
 
+def test_what_impostors_did_is_told_where_it_is_counted() -> None:
+    document = sample()
+    lines = printed(document, 10_000).splitlines()[1:]
+    for line, counters in zip(lines, [*document["crawlers"], document["total"]], strict=True):
+        impostors = counters["disallowed_by_identity"]["spoofed"]
+        assert ("of the disallowed" in line) is bool(impostors)
+        assert f"of the disallowed {impostors:,} spoofed" in line or not impostors
+    assert any("of the disallowed" in line for line in lines)
+
+
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_a_terminal_of_any_width_gets_everything(width: int) -> None:
     document = sample(many(20), by=by("site", ("ada.blog.example", None), left_out=7))
