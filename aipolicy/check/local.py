@@ -26,36 +26,39 @@ def read_logs(
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as threads:
         logs = [_Log(name, spool, advance) for name in names]
+        under_way: deque[tuple[_Log, _Rows, LogFormat | None]] = deque()
+
+        def take_in(most: int) -> None:
+            """Put aside the rows of blocks that are done, in their order, until ``most`` are under way."""
+            while len(under_way) > most:
+                log, rows, its_form = under_way.popleft()
+                log.take_in(*rows.result(), its_form)
+
         for log in logs:
-            for block, its_form in _formed(
-                log.name, blocks(log.name, lambda octets: advance(octets, 0)), form
-            ):
-                log.take_in(workers)
-                log.expect(threads.submit(_evaluated, block, its_form, evaluator), its_form)
-            log.take_in(0)
+            found = blocks(log.name, lambda octets: advance(octets, 0))
+            for block, its_form in _formed(log.name, found, form):
+                take_in(workers)
+                under_way.append((log, threads.submit(_evaluated, block, its_form, evaluator), its_form))
+        take_in(0)
     return [log.read for log in logs]
 
 
+_Rows = Future[tuple[int, pl.DataFrame]]
+"""How many lines a block has, and the rows that came of it."""
+
+
 class _Log:
-    """A log, while its blocks are under way."""
+    """A log, while its blocks come in."""
 
     def __init__(self, name: str, spool: Spool, advance: Advance) -> None:
         self.name = name
         self.read = ReadFile(name)
         self._spool, self._advance = spool, advance
-        self._under_way: deque[tuple[Future[tuple[int, pl.DataFrame]], LogFormat | None]] = deque()
 
-    def expect(self, block: Future[tuple[int, pl.DataFrame]], form: LogFormat | None) -> None:
-        self._under_way.append((block, form))
-
-    def take_in(self, most: int) -> None:
-        """Put aside the rows of blocks that are done, in their order, until ``most`` are under way."""
-        while len(self._under_way) > most:
-            block, form = self._under_way.popleft()
-            lines, rows = block.result()
-            self._spool.add(rows.with_columns(pl.col("line") + self.read.lines, file=pl.lit(self.name)))
-            self.read = self.read.read_as(form, lines)
-            self._advance(0, lines)
+    def take_in(self, lines: int, rows: pl.DataFrame, form: LogFormat | None) -> None:
+        self._spool.add(rows.with_columns(pl.col("line") + self.read.lines, file=pl.lit(self.name)))
+        self.read = self.read.read_as(form, lines)
+        self._advance(0, lines)
 
 
 def _evaluated(block: bytes, form: LogFormat | None, evaluator: Evaluator) -> tuple[int, pl.DataFrame]:

@@ -8,6 +8,7 @@ from aipolicy.check.blocks import blocks
 from aipolicy.errors import AIPolicyError
 
 _START = 1 << 16  # octets
+_TOLD = 3
 
 
 def without_repeats(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -21,7 +22,16 @@ def without_repeats(names: Sequence[str]) -> tuple[list[str], list[str]]:
         first = kept.setdefault(_file(name), name)
         if first != name:
             said.append(f"{name!r} is the same file as {first!r}: it was read once")
-    return list(kept.values()), [*said, *_alike(list(kept.values()))]
+    logs = list(kept.values())
+    return logs, [
+        *_few(said, "are the same files as others"),
+        *_few(list(_alike(logs)), "begin as others do"),
+    ]
+
+
+def _few(said: list[str], what: str) -> list[str]:
+    more = len(said) - _TOLD
+    return [*said[:_TOLD], f"{more} more logs {what}"] if more > 1 else said
 
 
 def _file(name: str) -> object:

@@ -55,6 +55,8 @@ class JsonFormat(LogFormat):
         return rows(found, forwarded=forwarded, has_forwarded=self.has_forwarded)
 
     def shaped(self, lines: pl.Series) -> pl.Series:
+        if not lines.str.contains("{", literal=True).any():  # as in most logs that have another format
+            return pl.repeat(False, lines.len(), dtype=pl.Boolean, eager=True)
         found = self._columns(lines, {"time", "target", "request", "uri", "message"})
         about = pl.any_horizontal(pl.exclude("time").is_not_null())
         return found.select(pl.col("time").is_not_null() & about).to_series()

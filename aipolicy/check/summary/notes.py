@@ -29,6 +29,12 @@ def notes(document: Mapping[str, Any], files: Sequence[ReadFile], *, one_robots:
     if fetches := document["without_policy"]["fetches"]:
         sites = document["without_policy"]["sites"]
         yield f"no policy is known for {fetches} of the fetches, on {sites} hosts: they count as allowed"
+    for crawler in [c for c in document["crawlers"] if c["disallowed"] and c["robots_txt"]["unavailable"]]:
+        reads, denied = crawler["robots_txt_reads"], crawler["robots_txt"]["unavailable"]
+        yield (
+            f"{denied} of {reads} reads of robots.txt by {crawler['product_token']} were answered 4xx, after "
+            "which RFC 9309 lets it fetch anything: see that robots.txt is served to it"
+        )
     total = document["total"]
     if failed := total["identity"]["check_failed"]:
         cure = "if a proxy stands in front, --forwarded takes the client's address from its column"

@@ -16,12 +16,14 @@ class RobotsReads:
     """The first and the last time, and how long before its first disallowed fetch it had last read one.
 
     Microseconds; ``lead`` None: it had not, or nothing was disallowed. On any site: crawlers are run by one
-    operator, and a log may begin after they read.
+    operator, and a log may begin after they read. ``unavailable`` counts those answered 4xx, after which RFC
+    9309 §2.3.1.3 lets a crawler fetch anything (429 is no such answer: it says *later*).
     """
 
     first: int | None = None
     last: int | None = None
     lead: int | None = None
+    unavailable: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         seconds = None if self.lead is None else self.lead / 1_000_000
@@ -31,6 +33,7 @@ class RobotsReads:
             "first_read": iso(self.first),
             "last_read": iso(self.last),
             "seconds_before_first_disallowed": seconds,
+            "unavailable": self.unavailable,
         }
 
 
@@ -40,7 +43,7 @@ def robots_reads(rows: pl.LazyFrame, crawlers: Mapping[str, Counters]) -> dict[s
         {"crawler": list(crawlers), "broke": [counters.first_disallowed for counters in crawlers.values()]},
         schema={"crawler": pl.String, "broke": pl.Int64},
     )
-    time = pl.col("time")
+    time, status = pl.col("time"), pl.col("status")
     found = (
         rows.filter(pl.col("verdict") == str(Verdict.ROBOTS_TXT_READ))
         .join(broke, on="crawler")
@@ -49,7 +52,8 @@ def robots_reads(rows: pl.LazyFrame, crawlers: Mapping[str, Counters]) -> dict[s
             time.min().alias("first"),
             time.max().alias("last"),
             (pl.col("broke") - time).filter(time <= pl.col("broke")).min().alias("lead"),
+            (status.is_between(400, 499) & (status != 429)).sum().alias("unavailable"),
         )
         .collect(engine="streaming")
     )
-    return {token: RobotsReads(first, last, lead) for token, first, last, lead in found.iter_rows()}
+    return {token: RobotsReads(*told) for token, *told in found.iter_rows()}

@@ -43,6 +43,13 @@ def test_a_compressed_copy_beside_its_log_is_told(tmp_path: Path, monkeypatch: p
     assert found["total"]["disallowed"] == 5
 
 
+def test_of_many_copies_a_few_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [write_log(tmp_path, line(), name=f"{n}.log") for n in range(10)]
+    notes = checked(tmp_path, *names, *ROBOTS, monkeypatch=monkeypatch).document["notes"]
+    assert len(notes) == 4
+    assert notes[-1] == "6 more logs begin as others do"
+
+
 def test_empty_logs_are_not_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [write_log(tmp_path, name=name) for name in ("a.log", "b.log")]
     found = checked(tmp_path, *names, *ROBOTS, monkeypatch=monkeypatch).document
@@ -81,6 +88,18 @@ def test_a_site_that_took_over_the_host_asked_for_is_looked_at_too(
     options = ("--policies", policies, "--site", "moved.example")
     found = checked(tmp_path, name, *options, monkeypatch=monkeypatch).document
     assert (found["total"]["disallowed"], found["lines"]["left_out"]) == (1, 1)
+
+
+def test_a_crawler_that_was_denied_robots_txt_is_spoken_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = [line("/robots.txt", status=status) for status in (200, 403, 404, 429, 503, 301)]
+    found = checked(tmp_path, write_log(tmp_path, *reads, line()), *ROBOTS, monkeypatch=monkeypatch).document
+    assert found["crawlers"][0]["robots_txt"]["unavailable"] == 2
+    (note,) = found["notes"]
+    assert note.startswith("2 of 6 reads of robots.txt by GPTBot were answered 4xx")
+    obeyed = checked(tmp_path, write_log(tmp_path, *reads), *ROBOTS, monkeypatch=monkeypatch).document
+    assert obeyed["notes"] == []
 
 
 @pytest.mark.parametrize("option", ["--html", "--evidence"])
