@@ -5,16 +5,14 @@ from typing import Any
 
 from aipolicy.check.reading import EMPTY, ReadFile
 
-_NAMED = 3  # files
+_NAMED = 3  # files, crawlers
 
 
 def notes(document: Mapping[str, Any], files: Sequence[ReadFile], *, one_robots: bool) -> Iterator[str]:
     """Sentences; ``one_robots``: a single robots.txt was taken as that of every host."""
     empty = [file.file for file in files if file.format == EMPTY]
     if empty:
-        more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
-        verb = "is" if len(empty) == 1 else "are"
-        yield f"{', '.join(map(repr, empty[:_NAMED]))}{more} {verb} empty"
+        yield f"{_some(list(map(repr, empty)))} {'is' if len(empty) == 1 else 'are'} empty"
     told = {note: file.file for file in reversed(files) for note in file.notes}
     for note, name in told.items():
         yield f"{name!r}: {note}"
@@ -29,13 +27,22 @@ def notes(document: Mapping[str, Any], files: Sequence[ReadFile], *, one_robots:
     if fetches := document["without_policy"]["fetches"]:
         sites = document["without_policy"]["sites"]
         yield f"no policy is known for {fetches} of the fetches, on {sites} hosts: they count as allowed"
-    for crawler in [c for c in document["crawlers"] if c["disallowed"] and c["robots_txt"]["unavailable"]]:
-        reads, denied = crawler["robots_txt_reads"], crawler["robots_txt"]["unavailable"]
+    denied = {
+        crawler["product_token"]: crawler["robots_txt"]["unavailable"]
+        for crawler in document["crawlers"]
+        if crawler["disallowed"] and crawler["robots_txt"]["unavailable"]
+    }
+    if denied:
         yield (
-            f"{denied} of {reads} reads of robots.txt by {crawler['product_token']} were answered 4xx, after "
-            "which RFC 9309 lets it fetch anything: see that robots.txt is served to it"
+            f"robots.txt was answered 4xx to {sum(denied.values())} reads by {_some(list(denied))}, after which "
+            "RFC 9309 lets a crawler fetch anything: see that it is served to all"
         )
     total = document["total"]
     if failed := total["identity"]["check_failed"]:
         cure = "if a proxy stands in front, --forwarded takes the client's address from its column"
         yield f"the address of {failed} fetches is private, masked or unreadable, or DNS failed: {cure}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

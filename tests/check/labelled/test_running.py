@@ -97,7 +97,7 @@ def test_a_crawler_that_was_denied_robots_txt_is_spoken_for(
     found = checked(tmp_path, write_log(tmp_path, *reads, line()), *ROBOTS, monkeypatch=monkeypatch).document
     assert found["crawlers"][0]["robots_txt"]["unavailable"] == 2
     (note,) = found["notes"]
-    assert note.startswith("2 of 6 reads of robots.txt by GPTBot were answered 4xx")
+    assert note.startswith("robots.txt was answered 4xx to 2 reads by GPTBot, after which")
     obeyed = checked(tmp_path, write_log(tmp_path, *reads), *ROBOTS, monkeypatch=monkeypatch).document
     assert obeyed["notes"] == []
 
