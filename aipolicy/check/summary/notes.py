@@ -35,8 +35,8 @@ def notes(document: Mapping[str, Any], files: Sequence[ReadFile], *, one_robots:
     if denied:
         reads, whose = sum(denied.values()), _some(list(denied))
         yield (
-            f"robots.txt was answered 4xx to {reads} reads by {whose}, after which RFC 9309 lets a crawler fetch "
-            "anything: see that it is served to all"
+            f"robots.txt was answered 4xx to {reads} reads by {whose}, after which RFC 9309 lets a "
+            "crawler fetch anything: see that it is served to all"
         )
     total = document["total"]
     if failed := total["identity"]["check_failed"]:
