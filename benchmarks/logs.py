@@ -56,6 +56,8 @@ def log_lines(count: int) -> Iterator[str]:
         path = f"/{word}/{chance.randint(1, 20_000)}/{other}" if chance.random() < 0.99 else "/robots.txt"
         referrer = f"https://{site}/{other}" if chance.random() < 0.6 else "-"
         address = ".".join(str(chance.randint(1, 223)) for _ in range(4))
+        if agent in CRAWLER_AGENTS:  # each comes from a few hundred machines
+            address = f"20.171.{CRAWLER_AGENTS.index(agent)}.{chance.randint(1, 250)}"
         size, status = chance.randint(200, 99_999), chance.choice((200, 200, 200, 304, 404, 403))
         yield f'{site} {address} - - [{when}] "GET {path} HTTP/1.1" {status} {size} "{referrer}" "{agent}"\n'
 
@@ -72,19 +74,18 @@ def policies() -> Iterator[str]:
 
 
 def seconds(
-    command: list[str], *, stdin: Path | None = None, env: dict[str, str] | None = None
+    command: list[str], *, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)
 ) -> tuple[float, float]:
     """How long a command took, and its highest resident memory in MB."""
-    with Path(stdin or os.devnull).open("rb") as source:
+    # Not /dev/null: grep stops at the first line where nobody sees the count.
+    with Path(os.devnull).open("rb") as source, tempfile.TemporaryFile() as sink:
         start = time.perf_counter()
-        child = subprocess.Popen(
-            command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
-        )
+        child = subprocess.Popen(command, stdin=source, stdout=sink, stderr=subprocess.DEVNULL, env=env)
         _, status, usage = os.wait4(child.pid, 0)
         took = time.perf_counter() - start
     code = os.waitstatus_to_exitcode(status)
     child.returncode = code
-    if code not in (0, 1):
+    if code not in ok:
         raise SystemExit(f"{command[0]} ended with {code}")
     return took, usage.ru_maxrss / 1024
 
@@ -123,13 +124,13 @@ def main(lines: int) -> int:
         memory: dict[str, float] = {}
         for _ in range(ROUNDS):
             for name, (command, env) in commands.items():
-                its, memory[name] = seconds(command, env=env)
+                its, memory[name] = seconds(command, env=env, ok=(0, 1))
                 took[name].append(its)
         goaccess = _goaccess(log)
         few = here / "few.log"
         with log.open("rb") as source:
             few.write_bytes(source.read(log.stat().st_size // 4))
-        _, memory_of_few = seconds([*check, str(few)])
+        _, memory_of_few = seconds([*check, str(few)], ok=(0, 1))
     return _told(took, memory, memory_of_few, goaccess)
 
 
@@ -138,15 +139,9 @@ def _goaccess(log: Path) -> float | None:
     if shutil.which("goaccess") is None:
         print("goaccess is not installed: apt-get install -y goaccess")
         return None
-    command = [
-        "goaccess",
-        str(log),
-        "--log-format=VCOMBINED",
-        "--crawlers-only",
-        "--no-global-config",
-        "-o",
-        "json",
-    ]
+    form = '%v %h %^[%d:%t %^] "%r" %s %b "%R" "%u"'
+    command = ["goaccess", str(log), f"--log-format={form}", "--date-format=%d/%b/%Y", "--time-format=%T"]
+    command += ["--crawlers-only", "--no-global-config", "-o", str(log.with_name("report.json"))]
     return seconds(command)[0]
 
 

@@ -103,9 +103,10 @@ class Evaluator:
         rows = rows.with_columns(crawler=self._classified(rows["user_agent"])).filter(
             pl.col("crawler").is_not_null()
         )
-        if not form.has_host:
-            # A target in absolute form may be of another site (RFC 9112 §3.2.2): a probe for open proxies.
-            rows = rows.with_columns(pl.col("host").fill_null(pl.lit(self._only_site, pl.String)))
+        # A target in absolute form may be of another site (RFC 9112 §3.2.2): a probe for open proxies. Where
+        # a log has a column for the site, a request without one is nobody's.
+        nameless = "" if form.has_host else self._only_site
+        rows = rows.with_columns(pl.col("host").fill_null(pl.lit(nameless, pl.String)))
         judged = self._judge.judge(rows)
         kept = judged.filter(self._within)
         out = judged.filter(~self._within).select(

@@ -114,7 +114,7 @@ def _files(session: "SparkSession", names: Sequence[str]) -> dict[str, str]:
         if name == "-":
             raise LogError("Spark can't read standard input: give paths")
         path = Path(name)
-        if path.exists():
+        if path.is_file():
             files[_location(path.resolve().as_uri())] = name
         else:
             files |= {_location(file): unquote(file) for file in session.read.text(name).inputFiles()}

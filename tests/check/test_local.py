@@ -9,7 +9,7 @@ from aipolicy.check import blocks, local
 from aipolicy.check.evaluate import Evaluator, Terms, masked_address
 from aipolicy.check.identity import Identities
 from aipolicy.check.local import read_logs
-from aipolicy.check.policies import policies_from_robots
+from aipolicy.check.policies import policies_from_jsonl, policies_from_robots
 from aipolicy.check.spool import Spool
 
 COMBINED = '192.0.2.1 - - [01/Oct/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "GPTBot/1.0"\n'
@@ -52,6 +52,16 @@ def test_a_log_whose_columns_change_is_read_by_each_directive_from_there_on(tmp_
         (5, "/two", "192.0.2.2", 404),
         (8, "/three", "192.0.2.3", 200),
     ]
+
+
+def test_a_request_without_a_host_is_nobodys_where_others_have_one(tmp_path: Path) -> None:
+    lines = [f"{host} {COMBINED.format('x')}" for host in ("a.example", "a.example:443", "-")]
+    (tmp_path / "a.log").write_text("".join(lines))
+    terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), Identities())
+    with Spool() as spool:
+        read_logs([str(tmp_path / "a.log")], Evaluator(terms), spool, form=None, advance=lambda *_: None)
+        rows = pl.concat(spool.parts()).collect().select("site", "verdict").rows()
+    assert rows == [("a.example", "disallowed"), ("a.example", "disallowed"), (None, "allowed")]
 
 
 def test_a_log_may_begin_with_blank_lines(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def notes(document: Mapping[str, Any], files: Sequence[ReadFile], *, one_robots:
     total = document["total"]
     if failed := total["identity"]["check_failed"]:
         cure = "if a proxy stands in front, --forwarded takes the client's address from its column"
-        yield f"the address of {failed} fetches is private, masked or unreadable, or DNS failed: {cure}"
+        whose = "1 fetch" if failed == 1 else f"{failed} fetches"
+        yield f"the address of {whose} is private, masked or unreadable, or DNS failed: {cure}"
 
 
 def _some(names: Sequence[str]) -> str:
