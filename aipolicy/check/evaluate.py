@@ -4,9 +4,9 @@ import hashlib
 import ipaddress
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 from aipolicy.check.candidates import as_text, holds_token
 from aipolicy.check.fetches import SCHEMA, Verdict
@@ -17,6 +17,9 @@ from aipolicy.core.crawlers import CRAWLERS, Purpose
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.errors import LogError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 REFUSALS = (401, 402, 403, 429, 451)
 """Statuses that gave a crawler nothing of what it had been asked not to fetch."""
@@ -56,7 +59,7 @@ class Terms:
     mask: bool = False
 
 
-def evaluate(batch: pa.RecordBatch, form: LogFormat, evaluator: "Evaluator") -> pa.RecordBatch:
+def evaluate(batch: "pa.RecordBatch", form: LogFormat, evaluator: "Evaluator") -> "pa.RecordBatch":
     """Evaluate the lines of one batch: the step between two Arrow streams, as Spark's ``mapInArrow`` has it.
 
     ``batch`` has ``file`` (string), ``line`` (int64) and ``text`` (string or binary: a line without its end).
@@ -66,8 +69,10 @@ def evaluate(batch: pa.RecordBatch, form: LogFormat, evaluator: "Evaluator") -> 
     return as_batch(evaluator.frame(lines.filter(holds_token(as_text(lines["text"]))), form))
 
 
-def as_batch(frame: pl.DataFrame) -> pa.RecordBatch:
+def as_batch(frame: pl.DataFrame) -> "pa.RecordBatch":
     """A frame as one Arrow batch, of types that every reader of Arrow knows."""
+    import pyarrow as pa  # takes long, and one machine alone has no use for it
+
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     return pa.RecordBatch.from_arrays(
         [column.combine_chunks() for column in table.columns], table.column_names
