@@ -1,9 +1,11 @@
 """What every test has in common."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from tests.postgres import OwnServer, Schemas, given_server, own_server
 
 
 @pytest.hookimpl(wrapper=True)
@@ -16,3 +18,19 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, and skips are forbidden here: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[OwnServer]:
+    """A PostgreSQL server of this run; it may be stopped, if it is started again."""
+    server = own_server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def schemas(request: pytest.FixtureRequest) -> Iterator[Schemas]:
+    """Makes registries' addresses on a PostgreSQL server."""
+    url = given_server() or request.getfixturevalue("postgres_server").url
+    with Schemas(url) as schemas:
+        yield schemas

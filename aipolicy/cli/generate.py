@@ -102,9 +102,10 @@ def _rendering(given: dict[str, Any]) -> Rendering:
         raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
     # Imported where it is used: the generator alone needs no database.
     from aipolicy.registry import Registry
+    from aipolicy.registry.address import masked
 
     with Registry(given["registry"], create=False) as registry:
         policy = registry.get(given["site"])
     if policy is None:
-        raise UnknownSiteError(f"no site in {given['registry']} has the host {given['site']!r}")
+        raise UnknownSiteError(f"no site in {masked(given['registry'])} has the host {given['site']!r}")
     return render(dataclasses.replace(policy, **fields), signals_of(given))

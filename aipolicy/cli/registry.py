@@ -92,13 +92,14 @@ def show(host: str, when: str | None, registry: str, as_json: bool) -> None:
     aipolicy show blog.example --at 2026-10-01T12:00:00Z --json
     """
     from aipolicy.registry import Registry
+    from aipolicy.registry.address import masked
 
     then = time_given("--at", when) if when else None
     with Registry(registry, create=False) as opened:
         policy = opened.at(host, then) if then else opened.get(host)
         if policy is None:
             at_that_time = f" at {when}" if when else ""
-            raise UnknownSiteError(f"no site in {registry} has the host {host!r}{at_that_time}")
+            raise UnknownSiteError(f"no site in {masked(registry)} has the host {host!r}{at_that_time}")
         known = [change for change in opened.history(policy.site) if change.policy == policy]
     document = policy.to_dict() | {"opted_out": policy.opted_out, "hosts": list(known[-1].hosts)}
     if as_json:

@@ -4,23 +4,49 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine, insert, inspect, make_url, select
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aipolicy.errors import RegistryError, RegistryURLError
-from aipolicy.registry import sqlite
+from aipolicy.registry import postgres, sqlite
+from aipolicy.registry.address import masked
 from aipolicy.registry.schema import SCHEMA_VERSION, meta, metadata, sequence
+
+
+class Kind(Protocol):
+    """What one kind of database does in its own way: the modules ``sqlite`` and ``postgres``."""
+
+    @property
+    def ELSEWHERE(self) -> str: ...  # noqa: N802 - a constant of the module
+    def open_engine(self, url: URL, *, create: bool) -> Engine: ...
+    def writer(self, engine: Engine) -> Engine: ...
+    def prepare(self, connection: Connection) -> None: ...
+    def lock_creation(self, connection: Connection) -> None: ...
+    def protect_history(self, connection: Connection) -> None: ...
+    def cure(self, error: DBAPIError) -> str | None: ...
+
+
+_KINDS: dict[str, Kind] = {
+    "sqlite": sqlite,
+    "sqlite+pysqlite": sqlite,
+    "postgres": postgres,  # as some hosting services write it
+    "postgresql": postgres,
+    "postgresql+psycopg": postgres,
+}
 
 
 class Database:
     """An open database that is a registry. Every error of the driver comes out as a RegistryError."""
 
     def __init__(self, url: str, *, create: bool) -> None:
-        self._engine = _engine(url, create=create)
-        self._writer = sqlite.writer(self._engine)
-        self._name = self._engine.url.render_as_string(hide_password=True)
+        self._kind, parsed = _parsed(url)
+        self._engine = self._kind.open_engine(parsed, create=create)
+        self._writer = self._kind.writer(self._engine)
+        self._name = masked(parsed.render_as_string(hide_password=True))
         # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
         self._turn = threading.Lock()
         self._closed = False
@@ -54,9 +80,10 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            known = sqlite.cure(error)
+            known = self._kind.cure(error)
             hint = f": {known}" if known else ""
-            raise RegistryError(f"registry '{self._name}': {error.orig}{hint}") from error
+            said = " ".join(str(error.orig).split())  # PostgreSQL's have several lines
+            raise RegistryError(f"registry '{self._name}': {said}{hint}") from error
         except PoolTimeoutError as error:
             cure = "too many threads use it at once: try again, or use fewer"
             raise RegistryError(f"registry '{self._name}': {cure}") from error
@@ -65,14 +92,24 @@ class Database:
         with self.reading() as connection:
             registry_id = self._registry_id(connection)
             if registry_id is None and not create:
-                cure = "check the path; 'aipolicy set' makes a new registry"
+                cure = "check the address; 'aipolicy set' makes a new registry"
                 raise RegistryError(f"registry '{self._name}' is an empty database: {cure}")
-            sqlite.use_wal(connection)
+            self._kind.prepare(connection)
         if registry_id is not None:
             return registry_id
         with self.writing() as connection:
+            self._kind.lock_creation(connection)
             # Another process may have been quicker.
-            return self._registry_id(connection) or _create(connection)
+            return self._registry_id(connection) or self._create(connection)
+
+    def _create(self, connection: Connection) -> str:
+        metadata.create_all(connection, checkfirst=False)
+        self._kind.protect_history(connection)
+        registry_id = uuid.uuid4().hex
+        about = {"schema_version": SCHEMA_VERSION, "registry_id": registry_id}
+        connection.execute(insert(meta), [{"key": key, "value": value} for key, value in about.items()])
+        connection.execute(insert(sequence), {"id": 1, "seq": 0})
+        return registry_id
 
     def _registry_id(self, connection: Connection) -> str | None:
         """Which registry this is; None for a database without a table."""
@@ -84,7 +121,7 @@ class Database:
         if "meta" in tables and [c["name"] for c in inspector.get_columns("meta")] == meta.c.keys():
             about = {row.key: row.value for row in connection.execute(select(meta))}
         if not about.keys() >= {"schema_version", "registry_id"}:
-            cure = "check the path, or name a new file"
+            cure = self._kind.ELSEWHERE
             raise RegistryError(f"registry '{self._name}' is another program's database: {cure}")
         if about["schema_version"] != SCHEMA_VERSION:
             cure = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
@@ -94,23 +131,18 @@ class Database:
         return about["registry_id"]
 
 
-def _engine(url: str, *, create: bool) -> Engine:
+def _parsed(url: str) -> tuple[Kind, URL]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        cure = "write one like sqlite:///aipolicy.db"
-        raise RegistryURLError(f"registry {url!r} is no URL: {cure}") from None
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        cure = "this aipolicy keeps registries in SQLite: write sqlite:///aipolicy.db"
+        cure = "write one like sqlite:///aipolicy.db or postgresql://user@host/database"
+        raise RegistryURLError(f"registry {_shown(url)} is no URL: {cure}") from None
+    kind = _KINDS.get(parsed.drivername)
+    if kind is None:
+        cure = "write sqlite:///aipolicy.db or postgresql://user@host/database"
         raise RegistryURLError(f"registry scheme {parsed.drivername!r} is not supported: {cure}")
-    return sqlite.open_engine(parsed, create=create)
+    return kind, parsed
 
 
-def _create(connection: Connection) -> str:
-    metadata.create_all(connection, checkfirst=False)
-    sqlite.protect_history(connection)
-    registry_id = uuid.uuid4().hex
-    about = {"schema_version": SCHEMA_VERSION, "registry_id": registry_id}
-    connection.execute(insert(meta), [{"key": key, "value": value} for key, value in about.items()])
-    connection.execute(insert(sequence), {"id": 1, "seq": 0})
-    return registry_id
+def _shown(url: object) -> str:
+    return repr(masked(url) if isinstance(url, str) else url)

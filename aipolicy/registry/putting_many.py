@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError
-from aipolicy.registry import putting
+from aipolicy.registry import postgres, putting
 from aipolicy.registry.changes import PolicyTexts, hosts_text, microseconds
-from aipolicy.registry.schema import change, host, site
+from aipolicy.registry.schema import change, host, host_history, site
 
 Put = tuple[SitePolicy, frozenset[str] | None]
 """A policy, and all of its site's further hosts in canonical form (None: those it has)."""
@@ -127,8 +127,8 @@ class _Chunk:
             {"host": name, "at": self._at, "seq": seq, "site_id": owner and owner.id}
             for name, seq, owner in self._moves
         ]
-        self._many(putting.MOVE, moves)
-        self._many(putting.CHANGE, [written | {"site_id": its.id} for its, written in self._changes])
+        self._insert(host_history, moves)
+        self._insert(change, [written | {"site_id": its.id} for its, written in self._changes])
 
     def _move(self, name: str, to: _Site | None) -> None:
         self._owners_before.setdefault(name, self._owners.get(name))
@@ -149,11 +149,17 @@ class _Chunk:
         moved = [(name, was, self._owners[name]) for name, was in sorted(self._owners_before.items())]
         self._many(putting.TAKE, [{"taken": name} for name, was, now in moved if was and was is not now])
         given = [{"host": name, "site_id": now.id} for name, was, now in moved if now and was is not now]
-        self._many(putting.GIVE, given)
+        self._insert(host, given)
 
     def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
             self._connection.execute(statement, rows)
+
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows and self._connection.dialect.name == "postgresql":
+            postgres.insert_many(self._connection, table, rows)
+        else:
+            self._many(insert(table), rows)
 
 
 def _owners(connection: Connection, names: list[str]) -> dict[str, _Site | None]:

@@ -69,7 +69,8 @@ def _now() -> datetime:
 class Registry:
     """A context manager; threads may share one, processes may not: open one in each.
 
-    ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path.
+    ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path; or
+                ``postgresql://user@host/database``, which needs ``aipolicy[postgres]``.
     ``create``  make the registry where there is none; with False that is an error.
     ``clock``   tells the time, with its zone.
 

@@ -26,13 +26,16 @@ SCHEMA_VERSION = "1"
 # SQLite's INTEGER has 64 bits, and only under that name is a primary key the row's own id.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
+# In the order of the code points, as SQLite and Python sort: another one would differ between servers.
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
 metadata = MetaData()
 
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),  # schema_version, registry_id
-    Column("value", Text, nullable=False),
+    Column("key", _TEXT, primary_key=True),  # schema_version, registry_id
+    Column("value", _TEXT, nullable=False),
 )
 
 sequence = Table(
@@ -46,15 +49,15 @@ site = Table(
     "site",
     metadata,
     Column("id", _NUMBER, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),  # the canonical host
-    Column("policy", Text, nullable=False),  # JSON without site and preset: equal policies are equal text
+    Column("name", _TEXT, nullable=False, unique=True),  # the canonical host
+    Column("policy", _TEXT, nullable=False),  # JSON without site and preset: equal policies are equal text
     Column("seq", _NUMBER, nullable=False),  # its latest change
 )
 
 host = Table(
     "host",
     metadata,
-    Column("host", Text, primary_key=True),  # the site's own name is one of them
+    Column("host", _TEXT, primary_key=True),  # the site's own name is one of them
     Column("site_id", _NUMBER, ForeignKey("site.id"), nullable=False, index=True),
     sqlite_with_rowid=False,
 )
@@ -62,7 +65,7 @@ host = Table(
 host_history = Table(
     "host_history",
     metadata,
-    Column("host", Text, primary_key=True),
+    Column("host", _TEXT, primary_key=True),
     Column("at", _NUMBER, primary_key=True, autoincrement=False),  # as in change
     Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("site_id", _NUMBER, ForeignKey("site.id")),  # NULL: nobody's from then on
@@ -74,11 +77,11 @@ change = Table(
     metadata,
     Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("at", _NUMBER, nullable=False),  # microseconds since the epoch, UTC; never falls as seq rises
-    Column("actor", Text, nullable=False),
+    Column("actor", _TEXT, nullable=False),
     Column("site_id", _NUMBER, nullable=False),
-    Column("site", Text, nullable=False),
-    Column("policy", Text, nullable=False),
-    Column("hosts", Text, nullable=False),  # JSON array: all hosts of the site after the change
-    Column("affected", Text, nullable=False),  # JSON array: the hosts before and after it
+    Column("site", _TEXT, nullable=False),
+    Column("policy", _TEXT, nullable=False),
+    Column("hosts", _TEXT, nullable=False),  # JSON array: all hosts of the site after the change
+    Column("affected", _TEXT, nullable=False),  # JSON array: the hosts before and after it
     Index("ix_change_site_id_at_seq", "site_id", "at", "seq"),
 )

@@ -14,6 +14,8 @@ from aipolicy.errors import RegistryURLError
 BUSY_SECONDS = 5.0
 """How long a writer waits for another one."""
 
+ELSEWHERE = "check the path, or name a new file"
+
 _WRITES = "aipolicy_writes"
 
 _CURES = {
@@ -52,7 +54,7 @@ def writer(engine: Engine) -> Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def use_wal(connection: Connection) -> None:
+def prepare(connection: Connection) -> None:
     """Let readers read while one writes. The file remembers it."""
     # SQLite doesn't wait for its turn here: a second process that opens a new file is told at once.
     deadline = time.monotonic() + BUSY_SECONDS
@@ -65,6 +67,10 @@ def use_wal(connection: Connection) -> None:
             time.sleep(0.005)
         else:
             return
+
+
+def lock_creation(connection: Connection) -> None:
+    """Nothing: a writer has the lock from its beginning."""
 
 
 def protect_history(connection: Connection) -> None:

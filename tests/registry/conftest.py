@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from aipolicy.registry import Registry
+from tests.postgres import Schemas
 
 NewURL = Callable[[], str]
 
@@ -31,12 +32,14 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewURL:
     """Each call is the address of another database, and nothing is there yet."""
+    if request.param == "postgresql":
+        schemas: Schemas = request.getfixturevalue("schemas")
+        return schemas.new
     numbers = itertools.count(1)
-    makers = {"sqlite": lambda: f"sqlite:///{tmp_path}/registry-{next(numbers)}.db"}
-    return makers[request.param]
+    return lambda: f"sqlite:///{tmp_path}/registry-{next(numbers)}.db"
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from typing import Self
 
-from sqlalchemy import make_url
-
 from aipolicy.check.policies.rendering import Renderings
 from aipolicy.check.policies.versions import NOTHING_ASKED, Timeline, Version
 from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.registry import InForce, Registry
+from aipolicy.registry.address import masked
 from aipolicy.registry.changes import microseconds
 
 _KNOWN, _STRANGERS = 20_000, 100_000  # hosts that are remembered
@@ -26,7 +25,7 @@ class RegistryPolicies:
     def __init__(self, url: str) -> None:
         self._url = url
         self._registry = Registry(url, create=False)
-        self.source = make_url(url).render_as_string(hide_password=True)  # it goes into every report
+        self.source = masked(url)  # it goes into every report
         self._renderings = Renderings()
         self._known: Memo[str, Timeline] = Memo(_KNOWN)
         self._strangers: Memo[str, None] = Memo(_STRANGERS)  # who sends them can't push out what is known

@@ -1,0 +1,231 @@
+"""PostgreSQL's own: what it tells when it can't be used, and what others rely on."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import RegistryError, RegistryURLError
+from aipolicy.registry import Registry, postgres
+from aipolicy.registry.postgres import CHANNEL
+from tests.postgres import OwnServer, Schemas
+from tests.registry.conftest import ROOT, raw
+
+OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+SECRET = "s3cret/%40x"
+
+
+@pytest.fixture
+def url(schemas: Schemas) -> str:
+    return schemas.new()
+
+
+@contextmanager
+def plain_server() -> Iterator[int]:
+    """A port where somebody answers like a PostgreSQL server without TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(8)
+                connection.sendall(b"N")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def told(url: str) -> str:
+    """The error's whole chain of messages."""
+    with pytest.raises(RegistryError) as caught:
+        Registry(url, create=False)
+    return f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_server_that_is_down_is_told_with_the_cure() -> None:
+    said = told(f"postgresql://ada:{SECRET}@127.0.0.1:1/blogs")
+    assert "127.0.0.1:1/blogs" in said
+    assert "refused" in said
+    assert "check the host and port" in said
+    assert "s3cret" not in said
+
+
+def test_what_is_told_is_one_line() -> None:
+    with pytest.raises(RegistryError) as caught:
+        Registry("postgresql://127.0.0.1:1/blogs")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_host_that_is_none_is_told() -> None:
+    assert "check the host" in told("postgresql://nosuch.invalid/blogs")
+
+
+def test_a_server_without_tls_is_told_where_tls_is_asked_for() -> None:
+    with plain_server() as port:
+        said = told(f"postgresql://ada:{SECRET}@127.0.0.1:{port}/blogs?sslmode=require")
+    assert "check sslmode" in said
+    assert "s3cret" not in said
+
+
+def test_a_wrong_password_is_told_and_not_shown(postgres_server: OwnServer) -> None:
+    with raw(postgres_server.url.render_as_string(False)) as connection:
+        connection.execute(sqlalchemy.text("CREATE ROLE ada LOGIN PASSWORD 'right'"))
+    postgres_server.require_password("ada")
+    wrong = postgres_server.url.set(username="ada", password=SECRET).render_as_string(hide_password=False)
+    said = told(wrong)
+    assert "check the user and the password" in said
+    assert "s3cret" not in said
+    right = postgres_server.url.set(username="ada", password="right").render_as_string(hide_password=False)
+    assert "empty database" in told(right)
+    with pytest.raises(RegistryError, match=r"permission denied.*GRANT CREATE"):
+        Registry(right)
+
+
+def test_a_database_that_is_not_there_is_told(schemas: Schemas, url: str) -> None:
+    base, _, options = url.partition("?")
+    said = told(f"{base.rpartition('/')[0]}/nosuch?{options}")
+    assert 'database "nosuch" does not exist' in said
+    assert "createdb" in said
+
+
+def test_a_schema_that_is_not_there_is_told(url: str) -> None:
+    with pytest.raises(RegistryError, match="CREATE SCHEMA"):
+        Registry(f"{url}_other")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql//ada:s3cret@db/x", "postgresql//ada:***@db/x"),
+        ("ada:s3cret@db", "ada:***@db"),
+        ("postgresql://ada:s3c@ret@db:port/x", "postgresql://ada:***@db:port/x"),
+        ("postgresql://ada@db:port/x?password=s3cret&a=1", "postgresql://ada@db:port/x?password=***&a=1"),
+    ],
+)
+def test_an_address_that_is_none_is_shown_without_its_password(url: str, shown: str) -> None:
+    with pytest.raises(RegistryURLError) as caught:
+        Registry(url)
+    assert repr(shown) in str(caught.value)
+
+
+def test_a_password_among_the_options_is_not_shown() -> None:
+    assert "password=***" in told("postgresql://127.0.0.1:1/blogs?password=s3cret")
+
+
+def test_an_address_without_a_database_is_told() -> None:
+    with pytest.raises(RegistryURLError, match="names no database: write postgresql://"):
+        Registry("postgresql://db")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_the_scheme_is_written_in_three_ways(url: str, scheme: str) -> None:
+    with Registry(url.replace("postgresql", scheme, 1)) as registry:
+        assert registry.seq == 0
+
+
+def test_without_the_driver_the_command_that_installs_it_is_told() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['psycopg'] = None\n"
+        "from aipolicy.errors import MissingExtraError\n"
+        "from aipolicy.registry import Registry\n"
+        "try: Registry('postgresql://db/x')\n"
+        "except MissingExtraError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "the registry needs psycopg: pip install 'aipolicy[postgres]'\n"
+
+
+def test_a_command_shows_no_password(postgres_server: OwnServer) -> None:
+    url = postgres_server.url.set(password=SECRET).render_as_string(hide_password=False)
+    for arguments in (
+        ["show", "blog.example"],
+        ["robots", "--site", "blog.example"],
+        ["history", "x.example"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "aipolicy", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "AIPOLICY_REGISTRY": url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "s3cret" not in done.stdout + done.stderr
+        assert "***" in done.stderr
+
+
+def test_every_transaction_with_a_change_is_notified_once(url: str) -> None:
+    import psycopg
+
+    dsn = url.replace("+psycopg", "")
+    with Registry(url) as registry, psycopg.connect(dsn, autocommit=True) as listener:
+        listener.execute(f"LISTEN {CHANNEL}")
+        registry.put(OPTED_OUT, by="ada")
+        registry.put(OPTED_OUT, by="ada")  # no change
+        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(2500)], by="import")
+        registry.put_many([SitePolicy("other.example")], by="import", dry_run=True)
+        assert len(list(listener.notifies(timeout=0.2))) == 2
+
+
+def test_a_writer_that_holds_the_lock_is_not_waited_for_for_ever(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "BUSY_SECONDS", 0.05)
+    with Registry(url) as registry:
+        with raw(url) as other:
+            other.execute(sqlalchemy.text("SELECT seq FROM sequence FOR UPDATE"))
+            with pytest.raises(RegistryError, match=r"lock timeout.*try again"):
+                registry.put(OPTED_OUT, by="ada")
+        assert registry.put(OPTED_OUT, by="ada").seq == 1
+
+
+def test_an_open_registry_survives_a_restart_of_the_server(postgres_server: OwnServer) -> None:
+    with Schemas(postgres_server.url) as schemas, Registry(schemas.new()) as registry:
+        registry.put(OPTED_OUT, by="ada")
+        postgres_server.stop()
+        try:
+            with pytest.raises(RegistryError, match="check the host and port"):
+                registry.get("blog.example")
+        finally:
+            postgres_server.start()
+        assert registry.get("blog.example") == OPTED_OUT
+        assert registry.put(SitePolicy("blog.example"), by="ada").seq == 2
+
+
+def test_truncating_the_history_is_refused(url: str) -> None:
+    Registry(url).close()
+    for table in ("change", "host_history"):
+        with pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"), raw(url) as connection:
+            connection.execute(sqlalchemy.text(f"TRUNCATE {table}"))
+
+
+def test_a_server_whose_default_is_stricter_isolation_is_no_trouble(url: str) -> None:
+    strict = url.replace("options=", "options=-cdefault_transaction_isolation%3Dserializable%20", 1)
+    with Registry(strict) as one, Registry(strict) as other:
+        one.put(OPTED_OUT, by="ada")
+        threads = [
+            threading.Thread(
+                target=lambda registry, n: registry.put(SitePolicy(f"b{n}.example"), by="x"),
+                args=(registry, n),
+            )
+            for n, registry in enumerate([one, other] * 4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert one.seq == 9
