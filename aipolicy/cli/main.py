@@ -17,6 +17,7 @@ from aipolicy.cli.exporting import export
 from aipolicy.cli.generate import headers, robots
 from aipolicy.cli.importing import import_sites
 from aipolicy.cli.registry import history, set_policy, show
+from aipolicy.cli.replica import replica
 from aipolicy.errors import AIPolicyError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -89,6 +90,7 @@ for command in (
     export,
     show,
     history,
+    replica,
     lint,
     diff,
     explain,

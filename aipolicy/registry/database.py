@@ -50,6 +50,7 @@ class Database:
         # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
         self._turn = threading.Lock()
         self._closed = False
+        self._replica_of = ""
         try:
             self.registry_id = self._open(create=create)
         except BaseException:
@@ -69,6 +70,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction, committed at the end and undone by an exception."""
+        if self._replica_of:
+            cure = f"write to the registry itself, {self._replica_of}"
+            raise RegistryError(f"'{self._name}' is a replica, which its follower alone writes: {cure}")
         with self._turn, self._connection(self._writer) as connection:
             yield connection
 
@@ -82,7 +86,7 @@ class Database:
         except DBAPIError as error:
             known = self._kind.cure(error)
             hint = f": {known}" if known else ""
-            said = " ".join(str(error.orig).split())  # PostgreSQL's have several lines
+            said = " ".join(str(error.orig).split()).removesuffix(".")  # PostgreSQL's have several lines
             raise RegistryError(f"registry '{self._name}': {said}{hint}") from error
         except PoolTimeoutError as error:
             cure = "too many threads use it at once: try again, or use fewer"
@@ -128,6 +132,7 @@ class Database:
             raise RegistryError(
                 f"registry '{self._name}' has schema version {about['schema_version']}: {cure}"
             )
+        self._replica_of = about.get("replica_of", "")
         return about["registry_id"]
 
 

@@ -1,6 +1,6 @@
 """What is PostgreSQL's own: its driver, locks, triggers, and the cures of its errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -18,6 +18,7 @@ BUSY_SECONDS = 5.0
 ELSEWHERE = "name another database, or an empty schema of it: ?options=-csearch_path%3DNAME"
 
 _CONNECT = {
+    "client_encoding": "utf8",
     "connect_timeout": 10,
     # Both ways of a server's vanishing without a word: while it is waited for, and while nothing is asked.
     "tcp_user_timeout": 10_000,
@@ -69,19 +70,27 @@ def open_engine(url: URL, *, create: bool) -> Engine:
     if not url.database:
         cure = "write postgresql://user@host/database"
         raise RegistryURLError(f"registry '{url}' names no database: {cure}")
-    given = {name: value for name, value in _CONNECT.items() if name not in url.query}
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             # Each statement sees what was committed before it, also after a wait for the lock.
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,  # a server that was restarted is no error
-            connect_args=given | {"client_encoding": "utf8"},
+            connect_args=_connect_args(url),
         )
     except ImportError:
         raise MissingExtraError("the registry needs psycopg: pip install 'aipolicy[postgres]'") from None
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def connector(url: URL) -> Callable[[], Any]:
+    """Makes connections of psycopg's own, in autocommit, for what SQLAlchemy has no words for."""
+    import psycopg
+
+    engine = open_engine(url, create=False)
+    _, given = engine.dialect.create_connect_args(engine.url)
+    return lambda: psycopg.connect(**{**given, **_connect_args(url)}, autocommit=True)
 
 
 def writer(engine: Engine) -> Engine:
@@ -136,11 +145,21 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 def cure(error: DBAPIError) -> str | None:
     """What to do about an error of the driver, where that is known."""
-    code = getattr(error.orig, "sqlstate", None)
+    return cure_of(error.orig)
+
+
+def cure_of(error: BaseException | None) -> str | None:
+    """As ``cure``, for the driver's own error."""
+    code = getattr(error, "sqlstate", None)
     if code:
         return next((cure for start, cure in _CURES.items() if code.startswith(start)), None)
-    said = str(error.orig)
+    said = str(error)
     return next((cure for text, cure in _CURES_BY_TEXT.items() if text in said), None)
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    """What the address leaves open."""
+    return {name: value for name, value in _CONNECT.items() if name not in url.query}
 
 
 def _function(connection: Connection, name: str, body: str) -> None:

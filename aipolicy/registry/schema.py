@@ -34,7 +34,7 @@ metadata = MetaData()
 meta = Table(
     "meta",
     metadata,
-    Column("key", _TEXT, primary_key=True),  # schema_version, registry_id
+    Column("key", _TEXT, primary_key=True),  # schema_version, registry_id; in a replica replica_of
     Column("value", _TEXT, nullable=False),
 )
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -75,6 +76,12 @@ def lock_creation(connection: Connection) -> None:
 
 def protect_history(connection: Connection) -> None:
     """Refuse whatever would rewrite the history, REPLACE (which fires no DELETE trigger) included."""
+    for trigger in history_triggers():
+        connection.exec_driver_sql(trigger)
+
+
+def history_triggers() -> Iterator[str]:
+    """The statements that make the history append-only."""
     for table, seq_taken in (
         ("change", "NEW.seq <= (SELECT max(seq) FROM change)"),
         ("host_history", "NEW.seq <= (SELECT max(seq) FROM host_history WHERE host = NEW.host)"),
@@ -82,9 +89,9 @@ def protect_history(connection: Connection) -> None:
         refuse = f"BEGIN SELECT RAISE(ABORT, 'the history is append-only: {table}'); END"
         for verb in ("UPDATE", "DELETE"):
             name = f"{table}_refuses_{verb.lower()}"
-            connection.exec_driver_sql(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} {refuse}")
+            yield f"CREATE TRIGGER {name} BEFORE {verb} ON {table} {refuse}"
         when = f"BEFORE INSERT ON {table} WHEN {seq_taken}"
-        connection.exec_driver_sql(f"CREATE TRIGGER {table}_refuses_replace {when} {refuse}")
+        yield f"CREATE TRIGGER {table}_refuses_replace {when} {refuse}"
 
 
 def cure(error: DBAPIError) -> str | None:

@@ -1,0 +1,178 @@
+"""A replica's file as its follower writes it. All here raises OSError, sqlite3.Error or DamagedError."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aipolicy.errors import RegistryError
+from aipolicy.registry.replica.layout import APPLICATION_ID, NOTE
+from aipolicy.registry.replica.source import Row
+from aipolicy.registry.schema import SCHEMA_VERSION
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER = 100  # octets; the places of what is in it: https://sqlite.org/fileformat.html#the_database_header
+_BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log
+_LARGEST_LOG = 64 << 20  # octets that the log may keep on the disk after a large catch-up
+
+_SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
+_HOSTS_BEFORE = "SELECT hosts FROM change WHERE seq = (SELECT seq FROM site WHERE id = ?)"
+_LAST = "SELECT * FROM change WHERE seq = ?"
+
+
+class DamagedError(Exception):
+    """The file is no longer what the follower wrote: it must be filled anew."""
+
+
+class ReplacedError(Exception):
+    """Another file is in its place, and whose that is must be seen first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How far the follower is, as it says in the file; see ``layout.STATUS_TABLE``."""
+
+    source: str
+    source_seq: int
+    asked_at: int
+    level_at: int
+    trouble: str = ""
+
+    def row(self) -> Row:
+        return self.source, os.getpid(), self.source_seq, self.asked_at, self.level_at, self.trouble
+
+
+class ReplicaFile:
+    """The file of a replica that was filled. Raises DamagedError where it is none (any more)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity = _identity(path)
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=_BUSY,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            # What a power failure takes from the log is fetched again: the number goes with the rows.
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"journal_size_limit={_LARGEST_LOG}"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            about = dict(self._connection.execute("SELECT key, value FROM meta"))
+            if not about.keys() >= {"replica_of", "registry_id"} or about["schema_version"] != SCHEMA_VERSION:
+                raise DamagedError("it is no replica, or one of another version")
+            self.registry_id: str = about["registry_id"]
+            ((self.seq,),) = self._connection.execute("SELECT seq FROM sequence")
+            level = self._connection.execute("SELECT level_at FROM replica").fetchone()
+            self.level_at: int = level[0] if level else 0
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def check(self) -> None:
+        """Raises DamagedError where another process deleted, cut or overwrote it, and ReplacedError."""
+        try:
+            identity = _identity(self.path)
+        except FileNotFoundError:
+            raise DamagedError("it was deleted") from None
+        if identity != self._identity:
+            raise ReplacedError
+        with self.path.open("rb") as file:
+            header = file.read(_HEADER)
+            size = os.fstat(file.fileno()).st_size
+        pages = int.from_bytes(header[28:32], "big")
+        page_size = int.from_bytes(header[16:18], "big") or 1
+        if not header.startswith(_MAGIC) or size < pages * (65536 if page_size == 1 else page_size):
+            raise DamagedError("it was cut or overwritten")
+
+    def last(self) -> Row | None:
+        """The latest change, as the registry had it."""
+        row: Row | None = self._connection.execute(_LAST, (self.seq,)).fetchone()
+        return row
+
+    def apply(self, changes: Iterable[Row], note: Note) -> None:
+        """Make the next ``changes``, rows of the table, all or none of them."""
+        execute = self._connection.execute
+        seq = self.seq
+        execute("BEGIN IMMEDIATE")
+        try:
+            for row in changes:
+                seq += 1
+                if row[0] != seq:
+                    raise DamagedError(f"change {seq} is missing in the registry")
+                self._apply(row)
+            execute("UPDATE sequence SET seq = ?", (seq,))
+            execute(NOTE, note.row())
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        self.seq = seq
+
+    def note(self, note: Note) -> None:
+        self._connection.execute(NOTE, note.row())
+
+    def become(self, filled: Path) -> None:
+        """Take over all that is in another file, at once for every reader."""
+        other = sqlite3.connect(filled)
+        try:
+            other.backup(self._connection)
+        finally:
+            other.close()
+
+    def _apply(self, row: Row) -> None:
+        seq, at, _, site_id, name, policy, hosts, _ = row
+        execute = self._connection.execute
+        known = execute(_HOSTS_BEFORE, (site_id,)).fetchone()
+        execute(_SITE, (site_id, name, policy, seq))
+        if known is None or known[0] != hosts:
+            before = set(json.loads(known[0])) if known else set()
+            after = set(json.loads(hosts))
+            removed, added = sorted(before - after), sorted(after - before)
+            many: Any = self._connection.executemany
+            many("DELETE FROM host WHERE host = ?", [(moved,) for moved in removed])
+            many("INSERT INTO host (host, site_id) VALUES (?, ?)", [(moved, site_id) for moved in added])
+            moves = [(moved, at, seq, None) for moved in removed] + [(m, at, seq, site_id) for m in added]
+            many("INSERT INTO host_history (host, at, seq, site_id) VALUES (?, ?, ?, ?)", moves)
+        execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def existing(path: Path) -> ReplicaFile | None:
+    """The replica at ``path``; None where one is to be filled there.
+
+    Raises DamagedError for the ruins of one, RegistryError for a file that is something else, and not ours.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except FileNotFoundError:
+        return None
+    if not header:
+        raise DamagedError("it is empty")
+    if header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        cure = "name another file, or remove it"
+        raise RegistryError(f"'{path}' is there already, and is no replica: {cure}")
+    try:
+        return ReplicaFile(path)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (
+            sqlite3.SQLITE_ERROR,
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            raise DamagedError(str(error)) from error
+        raise
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino

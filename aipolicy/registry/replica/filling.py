@@ -1,0 +1,109 @@
+"""A replica's first fill: into a file beside it, from one moment of the registry, and then put in place."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, suppress
+from pathlib import Path
+
+from aipolicy.registry.replica.file import ReplicaFile
+from aipolicy.registry.replica.layout import APPLICATION_ID, NOTE, TABLES, indexes, tables
+from aipolicy.registry.replica.source import Snapshot, Source
+from aipolicy.registry.schema import SCHEMA_VERSION
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""What is done, and how many rows that is → what to call with rows done."""
+
+_CACHE = -65536  # KiB: keys of the indexes come in any order
+
+
+class StoppedError(Exception):
+    """The fill was given up, because the follower is to end."""
+
+
+def fill(
+    source: Source,
+    path: Path,
+    *,
+    in_place_of: ReplicaFile | None,
+    progress: Progress,
+    stopped: Callable[[], bool],
+) -> None:
+    """Fill a replica at ``path``. What is there is read until the new one is whole.
+
+    ``in_place_of``: the sound replica that is there. Raises as ReplicaFile does, RegistryError, StoppedError.
+    """
+    filling = path.with_name(f"{path.name}.filling")
+    _remove(filling)
+    try:
+        with closing(sqlite3.connect(filling, isolation_level=None)) as connection:
+            # A crash leaves ruins, which the next fill removes: no log, and no waiting for the disk.
+            for pragma in (
+                "journal_mode=OFF",
+                "synchronous=OFF",
+                "locking_mode=EXCLUSIVE",
+                f"cache_size={_CACHE}",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute("BEGIN")
+            for statement in tables():
+                connection.execute(statement)
+            with source.snapshot() as snapshot:
+                _copy(snapshot, connection, progress, stopped)
+                _about(connection, source, snapshot)
+            for statement in indexes():
+                connection.execute(statement)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA locking_mode=NORMAL")
+            connection.execute("PRAGMA journal_mode=WAL")
+        if in_place_of is not None:
+            in_place_of.become(filling)
+        else:
+            _put_in_place(filling, path)
+    finally:
+        _remove(filling)
+
+
+def _copy(
+    snapshot: Snapshot, connection: sqlite3.Connection, progress: Progress, stopped: Callable[[], bool]
+) -> None:
+    with progress("filling the replica", snapshot.count(TABLES)) as advance:
+        for table in TABLES:
+            values = ", ".join("?" * len(table.c))
+            statement = f"INSERT INTO {table.name} ({', '.join(table.c.keys())}) VALUES ({values})"  # noqa: S608
+            for rows in snapshot.rows(table):
+                connection.executemany(statement, rows)
+                advance(len(rows))
+                if stopped():
+                    raise StoppedError
+
+
+def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot) -> None:
+    about = {
+        "schema_version": SCHEMA_VERSION,
+        "registry_id": snapshot.state.registry_id,
+        "replica_of": source.name,
+    }
+    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", about.items())
+    connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.seq,))
+    connection.execute(NOTE, (source.name, os.getpid(), snapshot.state.seq, 0, 0, ""))
+
+
+def _put_in_place(filling: Path, path: Path) -> None:
+    with filling.open("rb") as file:
+        os.fsync(file.fileno())
+    # What a lost or damaged file left behind. Its log first of all must not be taken for the new one's.
+    _remove(path)
+    filling.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+        with suppress(FileNotFoundError):
+            path.with_name(name).unlink()

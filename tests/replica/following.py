@@ -1,0 +1,60 @@
+"""What the tests of replicas share: a follower as a process, and whether a replica is what it should be."""
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.registry.conftest import ROOT
+from tests.registry.test_put_many import KEYS, TABLES, tables
+
+ENOUGH = 20.0  # seconds, for a busy machine
+
+
+def eventually(condition: Callable[[], object], seconds: float = ENOUGH) -> None:
+    """Wait until ``condition`` holds; the test fails where it never does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"after {seconds} s it still isn't so"
+        time.sleep(0.005)
+
+
+def read(file: Path, statement: str) -> list[tuple[object, ...]]:
+    """What another program reads in the replica now; nothing, where there is none or a ruin."""
+    with contextlib.suppress(sqlite3.DatabaseError):
+        uri = f"{file.as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+            return connection.execute(statement).fetchall()
+    return []
+
+
+def seq(file: Path) -> object:
+    rows = read(file, "SELECT seq FROM sequence")
+    return rows[0][0] if rows else None
+
+
+def trouble(file: Path) -> str:
+    return "".join(str(text) for (text,) in read(file, "SELECT trouble FROM replica"))
+
+
+def is_copy(file: Path, url: str) -> bool:
+    """Whether each row of the registry is in the replica, and no other."""
+    found = {name: read(file, f"SELECT * FROM {name} ORDER BY {KEYS.get(name, '1')}") for name in TABLES}
+    assert read(file, "PRAGMA integrity_check") == [("ok",)]
+    assert read(file, "PRAGMA foreign_key_check") == []
+    return found == tables(url)
+
+
+@contextmanager
+def follower(url: str, file: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """``aipolicy replica`` as a process."""
+    command = [sys.executable, "-m", "aipolicy", "replica", "--registry", url, "--to", str(file), *options]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -1,0 +1,131 @@
+"""Real processes: followers killed at any moment, PostgreSQL stopped, and requests answered all the while."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import LocalLookup
+from aipolicy.registry import Registry
+from tests.lookup.test_local_processes import READER, process
+from tests.postgres import OwnServer, Schemas
+from tests.registry.conftest import ROOT
+from tests.replica.following import eventually, follower, is_copy, read, seq, trouble
+
+OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+KILLS = 6
+
+
+def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: Path) -> None:
+    rng = random.Random(20261124)
+    with Registry(url) as registry:
+        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(20_000)], by="import")
+        done = threading.Event()
+
+        def write() -> None:
+            number = 0
+            while not done.is_set():
+                number += 1
+                hosts = [f"w{number % 50}-{n}.example" for n in range(number % 3)]
+                registry.put(
+                    SitePolicy.from_flag(bool(number % 2), f"w{number % 50}.example"), by="w", hosts=hosts
+                )
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            seen = []
+            for kill in range(KILLS):
+                with follower(url, file) as process:
+                    assert process.stderr is not None
+                    assert process.stderr.readline()  # it is at work; the first ones fill
+                    time.sleep(rng.uniform(0, 0.3 + 0.1 * kill))
+                    process.kill()
+                    process.wait()
+                if file.exists():
+                    assert read(file, "SELECT count(*) > 20000, max(seq) FROM change") == [(1, seq(file))]
+                    assert read(file, "PRAGMA quick_check") == [("ok",)]
+                    seen.append(seq(file))
+        finally:
+            done.set()
+            writer.join()
+        assert seen == sorted(seen)  # type: ignore[type-var]
+        with follower(url, file):
+            eventually(lambda: seq(file) == registry.seq)
+    assert is_copy(file, url)
+
+
+async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catches_up(
+    postgres_server: OwnServer, file: Path
+) -> None:
+    with Schemas(postgres_server.url) as schemas:
+        url = schemas.new()
+        with Registry(url) as registry:
+            registry.put(OPTED_OUT, by="ada")
+            for number in range(50):
+                registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+            with follower(url, file) as process:
+                eventually(lambda: seq(file) == 51)
+                lookup = LocalLookup(file, refresh=0.05, maxsize=10)
+                postgres_server.stop()
+                try:
+                    wrong = await _asked_for(lookup, 2.5)
+                    eventually(lambda: "check the host and port" in trouble(file))
+                finally:
+                    postgres_server.start()
+                registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada")
+                eventually(lambda: seq(file) == 52)
+                await asyncio.sleep(0.06)
+                assert not (await lookup.find(b"blog.example")).policy.opted_out
+                eventually(lambda: trouble(file) == "")
+                lookup.close()
+                process.terminate()
+                said = process.communicate(timeout=30)[1]
+        assert is_copy(file, url)
+    assert wrong == []
+    assert process.returncode == 0
+    assert "s behind" in said
+    assert "level again" in said
+    assert said.count("check the host and port") == 1, said
+
+
+async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
+    """The hosts that were answered wrongly meanwhile."""
+    wrong = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for host in (b"blog.example", *(b"blog%d.example" % number for number in range(50))):
+            rendering = lookup.peek(host) or await lookup.find(host)
+            if rendering.policy.opted_out != (host == b"blog.example") or rendering is lookup.default:
+                wrong.append(host)
+        await asyncio.sleep(0.01)
+    return wrong
+
+
+def test_a_change_is_in_force_in_another_process_within_a_second(url: str, file: Path) -> None:
+    with Registry(url) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with follower(url, file):
+            eventually(lambda: seq(file) == 1)
+            with process(READER, file, 0.25) as reader:
+                registry.put(OPTED_OUT, by="ada")
+                written = time.monotonic()
+                assert reader.stdout is not None
+                assert float(reader.stdout.readline()) - written < 1.0
+
+
+def test_a_registry_elsewhere_is_refused_by_the_command(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aipolicy", "replica", "--to", str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "give a registry in PostgreSQL" in done.stderr
