@@ -7,7 +7,18 @@ import pytest
 
 import aipolicy
 
-HEAVY = {"click", "httpx", "idna", "http_sf", "jinja2", "rich", "sqlalchemy", "uvicorn"}
+HEAVY = {
+    "click",
+    "httpx",
+    "idna",
+    "http_sf",
+    "jinja2",
+    "prometheus_client",
+    "psycopg",
+    "rich",
+    "sqlalchemy",
+    "uvicorn",
+}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi.enforcement import MODES, Enforcer, refusal
 from aipolicy.asgi.events import Hook
 from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
+from aipolicy.asgi.metrics import Metrics
 from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.responses import adding, merged
@@ -40,6 +41,8 @@ class AIPolicyMiddleware:
     ``html``              whether HTML pages get the signals as meta tags too, for CDNs that strip headers.
     ``post_preferences``  whether ``request.state.aipolicy`` may restrict one response.
     ``tenants``           sites that share a host, each under a path of its own.
+    ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
+                          every host; needs ``aipolicy[metrics]``. Keep the public from it.
 
     A host that is malformed or no site's gets the lookup's default policy.
     """
@@ -58,6 +61,7 @@ class AIPolicyMiddleware:
         html: bool = False,
         post_preferences: bool = False,
         tenants: PathTenants | None = None,
+        status_path: str | None = None,
     ) -> None:
         if not callable(app):
             raise TypeError(f"app is {app!r}: give an ASGI application")
@@ -71,6 +75,10 @@ class AIPolicyMiddleware:
             raise ValueError("on_event is never called while enforce is 'off': add enforce='monitor'")
         if tenants is not None and not isinstance(tenants, PathTenants):
             raise TypeError(f"tenants is {tenants!r}: give PathTenants(site_of, listed)")
+        if status_path is not None and (not status_path.startswith("/") or status_path in FILES):
+            raise ValueError(
+                f"status_path is {status_path!r}: give a path of its own, like '/aipolicy/metrics'"
+            )
         self.app = app
         self.lookup = lookup
         self._peek = lookup.peek
@@ -80,6 +88,9 @@ class AIPolicyMiddleware:
         self._html = html
         self._posts = Posts() if post_preferences else None
         self._tenants = tenants
+        self._status_path = status_path
+        self._metrics = Metrics(lookup) if status_path else None
+        self._endings = _ENDINGS | {status_path[-1]} if status_path else _ENDINGS
         self._does_more = html or post_preferences
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,8 +109,10 @@ class AIPolicyMiddleware:
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             rendering = self.lookup.default
-        if "." in scope["path"] and scope["path"][-1:] in _ENDINGS:  # few other paths are like this
+        if scope["path"][-1:] in self._endings:
             file = file_path(scope)
+            if self._metrics is not None and file == self._status_path:
+                return await self._tell(self._metrics, scope, send)
             known = rendering is not self.lookup.default
             if file in FILES and await self._files.serve(
                 file, scope, send, host=host, rendering=rendering, known=known
@@ -115,6 +128,14 @@ class AIPolicyMiddleware:
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
+
+    async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
+        try:
+            headers, body = metrics.answer()
+        except Exception:
+            logger.exception("the status can't be told")
+            return await answer(send, 500, [(b"content-length", b"0")])
+        return await answer(send, 200, headers, body, scope)
 
     def _refusal(
         self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering

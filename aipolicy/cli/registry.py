@@ -78,19 +78,26 @@ def set_policy(host: str, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("host")
+@click.argument("host", required=False)
+@click.option("--status", is_flag=True, help="How the registry is, or the replica, instead of a site.")
 @click.option(
     "--at", "when", metavar="TIME", help="As it was then: 2026-10-01 or 2026-10-01T12:00:00Z (UTC)."
 )
 @registry_option
 @json_option
-def show(host: str, when: str | None, registry: str, as_json: bool) -> None:
-    """Show what a site declares, now or at a time in the past.
+def show(host: str | None, status: bool, when: str | None, registry: str, as_json: bool) -> None:
+    """Show what a site declares, now or at a time in the past; or how the registry is.
 
     \b
     aipolicy show www.blog.example
     aipolicy show blog.example --at 2026-10-01T12:00:00Z --json
+    aipolicy show --status --registry sqlite:////var/lib/aipolicy/replica.db
     """
+    if status == (host is not None) or (status and when):
+        raise click.UsageError("give a HOST, or --status alone")
+    if host is None:
+        _show_status(registry, as_json)
+        return
     from aipolicy.registry import Registry
     from aipolicy.registry.address import masked
 
@@ -128,6 +135,31 @@ def history(host: str, registry: str, as_json: bool) -> None:
     else:
         rows = ((str(c.seq), _iso(c.at), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes)
         print_rows(rows, ("change", "at", "by", "says", "hosts"))
+
+
+def _show_status(registry: str, as_json: bool) -> None:
+    from aipolicy.lookup.registryfile import RegistryFile, registry_path
+    from aipolicy.registry import Registry
+    from aipolicy.registry.address import masked
+
+    with Registry(registry, create=False) as opened:
+        document: dict[str, Any] = {"registry": masked(registry), "registry_id": opened.registry_id}
+        document |= opened.counts()
+    replica = None
+    if registry.startswith("sqlite"):
+        file = RegistryFile(registry_path(registry))
+        replica = file.replica()
+        file.close()
+    if replica is not None:
+        document["replica_of"] = replica.source
+        document["changes_behind"] = replica.changes
+        document["seconds_behind"] = round(replica.seconds, 1)
+        document["follower"] = replica.pid
+        document["trouble"] = replica.trouble or None
+    if as_json:
+        print_json(document)
+    else:
+        print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
 
 
 def _iso(when: datetime) -> str:

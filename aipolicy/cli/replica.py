@@ -21,8 +21,8 @@ def replica(registry: str, to: str, wait: bool) -> None:
     aipolicy replica --registry postgresql://aipolicy@db/blogs --to /var/lib/aipolicy/replica.db
 
     LocalLookup("sqlite:////var/lib/aipolicy/replica.db") reads it; a change is there within a second.
-    While PostgreSQL is away the file stays as it is, and how far it is behind is told on stderr. Begun
-    again, it goes on where it was.
+    While PostgreSQL is away the file stays as it is; how far it is behind is told on stderr and by
+    'aipolicy show --status'. Begun again, it goes on where it was.
     """
     # Imported where it is used: the other commands need no database.
     from aipolicy.registry.replica import Replica

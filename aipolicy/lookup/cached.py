@@ -15,6 +15,7 @@ from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import Flight, Flights
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.status import LookupStatus, Outcomes
 
 Answer = SitePolicy | bool | None
 
@@ -76,6 +77,8 @@ class CachedLookup:
         self._outdated: LRUCache[bytes, Entry] = LRUCache(maxsize)  # what was known before invalidate_all
         # Hosts that are no site's, and those whose every load has failed.
         self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
+        self._outcomes = Outcomes()
+        self._misses = 0
         self.peek = self._peeking()
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
@@ -123,6 +126,21 @@ class CachedLookup:
         self._recent.clear()
         self._strangers = LRUCache(STRANGERS)
 
+    def status(self) -> LookupStatus:
+        """How it is. In the thread of the event loop."""
+        refresh_age, error_age = self._outcomes.ages(self._clock())
+        return LookupStatus(
+            sites=len(self._known),
+            maxsize=self._maxsize,
+            strangers=len(self._strangers),
+            misses=self._misses,
+            seq=None,
+            refresh_age=refresh_age,
+            trouble=self._outcomes.trouble,
+            last_error=self._outcomes.error,
+            last_error_age=error_age,
+        )
+
     async def _found(self, key: bytes) -> Rendering:
         for _ in range(_MOST_LOADS):
             entry = self._entry(key)
@@ -157,6 +175,7 @@ class CachedLookup:
 
     def _land(self, key: bytes, flight: Flight) -> Rendering | None:
         """Keep what a load led to. None: it was thrown away."""
+        self._misses += 1
         if flight.thrown_away:
             return None
         try:
@@ -170,6 +189,7 @@ class CachedLookup:
 
     def _kept(self, key: bytes, rendering: Rendering | None) -> Rendering:
         before, now = self._entry(key), self._clock()
+        self._outcomes.answered(now)
         if before is not None and before.delay:
             self._log.ended(f"load({key.decode()!r}) succeeds again")
         if rendering is None:
@@ -184,6 +204,7 @@ class CachedLookup:
 
     def _failed(self, key: bytes, error: Exception, flight: Flight) -> Rendering:
         entry, now = self._entry(key), self._clock()
+        self._outcomes.failed(f"{type(error).__name__}: {error}", now)
         if entry is None:
             entry = self._strangers[key] = Entry(self.default)
         rendering = self._fallback.instead(entry.rendering, recent=now < entry.stale_until)

@@ -19,6 +19,7 @@ from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
 from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.status import LookupStatus, Outcomes
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
 
@@ -65,7 +66,8 @@ class LocalLookup:
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
         self._seq = 0
-        self._trouble = ""  # why the file can't be read, while it can't
+        self._outcomes = Outcomes()
+        self._misses = 0
         self._follow(clock())
 
     @property
@@ -101,6 +103,22 @@ class LocalLookup:
             self._invalidated.append(key)
             self._lease.end()
 
+    def status(self) -> LookupStatus:
+        """How it is. In the thread of the event loop."""
+        refresh_age, error_age = self._outcomes.ages(self._clock())
+        return LookupStatus(
+            sites=len(self._known),
+            maxsize=self._maxsize,
+            strangers=len(self._unknown),
+            misses=self._misses,
+            seq=self._seq,
+            refresh_age=refresh_age,
+            trouble=self._outcomes.trouble,
+            last_error=self._outcomes.error,
+            last_error_age=error_age,
+            replica=None if self._file is None else self._file.replica(),
+        )
+
     def close(self) -> None:
         """Let go of the file; another request opens it again."""
         self._lease.end()
@@ -116,12 +134,15 @@ class LocalLookup:
             rendering = self._known[key]
         except KeyError:
             return self._missed(key, now)
-        return self._fallback.instead(rendering, recent=not self._trouble or now < self._lease.stale_at)
+        return self._fallback.instead(
+            rendering, recent=not self._outcomes.trouble or now < self._lease.stale_at
+        )
 
     def _missed(self, key: bytes, now: float) -> Rendering:
         if key in self._unknown:
             self._unknown[key] = None  # used just now
             return self.default
+        self._misses += 1
         if self._file is not None:
             try:
                 return self._kept(key, self._file.policy(key.decode()))
@@ -158,9 +179,9 @@ class LocalLookup:
         except (OSError, sqlite3.Error, RegistryError) as error:
             self._failed(error, now)
         else:
-            if self._trouble:
+            if self._outcomes.trouble:
                 self._log.ended(f"the registry {self._path} can be read now")
-            self._trouble = ""
+            self._outcomes.answered(now)
             self._lease.renew(now)
         if self._invalidated:  # in another thread, just now
             self._lease.end()
@@ -196,10 +217,10 @@ class LocalLookup:
     def _failed(self, error: Exception, now: float) -> None:
         self.close()
         trouble = trouble_with(error)
-        if trouble != self._trouble:
+        if trouble != self._outcomes.trouble:
             self._log.began(
                 f"the registry {self._path} can't be read: {trouble}; last good answers are served, "
                 "and the default policy where there are none"
             )
-        self._trouble = trouble
+        self._outcomes.failed(trouble, now)
         self._lease.put_off(now)

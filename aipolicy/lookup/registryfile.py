@@ -11,12 +11,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from aipolicy.errors import RegistryError, RegistryURLError
+from aipolicy.lookup.status import ReplicaStatus
 
 _SCHEMA_VERSION = b"1"
 _MOST_CHANGES = 1000  # to follow one by one, in some 5 ms; more would hold up the event loop for too long
 _BUSY = 0.005  # seconds to wait for a lock: they hold up the event loop
 
 _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.host = ?"
+_REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
+    FROM replica"""
 _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
@@ -101,6 +104,17 @@ class RegistryFile:
         rows = self._connection.execute(_CHANGES, (since, seq)).fetchall()
         return _hosts(affected for (affected,) in rows) if len(rows) == seq - since else None
 
+    def replica(self) -> ReplicaStatus | None:
+        """What the follower says, where this is a replica. None also where it can't be read just now."""
+        try:
+            row = self._connection.execute(_REPLICA).fetchone()
+        except sqlite3.Error:
+            return None
+        if row is None:
+            return None
+        source, pid, changes, level_at, trouble = row
+        return ReplicaStatus(_text(source), pid, changes, level_at / 1e6, _text(trouble))
+
     def close(self) -> None:
         self._connection.close()
 
@@ -109,6 +123,10 @@ def _identity(path: Path) -> tuple[int, int, int]:
     """Which file is there, and for which process: a connection must not be used across a fork."""
     found = path.stat()
     return found.st_dev, found.st_ino, os.getpid()
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
 
 
 def _hosts(affected: Iterable[bytes]) -> list[bytes] | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, func, select
 
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
@@ -51,6 +51,11 @@ _SITES = (
     .limit(bindparam("page"))
 )
 _SEQ = select(sequence.c.seq)
+_COUNTS = select(
+    select(func.count()).select_from(site).scalar_subquery().label("sites"),
+    select(func.count()).select_from(host).scalar_subquery().label("hosts"),
+    sequence.c.seq.label("changes"),
+)
 _TEXTS = select(host.c.host, site.c.policy).join_from(host, site, host.c.site_id == site.c.id)
 _TEXTS_AFTER = _TEXTS.where(host.c.host > bindparam("after")).order_by(host.c.host).limit(bindparam("page"))
 _TEXTS_OF = _TEXTS.where(host.c.host.in_(bindparam("hosts", expanding=True)))
@@ -107,6 +112,11 @@ class Registry:
         with self._database.reading() as connection:
             seq: int = connection.execute(_SEQ).scalar_one()
         return seq
+
+    def counts(self) -> dict[str, int]:
+        """How many ``sites``, ``hosts`` and ``changes`` there are, counted: seconds for ten million."""
+        with self._database.reading() as connection:
+            return dict(connection.execute(_COUNTS).one()._mapping)
 
     def put(self, policy: SitePolicy, *, by: str, hosts: Iterable[str] | None = None) -> Change:
         """Make ``policy`` the policy of its site from now on, and the site if it is new.

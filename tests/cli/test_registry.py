@@ -84,3 +84,23 @@ def test_an_unknown_site_is_told_with_the_registry_it_is_not_in(aipolicy: Run) -
         done = aipolicy(*arguments, "stranger.example")
         assert (done.returncode, done.stdout) == (2, "")
         assert "stranger.example" in done.stderr
+
+
+def test_the_status_says_which_registry_it_is_and_how_much_is_in_it(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-training", "--host", "www.blog.example")
+    aipolicy("set", "blog.example", "--preset", "unset")
+    status = json.loads(aipolicy("show", "--status", "--json").stdout)
+    assert status.pop("registry_id")
+    assert status == {"registry": "sqlite:///aipolicy.db", "sites": 1, "hosts": 2, "changes": 2}
+    assert "changes" in aipolicy("show", "--status").stdout
+
+
+def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
+    for arguments in (
+        ["show"],
+        ["show", "blog.example", "--status"],
+        ["show", "--status", "--at", "2026-01-01"],
+    ):
+        done = aipolicy(*arguments)
+        assert done.returncode == 2
+        assert "give a HOST, or --status alone" in done.stderr

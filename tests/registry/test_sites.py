@@ -189,3 +189,10 @@ def test_a_private_blog_is_kept_private(registry: Registry) -> None:
     policy = registry.get("blog.example")
     assert policy is not None
     assert policy.effective.disallows(*Category)
+
+
+def test_sites_hosts_and_changes_are_counted(registry: Registry) -> None:
+    assert registry.counts() == {"sites": 0, "hosts": 0, "changes": 0}
+    registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
+    registry.put(OPTED_OUT, by="ada", hosts=["a.example", "b.example"])
+    assert registry.counts() == {"sites": 1, "hosts": 3, "changes": 2}

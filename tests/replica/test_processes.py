@@ -1,6 +1,7 @@
 """Real processes: followers killed at any moment, PostgreSQL stopped, and requests answered all the while."""
 
 import asyncio
+import json
 import random
 import subprocess
 import sys
@@ -116,6 +117,26 @@ def test_a_change_is_in_force_in_another_process_within_a_second(url: str, file:
                 written = time.monotonic()
                 assert reader.stdout is not None
                 assert float(reader.stdout.readline()) - written < 1.0
+
+
+def test_the_status_of_a_replica_says_how_far_it_is_and_who_follows(url: str, file: Path) -> None:
+    with Registry(url) as registry:
+        registry.put(OPTED_OUT, by="ada")
+        with follower(url, file) as process:
+            eventually(lambda: seq(file) == 1)
+            command = ["show", "--status", "--registry", f"sqlite:///{file}", "--json"]
+            done = subprocess.run(
+                [sys.executable, "-m", "aipolicy", *command],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+            status = json.loads(done.stdout)
+            assert (status["sites"], status["changes"], status["registry_id"]) == (1, 1, registry.registry_id)
+            assert (status["follower"], status["changes_behind"], status["trouble"]) == (process.pid, 0, None)
+            assert status["replica_of"].startswith("postgresql://")
 
 
 def test_a_registry_elsewhere_is_refused_by_the_command(file: Path) -> None:
