@@ -1,6 +1,6 @@
 """What the middleware costs over HTTP: real servers under wrk, each ratio measured in one run.
 
-    apt install wrk nginx-light && pip install -e '.[bench]' httptools uvloop
+    apt install wrk nginx-light && pip install -e '.[bench]'
     python benchmarks/over_http.py
 
 Each round loads every server in turn for a second or two. CPU a request is the server process's own (user and
