@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from tests.check.labelled import linewise, objects
+from tests.check.labelled import linewise, objects, tables
 from tests.check.labelled.command import check_logs
 from tests.check.labelled.forms import Form
 from tests.check.labelled.small import ROBOTS, line, write_log
@@ -28,20 +29,52 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    ("seed", "forms"),
+    ("seed", "forms", "master"),
     [
-        (81, {"access.log": linewise.VCOMBINED}),
-        (82, {"a.json": objects.CADDY, "b.json.gz": objects.CADDY}),
+        (81, {"access.log": linewise.VCOMBINED}, "local[2]"),
+        (82, {"a.json": objects.CADDY, "b.json.gz": objects.CADDY}, "local-cluster[2,1,1024]"),
+        (83, {"u_ex.log": tables.W3C}, "local[2]"),
     ],
 )  # fmt: skip
-def test_spark_says_what_the_local_engine_says(tmp_path: Path, seed: int, forms: dict[str, Form]) -> None:
+def test_spark_says_what_the_local_engine_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, forms: dict[str, Form], master: str
+) -> None:
+    in_small_parts(tmp_path, monkeypatch)
     world = make_world(tmp_path, seed, forms, requests=4000)
     arguments = (*world.names, *world.options, *world.policies, *ALL, "--by", "path")
     local = check_logs(tmp_path, *arguments)
-    spark = check_logs(tmp_path, *arguments, "--engine", "spark", "--master", "local[2]", timeout=300)
+    spark = check_logs(tmp_path, *arguments, "--engine", "spark", "--master", master, timeout=300)
     assert_exact(spark, world)
     assert comparable(spark.document) == comparable(local.document)
     assert spark.code == local.code
+
+
+def test_lines_may_stand_in_a_column_of_parquet_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_parts(tmp_path, monkeypatch)
+    lines = [line(f"/private/{n}" if n % 7 else "/open") for n in range(3000)]
+    plain = check_logs(tmp_path, write_log(tmp_path, *lines), *ROBOTS, "--json").document
+    (tmp_path / "logs").mkdir()
+    for part in range(3):
+        own = pl.DataFrame({"value": [text.decode() for text in lines[part * 1000 :][:1000]]})
+        own.write_parquet(tmp_path / f"logs/{part}.parquet", row_group_size=100)
+    arguments = (*[f"logs/{part}.parquet" for part in range(3)], *ROBOTS, "--json", "--top", "0")
+    spark = check_logs(
+        tmp_path, *arguments, "--engine", "spark", "--master", "local[2]", timeout=300
+    ).document
+    assert spark["total"] == plain["total"]
+    numbers = [(shown["file"], shown["line"]) for shown in spark["crawlers"][0]["examples"]]
+    wanted = [(f"logs/{n // 1000}.parquet", n % 1000 + 1) for n in range(3000) if n % 7]
+    assert sorted(numbers) == wanted
+
+
+def in_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Spark cut files as it cuts large ones."""
+    (folder / "conf").mkdir()
+    sizes = "spark.sql.files.maxPartitionBytes 50000\nspark.sql.files.openCostInBytes 1000\n"
+    (folder / "conf/spark-defaults.conf").write_text(sizes)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(folder / "conf"))
 
 
 def test_spark_counts_the_lines_of_a_log_without_requests(tmp_path: Path) -> None:
