@@ -4,6 +4,7 @@ The group is chosen here, by equal product token; protego matches the rules. It 
 constant name: it remembers every name it is asked about.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from aipolicy.core.preferences import Preferences
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
 _ANYONE = "*"
+_SPECIAL = re.compile("[^A-Za-z0-9/.~-]")
 _ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
 
 
@@ -102,11 +104,19 @@ def _usage(record: Record) -> tuple[str, str] | None:
 
 def _matches(rule: Rule, path: str) -> bool:
     # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
-    return rule.effective and not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{path}", _ANYONE)
+    name = _SPECIAL.sub(_named, path)
+    return rule.effective and not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{name}", _ANYONE)
 
 
 @lru_cache(maxsize=4096)
 def _closing(pattern: str) -> Protego:
     # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
     # (it reads an Allow of /index.html as one of its folder, too).
-    return Protego.parse(f"User-agent: *\nDisallow: /-{pattern}\n")
+    end = "$" if pattern.endswith("$") else ""
+    parts = (_SPECIAL.sub(_named, part) for part in pattern.removesuffix("$").split("*"))
+    return Protego.parse(f"User-agent: *\nDisallow: /-{'*'.join(parts)}{end}\n")
+
+
+def _named(special: re.Match[str]) -> str:
+    # Protego would decode and split what it takes for a URL: to it "/?" is "/", and "/%3F" too.
+    return f"_{ord(special[0]):02X}"

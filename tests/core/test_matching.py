@@ -218,3 +218,23 @@ def test_content_signals_c5_a_group_of_its_own_says_nothing_of_the_signals_for_e
     )
     assert content_signals(robots, "AnyBot") == {"ai-train": "no"}
     assert content_signals(robots, "ExampleBot") == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "allowed"),
+    [
+        ("/%3F", "/?", True),
+        ("/%", "/?", True),
+        ("/?", "/?", False),
+        ("/?", "/", True),
+        ("/a$", "/a$", True),
+        ("/a%24", "/a%24", False),
+        ("/a$b", "/a$b", False),
+        ("/a_b", "/a_b", False),
+        ("/a_3Fb", "/a?b", True),
+        ("/*?x=", "/p?x=1", False),
+    ],
+)
+def test_a_question_mark_and_a_dollar_are_themselves(pattern: str, path: str, allowed: bool) -> None:
+    robots = RobotsTxt.parse(f"User-agent: *\nDisallow: {pattern}\n")
+    assert verdict(robots, "GPTBot", path).allowed is allowed

@@ -9,8 +9,19 @@ from aipolicy.core.robots import RobotsTxt
 HOUR = 3_600_000_000
 DOCUMENTED = {"Amzn-SearchBot": 24, "DuckAssistBot": 72, "GPTBot": 24, "YouBot": 0.5}
 """How many hours the operators of some crawlers say that they keep a robots.txt."""
-ALTERNATIVES = {"Applebot": ["Googlebot"], "Amzn-SearchBot": ["Googlebot", "bingbot"]}
+ALTERNATIVES = {
+    "Amzn-SearchBot": ["Googlebot", "bingbot"],
+    "Applebot": ["Googlebot"],
+    "Google-CloudVertexBot": ["Googlebot"],
+    "Googlebot-Image": ["Googlebot"],
+    "Googlebot-News": ["Googlebot"],
+    "Googlebot-Video": ["Googlebot"],
+    "GoogleOther-Image": ["GoogleOther"],
+    "GoogleOther-Video": ["GoogleOther"],
+}
 """Whose groups some crawlers use where none names them, as their operators say."""
+OWN_NAME_ONLY = ["YandexAdditional", "YandexAdditionalBot"]
+"""Crawlers that ``*`` doesn't bind, as their operators say."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +123,14 @@ class History:
 
 
 def fairest(robots: RobotsTxt, crawler: str, path: str) -> Verdict:
-    """By the group that binds the crawler; or, where none names it, by another's that allows the path."""
+    """By the group that binds the crawler; where none names it, by another's that allows the path."""
     own = verdict(robots, crawler, path)
     named = {token.lower() for group in robots.groups for token in group.tokens}
-    if own.allowed or crawler.lower() in named:
+    if crawler.lower() in named:
+        return own
+    if crawler in OWN_NAME_ONLY:
+        return Verdict(True, None, None)
+    if own.allowed:
         return own
     others = [other for other in ALTERNATIVES.get(crawler, ()) if other.lower() in named]
     return next((v for other in others if (v := verdict(robots, other, path)).allowed), own)

@@ -42,7 +42,7 @@ robots = st.one_of(
             b"User-agent: GPTBot\nDisallow: /\n", b"User-agent: *\nDisallow: /a\nAllow: /*$\nDisallow: /*b\n",
             b"User-agent: *\nDisallow: /\nAllow: /\n", b"User-agent: *\nDisallow: *\nAllow: /a\n",
             b"User-agent: *\nDisallow: /\n\nUser-agent: CCBot\nAllow: /\n",
-            b"User-agent: Googlebot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\nAllow: /a$\n",
+            b"User-agent: Googlebot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\nAllow: /ab$\n",
             b"User-agent: googlebot\nAllow: /a\nDisallow: /\n\n"
             b"User-agent: bingbot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\n",
         ]
@@ -124,6 +124,8 @@ def test_nobody_is_accused_for_what_was_allowed_within_the_window(
 @settings(max_examples=100, deadline=None)
 @given(robots, st.lists(st.tuples(st.sampled_from(["GPTBot", *TOKENS]), paths), min_size=1, max_size=8))
 @example(b"User-agent: *\nDisallow: *$\n", [("GPTBot", "/a")])
+@example(b"User-agent: *\nDisallow: /\n", [("YandexAdditional", "/"), ("Google-CloudVertexBot", "/")])
+@example(b"User-agent: Googlebot\nDisallow: /a\n\nUser-agent: *\nDisallow: /\n", [("Googlebot-News", "/")])
 @example(b"User-agent: *\nDisallow: /*$\nAllow: *\n", [("GPTBot", "/a")])
 @example(
     b"User-agent: *\nDisallow: */\nAllow: *\nAllow: /\n", [("GPTBot", "/a"), ("GPTBot", "/%72obots.txt")]
