@@ -105,20 +105,17 @@ class Evaluator:
         return rows.select("file", "line", text, verdict=pl.lit(Verdict.UNREADABLE.value))
 
     def _fetches(self, rows: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        rows = rows.with_columns(crawler=self._classified(rows["user_agent"])).filter(
-            pl.col("crawler").is_not_null()
-        )
+        rows = rows.drop("text").with_columns(crawler=self._classified(rows["user_agent"]))
+        rows = rows.filter(pl.col("crawler").is_not_null())
         # A target in absolute form may be of another site (RFC 9112 §3.2.2): a probe for open proxies. Where
         # a log has a column for the site, a request without one is nobody's.
         nameless = "" if form.has_host else self._only_site
         rows = rows.with_columns(pl.col("host").fill_null(pl.lit(nameless, pl.String)))
         judged = self._judge.judge(rows)
         kept = judged.filter(self._within)
-        out = judged.filter(~self._within).select(
-            "file", "line", verdict=pl.lit(Verdict.LEFT_OUT.value), text=pl.lit(None, pl.String)
-        )
+        out = judged.filter(~self._within).select("file", "line", verdict=pl.lit(Verdict.LEFT_OUT.value))
         kept = kept.with_columns(verdict=_verdict(), identity=self._identified(kept))
-        kept = kept.with_columns(sha256=_hashes(kept), text=pl.lit(None, pl.String))
+        kept = kept.with_columns(sha256=_hashes(kept))
         if self._terms.mask:
             kept = kept.with_columns(address=_masked(kept["address"]))
         return pl.concat([_completed(kept), _completed(out)])
@@ -160,9 +157,7 @@ class Evaluator:
     def _token(self, user_agent: str | None) -> str | None:
         if user_agent is None:
             return None
-        user_agent = user_agent[
-            :LONGEST_USER_AGENT
-        ]  # strangers choose what is remembered, and how long it is
+        user_agent = user_agent[:LONGEST_USER_AGENT]  # strangers choose what is remembered
         try:
             return self._crawlers[user_agent]
         except KeyError:

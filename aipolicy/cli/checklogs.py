@@ -20,7 +20,8 @@ from aipolicy.check.policies import Policies, policies_from_jsonl, policies_from
 from aipolicy.check.reading import ReadFile
 from aipolicy.check.repeats import without_repeats
 from aipolicy.check.spool import Spool
-from aipolicy.check.summary import About, iso, microseconds, summary, write_evidence
+from aipolicy.check.summary import About, summary, write_evidence
+from aipolicy.check.times import iso, microseconds
 from aipolicy.cli.options import print_json, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress

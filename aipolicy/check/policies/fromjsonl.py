@@ -1,17 +1,16 @@
 """Policies with their history in JSON Lines: one version a line, any number a site, in any order."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aipolicy.bulk.jsonlines import entry_of, json_object, names_of
 from aipolicy.check.policies.rendering import Renderings
 from aipolicy.check.policies.tenures import Stated, timelines
 from aipolicy.check.policies.versions import ALWAYS, FilePolicies, Version
+from aipolicy.check.times import microseconds
 from aipolicy.core.paths import octets
 from aipolicy.errors import AIPolicyError, PolicyError
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> FilePolicies:
@@ -63,4 +62,4 @@ def _time(text: Any) -> int:
         raise PolicyError(f"at is {text!r}, which is no time: {cure}") from None
     if when.utcoffset() is None:
         raise PolicyError(f"at is {text!r}, which has no time zone and could be many moments: {cure}")
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    return microseconds(when)

@@ -2,6 +2,5 @@
 
 from aipolicy.check.summary.document import KEYS, About, summary
 from aipolicy.check.summary.evidence import write_evidence
-from aipolicy.check.summary.times import iso, microseconds
 
-__all__ = ["KEYS", "About", "iso", "microseconds", "summary", "write_evidence"]
+__all__ = ["KEYS", "About", "summary", "write_evidence"]

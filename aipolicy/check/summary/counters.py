@@ -8,7 +8,7 @@ import polars as pl
 
 from aipolicy.check.fetches import FETCHES, Verdict
 from aipolicy.check.identity import Identity
-from aipolicy.check.summary.times import iso
+from aipolicy.check.times import iso
 
 _NAMES = {Verdict.ROBOTS_TXT_READ: "robots_txt_reads"}
 

@@ -12,7 +12,7 @@ from aipolicy.check.summary.counters import by_key, counted, highest, ranked, to
 from aipolicy.check.summary.evidence import examples, unreadable
 from aipolicy.check.summary.notes import notes
 from aipolicy.check.summary.robotsreads import RobotsReads, robots_reads
-from aipolicy.check.summary.times import iso
+from aipolicy.check.times import iso
 from aipolicy.core.crawlers import crawler_named
 
 KEYS: Mapping[str, pl.Expr] = {

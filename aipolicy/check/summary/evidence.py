@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from aipolicy.check.fetches import Verdict
-from aipolicy.check.summary.times import iso
+from aipolicy.check.times import iso
 
 EVIDENCE = (
     "file",

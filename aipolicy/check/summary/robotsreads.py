@@ -8,7 +8,7 @@ import polars as pl
 
 from aipolicy.check.fetches import Verdict
 from aipolicy.check.summary.counters import Counters
-from aipolicy.check.summary.times import iso
+from aipolicy.check.times import iso
 
 
 @dataclass(frozen=True, slots=True)

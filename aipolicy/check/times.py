@@ -1,4 +1,4 @@
-"""Times as the document writes them."""
+"""Times: microseconds since the epoch in tables, ISO 8601 in documents."""
 
 from datetime import UTC, datetime, timedelta
 
