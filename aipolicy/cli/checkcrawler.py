@@ -1,0 +1,99 @@
+"""What ``aipolicy check crawler`` does: from the options to the table."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aipolicy.check.crawler import Clause, Result, Trial, Verdict, clauses_named, try_out
+from aipolicy.check.crawler.process import Scratch, checked, filled
+from aipolicy.check.crawler.process import run as run_process
+from aipolicy.check.crawler.seen import Ending
+from aipolicy.check.crawler.table import listing, table
+from aipolicy.check.crawler.telling import document
+from aipolicy.check.report.logged import logged
+from aipolicy.cli.options import print_json
+from aipolicy.cli.progress import progress
+from aipolicy.errors import AIPolicyError
+
+_Given = Mapping[str, Any]
+_LINES = 20  # of a crawler's output
+_COMMON = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+
+def run(**given: Any) -> int:
+    """Try the crawler out, tell what came of it, and return the exit code."""
+    command = checked(given["command"])
+    clauses = clauses_named(given["only"])
+    token = _token(given["token"])
+    with progress("trying it out", len(clauses) + 1, step=1) as advance:
+        trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1)))
+    if given["as_json"]:
+        print_json(document(trial, command))
+    else:
+        _print(table(trial))
+    _tell_output(trial, given["verbose"])
+    return _exit_code(trial, given["fail_on"])
+
+
+def print_clauses() -> None:
+    _print(listing(clauses_named(())))
+
+
+async def _trial(
+    command: Sequence[str],
+    clauses: Sequence[Clause],
+    token: str,
+    given: _Given,
+    tell: Callable[[Result | None], None],
+) -> Trial:
+    task = asyncio.current_task()
+    if task is not None:  # asked to end, we end what runs first
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
+        scratch = Scratch(Path(parent))
+
+        async def crawl(url: str) -> Ending:
+            return await run_process(filled(command, url, scratch.folder()), given["seconds"])
+
+        return await try_out(
+            crawl, clauses, token=token, claims=given["claims"], jobs=given["jobs"], tell=tell
+        )
+
+
+def _token(text: str | None) -> str:
+    token = (text or "").strip()
+    if text is not None and (not token or token.strip(_COMMON)):
+        raise AIPolicyError(f"--token {text!r} is no product token: write one like GPTBot")
+    return token
+
+
+def _print(renderable: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False).print(renderable)
+
+
+def _tell_output(trial: Trial, verbose: bool) -> None:
+    """The end of what the crawler printed, where it may explain a verdict."""
+    for result in trial.results:
+        if result.seen is None or result.finding.verdict is Verdict.OBEYS:
+            continue
+        if verbose or not trial.fetched:
+            ending = result.seen.ending
+            how = "stopped" if ending.stopped else f"exit code {ending.exit_code}"
+            click.echo(f"\n{result.clause.id}: {how} after {ending.seconds:.1f} s; it printed", err=True)
+            for line in ending.output.splitlines()[-_LINES:] or ["(nothing)"]:
+                click.echo(f"  {logged(line, 500)}", err=True)
+
+
+def _exit_code(trial: Trial, fail_on: str) -> int:
+    if fail_on == "never":
+        return 0
+    failing = [Verdict.DISOBEYS] + [Verdict.OVER_CAUTIOUS] * (fail_on == "over-cautious")
+    return 1 if not trial.shown or any(trial.counts[verdict] for verdict in failing) else 0
