@@ -13,5 +13,5 @@ class EverythingSpider(scrapy.Spider):
         super().__init__(start_urls=[url])
 
     def parse(self, response: Response) -> Iterator[scrapy.Request]:
-        for link in response.css("a"):
+        for link in response.css("a::attr(href)").getall():
             yield response.follow(link)

@@ -66,13 +66,13 @@ CRAWLERS = {
 
 
 def tried(crawler: Tried, only: Iterable[str] = ()) -> dict[str, Any]:
-    """The document of ``aipolicy check crawler --json``."""
+    """The document of ``aipolicy check crawler --json``, and the crawler's version."""
     chosen = [f"--only={clause}" for clause in only]
     arguments = ["check", "crawler", "--json", "--fail-on=never", f"--jobs={crawler.jobs}", *chosen, "--"]
     command = [sys.executable, "-m", "aipolicy", *arguments, found(crawler.command[0]), *crawler.command[1:]]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     document: dict[str, Any] = json.loads(done.stdout)
-    return document
+    return document | {"version": version_of(crawler)}
 
 
 def found(program: str) -> str:
@@ -94,18 +94,20 @@ def version_of(crawler: Tried) -> str:
 def row(crawler: Tried, document: dict[str, Any]) -> str:
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
     obeyed = sum(verdict == "obeys" for verdict in verdicts.values())
-    lists = (", ".join(k for k, v in verdicts.items() if v == verdict) or "–" for verdict in VERDICTS)
+    lists = (", ".join(k for k, v in verdicts.items() if v == verdict) or "none" for verdict in VERDICTS)
     title, comma, setting = crawler.title.partition(",")
-    return f"| {title} {version_of(crawler)}{comma}{setting} | {obeyed} | {' | '.join(lists)} |"
+    return f"| {title} {document['version']}{comma}{setting} | {obeyed} | {' | '.join(lists)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[[], *CRAWLERS], metavar="NAME", help=", ".join(CRAWLERS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CRAWLERS))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", action="append", default=[], metavar="CLAUSE")
     given = parser.parse_args()
     names = given.names or list(CRAWLERS)
+    for name in set(names) - set(CRAWLERS):
+        parser.error(f"{name!r} is not among {', '.join(CRAWLERS)}")
     documents = {}
     for name in names:
         try:

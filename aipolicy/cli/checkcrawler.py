@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import string
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +16,14 @@ from aipolicy.check.crawler.process import Scratch, checked, filled
 from aipolicy.check.crawler.process import run as run_process
 from aipolicy.check.crawler.seen import Ending
 from aipolicy.check.crawler.table import listing, table
-from aipolicy.check.crawler.telling import document
-from aipolicy.check.report.logged import logged
+from aipolicy.check.crawler.telling import account, document, ended
 from aipolicy.cli.options import print_json
 from aipolicy.cli.progress import progress
 from aipolicy.errors import AIPolicyError
 
 _Given = Mapping[str, Any]
-_LINES = 20  # of a crawler's output
-_COMMON = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_TERMINATED = 128 + signal.SIGTERM
+_COMMON = string.ascii_letters + string.digits + "_.-"
 
 
 def run(**given: Any) -> int:
@@ -31,13 +31,16 @@ def run(**given: Any) -> int:
     command = checked(given["command"])
     clauses = clauses_named(given["only"])
     token = _token(given["token"])
-    with progress("trying it out", len(clauses) + 1, step=1) as advance:
-        trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1)))
+    try:
+        with progress("trying it out", len(clauses) + 1, step=1) as advance:
+            trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1)))
+    except asyncio.CancelledError:
+        return _TERMINATED
     if given["as_json"]:
         print_json(document(trial, command))
     else:
         _print(table(trial))
-    _tell_output(trial, given["verbose"])
+    _tell_more(trial, given["verbose"])
     return _exit_code(trial, given["fail_on"])
 
 
@@ -79,17 +82,14 @@ def _print(renderable: Any) -> None:
     Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False).print(renderable)
 
 
-def _tell_output(trial: Trial, verbose: bool) -> None:
-    """The end of what the crawler printed, where it may explain a verdict."""
-    for result in trial.results:
-        if result.seen is None or result.finding.verdict is Verdict.OBEYS:
-            continue
-        if verbose or not trial.fetched:
-            ending = result.seen.ending
-            how = "stopped" if ending.stopped else f"exit code {ending.exit_code}"
-            click.echo(f"\n{result.clause.id}: {how} after {ending.seconds:.1f} s; it printed", err=True)
-            for line in ending.output.splitlines()[-_LINES:] or ["(nothing)"]:
-                click.echo(f"  {logged(line, 500)}", err=True)
+def _tell_more(trial: Trial, verbose: bool) -> None:
+    """What happened, where it may explain a verdict."""
+    if not trial.fetched:
+        seen = trial.results[0].seen
+        click.echo("\n".join(ended(seen.ending)) if seen else "", err=True)
+    for result in trial.results if verbose and trial.fetched else ():
+        if result.finding.verdict is not Verdict.OBEYS:
+            click.echo("\n" + "\n".join(account(result)), err=True)
 
 
 def _exit_code(trial: Trial, fail_on: str) -> int:

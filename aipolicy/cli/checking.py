@@ -148,7 +148,7 @@ def _list_clauses(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     metavar="N",
     help="Crawls at a time.",
 )
-@click.option("--verbose", is_flag=True, help="Show what it printed where it didn't obey, on stderr.")
+@click.option("--verbose", is_flag=True, help="Show on stderr what led to a verdict that is no *obeys*.")
 @click.option(
     "--fail-on",
     type=click.Choice(["disobeys", "over-cautious", "never"]),

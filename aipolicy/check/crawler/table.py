@@ -27,7 +27,7 @@ def table(trial: Trial) -> RenderableType:
     grid.add_column("Clause", no_wrap=True)
     grid.add_column("RFC 9309", no_wrap=True)
     grid.add_column("Verdict", no_wrap=True)
-    grid.add_column("What shows it", overflow="fold")
+    grid.add_column("What it asks, and what shows that it doesn't", overflow="fold")
     for result in trial.results:
         grid.add_row(*_row(result))
     style = "bold red" if trial.counts[Verdict.DISOBEYS] else "bold"
@@ -46,11 +46,9 @@ def listing(clauses: Iterable[Clause]) -> RenderableType:
 
 def _row(result: Result) -> tuple[Text, ...]:
     verdict = result.finding.verdict
-    shown = Text(evidence(result.finding))
-    if verdict is Verdict.OBEYS:
-        shown.stylize("dim")
-    else:  # a reader wants to know what went wrong, and not only where
-        shown = Text(f"{result.clause.says}\n", style="dim").append_text(Text(shown.plain, style="not dim"))
+    shown = Text(result.clause.says, style="dim")
+    if told := evidence(result.finding):
+        shown.append(f"\n{told}", style="" if verdict is Verdict.OBEYS else "not dim")
     return (
         Text(result.clause.id),
         Text(_asked(result.clause), style="dim"),

@@ -1,13 +1,17 @@
 """The outcome of a trial in words, and as a document for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.seen import Ending
 from aipolicy.check.crawler.trial import Result, Trial
 from aipolicy.check.report.logged import logged
+from aipolicy.core.robots import lines_of
 
-_LONGEST = 200  # characters of what a crawler sent
+_LONGEST = 200  # characters of what a crawler sent or printed
+_LINES = 20
+_MOST_RULES = 4096  # octets of a robots.txt
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
@@ -35,6 +39,27 @@ def introduction(trial: Trial) -> str:
     if not trial.token:
         return f"{agents}: its product token is unknown"
     return f"{agents}: as {logged(trial.token)} ({trial.token_from})"
+
+
+def account(result: Result) -> Iterator[str]:
+    """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
+    yield f"{result.clause.id}: the robots.txt"
+    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip())
+    yield from (f"  {number:3} {logged(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
+    if result.seen is not None:
+        yield "the requests"
+        for fetch in result.seen.fetches[:_LINES]:
+            request = logged(f"{fetch.method} {fetch.target}", _LONGEST)
+            yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
+        yield from ended(result.seen.ending)
+
+
+def ended(ending: Ending) -> Iterator[str]:
+    """How the crawler ended, and the last lines that it printed."""
+    how = "it was stopped" if ending.stopped else f"exit code {ending.exit_code}"
+    printed = ending.output.splitlines()[-_LINES:]
+    yield f"{how} after {ending.seconds:.1f} s; it printed{'' if printed else ' nothing'}"
+    yield from (f"  {logged(line, _LONGEST)}" for line in printed)
 
 
 def conclusion(trial: Trial) -> str:
@@ -73,6 +98,7 @@ def _clause(result: Result) -> dict[str, Any]:
             "seconds": round(fetch.at, 3),
         },
         "rule": {"line": finding.line or None, "text": finding.rule} if finding.rule else None,
+        "robots_txt": result.robots_txt[:_MOST_RULES].decode("utf-8", "backslashreplace"),
         "requests": [f"{each.method} {each.target}" for each in seen.fetches[:100]] if seen else [],
         "ended": seen
         and {

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aipolicy.check.crawler.clause import Clause, Finding, Verdict
 from aipolicy.check.crawler.names import NAME, answered_to, learned
 from aipolicy.check.crawler.seen import Ending, Seen
 from aipolicy.check.crawler.server import Server
+from aipolicy.check.crawler.trap import START, Trap
 
 Crawl = Callable[[str], Awaitable[Ending]]
 """Lets the crawler begin at a URL, and returns when it has ended."""
@@ -17,11 +18,12 @@ _NAMELESS = "Nameless"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a crawler did about one clause."""
+    """What a crawler did about one clause, and the robots.txt that it should have gone by."""
 
     clause: Clause
     finding: Finding
     seen: Seen | None = None
+    robots_txt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +69,26 @@ async def try_out(
     Without ``token`` it is learned first, from its User-Agent and from which group it obeys. ``tell`` hears
     of each result as it comes, in any order; None: of the run in which the token was learned.
     """
-    first: Seen | None = None
-    if not token or NAME in clauses:
-        first = await _seen(crawl, NAME, token)
+    first = await _tried(crawl, NAME, token) if not token or NAME in clauses else None
+    if first:
         tell(None)
-        if not first.fetches:
-            why = "it fetched nothing"
-            nothing = Finding(Verdict.NOT_TESTED, why)
-            return Trial(token, "", tuple(Result(c, nothing, first if c is NAME else None) for c in clauses))
-    known = learned(first, token) if first else token
+        if not first[0].fetches:
+            return _nothing(clauses, first[0])
+    known = learned(first[0], token) if first else token
     gate = asyncio.Semaphore(jobs)
 
     async def result_of(clause: Clause) -> Result:
         if clause is NAME and first:
-            seen, judged = first, await _judged(clause, token, first)
+            (seen, trap), named = first, token
         elif clause.names_it and not known:
             why = "its User-Agent has no name: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
         else:
+            named = known
             async with gate:
-                seen, judged = await _tried(crawl, clause, known or _NAMELESS)
-        result = Result(clause, _as_claimed(clause, judged, claims), seen)
+                seen, trap = await _tried(crawl, clause, known or _NAMELESS)
+        finding = _as_claimed(clause, clause.judge(trap, seen, named), claims)
+        result = Result(clause, finding, seen, _robots_txt(trap, seen))
         tell(result)
         return result
 
@@ -97,23 +98,23 @@ async def try_out(
     except ExceptionGroup as group_of_errors:
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
-    return Trial(known, _whence(token, first), tuple(results))
+    return Trial(known, _whence(token, first[0] if first else None), tuple(results))
 
 
-async def _seen(crawl: Crawl, clause: Clause, token: str) -> Seen:
+def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
+    finding = Finding(Verdict.NOT_TESTED, "it fetched nothing")
+    return Trial("", "", tuple(Result(clause, finding, seen) for clause in clauses))
+
+
+async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
     async with Server(clause, token) as server:
-        return server.seen(await crawl(server.url))
+        return server.seen(await crawl(server.url)), server.trap
 
 
-async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Finding]:
-    async with Server(clause, token) as server:
-        seen = server.seen(await crawl(server.url))
-        return seen, clause.judge(server.trap, seen, token)
-
-
-async def _judged(clause: Clause, token: str, seen: Seen) -> Finding:
-    async with Server(clause, token) as server:
-        return clause.judge(server.trap, seen, token)
+def _robots_txt(trap: Trap, seen: Seen) -> bytes:
+    """As it is in force at the start, or as it was answered."""
+    answered = seen.robots()
+    return trap.rules.get(START) or (answered[0].answer.body if answered else b"")
 
 
 def _whence(token: str, first: Seen | None) -> str:
@@ -136,6 +137,6 @@ def _with_requirements(results: Sequence[Result]) -> list[Result]:
         required = result.clause.requires
         if by_id.get(required, Verdict.OBEYS) is Verdict.OBEYS:
             return result
-        return Result(result.clause, Finding(Verdict.NOT_TESTED, f"{required} comes first"), result.seen)
+        return replace(result, finding=Finding(Verdict.NOT_TESTED, f"{required} comes first"))
 
     return [kept(result) for result in results]

@@ -1,10 +1,12 @@
 """A deliberately disobedient crawler for each clause, and each is caught by exactly that clause."""
 
+from functools import partial
+
 import pytest
 
 from aipolicy.check.crawler import CLAUSES, Trial, Verdict
 from tests.check.crawler.crawler import Crawler
-from tests.check.crawler.trying import not_obeyed, try_all
+from tests.check.crawler.trying import Make, not_obeyed, try_all
 
 OVER_CAUTIOUS = {"ties", "status-404", "status-403"}
 FAULTS = [clause.id for clause in CLAUSES]
@@ -16,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def trials() -> dict[str, Trial]:
-    makers = {fault: lambda fault=fault: Crawler(fault) for fault in FAULTS}
-    makers |= {"none": Crawler, "ignoring": lambda: Crawler(ignores=True)}
+    makers: dict[str, Make] = {fault: partial(Crawler, fault) for fault in FAULTS}
+    makers |= {"none": Crawler, "ignoring": partial(Crawler, ignores=True)}
     return try_all(makers)
 
 
