@@ -22,6 +22,7 @@ from aipolicy.cli.progress import progress
 from aipolicy.errors import AIPolicyError
 
 _Given = Mapping[str, Any]
+_WIDTH = 140  # columns in a pipe
 _TERMINATED = 128 + signal.SIGTERM
 _COMMON = string.ascii_letters + string.digits + "_.-"
 
@@ -77,9 +78,18 @@ def _token(text: str | None) -> str:
 
 
 def _print(renderable: Any) -> None:
+    """On a terminal as wide as that is; in a pipe without the blanks that fill a line."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False).print(renderable)
+    if sys.stdout.isatty():
+        Console().print(renderable)
+        return
+    console = Console(width=_WIDTH)
+    with console.capture() as captured:
+        console.print(renderable)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _tell_more(trial: Trial, verbose: bool) -> None:

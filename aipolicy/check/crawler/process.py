@@ -22,8 +22,9 @@ def checked(command: Sequence[str]) -> tuple[str, ...]:
     if not any(_URL in part for part in command):
         cure = f"write {_URL} where the crawler takes the page to begin with"
         raise CrawlerTestError(f"the command has no {_URL}: {cure}")
-    if _URL not in command[0] and shutil.which(command[0]) is None:
-        raise CrawlerTestError(f"{command[0]!r} is no command: check its name, and that it is installed")
+    if shutil.which(command[0]) is None:
+        cure = "check its name, that it is installed, and that its words stand apart"
+        raise CrawlerTestError(f"{command[0]!r} is no command: {cure}")
     return tuple(command)
 
 
@@ -50,7 +51,6 @@ async def run(command: Sequence[str], seconds: float) -> Ending:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CrawlerTestError(f"{command[0]!r} can't be started ({reason}): check the command") from None
-    assert process.stdout is not None  # noqa: S101 - it was asked for
     output = _Tail()
     reading = asyncio.create_task(output.read(process.stdout))
     stopped = False
@@ -93,8 +93,8 @@ class _Tail:
     def __init__(self) -> None:
         self._octets = bytearray()
 
-    async def read(self, stream: asyncio.StreamReader) -> None:
-        while octets := await stream.read(_READ):
+    async def read(self, stream: asyncio.StreamReader | None) -> None:
+        while stream and (octets := await stream.read(_READ)):
             self._octets += octets
             del self._octets[:-_KEPT]
 

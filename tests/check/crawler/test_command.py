@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,7 @@ def test_what_nobody_asks_counts_only_where_it_is_claimed(
         (["--", "wget", "-r"], "the command has no {url}"),
         (["--", "no-such-crawler", "{url}"], "'no-such-crawler' is no command"),
         (["--", str(ROOT / "README.md"), "{url}"], "is no command"),
+        (["--", "wget -r {url}"], "that its words stand apart"),
         (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is no clause"),
         (["--token=a b", "--", "true", "{url}"], "--token 'a b' is no product token"),
         ([], "Missing argument"),
@@ -158,7 +160,8 @@ def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
     assert_ended(pids.read_text())
 
 
-def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     pids = tmp_path / "pids"
     script = f"echo $$ > {pids}; echo ready >&2; exec sleep 300 # {{url}}"
     arguments = [sys.executable, "-m", "aipolicy", "check", "crawler", "--", "sh", "-c", script]
@@ -167,8 +170,8 @@ def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path) -> None:
     while not (pids.exists() and pids.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.terminate()
-    assert process.wait(timeout=20) == 143
+    process.send_signal(sent)
+    assert process.wait(timeout=20) == code
     assert_ended(pids.read_text())
 
 

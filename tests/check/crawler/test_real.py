@@ -76,14 +76,15 @@ FACTS = {
         | no("redirect", "status-500")
         | shy("own-group", "path-case")
         | {"authority": Verdict.NOT_TESTED},  # it stays on one port
-        "own-name own-group shared-group merged-groups whole-token path-case wildcard anchor crlf cr bom size "
-        "authority redirect status-404 status-500",
+        "own-name own-group shared-group merged-groups whole-token path-case wildcard anchor crlf cr bom "
+        "size authority redirect status-404 status-500",
     ),
     "linkchecker": Fact(
         "10.6.0",
         no("merged-groups", "whole-token", "longest-match", "redirected-page", "status-500")
         | shy("status-403"),
-        "own-group merged-groups whole-token longest-match redirected-page crlf redirect status-403 status-500",
+        "own-group merged-groups whole-token longest-match redirected-page crlf redirect status-403 "
+        "status-500",
     ),
     "scrapy": Fact("2.19.0", SCRAPY | UNASKED),
 }
