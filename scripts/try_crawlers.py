@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 SPIDER = Path(__file__).with_name("everything_spider.py")
+MOST = 16  # names in a cell
 VERDICTS = ("disobeys", "over-cautious", "does not", "not tested")
 _HTDIG = (
     "printf 'database_dir: {dir}\\nstart_url: {url}\\nlimit_urls_to: http://127.0.0.1\\n"
@@ -94,9 +95,13 @@ def version_of(crawler: Tried) -> str:
 def row(crawler: Tried, document: dict[str, Any]) -> str:
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
     obeyed = sum(verdict == "obeys" for verdict in verdicts.values())
-    lists = (", ".join(k for k, v in verdicts.items() if v == verdict) or "none" for verdict in VERDICTS)
+    lists = (listed([name for name, each in verdicts.items() if each == verdict]) for verdict in VERDICTS)
     title, comma, setting = crawler.title.partition(",")
     return f"| {title} {document['version']}{comma}{setting} | {obeyed} | {' | '.join(lists)} |"
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(names) or "none" if len(names) <= MOST else f"{len(names)} of all"
 
 
 def main() -> None:
