@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-from aipolicy.check.identity.spans import Spans
+from aipolicy.check.spans import Spans
 
 _INSIDE = Spans(
     "0.0.0.0/32",

@@ -10,33 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from aipolicy.check.identity.spans import Spans
+from aipolicy.check.publicnetworks import is_public
 from aipolicy.errors import RangesError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# IANA's special-purpose registries (RFC 6890), with multicast and what is reserved. IPv6 has only 2000::/3.
-_NOT_PUBLIC = Spans(
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/3",
-    "2001::/23",
-    "2001:db8::/32",
-    "2002::/16",
-    "3fff::/20",
-)
-_GLOBAL_UNICAST = Spans("2000::/3")
 _WIDEST = {4: 12, 6: 29}
 _WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # 17.0.0.0/8 is Apple's own, whole
 _KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
@@ -57,11 +35,8 @@ def network(text: str, operator: str = "") -> Network:
         raise RangesError(f"{text!r} is not a prefix like '192.0.2.0/24' ({error})") from None
     if "%" in address:
         raise RangesError(f"{text!r} has a zone: a published prefix has none")
-    first, last = int(found.network_address), int(found.broadcast_address)
-    if _NOT_PUBLIC.touch(found.version, first, last):
+    if not is_public(found):
         raise RangesError(f"{text!r} is not public: private, reserved or for documentation")
-    if found.version == 6 and not _GLOBAL_UNICAST.touch(6, first, last):
-        raise RangesError(f"{text!r} is not public: IPv6 has only 2000::/3")
     widest = _WIDEST_OF.get(operator, _WIDEST)[found.version]
     if found.prefixlen < widest:
         raise RangesError(f"{text!r} is too wide for {operator or 'a crawler'}: at most a /{widest}")
