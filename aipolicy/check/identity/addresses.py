@@ -44,6 +44,10 @@ class ClientAddress:
         return ipaddress.IPv4Address(self.first) if self.version == 4 else ipaddress.IPv6Address(self.first)
 
     @property
+    def last_value(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        return ipaddress.IPv4Address(self.last) if self.version == 4 else ipaddress.IPv6Address(self.last)
+
+    @property
     def behind_a_proxy(self) -> bool:
         """Private, shared, loopback or link-local: not a client's outside, but a proxy's in front."""
         return _INSIDE.touch(self.version, self.first, self.first)

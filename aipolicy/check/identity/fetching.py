@@ -87,11 +87,11 @@ def _read(response: Response, target: Target, validators: Validators | None) -> 
     if response.cut:
         raise RangesError(f"{response.url} is longer than {len(response.body)} octets: no list is")
     try:
-        text = response.body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RangesError(f"{response.url} is not UTF-8 ({error.reason})") from None
+        prefixes = networks(published(response.body.decode("utf-8-sig")), target.operator)
+    except (UnicodeDecodeError, RangesError) as error:
+        raise RangesError(f"{response.url}: {error}") from None
     fresh = Validators(*(_kept(response.header(name)) for name in ("etag", "last-modified")))
-    return Fetched(networks(published(text), target.operator), fresh, response.url)
+    return Fetched(prefixes, fresh, response.url)
 
 
 def _kept(validator: str | None) -> str | None:

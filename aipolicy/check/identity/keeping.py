@@ -10,6 +10,14 @@ from pathlib import Path
 from aipolicy.errors import RangesError
 
 
+def make_directory(path: Path) -> None:
+    """Make it where it isn't there, for nobody else, as the XDG specification has it. Raises RangesError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
 @contextmanager
 def held(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     """Be the only one who writes ``path`` until the end; ``waiting`` is told where another one does.
