@@ -105,14 +105,14 @@ class Identities:
         """What ``identify`` says, and what that rests on; DNS is asked anew."""
         day = day or self._newest
         identity = self._by_ranges(product_token, address, day)
-        question, trace = None, None
-        if identity in _OPEN:
+        trace = None
+        if self._resolver is not None and identity in _OPEN:
             question = self._question(product_token, address, day, identity)
-        if isinstance(question, Identity):
-            identity = question
-        elif question is not None and self._resolver is not None:
-            trace = self._resolver.trace(question)
-            identity = self._by_answer(product_token, address, day, trace.answer, identity)
+            if isinstance(question, Identity):
+                identity = question
+            else:
+                trace = self._resolver.trace(question)
+                identity = self._by_answer(product_token, address, day, trace.answer, identity)
         return Evidence(
             identity=identity,
             check=self._check(product_token),
