@@ -1,5 +1,6 @@
 """A file of which there is always a whole one, whoever is killed while writing it."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -8,6 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aipolicy.errors import RangesError
+
+
+def settled(path: Path) -> Path:
+    """Where ``path`` leads: the file behind a link is replaced, not the link. Raises RangesError."""
+    try:
+        found = path.resolve()
+        if found.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except (OSError, ValueError) as error:
+        raise _refused(path, error) from None
+    return found
 
 
 def make_directory(path: Path) -> None:
@@ -67,6 +79,6 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _refused(path: Path, error: OSError) -> RangesError:
+def _refused(path: Path, error: OSError | ValueError) -> RangesError:
     cure = "check the path, who may write there, and the room on the disk"
-    return RangesError(f"'{path}' can't be written ({error.strerror}): {cure}")
+    return RangesError(f"'{path}' can't be written ({getattr(error, 'strerror', None) or error}): {cure}")

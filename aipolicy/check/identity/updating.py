@@ -10,7 +10,7 @@ import anyio
 
 from aipolicy.check.identity.fetching import PAGES, Fetched, Result, Target, fetch_all
 from aipolicy.check.identity.history import merged, tokens_of, with_reading
-from aipolicy.check.identity.keeping import held, write_whole
+from aipolicy.check.identity.keeping import held, settled, write_whole
 from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
 from aipolicy.check.identity.prefixes import Network
 from aipolicy.check.identity.rangesfile import RangesFile, Validators
@@ -67,7 +67,7 @@ def update(
     Without the file its beginning is the package's snapshot. A list that lost most of its prefixes counts as
     failed unless ``accept``. Raises RangesError where the file is damaged, or can't be written.
     """
-    path = path.resolve()  # the file behind a link is replaced, not the link
+    path = settled(path)
     with held(path, waiting):
         kept = RangesFile.read(path) if path.exists() else RangesFile(packaged_ranges())
         state = _Update(merged(kept.ranges, packaged_ranges()), dict(kept.validators), accept, today)
