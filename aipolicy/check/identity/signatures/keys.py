@@ -23,10 +23,10 @@ _CURVES: dict[str, tuple[type[ec.EllipticCurve], str, int]] = {
 }
 # Names of JSON Web Algorithms (RFC 7518, RFC 8037, RFC 9864) beside those of RFC 9421.
 _ALG = {
-    "ed25519": {"ed25519", "EdDSA", "Ed25519"},
-    "rsa-pss-sha512": {"rsa-pss-sha512", "PS512"},
-    "ecdsa-p256-sha256": {"ecdsa-p256-sha256", "ES256"},
-    "ecdsa-p384-sha384": {"ecdsa-p384-sha384", "ES384"},
+    "ed25519": ("ed25519", "EdDSA", "Ed25519"),
+    "rsa-pss-sha512": ("rsa-pss-sha512", "PS512"),
+    "ecdsa-p256-sha256": ("ecdsa-p256-sha256", "ES256"),
+    "ecdsa-p384-sha384": ("ecdsa-p384-sha384", "ES384"),
 }
 
 PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 Lines = tuple[tuple[str, str], ...]
 
-_NOT_IN_A_URL = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]")
+_NOT_IN_A_URL = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)

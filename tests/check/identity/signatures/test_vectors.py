@@ -126,7 +126,7 @@ def test_w11_the_form_without_agent_is_refused_though_it_is_signed_well() -> Non
 def test_w12_the_older_string_form_is_verified_until_it_expires() -> None:
     nonce = "e8N7S2MFd/qrd6T2R3tdfAuuANngKI7LFtKYI/vowzk4lAZYadIX6wW25MwG7DCT9RUKAJ0qVkU0mEeLElW1qg=="
     signature = ":jdq0SqOwHdyHr9+r5jw3iYZH6aNGKijYp/EstF4RQTQdi5N5YYKrD+mCT1HA1nZDsi6nJKuHxUi/5Syp3rLWBA==:"
-    fields = {
+    fields: dict[str, Any] = {
         "signature_agent": f'"{AGENT}"',
         "signature_input": f'sig2=("@authority" "signature-agent");created={CREATED};keyid="{EXAMPLE}";'
         f'alg="ed25519";expires=1735693200;nonce="{nonce}";tag="web-bot-auth"',
