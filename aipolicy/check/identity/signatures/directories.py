@@ -67,14 +67,14 @@ class Directories:
         agents: Agents | None = None,
         *,
         anyone: bool = False,
-        fetcher: Callable[[], Fetcher] = lambda: Fetcher(seconds=_SECONDS, octets=_OCTETS),
+        fetcher: Callable[[], Fetcher] | None = None,
         per_host: int = 6,
         overall: int = 60,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._agents = Agents() if agents is None else agents
         self._anyone = anyone
-        self._fetcher = fetcher
+        self._fetcher = fetcher or (lambda: Fetcher(seconds=_SECONDS, octets=_OCTETS))
         self._clock = clock
         self._pace = Pace(per_host, overall)
         self._known: LRUCache[str, Directory] = LRUCache(_DIRECTORIES)

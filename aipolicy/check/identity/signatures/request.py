@@ -30,20 +30,23 @@ class SignedRequest:
         headers: Iterable[tuple[str, str]],
         *,
         scheme: str = "https",
+        host: str | None = None,
         body: bytes | None = None,
     ) -> Self:
         """Of a request line's parts: ``target`` is ``/path?query``, or an absolute URL (RFC 9112 §3.2).
 
-        The host is the Host header's in either case, for that is what a site is chosen by. Of several there
-        is none: the URL names no host then, and no signature verifies.
+        The host is ``host``, or the Host header's, in either case, for that is what a site is chosen by. Of
+        several headers there is none: the URL names no host then, and no signature verifies.
         """
         lines = tuple(headers)
         hosts = [value.strip(" \t") for name, value in lines if name.lower() == "host"]
+        if host is None:
+            host = hosts[0] if len(hosts) == 1 else ""
         if not target.startswith("/"):
             target = "/" + target.partition("://")[2].partition("/")[2]
         # Some clients send characters that no URL has: a signature that doesn't cover the path stands.
         target = _NOT_IN_A_URL.sub(lambda match: quote(match[0], encoding="latin-1"), target)
-        return cls(method, f"{scheme}://{hosts[0] if len(hosts) == 1 else ''}{target}", lines, body)
+        return cls(method, f"{scheme}://{host}{target}", lines, body)
 
     def field(self, name: str) -> str | None:
         """The lines of that header joined (RFC 9421 §2.1), or None."""
