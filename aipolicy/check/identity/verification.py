@@ -89,6 +89,7 @@ class Verification:
             resolver = Resolver() if resolver is None else resolver
             self._names = Names(Identities(ranges, resolver), resolver, clock=clock)
         self._agents = Agents(agents)
+        self._signing = {c.operator for c in CRAWLERS if self._agents.agent_of(c.product_token)}
         self._directories = Directories(self._agents, fetcher=fetcher, clock=clock)
         self._verifier = Verifier(self._directories, rules=rules, clock=clock)
         self._reading: Beside[str] = Beside(self._read, threads=2, waiting=_DIRECTORIES)
@@ -107,7 +108,7 @@ class Verification:
         if found.counts:
             return Standing(*found)
         signature, signed = None, None
-        if request is not None:
+        if request is not None and crawler.operator in self._signing:  # else there is nothing to gain
             signature = self._verifier.verify(request)
             signed = self._by_signature(crawler, signature)
         if signed is not None and signed.counts:

@@ -224,10 +224,12 @@ async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
 ) -> None:
     verification = signed_for("YouBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    verification.look("GPTBot", STRANGER, request)
+    for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
+        verification.look(token, STRANGER, request)
     await asyncio.to_thread(verification.settle)
-    assert told(verification.look("YouBot", None, request)) == (Identity.VERIFIED, True, False)
+    assert told(verification.look("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
     assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert told(verification.look("Manus-User", STRANGER, request)) == (Identity.UNVERIFIABLE, False, False)
 
 
 async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(

@@ -1,6 +1,7 @@
 """The key directories of signature agents: fetched with care, and remembered."""
 
 import asyncio
+import logging
 import re
 import threading
 import time
@@ -18,6 +19,8 @@ from aipolicy.check.identity.signatures.pace import Pace
 from aipolicy.check.identity.signatures.verifier import Found
 from aipolicy.check.web import Fetcher, Response
 from aipolicy.errors import FetchError
+
+logger = logging.getLogger("aipolicy.identity")
 
 MEDIA_TYPE = "application/http-message-signatures-directory+json"
 
@@ -142,6 +145,9 @@ class Directories:
             keys = _keys(directory, response)
         except (DirectoryError, FetchError) as error:
             self._keep(directory, trouble=getattr(error, "reason", str(error)))
+        except Exception:  # a fault of ours is an outage, too: it must not be met again at once
+            logger.exception("a key directory could not be read: %s", directory)
+            self._keep(directory, trouble="a fault here, told in the log")
         else:
             self._keep(directory, keys=keys, response=response)
 

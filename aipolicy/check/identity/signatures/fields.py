@@ -11,10 +11,11 @@ from aipolicy.check.identity.signatures.request import SignedRequest
 
 TAG = "web-bot-auth"
 
-_LONGEST = 8192  # octets of a header, all its lines together
-_MOST_LABELS = 16
-_MOST_SIGNATURES = 4  # with our tag: each costs a look-up and up to a millisecond
-_MOST_COMPONENTS = 32
+# What strangers send is read in the event loop: with these bounds a request costs a few milliseconds at most.
+_LONGEST = 2048  # octets of a header, all its lines together
+_MOST_LABELS = 8
+_MOST_SIGNATURES = 2  # with our tag
+_MOST_COMPONENTS = 16
 _SHOWN = 64  # characters of a label
 _KINDS = frozenset({"directory", "jwks_uri", "cimd"})  # drafts up to WG -00
 

@@ -26,6 +26,7 @@ ALGORITHMS = {
     )
 }
 
+_LONGEST_URL = 8192  # characters
 _SHOWN = 100  # characters of what a stranger wrote
 
 
@@ -84,6 +85,8 @@ class Verifier:
             keyid = self._rules.keyid(claim, self._clock())
         except FieldError as error:
             return result(Outcome.INVALID, str(error))
+        if len(request.url) > _LONGEST_URL:
+            return result(Outcome.UNVERIFIED, f"the request's URL is longer than {_LONGEST_URL} characters")
         if kind == "cimd":
             return result(Outcome.UNVERIFIED, "the keys are in a client metadata document, which isn't read")
         key, fetch, reason = self._keys.find(agent.directory, keyid)

@@ -133,6 +133,20 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server, 
     assert "certificate verify failed" in why(directories, server.origin + PATH)
 
 
+async def test_a_fault_of_ours_is_told_in_the_log_and_not_met_again_at_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Fetcher:
+        raise RuntimeError("broken")
+
+    directories = Directories(anyone=True, fetcher=broken, clock=clock)
+    url = f"https://a.example{PATH}"
+    await directories.fetch(url)
+    assert "a fault here, told in the log" in why(directories, url)
+    assert not directories.find(url, SIGNER.keyid).fetch
+    assert "RuntimeError: broken" in caplog.text
+
+
 async def test_only_https_is_fetched(directories: Directories) -> None:
     async with serving() as plain:
         plain.answers[PATH] = answer(SIGNER.directory)

@@ -202,7 +202,7 @@ def test_a_signature_for_another_purpose_beside_ours_is_let_be() -> None:
 
 @pytest.mark.parametrize("name", ["Signature", "Signature-Input", "Signature-Agent"])
 @pytest.mark.parametrize(
-    "value", ["", "sig1=(", 'sig1="', "\x80", "sig1=@99999999999999999", "a" * 9000, "=,"]
+    "value", ["", "sig1=(", 'sig1="', "\x80", "sig1=@99999999999999999", "a" * 3000, "=,"]
 )
 def test_headers_that_can_not_be_read_are_invalid_or_unsigned(name: str, value: str) -> None:
     result = judge(with_field(SIGNER.sign(), name, value))
@@ -229,17 +229,22 @@ def test_the_lines_of_a_header_are_one_field() -> None:
 @pytest.mark.parametrize(
     ("field", "reason"),
     [
-        (", ".join(f"l{n}=()" for n in range(17)), "17 members: at most 16"),
-        (", ".join(f'l{n}=("@authority");tag="web-bot-auth"' for n in range(5)), "5 signatures: at most 4"),
-        ('l=("@authority"' + ' "@query-param";name="a"' * 32 + ');tag="web-bot-auth"', "33 components"),
+        (", ".join(f"l{n}=()" for n in range(9)), "9 members: at most 8"),
+        (", ".join(f'l{n}=("@authority");tag="web-bot-auth"' for n in range(3)), "3 signatures: at most 2"),
+        ('l=("@authority"' + ' "@query-param";name="a"' * 16 + ');tag="web-bot-auth"', "17 components"),
         ('l=(1);tag="web-bot-auth"', "no component's name"),
         ('l="a";tag="web-bot-auth"', "lists no components"),
     ],
 )
 def test_what_costs_a_verifier_is_bounded(field: str, reason: str) -> None:
-    values = ", ".join(f"{label}=:AAAA:" for label in ("l", *(f"l{n}" for n in range(8))))
+    values = ", ".join(f"{label}=:AAAA:" for label in ("l", *(f"l{n}" for n in range(3))))
     request = with_field(with_field(SIGNER.sign(), "Signature-Input", field), "Signature", values)
     assert reason in judge(request).reason
+
+
+def test_a_url_that_is_too_long_to_check_is_no_forgery() -> None:
+    url = "https://blog.example/?" + "a" * 8192
+    assert judge(SIGNER.sign(url=url)).outcome is Outcome.UNVERIFIED
 
 
 TEXT = st.text(st.characters(codec="latin-1"), max_size=60)
