@@ -1,4 +1,4 @@
-"""Is a client the crawler that it declares to be? By its operator's lists, and by its host name."""
+"""Is a client the crawler that it declares to be? By its operator's lists, its host name, its signature."""
 
 from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.evidence import Evidence
@@ -6,6 +6,7 @@ from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
 from aipolicy.check.identity.rangesfile import ranges_in_force
 from aipolicy.check.identity.resolver import Resolver
+from aipolicy.check.identity.verification import Standing, Verification
 
 __all__ = [
     "AddressList",
@@ -14,6 +15,8 @@ __all__ = [
     "Identity",
     "Ranges",
     "Resolver",
+    "Standing",
+    "Verification",
     "packaged_ranges",
     "ranges_in_force",
 ]
