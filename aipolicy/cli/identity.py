@@ -2,37 +2,26 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aipolicy.cli.identified import Client, document, examined, lines
 from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
-from aipolicy.core.crawlers import Crawler
-from aipolicy.core.recognition import declared_crawlers
 from aipolicy.errors import AIPolicyError, ResolverError
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity import Evidence, Identities, Resolver
-
-_AT_A_TIME = 32
-_SHOWN = 60  # characters of what is no address
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    address: str
-    user_agent: str
-    day: date
+    from aipolicy.check.identity import Resolver
+    from aipolicy.check.identity.signatures import SignedRequest
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, required=True, metavar="IP...|-")
+@click.argument("addresses", nargs=-1, metavar="[IP...|-]")
 @click.option("--user-agent", metavar="UA", help="The User-Agent that the client sent.")
+@click.option("--request", metavar="FILE|-", help="The request that it sent, whose signature counts, too.")
 @click.option("--time", metavar="TIME", help="When it did (UTC unless it has a zone); else now.")
 @click.option("--dns/--no-dns", default=True, show_default=True, help="Ask DNS where lists don't decide.")
 @ranges_option
@@ -42,6 +31,7 @@ def identity(
     ctx: click.Context,
     addresses: tuple[str, ...],
     user_agent: str | None,
+    request: str | None,
     time: str | None,
     dns: bool,
     ranges: str | None,
@@ -52,11 +42,15 @@ def identity(
     \b
     aipolicy check identity 20.171.206.7 --user-agent 'GPTBot/1.2'
     aipolicy check identity 66.249.66.1 --user-agent 'Googlebot/2.1' --time 2026-10-01
+    aipolicy check identity 203.0.113.7 --request request.txt
     aipolicy check identity - < clients.jsonl
 
     An operator's published addresses decide as they were at that time, as far as is known; where they leave
     it open, a host name that leads back to the address. Where an operator publishes neither, nobody is called
     spoofed. A check that can't be made (DNS doesn't answer, the address is a proxy's) is check_failed.
+
+    A request's head, as it was sent over HTTPS, has the User-Agent and perhaps a Web Bot Auth signature: the
+    keys that it names are read from where they are published.
 
     \b
     From stdin, a client a line, as JSON or parted by tabs:
@@ -66,36 +60,23 @@ def identity(
     """
     from aipolicy.check.identity import Identities, Identity, ranges_in_force
 
-    day = datetime.now(UTC).date() if time is None else _day("--time", time)
-    clients = _clients(addresses, user_agent, day)
+    when = datetime.now(UTC) if time is None else time_given("--time", time)
+    if request is not None:
+        clients = iter([_sender(request, addresses, user_agent, when)])
+    else:
+        clients = _clients(addresses, user_agent, _day(when))
     identities = Identities(ranges_in_force(ranges)[0], _resolver() if dns else None)
     spoofed = False
     documents: list[dict[str, Any]] = []
-    for client, found in _examined(identities, clients):
-        spoofed |= any(evidence.identity is Identity.SPOOFED for _, evidence in found)
+    for client, found in examined(identities, clients):
+        spoofed |= any(each.identity is Identity.SPOOFED for each in found)
         if as_json:
-            documents.append(_document(client, found))
+            documents.append(document(client, found))
         else:
-            click.echo("\n".join(_lines(client, found)))
+            click.echo("\n".join(lines(client, found)))
     if as_json:
         print_json(documents)
     ctx.exit(1 if spoofed else 0)
-
-
-_Found = list[tuple[Crawler, "Evidence"]]
-
-
-def _examined(identities: "Identities", clients: Iterable[_Client]) -> Iterator[tuple[_Client, _Found]]:
-    def examined(client: _Client) -> _Found:
-        return [
-            (crawler, identities.evidence(crawler.product_token, client.address, client.day))
-            for crawler in declared_crawlers(client.user_agent)
-        ]
-
-    with ThreadPoolExecutor(_AT_A_TIME) as threads:  # DNS is waited for
-        clients = iter(clients)
-        while some := tuple(islice(clients, _AT_A_TIME)):
-            yield from zip(some, threads.map(examined, some), strict=True)
 
 
 def _resolver() -> "Resolver":
@@ -107,9 +88,50 @@ def _resolver() -> "Resolver":
         return Resolver(nameservers=[])
 
 
-def _clients(addresses: tuple[str, ...], user_agent: str | None, day: date) -> Iterator[_Client]:
+def _day(when: datetime) -> date:
+    return when.astimezone(UTC).date()
+
+
+def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> Client:
+    from aipolicy.check.identity.signed import signature_of
+
+    if len(addresses) > 1 or "-" in addresses:
+        raise AIPolicyError("--request is of one client: give its address alone, or none")
+    for address in addresses:
+        _require_address(address)
+    request = _read_request(name)
+    agent = request.field("user-agent") if user_agent is None else user_agent
+    signature = signature_of(request, clock=when.timestamp)
+    return Client(addresses[0] if addresses else None, agent or "", _day(when), signature)
+
+
+def _read_request(name: str) -> "SignedRequest":
+    from aipolicy.check.identity.signatures.rawrequest import LONGEST, request_from_octets
+
+    cure = "give a request's head, from its first line on"
+    try:
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
+            octets = file.read(LONGEST + 1)
+        if len(octets) > LONGEST:
+            raise ValueError(f"it is longer than {LONGEST} octets")
+        return request_from_octets(octets)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AIPolicyError(f"--request {name!r} can't be read ({reason}): {cure}") from None
+
+
+def _require_address(text: str) -> None:
     from aipolicy.check.identity.addresses import read_address
 
+    if read_address(text) is None:
+        raise AIPolicyError(f"{text!r} is no IP address: give one like 192.0.2.1 or 2001:db8::1")
+
+
+def _clients(addresses: tuple[str, ...], user_agent: str | None, day: date) -> Iterator[Client]:
+    if not addresses:
+        raise AIPolicyError(
+            "nothing says who it is about: give an address, - for standard input, or --request"
+        )
     if "-" in addresses:
         if len(addresses) > 1:
             raise AIPolicyError("- is standard input, which has the addresses: give no others")
@@ -117,104 +139,28 @@ def _clients(addresses: tuple[str, ...], user_agent: str | None, day: date) -> I
     if user_agent is None:
         raise AIPolicyError("nothing says whom the client claims to be: give --user-agent")
     for address in addresses:
-        if read_address(address) is None:
-            raise AIPolicyError(f"{address!r} is no IP address: give one like 192.0.2.1 or 2001:db8::1")
-    return iter([_Client(address, user_agent, day) for address in addresses])
+        _require_address(address)
+    return iter([Client(address, user_agent, day) for address in addresses])
 
 
-def _read(user_agent: str | None, day: date) -> Iterator[_Client]:
+def _read(user_agent: str | None, day: date) -> Iterator[Client]:
     """The clients on stdin. Raises AIPolicyError naming the line."""
     for number, octets in enumerate(sys.stdin.buffer, 1):
         line = octets.decode("utf-8", "replace").rstrip("\r\n")
         if not line.strip():
             continue
-        where = f"line {number} of standard input"
         try:
             given = json.loads(line) if line.startswith("{") else _tabbed(line)
             address, agent = given["address"], given.get("user_agent", user_agent)
             if not isinstance(address, str) or not isinstance(agent, str):
                 raise TypeError
-            its_day = _day("time", str(given["time"])) if given.get("time") else day
+            its_day = _day(time_given("time", str(given["time"]))) if given.get("time") else day
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, AIPolicyError) else "it names no address and User-Agent"
             cure = "write it like the address, a tab and the User-Agent, or as JSON"
-            raise AIPolicyError(f"{where}: {reason}: {cure}") from None
-        yield _Client(address, agent, its_day)
+            raise AIPolicyError(f"line {number} of standard input: {reason}: {cure}") from None
+        yield Client(address, agent, its_day)
 
 
 def _tabbed(line: str) -> dict[str, str]:
     return dict(zip(("address", "user_agent", "time"), line.split("\t"), strict=False))
-
-
-def _day(option: str, text: str) -> date:
-    return time_given(option, text).astimezone(UTC).date()
-
-
-def _lines(client: _Client, found: _Found) -> Iterator[str]:
-    from aipolicy.check.identity.words import needed, why
-
-    if not found:
-        yield f"{_shown(client.address)}: the User-Agent declares no crawler of the table"
-    for crawler, evidence in found:
-        claim = f"{_shown(client.address)} as {crawler.product_token} of {crawler.operator}"
-        yield f"{claim}, {evidence.day}: {evidence.identity}"
-        for sentence in why(crawler, evidence):
-            yield f"  {sentence}"
-        if (lacking := needed(crawler, evidence)) is not None:
-            yield f"  needed: {lacking}"
-
-
-def _shown(address: str) -> str:
-    """An address for a terminal; what stands there instead may be anything."""
-    from aipolicy.check.identity.addresses import read_address
-
-    client = read_address(address)
-    return repr(address[:_SHOWN]) if client is None else str(client.value)
-
-
-def _document(client: _Client, found: _Found) -> dict[str, Any]:
-    return {
-        "address": client.address,
-        "user_agent": client.user_agent,
-        "day": client.day.isoformat(),
-        "crawlers": [_crawler(crawler, evidence) for crawler, evidence in found],
-    }
-
-
-def _crawler(crawler: Crawler, evidence: "Evidence") -> dict[str, Any]:
-    from aipolicy.check.identity.words import needed, why
-
-    trace = evidence.trace
-    return {
-        "product_token": crawler.product_token,
-        "operator": crawler.operator,
-        "identity": str(evidence.identity),
-        "why": why(crawler, evidence),
-        "needed": needed(crawler, evidence),
-        "lists": [
-            {
-                "urls": list(match.published.urls),
-                "prefix": str(match.prefix),
-                "read": match.published.date.isoformat(),
-                "source": match.published.source,
-                "came_after": _iso(match.published.came),
-                "gone_by": _iso(match.published.gone),
-                "counts": match.counts,
-            }
-            for match in evidence.matches[:_AT_A_TIME]
-        ],
-        "dns": None
-        if trace is None
-        else {
-            "host_name": trace.answer if isinstance(trace.answer, str) else None,
-            "error": str(trace.answer) if isinstance(trace.answer, ResolverError) else None,
-            "host_names": list(trace.names),
-            "led_to": {
-                name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.led
-            },
-        },
-    }
-
-
-def _iso(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()

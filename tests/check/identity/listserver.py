@@ -81,8 +81,14 @@ class LeadingHere(Fetcher):
         self._origin = origin
 
     async def follow(self, url: str, **given: Any) -> Response:
+        return await super().follow(self._here(url), **given)
+
+    async def fetch(self, url: str, **given: Any) -> Response:
+        return await super().fetch(self._here(url), **given)
+
+    def _here(self, url: str) -> str:
         parts = urlsplit(url)
-        return await super().follow(f"{self._origin}/{parts.netloc}{parts.path}", **given)
+        return f"{self._origin}/{parts.netloc}{parts.path}"
 
 
 @contextlib.contextmanager
