@@ -8,6 +8,8 @@ from typing import Any
 
 import http_sf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.check.identity import Identity, Resolver, Standing, Verification
@@ -257,6 +259,36 @@ async def test_a_signature_that_is_sent_is_looked_at_as_the_client_sent_it() -> 
     assert (signed.method, signed.url) == ("GET", "https://blog.example/a%7Cb?c=%20")
     assert ("signature-input", "sig1=()") in signed.headers
     assert unsigned is None
+
+
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from([b"signature", b"signature-input", b"signature-agent", b"x"]),
+        st.binary(max_size=60)
+        | st.sampled_from(
+            [
+                b'sig1=("@authority" "signature-agent");created=1;expires=2;keyid="k";tag="web-bot-auth"',
+                b'sig1="https://you.com"',
+                b"sig1=:AAAA:",
+            ]
+        ),
+    ),
+    max_size=5,
+)
+
+
+FUZZED = Verification(RANGES, dns=False)
+
+
+@settings(max_examples=40)
+@given(LINES, st.binary(max_size=20), st.none() | st.text(max_size=20))
+def test_whatever_an_impostor_sends_it_is_not_let_in(
+    headers: list[tuple[bytes, bytes]], path: bytes, address: str | None
+) -> None:
+    response = asyncio.run(
+        visit(FUZZED, "YouBot/1.0", address, headers=headers, raw_path=b"/" + path, policy=LICENSED)
+    )
+    assert response.status in (403, 503)
 
 
 def test_a_verification_that_would_not_be_used_is_told(offline: Verification) -> None:
