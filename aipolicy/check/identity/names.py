@@ -10,6 +10,7 @@ from cachetools import LRUCache
 from aipolicy.check.identity.beside import Beside
 from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.identities import Identities
+from aipolicy.check.identity.lists import Ranges
 from aipolicy.check.identity.resolver import Resolver
 from aipolicy.core.crawlers import crawler_named
 
@@ -69,6 +70,10 @@ class Names:
             return kept.named
         self._beside.start(client)
         return kept.named if kept is not None and now < kept.used_until else None
+
+    def use(self, ranges: Ranges) -> None:
+        """Go by other lists from now on."""
+        self._identities = Identities(ranges, self._resolver)
 
     def settle(self) -> None:
         """Wait until nothing is asked any more."""

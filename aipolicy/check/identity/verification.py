@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aipolicy.check.identity.addresses import ClientAddress, read_address
 from aipolicy.check.identity.beside import Beside
 from aipolicy.check.identity.checks import Identity
+from aipolicy.check.identity.freshranges import FreshRanges
 from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import Ranges
 from aipolicy.check.identity.names import Names
@@ -57,7 +58,8 @@ class _Evidence(NamedTuple):
 class Verification:
     """Verifies clients while they are here: ``look(product_token, address, request)``.
 
-    ``ranges``      the operators' published lists; by default the packaged snapshot.
+    ``ranges``      the operators' published lists; by default those in force (``ranges_in_force``), read anew
+                    within a minute when ``aipolicy crawlers update`` has refreshed them.
     ``resolver``    asks DNS; by default one that asks the machine's name servers. ``dns=False``: nobody is
                     asked, and crawlers that only have host names can't be verified.
     ``agents``      more signature agents than the crawler table's, and the product tokens that they sign for:
@@ -82,12 +84,16 @@ class Verification:
     ) -> None:
         from aipolicy.check.identity.signatures import Agents, Directories, Verifier
 
+        self._fresh = FreshRanges() if ranges is None else None
+        if self._fresh is not None:
+            ranges = self._fresh.ranges
         self._identities = Identities(ranges)
         self._own: dict[str, Identities | None] = {}
         self._names: Names | None = None
         if dns:
             resolver = Resolver() if resolver is None else resolver
             self._names = Names(Identities(ranges, resolver), resolver, clock=clock)
+        self._refreshing: Beside[str] = Beside(self._refresh, threads=1, waiting=1)
         self._agents = Agents(agents)
         self._signing = {c.operator for c in CRAWLERS if self._agents.agent_of(c.product_token)}
         self._directories = Directories(self._agents, fetcher=fetcher, clock=clock)
@@ -98,6 +104,8 @@ class Verification:
         self, product_token: str, address: str | None, request: "SignedRequest | None" = None
     ) -> Standing:
         """What is known now. ``address`` is the client's own, ``request`` what it sent, if that is signed."""
+        if self._fresh is not None and self._fresh.due:
+            self._refreshing.start("lists")
         crawler = crawler_named(product_token)
         if crawler is None:
             return Standing(Identity.UNVERIFIABLE, False, "it is not in the crawler table")
@@ -135,6 +143,15 @@ class Verification:
         if self._names is not None:
             self._names.settle()
         self._reading.settle()
+        self._refreshing.settle()
+
+    def _refresh(self, _: str) -> None:
+        ranges = None if self._fresh is None else self._fresh.again()
+        if ranges is not None:
+            self._identities = Identities(ranges)
+            self._own = {}
+            if self._names is not None:
+                self._names.use(ranges)
 
     def _by_lists(self, crawler: Crawler, address: str | None) -> _Evidence:
         identity = self._identities.identify(crawler.product_token, address)
