@@ -7,6 +7,8 @@ AIPolicyError
 ├── LogError                          a log that can't be checked
 │   └── LogFormatError (ValueError)   a format that can't be told, or hasn't what was asked of it
 ├── MissingExtraError (ImportError)   an optional part that is not installed
+├── FetchError                        a URL that can't be fetched
+├── CrawlerTestError                  a crawler that can't be tested as asked
 ├── RangesError (ValueError)          a list of addresses that can't be a crawler's
 ├── ResolverError                     DNS that gives no answer
 └── RegistryError
@@ -14,6 +16,8 @@ AIPolicyError
     ├── UnknownSiteError (LookupError) a host that no site has
     └── HostTakenError                a host that another site has already
 """
+
+from enum import StrEnum
 
 
 class AIPolicyError(Exception):
@@ -42,6 +46,36 @@ class MissingExtraError(AIPolicyError, ImportError):
 
 class LogFormatError(LogError, ValueError):
     """A log's format can't be told, or has not what was asked of it."""
+
+
+class FetchTrouble(StrEnum):
+    """Where a fetch failed."""
+
+    URL = "url"
+    SCHEME = "scheme"
+    ADDRESS = "address"
+    """The name leads to an address that isn't public."""
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    """What came isn't HTTP, isn't whole, or isn't in a coding that was asked for."""
+    REDIRECTS = "redirects"
+
+
+class FetchError(AIPolicyError):
+    """A URL that can't be fetched: ``url``, ``kind`` of trouble, and ``reason`` in words."""
+
+    def __init__(self, url: str, kind: FetchTrouble, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url = url
+        self.kind = kind
+        self.reason = reason
+
+
+class CrawlerTestError(AIPolicyError):
+    """A crawler can't be tested as asked; the message names the culprit and the cure."""
 
 
 class RangesError(AIPolicyError, ValueError):

@@ -37,7 +37,7 @@ def log_progress(total: int | None) -> Iterator[Callable[[int, int], None]]:
 def progress(label: str, total: int | None, *, step: int = _STEP) -> Iterator[Advance]:
     """Call what this gives with how much was done. ``total`` None: how much there is can't be known.
 
-    The bar moves once in ``step`` calls.
+    ``step`` are the calls between two looks at the bar.
     """
     # Imported where it is used: it costs 50 ms.
     from rich.console import Console

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from aipolicy.check.crawler.accessclauses import ACCESS_CLAUSES, ROBOTS_FIRST
-from aipolicy.check.crawler.clause import Clause, CrawlerTestError
+from aipolicy.check.crawler.clause import Clause
 from aipolicy.check.crawler.fileclauses import FILE_CLAUSES
 from aipolicy.check.crawler.groupclauses import GROUP_CLAUSES
 from aipolicy.check.crawler.names import NAME
 from aipolicy.check.crawler.ruleclauses import RULE_CLAUSES
+from aipolicy.errors import CrawlerTestError
 
 CLAUSES: tuple[Clause, ...] = (
     ROBOTS_FIRST,

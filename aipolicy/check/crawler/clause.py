@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from aipolicy.check.crawler.seen import Fetch, Seen
 from aipolicy.check.crawler.trap import START, Setting, Trap
-from aipolicy.errors import AIPolicyError
 
 
 class Level(StrEnum):
@@ -68,7 +67,3 @@ class Clause:
     def authorities(self) -> tuple[str, ...]:
         """Names of those that answer."""
         return (START, "second") if self.second else (START,)
-
-
-class CrawlerTestError(AIPolicyError):
-    """A crawler that can't be tested as asked; the message names the culprit and the cure."""

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from aipolicy.check.crawler.clause import CrawlerTestError
 from aipolicy.check.crawler.seen import Ending
+from aipolicy.errors import CrawlerTestError
 
 _KEPT = 16 * 1024  # octets kept of what it prints: the last
 _READ = 65536
