@@ -72,8 +72,8 @@ def crawler(ctx: click.Context, /, **given: Any) -> None:
     obeys fetches some pages and leaves others. {url} is the page to begin with, {dir} an empty folder to
     write in. It should follow links, also to another port, and wait little between requests.
 
-    A clause is *not tested* where it never came near what would tell. Without --token the crawler runs once
-    more, first, to learn which name it answers to.
+    A clause is *not tested* where it never came near what would tell. It runs once more, first: to see that
+    it fetches pages at all, and without --token to learn which name it answers to.
 
     Exit codes: 0 every clause tested is obeyed, 1 some are not, or it fetched nothing, 2 bad input.
     """

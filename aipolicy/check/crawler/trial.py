@@ -66,20 +66,20 @@ async def try_out(
 ) -> Trial:
     """Let the crawler into the trap of each clause, ``jobs`` at a time, and judge it.
 
-    Without ``token`` it is learned first, from its User-Agent and from which group it obeys. ``tell`` hears
-    of each result as it comes, in any order; None: of the run in which the token was learned.
+    A first run tells that it fetches pages at all: to leave them would prove nothing else. Without ``token``
+    that is learned there, from its User-Agent and from which group it obeys. ``tell`` hears of each result as
+    it comes, in any order; None: of the first run.
     """
-    first = await _tried(crawl, NAME, token) if not token or NAME in clauses else None
-    if first:
-        tell(None)
-        if not first[0].fetches:
-            return _nothing(clauses, first[0])
-    known = learned(first[0], token) if first else token
+    first, first_trap = await _tried(crawl, NAME, token)
+    tell(None)
+    if not first.fetches:
+        return _nothing(clauses, first)
+    known = learned(first, token)
     gate = asyncio.Semaphore(jobs)
 
     async def result_of(clause: Clause) -> Result:
-        if clause is NAME and first:
-            (seen, trap), named = first, token
+        if clause is NAME:
+            seen, trap, named = first, first_trap, token
         elif clause.names_it and not known:
             why = "its User-Agent has no name: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
@@ -98,7 +98,10 @@ async def try_out(
     except ExceptionGroup as group_of_errors:
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
-    return Trial(known, _whence(token, first[0] if first else None), tuple(results))
+    if not first.pages and not any(result.seen and result.seen.pages for result in results):
+        why = "it read /robots.txt, and fetches no page anywhere"
+        results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
+    return Trial(known, _whence(token, first), tuple(results))
 
 
 def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
@@ -117,10 +120,10 @@ def _robots_txt(trap: Trap, seen: Seen) -> bytes:
     return trap.rules.get(START) or (answered[0].answer.body if answered else b"")
 
 
-def _whence(token: str, first: Seen | None) -> str:
+def _whence(token: str, first: Seen) -> str:
     if token:
         return "given"
-    return "it answers to it" if first and answered_to(first) else "in its User-Agent"
+    return "it answers to it" if answered_to(first) else "in its User-Agent"
 
 
 def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:
