@@ -8,17 +8,20 @@ V = TypeVar("V")
 
 
 class Generations(Generic[V]):
-    """At most ``most`` entries by host; those stay that are used. No value is false.
+    """At most ``most`` entries by host; where there are more, those stay that are used. No value is false.
 
     ``young`` holds what was used in this turn, and may be read directly; the others wait to be used, or to
-    make room. When none waits any more the next turn begins, in which each must be used again to stay. So a
-    hit moves an entry once a turn, where an LRU cache moves it each time and needs a second table to do so.
+    make room. When few wait any more they are dropped, and the next turn begins, in which each must be used
+    again to stay. So a hit moves an entry once a turn, where an LRU cache moves it each time, and needs a
+    second table for that.
     """
 
-    __slots__ = ("_most", "_waiting", "young")
+    __slots__ = ("_most", "_turn", "_waiting", "young")
 
     def __init__(self, most: int) -> None:
         self._most = most
+        # Not all: a dict's table doubles at 87,382 entries, and at twice as many, and so on.
+        self._turn = most - most * 3 // 20
         self.young: dict[bytes, V] = {}
         self._waiting: dict[bytes, V] = {}
 
@@ -41,7 +44,7 @@ class Generations(Generic[V]):
         """Remember ``value``; where there is no room, in place of one that waits."""
         known = self._waiting.pop(host, None) is not None or host in self.young
         if not known and len(self) >= self._most:
-            if not self._waiting:
+            if len(self.young) >= self._turn:
                 self.young, self._waiting = {}, self.young
             self._waiting.popitem()  # the last that came: what is used much comes early in a turn
         self.young[host] = value

@@ -37,13 +37,16 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
         assert len(cache) == len(set(cache)) <= most
 
 
-@given(st.integers(1, 6), st.lists(HOSTS))
-def test_what_fits_is_never_forgotten(most: int, hosts: list[bytes]) -> None:
-    cache = Generations[bytes](most)
-    distinct = dict.fromkeys(hosts[:most])
-    for host in (host for host in hosts if host in distinct):
-        cache.keep(host, host)
-    assert all(cache.get(host) == host for host in distinct)
+@given(st.integers(1, 40), st.lists(st.integers(0, 39)), st.randoms())
+def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: random.Random) -> None:
+    cache, kept = Generations[int](most), dict[bytes, int]()
+    for number in numbers:
+        host = b"%d" % (number % most)
+        cache.keep(host, number)
+        kept[host] = number
+        used = chance.choice(list(kept))
+        assert cache.get(used) == kept[used]
+    assert {host: cache.get(host) for host in kept} == kept
 
 
 def test_what_is_used_outlasts_any_number_that_come_once() -> None:
@@ -52,7 +55,7 @@ def test_what_is_used_outlasts_any_number_that_come_once() -> None:
         cache.keep(b"%d" % number, 1)
         cache.keep(b"used", 1)
     assert cache.get(b"used") == 1
-    assert len(cache) == 100
+    assert 85 <= len(cache) <= 100
 
 
 @pytest.mark.parametrize("swept", [0.0, 0.5])
