@@ -26,7 +26,7 @@ from peers import lmdb_file, missing, postgres_server, redis_server
 from sites import Sites
 from traffic import FLOOR, Served, measure, memory
 
-SITES = 10_000_000
+SITES, FEWEST = 10_000_000, 250_000  # fewer would be asked for twice where each is to be missed
 
 
 def warm(folder: Path) -> None:
@@ -104,5 +104,7 @@ if __name__ == "__main__":
     parser.add_argument("--sites", type=int, default=SITES)
     parser.add_argument("--make", action="store_true", help="make the data, and end")
     options = parser.parse_args()
+    if options.sites < FEWEST:
+        parser.error(f"--sites {options.sites} is too few: give {FEWEST} or more")
     count = Sites(options.sites)
     sys.exit(main(options.data.absolute() / str(count.count), count, options.make))
