@@ -1,6 +1,7 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
@@ -111,7 +112,11 @@ def _document(body: bytes, media_type: bytes) -> Document:
 
 
 def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) -> HeaderSet:
-    headers = headers_of(policy, preferences, signals)
+    return _with_names(headers_of(policy, preferences, signals), preferences)
+
+
+@lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
+def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
     # ASGI wants lower case; some applications write names as they see them elsewhere.
     spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
     names = {spelled(name) for name, _ in headers for spelled in spellings}

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 
 from cachetools import LRUCache
 
-from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
-from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.fallback import Fallback
+from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
@@ -58,9 +58,8 @@ class LocalLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
-        self._recent: Memo[bytes, Rendering] = Memo(RECENT)  # some of the known, found in less time
-        self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
+        self._known: Generations[Rendering] = Generations(maxsize)
+        self._outdated: Generations[Rendering] = Generations(maxsize)  # changed, and not yet read anew
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
@@ -68,6 +67,7 @@ class LocalLookup:
         self._seq = 0
         self._outcomes = Outcomes()
         self._misses = 0
+        self.peek = self._peeking()
         self._follow(clock())
 
     @property
@@ -75,17 +75,16 @@ class LocalLookup:
         """The number of the last change that is in force here; 0 before the file was read."""
         return self._seq
 
-    def peek(self, host: bytes) -> Rendering | None:
-        """The answer, if it is at hand. None: ask ``find``."""
-        if self._clock() >= self._lease.fresh_until:
+    def _peeking(self) -> Callable[[bytes], Rendering | None]:
+        # A closure: every request calls it, and it has little to look up in ``self``.
+        clock, lease, known = self._clock, self._lease, self._known
+
+        def peek(host: bytes) -> Rendering | None:
+            if clock() < lease.fresh_until:
+                return known.young.get(host) or known.get(host)
             return None
-        rendering = self._recent.get(host)
-        if rendering is None:
-            try:
-                rendering = self._recent.keep(host, self._known[host])
-            except KeyError:
-                return None
-        return rendering
+
+        return peek
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, read where that is due. Never raises, and never waits."""
@@ -130,9 +129,8 @@ class LocalLookup:
         now = self._clock()
         if now >= self._lease.next_look:
             self._follow(now)
-        try:
-            rendering = self._known[key]
-        except KeyError:
+        rendering = self._known.get(key)
+        if rendering is None:
             return self._missed(key, now)
         return self._fallback.instead(
             rendering, recent=not self._outcomes.trouble or now < self._lease.stale_at
@@ -148,10 +146,10 @@ class LocalLookup:
                 return self._kept(key, self._file.policy(key.decode()))
             except sqlite3.Error as error:
                 self._failed(error, now)
-        return self._fallback.instead(self._outdated.get(key, self.default), recent=False)
+        return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
 
     def _kept(self, key: bytes, text: bytes | None) -> Rendering:
-        last = self._outdated.pop(key, self.default)
+        last = self._outdated.pop(key) or self.default
         if text is None:
             self._unknown[key] = None
             return self.default
@@ -164,7 +162,7 @@ class LocalLookup:
                 f"the policy of {key.decode()!r} in {self._path} can't be used: "
                 f"{type(error).__name__}: {error}; {served} is served until it changes"
             )
-        self._known[key] = rendering
+        self._known.keep(key, rendering)
         return rendering
 
     def _follow(self, now: float) -> None:
@@ -204,14 +202,12 @@ class LocalLookup:
     def _drop(self, hosts: Iterable[bytes]) -> None:
         for key in hosts:
             self._unknown.pop(key, None)
-            self._recent.pop(key, None)
-            rendering = self._known.pop(key, None)
+            rendering = self._known.pop(key)
             if rendering is not None:
-                self._outdated[key] = rendering
+                self._outdated.keep(key, rendering)
 
     def _drop_all(self) -> None:
-        self._outdated, self._known = self._known, LRUCache(self._maxsize)
-        self._recent.clear()
+        self._outdated.take_all(self._known)
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
