@@ -1,0 +1,27 @@
+"""The lines of robots.txt: what a linter finds in them, and which of them a CDN put there."""
+
+from collections.abc import Iterator
+
+from aipolicy.analysis import Severity, lint
+from aipolicy.analysis.shown import shown
+from aipolicy.check.site.findings import Finding, finding, from_lint
+from aipolicy.check.site.managed import managed_parts
+from aipolicy.check.site.reading import Reading
+
+
+def check(reading: Reading, *, meant: bytes | None = None) -> Iterator[Finding]:
+    """``meant``: the robots.txt that the policy alone writes. What a linter finds there, too, is but a note."""
+    if reading.sent is None:
+        return
+    for part in managed_parts(reading.sent):
+        yield finding(
+            "cdn-adds-rules",
+            f"robots.txt lines {part.first}-{part.last}",
+            f"these are put there by {shown(part.who)}, on the way",
+            "they join the site's own groups: two for one crawler are read differently, and two signals may"
+            " disagree",
+            cure=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks for the owner",
+        )
+    wanted = {found.id for found in lint(meant).findings} if meant else set()
+    for found in lint(reading.sent).findings:
+        yield from_lint(found, severity=Severity.NOTE if found.id in wanted else None)

@@ -1,0 +1,39 @@
+"""Content Signals: the line of robots.txt, and the header and tag that some send although no policy has them.
+
+A crawler goes by the group that binds it. Of two lines that disagree nothing published says which counts: all
+are told, and disagreement is a finding.
+"""
+
+from collections.abc import Iterator
+
+from aipolicy.analysis.coverage import whose_group
+from aipolicy.check.site.reading import PageSignals, Reading
+from aipolicy.check.site.statements import Carrier, Place, Signal, Statement
+from aipolicy.core.contentsignal import parse_content_signal
+from aipolicy.core.preferences import Category, Preference
+from aipolicy.core.robots import Record
+
+_USES = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
+
+
+def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
+    bound = reading.file.index.bound(whose_group(reading.file, token))
+    found: list[Statement] = []
+    for record in bound.group.records:
+        if isinstance(record, Record) and record.named("Content-Signal"):
+            place = Place(Carrier.ROBOTS, record.line, f"{record.name}: {record.value}")
+            found += _statements(record.value, place)
+    return found
+
+
+def signals_in_page(page: PageSignals) -> list[Statement]:
+    """Header and meta tag: not in the policy of contentsignals.org, but Cloudflare's Markdown answers have it."""
+    lines = (*page.headers("Content-Signal"), *page.metas("content-signal"))
+    return [statement for value, place in lines for statement in _statements(value, place)]
+
+
+def _statements(value: str, place: Place) -> Iterator[Statement]:
+    for key, said in parse_content_signal(value).items():
+        if key in _USES:
+            preference = Preference.ALLOW if said == "yes" else Preference.DISALLOW
+            yield Statement(Signal.CONTENT_SIGNAL, _USES[key], preference, place)
