@@ -1,16 +1,17 @@
-"""``aipolicy check``: who obeyed."""
+"""``aipolicy check``: who obeyed, and what a live site says."""
 
 from typing import Any
 
 import click
 
+from aipolicy.cli.checksite import site
 from aipolicy.cli.options import json_option
 from aipolicy.errors import AIPolicyError
 
 
 @click.group()
 def check() -> None:
-    """Check crawlers against what they were asked."""
+    """Check crawlers against what they were asked, and sites against what they should say."""
 
 
 @check.command()
@@ -111,3 +112,6 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     if given["dns"] and given["engine"] == "spark":
         raise AIPolicyError("--dns is for the local engine: Spark's workers would all ask")
     ctx.exit(run(**given))
+
+
+check.add_command(site)

@@ -49,7 +49,7 @@ def tdm_reservation(
 
 
 def tdm_entries(file: str | bytes | None) -> list[Any] | None:
-    """What a tdmrep.json lists, right or wrong; None where it is no JSON array, which is the protocol's form."""
+    """What a tdmrep.json lists, right or wrong; None where it is no JSON array."""
     try:
         entries = json.loads(file or "")
     except (ValueError, RecursionError):

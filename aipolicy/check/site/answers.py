@@ -24,7 +24,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one crawler is told. ``is_control``: no crawler fetches by that token, it governs what others fetch."""
+    """What one crawler is told. ``is_control``: nobody fetches by that token; it governs what others do."""
 
     fetch: Fetch
     uses: tuple[Use, ...]  # in the order of Category
@@ -53,15 +53,19 @@ def listed_crawlers() -> tuple[str, ...]:
 
 
 def answers(reading: Reading, tokens: Iterable[str] = ()) -> tuple[Row, ...]:
-    """What ``tokens`` are told, those with equal answers in one row; else all known, and any other crawler."""
+    """What ``tokens`` are told, those with equal answers in one row; else all known, and any other crawler.
+
+    Those who are shut out come first.
+    """
     asked = tuple(dict.fromkeys(tokens))
     alike: dict[Told, list[str]] = {}
     for token in asked or (*listed_crawlers(), UNNAMED):
         alike.setdefault(told(reading, token), []).append(token)
-    return tuple(
+    rows = [
         Row(tuple(token for token in names if token != UNNAMED), UNNAMED in names, said)
         for said, names in alike.items()
-    )
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.told.fetch.allowed, row.told.is_control, row.others)))
 
 
 def told(reading: Reading, token: str) -> Told:
@@ -71,13 +75,13 @@ def told(reading: Reading, token: str) -> Told:
     control = crawler is not None and crawler.purpose is Purpose.CONTROL
     said = [*robots_statements(reading, token, fetch), *declared(reading, token)]
     if not fetch.allowed:
-        # It may read no page, so it meets nothing that a page carries; attach-05 §3 says the same of robots.txt.
+        # It may read no page, so it meets nothing that a page carries; and see attach-05 §3.
         said = [s for s in said if control or _reaches_the_shut_out(s)]
     return Told(fetch, tuple(_use(category, said) for category in Category), control)
 
 
 def declared(reading: Reading, token: str) -> list[Statement]:
-    """What every signal says to the crawler, its engine's precedence applied, whether or not it gets there."""
+    """What every signal says to the crawler, by each engine's precedence; whether it gets there or not."""
     page = reading.page
     return [
         *aipref.usage_in_robots(reading, token),
@@ -92,7 +96,9 @@ def declared(reading: Reading, token: str) -> list[Statement]:
 
 def _reaches_the_shut_out(statement: Statement) -> bool:
     carrier = statement.place.carrier
-    return carrier not in PAGE_CARRIERS and (carrier is not Carrier.ROBOTS or statement.signal is not Signal.AIPREF)
+    return carrier not in PAGE_CARRIERS and (
+        carrier is not Carrier.ROBOTS or statement.signal is not Signal.AIPREF
+    )
 
 
 def _use(category: Category, said: Iterable[Statement]) -> Use:

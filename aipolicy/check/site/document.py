@@ -60,7 +60,9 @@ def site_document(report: SiteReport) -> dict[str, Any]:
 
 def iso(time: datetime | None) -> str | None:
     """ISO 8601 in UTC with ``Z``, to the second."""
-    return time and time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _expected(expectation: Expectation) -> dict[str, Any]:

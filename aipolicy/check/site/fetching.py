@@ -1,7 +1,7 @@
 """Looking at a site: the requests, one after another, each answer as it is or the trouble that it had.
 
-This is an audit at the request of whoever names the URL: that page, its robots.txt and two well-known files are
-fetched, as a browser would, and no link is followed. So robots.txt is read, and not obeyed.
+This is an audit at the request of whoever names the URL: that page, its robots.txt and two well-known files
+are fetched, as a browser would, and no link is followed. So robots.txt is read, and not obeyed.
 """
 
 import secrets
@@ -26,7 +26,9 @@ _TDMREP = "/.well-known/tdmrep.json"
 _FILE_OCTETS = 256 * 1024
 _AWAY = (FetchTrouble.ADDRESS, FetchTrouble.CONNECT, FetchTrouble.DNS, FetchTrouble.TLS)
 _PAST_CACHES = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"))
-_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+_BROWSER = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+)
 # It names both: what looks for the token sees a crawler, and who reads the log sees that it was us.
 _CRAWLER = "Mozilla/5.0 (compatible; {token}/1.0; sent by {us})"
 

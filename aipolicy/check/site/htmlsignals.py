@@ -4,6 +4,7 @@ A page is a stranger's: 512 KiB of it are read, and reading ends where the parse
 """
 
 import codecs
+import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -12,6 +13,10 @@ _PIECE = 8192  # characters
 _HOARDED = 64 * 1024  # characters of one unfinished tag
 _MOST_TAGS = 200
 _LONGEST = 4096  # characters of one attribute's value
+# Python knows codecs that are none of the web's, and slow: punycode, idna.
+_CHARSET = re.compile(
+    r"(utf-?(8|16)|us-ascii|latin1|iso-?8859|windows|cp125|koi8|gb|big5|shift_jis|euc)[\w-]{0,12}"
+)
 _NOT_MARKUP = frozenset({"template", "textarea", "title"})
 
 
@@ -60,10 +65,9 @@ def _charset(content_type: str, body: bytes) -> str:
             return name
     name = content_type.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
     try:
-        b"".decode(name)  # a name of something else than text is refused here
-    except (LookupError, ValueError):
+        return codecs.lookup(name).name if _CHARSET.fullmatch(name) else "utf-8"
+    except LookupError:
         return "utf-8"
-    return name
 
 
 class _Parser(HTMLParser):

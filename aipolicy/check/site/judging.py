@@ -21,7 +21,7 @@ _GRAVITY = tuple(Severity)
 
 @dataclass(frozen=True, slots=True)
 class SiteReport:
-    """One site: what was seen, what each crawler is told, what is wrong, and where it differs from its policy.
+    """One site: what was seen, what each crawler is told, what is wrong, where it differs from its policy.
 
     ``findings`` are errors and warnings, the gravest first; ``notes`` what is good to know. ``more``:
     identifier → how many of that kind were left out.
@@ -50,7 +50,7 @@ class SiteReport:
 def judge(
     observation: Observation, *, expectation: Expectation | None = None, crawlers: Iterable[str] = ()
 ) -> SiteReport:
-    """Say what there is to say of a site. ``crawlers``: product tokens to tell about, all known unless given."""
+    """Say what there is to say of a site. ``crawlers``: product tokens to tell about; else all known."""
     reading = Reading(observation)
     if not observation.answered:
         return SiteReport(reading, expectation, (), (_unreachable(observation),), (), {})

@@ -92,7 +92,7 @@ class Views:
 
     @property
     def seen(self) -> Answer:
-        """What a crawler is given: ours, or where we are turned away and a crawler isn't, what that one got."""
+        """What crawlers get: our answer, or where we are turned away and one of them isn't, that one's."""
         others = (answer for _, answer in self.crawlers if answer.ok)
         return self.plain if self.plain.ok or not self.plain.refused else next(others, self.plain)
 

@@ -50,7 +50,9 @@ class PageSignals:
 
     def metas(self, name: str) -> list[tuple[str, Place]]:
         """The meta tags of that name: content and place."""
-        return [(tag.content, Place(Carrier.META, tag.line, str(tag), name)) for tag in self.markup.metas(name)]
+        return [
+            (tag.content, Place(Carrier.META, tag.line, str(tag), name)) for tag in self.markup.metas(name)
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Many sites: several hosts at once, each host one request at a time, and no more in memory than is at work."""
+"""Many sites: several hosts at once, each one request at a time, and no more in memory than is at work."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,15 +37,15 @@ class Terms:
         return self.crawlers[:3] or ("GPTBot",)
 
 
-async def check_sites(
-    pages: Sequence[PageURL], terms: Terms, report: Callable[[PageURL, SiteReport], None]
-) -> None:
+async def check_sites(pages: Sequence[PageURL], terms: Terms, report: Callable[[SiteReport], None]) -> None:
     """Look at each page and call ``report`` as each is done: in any order, one call at a time."""
     hosts = iter(_by_host(pages))
-    async with Fetcher(allow_private=terms.allow_private, seconds=terms.seconds) as fetcher:
-        async with anyio.create_task_group() as group:
-            for _ in range(terms.jobs):
-                group.start_soon(_work, hosts, fetcher, terms, report)
+    async with (
+        Fetcher(allow_private=terms.allow_private, seconds=terms.seconds) as fetcher,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(terms.jobs):
+            group.start_soon(_work, hosts, fetcher, terms, report)
 
 
 def _by_host(pages: Sequence[PageURL]) -> Iterator[list[PageURL]]:
@@ -60,7 +60,7 @@ async def _work(
     hosts: Iterator[list[PageURL]],
     fetcher: Fetcher,
     terms: Terms,
-    report: Callable[[PageURL, SiteReport], None],
+    report: Callable[[SiteReport], None],
 ) -> None:
     for pages in hosts:  # shared by all: each takes the next host
         look = Look(fetcher, user_agent=USER_AGENT, tokens=terms.tried, delay=terms.delay)
@@ -72,4 +72,4 @@ async def _work(
                 expectation = terms.expecting(page.host) if terms.expecting else None  # noqa: B023
                 return judge(observation, expectation=expectation, crawlers=terms.crawlers)  # noqa: B023
 
-            report(page, await run_sync(say))
+            report(await run_sync(say))

@@ -13,7 +13,9 @@ from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.said import effect_text, page_said
 
-_UNKNOWN_ADDRESS = "this machine has none of the crawler's addresses: a firewall that knows them may do otherwise"
+_UNKNOWN_ADDRESS = (
+    "this machine has none of the crawler's addresses: a firewall that knows them may do otherwise"
+)
 
 
 def check(reading: Reading) -> Iterator[Finding]:
@@ -80,7 +82,7 @@ def _robots_of_others(reading: Reading) -> Iterator[Finding]:
                     "robots.txt",
                     f"{who} gets another one than others: {effect_text(differences)}",
                     "what you see in a browser isn't what crawlers are told",
-                    cure="answer /robots.txt alike to everyone; if a cache does it, it must not vary by User-Agent",
+                    cure="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
                 )
                 return
 

@@ -105,7 +105,7 @@ def _granted(reading: Reading) -> Iterator[Finding]:
         yield finding(
             "grant-to-the-shut-out",
             said.place.where,
-            f"{shown(said.place.text)!r} grants {said.category}, and robots.txt shuts out {listed(tokens, 4)}",
+            f"{shown(said.place.text)!r} grants {said.category}; robots.txt shuts out {listed(tokens, 4)}",
             "they don't fetch the page, yet may use what they have of it, or get elsewhere",
             cure="say no in both, or let those in that may use it",
         )

@@ -10,7 +10,7 @@ from aipolicy.check.site.reading import Reading
 
 
 def check(reading: Reading, *, meant: bytes | None = None) -> Iterator[Finding]:
-    """``meant``: the robots.txt that the policy alone writes. What a linter finds there, too, is but a note."""
+    """``meant``: the robots.txt that the policy alone writes. What a linter finds there, too, is a note."""
     if reading.sent is None:
         return
     for part in managed_parts(reading.sent):
@@ -20,7 +20,7 @@ def check(reading: Reading, *, meant: bytes | None = None) -> Iterator[Finding]:
             f"these are put there by {shown(part.who)}, on the way",
             "they join the site's own groups: two for one crawler are read differently, and two signals may"
             " disagree",
-            cure=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks for the owner",
+            cure=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks",
         )
     wanted = {found.id for found in lint(meant).findings} if meant else set()
     for found in lint(reading.sent).findings:

@@ -86,7 +86,7 @@ def _cached(answer: Answer) -> Iterator[Finding]:
             "robots-cached-long",
             _WHERE,
             f"caches may keep it for {duration(caching.seconds)} ({shown(caching.by)})",
-            "a change reaches crawlers that much later, and then they keep it for a day; Google goes by max-age",
+            "a change reaches crawlers that much later, who then keep it for a day; Google goes by max-age",
             cure="Cache-Control: max-age=3600, or less",
         )
     if caching.age > DAY:
@@ -94,7 +94,7 @@ def _cached(answer: Answer) -> Iterator[Finding]:
             "robots-old-copy",
             _WHERE,
             f"the copy that came is {duration(caching.age)} old ({', '.join(caching.traces)})",
-            "crawlers may keep a robots.txt for a day (RFC 9309 §2.4): a cache before them should not for longer",
+            "crawlers may keep a robots.txt for a day (RFC 9309 §2.4): that is to be added",
             cure="purge it from the cache, and have /robots.txt kept for an hour at most",
         )
 

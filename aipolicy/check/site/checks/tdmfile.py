@@ -26,8 +26,10 @@ def check(reading: Reading) -> Iterator[Finding]:
             yield finding(
                 "tdmrep-unreadable",
                 _WHERE,
-                f"it is longer than {len(answer.body)} octets" if answer.cut else f"it begins {_start(answer)!r}",
-                "the protocol asks for a JSON array of entries: nothing is reserved by this file (TDMRep §5.2)",
+                f"it is longer than {len(answer.body)} octets"
+                if answer.cut
+                else f"it begins {_start(answer)!r}",
+                "the protocol asks for a JSON array of entries: this file reserves nothing (TDMRep §5.2)",
                 cure=_RIGHT,
             )
         return
@@ -80,6 +82,9 @@ def _wrong(entry: Any) -> str:
 
 def _covers(pattern: str, other: str) -> bool:
     """Whether all that ``other`` matches ``pattern`` does: told for plain prefixes only."""
-    return "*" not in other and "$" not in other and "$" not in pattern and path_matches(
-        path_pattern(pattern), path_pattern(other)
+    return (
+        "*" not in other
+        and "$" not in other
+        and "$" not in pattern
+        and path_matches(path_pattern(pattern), path_pattern(other))
     )

@@ -9,9 +9,7 @@ from aipolicy.check.site.engines.contentsignal import signals_in_page
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.expectation import Version
 from aipolicy.check.site.findings import Finding, finding
-from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
-from aipolicy.check.site.said import page_said
 from aipolicy.core.headers import Header, as_text, parse_x_robots_tag
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
@@ -52,13 +50,19 @@ def headers_at(policy: SitePolicy, signals: Signals, path: str) -> tuple[Header,
     try:
         return render(policy, signals).headers_at(path).headers
     except RobotsTooLargeError:  # its robots.txt can't be served, its headers can
-        return render(SitePolicy.from_dict(policy.to_dict() | {"robots_base": ""}), signals).headers_at(path).headers
+        return (
+            render(SitePolicy.from_dict(policy.to_dict() | {"robots_base": ""}), signals)
+            .headers_at(path)
+            .headers
+        )
 
 
 def _is_of(old: Version, page: PageSignals, signals: Signals, path: str) -> bool:
     """Whether the answer says what that policy says; one that says nothing is no evidence."""
     wanted = headers_at(old.policy, signals, path) if old.policy else ()
-    return bool(wanted) and not list(_compared(page, wanted, old.policy.effective if old.policy else Preferences()))
+    return bool(wanted) and not list(
+        _compared(page, wanted, old.policy.effective if old.policy else Preferences())
+    )
 
 
 def _compared(page: PageSignals, wanted: Sequence[Header], policy: Preferences) -> Iterator[Finding]:
@@ -86,7 +90,8 @@ def _tags(page: PageSignals, wanted: list[str]) -> Iterator[Finding]:
         yield finding(
             "header-differs" if there else "header-missing",
             "header X-Robots-Tag",
-            f"{', '.join(missing)} doesn't arrive" + (f", but {listed(map(shown, served))}" if served else ""),
+            f"{', '.join(missing)} doesn't arrive"
+            + (f", but {listed(map(shown, served))}" if served else ""),
             "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
             cure=_CURE,
             severity=Severity.WARNING if in_tags else None,

@@ -27,7 +27,7 @@ def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
 
 
 def signals_in_page(page: PageSignals) -> list[Statement]:
-    """Header and meta tag: not in the policy of contentsignals.org, but Cloudflare's Markdown answers have it."""
+    """Header and meta tag: not in the policy, but Cloudflare's Markdown answers have such a header."""
     lines = (*page.headers("Content-Signal"), *page.metas("content-signal"))
     return [statement for value, place in lines for statement in _statements(value, place)]
 

@@ -34,7 +34,9 @@ def licences(reading: Reading) -> tuple[Licence, ...]:
             bare = parameters.lower().replace('"', "").replace(" ", "")
             if "rel=license" in bare and f"type={_TYPE}" in bare:
                 found.append(Licence(url.strip(), place))
-    for tag in reading.page.markup.tags:
-        if tag.kind == "link" and tag.type == _TYPE:
-            found.append(Licence(tag.content, Place(Carrier.META, tag.line, str(tag))))
+    found += [
+        Licence(tag.content, Place(Carrier.META, tag.line, str(tag), "link"))
+        for tag in reading.page.markup.tags
+        if tag.kind == "link" and tag.type == _TYPE
+    ]
     return tuple(found[:_MOST])

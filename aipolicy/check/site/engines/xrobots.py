@@ -10,12 +10,12 @@ from aipolicy.core.preferences import Category, Preference
 Rules = dict[str, Place]
 
 # Who documents reading what: Bing's blog of September 2023, Amazon's page, Google's page of 2026-03-24.
-_READ_BY = {
+_READ_BY: dict[str, dict[str, tuple[Category, ...]]] = {
     "bingbot": {"noarchive": (Category.TRAIN_AI, Category.AI_USE)},
     "amazonbot": {"noarchive": (Category.TRAIN_AI,)},
     "googlebot": {"nosnippet": (Category.AI_USE,), "max-snippet:0": (Category.AI_USE,)},
 }
-_READ_BY_ALL = {
+_READ_BY_ALL: dict[str, tuple[Category, ...]] = {
     "noai": (Category.TRAIN_AI,),
     "noindex": (Category.SEARCH,),
     "none": (Category.SEARCH,),
