@@ -82,16 +82,27 @@ def told(reading: Reading, token: str) -> Told:
 
 def declared(reading: Reading, token: str) -> list[Statement]:
     """What every signal says to the crawler, by each engine's precedence; whether it gets there or not."""
-    page = reading.page
-    return [
-        *aipref.usage_in_robots(reading, token),
-        *aipref.usage_in_headers(page),
-        *contentsignal.signals_in_robots(reading, token),
-        *contentsignal.signals_in_page(page),
-        *xrobots.tag_statements(page, token),
-        *tdmrep.reservation(reading),
-        *aitxt.ai_txt_statements(reading, token),
-    ]
+    kept = reading.remembered
+    if "" not in kept:  # what everyone is told alike
+        page = reading.page
+        kept[""] = (
+            aipref.usage_in_headers(page),
+            contentsignal.signals_in_page(page),
+            tdmrep.reservation(reading),
+        )
+    if token not in kept:
+        usage, signals, reservation = kept[""]
+        kept[token] = [
+            *aipref.usage_in_robots(reading, token),
+            *usage,
+            *contentsignal.signals_in_robots(reading, token),
+            *signals,
+            *xrobots.tag_statements(reading.page, token),
+            *reservation,
+            *aitxt.ai_txt_statements(reading, token),
+        ]
+    said: list[Statement] = kept[token]
+    return said
 
 
 def _reaches_the_shut_out(statement: Statement) -> bool:

@@ -1,6 +1,7 @@
 """An observation, read once: the robots.txt that holds, the page's headers and tags, the well-known files."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,9 +58,10 @@ class PageSignals:
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything that is said of a page, ready for the engines."""
+    """Everything that is said of a page, ready for the engines. ``remembered``: what they found."""
 
     observation: Observation
+    remembered: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def access(self) -> Access:

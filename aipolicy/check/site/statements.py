@@ -1,5 +1,7 @@
 """What a site says about the use of a page, one statement for each place that says it."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,3 +64,15 @@ class Statement:
     category: Category
     preference: Preference
     place: Place
+
+
+def first_of_each(statements: Iterable[Statement], most: int = 3) -> list[Statement]:
+    """The first ``most`` that say the same of one category: a file may say it ten thousand times."""
+    counted: Counter[tuple[Category, Preference]] = Counter()
+    kept = []
+    for statement in statements:
+        said = statement.category, statement.preference
+        counted[said] += 1
+        if counted[said] <= most:
+            kept.append(statement)
+    return kept

@@ -82,7 +82,9 @@ def caddy(folder: Path, port: int, sites: str) -> Iterator[None]:
     """Caddy with those site blocks, without its admin endpoint."""
     found = program("caddy", "caddy")
     configuration = folder / "Caddyfile"
-    configuration.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + sites)
+    configuration.write_text(
+        f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}/caddy\n}}\n{sites}"
+    )
     command = [found, "run", "--adapter", "caddyfile", "--config", str(configuration)]
     with running(command, port, folder / "caddy.log"):
         yield

@@ -65,7 +65,3 @@ def test_a_planted_fault_is_found_and_named(sites: dict[str, Document], name: st
 
 def test_the_clean_twin_gives_nothing(sites: dict[str, Document]) -> None:
     assert ids(sites["clean.localhost"]) == []
-
-
-def test_what_the_proxy_says_of_itself_is_told(sites: dict[str, Document]) -> None:
-    assert "via: 1.1 Caddy" in sites["clean.localhost"]["robots_txt"]["caching"]["traces"]

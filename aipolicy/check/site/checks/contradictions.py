@@ -30,8 +30,9 @@ def check(reading: Reading) -> Iterator[Finding]:
 def _contradicting(reading: Reading) -> Iterator[Finding]:
     """One finding for each two places, whichever crawlers they meet at."""
     meeting: dict[tuple[Statement, Statement], list[str]] = {}
+    reserved = tdmrep.reservations(reading)
     for token in (UNNAMED, *listed_crawlers()):
-        said = dict.fromkeys([*declared(reading, token), *tdmrep.reservations(reading)])
+        said = dict.fromkeys([*declared(reading, token), *reserved])
         for no, yes in product(_saying(said, Preference.DISALLOW), _saying(said, Preference.ALLOW)):
             both_in_robots = no.place.carrier is yes.place.carrier is Carrier.ROBOTS
             if no.category is yes.category and not both_in_robots:

@@ -22,6 +22,8 @@ def check(reading: Reading, *, meant: bytes | None = None) -> Iterator[Finding]:
             " disagree",
             cure=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks",
         )
-    wanted = {found.id for found in lint(meant).findings} if meant else set()
-    for found in lint(reading.sent).findings:
-        yield from_lint(found, severity=Severity.NOTE if found.id in wanted else None)
+    found = lint(reading.sent).findings
+    grave = any(one.severity is not Severity.NOTE for one in found)
+    wanted = {one.id for one in lint(meant).findings} if grave and meant else set()
+    for one in found:
+        yield from_lint(one, severity=Severity.NOTE if one.id in wanted else None)

@@ -5,14 +5,10 @@ No carrier outranks another: whoever puts the statements together takes the most
 
 from collections.abc import Iterator
 
-from aipolicy.analysis.checks.signals import split_usage
 from aipolicy.analysis.coverage import whose_group
 from aipolicy.check.site.reading import PageSignals, Reading
-from aipolicy.check.site.statements import Carrier, Place, Signal, Statement
-from aipolicy.core.matching import path_matches
-from aipolicy.core.paths import normalise
+from aipolicy.check.site.statements import Carrier, Place, Signal, Statement, first_of_each
 from aipolicy.core.preferences import Preference, Preferences
-from aipolicy.core.robots import Record
 
 
 def usage_in_robots(reading: Reading, token: str) -> list[Statement]:
@@ -20,20 +16,18 @@ def usage_in_robots(reading: Reading, token: str) -> list[Statement]:
 
     A path that may not be fetched has no preferences (attach-05 §3): that is the caller's to see.
     """
-    bound = reading.file.index.bound(whose_group(reading.file, token))
-    lines: list[tuple[str, str, Place]] = []
-    for record in bound.group.records:
-        if isinstance(record, Record) and record.named("Content-Usage"):
-            path, statement = split_usage(record.value)
-            pattern = normalise(path) if path else "/"
-            if path_matches(pattern, reading.path):
-                text = f"{record.name}: {record.value}"
-                lines.append((pattern, statement, Place(Carrier.ROBOTS, record.line, text)))
-    longest = max((len(pattern) for pattern, _, _ in lines), default=0)
-    found: list[Statement] = []
-    for pattern, statement, place in lines:
-        if len(pattern) == longest:
-            found += _statements(Preferences.parse(statement), place)
+    content = reading.file.index.bound(whose_group(reading.file, token)).content
+    key = "usage", content
+    if key not in reading.remembered:
+        reading.remembered[key] = first_of_each(
+            statement
+            for record, said in content.usage.at(reading.path)
+            for statement in _statements(
+                Preferences.parse(said),
+                Place(Carrier.ROBOTS, record.line, f"{record.name}: {record.value}"),
+            )
+        )
+    found: list[Statement] = reading.remembered[key]
     return found
 
 

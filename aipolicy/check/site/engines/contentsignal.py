@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from aipolicy.analysis.coverage import whose_group
 from aipolicy.check.site.reading import PageSignals, Reading
-from aipolicy.check.site.statements import Carrier, Place, Signal, Statement
+from aipolicy.check.site.statements import Carrier, Place, Signal, Statement, first_of_each
 from aipolicy.core.contentsignal import parse_content_signal
 from aipolicy.core.preferences import Category, Preference
 from aipolicy.core.robots import Record
@@ -17,12 +17,18 @@ _USES = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Cat
 
 
 def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
-    bound = reading.file.index.bound(whose_group(reading.file, token))
-    found: list[Statement] = []
-    for record in bound.group.records:
-        if isinstance(record, Record) and record.named("Content-Signal"):
-            place = Place(Carrier.ROBOTS, record.line, f"{record.name}: {record.value}")
-            found += _statements(record.value, place)
+    content = reading.file.index.bound(whose_group(reading.file, token)).content
+    key = "signals", content
+    if key not in reading.remembered:
+        reading.remembered[key] = first_of_each(
+            statement
+            for record in content.records
+            if isinstance(record, Record) and record.named("Content-Signal")
+            for statement in _statements(
+                record.value, Place(Carrier.ROBOTS, record.line, f"{record.name}: {record.value}")
+            )
+        )
+    found: list[Statement] = reading.remembered[key]
     return found
 
 
