@@ -14,6 +14,11 @@ ABOUT_USE = frozenset(
     {"noai", "noimageai", "noml", "noarchive", "nocache", "nosnippet", "max-snippet:0", "noindex", "none"}
 )
 _SHOWN = 3  # differences in one line
+_KNOWN = (
+    *("GPTBot", "ClaudeBot", "CCBot", "Google-Extended", "Googlebot", "bingbot", "OAI-SearchBot"),
+    *("meta-externalagent", "Bytespider", "Applebot-Extended", "PerplexityBot", "ChatGPT-User", "Amazonbot"),
+)
+_RANKS = {name: rank for rank, name in enumerate(_KNOWN)}
 
 
 def page_said(page: PageSignals) -> dict[str, str]:
@@ -46,14 +51,20 @@ def difference_text(difference: Difference, *, after: str = "now") -> str:
         parts.append(f"may {after} fetch {listed(change.opened, 3)}".replace("  ", " "))
     if change.closed:
         parts.append(f"may {'no longer' if after == 'now' else 'not'} fetch {listed(change.closed, 3)}")
-    for where, was, is_now in change.signals[:_SHOWN]:
-        parts.append(f"{where} is {shown(is_now) or 'nothing'} instead of {shown(was) or 'nothing'}")
+    if not parts:  # whoever is shut out, or let in, has other signals by that alone
+        for where, was, is_now in change.signals[:_SHOWN]:
+            parts.append(f"{where} is {shown(is_now) or 'nothing'} instead of {shown(was) or 'nothing'}")
     return f"{whose}: {', '.join(parts)}"
 
 
 def whom(difference: Difference) -> str:
     """Whose difference it is."""
-    names = listed(difference.tokens, 4)
+    names = listed(known_first(difference.tokens), 4)
     if difference.others:
         return f"any crawler that isn't named, {names}" if names else "every crawler"
     return names
+
+
+def known_first(names: Iterable[str]) -> list[str]:
+    """Product tokens, those that most people know first: of a hundred, a reader sees three."""
+    return sorted(names, key=lambda name: (_RANKS.get(name, len(_RANKS)), name.lower()))

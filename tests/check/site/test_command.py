@@ -114,6 +114,16 @@ def test_json_is_as_its_schema_says(server: Server) -> None:
         jsonschema.validate(line, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
 
 
+def test_the_report_is_a_file_of_all_sites(server: Server, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    done = check(server.origin, f"{server.origin}/missing", "--allow-private", "--html", str(out))
+    assert done.exit_code == 0
+    text = out.read_text()
+    assert f"{server.origin}/missing" in text
+    assert "1 of 2 sites has signals that don\u2019t do what they should." in text
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
 def test_crawlers_that_are_asked_for_are_told_about_alone(server: Server) -> None:
     done = check(server.origin, "--allow-private", "--crawler", "GPTBot", "--crawler", "MyBot", "--json")
     (site,) = json.loads(done.stdout)["sites"]
@@ -192,7 +202,7 @@ def test_no_private_address_is_connected_to_however_it_is_written(server: Server
     assert len(sites) == len(urls)
     for site in sites:
         assert site["answered"] is False, site["url"]
-        assert site["robots_txt"]["trouble"] in ("address", "dns"), site["url"]
+        assert site["robots_txt"]["trouble"] in ("address", "dns", "url"), site["url"]
     assert server.requests == []
 
 

@@ -3,7 +3,7 @@
 Two lines of one robots.txt are the linter's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from aipolicy.analysis.coverage import reach_of
@@ -14,11 +14,12 @@ from aipolicy.check.site.answers import UNNAMED, declared, listed_crawlers
 from aipolicy.check.site.engines import tdmrep
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.reading import Reading
+from aipolicy.check.site.said import known_first
 from aipolicy.check.site.statements import PAGE_CARRIERS, Carrier, Signal, Statement
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose
 from aipolicy.core.preferences import Category, Preference
 
-_MOST = 50
+_MOST, _NAMED = 50, 5
 
 
 def check(reading: Reading) -> Iterator[Finding]:
@@ -28,24 +29,39 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 
 def _contradicting(reading: Reading) -> Iterator[Finding]:
-    """One finding for each two places, whichever crawlers they meet at."""
-    meeting: dict[tuple[Statement, Statement], list[str]] = {}
+    """One finding for each yes, with what says no to it, whichever crawlers they meet at."""
+    meeting: dict[tuple[Statement, str], tuple[dict[Statement, None], list[str]]] = {}
     reserved = tdmrep.reservations(reading)
     for token in (UNNAMED, *listed_crawlers()):
         said = dict.fromkeys([*declared(reading, token), *reserved])
         for no, yes in product(_saying(said, Preference.DISALLOW), _saying(said, Preference.ALLOW)):
             both_in_robots = no.place.carrier is yes.place.carrier is Carrier.ROBOTS
             if no.category is yes.category and not both_in_robots:
-                meeting.setdefault((no, yes), []).append(token)
-    for (no, yes), tokens in list(meeting.items())[:_MOST]:
-        whose = "" if tokens[0] == UNNAMED else f", to {listed(tokens, 4)}"
+                saying_no, tokens = meeting.setdefault((yes, _which_counts(no, yes)), ({}, []))
+                saying_no[no] = None
+                if token not in tokens:
+                    tokens.append(token)
+    for (yes, effect), (saying_no, tokens) in list(meeting.items())[:_MOST]:
+        whose = "" if tokens[0] == UNNAMED else f", to {listed(known_first(tokens), 4)}"
         yield finding(
             "signals-contradict",
-            f"{no.place.where} and {yes.place.where}",
-            f"no to {no.category} by {shown(no.place.text)!r}, yes by {shown(yes.place.text)!r}{whose}",
-            _which_counts(no, yes),
-            cure=f"have both say the same: change {shown(yes.place.text)!r} if the owner means no",
+            yes.place.where,
+            f"yes to {yes.category} by {shown(yes.place.text)!r}{whose}; no by {_places(saying_no)}",
+            effect,
+            cure=f"have all say the same: if the owner means no, {_change(yes)}",
         )
+
+
+def _places(statements: Iterable[Statement]) -> str:
+    named = [f"{statement.place.where} ({shown(statement.place.text, 60)})" for statement in statements]
+    more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+    return ", ".join(named[:_NAMED] + more)
+
+
+def _change(yes: Statement) -> str:
+    if yes.place.carrier in PAGE_CARRIERS:
+        return f"look what sends {shown(yes.place.text)!r}: the application, a plug-in, a proxy or CDN"
+    return f"change {shown(yes.place.text)!r} in {yes.place.carrier}"
 
 
 def _saying(said: dict[Statement, None], preference: Preference) -> list[Statement]:
@@ -103,10 +119,11 @@ def _granted(reading: Reading) -> Iterator[Finding]:
                 if outside and said.preference is Preference.ALLOW and said.category in uses:
                     found.setdefault(said, []).append(token)
     for said, tokens in found.items():
+        shut_out = listed(known_first(tokens), 4)
         yield finding(
             "grant-to-the-shut-out",
             said.place.where,
-            f"{shown(said.place.text)!r} grants {said.category}; robots.txt shuts out {listed(tokens, 4)}",
+            f"{shown(said.place.text)!r} grants {said.category}; robots.txt shuts out {shut_out}",
             "they don't fetch the page, yet may use what they have of it, or get elsewhere",
             cure="say no in both, or let those in that may use it",
         )

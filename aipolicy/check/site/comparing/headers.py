@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aipolicy.analysis.findings import Severity
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import shown
 from aipolicy.check.site.engines.aipref import header_preferences
 from aipolicy.check.site.engines.contentsignal import signals_in_page
 from aipolicy.check.site.engines.tdmrep import NAME
@@ -90,8 +90,7 @@ def _tags(page: PageSignals, wanted: list[str]) -> Iterator[Finding]:
         yield finding(
             "header-differs" if there else "header-missing",
             "header X-Robots-Tag",
-            f"{', '.join(missing)} doesn't arrive"
-            + (f", but {listed(map(shown, served))}" if served else ""),
+            _instead(", ".join(missing), ", ".join(served)),
             "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
             cure=_CURE,
             severity=Severity.WARNING if in_tags else None,
@@ -133,7 +132,7 @@ def _single(page: PageSignals, name: str, wanted: str) -> Iterator[Finding]:
     yield finding(
         "header-differs" if served else "header-missing",
         f"header {name}",
-        f"{shown(wanted)} doesn't arrive" + (f", but {shown(served)}" if served else ""),
+        _instead(wanted, served),
         "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
         cure=_CURE,
         severity=Severity.WARNING if in_tags else None,
@@ -146,6 +145,12 @@ def _signal(page: PageSignals, policy: Preferences) -> Iterator[Finding]:
         harmless = said.category is Category.SEARCH and policy[Category.SEARCH] is Preference.UNKNOWN
         if said.preference is not policy[said.category] and not harmless:
             yield _added("Content-Signal", said.place.text)
+
+
+def _instead(wanted: str, served: str) -> str:
+    if not served:
+        return f"{shown(wanted)} doesn't arrive"
+    return f"{shown(served)!r} arrives, and not {shown(wanted)!r}"
 
 
 def _added(name: str, what: str) -> Finding:

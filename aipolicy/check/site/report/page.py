@@ -58,6 +58,10 @@ def title(total: Document) -> str:
     reached = sites - total["not_reached"]
     if not reached:
         return "No site could be reached"
+    if sites == 1 and total["differing"]:
+        return "The site doesn't say what its policy says"
+    if sites == 1 and wrong:
+        return "The site has signals that don't do what they should"
     if total["differing"]:
         they = (
             "doesn't say what its policy says"

@@ -7,6 +7,7 @@ from typing import Any
 from aipolicy.analysis.shown import listed
 from aipolicy.check.report.document import PURPOSES
 from aipolicy.check.report.words import counted
+from aipolicy.check.site.said import known_first
 
 Document = Mapping[str, Any]
 """The document of a site, or a part of it."""
@@ -20,7 +21,7 @@ ANSWERS = MappingProxyType({"disallow": "no", "allow": "yes", "unknown": "\N{EN 
 
 def who(row: Document, most: int = 3) -> str:
     """Whom a row is about: the best known first, as the table of crawlers has them."""
-    names = sorted(row["crawlers"], key=lambda name: (_rank(name), name.lower()))
+    names = known_first(row["crawlers"])
     if not row["any_other"]:
         return listed(names, most)
     return f"any other crawler, {listed(names, most)}" if names else "any other crawler"
@@ -81,22 +82,6 @@ def places(site: Document) -> dict[str, str]:
             if place["where"]:
                 found.setdefault(place["where"], place["text"])
     return dict(sorted(found.items(), key=lambda item: _line(item[0])))
-
-
-_BEST_KNOWN = ("GPTBot", "ClaudeBot", "CCBot", "Google-Extended", "Googlebot", "bingbot", "OAI-SearchBot")
-_NEXT = (
-    "meta-externalagent",
-    "Bytespider",
-    "Applebot-Extended",
-    "PerplexityBot",
-    "ChatGPT-User",
-    "Amazonbot",
-)
-
-
-def _rank(name: str) -> int:
-    known = (*_BEST_KNOWN, *_NEXT)
-    return known.index(name) if name in known else len(known)
 
 
 def _line(where: str) -> tuple[str, int]:
