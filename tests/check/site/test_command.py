@@ -68,7 +68,7 @@ def test_a_site_as_it_should_be_ends_with_0(server: Server) -> None:
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 0, done.output
     assert f"{server.origin}/: nothing found" in done.stdout
-    assert "robots.txt line" in done.stdout
+    assert "robots.txt:" in done.stdout
 
 
 def test_a_difference_ends_with_1_and_is_named(server: Server) -> None:

@@ -100,8 +100,13 @@ def _crawlers(site: Document) -> Table:
 def _cell(answer: str, refused: bool, wheres: list[str]) -> Text:
     cell = _text(answer, "bold" if refused else "")
     for where in wheres:
-        cell.append(f"\n{logged(where)}", "dim")
+        cell.append(f"\n{logged(_short(where))}", "dim")
     return cell
+
+
+def _short(where: str) -> str:
+    """``robots.txt:12``: columns are narrow."""
+    return where.replace(" line ", ":")
 
 
 def _places(site: Document) -> RenderableType:
@@ -109,7 +114,7 @@ def _places(site: Document) -> RenderableType:
     grid.add_column(overflow="fold")
     grid.add_column(overflow="fold")
     for where, text in words.places(site).items():
-        grid.add_row(_text(f"  {where}", "dim"), _text(text, "dim"))
+        grid.add_row(_text(f"  {_short(where)}", "dim"), _text(text, "dim"))
     return grid
 
 
@@ -118,9 +123,9 @@ def _findings(findings: list[Document]) -> Iterator[RenderableType]:
         line = _text(found["severity"], _STYLES[found["severity"]])
         line.append(f": {logged(found['where'])}: {logged(found['found'])} [{found['id']}]", "default")
         yield line
-        yield Padding(_text(found["effect"]), (0, 0, 0, 4))
+        yield Padding(_text(found["effect"]), (0, 0, 0, 4), expand=False)
         for number, cure in enumerate(found["cure"].splitlines()[:8]):
-            yield Padding(_text(f"{'cure: ' if number == 0 else '      '}{cure}"), (0, 0, 0, 4))
+            yield Padding(_text(f"{'cure: ' if number == 0 else '      '}{cure}"), (0, 0, 0, 4), expand=False)
         yield Text()
 
 
