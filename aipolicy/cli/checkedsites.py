@@ -41,7 +41,7 @@ def run(**given: Any) -> int:
         about = About(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
         out = _output(given, about, len(pages))
         spool = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if given["html"] else None
-        with progress("looking", len(pages), every=1) as advance:
+        with progress("looking", len(pages), step=1) as advance:
 
             def report(found: SiteReport) -> None:
                 document = site_document(found)

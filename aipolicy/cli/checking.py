@@ -5,7 +5,9 @@ from typing import Any
 import click
 
 from aipolicy.cli.checksite import site
-from aipolicy.cli.options import json_option
+from aipolicy.cli.crawler import crawler
+from aipolicy.cli.identity import identity
+from aipolicy.cli.options import json_option, ranges_option
 from aipolicy.errors import AIPolicyError
 
 
@@ -55,6 +57,7 @@ def check() -> None:
     metavar="[N]",
     help="Take the client's address from the forwarded column: its N-th from the right, 1 if not given.",
 )
+@ranges_option
 @click.option("--dns", is_flag=True, help="Verify by forward-confirmed reverse DNS too: asks a DNS server.")
 @click.option(
     "--by", type=click.Choice(["site", "path", "day", "crawler"]), help="Tell the figures for each of these."
@@ -114,4 +117,6 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     ctx.exit(run(**given))
 
 
+check.add_command(identity)
+check.add_command(crawler)
 check.add_command(site)

@@ -28,6 +28,13 @@ registry_option = click.option(
     help="The registry of site policies.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+ranges_option = click.option(
+    "--ranges",
+    envvar="AIPOLICY_RANGES",
+    show_envvar=True,
+    metavar="FILE",
+    help="The operators' addresses, as `crawlers update --to FILE` keeps them.",
+)
 
 _POLICY_OPTIONS = (
     click.option("--preset", type=click.Choice(list(PRESETS)), help="What the owner says."),

@@ -40,6 +40,11 @@ def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
         return BLOCKED
     if crawler.product_token in policy.licensed:
         return OPEN
+    return unlicensed_effect(policy, crawler)
+
+
+def unlicensed_effect(policy: SitePolicy, crawler: Crawler) -> Effect:
+    """What the policy of a site that isn't private would mean to a crawler that has no licence."""
     return _effect(policy, crawler.purpose.categories, policy.effective_paths)
 
 

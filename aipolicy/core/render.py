@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.effects import effect_on
+from aipolicy.core.effects import Effect, effect_on, unlicensed_effect
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of, meta_tags
 from aipolicy.core.matching import path_matches
@@ -68,8 +68,13 @@ class Rendering:
 
     def closed_to(self, crawler: Crawler, path: str) -> bool:
         """Whether the policy closes ``path``, with its query, to ``crawler``."""
-        site, paths = effect_on(self.policy, crawler)
-        return next((blocked for pattern, blocked in paths if path_matches(pattern, path)), site)
+        return _closes(effect_on(self.policy, crawler), path)
+
+    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
+        """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
+        if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
+            return False
+        return _closes(unlicensed_effect(self.policy, crawler), path)
 
 
 def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
@@ -88,6 +93,10 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
         tdmrep=_document(tdmrep, _JSON) if tdmrep else None,
         ai_txt=_document(ai, _TEXT) if ai else None,
     )
+
+
+def _closes(effect: Effect, path: str) -> bool:
+    return next((blocked for pattern, blocked in effect.paths if path_matches(pattern, path)), effect.blocked)
 
 
 def robots_document(body: bytes) -> Document:
