@@ -1,9 +1,10 @@
-"""``aipolicy check``: who obeyed."""
+"""``aipolicy check``: who obeyed, and what a live site says."""
 
 from typing import Any
 
 import click
 
+from aipolicy.cli.checksite import site
 from aipolicy.cli.crawler import crawler
 from aipolicy.cli.identity import identity
 from aipolicy.cli.options import json_option, ranges_option
@@ -12,7 +13,7 @@ from aipolicy.errors import AIPolicyError
 
 @click.group()
 def check() -> None:
-    """Check crawlers against what they were asked."""
+    """Check crawlers against what they were asked, and sites against what they should say."""
 
 
 @check.command()
@@ -118,3 +119,4 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
 
 check.add_command(identity)
 check.add_command(crawler)
+check.add_command(site)
