@@ -65,6 +65,7 @@ class LocalLookup:
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
+        self._followed = False  # they are from a replica that its follower made
         self._seq = 0
         self._outcomes = Outcomes()
         self._misses = 0
@@ -134,21 +135,26 @@ class LocalLookup:
             rendering = self._known[key]
         except KeyError:
             return self._missed(key, now)
-        return self._fallback.instead(
-            rendering, recent=not self._outcomes.trouble or now < self._lease.stale_at
-        )
+        return self._standing(rendering, now)
 
     def _missed(self, key: bytes, now: float) -> Rendering:
         if key in self._unknown:
             self._unknown[key] = None  # used just now
             return self.default
         self._misses += 1
-        if self._file is not None:
+        if self._file is not None:  # or it is deleted, and still open
             try:
-                return self._kept(key, self._file.policy(key.decode()))
+                rendering = self._kept(key, self._file.policy(key.decode()))
             except sqlite3.Error as error:
                 self._failed(error, now)
+            else:
+                return rendering if rendering is self.default else self._standing(rendering, now)
         return self._fallback.instead(self._outdated.get(key, self.default), recent=False)
+
+    def _standing(self, rendering: Rendering, now: float) -> Rendering:
+        """What is served of a site's rendering, after however long without a look at the file."""
+        recent = not self._outcomes.trouble or now < self._lease.stale_at
+        return self._fallback.instead(rendering, recent=recent)
 
     def _kept(self, key: bytes, text: bytes | None) -> Rendering:
         last = self._outdated.pop(key, self.default)
@@ -189,10 +195,15 @@ class LocalLookup:
     def _catch_up(self) -> None:
         file = self._file
         if file is None or not file.is_in_place():
-            opened = RegistryFile(self._path)  # what is known stays until the new file has proved good
+            # First of all: closed later, it would take away the locks that another one has on the same log.
             self.close()
-            self._file = file = opened
+            self._file = file = RegistryFile(self._path)
         registry, seq = file.state()
+        if self._followed and not file.followed:
+            raise RegistryError(
+                "it is a copy, old or mixed up with the log beside it: its follower mends that"
+            )
+        self._followed = file.followed
         source = (file.identity, registry)
         changed = file.changed(self._seq, seq) if source == self._source else None
         if changed is None:
@@ -215,7 +226,8 @@ class LocalLookup:
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        self.close()
+        if self._file is not None and not (isinstance(error, OSError) and self._file.is_readable()):
+            self.close()
         trouble = trouble_with(error)
         if trouble != self._outcomes.trouble:
             self._log.began(

@@ -54,6 +54,8 @@ class RegistryFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.identity = _identity(path)
+        self.followed = False
+        """Whether it is a replica, and the very file that its follower made, or took over."""
         # Without mmap: it saves 5 %, and where somebody truncates the file the process dies of SIGBUS.
         self._connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro",
@@ -67,9 +69,15 @@ class RegistryFile:
         try:
             self.state()
             self.policy("")
+            if not self.is_in_place():  # then the log may be another file's
+                raise RegistryError("another file is just taking its place")
         except BaseException:
             self.close()
             raise
+
+    def is_readable(self) -> bool:
+        """Whether this process may go on reading it, though there may be none at its path any more."""
+        return self.identity[2] == os.getpid()
 
     def is_in_place(self) -> bool:
         """Whether it is still the one at its path."""
@@ -90,6 +98,7 @@ class RegistryFile:
             raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {cure}")
         if row is None or not isinstance(row[0], int):
             raise RegistryError("it is no registry: it has no sequence number")
+        self.followed = meta.get(b"file") == b"%d" % self.identity[1]
         return meta.get(b"registry_id", b""), row[0]
 
     def policy(self, host: str) -> bytes | None:

@@ -102,9 +102,12 @@ class LocalSource:
             registry.put(policy.for_site(host), by="test", hosts=hosts)
 
     def fail(self) -> None:
+        """Not by deleting the file, which would still be read."""
         self.path.rename(self.path.with_suffix(".away"))
+        self.path.mkdir()
 
     def mend(self) -> None:
+        self.path.rmdir()
         self.path.with_suffix(".away").rename(self.path)
 
     def pass_freshness(self) -> None:
