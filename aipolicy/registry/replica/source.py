@@ -1,7 +1,10 @@
 """The registry that is followed, by a connection of its own. An error of the driver is a RegistryError."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,12 +18,19 @@ from aipolicy.registry.schema import SCHEMA_VERSION, change
 
 ROWS = 5000  # at once: some megabytes
 
+PATIENCE = 5.0
+"""Seconds for an answer. A server that stands still, or a network that lost the connection, never tells."""
+
+PATIENCE_FILLING = 300.0
+"""The same while all rows are counted, sorted and read."""
+
 _COLUMNS = ", ".join(change.c.keys())
 _CHANGES = f"SELECT {_COLUMNS} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
 _STATE = """SELECT (SELECT value FROM meta WHERE key = 'schema_version'),
     (SELECT value FROM meta WHERE key = 'registry_id'), (SELECT seq FROM sequence)"""
 
 Row = tuple[Any, ...]
+InTime = Callable[[float], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +60,17 @@ class Source:
         self._error = psycopg.Error
         self._connect = postgres.connector(parsed)
         self._connection: psycopg.Connection[Row] | None = None
+        self._late = 0.0  # seconds without an answer, after which the connection was cut
+        self._in_snapshot = False
 
     def __enter__(self) -> Self:
         """Connect, and hear of commits. Raises RegistryError."""
+        self._late = 0.0
         with self._told():
             self._connection = self._connect()
             try:
-                self._connection.execute(f"LISTEN {postgres.CHANNEL}")
+                with self._in_time(PATIENCE):
+                    self._connection.execute(f"LISTEN {postgres.CHANNEL}")
             except self._error:  # a standby can't; looking at it is enough
                 if self._connection.broken:
                     raise
@@ -65,6 +79,17 @@ class Source:
     def __exit__(self, *_: object) -> None:
         if self._connection is not None:
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Whoever waits for an answer gets an error at once. From any thread or signal handler."""
+        if not self._in_snapshot:  # whose reader looks itself whether it is to end
+            self._cut()
+
+    def _cut(self) -> None:
+        with suppress(self._error, OSError, AttributeError):  # there is none (any more)
+            descriptor = os.dup(self._opened().fileno())
+            with socket.socket(fileno=descriptor) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def state(self) -> State:
         version, registry_id, seq = self._rows(_STATE)[0]
@@ -87,13 +112,18 @@ class Source:
     def snapshot(self) -> Iterator["Snapshot"]:
         """The registry as it is now, however long reading it takes."""
         connection = self._opened()
-        with self._told(), connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first ones
-            yield Snapshot(connection, self.state())
+        self._in_snapshot = True
+        try:
+            with self._told(), connection.transaction():
+                with self._in_time(PATIENCE):
+                    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first
+                yield Snapshot(connection, self.state(), self._in_time)
+        finally:
+            self._in_snapshot = False
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._told():
+        with self._told(), self._in_time(PATIENCE):
             rows: list[Row] = self._opened().execute(statement, values).fetchall()
         return rows
 
@@ -101,10 +131,30 @@ class Source:
         return self._connection
 
     @contextmanager
+    def _in_time(self, seconds: float) -> Iterator[None]:
+        """Cut the connection where the block takes longer: the driver would wait for ever."""
+        timer = threading.Timer(seconds, self._cut_late, (seconds,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut_late(self, seconds: float) -> None:
+        self._late = seconds
+        self._cut()
+
+    @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except self._error as error:
+            if self._late:
+                cure = "check that server, and the network between"
+                raise RegistryError(
+                    f"registry '{self.name}': it hasn't answered for {self._late:g} s: {cure}"
+                ) from error
             known = postgres.cure_of(error)
             said = " ".join(str(error).split()).removesuffix(".")
             raise RegistryError(f"registry '{self.name}': {said}{f': {known}' if known else ''}") from error
@@ -113,13 +163,14 @@ class Source:
 class Snapshot:
     """Whole tables, all of one moment."""
 
-    def __init__(self, connection: Any, state: State) -> None:
-        self._connection, self.state = connection, state
+    def __init__(self, connection: Any, state: State, in_time: InTime) -> None:
+        self._connection, self.state, self._in_time = connection, state, in_time
 
     def count(self, tables: Sequence[Table]) -> int:
         """How many rows they have together."""
         counts = " + ".join(f"(SELECT count(*) FROM {table.name})" for table in tables)  # noqa: S608 - no input
-        return int(self._connection.execute(f"SELECT {counts}").fetchone()[0])
+        with self._in_time(PATIENCE_FILLING):
+            return int(self._connection.execute(f"SELECT {counts}").fetchone()[0])
 
     def rows(self, table: Table) -> Iterator[list[Row]]:
         """All rows in the order of the primary key, some thousand at a time."""
@@ -128,6 +179,10 @@ class Snapshot:
         select = f"SELECT {columns} FROM {table.name} ORDER BY {key}"  # noqa: S608 - no input
         # A cursor of the server's, in binary: its rows are made in C, 2.6 times as fast as those of COPY.
         with self._connection.cursor(name="aipolicy_rows", binary=True) as cursor:
-            cursor.execute(select)
-            while rows := cursor.fetchmany(ROWS):
+            with self._in_time(PATIENCE_FILLING):
+                cursor.execute(select)
+                rows = cursor.fetchmany(ROWS)
+            while rows:
                 yield rows
+                with self._in_time(PATIENCE_FILLING):
+                    rows = cursor.fetchmany(ROWS)
