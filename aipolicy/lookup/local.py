@@ -17,7 +17,7 @@ from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, defaul
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
+from aipolicy.lookup.registryfile import RegistryFile, registry_path, report_damage, trouble_with
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.status import LookupStatus, Outcomes
 
@@ -228,6 +228,8 @@ class LocalLookup:
     def _failed(self, error: Exception, now: float) -> None:
         if self._file is not None and not (isinstance(error, OSError) and self._file.is_readable()):
             self.close()
+        if self._followed:
+            report_damage(self._path, error)
         trouble = trouble_with(error)
         if trouble != self._outcomes.trouble:
             self._log.began(

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -46,6 +47,14 @@ def trouble_with(error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the primary code
     cure = "; check who may read it, and write in its directory" if code == sqlite3.SQLITE_CANTOPEN else ""
     return f"{type(error).__name__}: {error}{cure}"
+
+
+def report_damage(path: Path, error: Exception) -> None:
+    """Where ``error`` says that a replica is damaged, let its follower know: it may never read that part."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        with suppress(OSError):  # then it is told in the log alone
+            path.with_name(f"{path.name}.damaged").touch()
 
 
 class RegistryFile:

@@ -19,7 +19,7 @@ from aipolicy.registry.replica import Replica
 from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually, follower, is_copy, read, seq, trouble
+from tests.replica.following import ENOUGH, eventually, follower, is_copy, read, seq, trouble
 from tests.soak.processes import children, standing_still
 from tests.soak.proxy import Proxy, socket_of
 
@@ -202,3 +202,34 @@ def test_a_follower_ends_at_once_while_nothing_answers(postgres_server: OwnServe
                 said = process.communicate(timeout=5)[1]
     assert process.returncode == 0
     assert "behind" not in said
+
+
+async def test_damage_that_only_a_reader_meets_is_mended(
+    url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pages that no change touches: the follower itself would never read them."""
+    monkeypatch.setattr("aipolicy.registry.replica.file.SETTLED", 0.0)
+    hosts = [f"blog{number}.example" for number in range(2000)]
+    with Registry(url) as registry:
+        registry.put_many([SitePolicy(host) for host in hosts], by="import")
+        with Replica(url, file):
+            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            lookup = LocalLookup(file, refresh=0.01)
+            assert (await lookup.find(b"blog0.example")) is not lookup.default
+            before = file.stat().st_ino
+            size = file.stat().st_size
+            with file.open("r+b") as opened:
+                opened.seek(size // 4)
+                opened.write(random.Random(1).randbytes(size // 2))
+            async with asyncio.timeout(ENOUGH):
+                while file.stat().st_ino == before:
+                    for host in hosts:
+                        await lookup.find(host.encode())
+                    await asyncio.sleep(0)
+            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            await asyncio.sleep(1.1)
+            for host in hosts:
+                assert (await lookup.find(host.encode())) is not lookup.default
+            assert lookup.status().trouble == ""
+            lookup.close()
+    assert "a reader found it damaged" in caplog.text

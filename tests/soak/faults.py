@@ -207,8 +207,12 @@ def file_replaced(world: World) -> Iterator[None]:
     yield
 
 
-@_kind("disk full", needs=("follower", "disk"))
+@_kind("disk full", needs=("follower",))
 def disk_full(world: World) -> Iterator[None]:
+    if not world.disk:  # of our own, to fill
+        with disk_refuses(world):
+            yield
+        return
     ballast = world.file.with_suffix(".ballast")
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(1 << 12)):
@@ -217,8 +221,8 @@ def disk_full(world: World) -> Iterator[None]:
     ballast.unlink()
 
 
-@_kind("file not to be enlarged", needs=("follower",))
-def file_limited(world: World) -> Iterator[None]:
+@_kind("disk that takes no more of the follower", needs=("follower",))
+def disk_refuses(world: World) -> Iterator[None]:
     assert world.follower
     hard = resource.prlimit(world.follower.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(world.follower.pid, resource.RLIMIT_FSIZE, (1 << 12, hard))

@@ -67,4 +67,4 @@ def _cells(phase: Phase) -> list[str]:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.2f} s"
+    return "" if seconds is None else f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"

@@ -40,7 +40,7 @@ def machine_of_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
 
 def tried(kind: Kind, machine: World) -> None:
     if not kind.possible(machine):
-        pytest.skip(f"needs {' and '.join(kind.needs)}: apt install faketime, and run as root")
+        pytest.skip("needs libfaketime: apt install faketime")
     tally = machine.tally
     before = len(tally.complaints)
     with kind.tried(machine):

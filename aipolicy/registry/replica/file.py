@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from aipolicy.registry.replica.source import Row
 from aipolicy.registry.schema import SCHEMA_VERSION
 
 _BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log
+SETTLED = 10.0  # seconds for which a file that was just opened is taken to be sound
 _LARGEST_LOG = 64 << 20  # octets that the log may keep on the disk after a large catch-up
 
 Identity = tuple[int, int]
@@ -53,6 +55,7 @@ class ReplicaFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._opened = time.monotonic()
         self.identity = _identity(path)
         number = str(self.identity[1])
         if _size(path.with_name(f"{path.name}-wal")) and _number(path) not in (number, None):
@@ -92,12 +95,20 @@ class ReplicaFile:
             raise DamagedError("it was deleted") from None
         if identity != self.identity:
             raise ReplacedError
+        self._hear_readers()
         try:
             _application_id(self.path)
         except sqlite3.DatabaseError as error:
             if not _ruins(error):
                 raise
             raise DamagedError("it was cut or overwritten") from None
+
+    def _hear_readers(self) -> None:
+        with suppress(FileNotFoundError):
+            self.path.with_name(f"{self.path.name}.damaged").unlink()
+            # Whatever it is that one of them meets again and again: the rest of the time is for the others.
+            if time.monotonic() - self._opened >= SETTLED:
+                raise DamagedError("a reader found it damaged")
 
     def last(self) -> Row | None:
         """The latest change, as the registry had it."""
