@@ -17,7 +17,14 @@ from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, defaul
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.registryfile import RegistryFile, registry_path, report_damage, trouble_with
+from aipolicy.lookup.registryfile import (
+    CopyError,
+    RegistryFile,
+    check_made_by_follower,
+    registry_path,
+    report_damage,
+    trouble_with,
+)
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.status import LookupStatus, Outcomes
 
@@ -43,7 +50,7 @@ class LocalLookup:
         self,
         registry: str | os.PathLike[str],
         *,
-        refresh: float = 0.25,
+        refresh: float = 0.1,
         maxsize: int = 100_000,
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
@@ -195,14 +202,12 @@ class LocalLookup:
     def _catch_up(self) -> None:
         file = self._file
         if file is None or not file.is_in_place():
-            # First of all: closed later, it would take away the locks that another one has on the same log.
+            if self._followed:
+                check_made_by_follower(self._path)
+            # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
             self._file = file = RegistryFile(self._path)
         registry, seq = file.state()
-        if self._followed and not file.followed:
-            raise RegistryError(
-                "it is a copy, old or mixed up with the log beside it: its follower mends that"
-            )
         self._followed = file.followed
         source = (file.identity, registry)
         changed = file.changed(self._seq, seq) if source == self._source else None
@@ -226,7 +231,8 @@ class LocalLookup:
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        if self._file is not None and not (isinstance(error, OSError) and self._file.is_readable()):
+        displaced = isinstance(error, OSError | CopyError)  # then the one that is open can still be read
+        if self._file is not None and not (displaced and self._file.is_readable()):
             self.close()
         if self._followed:
             report_damage(self._path, error)

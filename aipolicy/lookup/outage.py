@@ -7,8 +7,8 @@ from collections.abc import Callable
 logger = logging.getLogger("aipolicy.lookup")
 
 _APART, _FARTHEST = 1.0, 60.0
-"""Seconds between two lines of one level, ever more: neither what fails for every host nor what comes and
-goes may flood the log."""
+"""Seconds between two lines of one level, ever more between equal ones: neither what fails for every host nor
+what comes and goes may flood the log."""
 
 
 class OutageLog:
@@ -17,7 +17,8 @@ class OutageLog:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._next = {logging.WARNING: -math.inf, logging.INFO: -math.inf}
-        self._apart = {logging.WARNING: 0.0, logging.INFO: 0.0}
+        self._apart = {logging.WARNING: _APART, logging.INFO: _APART}
+        self._last = {logging.WARNING: "", logging.INFO: ""}
         self._left_out = {logging.WARNING: 0, logging.INFO: 0}
 
     def began(self, message: str, error: BaseException | None = None) -> None:
@@ -34,8 +35,9 @@ class OutageLog:
             self._left_out[level] += 1
             return
         left_out, self._left_out[level] = self._left_out[level], 0
-        quiet = now - self._next[level] >= _FARTHEST
-        self._apart[level] = _APART if quiet else min(self._apart[level] * 2, _FARTHEST)
+        again = message == self._last[level] and now - self._next[level] < _FARTHEST
+        self._last[level] = message
+        self._apart[level] = min(self._apart[level] * 2, _FARTHEST) if again else _APART
         self._next[level] = now + self._apart[level]
         more = f" ({left_out} more like this were left out)" if left_out else ""
         logger.log(level, "%s%s", message, more, exc_info=error)

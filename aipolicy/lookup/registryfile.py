@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -47,6 +47,24 @@ def trouble_with(error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the primary code
     cure = "; check who may read it, and write in its directory" if code == sqlite3.SQLITE_CANTOPEN else ""
     return f"{type(error).__name__}: {error}{cure}"
+
+
+class CopyError(RegistryError):
+    """A copy is in a replica's place, old or not."""
+
+
+def check_made_by_follower(path: Path) -> None:
+    """Raises CopyError for a replica that its follower didn't make or take over, and what is none at all.
+
+    Only the file is looked at: together with the log beside it, which may be another one's, it is neither.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'file'").fetchone()
+    except sqlite3.Error as error:
+        raise CopyError(f"it is no replica any more ({error}): its follower mends that") from None
+    if row is None or row[0] != str(path.stat().st_ino):
+        raise CopyError("it is a copy of a replica, old or not: its follower mends that")
 
 
 def report_damage(path: Path, error: Exception) -> None:

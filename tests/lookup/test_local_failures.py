@@ -229,3 +229,19 @@ async def test_what_went_wrong_is_told_again_when_it_changes(
     missing, damaged = caplog.messages
     assert "there is no such file" in missing
     assert "file is not a database" in damaged
+
+
+async def test_a_file_that_can_be_read_and_cannot_in_turns_is_told_ever_more_seldom(
+    local: LocalSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = local.lookup()
+    for _ in range(60):
+        local.fail()
+        local.clock.advance(0.5)
+        await answer(lookup, "blog.example")
+        local.mend()
+        local.clock.advance(0.5)
+        await answer(lookup, "blog.example")
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert 4 <= len(warnings) <= 7
+    assert "more like this were left out" in warnings[-1]

@@ -76,6 +76,7 @@ class ReplicaFile:
                 raise DamagedError("it is no replica, or one of another version")
             if about.get(FILE) != number:
                 self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FILE, number))
+                self._connection.execute("PRAGMA wal_checkpoint")  # readers look for it in the file alone
             self.registry_id: str = about["registry_id"]
             ((self.seq,),) = self._connection.execute("SELECT seq FROM sequence")
             level = self._connection.execute("SELECT level_at FROM replica").fetchone()
