@@ -79,7 +79,7 @@ class CachedSource:
 class LocalSource:
     """A source of policies behind a LocalLookup: a real registry."""
 
-    freshness = 0.25
+    freshness = 0.1
 
     def __init__(self, clock: Clock, path: Path) -> None:
         self.clock = clock

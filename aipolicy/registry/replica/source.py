@@ -2,9 +2,8 @@
 
 import os
 import socket
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
 from aipolicy.registry.address import masked
+from aipolicy.registry.replica.patience import Patience
 from aipolicy.registry.schema import SCHEMA_VERSION, change
 
 ROWS = 5000  # at once: some megabytes
@@ -30,7 +30,6 @@ _STATE = """SELECT (SELECT value FROM meta WHERE key = 'schema_version'),
     (SELECT value FROM meta WHERE key = 'registry_id'), (SELECT seq FROM sequence)"""
 
 Row = tuple[Any, ...]
-InTime = Callable[[float], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class Source:
         self._connect = postgres.connector(parsed)
         self._connection: psycopg.Connection[Row] | None = None
         self._late = 0.0  # seconds without an answer, after which the connection was cut
+        self._patience = Patience(self._lost)
         self._in_snapshot = False
 
     def __enter__(self) -> Self:
@@ -68,15 +68,18 @@ class Source:
         self._late = 0.0
         with self._told():
             self._connection = self._connect()
+            self._patience.begin()
             try:
-                with self._in_time(PATIENCE):
+                with self._patience.of(PATIENCE):
                     self._connection.execute(f"LISTEN {postgres.CHANNEL}")
             except self._error:  # a standby can't; looking at it is enough
                 if self._connection.broken:
+                    self.__exit__()
                     raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._patience.end()
         if self._connection is not None:
             self._connection.close()
 
@@ -115,33 +118,22 @@ class Source:
         self._in_snapshot = True
         try:
             with self._told(), connection.transaction():
-                with self._in_time(PATIENCE):
+                with self._patience.of(PATIENCE):
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                     connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first
-                yield Snapshot(connection, self.state(), self._in_time)
+                yield Snapshot(connection, self.state(), self._patience)
         finally:
             self._in_snapshot = False
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._told(), self._in_time(PATIENCE):
+        with self._told(), self._patience.of(PATIENCE):
             rows: list[Row] = self._opened().execute(statement, values).fetchall()
         return rows
 
     def _opened(self) -> Any:
         return self._connection
 
-    @contextmanager
-    def _in_time(self, seconds: float) -> Iterator[None]:
-        """Cut the connection where the block takes longer: the driver would wait for ever."""
-        timer = threading.Timer(seconds, self._cut_late, (seconds,))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _cut_late(self, seconds: float) -> None:
+    def _lost(self, seconds: float) -> None:
         self._late = seconds
         self._cut()
 
@@ -163,13 +155,13 @@ class Source:
 class Snapshot:
     """Whole tables, all of one moment."""
 
-    def __init__(self, connection: Any, state: State, in_time: InTime) -> None:
-        self._connection, self.state, self._in_time = connection, state, in_time
+    def __init__(self, connection: Any, state: State, patience: Patience) -> None:
+        self._connection, self.state, self._patience = connection, state, patience
 
     def count(self, tables: Sequence[Table]) -> int:
         """How many rows they have together."""
         counts = " + ".join(f"(SELECT count(*) FROM {table.name})" for table in tables)  # noqa: S608 - no input
-        with self._in_time(PATIENCE_FILLING):
+        with self._patience.of(PATIENCE_FILLING):
             return int(self._connection.execute(f"SELECT {counts}").fetchone()[0])
 
     def rows(self, table: Table) -> Iterator[list[Row]]:
@@ -179,10 +171,10 @@ class Snapshot:
         select = f"SELECT {columns} FROM {table.name} ORDER BY {key}"  # noqa: S608 - no input
         # A cursor of the server's, in binary: its rows are made in C, 2.6 times as fast as those of COPY.
         with self._connection.cursor(name="aipolicy_rows", binary=True) as cursor:
-            with self._in_time(PATIENCE_FILLING):
+            with self._patience.of(PATIENCE_FILLING):
                 cursor.execute(select)
                 rows = cursor.fetchmany(ROWS)
             while rows:
                 yield rows
-                with self._in_time(PATIENCE_FILLING):
+                with self._patience.of(PATIENCE_FILLING):
                     rows = cursor.fetchmany(ROWS)
