@@ -17,7 +17,14 @@ from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
+from aipolicy.lookup.registryfile import (
+    CopyError,
+    RegistryFile,
+    check_made_by_follower,
+    registry_path,
+    report_damage,
+    trouble_with,
+)
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.status import LookupStatus, Outcomes
 
@@ -43,7 +50,7 @@ class LocalLookup:
         self,
         registry: str | os.PathLike[str],
         *,
-        refresh: float = 0.25,
+        refresh: float = 0.1,
         maxsize: int = 100_000,
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
@@ -64,6 +71,7 @@ class LocalLookup:
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
+        self._followed = False  # they are from a replica that its follower made
         self._seq = 0
         self._outcomes = Outcomes()
         self._misses = 0
@@ -132,21 +140,26 @@ class LocalLookup:
         rendering = self._known.get(key)
         if rendering is None:
             return self._missed(key, now)
-        return self._fallback.instead(
-            rendering, recent=not self._outcomes.trouble or now < self._lease.stale_at
-        )
+        return self._standing(rendering, now)
 
     def _missed(self, key: bytes, now: float) -> Rendering:
         if key in self._unknown:
             self._unknown[key] = None  # used just now
             return self.default
         self._misses += 1
-        if self._file is not None:
+        if self._file is not None:  # or it is deleted, and still open
             try:
-                return self._kept(key, self._file.policy(key.decode()))
+                rendering = self._kept(key, self._file.policy(key.decode()))
             except sqlite3.Error as error:
                 self._failed(error, now)
+            else:
+                return rendering if rendering is self.default else self._standing(rendering, now)
         return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
+
+    def _standing(self, rendering: Rendering, now: float) -> Rendering:
+        """What is served of a site's rendering, after however long without a look at the file."""
+        recent = not self._outcomes.trouble or now < self._lease.stale_at
+        return self._fallback.instead(rendering, recent=recent)
 
     def _kept(self, key: bytes, text: bytes | None) -> Rendering:
         last = self._outdated.pop(key) or self.default
@@ -187,10 +200,13 @@ class LocalLookup:
     def _catch_up(self) -> None:
         file = self._file
         if file is None or not file.is_in_place():
-            opened = RegistryFile(self._path)  # what is known stays until the new file has proved good
+            if self._followed:
+                check_made_by_follower(self._path)
+            # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
-            self._file = file = opened
+            self._file = file = RegistryFile(self._path)
         registry, seq = file.state()
+        self._followed = file.followed
         source = (file.identity, registry)
         changed = file.changed(self._seq, seq) if source == self._source else None
         if changed is None:
@@ -211,7 +227,11 @@ class LocalLookup:
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        self.close()
+        displaced = isinstance(error, OSError | CopyError)  # then the one that is open can still be read
+        if self._file is not None and not (displaced and self._file.is_readable()):
+            self.close()
+        if self._followed:
+            report_damage(self._path, error)
         trouble = trouble_with(error)
         if trouble != self._outcomes.trouble:
             self._log.began(

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -48,12 +49,40 @@ def trouble_with(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{cure}"
 
 
+class CopyError(RegistryError):
+    """A copy is in a replica's place, old or not."""
+
+
+def check_made_by_follower(path: Path) -> None:
+    """Raises CopyError for a replica that its follower didn't make or take over, and what is none at all.
+
+    Only the file is looked at: together with the log beside it, which may be another one's, it is neither.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'file'").fetchone()
+    except sqlite3.Error as error:
+        raise CopyError(f"it is no replica any more ({error}): its follower mends that") from None
+    if row is None or row[0] != str(path.stat().st_ino):
+        raise CopyError("it is a copy of a replica, old or not: its follower mends that")
+
+
+def report_damage(path: Path, error: Exception) -> None:
+    """Where ``error`` says that a replica is damaged, let its follower know: it may never read that part."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        with suppress(OSError):  # then it is told in the log alone
+            path.with_name(f"{path.name}.damaged").touch()
+
+
 class RegistryFile:
     """A registry's file, open for reading. Everything here raises OSError, sqlite3.Error or RegistryError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.identity = _identity(path)
+        self.followed = False
+        """Whether it is a replica, and the very file that its follower made, or took over."""
         # Without mmap: it saves 5 %, and where somebody truncates the file the process dies of SIGBUS.
         self._connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro",
@@ -67,9 +96,15 @@ class RegistryFile:
         try:
             self.state()
             self.policy("")
+            if not self.is_in_place():  # then the log may be another file's
+                raise RegistryError("another file is just taking its place")
         except BaseException:
             self.close()
             raise
+
+    def is_readable(self) -> bool:
+        """Whether this process may go on reading it, though there may be none at its path any more."""
+        return self.identity[2] == os.getpid()
 
     def is_in_place(self) -> bool:
         """Whether it is still the one at its path."""
@@ -90,6 +125,7 @@ class RegistryFile:
             raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {cure}")
         if row is None or not isinstance(row[0], int):
             raise RegistryError("it is no registry: it has no sequence number")
+        self.followed = meta.get(b"file") == b"%d" % self.identity[1]
         return meta.get(b"registry_id", b""), row[0]
 
     def policy(self, host: str) -> bytes | None:
