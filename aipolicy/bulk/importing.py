@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Self
 
-from aipolicy.bulk.spool import Spool
+from aipolicy.bulk.spool import Spool, Spooled
 from aipolicy.errors import AIPolicyError, HostTakenError
 from aipolicy.registry.loading import Loader
 from aipolicy.registry.staging import Counts, Put
@@ -44,9 +44,9 @@ class Standing:
     def __str__(self) -> str:
         return json.dumps(asdict(self))
 
-    def plus(self, batch: "Batch", made: Counts, refused: set[str]) -> Self:
+    def plus(self, batch: list[Spooled], made: Counts, refused: set[str]) -> Self:
         """After another batch, of which the sites ``refused`` were left out."""
-        in_place = [put.site for put, is_in_place in batch if is_in_place]
+        in_place = [spooled.put.site for spooled in batch if spooled.in_place]
         left_out = sum(site in refused for site in in_place)
         return replace(
             self,
@@ -73,6 +73,8 @@ class Import:
         self.standing = found if found and known and not restart else Standing(digest)
         self.resumed = self.standing.stored
         self._would = Counts()
+        # A bit for each row that says what its site says already: then it was put when it was looked at.
+        self._same = bytearray(spool.entered // 8 + 1)
 
     @property
     def made(self) -> Counts:
@@ -85,17 +87,19 @@ class Import:
         return self.standing.stored + self._spool.count(self.standing.after)
 
     def check(self, watch: Watch, *, dry_run: bool) -> None:
-        """Find the rows that the registry would refuse."""
+        """Find the rows that the registry would refuse, and those that it needn't be asked to store."""
         new = changed = unchanged = 0
         with watch("checking", self.total - self.standing.stored, 0) as advance:
             for batch in _batches(self._spool.entries(self.standing.after)):
-                puts = [put for put, _ in batch]
-                made, claims = self._loader.compare(puts)
+                changing, claims = self._loader.compare([spooled.put for spooled in batch])
                 refused = {claim.site for claim in claims if not self._spool.settle(claim)}
-                if refused:
-                    made, _ = self._loader.compare([put for put in puts if put.site not in refused])
-                new, changed = new + made.new, changed + made.changed
-                unchanged += made.unchanged
+                for place, spooled in enumerate(batch):
+                    if place not in changing:
+                        self._same[spooled.entry >> 3] |= 1 << (spooled.entry & 7)
+                        unchanged += 1
+                    elif spooled.put.site not in refused:
+                        new += changing[place]
+                        changed += not changing[place]
                 advance(len(batch))
         if dry_run:
             self._would = Counts(new, changed, unchanged)
@@ -104,14 +108,14 @@ class Import:
         """Put them. Raises AIPolicyError; what ``standing`` says is stored whatever happens."""
         with watch("storing", self.total, self.standing.stored) as advance:
             batches = _batches(self._spool.entries(self.standing.after))
-            batch: Batch | None = next(batches, [])
+            batch: list[Spooled] | None = next(batches, [])
             while batch is not None:
                 following = next(batches, None)  # now, while nobody waits for us
                 self._put(batch, skip_bad=skip_bad, last=following is None)
-                advance(sum(in_place for _, in_place in batch))
+                advance(sum(spooled.in_place for spooled in batch))
                 batch = following
 
-    def _put(self, batch: "Batch", *, skip_bad: bool, last: bool) -> None:
+    def _put(self, batch: list[Spooled], *, skip_bad: bool, last: bool) -> None:
         refused: set[str] = set()
         after = self.standing
 
@@ -127,14 +131,17 @@ class Import:
             after = self.standing.plus(batch, made, refused)
             return None if last else str(after)
 
-        self._loader.put([put for put, _ in batch], bookmark=bookmark, refused=refuse)
+        puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
+        if puts or last:
+            self._loader.put(puts, bookmark=bookmark, refused=refuse)
+        else:
+            bookmark(Counts())
         self.standing = after
 
+    def _is_same(self, entry: int) -> int:
+        return self._same[entry >> 3] & (1 << (entry & 7))
 
-Batch = list[tuple[Put, bool]]
-"""Puts, and whether each comes in its own place; see ``Spool.entries``."""
 
-
-def _batches(entries: Iterator[tuple[Put, bool]]) -> Iterator[Batch]:
+def _batches(entries: Iterator[Spooled]) -> Iterator[list[Spooled]]:
     while batch := list(islice(entries, BATCH)):
         yield batch

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from aipolicy.bulk.rows import Entry, Row
 from aipolicy.core.memo import Memo
@@ -59,6 +59,14 @@ _REMEMBERED, _LONGEST = 4096, 4096  # policies, and characters in one
 _SURELY_SMALL = 1000  # characters, which the groups of some 200 crawlers repeat at most: far below 500 KiB
 
 
+class Spooled(NamedTuple):
+    """A good row; ``entry`` numbers them from 1. ``in_place``: not early, for another one's sake."""
+
+    entry: int
+    put: Put
+    in_place: bool
+
+
 class Spool:
     """The good rows and the bad ones. A context manager. Raises AIPolicyError where there is no room."""
 
@@ -69,7 +77,8 @@ class Spool:
         self._texts = PolicyTexts()
         # By identity, which costs less than equality; and the policy, so that no other one takes its place.
         self._policies: Memo[int, tuple[SitePolicy, int]] = Memo(_REMEMBERED)
-        self._numbered = self._entries = 0
+        self._numbered = 0
+        self.entered = 0
         self._waiting: list[tuple[Any, ...]] = []
         self._waiting_hosts: list[tuple[str, int]] = []
         self.rows = self.bad = 0
@@ -98,8 +107,8 @@ class Spool:
         except AIPolicyError as error:
             self._bad(number, error)
             return
-        self._entries += 1
-        self._waiting.append((self._entries, outcome.site, number, policy, self._hosts(outcome)))
+        self.entered += 1
+        self._waiting.append((self.entered, outcome.site, number, policy, self._hosts(outcome)))
         if len(self._waiting) >= _AT_ONCE:
             self._flush()
 
@@ -119,17 +128,16 @@ class Spool:
                 self._spoil(first, first_number, PolicyError(said))
                 self._spoil(entry, number, PolicyError(said))
 
-    def entries(self, after: str = "") -> Iterator[tuple[Put, bool]]:
+    def entries(self, after: str = "") -> Iterator[Spooled]:
         """What is to be put, of sites above ``after``, by name.
 
-        Before a site that gets a host of another one that one is put: there it is False, as it comes in its
-        own place, too.
+        A site that gives a host to another one comes before that, and in its own place again.
         """
         with _told():
             for entry, site, text, hosts, needs in self._kept.execute(_ENTRIES, (after,)):
                 if needs:
-                    yield from ((giver, False) for giver in self._givers(entry, {entry}))
-                yield Put(site, text, hosts), True
+                    yield from self._givers(entry, {entry})
+                yield Spooled(entry, Put(site, text, hosts), True)
 
     def count(self, after: str = "") -> int:
         """How many rows are to be put, of sites above ``after``."""
@@ -178,7 +186,7 @@ class Spool:
         if entry.hosts is None:
             return None
         if entry.hosts:
-            self._waiting_hosts += [(name, self._entries) for name in entry.hosts if name != entry.site]
+            self._waiting_hosts += [(name, self.entered) for name in entry.hosts if name != entry.site]
         return hosts_text(entry.site, entry.hosts)
 
     def _flush(self) -> None:
@@ -188,12 +196,12 @@ class Spool:
         self._waiting.clear()
         self._waiting_hosts.clear()
 
-    def _givers(self, entry: int, before: set[int]) -> Iterator[Put]:
+    def _givers(self, entry: int, before: set[int]) -> Iterator[Spooled]:
         for (giver,) in self._kept.execute(_GIVERS, (entry,)).fetchall():
             if giver not in before:  # those that wait for each other can't be put in any order
                 before.add(giver)
                 yield from self._givers(giver, before)
-                yield Put(*self._kept.execute(_ENTRY, (giver,)).fetchone())
+                yield Spooled(giver, Put(*self._kept.execute(_ENTRY, (giver,)).fetchone()), False)
 
     def _spoil(self, entry: int, number: int, error: AIPolicyError) -> None:
         if self._kept.execute("INSERT OR IGNORE INTO bad_entry VALUES (?)", (entry,)).rowcount:

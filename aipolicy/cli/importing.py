@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
 
 if TYPE_CHECKING:
-    from aipolicy.bulk.importing import Import
+    from aipolicy.bulk.importing import Import, Watch
     from aipolicy.bulk.input import Input
     from aipolicy.bulk.spool import Spool
     from aipolicy.registry import Registry
@@ -26,7 +27,7 @@ Made = tuple[int, int, int]
 
 _IN_FULL = 20  # bad rows told one by one
 _AT_ONCE = 1000  # rows read between two looks at the progress
-_WORTH_TELLING = 1.0  # seconds, from which on the speed is told
+_MANY = 10_000  # rows, from which on the speed is told
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".sql": "wordpress"}
 
 
@@ -161,7 +162,8 @@ def _put(run: "Import", spool: "Spool", *, skip_bad: bool, dry_run: bool, is_emp
     if dry_run:
         return
     try:
-        run.store(_watch, skip_bad=skip_bad)
+        with _stoppable() as watch:
+            run.store(watch, skip_bad=skip_bad)
     except AIPolicyError as error:
         raise AIPolicyError(f"{error}; {_stored(run)}") from error
     except KeyboardInterrupt:
@@ -180,6 +182,34 @@ def _stored(run: "Import") -> str:
 def _watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
     with row_progress(label, total, done=done) as advance:
         yield lambda rows: advance(rows, rows)
+
+
+@contextmanager
+def _stoppable() -> Iterator["Watch"]:
+    """Let Ctrl-C wait for the end of a batch: what is stored is then known. Another one waits for nothing."""
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        with _watch(label, total, done) as advance:
+
+            def advance_or_stop(rows: int) -> None:
+                advance(rows)
+                if pressed:
+                    raise KeyboardInterrupt
+
+            yield advance_or_stop
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield watch
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -219,7 +249,7 @@ def _tell_result(spool: "Spool", made: Made, seconds: float, *, dry_run: bool) -
         told += f", {spool.bad:,} bad and skipped"
     if dry_run:
         told += "; nothing is stored"
-    if seconds >= _WORTH_TELLING:
+    if spool.rows >= _MANY:
         told += f" ({seconds:,.0f} s, {spool.rows / seconds:,.0f} rows/s)"
     click.echo(told, err=True)
 

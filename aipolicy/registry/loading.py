@@ -29,15 +29,14 @@ class Loader:
             kept: str | None = connection.execute(_BOOKMARK, {"name": self._name}).scalar()
             return kept
 
-    def compare(self, puts: Sequence[Put]) -> tuple[Counts, list[Claim]]:
-        """What the puts would make if all may be made, and what may keep them from it. Nothing is written.
-
-        No host may be in two of them.
+    def compare(self, puts: Sequence[Put]) -> tuple[dict[int, bool], list[Claim]]:
+        """Which of the puts, by their place, would change something, and whether each would make a site; and
+        what may keep them from it. Nothing is written. No host may be in two of them.
         """
         with self._database.comparing() as connection:
             staging = Staging(connection)
             staging.fill(puts)
-            return staging.compare(len(puts)), staging.claims()
+            return staging.compare(), staging.claims()
 
     def put(
         self,

@@ -64,8 +64,8 @@ _KNOWN = """
 """
 _CHANGES = "(s.id IS NULL OR s.name <> i.site OR s.policy <> i.policy OR i.hosts <> c.hosts)"  # or NULL: not
 _COMPARE = text(f"""
-    SELECT coalesce(sum(CASE WHEN s.id IS NULL OR s.name <> i.site THEN 1 ELSE 0 END), 0) AS fresh,
-           coalesce(sum(CASE WHEN {_CHANGES} THEN 1 ELSE 0 END), 0) AS changing {_KNOWN}
+    SELECT i.n, CASE WHEN s.id IS NULL OR s.name <> i.site THEN 1 ELSE 0 END AS fresh
+    {_KNOWN} WHERE {_CHANGES}
 """)
 # Hosts that other sites have.
 _CLAIMS = text("""
@@ -153,10 +153,9 @@ class Staging:
         self._insert("aipolicy_put", [(n, *put) for n, put in enumerate(puts)])
         self._insert("aipolicy_put_host", [(n, name) for n, put in enumerate(puts) for name in further(put)])
 
-    def compare(self, count: int) -> Counts:
-        """What the ``count`` puts would make, if all may be made."""
-        found = self._connection.execute(_COMPARE).one()
-        return Counts(found.fresh, found.changing - found.fresh, count - found.changing)
+    def compare(self) -> dict[int, bool]:
+        """The places of those that change something, and whether that makes a site."""
+        return {row.n: bool(row.fresh) for row in self._connection.execute(_COMPARE)}
 
     def claims(self) -> list[Claim]:
         """The hosts that other sites have."""

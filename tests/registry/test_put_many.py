@@ -33,6 +33,22 @@ PUTS = st.lists(
 )
 
 
+APART = st.tuples(
+    st.permutations([f"{letter}.example" for letter in "abcdefghij"]),
+    st.lists(st.tuples(st.sampled_from(["unset", "no-training"]), st.none() | st.integers(0, 2)), max_size=4),
+)
+"""Names, and of each put what it says and how many further hosts it gives."""
+
+
+def apart(drawn: tuple[list[str], list[tuple[str, int | None]]]) -> list[Put]:
+    """Puts of which no two speak of one host."""
+    names, puts = iter(drawn[0]), []
+    for preset, further in drawn[1]:
+        policy = SitePolicy.from_preset(preset, next(names))
+        puts.append((policy, None if further is None else [next(names, "x.example") for _ in range(further)]))
+    return puts
+
+
 def tables(url: str) -> dict[str, list[tuple[object, ...]]]:
     with raw(url) as connection:
         return {
@@ -72,6 +88,28 @@ def test_many_puts_leave_every_table_as_one_after_the_other_does(
     with Registry(together, clock=clock) as registry:
         registry.put_many(before, by="ada")
         assert registry.put_many(puts, by="ada") == changes
+    assert tables(together) == tables(one_by_one)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=PUTS, drawn=APART)
+def test_so_do_puts_that_the_database_goes_through_by_itself(
+    new_url: NewURL, clock: Clock, before: list[Put], drawn: tuple[list[str], list[tuple[str, int | None]]]
+) -> None:
+    one_by_one, together = new_url(), new_url()
+    with Registry(one_by_one, clock=clock) as registry:
+        before = accepted(registry, before)
+        first = registry.seq
+        taken = accepted(registry, apart(drawn))
+        changes = registry.seq - first
+    refused: list[str] = []
+    with Registry(together, clock=clock) as registry:
+        registry.put_many(before, by="ada")
+        made = registry.put_many(
+            apart(drawn), by="ada", refused=lambda policy, error: refused.append(policy.site)
+        )
+        assert made == changes
+    assert len(refused) == len(drawn[1]) - len(taken)
     assert tables(together) == tables(one_by_one)
 
 
