@@ -133,14 +133,16 @@ def _read(source: "Input", form: str, spool: "Spool") -> None:
 
     readers = {"csv": read_csv, "jsonl": read_jsonl, "wordpress": read_wordpress}
     with row_progress("reading", source.size) as advance:
-        rows = iter(readers[form](source.lines() if form != "wordpress" else source.pieces()))
-        before = read = 0
+        rows = readers[form](source.lines() if form != "wordpress" else source.pieces())
+        octets = read = 0
         for row in rows:
             spool.add(row)
             if spool.rows - read >= _AT_ONCE:
-                advance(source.octets - before, spool.rows - read)
-                before, read = source.octets, spool.rows
-    spool.sort()
+                advance(source.octets - octets, spool.rows - read)
+                octets, read = source.octets, spool.rows
+        advance(source.octets - octets, spool.rows - read)
+    with row_progress("sorting", None):
+        spool.sort()
 
 
 def _refuse_bad(spool: "Spool", *, skip_bad: bool) -> None:

@@ -52,7 +52,7 @@ class Claim(NamedTuple):
 _TABLES = (
     "aipolicy_put (n INTEGER PRIMARY KEY, site TEXT{c}, policy TEXT{c}, hosts TEXT{c})",
     "aipolicy_put_host (n INTEGER, host TEXT{c})",
-    # Those that change something, with the number that the change gets.
+    # Those that change something, with the number that the change gets. New sites are counted in site_id.
     "aipolicy_pending (n INTEGER PRIMARY KEY, seq BIGINT, site_id BIGINT, fresh INTEGER, tricky INTEGER, "
     "site TEXT{c}, policy TEXT{c}, hosts TEXT{c})",
 )
@@ -75,15 +75,17 @@ _CLAIMS = text("""
     SELECT i.site, f.host, s.name FROM aipolicy_put_host f JOIN aipolicy_put i ON i.n = f.n
     JOIN host h ON h.host = f.host JOIN site s ON s.id = h.site_id WHERE s.name <> i.site
 """)
-# A canonical host needs no escape in JSON.
+# In what a site says of its hosts a canonical one needs no escape.
 _PENDING = """
     INSERT INTO aipolicy_pending (n, seq, site_id, fresh, tricky, site, policy, hosts)
-    SELECT i.n, CAST(:last AS BIGINT) + row_number() OVER (ORDER BY i.n), s.id,
+    SELECT i.n, CAST(:last AS BIGINT) + row_number() OVER in_order,
+           coalesce(s.id, sum(CASE WHEN s.id IS NULL THEN 1 ELSE 0 END) OVER in_order),
            CASE WHEN s.id IS NULL THEN 1 ELSE 0 END,
            CASE WHEN s.name <> i.site OR i.hosts <> c.hosts THEN 1 ELSE 0 END,
            i.site, i.policy, coalesce(i.hosts, c.hosts, '["' || i.site || '"]')
 """
-_SORT_OUT = text(f"{_PENDING} {_KNOWN} WHERE {_CHANGES}")
+_IN_ORDER = "WINDOW in_order AS (ORDER BY i.n ROWS UNBOUNDED PRECEDING)"
+_SORT_OUT = text(f"{_PENDING} {_KNOWN} WHERE {_CHANGES} {_IN_ORDER}")
 # Subqueries, because a join may begin at any of the three tables.
 _TAKEN = text("""
     SELECT 1 FROM aipolicy_put_host f
@@ -99,31 +101,32 @@ _RESET = text("""
     UPDATE site SET policy = p.policy, seq = p.seq FROM aipolicy_pending p
     WHERE site.id = p.site_id AND p.fresh = 0
 """)
-_NEW_SITES = text("""
-    INSERT INTO site (name, policy, seq)
-    SELECT site, policy, seq FROM aipolicy_pending WHERE fresh = 1 ORDER BY seq
-""")
-_NEW_IDS = text("""
-    UPDATE aipolicy_pending SET site_id = (SELECT id FROM site WHERE site.name = aipolicy_pending.site)
-    WHERE fresh = 1
-""")
-_OWN_HOSTS = "SELECT site AS host, seq, site_id FROM aipolicy_pending WHERE fresh = 1"
-_FURTHER_HOSTS = """SELECT f.host, p.seq, p.site_id
-    FROM aipolicy_put_host f JOIN aipolicy_pending p ON p.n = f.n AND p.fresh = 1"""
+# A new site's id is the one that the database would give it: nobody else makes any meanwhile.
+_ID = "site_id + fresh * CAST(:before AS BIGINT)"
+_NEW_SITES = text(f"""
+    INSERT INTO site (id, name, policy, seq)
+    SELECT {_ID}, site, policy, seq FROM aipolicy_pending WHERE fresh = 1 ORDER BY seq
+""")  # noqa: S608 - no input, here and below
+_NEXT_ID = text("SELECT nextval(pg_get_serial_sequence('site', 'id'))")
+_LAST_ID = text("SELECT setval(pg_get_serial_sequence('site', 'id'), :id)")
+_HIGHEST_ID = text("SELECT max(id) FROM site")
+_OWN_HOSTS = f"SELECT site AS host, seq, {_ID} AS id FROM aipolicy_pending WHERE fresh = 1"  # noqa: S608
+_FURTHER_HOSTS = f"""SELECT f.host, seq, {_ID} AS id
+    FROM aipolicy_put_host f JOIN aipolicy_pending p ON p.n = f.n AND p.fresh = 1"""  # noqa: S608
 _GIVE, _MOVE = (
     [
-        text(f"INSERT INTO {table} SELECT {columns} FROM ({hosts}) AS given")  # noqa: S608 - no input
+        text(f"INSERT INTO {table} SELECT {columns} FROM ({hosts}) AS given")  # noqa: S608
         for hosts in (_OWN_HOSTS, _FURTHER_HOSTS)
     ]
     for table, columns in (
-        ("host (host, site_id)", "host, site_id"),
-        ("host_history (host, at, seq, site_id)", "host, CAST(:at AS BIGINT), seq, site_id"),
+        ("host (host, site_id)", "host, id"),
+        ("host_history (host, at, seq, site_id)", "host, CAST(:at AS BIGINT), seq, id"),
     )
 )
-_CHANGE = text("""
+_CHANGE = text(f"""
     INSERT INTO change (seq, at, actor, site_id, site, policy, hosts, affected)
-    SELECT seq, :at, :actor, site_id, site, policy, hosts, hosts FROM aipolicy_pending ORDER BY seq
-""")
+    SELECT seq, :at, :actor, {_ID}, site, policy, hosts, hosts FROM aipolicy_pending ORDER BY seq
+""")  # noqa: S608
 
 
 class Staging:
@@ -176,14 +179,19 @@ class Staging:
         """Write the changes of those that were sorted out, and what is so since."""
         if pending.changed:
             self._connection.execute(_RESET)
+        values = {"at": at, "actor": by, "before": self._take_ids(pending.new)}
         if pending.new:
-            self._connection.execute(_NEW_SITES)
-            self._connection.execute(_NEW_IDS)
-            for give in _GIVE:
-                self._connection.execute(give)
-            for move in _MOVE:
-                self._connection.execute(move, {"at": at})
-        self._connection.execute(_CHANGE, {"at": at, "actor": by})
+            for statement in (_NEW_SITES, *_GIVE, *_MOVE):
+                self._connection.execute(statement, values)
+        self._connection.execute(_CHANGE, values)
+
+    def _take_ids(self, count: int) -> int:
+        """The id before those that ``count`` new sites get."""
+        if self._postgres and count:
+            before: int = self._connection.execute(_NEXT_ID).scalar_one() - 1
+            self._connection.execute(_LAST_ID, {"id": before + count})
+            return before
+        return self._connection.execute(_HIGHEST_ID).scalar() or 0
 
     def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         if not rows:
@@ -197,4 +205,4 @@ class Staging:
 
 def further(put: Put) -> list[str]:
     """The hosts beside the site's own name."""
-    return hosts_of_text(put.hosts)[1:] if put.hosts else []
+    return hosts_of_text(put.hosts)[1:] if put.hosts and "," in put.hosts else []

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -251,12 +251,13 @@ def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) 
     with Registry(url) as registry:
         importer, done = Importer(blogs, url), threading.Event()
 
-        def follow() -> Iterator[Change]:
-            while not done.is_set():
-                yield from registry.changes(after=len(followed))
-            yield from registry.changes(after=len(followed))
+        def follow() -> None:
+            last = False
+            while not last:
+                last = done.is_set()
+                followed.extend(list(registry.changes(after=len(followed))))
 
-        follower = threading.Thread(target=lambda: followed.extend(follow()))
+        follower = threading.Thread(target=follow)
         follower.start()
         while importer.process.poll() is None:
             policy = SitePolicy("own.example", sitemaps=[f"https://own.example/{len(written)}"])  # type: ignore[arg-type]
