@@ -132,10 +132,7 @@ class Import:
             return None if last else str(after)
 
         puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
-        if puts or last:
-            self._loader.put(puts, bookmark=bookmark, refused=refuse)
-        else:
-            bookmark(Counts())
+        self._loader.put(puts, bookmark=bookmark, refused=refuse)
         self.standing = after
 
     def _is_same(self, entry: int) -> int:

@@ -83,8 +83,10 @@ def import_sites(
     since. The input must be the same, which its content tells, from a pipe as well; another one is
     imported from its beginning.
     """
+    from aipolicy.bulk.importing import Import
     from aipolicy.bulk.input import Input
     from aipolicy.bulk.spool import Spool
+    from aipolicy.registry.loading import Loader
 
     form = form or _form_of(file)
     began = time.monotonic()
@@ -94,10 +96,6 @@ def import_sites(
         made = (0, 0, 0)
         try:
             _refuse_bad(spool, skip_bad=skip_bad)
-            # Imported where it is used: a bad file needs no database.
-            from aipolicy.bulk.importing import Import
-            from aipolicy.registry.loading import Loader
-
             with _opened(registry, dry_run=dry_run) as opened:
                 loader = Loader(opened, _name_of(file), by=by)
                 run = Import(spool, loader, digest=f"{form} {source.digest}", restart=restart)
@@ -123,7 +121,8 @@ def _form_of(file: BinaryIO) -> str:
 
 def _name_of(file: BinaryIO) -> str:
     """By which an import is found again that was not finished."""
-    return str(Path(file.name).resolve()) if Path(file.name).exists() else "-"
+    name = str(Path(file.name).resolve()) if Path(file.name).exists() else "-"
+    return name.encode("utf-8", "backslashreplace").decode()  # as a database takes it
 
 
 def _read(source: "Input", form: str, spool: "Spool") -> None:
