@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from aipolicy.bulk.rows import Entry, Row, did_you_mean, flag, hosts_of, site_of
+from aipolicy.bulk.rows import Entry, Policies, Row, did_you_mean, flag, hosts_of, site_of
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
@@ -23,7 +23,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[Row]:
     header = next((cells for _, cells in records if isinstance(cells, list)), [])
     columns = header_names(header)
     _check_columns(columns)
-    return rows_of(records, columns, _entry)
+    return rows_of(records, columns, _Entries().of)
 
 
 def csv_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | AIPolicyError]]:
@@ -39,7 +39,7 @@ def csv_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | AIPolic
             cure = "check the quotes, from this line on"
             yield number, PolicyError(f"the line can't be read as CSV ({error}): {cure}")
         else:
-            if any(cell.strip() for cell in cells):
+            if "".join(cells).strip():
                 yield number, cells
 
 
@@ -83,19 +83,32 @@ def _check_columns(columns: list[str]) -> None:
         raise AIPolicyError("the header needs exactly one of the columns 'opted_out' and 'preset'")
 
 
-def _entry(cells: dict[str, str]) -> Entry:
+class _Entries:
+    """Makes entries of cells."""
+
+    def __init__(self) -> None:
+        self._policies = Policies()
+
+    def of(self, cells: dict[str, str]) -> Entry:
+        """Raises PolicyError, HostError."""
+        host, hosts = cells.pop("host"), cells.pop("hosts", None)
+        said = tuple(cells.values())
+        policy = self._policies.of(said, sum(map(len, said)), lambda: _policy(cells))
+        return Entry(site_of(host), policy, None if hosts is None else hosts_of(hosts.split()))
+
+
+def _policy(cells: dict[str, str]) -> SitePolicy:
     if "preset" in cells:
         preferences = SitePolicy.from_preset(cells["preset"].strip()).preferences
     else:
         preferences = _OF_FLAG[flag(cells["opted_out"])]
-    policy = SitePolicy(
-        site_of(cells["host"]),
+    return SitePolicy(
+        "",
         preferences,
         visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
         licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
         sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]
     )
-    return Entry(policy, hosts_of(cells["hosts"].split()) if "hosts" in cells else None)
 
 
 _OF_FLAG: dict[bool, Preferences] = {said: SitePolicy.from_flag(said).preferences for said in (True, False)}

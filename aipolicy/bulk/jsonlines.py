@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aipolicy.bulk.rows import Entry, Row, hosts_of, site_of
+from aipolicy.bulk.rows import Entry, Policies, Row, hosts_of, site_of
 from aipolicy.core.fields import strings
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, PolicyError
@@ -17,10 +17,11 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Row]:
 
     Both may have ``hosts``, all of the site's further ones. Blank lines are left out.
     """
+    policies = Policies()
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield number, entry_of(json_object(line))
+                yield number, entry_of(json_object(line), policies)
             except AIPolicyError as error:
                 yield number, error
 
@@ -58,11 +59,16 @@ def names_of(given: dict[str, Any]) -> tuple[str, frozenset[str] | None]:
     return site, hosts_of(strings("hosts", given.pop("hosts"))) if "hosts" in given else None
 
 
-def entry_of(given: dict[str, Any]) -> Entry:
+def entry_of(given: dict[str, Any], policies: Policies) -> Entry:
     """What an object declares. Raises PolicyError, HostError."""
     if not any(name in given for name in _SAYS):
         raise PolicyError(f"the object says nothing: give one of {', '.join(_SAYS)}")
     site, hosts = names_of(given)
+    written = repr(given)
+    return Entry(site, policies.of(written, len(written), lambda: _policy(given)), hosts)
+
+
+def _policy(given: dict[str, Any]) -> SitePolicy:
     opted_out = given.pop("opted_out", None)
     if opted_out is not None and not isinstance(opted_out, bool):
         raise PolicyError(f"opted_out is {opted_out!r}: write true or false")
@@ -70,7 +76,7 @@ def entry_of(given: dict[str, Any]) -> Entry:
         given["preferences"] = SitePolicy.from_flag(opted_out).to_dict()["preferences"]
         opted_out = opted_out or None  # False says nothing, and a visibility may say more
     SitePolicy(licensed=given.get("licensed", ()))  # from_dict leaves out what is unknown: here it is told
-    policy = SitePolicy.from_dict({**given, "site": site})
+    policy = SitePolicy.from_dict(given)
     if opted_out not in (None, policy.opted_out):
         raise PolicyError(f"opted_out is {opted_out!r} and the rest says otherwise: leave it out")
-    return Entry(policy, hosts)
+    return policy

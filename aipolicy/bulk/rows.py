@@ -1,20 +1,40 @@
 """One row of a file of sites: what it declares, or what is wrong with it."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.core.hosts import site_name
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, PolicyError
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A site's policy, and all of its further hosts, canonical (None: those that it has already)."""
+    """A site, what it declares, and all of its further hosts, canonical (None: those that it has already).
 
+    ``policy`` has no site: rows that declare the same share one.
+    """
+
+    site: str
     policy: SitePolicy
     hosts: frozenset[str] | None = None
+
+
+class Policies:
+    """The policies that were read, by how they were written: most rows say one of a handful of things."""
+
+    def __init__(self) -> None:
+        self._known: Memo[Hashable, SitePolicy] = Memo(_REMEMBERED)
+
+    def of(self, written: Hashable, size: int, read: Callable[[], SitePolicy]) -> SitePolicy:
+        """The policy, read only once; ``written`` has ``size`` characters, and what is long is not kept."""
+        try:
+            return self._known[written]
+        except KeyError:
+            policy = read()
+            return self._known.keep(written, policy) if size <= _LONGEST else policy
 
 
 Row = tuple[int, Entry | AIPolicyError]
@@ -25,6 +45,10 @@ Reader = Callable[[Iterable[str]], Iterator[Row]]
 
 A bad row is an error *in* the stream; raised is only what makes the rest unreadable, as AIPolicyError.
 """
+
+_NONE: frozenset[str] = frozenset()
+_REMEMBERED = 4096  # policies
+_LONGEST = 4096  # characters: sixteen megabytes in all
 
 _FLAGS = {
     **dict.fromkeys(("1", "true", "yes"), True),
@@ -49,7 +73,7 @@ def site_of(host: object) -> str:
 
 def hosts_of(hosts: Iterable[str]) -> frozenset[str]:
     """Canonical hosts. Raises HostError."""
-    return frozenset(map(site_name, hosts))
+    return frozenset(map(site_name, hosts)) if hosts else _NONE
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

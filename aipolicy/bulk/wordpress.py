@@ -15,7 +15,7 @@ from aipolicy.bulk.csvfile import csv_records, header_names, rows_of
 from aipolicy.bulk.mysqldump import Record, read_records
 from aipolicy.bulk.rows import Entry, Row, site_of
 from aipolicy.core.fields import Visibility
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 _PUBLIC, _OPT_OUT = "blog_public", "wpcom_data_sharing_opt_out"
@@ -107,7 +107,14 @@ def _entry(blog_id: str, domain: str, path: str, public: str, opt_out: str | Non
         raise PolicyError(f"blog {blog_id} is {domain + path!r}, a path on a shared host: {cure}")
     # PHP's truth: the option is set unless it is empty or "0".
     preset = "unset" if (opt_out or "").strip() in ("", "0") else "no-training"
-    return Entry(SitePolicy(site_of(domain), PRESETS[preset], visibility=_visibility(blog_id, public)))
+    return Entry(site_of(domain), _POLICIES[preset, _visibility(blog_id, public)])
+
+
+_POLICIES = {
+    (preset, visibility): SitePolicy.from_preset(preset, visibility=visibility)
+    for preset in ("unset", "no-training")
+    for visibility in Visibility
+}
 
 
 def _visibility(blog_id: str, public: str) -> Visibility:

@@ -1,25 +1,34 @@
-"""``aipolicy import``: a file of sites into the registry, all of it or nothing."""
+"""``aipolicy import``: a file of sites into the registry."""
 
 import getpass
-import io
 import json
-import os
+import signal
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from aipolicy.cli.options import json_option, registry_option
-from aipolicy.cli.progress import Advance, progress
+from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
 
+if TYPE_CHECKING:
+    from aipolicy.bulk.importing import Import, Watch
+    from aipolicy.bulk.input import Input
+    from aipolicy.bulk.spool import Spool
+    from aipolicy.registry import Registry
+
+Made = tuple[int, int, int]
+"""Sites that are new, changed and unchanged."""
+
 _IN_FULL = 20  # bad rows told one by one
-_PIECE = 1 << 16  # characters
+_AT_ONCE = 1000  # rows read between two looks at the progress
+_MANY = 10_000  # rows, from which on the speed is told
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".sql": "wordpress"}
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @click.command(name="import")
@@ -31,6 +40,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
     help="What the file is; else its name says it: .csv, .jsonl, .ndjson, .sql (wordpress).",
 )
 @click.option("--skip-bad", is_flag=True, help="Store the good rows although there are bad ones.")
+@click.option("--restart", is_flag=True, help="Begin anew, whatever a run that stopped has stored.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and store nothing.")
 @click.option(
     "--by", default=getpass.getuser, show_default="you", metavar="NAME", help="Who, for the history."
@@ -38,9 +48,16 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 @registry_option
 @json_option
 def import_sites(
-    file: BinaryIO, form: str | None, skip_bad: bool, dry_run: bool, by: str, registry: str, as_json: bool
+    file: BinaryIO,
+    form: str | None,
+    skip_bad: bool,
+    restart: bool,
+    dry_run: bool,
+    by: str,
+    registry: str,
+    as_json: bool,
 ) -> None:
-    """Set the policies of many sites from a file: all of them, or with a bad row none.
+    """Set the policies of many sites from a file.
 
     \b
     aipolicy import blogs.csv --by nightly
@@ -59,26 +76,40 @@ def import_sites(
     A row is all that its site declares: what it leaves out is reset, but for the hosts, which stay where
     none are given. A site that says the same already is not changed, and sites that the file doesn't
     mention stay. Of two rows with one host neither is stored.
-    """
-    from aipolicy.bulk.spool import Spool
 
+    The whole file is read and checked first: with a bad row nothing is stored. The rows are then stored by
+    site name, ten thousand at a time, and other writers get their turn in between. Whatever stops that, the
+    same command goes on where it was: what is stored is not stored again, even where the site was changed
+    since. The input must be the same, which its content tells, from a pipe as well; another one is
+    imported from its beginning.
+    """
+    from aipolicy.bulk.importing import Import
+    from aipolicy.bulk.input import Input
+    from aipolicy.bulk.spool import Spool
+    from aipolicy.registry.loading import Loader
+
+    form = form or _form_of(file)
+    began = time.monotonic()
     with Spool() as spool:
-        _read(file, form or _form_of(file), spool)
-        changes = 0
+        source = Input(file)
+        _read(source, form, spool)
+        made = (0, 0, 0)
         try:
-            if spool.bad and not skip_bad:
-                cure = "mend them, or give --skip-bad"
-                raise AIPolicyError(f"{spool.bad} of {spool.rows} rows are bad, nothing is stored: {cure}")
-            changes = _put(spool, registry, by=by, dry_run=dry_run, skip_bad=skip_bad)
+            _refuse_bad(spool, skip_bad=skip_bad)
+            with _opened(registry, dry_run=dry_run) as opened:
+                loader = Loader(opened, _name_of(file), by=by)
+                run = Import(spool, loader, digest=f"{form} {source.digest}", restart=restart)
+                try:
+                    _put(run, spool, skip_bad=skip_bad, dry_run=dry_run, is_empty=opened.seq == 0)
+                finally:
+                    made = (run.made.new, run.made.changed, run.made.unchanged)
         finally:  # what is bad is told whatever came of it
             if as_json:
-                _print_result(spool, changes=changes, dry_run=dry_run)
+                _print_result(spool, made, dry_run=dry_run)
             else:
                 _tell_bad(spool)
         if not as_json:
-            would = "would change" if dry_run else "changed"
-            skipped = f", {spool.bad} bad rows skipped" if spool.bad else ""
-            click.echo(f"{spool.rows} rows: {changes} sites {would}{skipped}", err=True)
+            _tell_result(spool, made, time.monotonic() - began, dry_run=dry_run)
 
 
 def _form_of(file: BinaryIO) -> str:
@@ -88,57 +119,103 @@ def _form_of(file: BinaryIO) -> str:
     return form
 
 
-def _read(file: BinaryIO, form: str, spool: Any) -> None:
+def _name_of(file: BinaryIO) -> str:
+    """By which an import is found again that was not finished."""
+    name = str(Path(file.name).resolve()) if Path(file.name).exists() else "-"
+    return name.encode("utf-8", "backslashreplace").decode()  # as a database takes it
+
+
+def _read(source: "Input", form: str, spool: "Spool") -> None:
     from aipolicy.bulk.csvfile import read_csv
     from aipolicy.bulk.jsonlines import read_jsonl
     from aipolicy.bulk.wordpress import read_wordpress
 
     readers = {"csv": read_csv, "jsonl": read_jsonl, "wordpress": read_wordpress}
-    with progress("reading", _size(file)) as advance:
-        pieces = _text(file, advance, lines=form != "wordpress")
-        for row in readers[form](pieces):
+    with row_progress("reading", source.size) as advance:
+        rows = readers[form](source.lines() if form != "wordpress" else source.pieces())
+        octets = read = 0
+        for row in rows:
             spool.add(row)
+            if spool.rows - read >= _AT_ONCE:
+                advance(source.octets - octets, spool.rows - read)
+                octets, read = source.octets, spool.rows
+        advance(source.octets - octets, spool.rows - read)
+    with row_progress("sorting", None):
+        spool.sort()
 
 
-def _text(file: BinaryIO, advance: Advance, *, lines: bool) -> Iterator[str]:
-    buffered = io.BufferedReader(file) if isinstance(file, io.RawIOBase) else file
-    peeked = buffered.peek(2)[:2] if isinstance(buffered, io.BufferedReader) else b""
-    if peeked in _UTF_16:
-        raise AIPolicyError("the file is UTF-16: save it as UTF-8")
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    for piece in text if lines else iter(lambda: text.read(_PIECE), ""):
-        advance(len(piece))
-        yield piece
+def _refuse_bad(spool: "Spool", *, skip_bad: bool) -> None:
+    if spool.bad and not skip_bad:
+        cure = "mend them, or give --skip-bad"
+        raise AIPolicyError(f"{spool.bad} of {spool.rows} rows are bad, nothing is stored: {cure}")
 
 
-def _size(file: BinaryIO) -> int | None:
+def _put(run: "Import", spool: "Spool", *, skip_bad: bool, dry_run: bool, is_empty: bool) -> None:
+    if run.changed_since:
+        was = f"an import of it stopped after {run.changed_since.stored:,} rows"
+        click.echo(f"the input is not what it was when {was}: all of it is imported", err=True)
+    if run.resumed:
+        before = f"an earlier run has stored {run.resumed:,} of {run.total:,} rows"
+        click.echo(f"{before}: going on behind them (--restart begins anew)", err=True)
+    if dry_run or not is_empty:  # where nothing is, nothing is taken
+        run.check(_watch, dry_run=dry_run)
+        _refuse_bad(spool, skip_bad=skip_bad)
+    if dry_run:
+        return
     try:
-        return os.fstat(file.fileno()).st_size or None
-    except (OSError, ValueError):  # no file of the system's
-        return None
+        with _stoppable() as watch:
+            run.store(watch, skip_bad=skip_bad)
+    except AIPolicyError as error:
+        raise AIPolicyError(f"{error}; {_stored(run)}") from error
+    except KeyboardInterrupt:
+        click.echo(_stored(run), err=True)
+        raise
 
 
-def _put(spool: Any, url: str, *, by: str, dry_run: bool, skip_bad: bool) -> int:
-    def refused(policy: Any, error: AIPolicyError) -> None:
-        spool.refuse(policy.site, error)
-        if not skip_bad:
-            ((number, _),) = spool.errors()
-            raise AIPolicyError(f"row {number} can't be stored, and nothing is: mend it, or give --skip-bad")
-
-    def entries(advance: Advance) -> Iterator[Any]:
-        for entry in spool.entries():
-            advance(1)
-            yield entry
-
-    with _opened(url, dry_run=dry_run) as registry, progress("storing", spool.good) as advance:
-        changes: int = registry.put_many(entries(advance), by=by, dry_run=dry_run, refused=refused)
-        return changes
+def _stored(run: "Import") -> str:
+    if not run.standing.stored:
+        return "nothing is stored"
+    rows = f"{run.standing.stored:,} of {run.total:,} rows are stored"
+    return f"{rows}, and the same command goes on behind them"
 
 
 @contextmanager
-def _opened(url: str, *, dry_run: bool) -> Iterator[Any]:
+def _watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    with row_progress(label, total, done=done) as advance:
+        yield lambda rows: advance(rows, rows)
+
+
+@contextmanager
+def _stoppable() -> Iterator["Watch"]:
+    """Let Ctrl-C wait for the end of a batch: what is stored is then known. Another one waits for nothing."""
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        with _watch(label, total, done) as advance:
+
+            def advance_or_stop(rows: int) -> None:
+                advance(rows)
+                if pressed:
+                    raise KeyboardInterrupt
+
+            yield advance_or_stop
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield watch
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _opened(url: str, *, dry_run: bool) -> Iterator["Registry"]:
     """The registry; in a dry run an empty one where there is none yet."""
-    # Imported where it is used: a bad file needs no database.
     from aipolicy.registry import Registry
 
     with tempfile.TemporaryDirectory(prefix="aipolicy-") as folder:
@@ -159,7 +236,7 @@ def _is_new(url: str) -> bool:
     return path.parent.is_dir() and not path.exists()
 
 
-def _tell_bad(spool: Any) -> None:
+def _tell_bad(spool: "Spool") -> None:
     for told, (number, error) in enumerate(spool.errors()):
         if told == _IN_FULL:
             click.echo(f"... and {spool.bad - told} more bad rows: --json gives all", err=True)
@@ -167,9 +244,28 @@ def _tell_bad(spool: Any) -> None:
         click.echo(f"row {number}: {error}", err=True)
 
 
-def _print_result(spool: Any, *, changes: int, dry_run: bool) -> None:
+def _tell_result(spool: "Spool", made: Made, seconds: float, *, dry_run: bool) -> None:
+    told = f"{spool.rows:,} rows: {made[0]:,} new, {made[1]:,} changed, {made[2]:,} unchanged"
+    if spool.bad:
+        told += f", {spool.bad:,} bad and skipped"
+    if dry_run:
+        told += "; nothing is stored"
+    if spool.rows >= _MANY:
+        told += f" ({seconds:,.0f} s, {spool.rows / seconds:,.0f} rows/s)"
+    click.echo(told, err=True)
+
+
+def _print_result(spool: "Spool", made: Made, *, dry_run: bool) -> None:
     """As JSON, written as it is read: there may be a million bad rows."""
-    head = {"rows": spool.rows, "changes": changes, "dry_run": dry_run, "bad_rows": spool.bad}
+    head = {
+        "rows": spool.rows,
+        "changes": made[0] + made[1],
+        "new": made[0],
+        "changed": made[1],
+        "unchanged": made[2],
+        "dry_run": dry_run,
+        "bad_rows": spool.bad,
+    }
     click.echo(json.dumps(head)[:-1] + ', "bad": [', nl=False)
     for told, (number, error) in enumerate(spool.errors()):
         click.echo(f"{',' if told else ''}\n  {json.dumps({'row': number, 'error': error})}", nl=False)

@@ -11,8 +11,8 @@ from aipolicy.errors import HostError
 # RFC 3986 §3.2.3: the port may be empty ("a.example:").
 _HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[^\[\]:]*))(?::[0-9]{0,5})?", re.DOTALL)
 # RFC 1123 §2.1, and the underscore that blog platforms have in real host names.
-_LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST = 253  # RFC 1035 §2.3.4, as text
 
 
@@ -30,6 +30,8 @@ def canonical_host(host: str | bytes) -> str | None:
             host = host.decode()
         except UnicodeDecodeError:
             return None
+    if _NAME.fullmatch(host) and len(host) <= _LONGEST:
+        return host  # as nearly all are
     match = _HOST.fullmatch(host)
     if match is None:
         return None
@@ -39,7 +41,7 @@ def canonical_host(host: str | bytes) -> str | None:
     name = name.lower() if name.isascii() else _a_labels(name) or ""
     if not name or len(name) > _LONGEST:
         return None
-    return name if _LABELS.fullmatch(name) else None
+    return name if _NAME.fullmatch(name) else None
 
 
 def site_name(host: str) -> str:

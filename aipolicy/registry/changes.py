@@ -16,6 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SAID = tuple(name for name in SitePolicy.__slots__ if name != "site")
 _REMEMBERED = 1000  # distinct policies; most sites have one of a handful
+_LONGEST = 4096  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class PolicyTexts:
         try:
             return self._known[key]
         except KeyError:
-            return self._known.keep(key, policy_text(policy))
+            text = policy_text(policy)
+            return self._known.keep(key, text) if len(text) <= _LONGEST else text
 
 
 def read_policy(text: str, site: str) -> SitePolicy:
@@ -93,8 +95,14 @@ def read_policy(text: str, site: str) -> SitePolicy:
 
 
 def hosts_text(site: str, hosts: Iterable[str]) -> str:
-    """The hosts of a site as a JSON array, its own name first."""
-    return _compact([site, *sorted(set(hosts) - {site})])
+    """The hosts of a site, canonical, as a JSON array, its own name first."""
+    others = sorted(set(hosts) - {site}) if hosts else ()
+    return '["' + '","'.join((site, *others)) + '"]'  # a canonical host has no character that JSON escapes
+
+
+def hosts_of_text(text: str) -> list[str]:
+    """The inverse of ``hosts_text``."""
+    return text[2:-2].split('","')
 
 
 def microseconds(when: datetime) -> int:

@@ -1,6 +1,6 @@
 """What is PostgreSQL's own: its driver, locks, triggers, and the cures of its errors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -38,7 +38,7 @@ _CURES = {
     "28": _LOGIN,
     "3D000": "make it first, as with createdb",
     "3F000": "make the schema that search_path names first: CREATE SCHEMA",
-    "42501": "let its user read, write and create there: GRANT CREATE, USAGE ON SCHEMA",
+    "42501": "let its user write there: GRANT CREATE, USAGE ON SCHEMA, and TEMPORARY ON DATABASE",
     "53100": "make room on the server's disk",
     "53300": "raise max_connections, or use fewer processes",
     "55P03": f"another process wrote to it for more than {BUSY_SECONDS:g} s: try again",
@@ -102,6 +102,10 @@ def prepare(connection: Connection) -> None:
     """Nothing: readers read while one writes anyway."""
 
 
+def begin_reading(connection: Connection) -> None:
+    """Nothing: every statement is in a transaction anyway."""
+
+
 def lock_creation(connection: Connection) -> None:
     """Let one transaction at a time look whether there are tables, and make them."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATION})")
@@ -130,16 +134,19 @@ def protect_history(connection: Connection) -> None:
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert by COPY: three times as fast as statements. ``rows`` have the same keys."""
     names = list(rows[0])
-    statement = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+    copy(connection, f"{table.name} ({', '.join(names)})", ([row[name] for name in names] for row in rows))
+
+
+def copy(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    """COPY ``rows`` into a table, or into those columns of it that stand behind its name."""
+    statement = f"COPY {table} FROM STDIN"
     cursor: Any = connection.connection.cursor()
     with cursor:
         try:
-            with cursor.copy(statement) as copy:
+            with cursor.copy(statement) as copying:
                 for row in rows:
-                    copy.write_row([row[name] for name in names])
-        except (
-            connection.dialect.loaded_dbapi.Error
-        ) as error:  # of the driver: SQLAlchemy knows nothing of it
+                    copying.write_row(row)
+        except connection.dialect.loaded_dbapi.Error as error:  # SQLAlchemy knows nothing of it
             raise DBAPIError(statement, None, error) from error
 
 

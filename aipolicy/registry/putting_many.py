@@ -1,7 +1,8 @@
 """Many puts in one transaction: what one put after the other would do, with a few statements a chunk.
 
-What a chunk's puts speak of is read at once; the puts are then thought through in memory, in their order; and
-what came of them is written at once. From one chunk to the next only numbers are kept.
+Nearly always the database itself can tell what a chunk's puts change (see ``staging``). Where they move hosts
+from site to site, what they speak of is read at once; the puts are then thought through in memory, in their
+order; and what came of them is written at once. From one chunk to the next only numbers are kept.
 """
 
 import json
@@ -13,19 +14,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
 
-from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import postgres, putting
-from aipolicy.registry.changes import PolicyTexts, hosts_text, microseconds
+from aipolicy.registry.changes import hosts_text, microseconds
 from aipolicy.registry.schema import change, host, host_history, site
+from aipolicy.registry.staging import Counts, Put, Staging, further
 
-Put = tuple[SitePolicy, frozenset[str] | None]
-"""A policy, and all of its site's further hosts in canonical form (None: those it has)."""
-
-Refused = Callable[[SitePolicy, HostTakenError], None]
+Refused = Callable[[Put, HostTakenError], None]
 """Told of a put that can't be made; it may raise, which undoes all of them."""
 
-_CHUNK = 1000  # names: some megabytes
+_CHUNK = 10_000  # names: some megabytes
+_VALUES = 1000  # in one statement: databases limit them
 
 _SITES_OF = (
     select(change.c.site_id, change.c.site, change.c.policy, change.c.hosts)
@@ -51,24 +50,42 @@ class _Site:
 
 def put_many(
     connection: Connection, puts: Iterable[Put], *, by: str, clock: Callable[[], datetime], refused: Refused
-) -> Iterator[int]:
-    """Put each, and say after each chunk how many changes that made.
+) -> Iterator[Counts]:
+    """Put each, and say after each chunk what that made.
 
     ``connection`` is in a transaction of its own. Every change has the time at which the first is made: no
     moment of the past sees some of them only. Where a host is taken, ``refused`` is told instead.
     """
     last = putting.last_seq(connection)
     at = putting.not_before(connection, last, microseconds(clock()))
-    texts = PolicyTexts()
+    staging = Staging(connection)
     for chunk in _chunks(puts):
-        puts_of_it = _Chunk(connection, _mentioned(chunk), by=by, at=at, last=last)
-        for policy, hosts in chunk:
+        names = _mentioned(chunk)
+        unchanged = 0
+        if len(set(names)) == len(names):
+            staging.fill(chunk)
+            pending = staging.sort_out(last)
+            unchanged = len(chunk) - pending.new - pending.changed
+            if not pending.tricky:
+                if unchanged < len(chunk):
+                    last += pending.new + pending.changed
+                    connection.execute(putting.COUNT, {"seq": last})
+                    staging.write(pending, at=at, by=by)
+                yield Counts(pending.new, pending.changed, unchanged)
+                continue
+            chunk = [chunk[place] for place in staging.pending()]
+            names = _mentioned(chunk)
+        puts_of_it = _Chunk(connection, sorted(set(names)), by=by, at=at, last=last)
+        left_out = 0
+        for put in chunk:
             try:
-                puts_of_it.put(policy.site, texts.of(policy), hosts)
+                puts_of_it.put(put)
             except HostTakenError as error:  # it left no trace
-                refused(policy, error)
+                refused(put, error)
+                left_out += 1
         puts_of_it.write()
-        yield puts_of_it.last - last
+        new, changed = puts_of_it.new, puts_of_it.last - last - puts_of_it.new
+        yield Counts(new, changed, unchanged + len(chunk) - left_out - new - changed)
         last = puts_of_it.last
 
 
@@ -78,26 +95,28 @@ class _Chunk:
     def __init__(self, connection: Connection, names: list[str], *, by: str, at: int, last: int) -> None:
         self._connection = connection
         self._by, self._at = by, at
-        self.last = last
+        self.last, self.new = last, 0
         self._owners = _owners(connection, names)
         self._owners_before: dict[str, _Site | None] = {}  # of the hosts that were moved
         self._put: dict[str, _Site] = {}
         self._moves: list[tuple[str, int, _Site | None]] = []
         self._changes: list[tuple[_Site, dict[str, Any]]] = []
 
-    def put(self, name: str, text: str, hosts: frozenset[str] | None) -> None:
-        """See ``putting.put``: this is the same, step by step."""
+    def put(self, put: Put) -> None:
+        """See ``putting.put``: this is the same, step by step. Raises HostTakenError."""
+        name, text = put.site, put.policy
         current = self._owners.get(name)
         if current:
             putting.refuse_to_be_a_site(name, current.name)
         before = current.hosts if current else frozenset()
-        after = (before if hosts is None else hosts) | {name}
+        after = (before if put.hosts is None else frozenset(further(put))) | {name}
         if current and current.policy == text and before == after:
             return
         for added in sorted(after - before):
             owner = self._owners.get(added)
             putting.refuse_taken(added, owner.name if owner else None, name)
         self.last += 1
+        self.new += current is None
         current = current or _Site(0, name, text, after)
         current.policy, current.hosts, current.seq = text, after, self.last
         self._put[name] = current
@@ -165,9 +184,8 @@ class _Chunk:
 def _owners(connection: Connection, names: list[str]) -> dict[str, _Site | None]:
     sites: dict[int, _Site] = {}
     owners: dict[str, _Site | None] = {}
-    # In slices: a database takes a limited number of values in one statement.
-    for start in range(0, len(names), _CHUNK):
-        for row in connection.execute(_SITES_OF, {"names": names[start : start + _CHUNK]}):
+    for start in range(0, len(names), _VALUES):
+        for row in connection.execute(_SITES_OF, {"names": names[start : start + _VALUES]}):
             if row.site_id not in sites:
                 hosts = frozenset(json.loads(row.hosts))
                 owner = sites[row.site_id] = _Site(row.site_id, row.site, row.policy, hosts)
@@ -176,15 +194,19 @@ def _owners(connection: Connection, names: list[str]) -> dict[str, _Site | None]
 
 
 def _mentioned(chunk: list[Put]) -> list[str]:
-    return sorted({name for policy, hosts in chunk for name in (policy.site, *(hosts or ()))})
+    return [name for put in chunk for name in (put.site, *further(put))]
 
 
 def _chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
     """Lists of puts that speak of some ``_CHUNK`` names together; one put is never cut."""
     stream = iter(puts)
     while chunk := list(islice(stream, 1)):
-        names = 1 + len(chunk[0][1] or ())
+        names = _names(chunk[0])
         while names < _CHUNK and (more := next(stream, None)):
             chunk.append(more)
-            names += 1 + len(more[1] or ())
+            names += _names(more)
         yield chunk
+
+
+def _names(put: Put) -> int:
+    return 1 if put.hosts is None else 1 + put.hosts.count(",")

@@ -12,9 +12,10 @@ from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, RegistryError, UnknownSiteError
 from aipolicy.registry import putting, putting_many, timeline
-from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
+from aipolicy.registry.changes import Change, InForce, PolicyTexts, hosts_text, microseconds, read_policy
 from aipolicy.registry.database import Database
 from aipolicy.registry.schema import change, host, host_history, sequence, site
+from aipolicy.registry.staging import Put
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
@@ -127,7 +128,7 @@ class Registry:
 
         Raises HostTakenError where a host is another site's, RegistryError for a policy without a site.
         """
-        _check_actor(by)
+        check_actor(by)
         policy, names = _checked(policy, hosts)
         with self._database.writing() as connection:
             return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
@@ -138,23 +139,27 @@ class Registry:
         *,
         by: str,
         dry_run: bool = False,
-        refused: putting_many.Refused | None = None,
+        refused: Callable[[SitePolicy, HostTakenError], None] | None = None,
     ) -> int:
         """Put each policy, or pair of policy and ``hosts``, in their order: all of them or none.
 
         Returns how many changes that made; each is what ``put`` would have written, and all have one time.
         ``puts`` is consumed in a single transaction that other writers wait for (at most 5 s), so it should
-        be at hand; memory is that of a thousand. An exception from it undoes everything, and ``dry_run``
+        be at hand; memory is that of some thousand. An exception from it undoes everything, and ``dry_run``
         undoes everything at the end. Raises as ``put`` does; but given ``refused``, a put whose host is taken
         is left out, and ``refused`` called with its policy and the HostTakenError.
         """
-        _check_actor(by)
-        checked = (_checked(*(put if isinstance(put, tuple) else (put, None))) for put in puts)
+        check_actor(by)
+
+        def leave_out(put: Put, error: HostTakenError) -> None:
+            if refused is None:
+                raise error
+            refused(read_policy(put.policy, put.site), error)
+
         with self._database.writing() as connection:
-            made = putting_many.put_many(
-                connection, checked, by=by, clock=self._clock, refused=refused or _refuse
-            )
-            changes = sum(made)
+            written = _written(puts)
+            made = putting_many.put_many(connection, written, by=by, clock=self._clock, refused=leave_out)
+            changes = sum(counts.new + counts.changed for counts in made)
             if dry_run:
                 connection.rollback()
         return changes
@@ -257,17 +262,21 @@ class Registry:
             return connection.execute(statement, values).first()
 
 
-def _refuse(_: SitePolicy, error: HostTakenError) -> None:
-    raise error
-
-
-def _check_actor(by: str) -> None:
+def check_actor(by: str) -> None:
+    """Raises RegistryError where ``by`` is no name for the history."""
     if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
         cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
         raise RegistryError(f"by is {by!r}: {cure}")
 
 
-def _checked(policy: SitePolicy, hosts: Iterable[str] | None) -> putting_many.Put:
+def _written(puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | None]]) -> Iterator[Put]:
+    texts = PolicyTexts()
+    for put in puts:
+        policy, hosts = _checked(*(put if isinstance(put, tuple) else (put, None)))
+        yield Put(policy.site, texts.of(policy), None if hosts is None else hosts_text(policy.site, hosts))
+
+
+def _checked(policy: SitePolicy, hosts: Iterable[str] | None) -> tuple[SitePolicy, frozenset[str] | None]:
     if not policy.site:
         cure = "policy.for_site('blog.example') gives it one"
         raise RegistryError(f"the policy has no site: {cure}")

@@ -4,7 +4,7 @@
 no gap and stand in the order of the commits, because each is taken from the one row of ``sequence`` in the
 transaction of its change. ``host_history`` says whose a host was and since when, so that a question about
 the past is two index look-ups; no site means that nobody had it any more. ``meta`` says what and whose this
-database is.
+database is, and how far an import is that was not finished.
 
 Readers in other modules (and replicas) rely on these names: a change of them is a new SCHEMA_VERSION.
 """
@@ -34,7 +34,9 @@ metadata = MetaData()
 meta = Table(
     "meta",
     metadata,
-    Column("key", _TEXT, primary_key=True),  # schema_version, registry_id; in a replica replica_of
+    Column(
+        "key", _TEXT, primary_key=True
+    ),  # schema_version, registry_id, import:FILE; in a replica replica_of
     Column("value", _TEXT, nullable=False),
 )
 

@@ -18,12 +18,14 @@ BUSY_SECONDS = 5.0
 ELSEWHERE = "check the path, or name a new file"
 
 _WRITES = "aipolicy_writes"
+_LOOK = 0.002  # seconds between two looks whether the lock is free
 
 _CURES = {
     sqlite3.SQLITE_BUSY: f"another process wrote to it for more than {BUSY_SECONDS:g} s: try again",
     sqlite3.SQLITE_CANTOPEN: "check the path and who may read and write it and its directory",
     sqlite3.SQLITE_CORRUPT: "restore it from a backup",
     sqlite3.SQLITE_FULL: "make room on the disk",
+    sqlite3.SQLITE_IOERR: "check the disk, and whether there is room on it",
     sqlite3.SQLITE_NOTADB: "check the path: it is no SQLite file",
     sqlite3.SQLITE_PERM: "check who may read and write it and its directory",
     sqlite3.SQLITE_READONLY: "check who may write it and its directory",
@@ -58,16 +60,12 @@ def writer(engine: Engine) -> Engine:
 def prepare(connection: Connection) -> None:
     """Let readers read while one writes. The file remembers it."""
     # SQLite doesn't wait for its turn here: a second process that opens a new file is told at once.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        except OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)
-        else:
-            return
+    _patiently(connection, "PRAGMA journal_mode=WAL")
+
+
+def begin_reading(connection: Connection) -> None:
+    """One transaction for several statements, which takes no lock before it reads."""
+    connection.exec_driver_sql("BEGIN")
 
 
 def lock_creation(connection: Connection) -> None:
@@ -117,4 +115,26 @@ def _on_begin(connection: Connection) -> None:
     # A reader asks one statement at a time, which is a snapshot by itself. A writer takes the lock before it
     # reads: two that read first and write later would lock each other out.
     if connection.get_execution_options().get(_WRITES):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        try:
+            _patiently(connection, "BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
+def _patiently(connection: Connection, statement: str) -> None:
+    """Execute it, once nobody else has the lock.
+
+    SQLite itself looks ten times a second in the end: behind a writer that is nearly always at work, like an
+    import, it may look for long.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql(statement)
+        except OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK)
+        else:
+            return

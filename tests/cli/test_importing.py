@@ -1,4 +1,4 @@
-"""``aipolicy import``: all of a file, or nothing."""
+"""``aipolicy import``: with a bad row nothing of a file, else all of it."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def sites(folder: Path) -> dict[str, bool]:
 def test_a_file_of_sites_is_in_the_registry_with_who_did_it(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text(GOOD)
     done = aipolicy("import", "blogs.csv", "--by", "nightly")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "2 rows: 2 sites changed\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "2 rows: 2 new, 0 changed, 0 unchanged\n")
     assert sites(tmp_path) == {"a.example": True, "b.example": False}
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
         assert [change.by for change in registry.changes()] == ["nightly", "nightly"]
@@ -29,6 +29,9 @@ def test_a_file_of_sites_is_in_the_registry_with_who_did_it(aipolicy: Run, tmp_p
     assert json.loads(again.stdout) == {
         "rows": 2,
         "changes": 0,
+        "new": 0,
+        "changed": 0,
+        "unchanged": 2,
         "dry_run": False,
         "bad_rows": 0,
         "bad": [],
@@ -77,7 +80,7 @@ def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> 
     done = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=BAD)
     assert done.returncode == 0
     assert sites(tmp_path) == {"c.example": True}
-    assert done.stderr.splitlines()[-1] == "4 rows: 1 sites changed, 3 bad rows skipped"
+    assert done.stderr.splitlines()[-1] == "4 rows: 1 new, 0 changed, 0 unchanged, 3 bad and skipped"
     assert done.stderr.count("row 3: ") == 1
 
 
@@ -94,10 +97,10 @@ def test_twenty_bad_rows_are_told_in_full_and_all_of_them_as_json(aipolicy: Run)
 def test_a_dry_run_stores_nothing(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text(GOOD)
     done = aipolicy("import", "blogs.csv", "--dry-run")
-    assert (done.returncode, done.stderr) == (0, "2 rows: 2 sites would change\n")
+    assert (done.returncode, done.stderr) == (0, "2 rows: 2 new, 0 changed, 0 unchanged; nothing is stored\n")
     assert [path.name for path in tmp_path.iterdir()] == ["blogs.csv"]
     aipolicy("set", "a.example", "--preset", "no-training", "--host", "www.a.example")
-    assert "1 sites would change" in aipolicy("import", "blogs.csv", "--dry-run").stderr
+    assert "1 new, 0 changed, 1 unchanged" in aipolicy("import", "blogs.csv", "--dry-run").stderr
     assert sites(tmp_path) == {"a.example": True}
 
 
@@ -110,7 +113,7 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
     assert sites(tmp_path) == {"owner.example": True}
     done = aipolicy("import", "blogs.csv", "--skip-bad")
     assert done.returncode == 0
-    assert "1 sites changed, 1 bad rows skipped" in done.stderr
+    assert "1 new, 0 changed, 0 unchanged, 1 bad and skipped" in done.stderr
     assert sites(tmp_path) == {"owner.example": True, "b.example": False}
 
 

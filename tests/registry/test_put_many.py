@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostError, HostTakenError, RegistryError
 from aipolicy.lookup import LocalLookup
-from aipolicy.registry import Registry
+from aipolicy.registry import Registry, putting_many
 from tests.registry.conftest import Clock, NewURL, raw
 
 OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
@@ -31,6 +31,22 @@ PUTS = st.lists(
     ),
     max_size=12,
 )
+
+
+APART = st.tuples(
+    st.permutations([f"{letter}.example" for letter in "abcdefghij"]),
+    st.lists(st.tuples(st.sampled_from(["unset", "no-training"]), st.none() | st.integers(0, 2)), max_size=4),
+)
+"""Names, and of each put what it says and how many further hosts it gives."""
+
+
+def apart(drawn: tuple[list[str], list[tuple[str, int | None]]]) -> list[Put]:
+    """Puts of which no two speak of one host."""
+    names, puts = iter(drawn[0]), []
+    for preset, further in drawn[1]:
+        policy = SitePolicy.from_preset(preset, next(names))
+        puts.append((policy, None if further is None else [next(names, "x.example") for _ in range(further)]))
+    return puts
 
 
 def tables(url: str) -> dict[str, list[tuple[object, ...]]]:
@@ -75,6 +91,28 @@ def test_many_puts_leave_every_table_as_one_after_the_other_does(
     assert tables(together) == tables(one_by_one)
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=PUTS, drawn=APART)
+def test_so_do_puts_that_the_database_goes_through_by_itself(
+    new_url: NewURL, clock: Clock, before: list[Put], drawn: tuple[list[str], list[tuple[str, int | None]]]
+) -> None:
+    one_by_one, together = new_url(), new_url()
+    with Registry(one_by_one, clock=clock) as registry:
+        before = accepted(registry, before)
+        first = registry.seq
+        taken = accepted(registry, apart(drawn))
+        changes = registry.seq - first
+    refused: list[str] = []
+    with Registry(together, clock=clock) as registry:
+        registry.put_many(before, by="ada")
+        made = registry.put_many(
+            apart(drawn), by="ada", refused=lambda policy, error: refused.append(policy.site)
+        )
+        assert made == changes
+    assert len(refused) == len(drawn[1]) - len(taken)
+    assert tables(together) == tables(one_by_one)
+
+
 def test_what_is_there_already_is_no_change(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     silent = SitePolicy("other.example")
@@ -84,7 +122,8 @@ def test_what_is_there_already_is_no_change(registry: Registry) -> None:
     assert [change.by for change in registry.changes()] == ["ada", "import"]
 
 
-def test_numbers_have_no_gap_across_chunks(registry: Registry) -> None:
+def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(putting_many, "_CHUNK", 1000)
     count = 2500
     puts = ((SitePolicy.from_flag(True, f"blog{n}.example"), [f"www.blog{n}.example"]) for n in range(count))
     assert registry.put_many(puts, by="import") == count
@@ -235,7 +274,11 @@ async def test_a_lookup_follows_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_puts(registry: Registry) -> None:
+def test_memory_does_not_grow_with_the_number_of_puts(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(putting_many, "_CHUNK", 1000)
+
     def peak(count: int) -> int:
         tracemalloc.start()
         registry.put_many((SitePolicy(f"n{count}-{n}.example") for n in range(count)), by="import")

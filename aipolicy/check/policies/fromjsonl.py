@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from aipolicy.bulk.jsonlines import entry_of, json_object, names_of
+from aipolicy.bulk.rows import Policies
 from aipolicy.check.policies.rendering import Renderings
 from aipolicy.check.policies.tenures import Stated, timelines
 from aipolicy.check.policies.versions import ALWAYS, FilePolicies, Version
@@ -21,12 +22,12 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
     version without ``at`` always was in force, and of two with one ``at`` the later line holds. A log without
     hosts is the site's where there is one site only. Raises PolicyError that names the line.
     """
-    renderings, texts = Renderings(), dict[bytes, bytes]()
+    renderings, policies, texts = Renderings(), Policies(), dict[bytes, bytes]()
     sites: dict[str, list[Stated]] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                site, at, robots, hosts = _read(json_object(line), renderings)
+                site, at, robots, hosts = _read(json_object(line), renderings, policies)
             except AIPolicyError as error:
                 raise PolicyError(f"line {number}: {error}") from error
             version = Version(at, f"line {number}", texts.setdefault(robots, robots), site)
@@ -38,11 +39,13 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
     return FilePolicies(source, found, hostless=found[next(iter(sites))] if len(sites) == 1 else None)
 
 
-def _read(given: dict[str, Any], renderings: Renderings) -> tuple[str, int, bytes, frozenset[str] | None]:
+def _read(
+    given: dict[str, Any], renderings: Renderings, policies: Policies
+) -> tuple[str, int, bytes, frozenset[str] | None]:
     at = _time(given.pop("at")) if "at" in given else ALWAYS
     if "robots_txt" not in given:
-        entry = entry_of(given)
-        return entry.policy.site, at, renderings.of(entry.policy), entry.hosts
+        entry = entry_of(given, policies)
+        return entry.site, at, renderings.of(entry.policy), entry.hosts
     text = given.pop("robots_txt")
     if not isinstance(text, str):
         raise PolicyError(f"robots_txt is {text!r}: give the text of the file")

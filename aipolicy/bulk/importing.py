@@ -1,0 +1,144 @@
+"""Rows that are all known to be good, into a registry: batch after batch, and on from where it was."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Self
+
+from aipolicy.bulk.spool import Spool, Spooled
+from aipolicy.errors import AIPolicyError, HostTakenError
+from aipolicy.registry.loading import Loader
+from aipolicy.registry.staging import Counts, Put
+
+BATCH = 10_000
+"""Rows in one transaction: other writers wait for it, a fraction of a second."""
+
+Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
+"""Given what is done, for how many rows, and how many of them are done, takes how many more are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far an import is: all rows of sites up to ``after`` are stored, and made this.
+
+    ``digest`` is that of the input, which must be the same for any of it to hold.
+    """
+
+    digest: str
+    after: str = ""
+    stored: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    @classmethod
+    def read(cls, text: str | None) -> Self | None:
+        """What ``str`` wrote; None for what another version did."""
+        try:
+            return cls(**json.loads(text or ""))
+        except (ValueError, TypeError):
+            return None
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+    def plus(self, batch: list[Spooled], made: Counts, refused: set[str]) -> Self:
+        """After another batch, of which the sites ``refused`` were left out."""
+        in_place = [spooled.put.site for spooled in batch if spooled.in_place]
+        left_out = sum(site in refused for site in in_place)
+        return replace(
+            self,
+            after=in_place[-1] if in_place else self.after,
+            stored=self.stored + len(in_place),
+            new=self.new + made.new,
+            changed=self.changed + made.changed,
+            # Those that came before their place are met again, unchanged.
+            unchanged=self.unchanged + len(in_place) - left_out - made.new - made.changed,
+        )
+
+
+class Import:
+    """One import. ``standing`` is how far it is, ``resumed`` how many rows a run before this one stored.
+
+    ``made`` is what came of the rows, those included; or after a dry run what would.
+    """
+
+    def __init__(self, spool: Spool, loader: Loader, *, digest: str, restart: bool = False) -> None:
+        self._spool, self._loader = spool, loader
+        found = Standing.read(loader.bookmark)
+        known = found is not None and found.digest == digest
+        self.changed_since = found if found and not known else None
+        self.standing = found if found and known and not restart else Standing(digest)
+        self.resumed = self.standing.stored
+        self._would = Counts()
+        # A bit for each row that says what its site says already: then it was put when it was looked at.
+        self._same = bytearray(spool.entered // 8 + 1)
+
+    @property
+    def made(self) -> Counts:
+        its, would = self.standing, self._would
+        return Counts(its.new + would.new, its.changed + would.changed, its.unchanged + would.unchanged)
+
+    @property
+    def total(self) -> int:
+        """How many rows are stored in the end."""
+        return self.standing.stored + self._spool.count(self.standing.after)
+
+    def check(self, watch: Watch, *, dry_run: bool) -> None:
+        """Find the rows that the registry would refuse, and those that it needn't be asked to store."""
+        new = changed = unchanged = 0
+        with watch("checking", self.total - self.standing.stored, 0) as advance:
+            for batch in _batches(self._spool.entries(self.standing.after)):
+                changing, claims = self._loader.compare([spooled.put for spooled in batch])
+                refused = {claim.site for claim in claims if not self._spool.settle(claim)}
+                for place, spooled in enumerate(batch):
+                    if place not in changing:
+                        self._same[spooled.entry >> 3] |= 1 << (spooled.entry & 7)
+                        unchanged += 1
+                    elif spooled.put.site not in refused:
+                        new += changing[place]
+                        changed += not changing[place]
+                advance(len(batch))
+        if dry_run:
+            self._would = Counts(new, changed, unchanged)
+
+    def store(self, watch: Watch, *, skip_bad: bool) -> None:
+        """Put them. Raises AIPolicyError; what ``standing`` says is stored whatever happens."""
+        with watch("storing", self.total, self.standing.stored) as advance:
+            batches = _batches(self._spool.entries(self.standing.after))
+            batch: list[Spooled] | None = next(batches, [])
+            while batch is not None:
+                following = next(batches, None)  # now, while nobody waits for us
+                self._put(batch, skip_bad=skip_bad, last=following is None)
+                advance(sum(spooled.in_place for spooled in batch))
+                batch = following
+
+    def _put(self, batch: list[Spooled], *, skip_bad: bool, last: bool) -> None:
+        refused: set[str] = set()
+        after = self.standing
+
+        def refuse(put: Put, error: HostTakenError) -> None:
+            """Another process gave the host away since it was looked at."""
+            number = self._spool.refuse(put.site, error)
+            if not skip_bad:
+                raise AIPolicyError(f"row {number} can't be stored: mend it, or give --skip-bad")
+            refused.add(put.site)
+
+        def bookmark(made: Counts) -> str | None:
+            nonlocal after
+            after = self.standing.plus(batch, made, refused)
+            return None if last else str(after)
+
+        puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
+        self._loader.put(puts, bookmark=bookmark, refused=refuse)
+        self.standing = after
+
+    def _is_same(self, entry: int) -> int:
+        return self._same[entry >> 3] & (1 << (entry & 7))
+
+
+def _batches(entries: Iterator[Spooled]) -> Iterator[list[Spooled]]:
+    while batch := list(islice(entries, BATCH)):
+        yield batch

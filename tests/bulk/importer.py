@@ -1,0 +1,28 @@
+"""``aipolicy import`` in small batches: ``python -m tests.bulk.importer ARGUMENTS``.
+
+It prints a line when a batch is stored.
+"""
+
+import os
+import sys
+from typing import Any
+
+from aipolicy.bulk import importing
+from aipolicy.cli import main
+from aipolicy.registry.loading import Loader
+
+BATCH = 200
+
+_put = Loader.put
+
+
+def put(self: Loader, puts: Any, **others: Any) -> None:
+    _put(self, puts, **others)
+    os.write(1, b"stored\n")
+
+
+if __name__ == "__main__":
+    importing.BATCH = BATCH
+    Loader.put = put  # type: ignore[method-assign]
+    sys.argv[1:1] = ["import"]
+    main()

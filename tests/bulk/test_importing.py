@@ -1,0 +1,127 @@
+"""What an import makes of its rows where hosts move, and where others write between looking and storing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from aipolicy.bulk.importing import Import
+from aipolicy.bulk.rows import Entry
+from aipolicy.bulk.spool import Spool
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import AIPolicyError
+from aipolicy.registry import Registry
+from aipolicy.registry.loading import Loader
+from tests.registry.conftest import Clock, clock, new_url, registry, url
+
+__all__ = ["Clock", "clock", "new_url", "registry", "url"]
+
+Rows = list[tuple[str, list[str] | None]]
+
+SILENT = SitePolicy()
+
+
+@contextmanager
+def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    """Every row is counted once."""
+    reached = [done]
+    yield lambda more: reached.append(reached[-1] + more)
+    assert label == "checking" or reached[-1] == total
+
+
+@contextmanager
+def spooled(rows: Rows) -> Iterator[Spool]:
+    with Spool() as spool:
+        for number, (site, hosts) in enumerate(rows, 1):
+            spool.add((number, Entry(site, SILENT, None if hosts is None else frozenset(hosts))))
+        spool.sort()
+        yield spool
+
+
+def imported(registry: Registry, rows: Rows) -> tuple[int, int, int]:
+    with spooled(rows) as spool:
+        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run.check(watch, dry_run=False)
+        assert list(spool.errors()) == []
+        run.store(watch, skip_bad=False)
+        return run.made.new, run.made.changed, run.made.unchanged
+
+
+@pytest.mark.parametrize("giver", ["a.example", "z.example"])
+def test_a_host_is_given_before_it_is_taken_whatever_their_names(registry: Registry, giver: str) -> None:
+    registry.put(SILENT.for_site(giver), by="ada", hosts=["shared.example"])
+    rows: Rows = [("m.example", ["shared.example"]), (giver, [])]
+    assert imported(registry, rows) == (1, 1, 0)
+    assert registry.hosts("shared.example") == ("m.example", "shared.example")
+    assert registry.seq == 3
+    assert imported(registry, rows) == (0, 0, 2)
+
+
+def test_hosts_go_round_between_three_sites_as_far_as_one_after_the_other_gives(registry: Registry) -> None:
+    registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
+    registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
+    rows: Rows = [("a.example", ["2.example"]), ("b.example", ["3.example"]), ("c.example", ["1.example"])]
+    assert imported(registry, rows) == (1, 2, 0)
+    assert [registry.hosts(f"{n}.example")[0] for n in "123"] == ["c.example", "a.example", "b.example"]
+
+
+def test_sites_that_exchange_their_hosts_are_refused(registry: Registry) -> None:
+    registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
+    registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
+    rows: Rows = [("a.example", ["2.example"]), ("b.example", ["1.example"])]
+    with spooled(rows) as spool:
+        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run.check(watch, dry_run=False)
+        with pytest.raises(AIPolicyError, match="can't be stored"):
+            run.store(watch, skip_bad=False)
+        assert [number for number, _ in spool.errors()]
+    assert registry.seq == 2
+
+
+def test_a_further_host_becomes_a_site_once_it_is_given_up(registry: Registry) -> None:
+    registry.put(SILENT.for_site("b.example"), by="ada", hosts=["a.example"])
+    assert imported(registry, [("a.example", None), ("b.example", [])]) == (1, 1, 0)
+    assert registry.hosts("a.example") == ("a.example",)
+
+
+@pytest.mark.parametrize("skip_bad", [True, False])
+def test_a_host_that_is_taken_between_looking_and_storing_is_told(registry: Registry, skip_bad: bool) -> None:
+    with spooled([("a.example", None), ("b.example", ["shared.example"])]) as spool:
+        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run.check(watch, dry_run=False)
+        registry.put(SILENT.for_site("other.example"), by="ada", hosts=["shared.example"])
+        if skip_bad:
+            run.store(watch, skip_bad=True)
+        else:
+            with pytest.raises(AIPolicyError, match="row 2 can't be stored: mend it"):
+                run.store(watch, skip_bad=False)
+        ((number, error),) = spool.errors()
+        assert (run.made.new, run.made.changed, run.made.unchanged) == (skip_bad, 0, 0)
+    assert number == 2
+    assert "'other.example' has it" in error
+    assert (registry.get("a.example") is not None) == skip_bad
+
+
+def test_what_an_owner_changes_between_looking_and_storing_stays_where_the_row_said_nothing_new(
+    registry: Registry,
+) -> None:
+    registry.put(SILENT.for_site("a.example"), by="ada")
+    with spooled([("a.example", None), ("b.example", None)]) as spool:
+        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run.check(watch, dry_run=False)
+        opted_out = registry.put(SitePolicy.from_flag(True, "a.example"), by="ada").policy
+        run.store(watch, skip_bad=False)
+        assert (run.made.new, run.made.changed, run.made.unchanged) == (1, 0, 1)
+    assert registry.get("a.example") == opted_out
+
+
+def test_a_bookmark_of_another_version_is_no_bookmark(registry: Registry) -> None:
+    loader = Loader(registry, "test", by="import")
+    for text in ("", "{", "[]", '{"line": 7}'):
+        loader.put([], bookmark=lambda _, text=text: text, refused=lambda *_: None)  # type: ignore[misc]
+        assert loader.bookmark == text
+        with spooled([("a.example", None)]) as spool:
+            run = Import(spool, loader, digest="x")
+            assert (run.resumed, run.changed_since) == (0, None)
+            run.store(watch, skip_bad=False)
+        assert loader.bookmark is None

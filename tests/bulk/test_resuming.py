@@ -1,0 +1,287 @@
+"""Whatever stops an import, the same command goes on where it was: nothing is lost, nothing is done twice."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import LocalLookup
+from aipolicy.registry import Change, Registry
+from tests.bulk.importer import BATCH
+from tests.registry.conftest import ROOT, new_url, raw, url
+
+__all__ = ["new_url", "url"]
+
+ROWS = 2400
+STORED = "rows are stored, and the same command goes on behind them"
+
+
+@pytest.fixture
+def blogs(tmp_path: Path) -> Path:
+    """A file in the order of the blogs' ids, which is none of their names."""
+    path = tmp_path / "blogs.csv"
+    lines = (
+        f"b{number * 7919 % ROWS}.example,1,www.b{number * 7919 % ROWS}.example\n" for number in range(ROWS)
+    )
+    path.write_text("host,opted_out,hosts\n" + "".join(lines))
+    return path
+
+
+class Importer:
+    """The command as a program that tells each batch."""
+
+    def __init__(
+        self, blogs: Path, url: str, *options: str, limit: int | None = None, stdin: str | None = None
+    ) -> None:
+        def bound() -> None:
+            if limit:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        file = "-" if stdin else str(blogs)
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.bulk.importer",
+                file,
+                "--registry",
+                url,
+                "--by",
+                "nightly",
+                *options,
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PGAPPNAME": "importer"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=bound,
+        )
+        self._stdin = stdin
+
+    def after(self, batches: int, stop: Callable[[subprocess.Popen[str]], None]) -> None:
+        """Wait for so many batches, and stop it."""
+        assert self.process.stdin
+        assert self.process.stdout
+        if self._stdin:
+            self.process.stdin.write(self._stdin)
+            self.process.stdin.close()
+            self.process.stdin = None
+        for _ in range(batches):
+            assert self.process.stdout.readline() == "stored\n"
+        assert self.process.poll() is None, "it ended by itself"
+        stop(self.process)
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code, and what it said."""
+        _, said = self.process.communicate(self._stdin if self.process.stdin else None, timeout=60)
+        return self.process.returncode, said
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+
+
+def half_stored(url: str) -> int:
+    """How many rows there are: whole batches, in the order of their names."""
+    with Registry(url, create=False) as registry:
+        changes = list(registry.changes())
+    assert [change.seq for change in changes] == [*range(1, len(changes) + 1)]
+    assert 0 < len(changes) < ROWS
+    assert len(changes) % BATCH == 0
+    assert [change.site for change in changes] == names()[: len(changes)]
+    return len(changes)
+
+
+def all_stored(url: str) -> None:
+    """Every row made one change, and one only."""
+    with Registry(url, create=False) as registry:
+        assert [change.site for change in registry.changes()] == names()
+        assert [change.seq for change in registry.changes()] == [*range(1, ROWS + 1)]
+        assert registry.counts() == {"sites": ROWS, "hosts": 2 * ROWS, "changes": ROWS}
+    with raw(url) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM meta").scalar() == 2, "the bookmark is left"
+
+
+def names() -> list[str]:
+    return sorted(f"b{number}.example" for number in range(ROWS))
+
+
+def goes_on(blogs: Path, url: str, stored: int) -> None:
+    before = f"an earlier run has stored {stored:,} of {ROWS:,} rows"
+    assert Importer(blogs, url).end() == (
+        0,
+        f"{before}: going on behind them (--restart begins anew)\n"
+        f"{ROWS:,} rows: {ROWS:,} new, 0 changed, 0 unchanged\n",
+    )
+    all_stored(url)
+
+
+def test_a_killed_import_goes_on_where_it_was(blogs: Path, url: str) -> None:
+    importer = Importer(blogs, url)
+    importer.after(2, kill)
+    importer.end()
+    goes_on(blogs, url, half_stored(url))
+
+
+def test_an_interrupted_import_says_what_is_stored_and_goes_on(blogs: Path, url: str) -> None:
+    importer = Importer(blogs, url)
+    importer.after(2, lambda process: process.send_signal(signal.SIGINT))
+    code, said = importer.end()
+    stored = half_stored(url)
+    assert (code, said) == (130, f"{stored:,} of {ROWS:,} {STORED}\nInterrupted\n")
+    goes_on(blogs, url, stored)
+
+
+def test_an_import_goes_on_after_a_full_disk(blogs: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/registry.db"
+    code, said = Importer(blogs, url, limit=600_000).end()
+    stored = half_stored(url)
+    assert code == 2
+    assert "disk I/O error" in said
+    assert "room on it" in said
+    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in said
+    assert "Traceback" not in said
+    goes_on(blogs, url, stored)
+
+
+def test_an_import_goes_on_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
+    url: str = request.getfixturevalue("schemas").new()
+
+    def end_connection(_: subprocess.Popen[str]) -> None:
+        with raw(url) as connection:
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'importer'"
+            assert connection.exec_driver_sql(end).all()
+
+    importer = Importer(blogs, url)
+    importer.after(2, end_connection)
+    code, said = importer.end()
+    stored = half_stored(url)
+    assert code == 2
+    assert f"try again; {stored:,} of {ROWS:,} {STORED}\n" in said
+    assert "Traceback" not in said
+    goes_on(blogs, url, stored)
+
+
+def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_cure_is_told(
+    blogs: Path, tmp_path: Path
+) -> None:
+    big = "".join(
+        f"x{number}.example,1,{'y' * 60}.{'z' * 60}.x{number}.example\n" for number in range(20_000)
+    )
+    blogs.write_text(f"host,opted_out,hosts\n{big}")
+    code, said = Importer(blogs, f"sqlite:///{tmp_path}/registry.db", limit=500_000).end()
+    assert code == 2
+    assert "temporary file" in said
+    assert "TMPDIR" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "registry.db").exists()
+
+
+@pytest.fixture
+def stopped(blogs: Path, tmp_path: Path) -> str:
+    """A registry with the first rows, in SQLite."""
+    url = f"sqlite:///{tmp_path}/registry.db"
+    importer = Importer(blogs, url)
+    importer.after(2, kill)
+    importer.end()
+    return url
+
+
+def test_what_an_owner_has_changed_since_is_not_undone_by_going_on(blogs: Path, stopped: str) -> None:
+    first = SitePolicy.from_preset("no-ai", names()[0])
+    with Registry(stopped) as registry:
+        registry.put(first, by="owner")
+        assert Importer(blogs, stopped).end()[0] == 0
+        assert registry.get(first.site) == first
+        # Once it has ended, the same file is another import.
+        code, said = Importer(blogs, stopped).end()
+        assert (code, said) == (0, f"{ROWS:,} rows: 0 new, 1 changed, {ROWS - 1:,} unchanged\n")
+        assert registry.get(first.site) == SitePolicy.from_flag(True, first.site)
+
+
+def test_restart_begins_anew(blogs: Path, stopped: str) -> None:
+    first = SitePolicy.from_preset("no-ai", names()[0])
+    with Registry(stopped) as registry:
+        stored = registry.seq
+        registry.put(first, by="owner")
+        code, said = Importer(blogs, stopped, "--restart").end()
+        told = f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
+        assert (code, said) == (0, told)
+        assert registry.get(first.site) == SitePolicy.from_flag(True, first.site)
+
+
+def test_another_input_is_imported_from_its_beginning_and_that_is_told(blogs: Path, stopped: str) -> None:
+    with Registry(stopped) as registry:
+        stored = registry.seq
+    blogs.write_text(blogs.read_text().replace(f"{names()[0]},1", f"{names()[0]},0"))
+    code, said = Importer(blogs, stopped).end()
+    assert code == 0
+    was = f"an import of it stopped after {stored:,} rows"
+    assert said == (
+        f"the input is not what it was when {was}: all of it is imported\n"
+        f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
+    )
+
+
+def test_a_pipe_with_the_same_content_is_gone_on_with(blogs: Path, tmp_path: Path) -> None:
+    url, text = f"sqlite:///{tmp_path}/registry.db", blogs.read_text()
+    importer = Importer(blogs, url, "--format", "csv", stdin=text)
+    importer.after(2, kill)
+    importer.process.communicate()
+    stored = half_stored(url)
+    code, said = Importer(blogs, url, "--format", "csv", stdin=text).end()
+    assert code == 0
+    assert f"an earlier run has stored {stored:,} of" in said
+    all_stored(url)
+
+
+def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) -> None:
+    followed: list[Change] = []
+    written: list[int] = []
+    with Registry(url) as registry:
+        importer, done = Importer(blogs, url), threading.Event()
+
+        def follow() -> None:
+            last = False
+            while not last:
+                last = done.is_set()
+                followed.extend(list(registry.changes(after=len(followed))))
+
+        follower = threading.Thread(target=follow)
+        follower.start()
+        while importer.process.poll() is None:
+            policy = SitePolicy("own.example", sitemaps=[f"https://own.example/{len(written)}"])  # type: ignore[arg-type]
+            written.append(registry.put(policy, by="owner").seq)
+        code, said = importer.end()
+        done.set()
+        follower.join()
+        assert code == 0, said
+        assert [change.seq for change in followed] == [*range(1, ROWS + len(written) + 1)]
+        assert [change.seq for change in followed if change.by == "owner"] == written
+        assert {change.site for change in followed} == {*names(), "own.example"}
+        batches = [change.by for change in followed]
+        assert any(batches[place : place + 2] == ["owner", "nightly"] for place in range(len(batches)))
+
+
+async def test_a_lookup_that_was_there_before_sees_every_row(blogs: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/registry.db"
+    with Registry(url) as registry:
+        registry.put(SitePolicy(names()[0]), by="owner")
+        lookup = LocalLookup(url, refresh=0.001)
+        assert not (await lookup.find(names()[0].encode())).policy.opted_out
+        assert Importer(blogs, url).end()[0] == 0
+        lookup.invalidate(names()[0])
+        for name in names()[::100]:
+            for host in (name, f"www.{name}"):
+                assert (await lookup.find(host.encode())).policy.opted_out
+        lookup.close()
