@@ -55,6 +55,12 @@ class Generations(Generic[V]):
         return self._waiting.pop(host, None) if value is None else value
 
     def take_all(self, other: "Generations[V]") -> None:
-        """Remember what ``other`` does, and nothing else; ``other`` forgets it."""
-        self.young, self._waiting = other.young, other._waiting
+        """Remember what ``other`` does, which forgets it; and what was here, as far as there is room."""
+        before = {host: value for host in self if (value := self._value(host)) and other._value(host) is None}
+        self.young, self._waiting = other.young, other._waiting | before
         other.young, other._waiting = {}, {}
+        while len(self) > self._most:
+            self._waiting.popitem()
+
+    def _value(self, host: bytes) -> V | None:
+        return self.young.get(host) or self._waiting.get(host)

@@ -21,6 +21,7 @@ _BUSY = 0.005  # seconds to wait for a lock: they hold up the event loop
 _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.host = ?"
 _REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
     FROM replica"""
+_ABOUT = "SELECT key, value FROM meta WHERE key IN ('schema_version', 'registry_id', 'file')"
 _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
@@ -113,7 +114,7 @@ class RegistryFile:
     def state(self) -> tuple[bytes, int]:
         """The registry's id, and the number of its last change."""
         try:
-            meta = dict(self._connection.execute("SELECT key, value FROM meta"))
+            meta = dict(self._connection.execute(_ABOUT))
             row = self._connection.execute("SELECT seq FROM sequence").fetchone()
         except sqlite3.OperationalError as error:
             if "no such" in str(error):

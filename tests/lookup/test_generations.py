@@ -74,3 +74,17 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
         lru[host] = 1
         ours.keep(host, 1)
     assert found[1] > found[0] * 0.99 > 0
+
+
+def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
+    taking, first, second = Generations[int](3), Generations[int](3), Generations[int](3)
+    first.keep(b"a", 1)
+    second.keep(b"b", 2)
+    second.keep(b"a", 3)
+    taking.take_all(first)
+    taking.take_all(second)
+    assert {host: taking.get(host) for host in taking} == {b"a": 3, b"b": 2}
+    for host in (b"c", b"d", b"e"):
+        first.keep(host, 4)
+    taking.take_all(first)
+    assert set(taking) == {b"c", b"d", b"e"}
