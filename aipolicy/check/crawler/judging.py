@@ -6,6 +6,8 @@ from aipolicy.check.crawler.trap import START, Place, Trap
 from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
 
+_FLOODED = "it asked more than could be watched"
+
 
 def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
     """Judge by which pages were fetched: a forbidden one, every control, every free one."""
@@ -15,6 +17,8 @@ def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
     missed = [place for place in trap.controls if not seen.of(place)]
     if missed or not seen.fetches:
         return Finding(Verdict.NOT_TESTED, _never_came(missed, seen))
+    if seen.flooded:
+        return Finding(Verdict.NOT_TESTED, _FLOODED)
     spared = [place for place in trap.free if not seen.of(place)]
     if spared and seen.ending.stopped:
         return Finding(Verdict.NOT_TESTED, f"{_stopped(seen)} before it fetched {spared[0].path}")
@@ -46,6 +50,8 @@ def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
             return Finding(Verdict.DISOBEYS, trap.because, fetch)
     if not read:
         return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
+    if seen.flooded:
+        return Finding(Verdict.NOT_TESTED, _FLOODED)
     # It may well ask for a month: that is what the clause wants.
     watched = f"for the {seen.ending.seconds:.0f} s that it was watched" if seen.ending.stopped else ""
     return Finding(Verdict.OBEYS, watched)
