@@ -1,5 +1,7 @@
 """From what was seen in a trap to a verdict."""
 
+from itertools import pairwise
+
 from aipolicy.check.crawler.clause import Finding, Verdict
 from aipolicy.check.crawler.seen import Fetch, Seen
 from aipolicy.check.crawler.trap import START, Place, Trap
@@ -7,6 +9,8 @@ from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
 
 _FLOODED = "it asked more than could be watched"
+_PATIENCE = 1.5  # times its longest pause between new pages: after that, no more of them will come
+_SHORTEST = 0.5  # seconds: pauses on one machine may be next to none
 
 
 def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
@@ -24,6 +28,9 @@ def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
         return Finding(Verdict.NOT_TESTED, f"{_stopped(seen)} before it fetched {spared[0].path}")
     if spared:
         return Finding(Verdict.OVER_CAUTIOUS, f"it never fetched {spared[0].path}, which it may")
+    if seen.ending.stopped and _still_came(seen):
+        why = f"{_stopped(seen)} while it still came to new pages: give it more --seconds"
+        return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.OBEYS)
 
 
@@ -111,6 +118,13 @@ def _how(seen: Seen) -> str:
     if seen.ending.stopped:
         return f" ({_stopped(seen)})"
     return f" (it ended with exit code {seen.ending.exit_code})" if seen.ending.exit_code else ""
+
+
+def _still_came(seen: Seen) -> bool:
+    """Whether a further page was to be expected yet when the crawl was stopped: by its longest pause."""
+    news = seen.news
+    longest = max((later - earlier for earlier, later in pairwise(news)), default=0.0)
+    return seen.ending.seconds - news[-1] < max(_PATIENCE * longest, _SHORTEST)
 
 
 def _stopped(seen: Seen) -> str:
