@@ -23,7 +23,7 @@ from aipolicy.errors import AIPolicyError
 
 _Given = Mapping[str, Any]
 _WIDTH = 140  # columns in a pipe
-_TERMINATED = 128 + signal.SIGTERM
+_SIGNALLED = 128  # plus the number of the signal: the exit code
 _COMMON = string.ascii_letters + string.digits + "_.-"
 
 
@@ -32,11 +32,14 @@ def run(**given: Any) -> int:
     command = checked(given["command"])
     clauses = clauses_named(given["only"])
     token = _token(given["token"])
+    came: list[int] = []
     try:
         with progress("trying it out", len(clauses) + 1, step=1) as advance:
-            trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1)))
-    except asyncio.CancelledError:
-        return _TERMINATED
+            trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1), came))
+    except (asyncio.CancelledError, OSError):  # OSError: the terminal that the bar was on is gone
+        if not came:
+            raise
+        return _SIGNALLED + came[0]
     if given["as_json"]:
         print_json(document(trial, command))
     else:
@@ -55,10 +58,9 @@ async def _trial(
     token: str,
     given: _Given,
     tell: Callable[[Result | None], None],
+    came: list[int],
 ) -> Trial:
-    task = asyncio.current_task()
-    if task is not None:  # asked to end, we end what runs first
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _end_when_asked(came)
     with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
         scratch = Scratch(Path(parent))
 
@@ -68,6 +70,20 @@ async def _trial(
         return await try_out(
             crawl, clauses, token=token, claims=given["claims"], jobs=given["jobs"], tell=tell
         )
+
+
+def _end_when_asked(came: list[int]) -> None:
+    """Asked to end, end what runs first; ``came`` keeps the signal. Who ignores SIGHUP (nohup) goes on."""
+    task = asyncio.current_task()
+
+    def end(number: int) -> None:
+        if task and not came:  # a closed terminal may send it twice, and what runs is ended once
+            task.cancel()
+        came.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
 
 
 def _token(text: str | None) -> str:

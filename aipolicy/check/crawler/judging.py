@@ -1,10 +1,16 @@
 """From what was seen in a trap to a verdict."""
 
+from itertools import pairwise
+
 from aipolicy.check.crawler.clause import Finding, Verdict
 from aipolicy.check.crawler.seen import Fetch, Seen
 from aipolicy.check.crawler.trap import START, Place, Trap
 from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
+
+_FLOODED = "it asked more than could be watched"
+_PATIENCE = 1.5  # times its longest pause between new pages: after that, no more of them will come
+_SHORTEST = 0.5  # seconds: pauses on one machine may be next to none
 
 
 def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
@@ -15,11 +21,16 @@ def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
     missed = [place for place in trap.controls if not seen.of(place)]
     if missed or not seen.fetches:
         return Finding(Verdict.NOT_TESTED, _never_came(missed, seen))
+    if seen.flooded:
+        return Finding(Verdict.NOT_TESTED, _FLOODED)
     spared = [place for place in trap.free if not seen.of(place)]
     if spared and seen.ending.stopped:
         return Finding(Verdict.NOT_TESTED, f"{_stopped(seen)} before it fetched {spared[0].path}")
     if spared:
         return Finding(Verdict.OVER_CAUTIOUS, f"it never fetched {spared[0].path}, which it may")
+    if seen.ending.stopped and _still_came(seen):
+        why = f"{_stopped(seen)} while it still came to new pages: give it more --seconds"
+        return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.OBEYS)
 
 
@@ -46,6 +57,8 @@ def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
             return Finding(Verdict.DISOBEYS, trap.because, fetch)
     if not read:
         return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
+    if seen.flooded:
+        return Finding(Verdict.NOT_TESTED, _FLOODED)
     # It may well ask for a month: that is what the clause wants.
     watched = f"for the {seen.ending.seconds:.0f} s that it was watched" if seen.ending.stopped else ""
     return Finding(Verdict.OBEYS, watched)
@@ -105,6 +118,13 @@ def _how(seen: Seen) -> str:
     if seen.ending.stopped:
         return f" ({_stopped(seen)})"
     return f" (it ended with exit code {seen.ending.exit_code})" if seen.ending.exit_code else ""
+
+
+def _still_came(seen: Seen) -> bool:
+    """Whether a further page was to be expected yet when the crawl was stopped: by its longest pause."""
+    news = seen.news
+    longest = max((later - earlier for earlier, later in pairwise(news)), default=0.0)
+    return seen.ending.seconds - news[-1] < max(_PATIENCE * longest, _SHORTEST)
 
 
 def _stopped(seen: Seen) -> str:

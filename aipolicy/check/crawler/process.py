@@ -57,8 +57,10 @@ async def run(command: Sequence[str], seconds: float) -> Ending:
     try:
         async with asyncio.timeout(seconds):
             await process.wait()
+        lasted = clock() - began
     except TimeoutError:
         stopped = True
+        lasted = clock() - began
         await _ask_to_end(process)
     finally:
         _signal(process.pid, signal.SIGKILL)
@@ -66,7 +68,7 @@ async def run(command: Sequence[str], seconds: float) -> Ending:
     with contextlib.suppress(TimeoutError):  # who left the group may hold the pipe open
         async with asyncio.timeout(1):
             await reading
-    return Ending(process.returncode, stopped, clock() - began, output.text())
+    return Ending(process.returncode, stopped, lasted, output.text())
 
 
 async def _ask_to_end(process: asyncio.subprocess.Process) -> None:

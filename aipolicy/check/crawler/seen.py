@@ -36,7 +36,10 @@ def is_robots(target: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the crawler ended: its exit code, or ``stopped`` by us; and the last of its output."""
+    """How the crawler ended: its exit code, or ``stopped`` by us; and the last of its output.
+
+    ``seconds``: until it ended by itself, or was asked to end.
+    """
 
     exit_code: int | None
     stopped: bool
@@ -56,6 +59,14 @@ class Seen:
     def pages(self) -> tuple[Fetch, ...]:
         """The fetches of anything but a robots.txt."""
         return tuple(fetch for fetch in self.fetches if not fetch.reads_robots)
+
+    @property
+    def news(self) -> tuple[float, ...]:
+        """When it came to each page, also to a robots.txt, for the first time; in order."""
+        first: dict[tuple[str, str], float] = {}
+        for fetch in self.fetches:
+            first[fetch.key] = min(fetch.at, first.get(fetch.key, fetch.at))
+        return tuple(sorted(first.values()))
 
     def robots(self, authority: str = START) -> tuple[Fetch, ...]:
         return tuple(f for f in self.fetches if f.reads_robots and f.authority == authority)

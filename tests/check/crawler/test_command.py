@@ -163,19 +163,42 @@ def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
     assert_ended(pids.read_text())
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    pids = tmp_path / "pids"
+def begun(pids: Path, temporary: Path, *before: str, seconds: float = 30) -> subprocess.Popen[bytes]:
+    """The check, with a crawler that never ends: it has begun, and its number is in ``pids``."""
     script = f"echo $$ > {pids}; echo ready >&2; exec sleep 300 # {{url}}"
-    arguments = [sys.executable, "-m", "aipolicy", "check", "crawler", "--", "sh", "-c", script]
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    check = [sys.executable, "-m", "aipolicy", "check", "crawler", f"--seconds={seconds}"]
+    process = subprocess.Popen(
+        [*before, *check, "--", "sh", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 20
     while not (pids.exists() and pids.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    pids, temporary = tmp_path / "pids", tmp_path / "temporary"
+    temporary.mkdir()
+    process = begun(pids, temporary)
+    assert list(temporary.iterdir())
     process.send_signal(sent)
     assert process.wait(timeout=20) == code
     assert_ended(pids.read_text())
+    assert not list(temporary.iterdir())
+
+
+def test_under_nohup_it_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    process = begun(tmp_path / "pids", tmp_path, "nohup", seconds=2)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=20) == 1  # it fetched nothing
 
 
 @needs_curl

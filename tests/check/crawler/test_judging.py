@@ -1,0 +1,97 @@
+"""From what was seen to a verdict, where the crawl was cut short."""
+
+import pytest
+
+from aipolicy.check.crawler import CLAUSES
+from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.process import run
+from aipolicy.check.crawler.seen import Ending, Fetch, Seen
+from aipolicy.check.crawler.trap import START, Answer, Setting
+
+ENDED = Ending(0, False, 1.0)
+STOPPED = Ending(None, True, 4.0)
+BY_ID = {clause.id: clause for clause in CLAUSES}
+
+
+def seen(ending: Ending, at: dict[str, float], *, flooded: bool = False) -> Seen:
+    """Pages by name, and when each was asked for; ``start`` is the start page."""
+    paths = {"start": "/", "robots": "/robots.txt"}
+    fetches = [
+        Fetch(START, when, when, "GET", paths.get(name, f"/{name}.html"), "Bot/1.0", Answer())
+        for name, when in at.items()
+    ]
+    return Seen(tuple(fetches), ending, flooded)
+
+
+def judged(clause: str, what: Seen) -> Finding:
+    trap = BY_ID[clause].build(Setting("Bot", {}))
+    return BY_ID[clause].judge(trap, what, "Bot")
+
+
+@pytest.mark.parametrize(
+    ("clause", "pages"),
+    [
+        ("robots-first", ("start", "control")),
+        ("star-group", ("start", "control", "theirs")),
+        ("star-group", ("start", "control")),  # nor over-cautious: it was shut out
+        ("status-500", ()),
+        ("dropped", ()),
+    ],
+)
+def test_who_asks_more_than_could_be_watched_is_not_tested(clause: str, pages: tuple[str, ...]) -> None:
+    asked = dict.fromkeys(("robots", *pages), 0.1)
+    finding = judged(clause, seen(ENDED, asked, flooded=True))
+    assert (finding.verdict, finding.why) == (Verdict.NOT_TESTED, "it asked more than could be watched")
+
+
+def test_who_was_seen_to_disobey_disobeys_whatever_it_asked_besides() -> None:
+    finding = judged("robots-first", seen(ENDED, {"robots": 0.1, "closed": 0.2}, flooded=True))
+    assert finding.verdict is Verdict.DISOBEYS
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"robots": 0.1, "start": 0.1, "control": 1.9},  # 2.1 s ago, and 1.8 s were between two
+        {"robots": 0.1, "start": 0.1, "control": 1.9, "more": 3.7},
+        {"robots": 3.6, "start": 3.7, "control": 3.8},  # it began late
+        {"control": 2.0, "robots": 0.1, "start": 0.1},  # as they may be kept
+    ],
+)
+def test_who_was_stopped_while_it_still_came_to_new_pages_is_not_tested(pages: dict[str, float]) -> None:
+    finding = judged("robots-first", seen(STOPPED, pages))
+    why = "it was stopped after 4 s while it still came to new pages: give it more --seconds"
+    assert (finding.verdict, finding.why) == (Verdict.NOT_TESTED, why)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"robots": 0.1, "start": 0.2, "control": 0.3},
+        {"robots": 0.1, "start": 0.1, "control": 1.1},
+    ],
+)
+def test_who_had_nothing_more_to_come_to_when_it_was_stopped_is_tested(pages: dict[str, float]) -> None:
+    assert judged("robots-first", seen(STOPPED, pages)).verdict is Verdict.OBEYS
+
+
+def test_who_only_comes_again_has_come_to_nothing_new() -> None:
+    first = seen(STOPPED, {"robots": 0.1, "start": 0.1, "control": 0.2})
+    again = seen(STOPPED, {"robots": 1.0, "start": 2.0, "control": 3.9})
+    both = Seen(first.fetches + again.fetches, STOPPED)
+    assert judged("robots-first", both).verdict is Verdict.OBEYS
+
+
+def test_who_fetches_nothing_as_it_should_obeys_however_lately_it_asked_for_robots_txt() -> None:
+    assert judged("status-500", seen(STOPPED, {"robots": 3.9})).verdict is Verdict.OBEYS
+
+
+def test_who_ended_by_itself_is_tested_by_all_that_it_fetched() -> None:
+    pages = {"robots": 0.1, "start": 0.5, "control": 0.9}
+    assert judged("robots-first", seen(ENDED, pages)).verdict is Verdict.OBEYS
+
+
+async def test_the_time_that_a_crawler_takes_to_end_is_none_in_which_it_was_watched() -> None:
+    ending = await run(("sh", "-c", "trap '' TERM; sleep 30 & wait; sleep 30"), 0.5)
+    assert ending.stopped
+    assert ending.seconds < 1.5
