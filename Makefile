@@ -1,16 +1,23 @@
 # Two commands on a fresh machine: `make demo` and `make test`. They need Python 3.11 or newer, make and pip.
 PYTHON ?= python3
 PORT ?= 8000
+MINUTES ?= 10
+SEED ?= 1
+SOAK ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test soak lint clean
 
 demo: $(VENV)/server.installed
 	@$(BIN)/aipolicy demo --port $(PORT)
 
 test: $(VENV)/test.installed
 	$(BIN)/python -m pytest
+
+# As root it tries a full disk, too, and with Debian's faketime installed a clock that jumps back.
+soak: $(VENV)/test.installed
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED) $(SOAK)
 
 lint: $(VENV)/lint.installed
 	$(BIN)/ruff check

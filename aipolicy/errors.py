@@ -8,6 +8,7 @@ AIPolicyError
 │   └── LogFormatError (ValueError)   a format that can't be told, or hasn't what was asked of it
 ├── MissingExtraError (ImportError)   an optional part that is not installed
 ├── FetchError                        a URL that can't be fetched
+├── CrawlerTestError                  a crawler that can't be tested as asked
 ├── RangesError (ValueError)          a list of addresses that can't be a crawler's
 ├── ResolverError                     DNS that gives no answer
 └── RegistryError
@@ -71,6 +72,10 @@ class FetchError(AIPolicyError):
         self.url = url
         self.kind = kind
         self.reason = reason
+
+
+class CrawlerTestError(AIPolicyError):
+    """A crawler can't be tested as asked; the message names the culprit and the cure."""
 
 
 class RangesError(AIPolicyError, ValueError):

@@ -130,7 +130,7 @@ def main() -> int:
 
         within = [
             compare("CachedLookup hit", cached.peek, "dict.get", plain.peek, 7, hits),
-            compare("LocalLookup hit", local.peek, "dict.get", plain.peek, 7, hits),
+            compare("LocalLookup hit", local.peek, "dict.get", plain.peek, 3, hits),
             compare(
                 "LocalLookup miss",
                 lambda host: run(missing.find, host),

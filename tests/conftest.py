@@ -20,6 +20,15 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Clients are checked against the package's lists, whatever whoever runs the tests keeps."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        patched.delenv("AIPOLICY_RANGES", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[OwnServer]:
     """A PostgreSQL server of this run; it may be stopped, if it is started again."""

@@ -33,6 +33,15 @@ class OwnServer:
         """As an administrator stops it: connections are ended."""
         self._control("stop", "-m", "fast")
 
+    def crash(self) -> None:
+        """It ends at once, without writing down what it would have to write."""
+        self._control("stop", "-m", "immediate")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that started the others."""
+        return int(self._server.get_pid())
+
     def start(self) -> None:
         self._server.ensure_postgres_running()
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.analysis.file import UNNAMED, File
-from aipolicy.analysis.index import Bound
+from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.probes import probes
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.core.matching import content_signals, usage_preferences
+from aipolicy.core.matching import content_signals
 from aipolicy.core.paths import normalise
 from aipolicy.core.robots import Group, Record, RobotsTxt
 
@@ -41,15 +41,15 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     one, other = File.read(before), File.read(after)
     named = {t.lower(): t for t in (*other.index.tokens, *one.index.tokens)}
     named |= {crawler.product_token.lower(): crawler.product_token for crawler in CRAWLERS}
-    known: dict[tuple[str, str], Change] = {}
+    known: dict[tuple[Content, Content], Change] = {}  # one group may have ten thousand tokens
     alike: dict[Change, list[str]] = {}
     for token in (UNNAMED, *sorted(named.values(), key=str.lower)):
         bounds = one.index.bound(token), other.index.bound(token)
-        names = bounds[0].name, bounds[1].name
-        if names not in known:
-            known[names] = _change(*bounds)
-        if known[names]:
-            alike.setdefault(known[names], []).append(token)
+        contents = bounds[0].content, bounds[1].content
+        if contents not in known:
+            known[contents] = _change(*bounds)
+        if known[contents]:
+            alike.setdefault(known[contents], []).append(token)
     return tuple(
         Difference(tuple(token for token in tokens if token != UNNAMED), UNNAMED in tokens, change)
         for change, tokens in alike.items()
@@ -76,9 +76,14 @@ def _signals(before: Bound, after: Bound) -> Iterator[tuple[str, str, str]]:
         yield "Content-Signal", said[0], said[1]
     records = (*before.group.records, *after.group.records)
     for path in ("/2026/a-post", *_usage_paths(records)):
-        usage = [str(usage_preferences(robots, "*", path)) for robots in (one, other)]
+        usage = [_usage(bound, path) for bound in (before, after)]
         if usage[0] != usage[1]:
             yield f"Content-Usage at {path}", usage[0], usage[1]
+
+
+def _usage(bound: Bound, path: str) -> str:
+    """What Content-Usage says of ``path``: nothing where it may not be fetched (attach-05 §3)."""
+    return str(bound.content.usage.preferences(path)) if bound.rules.decide(path).allowed else ""
 
 
 def _alone(bound: Bound) -> RobotsTxt:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from aipolicy.analysis.reach import Reach, reach
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, Ruling
+from aipolicy.analysis.usage import UsageLines
 from aipolicy.core.paths import normalise
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
@@ -28,6 +29,10 @@ class Content:
     @cached_property
     def longest_match(self) -> LongestMatch:
         return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in self.rules)
+
+    @cached_property
+    def usage(self) -> UsageLines:
+        return UsageLines(self.records)
 
     @cached_property
     def reach(self) -> Reach:

@@ -4,28 +4,36 @@ Off unless asked for: robots.txt and headers ask, this answers. Never for robots
 where a crawler reads what is asked of it.
 """
 
-import json
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
 from aipolicy.asgi.events import DisallowedFetch, Hook, Reporter
+from aipolicy.asgi.licences import Licences
+from aipolicy.asgi.refusals import Refusal, closed
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.headers import Header
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.core.render import Rendering
 
-MODES = ("off", "monitor", "declared")
+if TYPE_CHECKING:
+    from aipolicy.check.identity import Verification
+
+MODES = ("off", "monitor", "declared", "verified")
 
 _REMEMBERED = 8192  # User-Agents
 _LONGEST_REMEMBERED = 512  # octets
 
 
 class Enforcer:
-    """Recognises crawlers, reports their disallowed fetches, and refuses them in the mode ``declared``."""
+    """Recognises crawlers, reports their disallowed fetches, and refuses them in the mode ``declared``.
 
-    def __init__(self, mode: str, on_event: Hook | None) -> None:
-        self._refuses = mode == "declared"
+    In the mode ``verified`` also who claims to be a licensed crawler, and isn't.
+    """
+
+    def __init__(self, mode: str, on_event: Hook | None, verification: "Verification | None" = None) -> None:
+        self._refuses = mode in ("declared", "verified")
+        self._licences = Licences(verification) if mode == "verified" else None
         self._reporter = None if on_event is None else Reporter(on_event)
         self._memo: Memo[bytes, tuple[Crawler, ...]] = Memo(_REMEMBERED)
 
@@ -39,6 +47,33 @@ class Enforcer:
         crawlers = self._memo.get(user_agent)
         return user_agent, self._recognised(user_agent) if crawlers is None else crawlers
 
+    def refusal(self, scope: Scope, *, rendering: Rendering, host: bytes, target: str) -> Refusal | None:
+        """What to answer to a crawler that is refused; None: it may go on. Reports a disallowed fetch."""
+        fetch = self.disallowed(scope, rendering=rendering, host=host, target=target)
+        if fetch is not None:
+            self._report(fetch)
+            return closed(fetch) if fetch.refused else None
+        if self._licences is None:
+            return None
+        user_agent, crawlers = self.declared(scope)
+        for crawler in crawlers:
+            if rendering.opened_by_licence(crawler, target):
+                claim = self._fetch(scope, crawler, rendering, host, target, user_agent)
+                doubted = self._licences.refusal(scope, claim, host)
+                if doubted is not None:
+                    refusal, fetch = doubted
+                    if fetch is not None:
+                        self._report(fetch)
+                    return refusal
+        return None
+
+    def foresee(self, scope: Scope, rendering: Rendering, host: bytes) -> None:
+        """Note that a licensed crawler, if it is one, has come to read what it may."""
+        if self._licences is not None and rendering.policy.licensed:
+            licensed = rendering.policy.licensed
+            claimed = tuple(c for c in self.declared(scope)[1] if c.product_token in licensed)
+            self._licences.foresee(scope, claimed, host)
+
     def disallowed(
         self, scope: Scope, *, rendering: Rendering, host: bytes, target: str
     ) -> DisallowedFetch | None:
@@ -47,6 +82,17 @@ class Enforcer:
         crawler = next((c for c in crawlers if rendering.closed_to(c, target)), None)
         if crawler is None:
             return None
+        return self._fetch(scope, crawler, rendering, host, target, user_agent)
+
+    def _fetch(
+        self,
+        scope: Scope,
+        crawler: Crawler,
+        rendering: Rendering,
+        host: bytes,
+        target: str,
+        user_agent: bytes,
+    ) -> DisallowedFetch:
         return DisallowedFetch(
             crawler=crawler,
             policy=rendering.policy,
@@ -63,32 +109,7 @@ class Enforcer:
             self._memo.keep(user_agent, crawlers)
         return crawlers
 
-    def report(self, fetch: DisallowedFetch) -> None:
+    def _report(self, fetch: DisallowedFetch) -> None:
         """Tell the hook, if there is one."""
         if self._reporter is not None:
             self._reporter.report(fetch)
-
-
-def refusal(fetch: DisallowedFetch) -> tuple[list[Header], bytes]:
-    """Headers and body of the 403: a problem document (RFC 9457) that says why, and where the policy is.
-
-    Never to be stored: a shared cache would give it to the site's readers.
-    """
-    token, says = fetch.crawler.product_token, str(fetch.policy.effective)
-    problem = {
-        "type": "about:blank",
-        "title": "Forbidden",
-        "status": 403,
-        "detail": f"This site's AI policy does not let {token} fetch this. /robots.txt says what it may.",
-        "crawler": token,
-        "policy": {"preferences": says, "visibility": str(fetch.policy.visibility)},
-        "robots_txt": "/robots.txt",
-    }
-    body = json.dumps(problem).encode("ascii")
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"vary", b"user-agent"),
-    ]
-    return headers, body

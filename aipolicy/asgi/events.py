@@ -8,10 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from queue import Full, Queue
+from typing import TYPE_CHECKING
 
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup.threads import is_async
+
+if TYPE_CHECKING:
+    from aipolicy.check.identity import Identity
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -24,7 +28,10 @@ class DisallowedFetch:
     """A request by a crawler that the site's policy closes the path to, as its User-Agent declares it.
 
     ``host`` and ``user_agent`` are as the client sent them, cut at 256 and 512 characters; ``path`` is with
-    its query, cut at 2048. ``refused``: whether it was answered with 403, and not only reported.
+    its query, cut at 2048. ``refused``: whether it was refused, and not only reported.
+
+    With ``enforce="verified"`` also a request by a client that claims the token of a crawler that the owner
+    licensed, and is not that crawler as far as can be told: ``identity`` is what it is, ``reason`` why.
     """
 
     crawler: Crawler
@@ -34,6 +41,8 @@ class DisallowedFetch:
     path: str
     user_agent: str
     refused: bool
+    identity: "Identity | None" = None
+    reason: str = ""
 
 
 Hook = Callable[[DisallowedFetch], Awaitable[object] | object]

@@ -6,20 +6,24 @@ loaded.
 
 import logging
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aipolicy.asgi.enforcement import MODES, Enforcer, refusal
+from aipolicy.asgi.enforcement import MODES, Enforcer
 from aipolicy.asgi.events import Hook
 from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
 from aipolicy.asgi.metrics import Metrics
 from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
+from aipolicy.asgi.refusals import Refusal
 from aipolicy.asgi.responses import adding, merged
 from aipolicy.asgi.tenants import PathTenants
-from aipolicy.core.headers import Header
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
+
+if TYPE_CHECKING:
+    from aipolicy.check.identity import Verification
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -36,7 +40,12 @@ class AIPolicyMiddleware:
     ``own_robots_ttl``    seconds for which the application's own is kept, a host.
     ``host_header``       the header that names the site: change it only behind a proxy that always sets it.
     ``enforce``           ``"monitor"`` reports disallowed fetches by crawlers that declare themselves;
-                          ``"declared"`` refuses them too, with 403. By default ``"off"``.
+                          ``"declared"`` refuses them too, with 403; ``"verified"`` also refuses clients
+                          that claim to be a licensed crawler and aren't, as far as can be told, with 403,
+                          or 503 while that can't be told; it needs ``aipolicy[identity]``, and the client's
+                          own address in ``scope["client"]``. By default ``"off"``.
+    ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
+                          default ``aipolicy.check.identity.Verification()``.
     ``on_event``          called with each DisallowedFetch, sync or async; no response waits for it.
     ``html``              whether HTML pages get the signals as meta tags too, for CDNs that strip headers.
     ``post_preferences``  whether ``request.state.aipolicy`` may restrict one response.
@@ -57,6 +66,7 @@ class AIPolicyMiddleware:
         own_robots_ttl: float = 60.0,
         host_header: str = "host",
         enforce: str = "off",
+        verification: "Verification | None" = None,
         on_event: Hook | None = None,
         html: bool = False,
         post_preferences: bool = False,
@@ -73,6 +83,10 @@ class AIPolicyMiddleware:
             raise ValueError(f"enforce is {enforce!r}: choose one of {', '.join(MODES)}")
         if on_event is not None and enforce == "off":
             raise ValueError("on_event is never called while enforce is 'off': add enforce='monitor'")
+        if verification is not None and enforce != "verified":
+            raise ValueError(
+                f"verification is not used while enforce is {enforce!r}: enforce='verified' does"
+            )
         if tenants is not None and not isinstance(tenants, PathTenants):
             raise TypeError(f"tenants is {tenants!r}: give PathTenants(site_of, listed)")
         if status_path is not None and (not status_path.startswith("/") or status_path in FILES):
@@ -84,7 +98,7 @@ class AIPolicyMiddleware:
         self._peek = lookup.peek
         self._host_header = host_header.lower().encode("latin-1")
         self._files = Files(max_age, OwnRobots(app, own_robots_ttl) if merge_own else None, tenants)
-        self._enforcer = None if enforce == "off" else Enforcer(enforce, on_event)
+        self._enforcer = None if enforce == "off" else Enforcer(enforce, on_event, verification)
         self._html = html
         self._posts = Posts() if post_preferences else None
         self._tenants = tenants
@@ -114,6 +128,8 @@ class AIPolicyMiddleware:
             if self._metrics is not None and file == self._status_path:
                 return await self._tell(self._metrics, scope, send)
             known = rendering is not self.lookup.default
+            if self._enforcer is not None and file in FILES:
+                self._enforcer.foresee(scope, rendering, host)
             if file in FILES and await self._files.serve(
                 file, scope, send, host=host, rendering=rendering, known=known
             ):
@@ -121,7 +137,7 @@ class AIPolicyMiddleware:
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
             refused = self._refusal(self._enforcer, scope, host, rendering)
             if refused is not None:
-                return await answer(send, 403, *refused, scope)
+                return await answer(send, *refused, scope)
         if self._does_more:
             return await self._do_more(scope, receive, send, rendering)
         header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
@@ -137,21 +153,19 @@ class AIPolicyMiddleware:
             return await answer(send, 500, [(b"content-length", b"0")])
         return await answer(send, 200, headers, body, scope)
 
-    def _refusal(
-        self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering
-    ) -> tuple[list[Header], bytes] | None:
-        """Headers and body for a crawler that is refused; None: it may go on. Reports a disallowed fetch."""
+    def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
+        """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
         target = _target(scope)
         try:
-            fetch = enforcer.disallowed(scope, rendering=rendering, host=host, target=target)
+            if _is_exempt(scope):
+                return None
+            refusal = enforcer.refusal(scope, rendering=rendering, host=host, target=target)
+            if refusal is None:
+                return None
+            return refusal._replace(headers=[*rendering.headers_at(target).headers, *refusal.headers])
         except Exception:
             logger.exception("it could not be told what a crawler may fetch: it is let in")
             return None
-        if fetch is None or _is_exempt(scope):
-            return None
-        enforcer.report(fetch)
-        headers, body = refusal(fetch)
-        return ([*rendering.headers_at(target).headers, *headers], body) if fetch.refused else None
 
     async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
         """What is off by default: insert meta tags, hear what a post says."""

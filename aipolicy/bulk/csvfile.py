@@ -26,21 +26,22 @@ def read_csv(lines: Iterable[str]) -> Iterator[Row]:
     return rows_of(records, columns, _Entries().of)
 
 
-def csv_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | AIPolicyError]]:
-    """The line where each record begins, and its cells; blank lines are left out."""
+def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPolicyError]]:
+    """The lines of each record, counted from 1, and its cells; blank lines are left out."""
     reader = csv.reader(lines, strict=True)
     while True:
-        number = reader.line_num + 1
+        first = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            cure = "check the quotes, from this line on"
-            yield number, PolicyError(f"the line can't be read as CSV ({error}): {cure}")
+            cure = "check the quotes of this line"
+            bad = PolicyError(f"the line can't be read as CSV ({error}): {cure}")
+            yield range(first, reader.line_num + 1), bad
         else:
             if "".join(cells).strip():
-                yield number, cells
+                yield range(first, reader.line_num + 1), cells
 
 
 def header_names(cells: Sequence[str]) -> list[str]:
@@ -55,22 +56,36 @@ def header_names(cells: Sequence[str]) -> list[str]:
 
 
 def rows_of(
-    records: Iterable[tuple[int, list[str] | AIPolicyError]],
+    records: Iterable[tuple[range, list[str] | AIPolicyError]],
     columns: list[str],
     entry: Callable[[dict[str, str]], Any],
 ) -> Iterator[tuple[int, Any]]:
-    """Each record's line, and what ``entry`` makes of its cells by column, or the AIPolicyError."""
-    for number, cells in records:
-        if isinstance(cells, AIPolicyError):
-            yield number, cells
-        elif len(cells) != len(columns):
-            cure = "quote the cells that hold a comma, and leave none out"
-            yield number, PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {cure}")
-        else:
-            try:
-                yield number, entry(dict(zip(columns, cells, strict=True)))
-            except (PolicyError, HostError) as error:
-                yield number, error
+    """The line where each record begins, and what ``entry`` makes of its cells, or the AIPolicyError.
+
+    Raises AIPolicyError for a bad record of several lines: how many sites a quote swallowed isn't known.
+    """
+    for lines, cells in records:
+        outcome = _outcome(cells, columns, entry)
+        if isinstance(outcome, AIPolicyError) and len(lines) > 1:
+            cure = "close the quote in the first of them"
+            raise AIPolicyError(
+                f"lines {lines[0]} to {lines[-1]} are one record, and bad: {cure} ({outcome})"
+            )
+        yield lines.start, outcome
+
+
+def _outcome(
+    cells: list[str] | AIPolicyError, columns: list[str], entry: Callable[[dict[str, str]], Any]
+) -> Any:
+    if isinstance(cells, AIPolicyError):
+        return cells
+    if len(cells) != len(columns):
+        cure = "quote the cells that hold a comma, and leave none out"
+        return PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {cure}")
+    try:
+        return entry(dict(zip(columns, cells, strict=True)))
+    except (PolicyError, HostError) as error:
+        return error
 
 
 def _check_columns(columns: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 from aipolicy.bulk.spool import Spool, Spooled
 from aipolicy.errors import AIPolicyError, HostTakenError
 from aipolicy.registry.loading import Loader
-from aipolicy.registry.staging import Counts, Put
+from aipolicy.registry.staging import Claim, Counts, Put
 
 BATCH = 10_000
 """Rows in one transaction: other writers wait for it, a fraction of a second."""
@@ -21,13 +21,14 @@ Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an import is: all rows of sites up to ``after`` are stored, and made this.
+    """How far an import is: all rows of sites up to ``after`` are stored, those of ``early``, and made this.
 
     ``digest`` is that of the input, which must be the same for any of it to hold.
     """
 
     digest: str
     after: str = ""
+    early: tuple[str, ...] = ()
     stored: int = 0
     new: int = 0
     changed: int = 0
@@ -37,8 +38,9 @@ class Standing:
     def read(cls, text: str | None) -> Self | None:
         """What ``str`` wrote; None for what another version did."""
         try:
-            return cls(**json.loads(text or ""))
-        except (ValueError, TypeError):
+            kept = json.loads(text or "")
+            return cls(**kept | {"early": tuple(kept["early"])})
+        except (KeyError, ValueError, TypeError):
             return None
 
     def __str__(self) -> str:
@@ -47,15 +49,17 @@ class Standing:
     def plus(self, batch: list[Spooled], made: Counts, refused: set[str]) -> Self:
         """After another batch, of which the sites ``refused`` were left out."""
         in_place = [spooled.put.site for spooled in batch if spooled.in_place]
-        left_out = sum(site in refused for site in in_place)
+        after = in_place[-1] if in_place else self.after
+        early = (*self.early, *(spooled.put.site for spooled in batch if not spooled.in_place))
+        left_out = sum(spooled.put.site in refused for spooled in batch)
         return replace(
             self,
-            after=in_place[-1] if in_place else self.after,
-            stored=self.stored + len(in_place),
+            after=after,
+            early=tuple(site for site in early if site > after),
+            stored=self.stored + len(batch),
             new=self.new + made.new,
             changed=self.changed + made.changed,
-            # Those that came before their place are met again, unchanged.
-            unchanged=self.unchanged + len(in_place) - left_out - made.new - made.changed,
+            unchanged=self.unchanged + len(batch) - left_out - made.new - made.changed,
         )
 
 
@@ -84,15 +88,16 @@ class Import:
     @property
     def total(self) -> int:
         """How many rows are stored in the end."""
-        return self.standing.stored + self._spool.count(self.standing.after)
+        left = self._spool.count(self.standing.after) - len(self.standing.early)
+        return self.standing.stored + left
 
     def check(self, watch: Watch, *, dry_run: bool) -> None:
         """Find the rows that the registry would refuse, and those that it needn't be asked to store."""
         new = changed = unchanged = 0
         with watch("checking", self.total - self.standing.stored, 0) as advance:
-            for batch in _batches(self._spool.entries(self.standing.after)):
+            for batch in _batches(self._due()):
                 changing, claims = self._loader.compare([spooled.put for spooled in batch])
-                refused = {claim.site for claim in claims if not self._spool.settle(claim)}
+                refused = {claim.site for claim in claims if not self._settle(claim)}
                 for place, spooled in enumerate(batch):
                     if place not in changing:
                         self._same[spooled.entry >> 3] |= 1 << (spooled.entry & 7)
@@ -101,19 +106,39 @@ class Import:
                         new += changing[place]
                         changed += not changing[place]
                 advance(len(batch))
+        self._spool.refuse_circles()
         if dry_run:
             self._would = Counts(new, changed, unchanged)
 
     def store(self, watch: Watch, *, skip_bad: bool) -> None:
         """Put them. Raises AIPolicyError; what ``standing`` says is stored whatever happens."""
         with watch("storing", self.total, self.standing.stored) as advance:
-            batches = _batches(self._spool.entries(self.standing.after))
+            batches = _batches(self._due())
             batch: list[Spooled] | None = next(batches, [])
             while batch is not None:
                 following = next(batches, None)  # now, while nobody waits for us
                 self._put(batch, skip_bad=skip_bad, last=following is None)
-                advance(sum(spooled.in_place for spooled in batch))
+                advance(len(batch))
                 batch = following
+
+    def _due(self) -> Iterator[Spooled]:
+        """The rows that are to be put, each once: whoever comes early isn't put in its place again."""
+        after, early = self.standing.after, set(self.standing.early)
+        for spooled in self._spool.entries(after):
+            site = spooled.put.site
+            if spooled.in_place:
+                after = site
+                if site not in early:
+                    yield spooled
+            elif site > after and site not in early:
+                early.add(site)
+                yield spooled
+
+    def _settle(self, claim: Claim) -> bool:
+        """Whether the site that has a host gives it up. One that is stored doesn't: it took it back."""
+        standing = self.standing
+        stored = claim.owner <= standing.after or claim.owner in standing.early
+        return self._spool.settle(claim, gives=not stored)
 
     def _put(self, batch: list[Spooled], *, skip_bad: bool, last: bool) -> None:
         refused: set[str] = set()

@@ -48,7 +48,12 @@ class Input(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        try:
+            count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        except OSError as error:
+            raise AIPolicyError(
+                f"the input can't be read to its end ({error.strerror}): try again"
+            ) from error
         self._hash.update(buffer[:count])
         self.octets += count
         return count

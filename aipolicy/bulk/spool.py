@@ -131,7 +131,7 @@ class Spool:
     def entries(self, after: str = "") -> Iterator[Spooled]:
         """What is to be put, of sites above ``after``, by name.
 
-        A site that gives a host to another one comes before that, and in its own place again.
+        A site that gives hosts to others comes before each of them, and in its own place again.
         """
         with _told():
             for entry, site, text, hosts, needs in self._kept.execute(_ENTRIES, (after,)):
@@ -146,13 +146,13 @@ class Spool:
             count: int = self._kept.execute(select, (after,)).fetchone()[0]
             return count
 
-    def settle(self, claim: Claim) -> bool:
+    def settle(self, claim: Claim, *, gives: bool = True) -> bool:
         """A site of ours is to have a host that another one has: whether that one gives it up, in a row here.
 
-        Where it doesn't, the row is a bad one.
+        Where it doesn't, or no longer ``gives`` anything, the row is a bad one.
         """
         with _told():
-            giver = self._kept.execute(_OF_SITE, (claim.owner,)).fetchone()
+            giver = self._kept.execute(_OF_SITE, (claim.owner,)).fetchone() if gives else None
             if giver and giver[2] is not None and claim.host not in hosts_of_text(giver[2]):
                 taker = self._kept.execute(_OF_SITE, (claim.site,)).fetchone()
                 if taker:
@@ -166,6 +166,29 @@ class Spool:
         except HostTakenError as error:
             self.refuse(claim.site, error)
         return False
+
+    def refuse_circles(self) -> None:
+        """Sites that wait for each other's hosts, or for one whose row is bad, can't be put in any order."""
+        with _told():
+            waiting: dict[int, set[int]] = {}
+            takers: dict[int, list[int]] = {}
+            for entry, giver in self._kept.execute("SELECT entry, giver FROM needs"):
+                waiting.setdefault(entry, set()).add(giver)
+                takers.setdefault(giver, []).append(entry)
+            bad = {entry for (entry,) in self._kept.execute("SELECT id FROM bad_entry")} if waiting else set()
+            ready = [giver for giver in takers if giver not in waiting and giver not in bad]
+            while ready:
+                giver = ready.pop()
+                for taker in takers.get(giver, ()):
+                    waiting[taker].discard(giver)
+                    if not waiting[taker] and taker not in bad:
+                        ready.append(taker)
+            for entry in sorted(entry for entry, givers in waiting.items() if givers):
+                site, number = self._kept.execute(
+                    "SELECT site, number FROM entry WHERE id = ?", (entry,)
+                ).fetchone()
+                said = f"{site!r} takes a host that its site can't give up before: take it in another import"
+                self._spoil(entry, number, PolicyError(said))
 
     def refuse(self, site: str, error: AIPolicyError) -> int:
         """The row of ``site`` can't be put: it is a bad one, with this number."""
@@ -198,7 +221,7 @@ class Spool:
 
     def _givers(self, entry: int, before: set[int]) -> Iterator[Spooled]:
         for (giver,) in self._kept.execute(_GIVERS, (entry,)).fetchall():
-            if giver not in before:  # those that wait for each other can't be put in any order
+            if giver not in before:  # two givers may need the same one
                 before.add(giver)
                 yield from self._givers(giver, before)
                 yield Spooled(giver, Put(*self._kept.execute(_ENTRY, (giver,)).fetchone()), False)

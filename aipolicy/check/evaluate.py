@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 from dataclasses import KW_ONLY, dataclass
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import polars as pl
 from aipolicy.check.candidates import as_text, holds_token
 from aipolicy.check.fetches import SCHEMA, Verdict
 from aipolicy.check.formats import LogFormat
+from aipolicy.check.formats.moments import LATEST
 from aipolicy.check.identity import Identities
 from aipolicy.check.policies import Judge, Policies, reads_robots_txt
 from aipolicy.core.crawlers import CRAWLERS, Purpose
@@ -33,6 +35,7 @@ EXEMPT = tuple(
 
 _REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
 _SHOWN = 300  # characters of an unreadable line
+_DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python knows no year 0
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
 
 
@@ -165,14 +168,14 @@ class Evaluator:
             return self._crawlers.keep(user_agent, declared[0].product_token if declared else None)
 
     def _identified(self, fetches: pl.DataFrame) -> pl.Series:
-        claims = fetches.select("crawler", "address")
+        claims = fetches.select("crawler", "address", day=_DAY)
         distinct = claims.unique()
-        pairs: list[tuple[str, str | None]] = distinct.rows()
-        identities = self._terms.identities.identify_all(pairs)
-        told = [str(identities[pair]) for pair in pairs]
+        rows: list[tuple[str, str | None, date | None]] = distinct.rows()
+        identities = self._terms.identities.identify_all(rows)
+        told = [str(identities[row]) for row in rows]
         known = distinct.with_columns(identity=pl.Series(told, dtype=pl.String))
         joined = claims.join(
-            known, on=["crawler", "address"], how="left", nulls_equal=True, maintain_order="left"
+            known, on=["crawler", "address", "day"], how="left", nulls_equal=True, maintain_order="left"
         )
         return joined["identity"]
 

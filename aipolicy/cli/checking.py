@@ -1,16 +1,19 @@
-"""``aipolicy check``: who obeyed."""
+"""``aipolicy check``: who obeyed, and what a live site says."""
 
 from typing import Any
 
 import click
 
-from aipolicy.cli.options import json_option
+from aipolicy.cli.checksite import site
+from aipolicy.cli.crawler import crawler
+from aipolicy.cli.identity import identity
+from aipolicy.cli.options import json_option, ranges_option
 from aipolicy.errors import AIPolicyError
 
 
 @click.group()
 def check() -> None:
-    """Check crawlers against what they were asked."""
+    """Check crawlers against what they were asked, and sites against what they should say."""
 
 
 @check.command()
@@ -54,6 +57,7 @@ def check() -> None:
     metavar="[N]",
     help="Take the client's address from the forwarded column: its N-th from the right, 1 if not given.",
 )
+@ranges_option
 @click.option("--dns", is_flag=True, help="Verify by forward-confirmed reverse DNS too: asks a DNS server.")
 @click.option(
     "--by", type=click.Choice(["site", "path", "day", "crawler"]), help="Tell the figures for each of these."
@@ -111,3 +115,8 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     if given["dns"] and given["engine"] == "spark":
         raise AIPolicyError("--dns is for the local engine: Spark's workers would all ask")
     ctx.exit(run(**given))
+
+
+check.add_command(identity)
+check.add_command(crawler)
+check.add_command(site)

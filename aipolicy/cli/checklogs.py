@@ -14,7 +14,7 @@ import polars as pl
 
 from aipolicy.check.evaluate import Evaluator, Terms
 from aipolicy.check.formats import LogFormat, named
-from aipolicy.check.identity import Identities
+from aipolicy.check.identity import Identities, Ranges, ranges_in_force
 from aipolicy.check.local import read_logs
 from aipolicy.check.policies import Policies, policies_from_jsonl, policies_from_robots
 from aipolicy.check.reading import ReadFile
@@ -37,12 +37,13 @@ def run(**given: Any) -> int:
     """Check the logs, write what was asked for, and return the exit code."""
     files, repeats = without_repeats(_expanded(given["files"]))
     form = named(given["form"]) if given["form"] else None
-    terms = _terms(given)
+    ranges, file = ranges_in_force(given["ranges"])
+    terms = _terms(given, ranges)
     for out in filter(None, (given["html"], given["evidence"])):
         require_writable(out)
     with Spool() as spool:
         read, parts = _read(files, form, terms, spool, given)
-        document = summary(parts, _about(given, terms, read, repeats))
+        document = summary(parts, _about(given, terms, read, repeats, file))
         if given["evidence"]:
             with whole_file(given["evidence"]) as path:
                 write_evidence(parts, path)
@@ -50,11 +51,11 @@ def run(**given: Any) -> int:
     return _exit_code(document, given["fail_on"])
 
 
-def _terms(given: _Given) -> Terms:
+def _terms(given: _Given, ranges: Ranges) -> Terms:
     sites = tuple(dict.fromkeys(map(site_name, given["sites"])))
     return Terms(
         _policies(given, sites),
-        Identities(resolver=_resolver() if given["dns"] else None),
+        Identities(ranges, _resolver() if given["dns"] else None),
         sites=sites,
         since=_time("--since", given["since"]),
         until=_time("--until", given["until"]),
@@ -146,12 +147,14 @@ def _octets(files: Sequence[str]) -> int | None:
         return None
 
 
-def _about(given: _Given, terms: Terms, read: Sequence[ReadFile], repeats: Sequence[str]) -> About:
+def _about(
+    given: _Given, terms: Terms, read: Sequence[ReadFile], repeats: Sequence[str], ranges_file: Path | None
+) -> About:
     method = {
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
         "crawler_table": max(crawler.checked for crawler in CRAWLERS).isoformat(),
-        "ranges": _ranges(terms.identities),
+        "ranges": _ranges(terms.identities, ranges_file),
         "dns": given["dns"],
         "forwarded": terms.forwarded,
         "since": iso(terms.since),
@@ -174,9 +177,10 @@ def _about(given: _Given, terms: Terms, read: Sequence[ReadFile], repeats: Seque
     )
 
 
-def _ranges(identities: Identities) -> dict[str, Any]:
+def _ranges(identities: Identities, file: Path | None) -> dict[str, Any]:
     lists, oldest, newest = len(identities.lists), identities.oldest, identities.newest
-    return {"lists": lists, "oldest": oldest.isoformat(), "newest": newest.isoformat()}
+    days = {"oldest": oldest.isoformat(), "newest": newest.isoformat()}
+    return {"lists": lists} | days | {"file": None if file is None else str(file)}
 
 
 def _report(document: dict[str, Any], given: _Given) -> None:

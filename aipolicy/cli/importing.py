@@ -122,7 +122,8 @@ def _form_of(file: BinaryIO) -> str:
 
 def _name_of(file: BinaryIO) -> str:
     """By which an import is found again that was not finished."""
-    name = str(Path(file.name).resolve()) if Path(file.name).exists() else "-"
+    path = Path(file.name)
+    name = str(path.resolve()) if path.is_file() else "-"  # a pipe has another name each time
     return name.encode("utf-8", "backslashreplace").decode()  # as a database takes it
 
 

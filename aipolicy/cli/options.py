@@ -28,6 +28,13 @@ registry_option = click.option(
     help="The registry of site policies.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+ranges_option = click.option(
+    "--ranges",
+    envvar="AIPOLICY_RANGES",
+    show_envvar=True,
+    metavar="FILE",
+    help="The operators' addresses, as `crawlers update --to FILE` keeps them.",
+)
 
 _POLICY_OPTIONS = (
     click.option("--preset", type=click.Choice(list(PRESETS)), help="What the owner says."),
@@ -114,17 +121,24 @@ def print_json(document: Any) -> None:
 
 
 def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
-    """A table: fitted to a terminal, and never cut where a program reads it."""
+    """A table: fitted to a terminal; where a program reads it, never cut and without blanks at the ends."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 10_000, soft_wrap=not sys.stdout.isatty())
+    to_people = sys.stdout.isatty()
+    console = Console(width=None if to_people else 10_000, soft_wrap=not to_people)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in heading:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    if to_people:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _path_preference(value: str) -> tuple[str, Preferences]:

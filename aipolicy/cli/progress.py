@@ -38,8 +38,11 @@ def log_progress(total: int | None) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def progress(label: str, total: int | None) -> Iterator[Advance]:
-    """Call what this gives with how much was done. ``total`` None: how much there is can't be known."""
+def progress(label: str, total: int | None, *, step: int = _STEP) -> Iterator[Advance]:
+    """Call what this gives with how much was done. ``total`` None: how much there is can't be known.
+
+    ``step`` are the calls between two looks at the bar.
+    """
     # Imported where it is used: it costs 50 ms.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -56,7 +59,7 @@ def progress(label: str, total: int | None) -> Iterator[Advance]:
         def advance(done: int) -> None:
             nonlocal pending, calls
             pending, calls = pending + done, calls + 1
-            if calls >= _STEP or pending > 1_000_000:
+            if calls >= step or pending > 1_000_000:
                 bar.advance(task, pending)
                 pending = calls = 0
 

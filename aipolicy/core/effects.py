@@ -12,6 +12,10 @@ from aipolicy.core.robots import Rule
 
 _Paths = tuple[tuple[str, Preferences], ...]
 
+# Few, for many crawlers. Told once: every rendering asks, and hashing an enum's members is slow.
+_KINDS = tuple({crawler.purpose.categories for crawler in CRAWLERS})
+_KIND_OF = {crawler.product_token: _KINDS.index(crawler.purpose.categories) for crawler in CRAWLERS}
+
 
 class Effect(NamedTuple):
     """Whether the site is blocked, and which path patterns are, longest first (none: all are as the site)."""
@@ -26,10 +30,8 @@ BLOCKED, OPEN = Effect(True), Effect(False)
 def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
     paths = policy.effective_paths
-    all_categories = {crawler.purpose.categories for crawler in CRAWLERS}
-    by_categories = {categories: _effect(policy, categories, paths) for categories in all_categories}
-    effects = {c.product_token: by_categories[c.purpose.categories] for c in CRAWLERS}
-    affected = {token: effect for token, effect in effects.items() if effect != OPEN}
+    effects = [_effect(policy, categories, paths) for categories in _KINDS]
+    affected = {token: effects[kind] for token, kind in _KIND_OF.items() if effects[kind] != OPEN}
     licensed = [token for token in affected if token in policy.licensed]
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
 
@@ -40,6 +42,11 @@ def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
         return BLOCKED
     if crawler.product_token in policy.licensed:
         return OPEN
+    return unlicensed_effect(policy, crawler)
+
+
+def unlicensed_effect(policy: SitePolicy, crawler: Crawler) -> Effect:
+    """What the policy of a site that isn't private would mean to a crawler that has no licence."""
     return _effect(policy, crawler.purpose.categories, policy.effective_paths)
 
 

@@ -16,7 +16,7 @@ from aipolicy.core.preferences import Preferences
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
 _ANYONE = "*"
-_SPECIAL = re.compile("[^A-Za-z0-9/.~-]")
+_SPECIAL = re.compile("%2A|%24|[^A-Za-z0-9/.~-]")
 _ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
 
 
@@ -119,4 +119,5 @@ def _closing(pattern: str) -> Protego:
 
 def _named(special: re.Match[str]) -> str:
     # Protego would decode and split what it takes for a URL: to it "/?" is "/", and "/%3F" too.
-    return f"_{ord(special[0]):02X}"
+    # In a pattern "%2A" and "%24" stand for the characters that would have a meaning there (§2.2.3).
+    return f"_{special[0][1:] or f'{ord(special[0]):02X}'}"

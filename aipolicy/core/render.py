@@ -1,10 +1,11 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.effects import effect_on
+from aipolicy.core.effects import Effect, effect_on, unlicensed_effect
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of, meta_tags
 from aipolicy.core.matching import path_matches
@@ -68,8 +69,13 @@ class Rendering:
 
     def closed_to(self, crawler: Crawler, path: str) -> bool:
         """Whether the policy closes ``path``, with its query, to ``crawler``."""
-        site, paths = effect_on(self.policy, crawler)
-        return next((blocked for pattern, blocked in paths if path_matches(pattern, path)), site)
+        return _closes(effect_on(self.policy, crawler), path)
+
+    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
+        """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
+        if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
+            return False
+        return _closes(unlicensed_effect(self.policy, crawler), path)
 
 
 def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
@@ -90,6 +96,10 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     )
 
 
+def _closes(effect: Effect, path: str) -> bool:
+    return next((blocked for pattern, blocked in effect.paths if path_matches(pattern, path)), effect.blocked)
+
+
 def robots_document(body: bytes) -> Document:
     """A robots.txt ready to send (RFC 9309 §2.3: UTF-8, text/plain)."""
     return _document(body, _TEXT)
@@ -102,7 +112,11 @@ def _document(body: bytes, media_type: bytes) -> Document:
 
 
 def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) -> HeaderSet:
-    headers = headers_of(policy, preferences, signals)
+    return _with_names(headers_of(policy, preferences, signals), preferences)
+
+
+@lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
+def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
     # ASGI wants lower case; some applications write names as they see them elsewhere.
     spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
     names = {spelled(name) for name, _ in headers for spelled in spellings}

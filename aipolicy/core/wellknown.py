@@ -4,6 +4,7 @@ TDMRep is the W3C Community Group's final report of 2024-05-10.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from aipolicy.core.matching import path_matches
@@ -47,6 +48,21 @@ def tdm_reservation(
     return next((value for value in reversed(stated) if value is not None), None)
 
 
+def tdm_entries(file: str | bytes | None) -> list[Any] | None:
+    """What a tdmrep.json lists, right or wrong; None where it is no JSON array."""
+    try:
+        entries = json.loads(file or "")
+    except (ValueError, RecursionError):
+        return None
+    return entries if isinstance(entries, list) else None
+
+
+def tdm_entry(path: str, entries: Iterable[Any]) -> dict[str, Any] | None:
+    """The entry that binds ``path``: the first in sequence that matches (§5.2)."""
+    matching = (e for e in entries if isinstance(e, dict) and _location_matches(e.get("location"), path))
+    return next(matching, None)
+
+
 def _entry(location: str, preferences: Preferences, policy: SitePolicy, signals: Signals) -> dict[str, Any]:
     entry: dict[str, Any] = {"location": location, "tdm-reservation": int(_reserved(preferences))}
     if signals.tdm_policy and policy.tdm_policy_url and _reserved(preferences):
@@ -59,17 +75,8 @@ def _reserved(preferences: Preferences) -> bool:
 
 
 def _file_reservation(path: str, file: str | bytes | None) -> int | None:
-    try:
-        entries = json.loads(file or "[]")
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entries, list):  # a bare object is not the protocol's array
-        return None
-    for entry in entries:
-        if isinstance(entry, dict) and _location_matches(entry.get("location"), path):
-            value = entry.get("tdm-reservation")
-            return value if type(value) is int and value in (0, 1) else None
-    return None
+    value = (tdm_entry(path, tdm_entries(file) or []) or {}).get("tdm-reservation")
+    return value if type(value) is int and value in (0, 1) else None
 
 
 def _location_matches(location: object, path: str) -> bool:

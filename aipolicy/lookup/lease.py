@@ -2,7 +2,7 @@
 
 import math
 
-_LONGEST_DELAY = 5.0  # seconds between two tries to read a file that can't be read
+_LONGEST_DELAY = 1.0  # seconds between two tries to read a file that can't be read: some microseconds each
 
 
 class Lease:

@@ -8,16 +8,23 @@ from collections.abc import Callable, Iterable
 
 from cachetools import LRUCache
 
-from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
-from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.fallback import Fallback
+from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.registryfile import RegistryFile, registry_path, trouble_with
+from aipolicy.lookup.registryfile import (
+    CopyError,
+    RegistryFile,
+    check_made_by_follower,
+    registry_path,
+    report_damage,
+    trouble_with,
+)
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.status import LookupStatus, Outcomes
 
@@ -43,7 +50,7 @@ class LocalLookup:
         self,
         registry: str | os.PathLike[str],
         *,
-        refresh: float = 0.25,
+        refresh: float = 0.1,
         maxsize: int = 100_000,
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
@@ -58,16 +65,17 @@ class LocalLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._known: LRUCache[bytes, Rendering] = LRUCache(maxsize)
-        self._recent: Memo[bytes, Rendering] = Memo(RECENT)  # some of the known, found in less time
-        self._outdated: LRUCache[bytes, Rendering] = LRUCache(maxsize)  # changed, and not yet read anew
+        self._known: Generations[Rendering] = Generations(maxsize)
+        self._outdated: Generations[Rendering] = Generations(maxsize)  # changed, and not yet read anew
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
+        self._followed = False  # they are from a replica that its follower made
         self._seq = 0
         self._outcomes = Outcomes()
         self._misses = 0
+        self.peek = self._peeking()
         self._follow(clock())
 
     @property
@@ -75,17 +83,16 @@ class LocalLookup:
         """The number of the last change that is in force here; 0 before the file was read."""
         return self._seq
 
-    def peek(self, host: bytes) -> Rendering | None:
-        """The answer, if it is at hand. None: ask ``find``."""
-        if self._clock() >= self._lease.fresh_until:
+    def _peeking(self) -> Callable[[bytes], Rendering | None]:
+        # A closure: every request calls it, and it has little to look up in ``self``.
+        clock, lease, known = self._clock, self._lease, self._known
+
+        def peek(host: bytes) -> Rendering | None:
+            if clock() < lease.fresh_until:
+                return known.young.get(host) or known.get(host)
             return None
-        rendering = self._recent.get(host)
-        if rendering is None:
-            try:
-                rendering = self._recent.keep(host, self._known[host])
-            except KeyError:
-                return None
-        return rendering
+
+        return peek
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, read where that is due. Never raises, and never waits."""
@@ -130,28 +137,32 @@ class LocalLookup:
         now = self._clock()
         if now >= self._lease.next_look:
             self._follow(now)
-        try:
-            rendering = self._known[key]
-        except KeyError:
+        rendering = self._known.get(key)
+        if rendering is None:
             return self._missed(key, now)
-        return self._fallback.instead(
-            rendering, recent=not self._outcomes.trouble or now < self._lease.stale_at
-        )
+        return self._standing(rendering, now)
 
     def _missed(self, key: bytes, now: float) -> Rendering:
         if key in self._unknown:
             self._unknown[key] = None  # used just now
             return self.default
         self._misses += 1
-        if self._file is not None:
+        if self._file is not None:  # or it is deleted, and still open
             try:
-                return self._kept(key, self._file.policy(key.decode()))
+                rendering = self._kept(key, self._file.policy(key.decode()))
             except sqlite3.Error as error:
                 self._failed(error, now)
-        return self._fallback.instead(self._outdated.get(key, self.default), recent=False)
+            else:
+                return rendering if rendering is self.default else self._standing(rendering, now)
+        return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
+
+    def _standing(self, rendering: Rendering, now: float) -> Rendering:
+        """What is served of a site's rendering, after however long without a look at the file."""
+        recent = not self._outcomes.trouble or now < self._lease.stale_at
+        return self._fallback.instead(rendering, recent=recent)
 
     def _kept(self, key: bytes, text: bytes | None) -> Rendering:
-        last = self._outdated.pop(key, self.default)
+        last = self._outdated.pop(key) or self.default
         if text is None:
             self._unknown[key] = None
             return self.default
@@ -164,7 +175,7 @@ class LocalLookup:
                 f"the policy of {key.decode()!r} in {self._path} can't be used: "
                 f"{type(error).__name__}: {error}; {served} is served until it changes"
             )
-        self._known[key] = rendering
+        self._known.keep(key, rendering)
         return rendering
 
     def _follow(self, now: float) -> None:
@@ -189,10 +200,13 @@ class LocalLookup:
     def _catch_up(self) -> None:
         file = self._file
         if file is None or not file.is_in_place():
-            opened = RegistryFile(self._path)  # what is known stays until the new file has proved good
+            if self._followed:
+                check_made_by_follower(self._path)
+            # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
-            self._file = file = opened
+            self._file = file = RegistryFile(self._path)
         registry, seq = file.state()
+        self._followed = file.followed
         source = (file.identity, registry)
         changed = file.changed(self._seq, seq) if source == self._source else None
         if changed is None:
@@ -204,18 +218,20 @@ class LocalLookup:
     def _drop(self, hosts: Iterable[bytes]) -> None:
         for key in hosts:
             self._unknown.pop(key, None)
-            self._recent.pop(key, None)
-            rendering = self._known.pop(key, None)
+            rendering = self._known.pop(key)
             if rendering is not None:
-                self._outdated[key] = rendering
+                self._outdated.keep(key, rendering)
 
     def _drop_all(self) -> None:
-        self._outdated, self._known = self._known, LRUCache(self._maxsize)
-        self._recent.clear()
+        self._outdated.take_all(self._known)
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        self.close()
+        displaced = isinstance(error, OSError | CopyError)  # then the one that is open can still be read
+        if self._file is not None and not (displaced and self._file.is_readable()):
+            self.close()
+        if self._followed:
+            report_damage(self._path, error)
         trouble = trouble_with(error)
         if trouble != self._outcomes.trouble:
             self._log.began(

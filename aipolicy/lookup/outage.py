@@ -6,15 +6,19 @@ from collections.abc import Callable
 
 logger = logging.getLogger("aipolicy.lookup")
 
-_APART = 1.0  # seconds between two lines of one level: a failure of everything must not flood the log
+_APART, _FARTHEST = 1.0, 60.0
+"""Seconds between two lines of one level, ever more between equal ones: neither what fails for every host nor
+what comes and goes may flood the log."""
 
 
 class OutageLog:
-    """At most one warning and one recovery a second; each tells how many lines were left out before it."""
+    """Few warnings and recoveries: each tells how many lines were left out before it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._next = {logging.WARNING: -math.inf, logging.INFO: -math.inf}
+        self._apart = {logging.WARNING: _APART, logging.INFO: _APART}
+        self._last = {logging.WARNING: "", logging.INFO: ""}
         self._left_out = {logging.WARNING: 0, logging.INFO: 0}
 
     def began(self, message: str, error: BaseException | None = None) -> None:
@@ -31,6 +35,9 @@ class OutageLog:
             self._left_out[level] += 1
             return
         left_out, self._left_out[level] = self._left_out[level], 0
-        self._next[level] = now + _APART
+        again = message == self._last[level] and now - self._next[level] < _FARTHEST
+        self._last[level] = message
+        self._apart[level] = min(self._apart[level] * 2, _FARTHEST) if again else _APART
+        self._next[level] = now + self._apart[level]
         more = f" ({left_out} more like this were left out)" if left_out else ""
         logger.log(level, "%s%s", message, more, exc_info=error)

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ _BUSY = 0.005  # seconds to wait for a lock: they hold up the event loop
 _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.host = ?"
 _REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
     FROM replica"""
+_ABOUT = "SELECT key, value FROM meta WHERE key IN ('schema_version', 'registry_id', 'file')"
 _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
@@ -48,12 +50,40 @@ def trouble_with(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{cure}"
 
 
+class CopyError(RegistryError):
+    """A copy is in a replica's place, old or not."""
+
+
+def check_made_by_follower(path: Path) -> None:
+    """Raises CopyError for a replica that its follower didn't make or take over, and what is none at all.
+
+    Only the file is looked at: together with the log beside it, which may be another one's, it is neither.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'file'").fetchone()
+    except sqlite3.Error as error:
+        raise CopyError(f"it is no replica any more ({error}): its follower mends that") from None
+    if row is None or row[0] != str(path.stat().st_ino):
+        raise CopyError("it is a copy of a replica, old or not: its follower mends that")
+
+
+def report_damage(path: Path, error: Exception) -> None:
+    """Where ``error`` says that a replica is damaged, let its follower know: it may never read that part."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        with suppress(OSError):  # then it is told in the log alone
+            path.with_name(f"{path.name}.damaged").touch()
+
+
 class RegistryFile:
     """A registry's file, open for reading. Everything here raises OSError, sqlite3.Error or RegistryError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.identity = _identity(path)
+        self.followed = False
+        """Whether it is a replica, and the very file that its follower made, or took over."""
         # Without mmap: it saves 5 %, and where somebody truncates the file the process dies of SIGBUS.
         self._connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro",
@@ -67,9 +97,15 @@ class RegistryFile:
         try:
             self.state()
             self.policy("")
+            if not self.is_in_place():  # then the log may be another file's
+                raise RegistryError("another file is just taking its place")
         except BaseException:
             self.close()
             raise
+
+    def is_readable(self) -> bool:
+        """Whether this process may go on reading it, though there may be none at its path any more."""
+        return self.identity[2] == os.getpid()
 
     def is_in_place(self) -> bool:
         """Whether it is still the one at its path."""
@@ -78,7 +114,7 @@ class RegistryFile:
     def state(self) -> tuple[bytes, int]:
         """The registry's id, and the number of its last change."""
         try:
-            meta = dict(self._connection.execute("SELECT key, value FROM meta"))
+            meta = dict(self._connection.execute(_ABOUT))
             row = self._connection.execute("SELECT seq FROM sequence").fetchone()
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
@@ -90,6 +126,7 @@ class RegistryFile:
             raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {cure}")
         if row is None or not isinstance(row[0], int):
             raise RegistryError("it is no registry: it has no sequence number")
+        self.followed = meta.get(b"file") == b"%d" % self.identity[1]
         return meta.get(b"registry_id", b""), row[0]
 
     def policy(self, host: str) -> bytes | None:

@@ -9,7 +9,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
 
-_REMEMBERED = 4096  # distinct policies; most sites have one of a handful
+_REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
 
 
 class Renderer:

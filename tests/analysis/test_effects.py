@@ -1,10 +1,14 @@
 """The summary, the difference of two files, and the explanation of one answer."""
 
+import itertools
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.analysis import compare, explain, lint
 from aipolicy.analysis.reach import Reach
+from aipolicy.analysis.usage import UsageLines
 from aipolicy.core.crawlers import CRAWLERS, Purpose
 from aipolicy.core.matching import content_signals, usage_preferences, verdict
 from aipolicy.core.policy import SitePolicy
@@ -143,3 +147,25 @@ def test_an_explanation_of_our_own_file_agrees_with_the_core_in_every_family() -
         assert {ruling.allowed for ruling in explained.families.values()} == {explained.ruling.allowed}
         assert explained.content_signals == content_signals(robots, token)
         assert explained.usage_preferences == usage_preferences(robots, token, "/post/1")
+
+
+def test_usage_lines_are_read_as_the_core_reads_them() -> None:
+    """Two readers of the same lines: one for a path, one for many paths of large files."""
+    patterns = ("", "/", "/a", "/a*", "/a*b$", "/ab", "/%61", "/a b", "*", "/x$", "private")
+    statements = ("train-ai=n", "train-ai=y, search=n", "ai-use=n,", "train-ai")
+    paths = ("/", "/a", "/ab", "/axb", "/x", "/xy", "/private")
+    for one, other in itertools.product(itertools.product(patterns, statements), repeat=2):
+        lines = [f"Content-Usage: {pattern} {said}".replace("  ", " ") for pattern, said in (one, other)]
+        robots = RobotsTxt.parse("\n".join(["User-agent: *", *lines, "Allow: /"]))
+        usage = UsageLines(robots.groups[0].records)
+        for path in paths:
+            assert usage.preferences(path) == usage_preferences(robots, "x", path), (lines, path)
+
+
+def test_two_files_of_ten_thousand_names_in_one_group_are_compared_in_seconds() -> None:
+    names = "".join(f"User-agent: b{number}\n" for number in range(10_000))
+    rules = "".join(f"Disallow: /a*b{number}\n" for number in range(5_000))
+    start = time.monotonic()
+    differences = compare((names + rules).encode(), (names + "Allow: /\n").encode())
+    assert time.monotonic() - start < 30
+    assert len(differences[0].tokens) == 10_000

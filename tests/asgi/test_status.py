@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -46,7 +47,8 @@ async def test_prometheus_reads_the_status_at_the_path() -> None:
 
 async def test_a_registrys_number_and_its_trouble_are_told(tmp_path: Any) -> None:
     path = another_registry(tmp_path / "registry.db", "blog.example", lookup().default.policy)
-    app = AIPolicyMiddleware(answering(), LocalLookup(path, refresh=0.001), status_path=PATH)
+    due = LocalLookup(path, refresh=0.5, clock=count().__next__)  # a second goes by with each glance at it
+    app = AIPolicyMiddleware(answering(), due, status_path=PATH)
     told = figures(await request(app, PATH))
     assert (told["aipolicy_lookup_seq"], told["aipolicy_lookup_up"]) == (1, 1)
     path.unlink()

@@ -1,7 +1,7 @@
 """What an import makes of its rows where hosts move, and where others write between looking and storing."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -65,17 +65,99 @@ def test_hosts_go_round_between_three_sites_as_far_as_one_after_the_other_gives(
     assert [registry.hosts(f"{n}.example")[0] for n in "123"] == ["c.example", "a.example", "b.example"]
 
 
-def test_sites_that_exchange_their_hosts_are_refused(registry: Registry) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_sites_that_exchange_their_hosts_are_bad_before_anything_is_stored(
+    registry: Registry, dry_run: bool
+) -> None:
+    registry.put(SILENT.for_site("y.example"), by="ada", hosts=["1.example"])
+    registry.put(SILENT.for_site("z.example"), by="ada", hosts=["2.example"])
+    rows: Rows = [
+        ("a.example", None),
+        ("y.example", ["2.example"]),
+        ("z.example", ["1.example"]),
+    ]
+    with spooled(rows) as spool:
+        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run.check(watch, dry_run=dry_run)
+        assert [number for number, _ in spool.errors()] == [2, 3]
+        assert all("in another import" in error for _, error in spool.errors())
+    assert registry.seq == 2
+
+
+def test_who_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
-    rows: Rows = [("a.example", ["2.example"]), ("b.example", ["1.example"])]
+    rows: Rows = [("a.example", ["2.example"]), ("c.example", ["1.example"]), ("d.example", None)]
     with spooled(rows) as spool:
         run = Import(spool, Loader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
-        with pytest.raises(AIPolicyError, match="can't be stored"):
-            run.store(watch, skip_bad=False)
-        assert [number for number, _ in spool.errors()]
-    assert registry.seq == 2
+        run.store(watch, skip_bad=True)
+        assert [number for number, _ in spool.errors()] == [1, 2]
+        assert run.made.new == 1
+    assert registry.hosts("1.example")[0] == "a.example"
+
+
+class StopError(Exception):
+    """In place of a kill after the first batch."""
+
+
+@contextmanager
+def stopping(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    def stop(_more: int) -> None:
+        raise StopError
+
+    yield stop
+
+
+def stopped_and_resumed(
+    registry: Registry, rows: Rows, meanwhile: Callable[[], object]
+) -> tuple[tuple[int, int, int], list[tuple[int, str]]]:
+    """What came of the rows, and which are bad, where ``meanwhile`` came after the first batch."""
+    for attempt in (1, 2):
+        with spooled(rows) as spool:
+            run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+            run.check(watch, dry_run=False)
+            if attempt == 1:
+                with suppress(StopError):
+                    run.store(stopping, skip_bad=True)
+                meanwhile()
+            else:
+                run.store(watch, skip_bad=True)
+                errors = list(spool.errors())
+    return (run.made.new, run.made.changed, run.made.unchanged), errors
+
+
+def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aipolicy.bulk.importing.BATCH", 2)
+    registry.put(SILENT.for_site("a.example"), by="ada", hosts=["x.example"])
+    rows: Rows = [("a.example", []), ("b.example", None), ("c.example", None), ("z.example", ["x.example"])]
+
+    def opt_out() -> None:
+        registry.put(SitePolicy.from_flag(True, "a.example"), by="owner", hosts=["x.example"])
+
+    made, errors = stopped_and_resumed(registry, rows, opt_out)
+    assert registry.get("a.example") == SitePolicy.from_flag(True, "a.example")
+    assert made == (2, 1, 0)
+    ((number, error),) = errors
+    assert (number, "'a.example' has it" in error) == (4, True)
+
+
+def test_who_was_stored_early_is_not_stored_again_in_its_place(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aipolicy.bulk.importing.BATCH", 2)
+    registry.put(SitePolicy.from_preset("allow", "z.example"), by="ada", hosts=["x.example"])
+    rows: Rows = [("a.example", ["x.example"]), ("b.example", None), ("c.example", None), ("z.example", [])]
+
+    def opt_out() -> None:
+        registry.put(SitePolicy.from_flag(True, "z.example"), by="owner")
+
+    made, errors = stopped_and_resumed(registry, rows, opt_out)
+    assert registry.get("z.example") == SitePolicy.from_flag(True, "z.example")
+    assert registry.hosts("x.example")[0] == "a.example"
+    assert (made, errors) == ((3, 1, 0), [])
 
 
 def test_a_further_host_becomes_a_site_once_it_is_given_up(registry: Registry) -> None:

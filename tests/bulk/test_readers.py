@@ -121,10 +121,17 @@ def test_an_empty_csv_has_no_header() -> None:
         list(read_csv(["\n"]))
 
 
-def test_a_quote_that_is_never_closed_is_told() -> None:
-    ((number, error),) = errors(read_csv(lines('host,opted_out\n"a.example,1\nb.example,1\n')))
-    assert number == 2
-    assert "quotes" in error
+@pytest.mark.parametrize(
+    "text",
+    [
+        'host,opted_out\n"a.example,1\nb.example,1\n',
+        'host,opted_out\n"a.example,1\nb.example,1\nc.example",1\nd.example,1\n',
+        'host,opted_out\n"a.example,1\n' + "b.example,1\n" * 20_000,
+    ],
+)
+def test_a_quote_that_swallows_lines_is_an_error_and_not_one_bad_row(text: str) -> None:
+    with pytest.raises(AIPolicyError, match=r"lines 2 to \d+ are one record, and bad: close the quote"):
+        list(read_csv(lines(text)))
 
 
 def test_what_to_dict_writes_is_read_back() -> None:

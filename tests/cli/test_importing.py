@@ -1,10 +1,12 @@
 """``aipolicy import``: with a bad row nothing of a file, else all of it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from aipolicy.cli.importing import _name_of
 from aipolicy.registry import Registry
 from tests.cli.conftest import Run
 
@@ -172,3 +174,19 @@ def test_a_file_in_utf_16_and_octets_that_are_no_utf_8_are_told(aipolicy: Run, t
 
 def test_the_help_of_import_shows_an_example(aipolicy: Run) -> None:
     assert "\n  aipolicy import" in aipolicy("import", "--help").stdout
+
+
+def test_a_pipe_has_one_name_however_it_is_opened() -> None:
+    reading, writing = os.pipe()
+    with Path(f"/dev/fd/{reading}").open("rb") as file:
+        assert _name_of(file) == "-"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_an_input_that_can_not_be_read_is_named_and_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None:
+    done = aipolicy("import", "/proc/self/mem", "--format", "csv")
+    assert done.returncode == 2
+    assert "the input can't be read to its end (Input/output error)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "aipolicy.db").exists()

@@ -128,6 +128,8 @@ def test_every_parser_reads_what_the_policy_and_the_sites_own_file_mean(
     policy: SitePolicy, signals: Signals, base: bytes, some: list[str]
 ) -> None:
     merged = robots_txt(policy, signals, base)
+    if merged == base:
+        return  # left as it is: parsers may differ over what it says carelessly, like "*/1.2" for "*"
     intent = Intent(policy, base)
     patterns = [pattern for _, rules in intent.groups for _, pattern in rules][:6]
     named = {token for token in intent.named if token.isascii() and re.fullmatch(r"[\w!. -]+", token)}

@@ -79,7 +79,7 @@ class CachedSource:
 class LocalSource:
     """A source of policies behind a LocalLookup: a real registry."""
 
-    freshness = 0.25
+    freshness = 0.1
 
     def __init__(self, clock: Clock, path: Path) -> None:
         self.clock = clock
@@ -102,9 +102,12 @@ class LocalSource:
             registry.put(policy.for_site(host), by="test", hosts=hosts)
 
     def fail(self) -> None:
+        """Not by deleting the file, which would still be read."""
         self.path.rename(self.path.with_suffix(".away"))
+        self.path.mkdir()
 
     def mend(self) -> None:
+        self.path.rmdir()
         self.path.with_suffix(".away").rename(self.path)
 
     def pass_freshness(self) -> None:

@@ -195,3 +195,89 @@ async def test_another_registry_written_into_the_same_file_is_noticed(
         there.backup(here)
     local.clock.advance(0.3)
     assert await policy(lookup, "blog.example") == NO_AI
+
+
+async def test_a_deleted_file_is_read_on_until_another_one_takes_its_place(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    """It is open: what was not in memory yet is answered, too."""
+    for host, its in (("blog.example", NO_AI), ("silent.example", UNSET), ("later.example", UNSET)):
+        local.put(host, its)
+    lookup = local.lookup(max_stale=60)
+    await answer(lookup, "blog.example")
+    for file in local.path.parent.glob("registry.db*"):
+        file.unlink()
+    local.clock.advance(0.3)
+    assert await policy(lookup, "silent.example") == UNSET
+    assert await answer(lookup, "stranger.example") is lookup.default
+    assert "there is no such file" in lookup.status().trouble
+    local.clock.advance(61)
+    assert await answer(lookup, "later.example") is lookup.default
+    another_registry(local.path, "later.example", UNSET)
+    local.clock.advance(1.1)
+    assert await policy(lookup, "later.example") == UNSET
+    assert await answer(lookup, "blog.example") is lookup.default
+
+
+async def test_a_file_moved_away_and_back_is_the_same_one(local: LocalSource) -> None:
+    local.put("blog.example", UNSET)
+    lookup = local.lookup()
+    found = await answer(lookup, "blog.example")
+    local.path.rename(local.path.with_suffix(".away"))
+    local.clock.advance(0.3)
+    assert await answer(lookup, "blog.example") is found
+    local.path.with_suffix(".away").rename(local.path)
+    local.put("blog.example", NO_AI)
+    local.clock.advance(1.1)
+    assert await policy(lookup, "blog.example") == NO_AI
+
+
+async def test_a_file_replaced_beside_its_log_is_locked_as_it_should_be(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    """SQLite cuts a log's index that nobody has locked, and whoever reads in it then dies of it (SIGBUS)."""
+    local.put("blog.example", UNSET)
+    other = another_registry(tmp_path / "other.db", "blog.example", NO_AI)
+    lookup = local.lookup()
+    await answer(lookup, "blog.example")
+    index = local.path.with_name("registry.db-shm").stat().st_ino
+    assert f":{index} " in Path("/proc/locks").read_text()
+    other.replace(local.path)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI
+    assert f":{index} " in Path("/proc/locks").read_text()
+
+
+async def test_a_copy_put_in_a_replicas_place_is_not_read_before_its_follower_took_it_over(
+    local: LocalSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is old, and SQLite would read it together with the log that is beside it, page by page."""
+    local.put("blog.example", UNSET)
+    local.put("other.example", UNSET)
+    number = "INSERT OR REPLACE INTO meta VALUES ('file', '{}')"
+    sql(local.path, number.format(local.path.stat().st_ino))
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(local.path)) as now, closing(sqlite3.connect(copy)) as then:
+        now.backup(then)
+    local.put("blog.example", NO_AI)
+    lookup = local.lookup()
+    found = await answer(lookup, "blog.example")
+    copy.replace(local.path)
+    for _ in range(3):
+        local.clock.advance(1.1)
+        assert await answer(lookup, "blog.example") is found
+    assert await policy(lookup, "other.example") == UNSET, "of the one before, which is still open"
+    (told,) = caplog.messages
+    assert "it is a copy" in told
+    sql(local.path, number.format(local.path.stat().st_ino))
+    local.clock.advance(1.1)
+    assert await policy(lookup, "blog.example") == UNSET
+
+
+async def test_a_copy_of_a_replica_is_read_where_there_is_nothing_else(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    local.put("blog.example", NO_AI)
+    sql(local.path, "INSERT INTO meta VALUES ('file', '1')")
+    lookup = local.lookup()
+    assert await policy(lookup, "blog.example") == NO_AI

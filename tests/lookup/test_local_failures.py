@@ -70,8 +70,8 @@ async def test_a_file_that_cannot_be_read_is_tried_again_ever_more_seldom(
         clock.advance(0.0625)
         assert await answer(lookup, "blog.example") is lookup.default
     gaps = [later - earlier for earlier, later in itertools.pairwise(tries)]
-    assert gaps[:6] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0]
-    assert set(gaps[6:]) == {5.0}
+    assert gaps[:3] == [0.25, 0.5, 1.0]
+    assert set(gaps[3:]) == {1.0}
 
 
 async def test_a_deleted_file_leaves_the_last_good_answers(local: LocalSource) -> None:
@@ -219,7 +219,7 @@ async def test_what_went_wrong_is_told_again_when_it_changes(
     local: LocalSource, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup = local.lookup()
-    local.fail()
+    local.path.unlink()
     local.clock.advance(1)
     await answer(lookup, "blog.example")
     local.path.write_bytes(b"this is no database " * 1000)
@@ -229,3 +229,19 @@ async def test_what_went_wrong_is_told_again_when_it_changes(
     missing, damaged = caplog.messages
     assert "there is no such file" in missing
     assert "file is not a database" in damaged
+
+
+async def test_a_file_that_can_be_read_and_cannot_in_turns_is_told_ever_more_seldom(
+    local: LocalSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = local.lookup()
+    for _ in range(60):
+        local.fail()
+        local.clock.advance(0.5)
+        await answer(lookup, "blog.example")
+        local.mend()
+        local.clock.advance(0.5)
+        await answer(lookup, "blog.example")
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert 4 <= len(warnings) <= 7
+    assert "more like this were left out" in warnings[-1]

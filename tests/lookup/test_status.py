@@ -71,7 +71,7 @@ async def test_a_replica_says_how_far_it_is(local: LocalSource) -> None:
 
 
 async def test_a_lookup_without_its_file_has_a_status(local: LocalSource) -> None:
-    local.fail()
+    local.path.unlink()
     status = local.lookup().status()
     assert (status.seq, status.sites, status.replica, status.refresh_age) == (0, 0, None, None)
     assert "no such file" in status.trouble

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -9,13 +10,18 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
+from aipolicy.registry.replica import Replica
 from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually, follower, is_copy, read, seq, trouble
+from tests.replica.following import ENOUGH, eventually, follower, is_copy, read, seq, trouble
+from tests.soak.processes import children, standing_still
+from tests.soak.proxy import Proxy, socket_of
 
 OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
 KILLS = 6
@@ -150,3 +156,80 @@ def test_a_registry_elsewhere_is_refused_by_the_command(file: Path) -> None:
     )
     assert done.returncode == 2
     assert "give a registry in PostgreSQL" in done.stderr
+
+
+def test_a_connection_that_is_lost_without_a_word_is_given_up(
+    postgres_server: OwnServer, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aipolicy.registry.replica.source.PATIENCE", 0.5)
+    with Schemas(postgres_server.url) as schemas, Proxy(socket_of(postgres_server.url)) as network:
+        url = schemas.new()
+        with Registry(url) as registry, Replica(network.through(url), file):
+            registry.put(OPTED_OUT, by="ada")
+            eventually(lambda: seq(file) == 1)
+            network.lose()
+            registry.put(SitePolicy("other.example"), by="ada")
+            eventually(lambda: seq(file) == 2)
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "it hasn't answered for 0.5 s" in warning
+
+
+def test_a_server_that_answers_no_more_is_told_and_reported(
+    postgres_server: OwnServer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aipolicy.registry.replica.source.PATIENCE", 0.5)
+    with Schemas(postgres_server.url) as schemas:
+        url = schemas.new()
+        with Registry(url) as registry, Replica(url, file):
+            registry.put(OPTED_OUT, by="ada")
+            eventually(lambda: seq(file) == 1)
+            with standing_still(postgres_server.pid, *children(postgres_server.pid)):
+                eventually(lambda: "it hasn't answered for 0.5 s" in trouble(file))
+            registry.put(SitePolicy("other.example"), by="ada")
+            eventually(lambda: seq(file) == 2)
+            eventually(lambda: trouble(file) == "")
+
+
+def test_a_follower_ends_at_once_while_nothing_answers(postgres_server: OwnServer, file: Path) -> None:
+    with Schemas(postgres_server.url) as schemas:
+        url = schemas.new()
+        with Registry(url) as registry, follower(url, file) as process:
+            registry.put(OPTED_OUT, by="ada")
+            eventually(lambda: seq(file) == 1)
+            with standing_still(postgres_server.pid, *children(postgres_server.pid)):
+                time.sleep(0.5)  # it asks every quarter of a second
+                process.terminate()
+                said = process.communicate(timeout=5)[1]
+    assert process.returncode == 0
+    assert "behind" not in said
+
+
+async def test_damage_that_only_a_reader_meets_is_mended(
+    url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pages that no change touches: the follower itself would never read them."""
+    monkeypatch.setattr("aipolicy.registry.replica.file.SETTLED", 0.0)
+    hosts = [f"blog{number}.example" for number in range(2000)]
+    with Registry(url) as registry:
+        registry.put_many([SitePolicy(host) for host in hosts], by="import")
+        with Replica(url, file):
+            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            lookup = LocalLookup(file, refresh=0.01)
+            assert (await lookup.find(b"blog0.example")) is not lookup.default
+            before = file.stat().st_ino
+            size = file.stat().st_size
+            with file.open("r+b") as opened:
+                opened.seek(size // 4)
+                opened.write(random.Random(1).randbytes(size // 2))
+            async with asyncio.timeout(ENOUGH):
+                while not file.exists() or file.stat().st_ino == before:  # in between there is none
+                    for host in hosts:
+                        await lookup.find(host.encode())
+                    await asyncio.sleep(0)
+            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            await asyncio.sleep(1.1)
+            for host in hosts:
+                assert (await lookup.find(host.encode())) is not lookup.default
+            assert lookup.status().trouble == ""
+            lookup.close()
+    assert "a reader found it damaged" in caplog.text

@@ -4,19 +4,23 @@ import logging
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
+from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from aipolicy.registry.replica.file import Note, ReplicaFile
 from aipolicy.registry.replica.filling import Progress
 from aipolicy.registry.replica.source import Row
+from aipolicy.registry.replica.standing import Standing
 from tests.replica.following import eventually, follower, is_copy, read, seq, trouble
 
 
@@ -25,7 +29,8 @@ def followed(url: str, file: Path) -> Iterator[Registry]:
     with Registry(url) as registry:
         registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
         with Replica(url, file):
-            eventually(lambda: seq(file) == 500)
+            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            assert seq(file) == 500
             yield registry
 
 
@@ -75,6 +80,84 @@ def test_a_file_that_is_harmed_is_told_once_and_filled_anew(
     assert str(file) in warnings(caplog)[0]
 
 
+def test_an_old_copy_in_its_place_is_filled_anew(
+    url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beside it is the log of the newer one. SQLite takes it for the copy's own: some pages old, some new."""
+    old = tmp_path / "old.db"
+    with followed(url, file) as registry:
+        with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(old)) as then:
+            now.backup(then)
+        registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
+        eventually(lambda: seq(file) == 501)
+        with closing(sqlite3.connect(file)) as now:
+            assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+        registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
+        eventually(lambda: seq(file) == 502)
+        old.replace(file)
+        eventually(lambda: "level again" in caplog.text)
+        registry.put(SitePolicy("new.example"), by="ada")
+        eventually(lambda: seq(file) == 503)
+    assert is_copy(file, url)
+    assert len(warnings(caplog)) == 1, warnings(caplog)
+
+
+def test_an_old_copy_that_was_put_there_meanwhile_is_filled_anew(
+    url: str, file: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.db"
+    with Registry(url) as registry:
+        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
+        with follower(url, file):
+            eventually(lambda: seq(file) == 500)
+            with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(old)) as then:
+                now.backup(then)
+            registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
+            eventually(lambda: seq(file) == 501)
+            with closing(sqlite3.connect(file)) as now:
+                assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+            registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
+            eventually(lambda: seq(file) == 502)
+        old.replace(file)  # it was killed: the log is there
+        with follower(url, file):
+            registry.put(SitePolicy("new.example"), by="ada")
+            eventually(lambda: seq(file) == 503)
+            assert is_copy(file, url)
+
+
+def test_a_copy_without_a_log_is_taken_over(
+    url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As for a new machine, which then need not fetch all of it."""
+    copy = tmp_path / "copy.db"
+    with followed(url, file) as registry:
+        with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(copy)) as then:
+            now.backup(then)
+        caplog.clear()
+        with Replica(url, copy):
+            registry.put(SitePolicy("new.example"), by="ada")
+            eventually(lambda: seq(copy) == 501)
+            number = str(copy.stat().st_ino)
+            assert read(copy, "SELECT value FROM meta WHERE key = 'file'") == [(number,)]
+    assert is_copy(copy, url)
+    assert "is filled" not in caplog.text
+
+
+def test_another_programs_file_in_its_place_is_told_and_unharmed(
+    url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("These are my notes.\n" * 99)
+    with followed(url, file) as registry:
+        notes.replace(file)
+        eventually(lambda: "is no replica: name another file, or remove it" in caplog.text)
+        registry.put(SitePolicy("new.example"), by="ada")
+        assert file.read_text() == "These are my notes.\n" * 99
+        file.unlink()
+        eventually(lambda: seq(file) == 501)
+    assert is_copy(file, url)
+
+
 @pytest.mark.parametrize("damage", [empty, cut])
 def test_a_file_that_was_harmed_meanwhile_is_filled_anew(
     url: str, file: Path, damage: Callable[[Path], None]
@@ -109,6 +192,25 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
         eventually(lambda: seq(file) == 2500)
     assert is_copy(file, url)
     assert len(warnings(caplog)) == 1, warnings(caplog)
+
+
+def test_an_outage_that_shows_itself_in_turns_is_told_once_each(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    standing = Standing("postgresql://db/blogs", file, time.time)
+    for _ in range(3):
+        for kind in ("connection refused", "connection reset"):
+            standing.failed(kind)
+    assert [message.partition(";")[0] for message in warnings(caplog)] == [
+        "connection refused",
+        "connection reset",
+    ]
+    for number in range(100):
+        standing.failed(f"after {number} tries")
+    assert len(warnings(caplog)) == 5
+    standing.level(7)
+    standing.failed("connection refused")
+    assert len(warnings(caplog)) == 6
 
 
 def test_a_clock_that_jumps_back_is_no_trouble(
@@ -196,3 +298,41 @@ def test_ruins_of_a_fill_that_was_killed_are_no_trouble(url: str, file: Path) ->
     with sqlite3.connect(file) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(url: str, file: Path) -> None:
+    """The last one that closes a file deletes its log; a follower must be seen to be there."""
+    with Registry(url) as registry, follower(url, file):
+        for number in range(1, 4):
+            registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+            eventually(lambda: seq(file) == registry.seq)
+            with Registry(f"sqlite:///{file}") as copy:
+                assert copy.seq == number
+        assert is_copy(file, url)
+
+
+def test_a_follower_keeps_the_locks_of_its_process_when_it_looks_at_the_file(url: str, file: Path) -> None:
+    """POSIX takes them all away where a file is opened and closed by other means than SQLite's."""
+    with Registry(url) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with Replica(url, file):
+            eventually(lambda: seq(file) == 1)
+        lookup = LocalLookup(file)
+        held = locks(file)
+        with Replica(url, file):
+            level_at = "SELECT level_at FROM replica"
+            for _ in range(2):  # it has begun, and looked at the file
+                before = read(file, level_at)
+                eventually(partial(changed, file, level_at, before))
+            assert locks(file) == held == 1
+        lookup.close()
+
+
+def changed(file: Path, statement: str, before: list[tuple[object, ...]]) -> bool:
+    return read(file, statement) != before
+
+
+def locks(file: Path) -> int:
+    """How many locks there are on the file, of any process, as the system counts them."""
+    inode = f":{file.stat().st_ino} "
+    return sum(inode in line for line in Path("/proc/locks").read_text().splitlines())

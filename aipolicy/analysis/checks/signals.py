@@ -10,6 +10,7 @@ from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.lines import Line
 from aipolicy.analysis.reach import Reach
 from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.usage import split_usage
 from aipolicy.core.contentsignal import parse_content_signal, signal_text
 from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
@@ -93,14 +94,6 @@ def _usage_meant(member: str) -> str:
     key, _, value = member.strip().lower().partition("=")
     label, meant = _LABELS.get(key.strip()), _MEANT.get(value.strip().strip('"?'))
     return f"{label}={meant}" if label and meant else ""
-
-
-def split_usage(value: str) -> tuple[str, str]:
-    """The path ("" where there is none) and the statement of a Content-Usage value (attach-05 §3.1)."""
-    if not value.startswith("/"):
-        return "", value
-    path, _, statement = value.replace("\t", " ").partition(" ")
-    return path, statement.strip()
 
 
 @dataclass(frozen=True, slots=True)

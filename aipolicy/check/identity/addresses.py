@@ -44,6 +44,10 @@ class ClientAddress:
         return ipaddress.IPv4Address(self.first) if self.version == 4 else ipaddress.IPv6Address(self.first)
 
     @property
+    def last_value(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        return ipaddress.IPv4Address(self.last) if self.version == 4 else ipaddress.IPv6Address(self.last)
+
+    @property
     def behind_a_proxy(self) -> bool:
         """Private, shared, loopback or link-local: not a client's outside, but a proxy's in front."""
         return _INSIDE.touch(self.version, self.first, self.first)
@@ -58,18 +62,21 @@ def read_address(text: str | None) -> ClientAddress | None:
     """Read an address as it stands in a log; None where it isn't one.
 
     ``[2001:db8::1]:443``, ``192.0.2.1:8080`` and ``fe80::1%eth0`` lose what isn't the address;
-    ``::ffff:192.0.2.1`` is 192.0.2.1. ``192.0.2.xxx`` can't be read.
+    ``::ffff:192.0.2.1`` is 192.0.2.1. ``192.0.2.xxx`` can't be read. ``192.0.2.0/32`` is not masked: whoever
+    writes its length means that address.
     """
     if not text or len(text) > _LONGEST:
         return None
-    octets = _parsed(text) or _parsed(_bare(text))
+    octets, whole = _parsed(text) or _parsed(_bare(text)), False
+    if octets is None and text.endswith("/128" if ":" in text else "/32"):
+        octets, whole = _parsed(text.rpartition("/")[0]), True
     if octets is None:
         return None
     octets = octets.removeprefix(_MAPPED)
     version = 4 if len(octets) == 4 else 6
     first = int.from_bytes(octets)
     for mask in _MASKS[version]:
-        if not first & mask:
+        if not first & mask and not whole:
             return ClientAddress(version, first, first | mask)
     return ClientAddress(version, first, first)
 

@@ -3,17 +3,23 @@
 A published list changes: a snapshot says what it was on a day (``Ranges.oldest``, ``Ranges.newest``). The
 further a request is from that day, the less *spoofed* weighs: the operator may have come to new addresses, or
 have given some back. Lists that are known to be superseded verify, and never make a forgery.
+
+A request is checked against what the lists were on its day, as far as their readings tell. An address that
+a list had at another time, more than ``NEAR`` away, is *unverifiable*: who had it on that day isn't known.
+A list that was first read more than ``NEAR`` after the request makes no forgery. DNS tells of today: that a
+host name is missing now says nothing against a request that is older than ``NEAR``.
 """
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from aipolicy.check.identity.addresses import read_address
 from aipolicy.check.identity.checks import NO_CHECK, Check, Identity, check_of
+from aipolicy.check.identity.evidence import Evidence
 from aipolicy.check.identity.index import Index
-from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
-from aipolicy.check.identity.resolver import Question, Resolver
+from aipolicy.check.identity.lists import NEAR, AddressList, Ranges, packaged_ranges
+from aipolicy.check.identity.resolver import Answer, Question, Resolver
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.memo import Memo
 
@@ -22,6 +28,11 @@ _CHECKS = 4096
 _OPEN = frozenset({Identity.SPOOFED, Identity.UNVERIFIABLE})  # host names may say more
 
 A = TypeVar("A", bound=str | None)
+D = TypeVar("D", bound=date | None)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 class Identities:
@@ -32,12 +43,20 @@ class Identities:
     to other processes then.
     """
 
-    def __init__(self, ranges: Ranges | None = None, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        ranges: Ranges | None = None,
+        resolver: Resolver | None = None,
+        *,
+        today: Callable[[], date] = _today,
+    ) -> None:
         self.ranges = packaged_ranges() if ranges is None else ranges
         self._resolver = resolver
+        self._today = today
+        self._newest = self.ranges.newest
         self._indexes: dict[str, Index] = {}
         self._checks: Memo[str, Check] = Memo(_CHECKS)
-        self._listed: Memo[tuple[str, str | None], Identity] = Memo(_REMEMBERED)
+        self._listed: Memo[tuple[str, str | None, date], Identity] = Memo(_REMEMBERED)
 
     def __reduce__(self) -> tuple[type["Identities"], tuple[Ranges]]:
         if self._resolver is not None:
@@ -47,7 +66,7 @@ class Identities:
     @property
     def lists(self) -> tuple[AddressList, ...]:
         """The published lists, each with its date."""
-        return self.ranges.lists
+        return self.ranges.current
 
     @property
     def oldest(self) -> date:
@@ -57,37 +76,56 @@ class Identities:
     def newest(self) -> date:
         return self.ranges.newest
 
-    def identify(self, product_token: str, address: str | None) -> Identity:
+    def identify(self, product_token: str, address: str | None, day: date | None = None) -> Identity:
         """Say whether a client at ``address``, as the log has it, is the crawler that it declares to be.
 
-        Where the operator publishes a check, it fails for an address that can't be read, for a private one (a
-        proxy's in front of the server: the client's is in another column), and for one that seems masked,
-        unless all addresses that it may stand for are alike.
+        ``day`` is that of the request, in UTC; None: that of the newest list. Where the operator publishes a
+        check, it fails for an address that can't be read, for a private one (a proxy's in front of the
+        server: the client's is in another column), and for one that seems masked, unless all addresses that
+        it may stand for are alike.
         """
-        found = self._by_ranges(product_token, address)
-        if self._resolver is None or found not in _OPEN:
-            return found
-        question = self._question(product_token, address, found)
-        if isinstance(question, Identity):
-            return question
-        return self._check(product_token).by_answer(self._resolver.ask(question))
+        return self.identify_all([(product_token, address, day)]).popitem()[1]
 
-    def identify_all(self, pairs: Iterable[tuple[str, A]]) -> dict[tuple[str, A], Identity]:
-        """``identify`` for distinct pairs of product token and address; DNS is asked several at a time."""
-        found = {pair: self._by_ranges(*pair) for pair in pairs}
+    def identify_all(self, claims: Iterable[tuple[str, A, D]]) -> dict[tuple[str, A, D], Identity]:
+        """``identify`` for many product tokens, addresses and days; DNS is asked several at a time."""
+        found = {claim: self._by_ranges(*claim) for claim in claims}
         if self._resolver is None:
             return found
-        questions = {pair: self._question(*pair, each) for pair, each in found.items() if each in _OPEN}
+        questions = {claim: self._question(*claim, each) for claim, each in found.items() if each in _OPEN}
         answers = self._resolver.ask_all(each for each in questions.values() if isinstance(each, tuple))
-        for (token, address), question in questions.items():
-            found[token, address] = (
+        for claim, question in questions.items():
+            found[claim] = (
                 question
                 if isinstance(question, Identity)
-                else self._check(token).by_answer(answers[question])
+                else self._by_answer(*claim, answers[question], found[claim])
             )
         return found
 
-    def _question(self, token: str, address: str | None, found: Identity) -> Question | Identity:
+    def evidence(self, product_token: str, address: str | None, day: date | None = None) -> Evidence:
+        """What ``identify`` says, and what that rests on; DNS is asked anew."""
+        day = day or self._newest
+        identity = self._by_ranges(product_token, address, day)
+        trace = None
+        if self._resolver is not None and identity in _OPEN:
+            question = self._question(product_token, address, day, identity)
+            if isinstance(question, Identity):
+                identity = question
+            else:
+                trace = self._resolver.trace(question)
+                identity = self._by_answer(product_token, address, day, trace.answer, identity)
+        return Evidence(
+            identity=identity,
+            check=self._check(product_token),
+            client=read_address(address),
+            day=day,
+            today=self._today(),
+            trace=trace,
+            asks_dns=self._resolver is not None,
+        )
+
+    def _question(
+        self, token: str, address: str | None, day: date | None, found: Identity
+    ) -> Question | Identity:
         """What to ask DNS after the lists were; the identity where there is nothing to ask."""
         check = self._check(token)
         client = read_address(address)
@@ -95,13 +133,21 @@ class Identities:
             return found
         if client.masked:
             return Identity.CHECK_FAILED
-        return (str(client.value), check.suffixes) if client.public else check.by_answer(None)
+        return (str(client.value), check.suffixes) if client.public else check.by_answer(None, found)
 
-    def _by_ranges(self, token: str, address: str | None) -> Identity:
-        found = self._listed.get((token, address))
+    def _by_answer(
+        self, token: str, address: str | None, day: date | None, answer: Answer, found: Identity
+    ) -> Identity:
+        if answer is None and day is not None and self._today() - day > NEAR:
+            return found
+        return self._check(token).by_answer(answer, found)
+
+    def _by_ranges(self, token: str, address: str | None, day: date | None) -> Identity:
+        day = day or self._newest
+        found = self._listed.get((token, address, day))
         if found is None:
-            identity = self._check(token).by_ranges(read_address(address))
-            found = self._listed.keep((token, address), identity)
+            identity = self._check(token).by_ranges(read_address(address), day)
+            found = self._listed.keep((token, address, day), identity)
         return found
 
     def _check(self, token: str) -> Check:

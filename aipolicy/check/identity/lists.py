@@ -1,7 +1,8 @@
-"""The operators' published lists of addresses, as of a day.
+"""The operators' published lists of addresses, each with the day on which it was read.
 
 ``ranges.json`` beside this file is such a snapshot, made by ``scripts/build_ranges.py``: each list with the
-day on which it was read and where the copy came from.
+day on which it was read and where the copy came from. A file that ``aipolicy crawlers update`` keeps has what
+the lists had before, too (``history``).
 """
 
 import datetime as dt
@@ -15,15 +16,22 @@ from typing import Any, Self
 from aipolicy.check.identity.prefixes import Network, networks
 from aipolicy.errors import RangesError
 
+NEAR = dt.timedelta(days=14)
+"""How far a list reaches in time: operators crawl from an address before they list it, and after."""
+
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """One published list, or several in one where a copy has them together.
+    """One published list, or several in one where a copy has them together; or a part of one.
 
     ``urls`` are where its operator publishes it, ``tokens`` the product tokens of the crawler table that come
     from it (none: others of the operator do), ``date`` is the day on which it was read, ``source`` where the
     copy is from. ``superseded`` is a later day on which the operator is known to have published another one,
     or None: an address in a superseded list was the operator's, but one that isn't may be by now.
+
+    A list that was read several times is in parts, by what became of its prefixes. ``first`` is the day of
+    the first reading (None: ``date`` is), ``came`` that of the last reading without the prefixes (None: the
+    first reading had them), ``gone`` that of the first reading without them again (None: the last has them).
     """
 
     urls: tuple[str, ...]
@@ -33,20 +41,34 @@ class AddressList:
     source: str
     superseded: dt.date | None
     prefixes: tuple[Network, ...]
+    first: dt.date | None = None
+    came: dt.date | None = None
+    gone: dt.date | None = None
+
+    @property
+    def since(self) -> dt.date:
+        """The day of the first reading."""
+        return self.first or self.date
+
+    def counts_on(self, day: dt.date) -> bool:
+        """Whether its prefixes were the operator's on ``day``, as far as its readings tell."""
+        too_early = self.came is not None and self.came - day > NEAR
+        too_late = self.gone is not None and day - self.gone > NEAR
+        return not too_early and not too_late
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Self:
         """The inverse of ``to_dict``. Raises RangesError where a prefix can't be a crawler's."""
         try:
-            superseded = given["superseded"]
             return cls(
                 urls=tuple(given["urls"]),
                 operator=given["operator"],
                 tokens=tuple(given["tokens"]),
                 date=dt.date.fromisoformat(given["date"]),
                 source=given["source"],
-                superseded=None if superseded is None else dt.date.fromisoformat(superseded),
                 prefixes=networks(given["prefixes"], given["operator"]),
+                superseded=_day(given["superseded"]),
+                **{name: _day(given.get(name)) for name in _OPTIONAL},
             )
         except RangesError as error:
             raise RangesError(f"{', '.join(given['urls'])}: {error}") from None
@@ -54,51 +76,89 @@ class AddressList:
             raise RangesError(f"a list of addresses can't be read: {error!r}") from None
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {
-            "date": self.date.isoformat(),
-            "superseded": self.superseded and self.superseded.isoformat(),
-            "prefixes": list(map(str, self.prefixes)),
-        }
+        days = {name: day for name in _OPTIONAL if (day := getattr(self, name)) is not None}
+        fields = {name: value for name, value in asdict(self).items() if name not in _OPTIONAL} | days
+        shown = {name: day.isoformat() for name, day in fields.items() if isinstance(day, dt.date)}
+        return fields | shown | {"prefixes": list(map(str, self.prefixes))}
+
+
+_OPTIONAL = ("first", "came", "gone")
+
+
+def _day(text: str | None) -> dt.date | None:
+    return None if text is None else dt.date.fromisoformat(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """All lists, and how old they are. At least one: else RangesError."""
+    """All lists and parts of lists, and how old they are. At least one that is current: else RangesError."""
 
     lists: tuple[AddressList, ...]
 
     def __post_init__(self) -> None:
-        if not self.lists:
+        if not any(published.gone is None for published in self.lists):
             raise RangesError("there are no lists of addresses: give at least one")
+
+    @property
+    def current(self) -> tuple[AddressList, ...]:
+        """One part of each list that its operator still publishes, as far as is known."""
+        return tuple({each.urls: each for each in self.lists if each.gone is None}.values())
 
     @property
     def oldest(self) -> dt.date:
         """The day on which the list was read that was read first."""
-        return min(published.date for published in self.lists)
+        return min(published.date for published in self.current)
 
     @property
     def newest(self) -> dt.date:
         """The day on which the list was read that was read last."""
-        return max(published.date for published in self.lists)
+        return max(published.date for published in self.current)
 
     def of_operator(self, operator: str) -> tuple[AddressList, ...]:
         return tuple(published for published in self.lists if published.operator == operator)
+
+    def of_url(self, url: str) -> tuple[AddressList, ...]:
+        """The parts of the list at ``url`` that its operator still publishes; not of copies of several."""
+        return tuple(each for each in self.lists if each.urls == (url,) and each.gone is None)
+
+    def read_on(self, url: str) -> dt.date | None:
+        """The day on which the list at ``url`` was read last."""
+        return max((each.date for each in self.of_url(url)), default=None)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read what ``to_json`` wrote. Raises RangesError."""
         try:
-            return cls(tuple(map(AddressList.from_dict, json.loads(text)["lists"])))
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise RangesError(f"the lists of addresses can't be read: {error!r}") from None
+            return cls.from_dict(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise RangesError(f"the lists of addresses can't be read: {error}") from None
 
     def to_json(self) -> str:
-        return json.dumps({"lists": [published.to_dict() for published in self.lists]}, indent=1) + "\n"
+        return json.dumps(self.to_dict(), indent=1) + "\n"
+
+    @classmethod
+    def from_dict(cls, given: Any) -> Self:
+        """The inverse of ``to_dict``. Raises RangesError."""
+        try:
+            return cls(tuple(map(AddressList.from_dict, given["lists"])))
+        except (KeyError, TypeError) as error:
+            raise RangesError(f"the lists of addresses can't be read: {error!r}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"lists": [published.to_dict() for published in self.lists]}
 
 
 def ordered(lists: Iterable[AddressList]) -> Ranges:
-    """The lists in the order of a snapshot: by operator, then by URL."""
-    return Ranges(tuple(sorted(lists, key=lambda published: (published.operator.lower(), published.urls))))
+    """The lists in the order of a snapshot: by operator, then by URL, then by what became of the parts."""
+    never = dt.date.min
+    return Ranges(
+        tuple(
+            sorted(
+                lists,
+                key=lambda each: (each.operator.lower(), each.urls, each.gone or never, each.came or never),
+            )
+        )
+    )
 
 
 @lru_cache(maxsize=1)

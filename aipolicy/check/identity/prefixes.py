@@ -18,7 +18,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _WIDEST = {4: 12, 6: 29}
 _WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # 17.0.0.0/8 is Apple's own, whole
 _KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
-_CODE = re.compile(r"<code\b[^>]*>\s*(\{.*?\})\s*</code>", re.DOTALL | re.IGNORECASE)
+_MOST = {4: 1 << 25, 6: 1 << 101}  # addresses of a list in all: twice as many as the widest prefix has
+_CODE = re.compile(r"<code(?=[\s>])", re.IGNORECASE)
+_CODE_END = re.compile(r"</code", re.IGNORECASE)
+_SHOWN = 80  # characters of what can't be read
 
 
 def network(text: str, operator: str = "") -> Network:
@@ -27,33 +30,39 @@ def network(text: str, operator: str = "") -> Network:
     Raises RangesError for what isn't a prefix, isn't public, or is too wide to be a crawler's.
     """
     address, slash, length = text.partition("/")
+    shown = repr(text[:_SHOWN])
     try:
         if slash and not (length.isascii() and length.isdigit()):
             raise ValueError(f"{length!r} is not a length")
         found = ipaddress.ip_network(text)
     except ValueError as error:
-        raise RangesError(f"{text!r} is not a prefix like '192.0.2.0/24' ({error})") from None
+        reason = str(error)[: 2 * _SHOWN]
+        raise RangesError(f"{shown} is not a prefix like '192.0.2.0/24' ({reason})") from None
     if "%" in address:
-        raise RangesError(f"{text!r} has a zone: a published prefix has none")
+        raise RangesError(f"{shown} has a zone: a published prefix has none")
     if not is_public(found):
-        raise RangesError(f"{text!r} is not public: private, reserved or for documentation")
+        raise RangesError(f"{shown} is not public: private, reserved or for documentation")
     widest = _WIDEST_OF.get(operator, _WIDEST)[found.version]
     if found.prefixlen < widest:
-        raise RangesError(f"{text!r} is too wide for {operator or 'a crawler'}: at most a /{widest}")
+        raise RangesError(f"{shown} is too wide for {operator or 'a crawler'}: at most a /{widest}")
     return found
 
 
 def networks(texts: Iterable[str], operator: str = "") -> tuple[Network, ...]:
     """The networks of ``texts``: sorted, IPv4 first, joined where they touch. Raises RangesError.
 
-    An empty list is an error, too: it would make a forgery of every request.
+    An empty list is an error, too: it would make a forgery of every request. So is one of half the Internet.
     """
     found = [network(str(text), operator) for text in texts]
     if not found:
         raise RangesError("the list is empty: keep the last good one")
     v4 = (net for net in found if isinstance(net, ipaddress.IPv4Network))
     v6 = (net for net in found if isinstance(net, ipaddress.IPv6Network))
-    return (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
+    joined: tuple[Network, ...] = (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
+    for version, most in _MOST.items():
+        if (total := sum(net.num_addresses for net in joined if net.version == version)) > most:
+            raise RangesError(f"the list has {total} addresses of IPv{version}: too many for a crawler")
+    return joined
 
 
 def published(text: str) -> list[str]:
@@ -62,10 +71,10 @@ def published(text: str) -> list[str]:
     ``{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}, {"ipv6Prefix": ...}]}``, with ``ip_prefix`` for short, and
     the same inside the ``<code>`` of a page (Amazon's).
     """
-    in_page = _CODE.search(text)
+    in_page = _in_page(text)
     try:
-        document = json.loads(html.unescape(in_page[1]) if in_page else text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        document = json.loads(text if in_page is None else html.unescape(in_page))
+    except (ValueError, RecursionError) as error:
         raise RangesError(f"the list is not JSON ({error})") from None
     entries = document.get("prefixes") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -73,8 +82,24 @@ def published(text: str) -> list[str]:
     return [_prefix(entry) for entry in entries]
 
 
+def _in_page(page: str) -> str | None:
+    """The first ``<code>`` of a page that holds an object."""
+    at = 0
+    while opening := _CODE.search(page, at):
+        begins = page.find(">", opening.end())
+        ends = _CODE_END.search(page, begins) if begins >= 0 else None
+        if ends is None:
+            return None
+        inside = page[begins + 1 : ends.start()].strip()
+        if inside.startswith("{"):
+            return inside
+        at = ends.end()
+    return None
+
+
 def _prefix(entry: Any) -> str:
     values = [entry[key] for key in _KEYS if key in entry] if isinstance(entry, dict) else [entry]
     if len(values) != 1 or not isinstance(values[0], str):
-        raise RangesError(f"{entry!r} is not a prefix: it has one of {', '.join(_KEYS)}")
+        shown = repr(entry)[:_SHOWN]
+        raise RangesError(f"{shown} is not a prefix: it has one of {', '.join(_KEYS)}")
     return values[0]

@@ -8,6 +8,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aipolicy.core.memo import Memo
@@ -31,7 +32,35 @@ WITNESSES = ("8.8.8.8", "1.1.1.1", "9.9.9.9")
 Name servers behind a firewall often say of all foreign names that they don't exist, which is no answer.
 """
 
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What DNS said on the way to ``answer``.
+
+    ``names`` are those of the address, the first ``MOST_NAMES`` of them, ``more`` is how many others it has.
+    ``led`` are the names that count, each with the addresses that it leads to, or why none are known.
+    """
+
+    answer: Answer
+    names: tuple[str, ...] = ()
+    more: int = 0
+    led: tuple[tuple[str, tuple[str, ...] | ResolverError], ...] = ()
+
+
+class _Steps:
+    """A trace while it is made."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.led: list[tuple[str, tuple[str, ...] | ResolverError]] = []
+
+    def trace(self, answer: Answer) -> Trace:
+        names = tuple(name.rstrip(".").lower() for name in self.names[:MOST_NAMES])
+        return Trace(answer, names, max(len(self.names) - MOST_NAMES, 0), tuple(self.led))
+
+
 _REMEMBERED = 1 << 17
+_SHOWN = 8  # addresses of a name in a trace
 _SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
 _FAILURE = 60.0
 _FAILURES = 100  # one after the other, after which nothing is asked for as long: thousands would take hours
@@ -85,20 +114,28 @@ class Resolver:
         remembered = self._answers.get(question)
         if remembered is not None and remembered[0] > self._clock():
             return remembered[1]
+        return self.trace(question).answer
+
+    def trace(self, question: Question) -> Trace:
+        """As ``ask``, but asked anew, and with what was said on the way."""
         if self._clock() < self._rests_until:
-            return ResolverError(f"{question[0]}: not asked about, {_FAILURES} questions in a row failed")
+            return Trace(
+                ResolverError(f"{question[0]}: not asked about, {_FAILURES} questions in a row failed")
+            )
         answer: Answer
+        steps = _Steps()
         try:
-            answer, seconds = self._confirmed(*question)
+            answer, seconds = self._confirmed(*question, steps)
             seconds = min(max(seconds, _SHORTEST), _LONGEST)
             self._failures = 0
         except ResolverError as error:
-            answer, seconds = error, _FAILURE
+            # Another one: what was raised holds the frames and messages that it came through, and is kept.
+            answer, seconds = ResolverError(str(error)), _FAILURE
             self._failures += 1
             if self._failures >= _FAILURES:
                 self._failures, self._rests_until = 0, self._clock() + _FAILURE
         self._answers.keep(question, (self._clock() + seconds, answer))
-        return answer
+        return steps.trace(answer)
 
     def ask_all(self, questions: Iterable[Question], within: float = 600.0) -> dict[Question, Answer]:
         """The answers, several at a time; after ``within`` seconds nothing more is asked."""
@@ -128,7 +165,7 @@ class Resolver:
         except ResolverError:
             return False
 
-    def _confirmed(self, address: str, suffixes: tuple[str, ...]) -> tuple[str | None, float]:
+    def _confirmed(self, address: str, suffixes: tuple[str, ...], steps: _Steps) -> tuple[str | None, float]:
         import dns.name
         import dns.reversename
 
@@ -137,6 +174,7 @@ class Resolver:
             raise ResolverError(f"{address} is not public: nobody is asked about it")
         until = self._clock() + self._patience
         names, seconds = self._records(dns.reversename.from_address(address), "PTR", until)
+        steps.names = names
         if not names and not self._sees_the_internet():
             raise ResolverError(f"{address}: the name servers know no names of foreign addresses")
         wanted = [dns.name.from_text(suffix) for suffix in suffixes]
@@ -145,14 +183,17 @@ class Resolver:
         if len(candidates) > MOST_NAMES:
             failure = ResolverError(f"{address} has {len(candidates)} such names: at most {MOST_NAMES}")
         for name in candidates[:MOST_NAMES]:
+            shown = name.to_text(omit_final_dot=True).lower()
             try:
                 found, holds = self._records(name, "A" if value.version == 4 else "AAAA", until)
             except ResolverError as error:
                 failure = error
+                steps.led.append((shown, ResolverError(str(error))))
                 continue
             seconds = min(seconds, holds)
+            steps.led.append((shown, tuple(found[:_SHOWN])))
             if value in map(ipaddress.ip_address, found):
-                return name.to_text(omit_final_dot=True).lower(), seconds
+                return shown, seconds
         if failure is not None:
             raise failure
         return None, seconds

@@ -10,6 +10,7 @@ import httpcore
 from aipolicy.check.publicnetworks import is_public
 
 _TRIED = 3  # addresses of one name
+_LOOPBACK = ("127.0.0.1", "::1")  # where names under .localhost lead, always (RFC 6761 §6.3)
 
 
 class NotPublicError(Exception):
@@ -50,17 +51,24 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        try:
-            answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NoSuchNameError(getattr(error, "strerror", None) or str(error)) from None
-        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        found = await _looked_up(host, port)
         if self._private:
             return found
         public = [address for address in found if _is_public(address)]
         if not public:
             raise NotPublicError(", ".join(found))
         return public
+
+
+async def _looked_up(host: str, port: int) -> list[str]:
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return list(_LOOPBACK)  # whatever a resolver makes of them
+    try:
+        answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NoSuchNameError(getattr(error, "strerror", None) or str(error)) from None
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
 def _is_public(address: str) -> bool:

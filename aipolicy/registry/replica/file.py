@@ -3,20 +3,24 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aipolicy.errors import RegistryError
-from aipolicy.registry.replica.layout import APPLICATION_ID, NOTE
+from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
 from aipolicy.registry.schema import SCHEMA_VERSION
 
-_MAGIC = b"SQLite format 3\0"
-_HEADER = 100  # octets; the places of what is in it: https://sqlite.org/fileformat.html#the_database_header
 _BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log
+SETTLED = 10.0  # seconds for which a file that was just opened is taken to be sound
 _LARGEST_LOG = 64 << 20  # octets that the log may keep on the disk after a large catch-up
+
+Identity = tuple[int, int]
+"""Of a file: its device and its number there."""
 
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
@@ -51,7 +55,11 @@ class ReplicaFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._identity = _identity(path)
+        self._opened = time.monotonic()
+        self.identity = _identity(path)
+        number = str(self.identity[1])
+        if _size(path.with_name(f"{path.name}-wal")) and _number(path) not in (number, None):
+            raise DamagedError("it is a copy, and the log beside it is another one's")
         self._connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -66,6 +74,9 @@ class ReplicaFile:
             about = dict(self._connection.execute("SELECT key, value FROM meta"))
             if not about.keys() >= {"replica_of", "registry_id"} or about["schema_version"] != SCHEMA_VERSION:
                 raise DamagedError("it is no replica, or one of another version")
+            if about.get(FILE) != number:
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FILE, number))
+                self._connection.execute("PRAGMA wal_checkpoint")  # readers look for it in the file alone
             self.registry_id: str = about["registry_id"]
             ((self.seq,),) = self._connection.execute("SELECT seq FROM sequence")
             level = self._connection.execute("SELECT level_at FROM replica").fetchone()
@@ -83,15 +94,22 @@ class ReplicaFile:
             identity = _identity(self.path)
         except FileNotFoundError:
             raise DamagedError("it was deleted") from None
-        if identity != self._identity:
+        if identity != self.identity:
             raise ReplacedError
-        with self.path.open("rb") as file:
-            header = file.read(_HEADER)
-            size = os.fstat(file.fileno()).st_size
-        pages = int.from_bytes(header[28:32], "big")
-        page_size = int.from_bytes(header[16:18], "big") or 1
-        if not header.startswith(_MAGIC) or size < pages * (65536 if page_size == 1 else page_size):
-            raise DamagedError("it was cut or overwritten")
+        self._hear_readers()
+        try:
+            _application_id(self.path)
+        except sqlite3.DatabaseError as error:
+            if not _ruins(error):
+                raise
+            raise DamagedError("it was cut or overwritten") from None
+
+    def _hear_readers(self) -> None:
+        with suppress(FileNotFoundError):
+            self.path.with_name(f"{self.path.name}.damaged").unlink()
+            # Whatever it is that one of them meets again and again: the rest of the time is for the others.
+            if time.monotonic() - self._opened >= SETTLED:
+                raise DamagedError("a reader found it damaged")
 
     def last(self) -> Row | None:
         """The latest change, as the registry had it."""
@@ -151,28 +169,76 @@ def existing(path: Path) -> ReplicaFile | None:
 
     Raises DamagedError for the ruins of one, RegistryError for a file that is something else, and not ours.
     """
-    try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER)
-    except FileNotFoundError:
+    if not _is_ours(path):
         return None
-    if not header:
-        raise DamagedError("it is empty")
-    if header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
-        cure = "name another file, or remove it"
-        raise RegistryError(f"'{path}' is there already, and is no replica: {cure}")
     try:
         return ReplicaFile(path)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in (
-            sqlite3.SQLITE_ERROR,
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        ):
+        if _ruins(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
             raise DamagedError(str(error)) from error
         raise
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def claim(path: Path, known: Identity | None) -> None:
+    """See that what is at ``path``, if anything, may be removed: ``known`` is ours whatever it looks like.
+
+    Raises RegistryError where it may not.
+    """
+    with suppress(FileNotFoundError, DamagedError):
+        if _identity(path) != known:
+            _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is there that a follower made, however damaged; False: there is none. Raises, too."""
+    try:
+        if not path.stat().st_size:
+            raise DamagedError("it is empty")
+        ours = _application_id(path, sound=False) == APPLICATION_ID
+    except FileNotFoundError:
+        return False
+    except sqlite3.DatabaseError as error:
+        if not _ruins(error):
+            raise
+        ours = False
+    if not ours:
+        cure = "name another file, or remove it"
+        raise RegistryError(f"'{path}' is there already, and is no replica: {cure}")
+    return True
+
+
+def _application_id(path: Path, *, sound: bool = True) -> int:
+    """What the file's header says, whatever is in its log; where it isn't ``sound``, it may have been cut."""
+    with closing(_without_log(path)) as connection:
+        if not sound:
+            connection.execute("PRAGMA writable_schema=ON")  # then SQLite takes the size for what it is
+        ((found,),) = connection.execute("PRAGMA application_id")
+    return int(found)
+
+
+def _number(path: Path) -> str | None:
+    """Which file it says that it is."""
+    with closing(_without_log(path)) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (FILE,)).fetchone()
+    return row[0] if row else None
+
+
+def _without_log(path: Path) -> sqlite3.Connection:
+    """The file alone. By SQLite: closed by other means, it would lose all locks of this process (POSIX)."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _ruins(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _identity(path: Path) -> Identity:
     found = path.stat()
     return found.st_dev, found.st_ino

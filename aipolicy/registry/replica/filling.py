@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
-from aipolicy.registry.replica.file import ReplicaFile
-from aipolicy.registry.replica.layout import APPLICATION_ID, NOTE, TABLES, indexes, tables
+from aipolicy.registry.replica.file import Identity, ReplicaFile, claim
+from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE, TABLES, indexes, tables
 from aipolicy.registry.replica.source import Snapshot, Source
 from aipolicy.registry.schema import SCHEMA_VERSION
 
@@ -25,13 +25,15 @@ def fill(
     source: Source,
     path: Path,
     *,
-    in_place_of: ReplicaFile | None,
+    in_place_of: ReplicaFile | None = None,
+    known: Identity | None = None,
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> None:
     """Fill a replica at ``path``. What is there is read until the new one is whole.
 
-    ``in_place_of``: the sound replica that is there. Raises as ReplicaFile does, RegistryError, StoppedError.
+    ``in_place_of``: the sound replica that is there. ``known``: the damaged one, see ``file.claim``.
+    Raises as ReplicaFile does, RegistryError, StoppedError.
     """
     filling = path.with_name(f"{path.name}.filling")
     _remove(filling)
@@ -51,7 +53,8 @@ def fill(
                 connection.execute(statement)
             with source.snapshot() as snapshot:
                 _copy(snapshot, connection, progress, stopped)
-                _about(connection, source, snapshot)
+                number = filling.stat().st_ino if in_place_of is None else in_place_of.identity[1]
+                _about(connection, source, snapshot, number)
             for statement in indexes():
                 connection.execute(statement)
             connection.execute("COMMIT")
@@ -60,7 +63,7 @@ def fill(
         if in_place_of is not None:
             in_place_of.become(filling)
         else:
-            _put_in_place(filling, path)
+            _put_in_place(filling, path, known)
     finally:
         _remove(filling)
 
@@ -79,18 +82,20 @@ def _copy(
                     raise StoppedError
 
 
-def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot) -> None:
+def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot, number: int) -> None:
     about = {
         "schema_version": SCHEMA_VERSION,
         "registry_id": snapshot.state.registry_id,
         "replica_of": source.name,
+        FILE: str(number),
     }
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", about.items())
     connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.seq,))
     connection.execute(NOTE, (source.name, os.getpid(), snapshot.state.seq, 0, 0, ""))
 
 
-def _put_in_place(filling: Path, path: Path) -> None:
+def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
+    claim(path, known)  # it may be there just now
     with filling.open("rb") as file:
         os.fsync(file.fileno())
     # What a lost or damaged file left behind. Its log first of all must not be taken for the new one's.

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Self
 
 from aipolicy.errors import RegistryError
-from aipolicy.registry.replica.file import DamagedError, ReplacedError, ReplicaFile, existing
+from aipolicy.registry.replica.file import (
+    DamagedError,
+    Identity,
+    ReplacedError,
+    ReplicaFile,
+    claim,
+    existing,
+)
 from aipolicy.registry.replica.filling import Progress, StoppedError, fill
 from aipolicy.registry.replica.lock import held
 from aipolicy.registry.replica.source import Row, Source
@@ -18,7 +25,7 @@ from aipolicy.registry.replica.standing import Standing, logger
 
 _PAGE = 1000  # changes in one transaction
 _HEARTBEAT = 1.0  # seconds between two notes that nothing happened
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0  # seconds between two tries
+_FIRST_DELAY, _LONGEST_DELAY = 0.25, 2.0  # seconds between two tries
 _RUINED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _CURES = {
@@ -67,7 +74,8 @@ class Replica:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: ReplicaFile | None = None
-        self._ruined = False  # what is at the path is ours, and to be removed
+        self._known: Identity | None = None  # the file that was opened last
+        self._ruined = False  # what is at the path is of no use
         self._noted = 0.0
         self._delay = 0.0
 
@@ -84,6 +92,7 @@ class Replica:
     def stop(self) -> None:
         """Let ``run`` return soon. For other threads and signal handlers."""
         self._stopping.set()
+        self._source.interrupt()  # it may wait for an answer that never comes
 
     def run(self) -> None:
         """Follow until ``stop``. Raises RegistryError where another one follows, or the file isn't ours."""
@@ -114,8 +123,10 @@ class Replica:
         except StoppedError:
             pass
         except ReplacedError:
+            # Even an older copy of it is of no use: with the log that is beside it, it is neither.
             self._close()
-            self._failed(f"another file took the place of the replica {self._path}: it is looked at")
+            self._ruined = True
+            self._failed(f"another file took the place of the replica {self._path}: it is filled anew")
         except RegistryError as error:
             self._failed(str(error))
         except (DamagedError, OSError, sqlite3.Error) as error:
@@ -128,6 +139,8 @@ class Replica:
             self._failed(f"the replica {self._path} can't be used ({error}): {cure}")
 
     def _failed(self, message: str) -> None:
+        if self._stopping.is_set():
+            return
         self._standing.failed(message)
         if self._file is not None:
             with suppress(OSError, sqlite3.Error):  # it is told in the log anyway
@@ -181,11 +194,14 @@ class Replica:
 
     def _fill(self, source: Source, why: str) -> None:
         began = time.monotonic()
+        if self._file is None:
+            claim(self._path, self._known)
         logger.info("the replica %s is filled from %s: %s", self._path, source.name, why)
         fill(
             source,
             self._path,
             in_place_of=self._file,
+            known=self._known,
             progress=self._progress,
             stopped=self._stopping.is_set,
         )
@@ -198,6 +214,7 @@ class Replica:
     def _open(self) -> None:
         self._file = existing(self._path)
         if self._file is not None:
+            self._known = self._file.identity
             self._standing.begin(self._file.seq, self._file.level_at)
 
     def _close(self) -> None:

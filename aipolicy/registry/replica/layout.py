@@ -13,6 +13,9 @@ TABLES: tuple[Table, ...] = (site, host, host_history, change)
 APPLICATION_ID = 0x41695072
 """In the file's header: what has it is a follower's to replace, however damaged."""
 
+FILE = "file"
+"""The key in ``meta`` of the file's number on its disk: a copy has the number of another one."""
+
 _DIALECT = dialect.dialect()
 
 STATUS_TABLE = """CREATE TABLE replica (

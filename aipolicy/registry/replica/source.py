@@ -1,7 +1,9 @@
 """The registry that is followed, by a connection of its own. An error of the driver is a RegistryError."""
 
+import os
+import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,9 +13,16 @@ from sqlalchemy.exc import ArgumentError
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
 from aipolicy.registry.address import masked
+from aipolicy.registry.replica.patience import Patience
 from aipolicy.registry.schema import SCHEMA_VERSION, change
 
 ROWS = 5000  # at once: some megabytes
+
+PATIENCE = 5.0
+"""Seconds for an answer. A server that stands still, or a network that lost the connection, never tells."""
+
+PATIENCE_FILLING = 300.0
+"""The same while all rows are counted, sorted and read."""
 
 _COLUMNS = ", ".join(change.c.keys())
 _CHANGES = f"SELECT {_COLUMNS} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
@@ -50,21 +59,40 @@ class Source:
         self._error = psycopg.Error
         self._connect = postgres.connector(parsed)
         self._connection: psycopg.Connection[Row] | None = None
+        self._late = 0.0  # seconds without an answer, after which the connection was cut
+        self._patience = Patience(self._lost)
+        self._in_snapshot = False
 
     def __enter__(self) -> Self:
         """Connect, and hear of commits. Raises RegistryError."""
+        self._late = 0.0
         with self._told():
             self._connection = self._connect()
+            self._patience.begin()
             try:
-                self._connection.execute(f"LISTEN {postgres.CHANNEL}")
+                with self._patience.of(PATIENCE):
+                    self._connection.execute(f"LISTEN {postgres.CHANNEL}")
             except self._error:  # a standby can't; looking at it is enough
                 if self._connection.broken:
+                    self.__exit__()
                     raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._patience.end()
         if self._connection is not None:
             self._connection.close()
+
+    def interrupt(self) -> None:
+        """Whoever waits for an answer gets an error at once. From any thread or signal handler."""
+        if not self._in_snapshot:  # whose reader looks itself whether it is to end
+            self._cut()
+
+    def _cut(self) -> None:
+        with suppress(self._error, OSError, AttributeError):  # there is none (any more)
+            descriptor = os.dup(self._opened().fileno())
+            with socket.socket(fileno=descriptor) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def state(self) -> State:
         version, registry_id, seq = self._rows(_STATE)[0]
@@ -87,24 +115,38 @@ class Source:
     def snapshot(self) -> Iterator["Snapshot"]:
         """The registry as it is now, however long reading it takes."""
         connection = self._opened()
-        with self._told(), connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first ones
-            yield Snapshot(connection, self.state())
+        self._in_snapshot = True
+        try:
+            with self._told(), connection.transaction():
+                with self._patience.of(PATIENCE):
+                    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first
+                yield Snapshot(connection, self.state(), self._patience)
+        finally:
+            self._in_snapshot = False
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        with self._told():
+        with self._told(), self._patience.of(PATIENCE):
             rows: list[Row] = self._opened().execute(statement, values).fetchall()
         return rows
 
     def _opened(self) -> Any:
         return self._connection
 
+    def _lost(self, seconds: float) -> None:
+        self._late = seconds
+        self._cut()
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except self._error as error:
+            if self._late:
+                cure = "check that server, and the network between"
+                raise RegistryError(
+                    f"registry '{self.name}': it hasn't answered for {self._late:g} s: {cure}"
+                ) from error
             known = postgres.cure_of(error)
             said = " ".join(str(error).split()).removesuffix(".")
             raise RegistryError(f"registry '{self.name}': {said}{f': {known}' if known else ''}") from error
@@ -113,13 +155,14 @@ class Source:
 class Snapshot:
     """Whole tables, all of one moment."""
 
-    def __init__(self, connection: Any, state: State) -> None:
-        self._connection, self.state = connection, state
+    def __init__(self, connection: Any, state: State, patience: Patience) -> None:
+        self._connection, self.state, self._patience = connection, state, patience
 
     def count(self, tables: Sequence[Table]) -> int:
         """How many rows they have together."""
         counts = " + ".join(f"(SELECT count(*) FROM {table.name})" for table in tables)  # noqa: S608 - no input
-        return int(self._connection.execute(f"SELECT {counts}").fetchone()[0])
+        with self._patience.of(PATIENCE_FILLING):
+            return int(self._connection.execute(f"SELECT {counts}").fetchone()[0])
 
     def rows(self, table: Table) -> Iterator[list[Row]]:
         """All rows in the order of the primary key, some thousand at a time."""
@@ -128,6 +171,10 @@ class Snapshot:
         select = f"SELECT {columns} FROM {table.name} ORDER BY {key}"  # noqa: S608 - no input
         # A cursor of the server's, in binary: its rows are made in C, 2.6 times as fast as those of COPY.
         with self._connection.cursor(name="aipolicy_rows", binary=True) as cursor:
-            cursor.execute(select)
-            while rows := cursor.fetchmany(ROWS):
+            with self._patience.of(PATIENCE_FILLING):
+                cursor.execute(select)
+                rows = cursor.fetchmany(ROWS)
+            while rows:
                 yield rows
+                with self._patience.of(PATIENCE_FILLING):
+                    rows = cursor.fetchmany(ROWS)

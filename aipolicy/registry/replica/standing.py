@@ -10,6 +10,7 @@ from aipolicy.registry.replica.file import Note
 logger = logging.getLogger("aipolicy.replica")
 
 _REMIND = 60.0  # seconds between two lines about one trouble
+_KINDS = 5  # messages told of one outage, however many ways it shows itself in
 _TELL = 5.0  # seconds between two lines about a long catch-up
 
 
@@ -21,6 +22,7 @@ class Standing:
         self._source_seq = self._asked_at = self._level_at = 0
         self._level = self._began = time.monotonic()
         self._told = -_REMIND
+        self._messages: set[str] = set()
         self.trouble = ""
 
     def begin(self, seq: int, level_at: int) -> None:
@@ -42,7 +44,9 @@ class Standing:
     def failed(self, message: str) -> None:
         """Something keeps the follower from following: told when it begins, and each minute."""
         now = time.monotonic()
-        if message != self.trouble or now - self._told >= _REMIND:
+        new = message not in self._messages and len(self._messages) < _KINDS
+        if new or now - self._told >= _REMIND:
+            self._messages.add(message)
             self._told = now
             logger.warning("%s; the replica is %.1f s behind", message, now - self._level)
         self.trouble = message
@@ -67,6 +71,7 @@ class Standing:
                 now - self._level,
             )
         self.trouble, self._level, self._told = "", now, -_REMIND
+        self._messages.clear()
 
     def _now(self) -> int:
         return int(self._clock() * 1e6)

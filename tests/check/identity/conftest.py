@@ -1,11 +1,13 @@
-"""A name server, and resolvers that ask it."""
+"""A name server and resolvers that ask it, and the operators' servers."""
 
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
 from aipolicy.check.identity import Resolver
 from tests.check.identity.dnsserver import DNSServer
+from tests.check.identity.listserver import ListServer, list_server
 
 
 @pytest.fixture
@@ -23,3 +25,15 @@ def resolver(server: DNSServer) -> Resolver:
 def hasty(server: DNSServer) -> Resolver:
     """For servers that say nothing."""
     return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, patience=0.6)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def lists(authority: trustme.CA) -> Iterator[ListServer]:
+    """The operators' servers, on loopback."""
+    with list_server(authority) as running:
+        yield running

@@ -279,16 +279,16 @@ def test_many_are_identified_as_each_is_alone(server: DNSServer, asking: Identit
     addresses = ["132.196.86.1", "13.65.138.100", "157.55.39.1", "8.8.8.8", "8.8.4.4"]
     addresses += ["10.0.0.1", "8.8.8.0", "203.0.113.9"]
     tokens = ["GPTBot", "bingbot", "YandexBot", "Amazonbot", "Bytespider"]
-    pairs = [(token, address) for token in tokens for address in (*addresses, None)]
+    pairs = [(token, address, None) for token in tokens for address in (*addresses, None)]
     found = asking.identify_all([*pairs, *pairs])
     assert found == {pair: asking.identify(*pair) for pair in pairs}
-    assert found["bingbot", "157.55.39.1"] is VERIFIED
-    assert found["bingbot", "8.8.4.4"] is FAILED
+    assert found["bingbot", "157.55.39.1", None] is VERIFIED
+    assert found["bingbot", "8.8.4.4", None] is FAILED
     assert set(found.values()) == set(Identity)
 
 
 def test_many_are_identified_without_a_resolver_too(identities: Identities) -> None:
-    pairs = [("GPTBot", "132.196.86.1"), ("GPTBot", None), ("GPTBot", "8.8.8.8")]
+    pairs = [("GPTBot", "132.196.86.1", None), ("GPTBot", None, None), ("GPTBot", "8.8.8.8", None)]
     assert list(identities.identify_all(pairs).values()) == [VERIFIED, FAILED, SPOOFED]
 
 

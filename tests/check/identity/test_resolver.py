@@ -238,6 +238,49 @@ def test_a_name_server_that_is_down_is_not_asked_thousands_of_times(server: DNSS
     assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
 
 
+def test_answers_that_are_kept_hold_nothing_of_how_they_came(server: DNSServer, resolver: Resolver) -> None:
+    """An error that was raised holds frames and messages: thousands of them would fill the memory."""
+    server.add(reverse(ADDRESS), "PTR", SERVFAIL)
+    answer = resolver.ask((ADDRESS, SUFFIXES))
+    assert isinstance(answer, ResolverError)
+    assert (answer.__traceback__, answer.__context__, answer.__cause__) == (None, None, None)
+
+
+def test_what_is_remembered_is_bounded(server: DNSServer, resolver: Resolver) -> None:
+    resolver._answers.most = 10
+    for n in range(1, 25):
+        resolver.ask((f"66.249.66.{n}", SUFFIXES))
+        assert len(resolver._answers) <= 10
+    resolver.ask(("66.249.66.24", SUFFIXES))
+    assert server.asked[reverse("66.249.66.24"), "PTR"] == 1
+
+
+def test_a_trace_has_what_was_said_on_the_way(server: DNSServer, resolver: Resolver) -> None:
+    server.pointer(ADDRESS, "host.example", "old.googlebot.com", "broken.googlebot.com")
+    server.add("old.googlebot.com", "A", ["66.249.66.2"])
+    server.add("broken.googlebot.com", "A", SERVFAIL)
+    trace = resolver.trace((ADDRESS, SUFFIXES))
+    assert isinstance(trace.answer, ResolverError)
+    assert sorted(trace.names) == ["broken.googlebot.com", "host.example", "old.googlebot.com"]
+    led = dict(trace.led)
+    assert led["old.googlebot.com"] == ("66.249.66.2",)
+    assert isinstance(led.pop("broken.googlebot.com"), ResolverError)
+    assert len(led) == 1
+
+
+def test_a_trace_is_asked_anew_and_remembered(server: DNSServer, resolver: Resolver) -> None:
+    server.confirmed(ADDRESS, NAME)
+    for times in (1, 2):
+        trace = resolver.trace((ADDRESS, SUFFIXES))
+        assert (trace.answer, trace.names, trace.led) == (NAME, (NAME,), ((NAME, (ADDRESS,)),))
+        assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
+        assert server.asked[reverse(ADDRESS), "PTR"] == times
+
+
+def test_without_name_servers_nothing_is_known() -> None:
+    assert fails(Resolver(nameservers=[]))
+
+
 def test_no_questions_have_no_answers(resolver: Resolver) -> None:
     assert resolver.ask_all([]) == {}
 

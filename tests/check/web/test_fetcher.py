@@ -224,3 +224,12 @@ async def test_a_certificate_must_be_trusted_and_of_that_name() -> None:
             assert (await trouble(fetcher, server.origin))[0] is FetchTrouble.TLS  # 127.0.0.1
         async with Fetcher(allow_private=True) as fetcher:
             assert (await trouble(fetcher, url))[0] is FetchTrouble.TLS
+
+
+async def test_rfc6761_6_3_names_under_localhost_lead_here(server: Server, inside: Fetcher) -> None:
+    server.answers["/"] = answer(b"here")
+    for name in ("localhost", "blog.localhost", "BLOG.localhost."):
+        assert (await inside.fetch(f"http://{name}:{server.port}/")).body == b"here"
+    async with Fetcher() as outside:
+        kind, _ = await trouble(outside, f"http://blog.localhost:{server.port}/")
+    assert kind is FetchTrouble.ADDRESS

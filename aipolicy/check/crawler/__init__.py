@@ -1,0 +1,18 @@
+"""A conformance test for crawlers: a trap for each clause of RFC 9309, and what a crawler does in it."""
+
+from aipolicy.check.crawler.catalogue import CLAIMS, CLAUSES, clauses_named
+from aipolicy.check.crawler.clause import Clause, Finding, Level, Verdict
+from aipolicy.check.crawler.trial import Result, Trial, try_out
+
+__all__ = [
+    "CLAIMS",
+    "CLAUSES",
+    "Clause",
+    "Finding",
+    "Level",
+    "Result",
+    "Trial",
+    "Verdict",
+    "clauses_named",
+    "try_out",
+]

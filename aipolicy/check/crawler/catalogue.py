@@ -1,0 +1,33 @@
+"""All clauses, in the order in which they are told."""
+
+from collections.abc import Iterable
+
+from aipolicy.check.crawler.accessclauses import ACCESS_CLAUSES, ROBOTS_FIRST
+from aipolicy.check.crawler.clause import Clause
+from aipolicy.check.crawler.fileclauses import FILE_CLAUSES
+from aipolicy.check.crawler.groupclauses import GROUP_CLAUSES
+from aipolicy.check.crawler.names import NAME
+from aipolicy.check.crawler.ruleclauses import RULE_CLAUSES
+from aipolicy.errors import CrawlerTestError
+
+CLAUSES: tuple[Clause, ...] = (
+    ROBOTS_FIRST,
+    NAME,
+    *GROUP_CLAUSES,
+    *RULE_CLAUSES,
+    *FILE_CLAUSES,
+    *ACCESS_CLAUSES,
+)
+
+CLAIMS: tuple[str, ...] = tuple(clause.claim for clause in CLAUSES if clause.claim)
+"""What no MUST of RFC 9309 asks, and a crawler may claim."""
+
+
+def clauses_named(names: Iterable[str]) -> tuple[Clause, ...]:
+    """Those clauses, or all where none is named. Raises CrawlerTestError."""
+    names = list(names)
+    known = {clause.id for clause in CLAUSES}
+    for name in names:
+        if name not in known:
+            raise CrawlerTestError(f"--only {name!r} is no clause: --list shows them")
+    return tuple(clause for clause in CLAUSES if not names or clause.id in names)

@@ -1,0 +1,111 @@
+"""From what was seen in a trap to a verdict."""
+
+from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.seen import Fetch, Seen
+from aipolicy.check.crawler.trap import START, Place, Trap
+from aipolicy.core.matching import verdict as ruling_of
+from aipolicy.core.robots import RobotsTxt, lines_of
+
+
+def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
+    """Judge by which pages were fetched: a forbidden one, every control, every free one."""
+    fetched = [fetch for place in trap.forbidden if (fetch := seen.of(place))]
+    if fetched:
+        return against(trap, min(fetched, key=lambda fetch: fetch.at), token)
+    missed = [place for place in trap.controls if not seen.of(place)]
+    if missed or not seen.fetches:
+        return Finding(Verdict.NOT_TESTED, _never_came(missed, seen))
+    spared = [place for place in trap.free if not seen.of(place)]
+    if spared and seen.ending.stopped:
+        return Finding(Verdict.NOT_TESTED, f"{_stopped(seen)} before it fetched {spared[0].path}")
+    if spared:
+        return Finding(Verdict.OVER_CAUTIOUS, f"it never fetched {spared[0].path}, which it may")
+    return Finding(Verdict.OBEYS)
+
+
+def nothing_before_robots(trap: Trap, seen: Seen, token: str) -> Finding:
+    """Nothing may be asked for before the answer to /robots.txt is there."""
+    read = [fetch.done for fetch in seen.robots()]
+    for fetch in seen.pages:
+        if not read:
+            return Finding(Verdict.DISOBEYS, "it never read /robots.txt", fetch)
+        if fetch.at < min(read):
+            return Finding(Verdict.DISOBEYS, "it had not read /robots.txt yet", fetch)
+    return by_pages(trap, seen, token)
+
+
+def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
+    """Complete disallow: the start page counts, too, once /robots.txt has been asked for.
+
+    Before that it is a matter of *nothing before robots.txt*.
+    """
+    read = [fetch.done for fetch in seen.robots()]
+    start = Place("/").key
+    for fetch in seen.pages:
+        if fetch.authority == START and (fetch.key != start or (read and fetch.at >= min(read))):
+            return Finding(Verdict.DISOBEYS, trap.because, fetch)
+    if not read:
+        return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
+    # It may well ask for a month: that is what the clause wants.
+    watched = f"for the {seen.ending.seconds:.0f} s that it was watched" if seen.ending.stopped else ""
+    return Finding(Verdict.OBEYS, watched)
+
+
+def as_deep(trap: Trap, seen: Seen, token: str) -> Finding:
+    """``by_pages``, and how much further than asked a large robots.txt is read."""
+    finding = by_pages(trap, seen, token)
+    if finding.verdict is not Verdict.OBEYS:
+        return finding
+    further = "not obeyed, which is free" if seen.of(Place("/after.html")) else "obeyed, too"
+    return Finding(Verdict.OBEYS, f"a rule after 500 KiB is {further}")
+
+
+def fresh(trap: Trap, seen: Seen, token: str) -> Finding:
+    """Judge a fetch that was allowed at first, and is forbidden by the time that it may be made."""
+    late = seen.of(trap.forbidden[0])
+    if late is None:
+        changed = any(fetch.answer.body == trap.rules[START] for fetch in seen.robots())
+        finding = by_pages(trap, seen, token)
+        if finding.verdict is Verdict.OBEYS and not changed:
+            return Finding(Verdict.NOT_TESTED, f"it never came to {trap.forbidden[0].path}")
+        return finding
+    copies = [fetch for fetch in seen.robots() if fetch.done <= late.at]
+    if not copies:
+        return Finding(Verdict.DISOBEYS, "it never read /robots.txt", late)
+    if copies[-1].answer.body == trap.rules[START]:
+        return against(trap, late, token)
+    age = late.at - copies[-1].done
+    if age <= 1:
+        why = f"its crawl came to {trap.forbidden[0].path} before its copy of robots.txt was stale"
+        return Finding(Verdict.NOT_TESTED, why)
+    return Finding(Verdict.DISOBEYS, f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)
+
+
+def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
+    """The finding for a forbidden fetch, with the rule that forbade it."""
+    rules = trap.rules.get(fetch.authority, b"")
+    rule = ruling_of(RobotsTxt.parse(rules), token, fetch.target).rule
+    if trap.because or rule is None:
+        return Finding(Verdict.DISOBEYS, trap.because, fetch)
+    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(), rule.line)
+
+
+def _never_came(missed: list[Place], seen: Seen) -> str:
+    if not seen.fetches:
+        return "it fetched nothing" + _how(seen)
+    if not seen.pages:
+        return "it read /robots.txt, and then nothing" + _how(seen)
+    where = "" if missed[0].authority == START else f" of the {missed[0].authority} port"
+    return f"it never fetched {missed[0].path}{where}, which is linked and allowed" + _how(seen)
+
+
+def _how(seen: Seen) -> str:
+    if seen.flooded:
+        return " (it asked too often, and was shut out)"
+    if seen.ending.stopped:
+        return f" ({_stopped(seen)})"
+    return f" (it ended with exit code {seen.ending.exit_code})" if seen.ending.exit_code else ""
+
+
+def _stopped(seen: Seen) -> str:
+    return f"it was stopped after {seen.ending.seconds:.0f} s"

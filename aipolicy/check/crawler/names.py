@@ -1,0 +1,98 @@
+"""Which product token a crawler answers to, of the names in its User-Agent (RFC 9309 §2.2.1).
+
+The trap names each of them in a group of its own, with a page of its own: the page that is left out tells.
+"""
+
+import re
+
+from aipolicy.check.crawler.building import site, text
+from aipolicy.check.crawler.clause import Clause, Finding, Level, Verdict
+from aipolicy.check.crawler.judging import by_pages
+from aipolicy.check.crawler.seen import Fetch, Seen
+from aipolicy.check.crawler.trap import CONTROL, Answer, Place, Setting, Trap
+
+_MOST = 8  # names that are tried
+_URL = re.compile(r"\+?(?:https?://|www\.)\S+")
+_NAME = re.compile(r"(?<![\w./-])[A-Za-z_-][\w.-]*", re.ASCII)
+_GENERIC = frozenset({"mozilla", "compatible", "applewebkit", "khtml", "like", "gecko", "safari"})
+_EVERYONE = "/everyone.html"
+
+
+def candidates(user_agent: str) -> tuple[str, ...]:
+    """Names that a User-Agent declares, as they may stand in a robots.txt; what it says of browsers last."""
+    plain = _URL.sub(" ", user_agent)
+    names = dict.fromkeys(name.rstrip(".-_") for name in _NAME.findall(plain))
+    return tuple(sorted(filter(None, names), key=lambda name: name.lower() in _GENERIC))[:_MOST]
+
+
+def _place(number: int) -> Place:
+    return Place(f"/name-{number}.html")
+
+
+def _robots(names: tuple[str, ...]) -> bytes:
+    groups = "".join(f"User-agent: {name}\nDisallow: {_place(n).path}\n\n" for n, name in enumerate(names))
+    return f"{groups}User-agent: *\nDisallow: {_EVERYONE}\n".encode()
+
+
+def _asked_of(user_agent: str, token: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in (token, *candidates(user_agent)) if name))
+
+
+def _build(setting: Setting) -> Trap:
+    def robots(user_agent: str, _age: float | None) -> Answer:
+        return text(_robots(_asked_of(user_agent, setting.token)))
+
+    places = (*map(_place, range(_MOST + 1)), Place(_EVERYONE), Place(CONTROL))
+    return Trap(site(robots, places, setting.at), places[-1:])
+
+
+def learned(seen: Seen, given: str = "") -> str:
+    """The product token: the one given, that it answered to, or the likeliest; "" if it has no name."""
+    return given or answered_to(seen) or next(iter(_names(seen, "")), "")
+
+
+def answered_to(seen: Seen, given: str = "") -> str:
+    """The name whose page it left out while it fetched others, or "".
+
+    The first of them: to some, a name that theirs begins with is theirs, too.
+    """
+    names = _names(seen, given)
+    left_out = [name for number, name in enumerate(names) if not seen.of(_place(number))]
+    return left_out[0] if left_out and seen.of(Place(CONTROL)) else ""
+
+
+def _names(seen: Seen, given: str) -> tuple[str, ...]:
+    return _asked_of(_reader(seen).user_agent, given) if seen.fetches else ()
+
+
+def _reader(seen: Seen) -> Fetch:
+    """The request that tells its User-Agent: the one for robots.txt, if it was made."""
+    return next(iter(seen.robots()), seen.fetches[0])
+
+
+def _judge(trap: Trap, seen: Seen, token: str) -> Finding:
+    came = by_pages(trap, seen, token)
+    if came.verdict is not Verdict.OBEYS:
+        return came
+    name = answered_to(seen, token)
+    names = ", ".join(_names(seen, token)) or "none"
+    if not name and seen.of(Place(_EVERYONE)):
+        why = "it obeyed no group, not even the one for everyone"
+        return Finding(Verdict.DISOBEYS, why, seen.of(Place(_EVERYONE)), f"Disallow: {_EVERYONE}")
+    if not name:
+        why = f"it answers to no name that is known of it ({names}), only to *: give --token"
+        return Finding(Verdict.NOT_TESTED, why)
+    stranger = next((fetch for fetch in seen.pages if name.lower() not in fetch.user_agent.lower()), None)
+    if stranger:
+        return Finding(Verdict.DISOBEYS, f"it answers to {name}, which its User-Agent hasn't", stranger)
+    return Finding(Verdict.OBEYS, f"it answers to {name}")
+
+
+NAME = Clause(
+    "own-name",
+    "2.2.1",
+    Level.SHOULD,
+    "The product token that it answers to is part of its User-Agent.",
+    _build,
+    _judge,
+)

@@ -1,0 +1,65 @@
+"""What was seen of a crawler: each request it made, and how it ended."""
+
+from dataclasses import dataclass
+
+from aipolicy.check.crawler.trap import START, Answer, Place
+from aipolicy.core.paths import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One request. ``at`` and ``done``: seconds since the trap opened when it was read, and answered.
+
+    ``done`` is infinite where the answer was never taken.
+    """
+
+    authority: str
+    at: float
+    done: float
+    method: str
+    target: str
+    user_agent: str
+    answer: Answer
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.authority, normalise(self.target)
+
+    @property
+    def reads_robots(self) -> bool:
+        return is_robots(self.target)
+
+
+def is_robots(target: str) -> bool:
+    return target.partition("?")[0] == "/robots.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the crawler ended: its exit code, or ``stopped`` by us; and the last of its output."""
+
+    exit_code: int | None
+    stopped: bool
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a crawler did in one trap; ``flooded``: it asked so often that the rest was not kept."""
+
+    fetches: tuple[Fetch, ...]
+    ending: Ending
+    flooded: bool = False
+
+    @property
+    def pages(self) -> tuple[Fetch, ...]:
+        """The fetches of anything but a robots.txt."""
+        return tuple(fetch for fetch in self.fetches if not fetch.reads_robots)
+
+    def robots(self, authority: str = START) -> tuple[Fetch, ...]:
+        return tuple(f for f in self.fetches if f.reads_robots and f.authority == authority)
+
+    def of(self, place: Place) -> Fetch | None:
+        """The first fetch of a page."""
+        return next((fetch for fetch in self.fetches if fetch.key == place.key), None)

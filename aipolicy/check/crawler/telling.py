@@ -1,0 +1,109 @@
+"""The outcome of a trial in words, and as a document for programs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.seen import Ending
+from aipolicy.check.crawler.trial import Result, Trial
+from aipolicy.check.report.logged import logged
+from aipolicy.core.robots import lines_of
+
+_LONGEST = 200  # characters of what a crawler sent or printed
+_LINES = 20
+_MOST_RULES = 4096  # octets of a robots.txt
+_COUNTED = {
+    Verdict.OBEYS: "obeyed",
+    Verdict.DISOBEYS: "disobeyed",
+    Verdict.OVER_CAUTIOUS: "over-cautious",
+    Verdict.DOES_NOT: "neither asked nor claimed",
+    Verdict.NOT_TESTED: "not tested",
+}
+
+
+def evidence(finding: Finding) -> str:
+    """What shows a verdict, like ``GET /closed.html, against line 2: Disallow: /closed.html``, or ""."""
+    if finding.fetch is None:
+        return logged(finding.why, _LONGEST)
+    request = logged(f"{finding.fetch.method} {finding.fetch.target}", _LONGEST)
+    against = f"against line {finding.line}: " if finding.line else ""
+    reason = finding.why or f"{against}{finding.rule}"
+    return f"{request}{', ' if against else ': '}{logged(reason, _LONGEST)}"
+
+
+def introduction(trial: Trial) -> str:
+    """Who was tried: its User-Agent, and which product token it answers to."""
+    agents = " and ".join(logged(agent or "(none)", _LONGEST) for agent in trial.user_agents)
+    if not trial.fetched:
+        return "It fetched nothing at all."
+    if not trial.token:
+        return f"{agents}: its product token is unknown"
+    return f"{agents}: as {logged(trial.token)} ({trial.token_from})"
+
+
+def account(result: Result) -> Iterator[str]:
+    """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
+    yield f"{result.clause.id}: the robots.txt"
+    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip())
+    yield from (f"  {number:3} {logged(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
+    if result.seen is not None:
+        yield "the requests"
+        for fetch in result.seen.fetches[:_LINES]:
+            request = logged(f"{fetch.method} {fetch.target}", _LONGEST)
+            yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
+        yield from ended(result.seen.ending)
+
+
+def ended(ending: Ending) -> Iterator[str]:
+    """How the crawler ended, and the last lines that it printed."""
+    how = "it was stopped" if ending.stopped else f"exit code {ending.exit_code}"
+    printed = ending.output.splitlines()[-_LINES:]
+    yield f"{how} after {ending.seconds:.1f} s; it printed{'' if printed else ' nothing'}"
+    yield from (f"  {logged(line, _LONGEST)}" for line in printed)
+
+
+def conclusion(trial: Trial) -> str:
+    """``24 obeyed, 12 disobeyed, 2 not tested``."""
+    return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in trial.counts.items() if count)
+
+
+def document(trial: Trial, command: Sequence[str]) -> dict[str, Any]:
+    """A trial for a program. Strings that the crawler sent are as they came."""
+    return {
+        "command": list(command),
+        "product_token": trial.token or None,
+        "product_token_from": trial.token_from or None,
+        "user_agents": list(trial.user_agents),
+        "requests": trial.fetched,
+        "counts": {str(verdict): count for verdict, count in trial.counts.items()},
+        "clauses": [_clause(result) for result in trial.results],
+    }
+
+
+def _clause(result: Result) -> dict[str, Any]:
+    clause, finding, seen = result.clause, result.finding, result.seen
+    fetch = finding.fetch
+    return {
+        "id": clause.id,
+        "section": clause.section if clause.section[0].isdigit() else None,
+        "level": str(clause.level),
+        "says": clause.says,
+        "verdict": str(finding.verdict),
+        "why": finding.why or None,
+        "request": fetch
+        and {
+            "method": fetch.method,
+            "target": fetch.target,
+            "user_agent": fetch.user_agent,
+            "seconds": round(fetch.at, 3),
+        },
+        "rule": {"line": finding.line or None, "text": finding.rule} if finding.rule else None,
+        "robots_txt": result.robots_txt[:_MOST_RULES].decode("utf-8", "backslashreplace"),
+        "requests": [f"{each.method} {each.target}" for each in seen.fetches[:100]] if seen else [],
+        "ended": seen
+        and {
+            "exit_code": seen.ending.exit_code,
+            "stopped": seen.ending.stopped,
+            "seconds": round(seen.ending.seconds, 3),
+        },
+    }

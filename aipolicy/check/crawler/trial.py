@@ -1,0 +1,145 @@
+"""A crawler let loose on one trap after another, several at a time, and what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from aipolicy.check.crawler.clause import Clause, Finding, Verdict
+from aipolicy.check.crawler.names import NAME, answered_to, learned
+from aipolicy.check.crawler.seen import Ending, Seen
+from aipolicy.check.crawler.server import Server
+from aipolicy.check.crawler.trap import START, Trap
+
+Crawl = Callable[[str], Awaitable[Ending]]
+"""Lets the crawler begin at a URL, and returns when it has ended."""
+
+_NAMELESS = "Nameless"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a crawler did about one clause, and the robots.txt that it should have gone by."""
+
+    clause: Clause
+    finding: Finding
+    seen: Seen | None = None
+    robots_txt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """All results, the product token the traps were made for ("": none is known), and whence it is known."""
+
+    token: str
+    token_from: str
+    results: tuple[Result, ...] = field(default=())
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        verdicts = [result.finding.verdict for result in self.results]
+        return {verdict: verdicts.count(verdict) for verdict in Verdict}
+
+    @property
+    def user_agents(self) -> tuple[str, ...]:
+        """Those it came with, in the order of their first appearance; a few at most."""
+        seen = (fetch.user_agent for result in self.results if result.seen for fetch in result.seen.fetches)
+        return tuple(dict.fromkeys(seen))[:5]
+
+    @property
+    def fetched(self) -> int:
+        return sum(len(result.seen.fetches) for result in self.results if result.seen)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it came near enough to anything to be judged by it."""
+        return any(count for verdict, count in self.counts.items() if verdict is not Verdict.NOT_TESTED)
+
+
+async def try_out(
+    crawl: Crawl,
+    clauses: Sequence[Clause],
+    *,
+    token: str = "",
+    claims: Collection[str] = (),
+    jobs: int = 4,
+    tell: Callable[[Result | None], None] = lambda _result: None,
+) -> Trial:
+    """Let the crawler into the trap of each clause, ``jobs`` at a time, and judge it.
+
+    A first run tells that it fetches pages at all: to leave them would prove nothing else. Without ``token``
+    that is learned there, from its User-Agent and from which group it obeys. ``tell`` hears of each result as
+    it comes, in any order; None: of the first run.
+    """
+    first, first_trap = await _tried(crawl, NAME, token)
+    tell(None)
+    if not first.fetches:
+        return _nothing(clauses, first)
+    known = learned(first, token)
+    gate = asyncio.Semaphore(jobs)
+
+    async def result_of(clause: Clause) -> Result:
+        if clause is NAME:
+            seen, trap, named = first, first_trap, token
+        elif clause.names_it and not known:
+            why = "its User-Agent has no name: give its product token with --token"
+            return Result(clause, Finding(Verdict.NOT_TESTED, why))
+        else:
+            named = known
+            async with gate:
+                seen, trap = await _tried(crawl, clause, known or _NAMELESS)
+        finding = _as_claimed(clause, clause.judge(trap, seen, named), claims)
+        result = Result(clause, finding, seen, _robots_txt(trap, seen))
+        tell(result)
+        return result
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(result_of(clause)) for clause in clauses]
+    except ExceptionGroup as group_of_errors:
+        raise group_of_errors.exceptions[0] from None
+    results = _with_requirements([task.result() for task in tasks])
+    if not first.pages and not any(result.seen and result.seen.pages for result in results):
+        why = "it read /robots.txt, and fetches no page anywhere"
+        results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
+    return Trial(known, _whence(token, first), tuple(results))
+
+
+def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
+    finding = Finding(Verdict.NOT_TESTED, "it fetched nothing")
+    return Trial("", "", tuple(Result(clause, finding, seen) for clause in clauses))
+
+
+async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
+    async with Server(clause, token) as server:
+        return server.seen(await crawl(server.url)), server.trap
+
+
+def _robots_txt(trap: Trap, seen: Seen) -> bytes:
+    """As it is in force at the start, or as it was answered."""
+    answered = seen.robots()
+    return trap.rules.get(START) or (answered[0].answer.body if answered else b"")
+
+
+def _whence(token: str, first: Seen) -> str:
+    if token:
+        return "given"
+    return "it answers to it" if answered_to(first) else "in its User-Agent"
+
+
+def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:
+    if finding.verdict is not Verdict.DISOBEYS or not clause.claim or clause.claim in claims:
+        return finding
+    return Finding(Verdict.DOES_NOT, finding.why, finding.fetch, finding.rule, finding.line)
+
+
+def _with_requirements(results: Sequence[Result]) -> list[Result]:
+    """A clause tells nothing where one that it builds on is not obeyed."""
+    by_id = {result.clause.id: result.finding.verdict for result in results}
+
+    def kept(result: Result) -> Result:
+        required = result.clause.requires
+        if by_id.get(required, Verdict.OBEYS) is Verdict.OBEYS:
+            return result
+        return replace(result, finding=Finding(Verdict.NOT_TESTED, f"{required} comes first"))
+
+    return [kept(result) for result in results]

@@ -1,0 +1,98 @@
+"""Fetch the operators' published lists: politely, each only where it changed, nothing but lists."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import anyio
+
+from aipolicy.check.identity.prefixes import Network, networks, published
+from aipolicy.check.identity.rangesfile import Validators
+from aipolicy.check.web import Fetcher, Response
+from aipolicy.errors import FetchError, RangesError
+
+PAGES = frozenset({"https://kagi.com/bot", "https://you.com/docs/youbot"})
+"""Pages that name addresses in their text: for people, and read by people when the package is made."""
+
+_HOSTS = 8  # asked at a time; of each, one list after the other
+_HOPS = 3
+_LONGEST_VALIDATOR = 1024
+_ACCEPT = ("Accept", "application/json, text/html;q=0.9, */*;q=0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A list to fetch."""
+
+    url: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a server gave: ``prefixes``, None where nothing changed since the ``validators`` asked with."""
+
+    prefixes: tuple[Network, ...] | None
+    validators: Validators
+    source: str
+
+
+Result = Fetched | FetchError | RangesError
+
+
+async def fetch_all(
+    targets: Iterable[Target],
+    validators: Mapping[str, Validators],
+    fetcher: Callable[[], Fetcher],
+    fetched: Callable[[Target, Result], None],
+) -> None:
+    """Fetch every list, and call ``fetched`` with what came of each."""
+    of_host: dict[str, list[Target]] = defaultdict(list)
+    for target in targets:
+        of_host[urlsplit(target.url).netloc].append(target)
+    limiter = anyio.CapacityLimiter(_HOSTS)
+
+    async def one_host(its: Sequence[Target]) -> None:
+        async with limiter:
+            for target in its:
+                fetched(target, await _result(client, target, validators.get(target.url)))
+
+    async with fetcher() as client, anyio.create_task_group() as tasks:
+        for its in of_host.values():
+            tasks.start_soon(one_host, its)
+
+
+async def _result(client: Fetcher, target: Target, validators: Validators | None) -> Result:
+    headers = [_ACCEPT]
+    if validators is not None and validators.etag is not None:
+        headers.append(("If-None-Match", validators.etag))
+    if validators is not None and validators.last_modified is not None:
+        headers.append(("If-Modified-Since", validators.last_modified))
+    try:
+        response = await client.follow(target.url, hops=_HOPS, headers=headers)
+        return _read(response, target, validators)
+    except (FetchError, RangesError) as error:
+        return error
+
+
+def _read(response: Response, target: Target, validators: Validators | None) -> Fetched:
+    for url in (*(hop.url for hop in response.hops), response.url):
+        if urlsplit(url).scheme != "https":
+            raise RangesError(f"{url} is not https: anyone on the way could have written it")
+    if response.status == 304 and validators is not None:
+        return Fetched(None, validators, response.url)
+    if response.status != 200:
+        raise RangesError(f"{response.url} answered {response.status}")
+    if response.cut:
+        raise RangesError(f"{response.url} is longer than {len(response.body)} octets: no list is")
+    try:
+        prefixes = networks(published(response.body.decode("utf-8-sig")), target.operator)
+    except (UnicodeDecodeError, RangesError) as error:
+        raise RangesError(f"{response.url}: {error}") from None
+    fresh = Validators(*(_kept(response.header(name)) for name in ("etag", "last-modified")))
+    return Fetched(prefixes, fresh, response.url)
+
+
+def _kept(validator: str | None) -> str | None:
+    return validator if validator and len(validator) <= _LONGEST_VALIDATOR else None

@@ -1,0 +1,154 @@
+"""Verifies the Web Bot Auth signatures of a request: RFC 9421, with the profile of the draft.
+
+Nothing here asks the network: keys that aren't known make a signature *unverified*, and the result names the
+directory to fetch.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver, algorithms
+
+from aipolicy.check.identity.signatures.fields import TAG, Claim, FieldError, attributed, claims
+from aipolicy.check.identity.signatures.keys import Key
+from aipolicy.check.identity.signatures.request import Lines, SignedRequest
+from aipolicy.check.identity.signatures.results import Outcome, SignatureResult, decisive
+from aipolicy.check.identity.signatures.rules import Rules
+
+ALGORITHMS = {
+    algorithm.algorithm_id: algorithm
+    for algorithm in (
+        algorithms.ED25519,
+        algorithms.ECDSA_P256_SHA256,
+        algorithms.ECDSA_P384_SHA384,
+        algorithms.RSA_PSS_SHA512,
+    )
+}
+
+_LONGEST_URL = 8192  # characters
+_SHOWN = 100  # characters of what a stranger wrote
+
+
+class Found(NamedTuple):
+    """``key`` or, where there is none, the ``reason``; ``fetch``: whether reading the directory is due."""
+
+    key: Key | None
+    fetch: bool
+    reason: str = ""
+
+
+class Keys(Protocol):
+    """Where a verifier finds keys: by directory **and** key id, never by the key id alone."""
+
+    def find(self, directory: str, keyid: str) -> Found:
+        """The key of that thumbprint in the directory at that URL."""
+
+
+class Verifier:
+    """``verify(request)`` says who signed it. Takes keys from ``keys``, mostly ``Directories``.
+
+    A signature that covers little can be sent again, for other paths too, until it expires: nonces aren't
+    remembered. ``rules`` can ask for more cover. ``clock`` tells seconds since 1970.
+    """
+
+    def __init__(
+        self, keys: Keys, *, rules: Rules | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._keys = keys
+        self._rules = Rules() if rules is None else rules
+        self._clock = clock
+
+    def verify(self, request: SignedRequest) -> SignatureResult:
+        """What the request's signatures say: of several, the one that says most. Never raises."""
+        return decisive(self.verify_each(request))
+
+    def verify_each(self, request: SignedRequest) -> tuple[SignatureResult, ...]:
+        """A result a signature, each judged alone; none where the request is unsigned. Never raises."""
+        try:
+            found = claims(request)
+        except FieldError as error:
+            return (SignatureResult(Outcome.INVALID, str(error)),)
+        return tuple(self._judged(request, claim) for claim in found)
+
+    def _judged(self, request: SignedRequest, claim: Claim) -> SignatureResult:
+        def result(outcome: Outcome, reason: str, fetch: bool = False) -> SignatureResult:
+            url, directory = (agent.url, agent.directory) if agent else (None, None)
+            return SignatureResult(
+                outcome, reason, claim.shown, url, directory, keyid, directory if fetch else None
+            )
+
+        agent, keyid = None, None
+        try:
+            agent, kind = attributed(request, claim)
+            self._rules.covered(claim)
+            keyid = self._rules.keyid(claim, self._clock())
+        except FieldError as error:
+            return result(Outcome.INVALID, str(error))
+        if len(request.url) > _LONGEST_URL:
+            return result(Outcome.UNVERIFIED, f"the request's URL is longer than {_LONGEST_URL} characters")
+        if kind == "cimd":
+            return result(Outcome.UNVERIFIED, "the keys are in a client metadata document, which isn't read")
+        key, fetch, reason = self._keys.find(agent.directory, keyid)
+        if key is None:
+            return result(Outcome.UNVERIFIED, reason, fetch)
+        digest = any(name == "content-digest" for name, _ in claim.components)
+        trouble = signature_trouble(
+            Message(request),
+            claim,
+            key,
+            tag=TAG,
+            required=self._rules.required,
+            body=request.body if digest else None,
+        )
+        if trouble is not None:
+            return result(Outcome.INVALID, trouble, fetch)
+        return result(Outcome.VERIFIED, f"signed with a key of {agent.url}", fetch)
+
+
+class Message:
+    """A request in the form that the library takes."""
+
+    def __init__(self, request: SignedRequest) -> None:
+        self.method, self.url = request.method, request.url
+        self.headers = _Headers(request.headers)
+
+
+class _Headers:
+    """All lines in order: what the library asks headers for."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def items(self) -> Lines:
+        return self._lines
+
+
+def signature_trouble(
+    message: Message, claim: Claim, key: Key, *, tag: str, required: tuple[str, ...], body: bytes | None
+) -> str | None:
+    """Why a signature isn't ``key``'s, or does not cover what is ``required``; None: all is well."""
+    if claim.params.get("alg", key.algorithm) != key.algorithm:
+        return "the signature's algorithm is not its key's"
+    resolver = MappingKeyResolver(public_keys={key.thumbprint: key.public}, private_keys={})
+    verifier = _Timeless(signature_algorithm=ALGORITHMS[key.algorithm], key_resolver=resolver)
+    try:
+        verifier.verify(
+            message,
+            max_age=None,
+            expect_tag=tag,
+            expect_label=claim.label,
+            require_components=required,
+            body=body,
+        )
+    except Exception as error:  # whatever a stranger's headers lead the library to
+        said = str(error).encode("ascii", "backslashreplace").decode()[:_SHOWN]
+        return f"the signature does not verify ({said or type(error).__name__})"
+    return None
+
+
+class _Timeless(HTTPMessageVerifier):
+    """Leaves the times to ``Rules``, whose clock can be another than the machine's."""
+
+    def validate_created_and_expires(self, sig_input: Any, max_age: Any = None) -> None:
+        pass

@@ -1,0 +1,233 @@
+"""Is a client that is here now the crawler that it declares to be? Three kinds of evidence, joined.
+
+Its address, against what its operator publishes; its host name; its signature. Nothing here waits: what DNS
+or a key directory must be asked for is looked up beside, and counts from a later request on.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from aipolicy.check.identity.addresses import ClientAddress, read_address
+from aipolicy.check.identity.beside import Beside
+from aipolicy.check.identity.checks import Identity
+from aipolicy.check.identity.freshranges import FreshRanges
+from aipolicy.check.identity.identities import Identities
+from aipolicy.check.identity.lists import Ranges
+from aipolicy.check.identity.names import Names
+from aipolicy.check.identity.resolver import Resolver
+from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
+from aipolicy.errors import RangesError
+
+if TYPE_CHECKING:
+    from aipolicy.check.identity.signatures import Rules, SignatureResult, SignedRequest
+    from aipolicy.check.web import Fetcher
+
+_GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
+_DIRECTORIES = 64  # that wait to be read
+_OPERATORS = {crawler.product_token: crawler.operator for crawler in CRAWLERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a client that declares a product token, and why.
+
+    ``counts`` is whether it is to be taken for that crawler. Of one whose operator alone is certain
+    (``operator_verified``) that is so where the operator gives its address, or its host name, for that very
+    crawler besides others; not where it is another's of the operator's, which may fetch what its users name.
+    ``pending``: more is being looked up, and may tell.
+    """
+
+    identity: Identity
+    counts: bool
+    reason: str
+    pending: bool = False
+    signature: "SignatureResult | None" = None
+
+
+class _Evidence(NamedTuple):
+    identity: Identity
+    counts: bool
+    reason: str
+    pending: bool = False
+
+
+class Verification:
+    """Verifies clients while they are here: ``look(product_token, address, request)``.
+
+    ``ranges``      the operators' published lists; by default those in force (``ranges_in_force``), read anew
+                    within a minute when ``aipolicy crawlers update`` has refreshed them.
+    ``resolver``    asks DNS; by default one that asks the machine's name servers. ``dns=False``: nobody is
+                    asked, and crawlers that only have host names can't be verified.
+    ``agents``      more signature agents than the crawler table's, and the product tokens that they sign for:
+                    ``{"https://chatgpt.com": ["ChatGPT-User"]}``. No other agent's keys are ever fetched.
+    ``rules``       what a signature must be.
+    ``fetcher``     makes the client that reads key directories.
+
+    What is remembered is bounded: 8,192 clients that are verified and as many that aren't, 256 directories.
+    Safe to share between threads, and between sites. Raises MissingExtraError without ``aipolicy[identity]``.
+    """
+
+    def __init__(
+        self,
+        ranges: Ranges | None = None,
+        *,
+        resolver: Resolver | None = None,
+        dns: bool = True,
+        agents: Mapping[str, str | Iterable[str]] = MappingProxyType({}),
+        rules: "Rules | None" = None,
+        fetcher: "Callable[[], Fetcher] | None" = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        from aipolicy.check.identity.signatures import Agents, Directories, Verifier
+
+        self._fresh = FreshRanges() if ranges is None else None
+        if self._fresh is not None:
+            ranges = self._fresh.ranges
+        self._identities = Identities(ranges)
+        self._own: dict[str, Identities | None] = {}
+        self._names: Names | None = None
+        if dns:
+            resolver = Resolver() if resolver is None else resolver
+            self._names = Names(Identities(ranges, resolver), resolver, clock=clock)
+        self._refreshing: Beside[str] = Beside(self._refresh, threads=1, waiting=1)
+        self._agents = Agents(agents)
+        self._signing = {c.operator for c in CRAWLERS if self._agents.agent_of(c.product_token)}
+        self._directories = Directories(self._agents, fetcher=fetcher, clock=clock)
+        self._verifier = Verifier(self._directories, rules=rules, clock=clock)
+        self._reading: Beside[str] = Beside(self._read, threads=2, waiting=_DIRECTORIES)
+
+    def look(
+        self, product_token: str, address: str | None, request: "SignedRequest | None" = None
+    ) -> Standing:
+        """What is known now. ``address`` is the client's own, ``request`` what it sent, if that is signed."""
+        if self._fresh is not None and self._fresh.due:
+            self._refreshing.start("lists")
+        crawler = crawler_named(product_token)
+        if crawler is None:
+            return Standing(Identity.UNVERIFIABLE, False, "it is not in the crawler table")
+        client = read_address(address)
+        # With its length, for the address of a client that is here was not masked by anybody.
+        text = None if client is None else f"{client.value}/{client.value.max_prefixlen}"
+        found = self._by_lists(crawler, text)
+        if found.counts:
+            return Standing(*found)
+        signature, signed = None, None
+        if request is not None and crawler.operator in self._signing:  # else there is nothing to gain
+            signature = self._verifier.verify(request)
+            signed = self._by_signature(crawler, signature)
+        if signed is not None and signed.counts:
+            return Standing(*signed, signature=signature)
+        if client is not None and text is not None and found.identity not in _GOOD:
+            found = self._by_name(crawler, client, text) or found
+        if signed is not None and not found.counts:
+            found = _joined(found, signed)
+        return Standing(*found, signature=signature)
+
+    def ways(self, product_token: str) -> Mapping[str, object]:
+        """How that crawler can be verified, as its operator publishes it; empty: it can't be."""
+        crawler = crawler_named(product_token)
+        agent = None if crawler is None else self._agents.agent_of(crawler.product_token)
+        ways = {
+            "addresses": list(crawler.ranges) if crawler else [],
+            "host_names": list(crawler.rdns) if crawler and self._names else [],
+            "web_bot_auth": agent.url if agent else None,
+        }
+        return {name: way for name, way in ways.items() if way}
+
+    def settle(self) -> None:
+        """Wait until nothing is looked up any more: for tests, and for who asks once."""
+        if self._names is not None:
+            self._names.settle()
+        self._reading.settle()
+        self._refreshing.settle()
+
+    def _refresh(self, _: str) -> None:
+        ranges = None if self._fresh is None else self._fresh.again()
+        if ranges is not None:
+            self._identities = Identities(ranges)
+            self._own = {}
+            if self._names is not None:
+                self._names.use(ranges)
+
+    def _by_lists(self, crawler: Crawler, address: str | None) -> _Evidence:
+        identity = self._identities.identify(crawler.product_token, address)
+        if identity is Identity.VERIFIED:
+            return _Evidence(identity, True, "its operator publishes its address")
+        if identity is Identity.OPERATOR_VERIFIED:
+            own = self._own_lists(crawler.product_token)
+            counts = own is not None and own.identify(crawler.product_token, address) in _GOOD
+            whose = "this crawler and others" if counts else "others of its crawlers"
+            return _Evidence(identity, counts, f"its operator publishes its address, for {whose}")
+        return _Evidence(identity, False, self._why_not(crawler, identity, address))
+
+    def _own_lists(self, product_token: str) -> Identities | None:
+        """The lists that are a crawler's own, or name it among others; None: there are none."""
+        if product_token not in self._own:
+            lists = self._identities.ranges.lists
+            try:
+                named = Ranges(tuple(each for each in lists if product_token in each.tokens))
+            except RangesError:
+                self._own[product_token] = None
+            else:
+                self._own[product_token] = Identities(named)
+        return self._own[product_token]
+
+    def _why_not(self, crawler: Crawler, identity: Identity, address: str | None) -> str:
+        if identity is Identity.SPOOFED:
+            return "its address is none that its operator publishes"
+        if identity is Identity.CHECK_FAILED:
+            return (
+                "its address is not known: a proxy's stands for it" if address else "its address is not known"
+            )
+        if crawler.ranges or crawler.rdns or self._agents.agent_of(crawler.product_token):
+            return "what its operator publishes does not tell"
+        return "its operator publishes nothing to verify it by"
+
+    def _by_name(self, crawler: Crawler, client: ClientAddress, text: str) -> _Evidence | None:
+        """What DNS says, or None where there is nothing to ask."""
+        if self._names is None or not crawler.rdns or not client.public:
+            return None
+        named = self._names.find(crawler.product_token, text)
+        if named is None:
+            return _Evidence(Identity.CHECK_FAILED, False, "its host name is being looked up", True)
+        if named.identity in _GOOD:
+            whose = "" if named.own else ", of others of its crawlers"
+            return _Evidence(named.identity, named.own, f"its host name is its operator's{whose}")
+        if named.identity is Identity.CHECK_FAILED:
+            return _Evidence(named.identity, False, "its host name could not be looked up")
+        return _Evidence(named.identity, False, "neither its address nor its host name is its operator's")
+
+    def _by_signature(self, crawler: Crawler, result: "SignatureResult") -> _Evidence | None:
+        from aipolicy.check.identity.signatures import Outcome
+
+        if result.fetch is not None:
+            self._reading.start(result.fetch)
+        signers = self._agents.signs_for(result.directory or "")
+        if not any(_OPERATORS[token] == crawler.operator for token in signers):
+            return None  # by whomever it is signed, that is not this crawler's operator
+        if result.outcome is Outcome.VERIFIED:
+            if crawler.product_token in signers:
+                return _Evidence(Identity.VERIFIED, True, f"it signs as {result.agent}")
+            return _Evidence(
+                Identity.OPERATOR_VERIFIED, False, f"it signs as another crawler, {result.agent}"
+            )
+        if result.outcome is Outcome.INVALID:
+            return _Evidence(Identity.SPOOFED, False, result.reason)
+        return _Evidence(Identity.UNVERIFIABLE, False, result.reason, result.fetch is not None)
+
+    def _read(self, directory: str) -> None:
+        asyncio.run(self._directories.fetch(directory))
+
+
+def _joined(found: _Evidence, signed: _Evidence) -> _Evidence:
+    """What address and name say, and what a signature that does not verify the crawler adds."""
+    reason = f"{found.reason}; {signed.reason}"
+    pending = found.pending or signed.pending
+    weaker = signed.identity is Identity.UNVERIFIABLE or (
+        signed.identity is Identity.SPOOFED and found.identity is not Identity.UNVERIFIABLE
+    )
+    return _Evidence(found.identity if weaker else signed.identity, False, reason, pending)

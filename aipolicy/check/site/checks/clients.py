@@ -1,0 +1,130 @@
+"""What one client gets and another doesn't: stale copies, refusals and answers made for a User-Agent."""
+
+from collections.abc import Iterator
+
+from aipolicy.analysis import compare
+from aipolicy.analysis.findings import Severity
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.check.site.access import Access, access_of, effective
+from aipolicy.check.site.caching import caching_of
+from aipolicy.check.site.engines.robots import fetch_of
+from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.observation import Answer
+from aipolicy.check.site.reading import PageSignals, Reading
+from aipolicy.check.site.said import effect_text, page_said
+
+_UNKNOWN_ADDRESS = (
+    "this machine has none of the crawler's addresses: a firewall that knows them may do otherwise"
+)
+
+
+def check(reading: Reading) -> Iterator[Finding]:
+    yield from _stale_robots(reading)
+    yield from _stale_page(reading)
+    yield from _robots_of_others(reading)
+    yield from _page_of_others(reading)
+
+
+def _stale_robots(reading: Reading) -> Iterator[Finding]:
+    robots = reading.observation.robots
+    if robots.fresh is None or not robots.fresh.ok:
+        return  # a server that minds the query tells nothing
+    was, is_now = effective(robots.plain), effective(robots.fresh)
+    if was == is_now or access_of(robots.plain) is Access.UNREACHABLE or robots.plain.refused:
+        return
+    differences = compare(was, is_now)
+    if differences:
+        yield finding(
+            "robots-stale-copy",
+            "robots.txt",
+            f"past the caches it says something else{_traces(robots.plain)}: {effect_text(differences)}",
+            "crawlers get the old one until the cache lets go of it, and may then keep it for another day",
+            cure="purge /robots.txt from the cache, and have it kept for an hour at most",
+        )
+
+
+def _stale_page(reading: Reading) -> Iterator[Finding]:
+    page = reading.observation.page
+    if page.fresh is None or not (page.fresh.ok and page.plain.ok):
+        return
+    was, is_now = page_said(PageSignals(page.plain)), page_said(PageSignals(page.fresh))
+    if was != is_now:
+        yield finding(
+            "page-stale-copy",
+            "page",
+            f"past the caches it says something else{_traces(page.plain)}: {_changes(was, is_now)}",
+            "readers get the old signals until the cache lets go of them",
+            cure="purge the page from the cache; it must be renewed when the policy changes",
+        )
+
+
+def _robots_of_others(reading: Reading) -> Iterator[Finding]:
+    robots = reading.observation.robots
+    refused = [(who, answer) for who, answer in robots.crawlers if answer.refused]
+    ok = robots.plain.ok or (robots.browser is not None and robots.browser.ok)
+    if refused and ok:
+        who = listed(name for name, _ in refused)
+        yield finding(
+            "robots-refused-to-crawlers",
+            "robots.txt",
+            f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
+            f"who can't read the rules goes without them, or keeps out; {_UNKNOWN_ADDRESS}",
+            cure="answer /robots.txt to everyone: exempt it from what blocks crawlers",
+        )
+    if not robots.plain.ok:
+        return
+    for who, answer in robots.others:
+        if answer.ok and answer.body != robots.plain.body:
+            differences = compare(effective(robots.plain), effective(answer))
+            if differences:
+                yield finding(
+                    "robots-differs-by-client",
+                    "robots.txt",
+                    f"{who} gets another one than others: {effect_text(differences)}",
+                    "what you see in a browser isn't what crawlers are told",
+                    cure="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
+                )
+                return
+
+
+def _page_of_others(reading: Reading) -> Iterator[Finding]:
+    page = reading.observation.page
+    ok = page.plain.ok or (page.browser is not None and page.browser.ok)
+    let_in = [(who, answer) for who, answer in page.crawlers if fetch_of(reading, who).allowed]
+    refused = [(who, answer) for who, answer in let_in if answer.refused]
+    if refused and ok:
+        who = listed(name for name, _ in refused)
+        yield finding(
+            "page-refused-to-crawlers",
+            "page",
+            f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
+            f"robots.txt lets {'it' if len(refused) == 1 else 'them'} in; {_UNKNOWN_ADDRESS}",
+            cure="say the same in both: shut it out in robots.txt, or let it through",
+        )
+    if not page.plain.ok:
+        return
+    said = page_said(PageSignals(page.plain))
+    for who, answer in page.others:
+        theirs = page_said(PageSignals(answer)) if answer.ok else said
+        if theirs != said:
+            yield finding(
+                "page-differs-by-client",
+                "page",
+                f"{who} gets other signals than others: {_changes(said, theirs)}",
+                "what one reader is told another isn't",
+                cure="send the signals to everyone",
+                severity=Severity.ERROR if len(theirs) < len(said) else None,
+            )
+            return
+
+
+def _changes(was: dict[str, str], is_now: dict[str, str]) -> str:
+    names = [name for name in {**was, **is_now} if was.get(name) != is_now.get(name)]
+    return "; ".join(
+        f"{name}: {shown(was.get(name, 'nothing'))} -> {shown(is_now.get(name, 'nothing'))}" for name in names
+    )
+
+
+def _traces(answer: Answer) -> str:
+    traces = caching_of(answer).traces
+    return f" ({', '.join(traces)})" if traces else ""

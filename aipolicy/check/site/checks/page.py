@@ -1,0 +1,183 @@
+"""The page: whether it could be had, and whether its signals can be read."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from aipolicy.analysis.findings import Severity
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.check.site.engines.aipref import header_preferences
+from aipolicy.check.site.engines.rsl import licences
+from aipolicy.check.site.engines.tdmrep import NAME
+from aipolicy.check.site.engines.xrobots import rules_for
+from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.reading import PageSignals, Reading
+from aipolicy.check.site.statements import Place
+from aipolicy.core.headers import parse_x_robots_tag
+from aipolicy.core.preferences import Preferences
+
+_NOAI = frozenset({"noai", "noimageai"})
+
+
+def check(reading: Reading) -> Iterator[Finding]:
+    yield from _had(reading)
+    page = reading.page
+    yield from _content_usage(page)
+    yield from _reservations(page)
+    yield from _tags(page)
+    for value, place in (*page.headers("Content-Signal"), *page.metas("content-signal")):
+        yield finding(
+            "content-signal-in-page",
+            place.where,
+            shown(place.text),
+            "the policy of contentsignals.org knows robots.txt alone; Cloudflare's Markdown answers send it"
+            if value
+            else "it is empty",
+        )
+    yield from _licences(reading)
+    if page.is_page and not page.markup.whole:
+        yield finding(
+            "page-partly-read", "page", "not all of the page was read", "a tag behind that is not known here"
+        )
+
+
+def _had(reading: Reading) -> Iterator[Finding]:
+    answer = reading.page.answer
+    if answer.trouble is not None:
+        yield finding(
+            "page-unreachable",
+            "page",
+            shown(answer.outcome),
+            "its headers and tags are unknown: what follows is about the files alone",
+        )
+        return
+    if answer.status >= 400:
+        yield finding(
+            "page-refused",
+            "page",
+            f"it is answered with {answer.status}",
+            "the headers are those of an error page: others may be sent with the page itself",
+            cure="check a URL that is answered with 200",
+        )
+    asked, led = urlsplit(answer.asked).hostname or "", urlsplit(answer.url).hostname or ""
+    if led and asked != led:
+        yield finding(
+            "page-on-another-host",
+            "page",
+            f"it redirects to {shown(answer.url)}",
+            f"there the robots.txt of {shown(led)} holds, not the one that was read",
+            cure=f"aipolicy check site {shown(answer.url)}",
+            severity=Severity.NOTE if _same_file(reading, led) else None,
+        )
+
+
+def _same_file(reading: Reading, host: str) -> bool:
+    """Whether the robots.txt that was read is that host's, too."""
+    return urlsplit(reading.observation.robots.seen.url).hostname == host
+
+
+def _content_usage(page: PageSignals) -> Iterator[Finding]:
+    lines = page.headers("Content-Usage")
+    if not lines:
+        return
+    said = header_preferences(page)
+    if not said:
+        yield finding(
+            "content-usage-unreadable",
+            "header",
+            listed(shown(place.text) for _, place in lines),
+            "one slip voids it: labels in lower case, values y or n, commas between (AIPREF vocab-08 §6)",
+            cure="Content-Usage: train-ai=n",
+        )
+    elif len(lines) > 1:
+        strictest = Preferences()
+        for value, _ in lines:
+            strictest = strictest.combined(Preferences.parse(value))
+        lost = "" if strictest == said else f"; {strictest} together, yet {said} is read"
+        yield finding(
+            "content-usage-repeated",
+            "header",
+            f"{len(lines)} lines: {listed(shown(value) for value, _ in lines)}{lost}",
+            "the lines are one dictionary, in which the last value counts (RFC 9651 §4.2)",
+            cure=f"Content-Usage: {strictest}" if strictest else "",
+        )
+
+
+def _reservations(page: PageSignals) -> Iterator[Finding]:
+    for lines in (page.headers(NAME), page.metas(NAME)):
+        value = ", ".join(value.strip() for value, _ in lines)
+        if lines and value not in ("0", "1"):
+            yield finding(
+                "tdm-reservation-unreadable",
+                lines[0][1].where,
+                f"{NAME} is {shown(value)!r}",
+                "any value but 0 and 1 is read as none at all (TDMRep §4); a proxy may have joined two lines",
+                cure=f"{NAME}: 1, once" if "1" in value else f"{NAME}: 0 or 1, once",
+            )
+
+
+def _tags(page: PageSignals) -> Iterator[Finding]:
+    lines = page.headers("X-Robots-Tag")
+    generic = rules_for(page)
+    named = [place for value, place in lines if value.strip() and not parse_x_robots_tag([value])]
+    said = _NOAI & {rule for value, _ in lines for rule in parse_x_robots_tag([value])}
+    if said and not _NOAI & _as_datadiligence_reads(value for value, _ in lines):
+        yield finding(
+            "noai-unread",
+            "header",
+            listed(shown(place.text) for _, place in lines),
+            "its readers compare letter by letter, and stop at a colon: datadiligence, img2dataset",
+            cure="X-Robots-Tag: noai, noimageai",
+        )
+    elif said and ":" in lines[0][0] and not named:
+        yield finding(
+            "noai-unread",
+            lines[0][1].where,
+            shown(lines[0][1].text),
+            "img2dataset takes what stands before a colon for a crawler's name, and misses the rest",
+            cure="X-Robots-Tag: noai, noimageai (alone, on the first line)",
+        )
+    if named:
+        yield finding(
+            "rules-for-named-crawlers",
+            "header",
+            listed(shown(place.text) for place in named),
+            "no AI company documents that it reads them",
+        )
+    if {"noarchive", "nocache"} <= set(generic):
+        yield _weaker(generic["nocache"])
+
+
+def _as_datadiligence_reads(values: Iterator[str]) -> set[str]:
+    return {rule.strip() for value in values for rule in value.split(",")}
+
+
+def _weaker(place: Place) -> Finding:
+    return finding(
+        "noarchive-with-nocache",
+        place.where,
+        "both noarchive and nocache hold",
+        "Bing goes by nocache then: title, snippet and URL may be used, for training too",
+        cure="leave nocache out",
+    )
+
+
+def _licences(reading: Reading) -> Iterator[Finding]:
+    found = licences(reading)
+    for licence in found:
+        if urlsplit(licence.url).scheme not in ("http", "https"):
+            yield finding(
+                "licence-not-absolute",
+                licence.place.where,
+                shown(licence.place.text),
+                "RSL names a licence by its whole URL",
+                cure="write it with https:// and its host",
+            )
+    urls = dict.fromkeys(licence.url for licence in found)
+    if len(urls) > 1:
+        yield finding(
+            "licences-differ",
+            listed(dict.fromkeys(licence.place.where for licence in found)),
+            f"different licences: {listed(urls, 4)}",
+            "which one holds is up to the reader",
+            cure="name one",
+        )

@@ -1,0 +1,90 @@
+"""/.well-known/tdmrep.json: whether it says anything, and whether all of it does."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from aipolicy.analysis.shown import shown
+from aipolicy.check.site.engines.tdmrep import NAME
+from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.observation import Answer
+from aipolicy.check.site.reading import Reading, is_html
+from aipolicy.core.matching import path_matches
+from aipolicy.core.paths import path_pattern
+from aipolicy.errors import PolicyError
+
+_WHERE = "tdmrep.json"
+_MOST = 500  # entries compared with one another
+_RIGHT = '[{"location": "/", "tdm-reservation": 1}]'
+
+
+def check(reading: Reading) -> Iterator[Finding]:
+    answer = reading.observation.tdmrep
+    entries = reading.tdm_entries
+    if entries is None:
+        if answer.ok and _is_meant(answer):
+            yield finding(
+                "tdmrep-unreadable",
+                _WHERE,
+                f"it is longer than {len(answer.body)} octets"
+                if answer.cut
+                else f"it begins {_start(answer)!r}",
+                "the protocol asks for a JSON array of entries: this file reserves nothing (TDMRep §5.2)",
+                cure=_RIGHT,
+            )
+        return
+    before: list[str] = []
+    for number, entry in enumerate(entries[:_MOST], 1):
+        wrong = _wrong(entry)
+        if wrong:
+            yield finding(
+                "tdmrep-entry-unreadable",
+                f"{_WHERE} entry {number}",
+                f"{wrong}: {shown(json.dumps(entry))}",
+                "an entry that can't be read says nothing, and ends the search where it matches",
+                cure=_RIGHT,
+            )
+            continue
+        location = entry["location"]
+        shadow = next((other for other in before if _covers(other, location)), None)
+        if shadow is not None:
+            yield finding(
+                "tdmrep-entry-never-decides",
+                f"{_WHERE} entry {number}",
+                f"{shown(location)!r} stands behind {shown(shadow)!r}",
+                "the first entry that matches counts (TDMRep §5.2): this one never does",
+                cure="put narrow locations first, and / last",
+            )
+        before.append(location)
+
+
+def _is_meant(answer: Answer) -> bool:
+    """Whether it is a tdmrep.json gone wrong, and not the page that some sites answer everything with."""
+    return not is_html(answer)
+
+
+def _start(answer: Answer) -> str:
+    return shown(answer.body[:200].decode("utf-8", "replace"), 60)
+
+
+def _wrong(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return "an entry is an object"
+    if not isinstance(entry.get("location"), str):
+        return "location is missing"
+    try:
+        path_pattern(entry["location"])
+    except PolicyError:
+        return "location is no path pattern"
+    value = entry.get(NAME)
+    return "" if type(value) is int and value in (0, 1) else f"{NAME} is the number 0 or 1"
+
+
+def _covers(pattern: str, other: str) -> bool:
+    """Whether all that ``other`` matches ``pattern`` does: told for plain prefixes only."""
+    return (
+        "*" not in other
+        and "$" not in other
+        and "$" not in pattern
+        and path_matches(path_pattern(pattern), path_pattern(other))
+    )

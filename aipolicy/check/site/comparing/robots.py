@@ -1,0 +1,93 @@
+"""The robots.txt that is served, against the policy's, by effect."""
+
+from collections.abc import Iterator, Sequence
+
+from aipolicy.analysis import compare
+from aipolicy.analysis.shown import shown
+from aipolicy.check.site.access import Access, effective
+from aipolicy.check.site.caching import caching_of
+from aipolicy.check.site.engines.rsl import licences
+from aipolicy.check.site.expectation import Version, expected_robots
+from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.reading import Reading
+from aipolicy.check.site.said import difference_text, effect_text
+from aipolicy.check.site.statements import Carrier
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.signals import Signals
+
+_MOST = 20
+
+
+def differences(
+    reading: Reading, version: Version, policy: SitePolicy, signals: Signals, earlier: Sequence[Version]
+) -> Iterator[Finding]:
+    """``earlier``: the versions before, newest first."""
+    if reading.access is Access.UNREACHABLE:
+        return  # nothing was served that could be compared, and that is a finding already
+    served = effective(reading.observation.robots.seen)
+    wanted = expected_robots(policy, signals, reading)
+    if wanted is None:
+        yield finding(
+            "robots-differs",
+            "robots.txt",
+            "the policy's lines and the site's own rules have more than 500 KiB together",
+            "crawlers would not read all of it, so nothing can be compared",
+            cure="shorten the site's own robots.txt",
+        )
+        return
+    found = compare(wanted, served)
+    if found:
+        old = next((v for v in earlier if _is_of(v, served, signals, reading)), None)
+        if old is not None:
+            yield finding(
+                "earlier-policy",
+                "robots.txt",
+                f"it is that of {old}; in force is {version}{_traces(reading)}",
+                effect_text(found).replace(" may now fetch ", " may fetch "),
+                cure="purge /robots.txt from caches; look whether what serves it follows the registry",
+            )
+        else:
+            for difference in found[:_MOST]:
+                yield finding(
+                    "robots-differs",
+                    "robots.txt",
+                    difference_text(difference, after=""),
+                    f"the policy is {version}",
+                    cure="serve what aipolicy robots writes, merged with the site's own by --base",
+                )
+    yield from _site_wide(reading, policy, signals)
+
+
+def _is_of(old: Version, served: bytes, signals: Signals, reading: Reading) -> bool:
+    wanted = expected_robots(old.policy, signals, reading) if old.policy else None
+    return wanted is not None and not compare(wanted, served)
+
+
+def _traces(reading: Reading) -> str:
+    traces = caching_of(reading.observation.robots.seen).traces
+    return f" ({', '.join(traces)})" if traces else ""
+
+
+def _site_wide(reading: Reading, policy: SitePolicy, signals: Signals) -> Iterator[Finding]:
+    if reading.access is not Access.RULES:
+        return
+    named = {record.value for record in reading.file.robots.site_wide if record.named("Sitemap")}
+    for url in policy.sitemaps:
+        if url not in named:
+            yield finding(
+                "sitemap-missing",
+                "robots.txt",
+                f"{shown(url)} isn't named",
+                "crawlers find it less surely",
+                cure=f"Sitemap: {shown(url)}",
+            )
+    if signals.rsl and policy.license_url:
+        for carrier in (Carrier.ROBOTS, Carrier.HEADER):
+            of = [found.url for found in licences(reading) if found.place.carrier is carrier]
+            if policy.license_url not in of and (carrier is Carrier.ROBOTS or reading.page.answer.status):
+                yield finding(
+                    "licence-missing",
+                    str(carrier),
+                    f"{shown(policy.license_url)} isn't named",
+                    "whoever looks for a licence there finds none",
+                )

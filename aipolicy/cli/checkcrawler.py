@@ -1,0 +1,109 @@
+"""What ``aipolicy check crawler`` does: from the options to the table."""
+
+import asyncio
+import signal
+import string
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aipolicy.check.crawler import Clause, Result, Trial, Verdict, clauses_named, try_out
+from aipolicy.check.crawler.process import Scratch, checked, filled
+from aipolicy.check.crawler.process import run as run_process
+from aipolicy.check.crawler.seen import Ending
+from aipolicy.check.crawler.table import listing, table
+from aipolicy.check.crawler.telling import account, document, ended
+from aipolicy.cli.options import print_json
+from aipolicy.cli.progress import progress
+from aipolicy.errors import AIPolicyError
+
+_Given = Mapping[str, Any]
+_WIDTH = 140  # columns in a pipe
+_TERMINATED = 128 + signal.SIGTERM
+_COMMON = string.ascii_letters + string.digits + "_.-"
+
+
+def run(**given: Any) -> int:
+    """Try the crawler out, tell what came of it, and return the exit code."""
+    command = checked(given["command"])
+    clauses = clauses_named(given["only"])
+    token = _token(given["token"])
+    try:
+        with progress("trying it out", len(clauses) + 1, step=1) as advance:
+            trial = asyncio.run(_trial(command, clauses, token, given, lambda _result: advance(1)))
+    except asyncio.CancelledError:
+        return _TERMINATED
+    if given["as_json"]:
+        print_json(document(trial, command))
+    else:
+        _print(table(trial))
+    _tell_more(trial, given["verbose"])
+    return _exit_code(trial, given["fail_on"])
+
+
+def print_clauses() -> None:
+    _print(listing(clauses_named(())))
+
+
+async def _trial(
+    command: Sequence[str],
+    clauses: Sequence[Clause],
+    token: str,
+    given: _Given,
+    tell: Callable[[Result | None], None],
+) -> Trial:
+    task = asyncio.current_task()
+    if task is not None:  # asked to end, we end what runs first
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
+        scratch = Scratch(Path(parent))
+
+        async def crawl(url: str) -> Ending:
+            return await run_process(filled(command, url, scratch.folder()), given["seconds"])
+
+        return await try_out(
+            crawl, clauses, token=token, claims=given["claims"], jobs=given["jobs"], tell=tell
+        )
+
+
+def _token(text: str | None) -> str:
+    token = (text or "").strip()
+    if text is not None and (not token or token.strip(_COMMON)):
+        raise AIPolicyError(f"--token {text!r} is no product token: write one like GPTBot")
+    return token
+
+
+def _print(renderable: Any) -> None:
+    """On a terminal as wide as that is; in a pipe without the blanks that fill a line."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(renderable)
+        return
+    console = Console(width=_WIDTH)
+    with console.capture() as captured:
+        console.print(renderable)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _tell_more(trial: Trial, verbose: bool) -> None:
+    """What happened, where it may explain a verdict."""
+    if not trial.fetched:
+        seen = trial.results[0].seen
+        click.echo("\n".join(ended(seen.ending)) if seen else "", err=True)
+    for result in trial.results if verbose and trial.fetched else ():
+        if result.finding.verdict is not Verdict.OBEYS:
+            click.echo("\n" + "\n".join(account(result)), err=True)
+
+
+def _exit_code(trial: Trial, fail_on: str) -> int:
+    if fail_on == "never":
+        return 0
+    failing = [Verdict.DISOBEYS] + [Verdict.OVER_CAUTIOUS] * (fail_on == "over-cautious")
+    return 1 if not trial.shown or any(trial.counts[verdict] for verdict in failing) else 0

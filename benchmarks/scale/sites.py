@@ -1,0 +1,88 @@
+"""Sites that can be told from their number: 1.1 hosts each, every tenth opted out.
+
+One in a hundred has a robots.txt of its own as well, which names it, and lets one crawler in: no two of those
+have the same policy. Names are scattered over the alphabet, as they are of sites made one after the other.
+"""
+
+import random
+from array import array
+from collections.abc import Iterator
+from itertools import accumulate
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.registry.changes import policy_text
+
+SCATTER = 1_000_003
+"""A prime: its multiples, modulo a number that it doesn't divide, are all numbers below, in disorder."""
+
+UNSET = policy_text(SitePolicy.from_preset("unset"))
+OPTED_OUT = policy_text(SitePolicy.from_preset("no-training"))
+ROBOTS = (
+    "User-agent: *\nDisallow: /wp-admin/\nAllow: /wp-admin/admin-ajax.php\n\nSitemap: https://NAME/map.xml\n"
+)
+OWN = policy_text(SitePolicy.from_preset("no-training", robots_base=ROBOTS, licensed=["GPTBot"]))
+"""With NAME in place of the site's own."""
+
+EXPONENT = 1.1  # of Zipf's law
+
+
+class Sites:
+    """``count`` sites, rounded down to hundreds, with ids from 1.
+
+    A site's *place* is that of its name in the alphabet, from 0.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count - count % 100
+        self.hosts = self.count + self.count // 10
+        self.step = 2**32 // self.count
+        self.inverse = pow(SCATTER, -1, self.count)
+
+    def id_at(self, place: int) -> int:
+        return 1 + place * SCATTER % self.count
+
+    def place_of(self, id_: int) -> int:
+        return (id_ - 1) * self.inverse % self.count
+
+    def name(self, place: int) -> str:
+        return f"{place * self.step:08x}.platform.example"
+
+    def further(self, place: int) -> str:
+        """The second host of a site that has one."""
+        return f"www.{place * self.step:08x}.example"
+
+    def has_further(self, id_: int) -> bool:
+        return id_ // 10 % 10 == 1
+
+    def policy(self, id_: int) -> str:
+        """In JSON, as the registry keeps it."""
+        if id_ % 100 == 7:
+            return OWN.replace("NAME", self.name(self.place_of(id_)))
+        return OPTED_OUT if id_ % 10 == 7 else UNSET
+
+    def host(self, number: int) -> tuple[str, int]:
+        """One of all ``hosts``, in no order, and its site's id."""
+        if number < self.count:
+            return self.name(self.place_of(number + 1)), number + 1
+        hundreds, rest = divmod(number - self.count, 10)
+        id_ = hundreds * 100 + 10 + rest
+        return self.further(self.place_of(id_)), id_
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Every host and its policy, by host."""
+        for place in range(self.count):
+            yield self.name(place), self.policy(self.id_at(place))
+        for place in range(self.count):
+            if self.has_further(id_ := self.id_at(place)):
+                yield self.further(place), self.policy(id_)
+
+    def zipf(self, requests: int) -> Iterator[str]:
+        """Hosts as readers ask for them: the n-th most read one 1/n^1.1 times as often as the first."""
+        weights = array("d", accumulate(rank**-EXPONENT for rank in range(1, self.hosts + 1)))
+        for rank in random.Random(1).choices(range(self.hosts), cum_weights=weights, k=requests):
+            yield self.host(rank * SCATTER % self.hosts)[0]
+
+    def sweep(self, requests: int) -> Iterator[str]:
+        """Hosts as a crawler comes by: one as often as the other."""
+        chance = random.Random(2)
+        return (self.host(chance.randrange(self.hosts))[0] for _ in range(requests))

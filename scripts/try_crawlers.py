@@ -1,0 +1,132 @@
+"""Try crawlers that others wrote, and print what each obeys as a table in Markdown.
+
+    apt-get install wget wget2 httrack htdig && pip install -e '.[test]' && python scripts/try_crawlers.py
+
+Each is told to wait little and to follow links to other ports; else it is as it comes. Arguments are names
+(see --help); --json prints verdicts for programs, --only CLAUSE tries that clause alone. Exit codes: 0 done,
+2 a crawler is not installed.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SPIDER = Path(__file__).with_name("everything_spider.py")
+MOST = 16  # names in a cell
+VERDICTS = ("disobeys", "over-cautious", "does not", "not tested")
+_HTDIG = (
+    "printf 'database_dir: {dir}\\nstart_url: {url}\\nlimit_urls_to: http://127.0.0.1\\n"
+    "server_wait_time: 0\\n' > {dir}/htdig.conf && exec htdig -i -c {dir}/htdig.conf"
+)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A crawler: its command, the one that tells its version, and how it is installed."""
+
+    title: str
+    command: tuple[str, ...]
+    version: tuple[str, ...]
+    install: str
+    jobs: int = 4
+
+
+def _scrapy(obey: str) -> tuple[str, ...]:
+    settings = ("-s", f"ROBOTSTXT_OBEY={obey}", "-s", "LOG_LEVEL=WARNING", "-s", "TELNETCONSOLE_ENABLED=0")
+    return ("scrapy", "runspider", str(SPIDER), "-a", "url={url}", *settings)
+
+
+_WGET = ("-q", "-r", "-H", "--tries=1", "-P", "{dir}", "{url}")
+_HTTRACK = ("-O", "{dir}", "-q", "-%v0", "--disable-security-limits", "-%c50", "-c4")
+CRAWLERS = {
+    "wget": Tried("GNU Wget", ("wget", *_WGET), ("wget", "--version"), "apt-get install wget"),
+    "wget2": Tried("GNU Wget2", ("wget2", *_WGET), ("wget2", "--version"), "apt-get install wget2"),
+    "httrack": Tried(
+        "HTTrack", ("httrack", "{url}", *_HTTRACK), ("httrack", "--version"), "apt-get install httrack", 16
+    ),
+    "htdig": Tried("ht://Dig", ("sh", "-c", _HTDIG), ("htdig", "-?"), "apt-get install htdig"),
+    "linkchecker": Tried(
+        "LinkChecker",
+        ("linkchecker", "--no-status", "--check-extern", "{url}"),
+        ("linkchecker", "--version"),
+        "pip install LinkChecker",
+    ),
+    "scrapy": Tried("Scrapy", _scrapy("1"), ("scrapy", "version"), "pip install scrapy"),
+    "scrapy-ignoring": Tried(
+        "Scrapy, `ROBOTSTXT_OBEY=0`", _scrapy("0"), ("scrapy", "version"), "pip install scrapy"
+    ),
+}
+
+
+def tried(crawler: Tried, only: Iterable[str] = ()) -> dict[str, Any]:
+    """The document of ``aipolicy check crawler --json``, and the crawler's version."""
+    chosen = [f"--only={clause}" for clause in only]
+    arguments = ["check", "crawler", "--json", "--fail-on=never", f"--jobs={crawler.jobs}", *chosen, "--"]
+    command = [sys.executable, "-m", "aipolicy", *arguments, found(crawler.command[0]), *crawler.command[1:]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document | {"version": version_of(crawler)}
+
+
+def found(program: str) -> str:
+    """Its path: beside this Python, or where the shell finds it."""
+    beside = Path(sysconfig.get_path("scripts")) / program
+    path = str(beside) if beside.exists() else shutil.which(program)
+    if path is None:
+        raise FileNotFoundError(program)
+    return path
+
+
+def version_of(crawler: Tried) -> str:
+    program, *arguments = crawler.version
+    done = subprocess.run([found(program), *arguments], capture_output=True, text=True, check=False)
+    match = re.search(r"\d+(?:[.-]\w+)+", done.stdout + done.stderr)
+    return match[0] if match else "?"
+
+
+def row(crawler: Tried, document: dict[str, Any]) -> str:
+    verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
+    obeyed = sum(verdict == "obeys" for verdict in verdicts.values())
+    lists = (listed([name for name, each in verdicts.items() if each == verdict]) for verdict in VERDICTS)
+    title, comma, setting = crawler.title.partition(",")
+    return f"| {title} {document['version']}{comma}{setting} | {obeyed} | {' | '.join(lists)} |"
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(names) or "none" if len(names) <= MOST else f"{len(names)} of all"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CRAWLERS))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", action="append", default=[], metavar="CLAUSE")
+    given = parser.parse_args()
+    names = given.names or list(CRAWLERS)
+    for name in set(names) - set(CRAWLERS):
+        parser.error(f"{name!r} is not among {', '.join(CRAWLERS)}")
+    documents = {}
+    for name in names:
+        try:
+            found(CRAWLERS[name].version[0])
+        except FileNotFoundError:
+            parser.exit(2, f"{name} is not installed: {CRAWLERS[name].install}\n")
+        documents[name] = tried(CRAWLERS[name], given.only)
+    if given.json:
+        print(json.dumps(documents, indent=2))
+        return
+    print(f"| crawler | obeys | {' | '.join(VERDICTS)} |\n|---|---|{'---|' * len(VERDICTS)}")
+    for name, document in documents.items():
+        print(row(CRAWLERS[name], document))
+
+
+if __name__ == "__main__":
+    main()

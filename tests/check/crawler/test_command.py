@@ -1,0 +1,228 @@
+"""``aipolicy check crawler`` as a program, on crawlers that are programs."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CRAWLER = (sys.executable, "-m", "tests.check.crawler.crawler", "{url}")
+
+needs_curl = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is not installed: apt-get install curl"
+)
+
+
+def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "aipolicy", "check", "crawler", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_ended(*pids: str) -> None:
+    """Gone, or only waiting to be reaped by whoever is process 1 here."""
+    deadline = time.monotonic() + 5
+    for pid in map(str.strip, pids):
+        while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+            assert time.monotonic() < deadline, pid
+
+
+def few(*ids: str) -> list[str]:
+    return [f"--only={name}" for name in ids]
+
+
+def test_a_crawler_that_obeys_passes_and_its_name_is_learned() -> None:
+    done = check(*few("own-name", "own-group", "dropped"), "--json", "--", *CRAWLER)
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done
+    assert (document["product_token"], document["product_token_from"]) == ("TestCrawler", "it answers to it")
+    assert document["user_agents"] == ["TestCrawler/1.0 (a test)"]
+    assert [clause["verdict"] for clause in document["clauses"]] == ["obeys"] * 3
+
+
+def test_disobedience_is_shown_with_the_request_and_the_rule() -> None:
+    done = check(*few("wildcard", "bom"), "--token=TestCrawler", "--json", "--", *CRAWLER, "bom")
+    assert done.returncode == 1
+    wildcard, bom = json.loads(done.stdout)["clauses"]
+    assert (wildcard["verdict"], wildcard["request"], wildcard["rule"]) == ("obeys", None, None)
+    assert bom["verdict"] == "disobeys"
+    request = {key: bom["request"][key] for key in ("method", "target", "user_agent")}
+    assert request == {"method": "GET", "target": "/closed.html", "user_agent": "TestCrawler/1.0 (a test)"}
+    assert bom["rule"] == {"line": 2, "text": "Disallow: /closed.html"}
+    assert (bom["section"], bom["level"]) == ("2.3", "MUST")
+
+
+def test_the_table_tells_clause_section_verdict_and_evidence() -> None:
+    done = check(*few("bom"), "--token=TestCrawler", "--", *CRAWLER, "bom")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "TestCrawler/1.0 (a test): as TestCrawler (given)" in lines
+    assert any(line.startswith("bom 2.3 MUST disobeys The file is UTF-8") for line in lines)
+    assert "GET /closed.html, against line 2: Disallow: /closed.html" in lines
+    assert lines[-1] == "1 disobeyed"
+
+
+def test_who_ignores_robots_txt_fails_clearly() -> None:
+    done = check(*few("robots-first", "star-group", "status-500"), "--json", "--", *CRAWLER, "everything")
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert document["counts"]["disobeys"] == 3
+    assert document["clauses"][0]["why"] == "it never read /robots.txt"
+
+
+def test_who_fetches_nothing_does_not_pass_and_what_it_printed_is_shown() -> None:
+    done = check("--", "sh", "-c", "echo no such option: {url} >&2; exit 3")
+    assert done.returncode == 1
+    assert done.stdout == "It fetched nothing at all.\n"
+    assert "exit code 3" in done.stderr
+    assert "no such option: http://127.0.0.1:" in done.stderr
+
+
+def test_who_reads_robots_txt_alone_is_not_tested_and_does_not_pass() -> None:
+    one = "import sys, urllib.request as r; r.urlopen(sys.argv[1] + 'robots.txt').read()"
+    done = check(
+        *few("star-group", "status-500", "status-404"), "--json", "--", sys.executable, "-c", one, "{url}"
+    )
+    why = "it read /robots.txt, and fetches no page anywhere"
+    told = [(clause["verdict"], clause["why"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert told == [("not tested", why)] * 3
+    assert done.returncode == 1
+
+
+def test_over_caution_is_told_and_fails_only_if_asked() -> None:
+    arguments = [*few("ties"), "--token=TestCrawler"]
+    assert check(*arguments, "--", *CRAWLER, "ties").returncode == 0
+    done = check(*arguments, "--fail-on=over-cautious", "--", *CRAWLER, "ties")
+    assert done.returncode == 1
+    assert "over-cautious" in done.stdout
+    assert "it never fetched /one.html, which it may" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("claims", "verdict", "code"), [((), "does not", 0), (("--claims=nofollow",), "disobeys", 1)]
+)
+def test_what_nobody_asks_counts_only_where_it_is_claimed(
+    claims: tuple[str, ...], verdict: str, code: int
+) -> None:
+    arguments = [*few("nofollow", "bom"), "--token=TestCrawler", "--json", *claims]
+    done = check(*arguments, "--", *CRAWLER, "nofollow")
+    assert json.loads(done.stdout)["clauses"][-1]["verdict"] == verdict
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--", "wget", "-r"], "the command has no {url}"),
+        (["--", "no-such-crawler", "{url}"], "'no-such-crawler' is no command"),
+        (["--", str(ROOT / "README.md"), "{url}"], "is no command"),
+        (["--", "wget -r {url}"], "that its words stand apart"),
+        (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is no clause"),
+        (["--token=a b", "--", "true", "{url}"], "--token 'a b' is no product token"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], told: str) -> None:
+    done = check(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@needs_curl
+def test_a_crawler_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"echo $$ >> {pids}; sleep 300 & echo $! >> {pids}; curl -s {{url}} >/dev/null; wait"
+    began = time.monotonic()
+    done = check(*few("star-group"), "--seconds=2", "--token=Bot", "--json", "--", "sh", "-c", script)
+    (clause,) = json.loads(done.stdout)["clauses"]
+    assert clause["ended"]["stopped"]
+    assert clause["why"].endswith("(it was stopped after 2 s)")
+    assert time.monotonic() - began < 20
+    assert_ended(*pids.read_text().split())
+
+
+@needs_curl
+def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"sleep 300 >/dev/null 2>&1 & echo $! > {pids}; curl -s {{url}}"
+    done = check(*few("star-group"), "--token=Bot", "--json", "--", "sh", "-c", script)
+    (clause,) = json.loads(done.stdout)["clauses"]
+    assert not clause["ended"]["stopped"]
+    assert_ended(pids.read_text())
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    pids = tmp_path / "pids"
+    script = f"echo $$ > {pids}; echo ready >&2; exec sleep 300 # {{url}}"
+    arguments = [sys.executable, "-m", "aipolicy", "check", "crawler", "--", "sh", "-c", script]
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (pids.exists() and pids.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(sent)
+    assert process.wait(timeout=20) == code
+    assert_ended(pids.read_text())
+
+
+@needs_curl
+def test_no_more_of_its_output_is_kept_than_can_be_shown() -> None:
+    script = "yes 0123456789 | head -c 30000000; echo the end; curl -s {url} >/dev/null"
+    done = check(*few("star-group"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
+    assert "the end" in done.stderr
+    assert len(done.stderr.splitlines()) < 60
+
+
+def test_verbose_tells_robots_txt_requests_and_output() -> None:
+    done = check(*few("bom"), "--token=TestCrawler", "--verbose", "--", *CRAWLER, "bom")
+    assert "bom: the robots.txt" in done.stderr
+    assert "2 Disallow: /closed.html" in done.stderr
+    assert "GET /robots.txt (first port)" in done.stderr
+
+
+@needs_curl
+def test_what_a_crawler_sends_can_not_act_on_the_terminal() -> None:
+    title, agent = r"printf '\033]0;owned\007[red]x[/red]\n'", r"$(printf '\033[31mBot/1.0')"
+    script = f'{title}; curl -s -A "{agent}" {{url}}closed.html'
+    done = check(*few("robots-first"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "[red]x[/red]" in done.stderr
+
+
+@needs_curl
+def test_a_proxy_of_the_environment_is_not_asked_for_the_trap() -> None:
+    proxy = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
+    done = check(*few("robots-first"), "--token=Bot", "--json", "--", "curl", "-s", "{url}", **proxy)
+    assert json.loads(done.stdout)["requests"] == 1
+
+
+@needs_curl
+def test_each_run_has_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = f"ls -A {{dir}} | wc -l >> {told}; touch {{dir}}/x; echo {{dir}} >> {told}; curl -s {{url}}"
+    check(*few("bom", "cr"), "--jobs=1", "--token=Bot", "--", "sh", "-c", script)
+    counts, folders = told.read_text().split()[::2], told.read_text().split()[1::2]
+    assert counts == ["0", "0", "0"]  # once more, first
+    assert len(set(folders)) == 3
+    assert not any(Path(folder).exists() for folder in folders)
+
+
+def test_the_list_has_every_clause_and_no_command_is_run() -> None:
+    done = check("--list")
+    assert done.returncode == 0
+    assert "five-redirects" in done.stdout
+    assert len(done.stdout.splitlines()) == 39

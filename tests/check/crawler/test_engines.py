@@ -1,0 +1,47 @@
+"""Parsers that nobody here wrote, as the engine of a crawler: exactly their known deviations are caught."""
+
+from functools import partial
+
+import pytest
+
+from aipolicy.check.crawler import Trial, Verdict
+from tests.check.crawler.crawler import Crawler
+from tests.check.crawler.trying import Make, not_obeyed, try_all
+from tests.readers import READERS, STDLIB_IS_RFC9309, Reader
+
+pytestmark = pytest.mark.slow
+
+NO, SHY = Verdict.DISOBEYS, Verdict.OVER_CAUTIOUS
+# R numbers: the rows of tests/readers/test_matrix.py.
+GOOGLE = {"encoded-letters": NO}  # needless escapes in the rule
+OLD = {
+    "merged-groups": NO,  # R9
+    "whole-token": NO,  # R10
+    "longest-match": NO,  # R8
+    "ties": SHY,  # R18
+    "encoded-slash": SHY,  # an escaped slash in the rule
+    "wildcard": NO,  # R17
+    "anchor": NO,  # R17
+    "blank-lines": NO,  # R6, R7
+    "bom": NO,  # R19
+}
+NEW = {"whole-token": NO, "encoded-slash": NO, "bom": NO}
+DEVIATIONS = {
+    "jwm-robotstxt": GOOGLE,
+    "gpyrobotstxt": GOOGLE,
+    "fast-robotstxt": {"encoded-slash": NO},
+    "protego": {"whole-token": NO, "other-records": NO, "bom": NO},  # R10, R5, R19
+    "robotspy": {"encoded-slash": NO, "cr": NO},  # lines that end in CR
+    "urllib.robotparser": NEW if STDLIB_IS_RFC9309 else OLD,
+}
+
+
+@pytest.fixture(scope="module")
+def trials() -> dict[str, Trial]:
+    makers: dict[str, Make] = {reader.name: partial(Crawler, engine=reader) for reader in READERS}
+    return try_all(makers)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: str(reader.name))
+def test_an_engine_is_caught_where_it_is_known_to_deviate(trials: dict[str, Trial], reader: Reader) -> None:
+    assert not_obeyed(trials[reader.name]) == DEVIATIONS[reader.name]

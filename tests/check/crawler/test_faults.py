@@ -1,0 +1,49 @@
+"""A deliberately disobedient crawler for each clause, and each is caught by exactly that clause."""
+
+from functools import partial
+
+import pytest
+
+from aipolicy.check.crawler import CLAUSES, Trial, Verdict
+from tests.check.crawler.crawler import Crawler
+from tests.check.crawler.trying import Make, not_obeyed, try_all
+
+OVER_CAUTIOUS = {"ties", "status-404", "status-403"}
+FAULTS = [clause.id for clause in CLAUSES]
+# What tells nothing any more where another clause isn't obeyed.
+SILENT = {"redirect": {"five-redirects", "refused"}}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trials() -> dict[str, Trial]:
+    makers: dict[str, Make] = {fault: partial(Crawler, fault) for fault in FAULTS}
+    makers |= {"none": Crawler, "ignoring": partial(Crawler, ignores=True)}
+    return try_all(makers)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught_by_its_clause_and_no_other(trials: dict[str, Trial], fault: str) -> None:
+    caught = Verdict.OVER_CAUTIOUS if fault in OVER_CAUTIOUS else Verdict.DISOBEYS
+    silent = dict.fromkeys(SILENT.get(fault, ()), Verdict.NOT_TESTED)
+    assert not_obeyed(trials[fault]) == {fault: caught} | silent
+
+
+def test_a_crawler_without_a_fault_obeys_every_clause(trials: dict[str, Trial]) -> None:
+    assert not_obeyed(trials["none"]) == {}
+
+
+def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, Trial]) -> None:
+    for trial in trials.values():
+        for result in trial.results:
+            if result.finding.verdict is Verdict.DISOBEYS:
+                assert result.seen
+                assert result.finding.fetch in result.seen.fetches
+
+
+def test_who_ignores_robots_txt_disobeys_wherever_anything_is_forbidden(trials: dict[str, Trial]) -> None:
+    obeyed = {"ties", "status-404", "status-403", "nofollow"}  # nothing is forbidden there, or by a link
+    silent = {"five-redirects", "refused"}
+    expected = {name: Verdict.DISOBEYS for name in FAULTS if name not in obeyed | silent}
+    assert not_obeyed(trials["ignoring"]) == expected | dict.fromkeys(silent, Verdict.NOT_TESTED)

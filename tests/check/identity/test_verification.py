@@ -1,0 +1,406 @@
+"""Clients that are here now: their addresses, host names and signatures, joined without waiting."""
+
+import asyncio
+import json
+import logging
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from aipolicy.check.identity import Identities, Identity, Resolver, Standing, Verification
+from aipolicy.check.identity.beside import Beside
+from aipolicy.check.identity.names import Names
+from aipolicy.check.web import Fetcher
+from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.check.identity.signatures.signing import Clock, Signer
+from tests.check.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.check.web.server import Server, answer, serving
+
+PATH = "/.well-known/http-message-signatures-directory"
+CA = trustme.CA()
+SIGNER = Signer()
+YANDEX = "5.255.253.1"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def verification(resolver: Resolver, clock: Clock) -> Verification:
+    return Verification(RANGES, resolver=resolver, clock=clock)
+
+
+@pytest.fixture
+async def signing() -> AsyncIterator[Server]:
+    """The server of a signature agent."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    CA.issue_cert("localhost").configure_cert(tls)
+    async with serving("127.0.0.1", tls) as running:
+        running.answers[PATH] = answer(SIGNER.directory)
+        running.origin = f"https://localhost:{running.port}"
+        yield running
+
+
+def trusting() -> Fetcher:
+    tls = ssl.create_default_context()
+    CA.configure_trust(tls)
+    return Fetcher(allow_private=True, seconds=5, tls=tls)
+
+
+Trusts = Callable[..., Verification]
+
+
+@pytest.fixture
+def signed_for(signing: Server, clock: Clock) -> Trusts:
+    """A verification for which that server signs for some product tokens."""
+
+    def make(*tokens: str, **options: Any) -> Verification:
+        agents = {signing.origin: list(tokens)}
+        return Verification(RANGES, dns=False, agents=agents, fetcher=trusting, clock=clock, **options)
+
+    return make
+
+
+def told(standing: Standing) -> tuple[Identity, bool, bool]:
+    return standing.identity, standing.counts, standing.pending
+
+
+@pytest.mark.parametrize(
+    ("token", "address", "identity", "counts", "reason"),
+    [
+        ("GPTBot", GPTBOT, Identity.VERIFIED, True, "its operator publishes its address"),
+        ("gptbot", "::ffff:132.196.86.5", Identity.VERIFIED, True, "its operator publishes its address"),
+        ("GPTBot", "2600:1f00::7", Identity.VERIFIED, True, "its operator publishes its address"),
+        ("GPTBot", STRANGER, Identity.SPOOFED, False, "its address is none that its operator publishes"),
+        (
+            "GPTBot",
+            CHATGPT,
+            Identity.OPERATOR_VERIFIED,
+            False,
+            "its operator publishes its address, for others of its crawlers",
+        ),
+        (
+            "GoogleOther",
+            "66.249.64.5",
+            Identity.OPERATOR_VERIFIED,
+            True,
+            "its operator publishes its address, for this crawler and others",
+        ),
+        (
+            "GoogleOther",
+            "66.249.80.5",
+            Identity.OPERATOR_VERIFIED,
+            False,
+            "its operator publishes its address, for others of its crawlers",
+        ),
+        ("GPTBot", None, Identity.CHECK_FAILED, False, "its address is not known"),
+        ("GPTBot", "unix:", Identity.CHECK_FAILED, False, "its address is not known"),
+        (
+            "GPTBot",
+            "127.0.0.1",
+            Identity.CHECK_FAILED,
+            False,
+            "its address is not known: a proxy's stands for it",
+        ),
+        (
+            "GPTBot",
+            "10.0.0.1",
+            Identity.CHECK_FAILED,
+            False,
+            "its address is not known: a proxy's stands for it",
+        ),
+        ("AI2Bot", STRANGER, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
+        ("ClaudeBot", STRANGER, Identity.UNVERIFIABLE, False, "what its operator publishes does not tell"),
+        ("NoBot", STRANGER, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
+    ],
+)
+def test_published_addresses_tell_at_once(
+    clock: Clock, token: str, address: str | None, identity: Identity, counts: bool, reason: str
+) -> None:
+    standing = Verification(RANGES, dns=False, clock=clock).look(token, address)
+    assert (standing.identity, standing.counts, standing.reason) == (identity, counts, reason)
+    assert not standing.pending
+
+
+def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
+    """In a log it may stand for 256; of a client that is here it is the address."""
+    verification = Verification(RANGES, dns=False, clock=clock)
+    assert told(verification.look("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
+    assert told(verification.look("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
+    assert told(verification.look("GPTBot", "2600:1f00::")) == (Identity.VERIFIED, True, False)
+    assert told(verification.look("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
+
+
+def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verification: Verification) -> None:
+    server.confirmed(YANDEX, "spider-5-255-253-1.yandex.com")
+    before = verification.look("YandexBot", YANDEX)
+    assert told(before) == (Identity.CHECK_FAILED, False, True)
+    assert before.reason == "its host name is being looked up"
+    verification.settle()
+    after = verification.look("YandexBot", YANDEX)
+    assert (after.counts, after.pending, after.reason) == (True, False, "its host name is its operator's")
+    assert sum(server.asked.values()) >= 2
+
+
+def test_a_host_name_that_is_missing_or_a_strangers_is_a_forgery(
+    server: DNSServer, verification: Verification
+) -> None:
+    server.confirmed(STRANGER, "dns.google")
+    server.confirmed("1.1.1.1", "one.one.one.one")
+    for address in (STRANGER, "5.5.5.5"):
+        assert verification.look("YandexBot", address).pending
+    verification.settle()
+    for address in (STRANGER, "5.5.5.5"):
+        standing = verification.look("YandexBot", address)
+        assert told(standing) == (Identity.SPOOFED, False, False)
+        assert standing.reason == "neither its address nor its host name is its operator's"
+
+
+def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
+    server: DNSServer, verification: Verification
+) -> None:
+    """gae.googleusercontent.com is where fetchers come from that anybody can trigger, not Googlebot."""
+    server.confirmed("66.249.90.1", "1.gae.googleusercontent.com")
+    server.confirmed("66.249.90.2", "crawl-66-249-90-2.googlebot.com")
+    for number in (1, 2):
+        verification.look("Googlebot", f"66.249.90.{number}")
+    verification.settle()
+    fetcher = verification.look("Googlebot", "66.249.90.1")
+    assert told(fetcher) == (Identity.OPERATOR_VERIFIED, False, False)
+    assert fetcher.reason == "its host name is its operator's, of others of its crawlers"
+    assert told(verification.look("Googlebot", "66.249.90.2")) == (Identity.OPERATOR_VERIFIED, True, False)
+
+
+def test_an_error_of_dns_is_no_forgery_and_is_asked_again(
+    server: DNSServer, resolver: Resolver, clock: Clock
+) -> None:
+    verification = Verification(RANGES, resolver=resolver, clock=clock)
+    server.add(reverse(YANDEX), "PTR", SERVFAIL)
+    verification.look("YandexBot", YANDEX)
+    verification.settle()
+    standing = verification.look("YandexBot", YANDEX)
+    assert told(standing) == (Identity.CHECK_FAILED, False, False)
+    assert standing.reason == "its host name could not be looked up"
+    clock.now += 60
+    assert verification.look("YandexBot", YANDEX).pending
+
+
+def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verification) -> None:
+    assert verification.look("Googlebot", "66.249.64.5").counts
+    verification.settle()
+    assert not server.asked
+
+
+def test_without_dns_nobody_is_asked(clock: Clock) -> None:
+    standing = Verification(RANGES, dns=False, clock=clock).look("YandexBot", YANDEX)
+    assert told(standing) == (Identity.UNVERIFIABLE, False, False)
+
+
+async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
+    verification = signed_for("GPTBot")
+    request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
+    before = verification.look("GPTBot", STRANGER, request)
+    assert told(before) == (Identity.SPOOFED, False, True)
+    assert "are not known yet" in before.reason
+    await asyncio.to_thread(verification.settle)
+    after = verification.look("GPTBot", STRANGER, request)
+    assert told(after) == (Identity.VERIFIED, True, False)
+    assert after.reason == f"it signs as {signing.origin}"
+    assert after.signature is not None
+    assert after.signature.keyid == SIGNER.keyid
+
+
+async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
+    signing: Server, signed_for: Trusts
+) -> None:
+    verification = signed_for("YouBot")
+    request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
+    for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
+        verification.look(token, STRANGER, request)
+    await asyncio.to_thread(verification.settle)
+    assert told(verification.look("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
+    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert told(verification.look("Manus-User", STRANGER, request)) == (Identity.UNVERIFIABLE, False, False)
+
+
+async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
+    signing: Server, signed_for: Trusts
+) -> None:
+    verification = signed_for("ChatGPT-User")
+    request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
+    verification.look("ChatGPT-User", None, request)
+    await asyncio.to_thread(verification.settle)
+    standing = verification.look("GPTBot", STRANGER, request)
+    assert (standing.counts, standing.pending) == (False, False)
+    assert f"it signs as another crawler, {signing.origin}" in standing.reason
+
+
+async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
+    signing: Server, signed_for: Trusts
+) -> None:
+    verification = signed_for("AI2Bot", "GPTBot")
+    request = SIGNER.sign(url="https://another.example/post", agent=f'sig1="{signing.origin}"')
+    elsewhere = type(request)(request.method, "https://blog.example/post", request.headers)
+    verification.look("AI2Bot", STRANGER, elsewhere)
+    await asyncio.to_thread(verification.settle)
+    standing = verification.look("AI2Bot", STRANGER, elsewhere)
+    assert told(standing) == (Identity.SPOOFED, False, False)
+    assert "the signature does not verify" in standing.reason
+    # But an address that is published stays one: a proxy may have changed what was signed.
+    assert told(verification.look("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
+
+
+async def test_a_directory_that_can_not_be_read_leaves_the_signature_open(
+    signing: Server, signed_for: Trusts
+) -> None:
+    signing.answers[PATH] = answer(b"", status="500 Oh")
+    verification = signed_for("AI2Bot")
+    request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
+    assert verification.look("AI2Bot", STRANGER, request).pending
+    await asyncio.to_thread(verification.settle)
+    standing = verification.look("AI2Bot", STRANGER, request)
+    assert told(standing) == (Identity.UNVERIFIABLE, False, False)
+    assert "the answer is 500" in standing.reason
+
+
+async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(
+    signing: Server, signed_for: Trusts
+) -> None:
+    verification = signed_for("AI2Bot")
+    for _ in range(20):
+        request = Signer().sign(agent=f'sig1="{signing.origin}"')
+        verification.look("AI2Bot", STRANGER, request)
+        await asyncio.to_thread(verification.settle)
+    assert len(signing.requests) == 1
+
+
+async def test_a_strangers_directory_is_never_read(signing: Server, clock: Clock) -> None:
+    verification = Verification(RANGES, dns=False, fetcher=trusting, clock=clock)
+    request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
+    standing = verification.look("GPTBot", STRANGER, request)
+    assert told(standing) == (Identity.SPOOFED, False, False)
+    await asyncio.to_thread(verification.settle)
+    assert signing.requests == []
+
+
+async def test_keys_are_read_again_beside_while_the_old_ones_count(
+    signing: Server, signed_for: Trusts, clock: Clock
+) -> None:
+    verification = signed_for("AI2Bot")
+    agent = f'sig1="{signing.origin}"'
+    verification.look("AI2Bot", None, SIGNER.sign(agent=agent))
+    await asyncio.to_thread(verification.settle)
+    clock.now += 3600
+    signing.answers[PATH] = answer(json.dumps({"keys": []}).encode())
+    request = SIGNER.sign(agent=agent, created=clock.now)
+    assert verification.look("AI2Bot", None, request).counts
+    await asyncio.to_thread(verification.settle)
+    assert not verification.look("AI2Bot", None, request).counts
+
+
+def test_how_a_crawler_can_be_verified_is_told(clock: Clock) -> None:
+    verification = Verification(RANGES, dns=False, clock=clock)
+    assert verification.ways("GPTBot") == {"addresses": ["https://openai.com/gptbot.json"]}
+    assert verification.ways("YouBot")["web_bot_auth"] == "https://you.com"
+    assert verification.ways("AI2Bot") == verification.ways("NoBot") == {}
+    assert "host_names" not in verification.ways("YandexBot")
+
+
+def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
+    server: DNSServer, verification: Verification, clock: Clock
+) -> None:
+    """An answer that is due is asked for anew beside, and counts meanwhile."""
+    server.confirmed(YANDEX, "spider.yandex.com")
+    verification.look("YandexBot", YANDEX)
+    verification.settle()
+    for hours, pending in ((0, False), (23, False), (25, True)):
+        clock.now += hours * 3600
+        assert verification.look("YandexBot", YANDEX).pending is pending
+        verification.settle()
+        assert verification.look("YandexBot", YANDEX).counts
+
+
+def test_strangers_fill_no_memory_and_evict_no_crawler(
+    server: DNSServer, resolver: Resolver, clock: Clock
+) -> None:
+    server.confirmed(YANDEX, "spider.yandex.com")
+    names = Names(Identities(RANGES, resolver), resolver, remembered=50, clock=clock)
+    for client in (YANDEX, *(f"9.9.9.{number}" for number in range(200))):
+        names.find("YandexBot", client)
+    names.settle()
+    assert len(names) == 51
+    found = names.find("YandexBot", YANDEX)
+    assert found is not None
+    assert found.own
+
+
+def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
+    going, done = threading.Event(), []
+
+    def work(key: int) -> None:
+        going.wait(10)
+        done.append(key)
+
+    beside = Beside(work, threads=2, waiting=3)
+    assert all(beside.start(1) for _ in range(10))
+    started = [beside.start(key) for key in range(2, 30)]
+    assert started.count(True) <= 5
+    assert not beside.start(99)
+    going.set()
+    beside.settle()
+    assert len(done) == len(set(done)) == 1 + started.count(True)
+    assert beside.start(99)
+    beside.settle()
+
+
+def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    done = []
+
+    def work(key: int) -> None:
+        done.append(1 / key)
+
+    beside = Beside(work, threads=1, waiting=5)
+    with caplog.at_level(logging.ERROR, "aipolicy.identity"):
+        beside.start(0)
+        beside.start(1)
+        beside.settle()
+    assert done == [1.0]
+    assert "could not be looked up" in caplog.text
+
+
+def test_a_look_takes_microseconds(clock: Clock) -> None:
+    verification = Verification(RANGES, dns=False, clock=clock)
+    verification.look("GPTBot", GPTBOT)
+    started = time.perf_counter()
+    for number in range(2000):
+        verification.look("GPTBot", f"132.196.86.{number % 16}")
+    assert (time.perf_counter() - started) / 2000 < 200e-6
+
+
+def test_without_the_extra_the_command_that_installs_it_is_told() -> None:
+    code = """
+import sys
+sys.modules["http_message_signatures"] = None
+from aipolicy.check.identity import Identities, Verification
+from aipolicy.errors import MissingExtraError
+assert Identities().identify("GPTBot", "8.8.8.8") == "spoofed"
+try:
+    Verification()
+except MissingExtraError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == (
+        "verifying signatures needs http-message-signatures: pip install 'aipolicy[identity]'\n"
+    )

@@ -1,0 +1,116 @@
+"""What is a finding and what isn't: by whom it was said, to whom, and what the policy wants."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from aipolicy.analysis.findings import KINDS as LINT_KINDS
+from aipolicy.analysis.findings import Severity
+from aipolicy.check.site.expectation import Expectation, Version
+from aipolicy.check.site.findings import KINDS
+from aipolicy.check.site.judging import judge
+from aipolicy.check.site.observation import Views
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import render
+from aipolicy.core.signals import Signals
+from tests.check.site.looking import OPTED_OUT, opted_out, page, robots, seen
+from tests.check.site.servers import PAGE
+from tests.check.site.test_kinds import (
+    DIFFERING,
+    GOOD,
+    MANAGED,
+    OK,
+    ROBOTS,
+    WITHOUT_TAGS,
+    all_found,
+    refused,
+    rendered,
+    tdm,
+)
+
+
+def test_the_sites_own_rules_are_no_difference() -> None:
+    own = "User-agent: *\nDisallow: /admin/\n\nUser-agent: SomeBot\nDisallow: /\n"
+    policy = SitePolicy.from_preset("no-training")
+    merged = render(replace(policy, robots_base=own)).robots.body
+    assert judge(opted_out(robots_txt=robots(merged)), expectation=OPTED_OUT).findings == ()
+
+
+def test_what_a_cdn_puts_before_it_is_a_difference_although_it_could_be_the_sites_own() -> None:
+    one = opted_out(robots_txt=robots(MANAGED + ROBOTS))
+    assert "Googlebot" in all_found(one, OPTED_OUT)["robots-differs"].found
+
+
+def test_an_earlier_policy_is_named_with_its_change_and_time() -> None:
+    build, expectation = DIFFERING["earlier-policy"]
+    found = [one for one in judge(build(), expectation=expectation).findings if one.id == "earlier-policy"]
+    assert {one.where for one in found} == {"robots.txt", "header"}
+    for one in found:
+        assert "no-training (change 1, 2026-11-01 00:00:00 UTC)" in one.found
+        assert "no-ai (change 2, 2026-11-02 00:00:00 UTC)" in one.found
+
+
+def test_headers_that_say_nothing_are_stripped_rather_than_of_an_earlier_policy() -> None:
+    before = (Version(SitePolicy(), 1, datetime(2026, 11, 1, tzinfo=UTC)),)
+    expectation = Expectation("x", Version(SitePolicy.from_preset("no-training"), 2), earlier=before)
+    found = all_found(opted_out(page_=page()), expectation)
+    assert "header-missing" in found
+    assert "earlier-policy" not in found
+
+
+def test_a_signal_that_only_the_pages_tags_carry_is_a_warning() -> None:
+    tags = "".join(
+        f'<meta name="{name}" content="{value}">' for name, value in (("robots", "noai, noimageai"),)
+    )
+    one = opted_out(page_=page(*WITHOUT_TAGS, body=PAGE.replace("<title>", f"{tags}<title>")))
+    assert all_found(one, OPTED_OUT)["header-missing"].severity is Severity.WARNING
+
+
+def test_what_a_page_says_for_itself_is_stricter_and_a_warning() -> None:
+    build, expectation = DIFFERING["header-differs"]
+    assert all_found(build(), expectation)["header-differs"].severity is Severity.WARNING
+
+
+def test_a_query_that_a_server_minds_and_a_refusal_of_us_alone_tell_nothing() -> None:
+    minding = Views(GOOD, fresh=refused("/robots.txt?x", 404))
+    assert judge(opted_out(robots_txt=minding)).findings == ()
+    unlike_us = Views(refused("/robots.txt"), browser=GOOD, crawlers=(("GPTBot", GOOD),))
+    assert judge(opted_out(robots_txt=unlike_us)).findings == ()
+
+
+def test_a_crawler_that_robots_txt_shuts_out_may_be_refused_the_page() -> None:
+    one = opted_out(page_=Views(OK, crawlers=(("GPTBot", refused("/")),)))
+    assert judge(one).findings == ()
+
+
+def test_the_linters_findings_are_the_sites_with_their_own_names() -> None:
+    assert not set(KINDS) & set(LINT_KINDS)
+    one = all_found(seen(robots_txt=robots("User-agent: GPTBot\nDisallow: private\n")))
+    assert one["path-without-slash"].where == "robots.txt line 2"
+
+
+def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
+    private = SitePolicy(visibility="private")  # type: ignore[arg-type]
+    one = rendered(private, Signals())
+    assert "everyone-blocked" in {found.id for found in judge(one).findings}
+    assert judge(one, expectation=Expectation("x", Version(private))).findings == ()
+
+
+def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:
+    lines = "".join(f"User-agent: b{'x' * n}\nDisallow: p{n}\n\n" for n in range(30))
+    report = judge(seen(robots_txt=robots(lines)))
+    assert report.more["path-without-slash"] == 10
+    assert sum(one.id == "path-without-slash" for one in report.findings) == 20
+
+
+def test_what_a_site_sent_is_escaped_and_cut_wherever_it_is_quoted() -> None:
+    evil = "\x1b]0;owned\x07\u202e" + "x" * 5000
+    one = seen(
+        robots_txt=robots(f"User-agent: {evil}\nDisallow: {evil}\nContent-Signal: {evil}\n", ("Age", evil)),
+        page_=page(("X-Robots-Tag", evil), ("tdm-reservation", evil), ("Content-Usage", evil)),
+        tdmrep=tdm(f'[{{"location": "{"x" * 5000}"}}]'),
+    )
+    report = judge(one, expectation=OPTED_OUT)
+    for found in (*report.findings, *report.notes):
+        for text in (found.where, found.found, found.effect, found.cure.replace("\n", "")):
+            assert text.isprintable()
+            assert len(text) < 4000

@@ -1,0 +1,86 @@
+"""``python -m tests.soak --minutes 10``: everything is broken in turn, and the report is printed.
+
+Ends with 1 where a request failed or an answer was wrong.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.postgres import OwnServer
+from tests.soak.faults import KINDS, Kind
+from tests.soak.report import line, machine, table
+from tests.soak.tally import CALM
+from tests.soak.world import World, world
+
+CALM_SECONDS = 2.0
+LONG, LONG_SECONDS = "PostgreSQL stopped", 60.0
+
+
+def main() -> int:
+    options = _options()
+    server = None if options.sqlite else OwnServer()
+    began = time.monotonic()
+    print(f"seed {options.seed}; {machine()}", flush=True)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="aipolicy-soak-", ignore_cleanup_errors=True) as folder,
+            world(
+                Path(folder), server, sites=options.sites, clients=options.clients, seed=options.seed
+            ) as soaked,
+        ):
+            _soak(soaked, random.Random(options.seed), began + 60 * options.minutes)
+    finally:
+        if server:
+            server.remove()
+    tally = soaked.tally
+    kind = "a SQLite registry" if options.sqlite else "PostgreSQL and a replica"
+    print(
+        f"\n{options.minutes:g} minutes with {kind}, 4 workers, {options.clients} clients, "
+        f"{options.sites:,} sites, {tally.seq - options.sites:,} changes, seed {options.seed}\n"
+    )
+    print(*table(tally), *tally.complaints, sep="\n")
+    return 1 if tally.bad else 0
+
+
+def _soak(soaked: World, chance: random.Random, end: float) -> None:
+    for kind, seconds in _turns(soaked, chance):
+        time.sleep(CALM_SECONDS)
+        if time.monotonic() >= end:
+            break
+        with kind.tried(soaked):
+            time.sleep(seconds)
+        phase = soaked.tally.phases[kind.name]
+        print(f"{max(0.0, end - time.monotonic()) / 60:4.1f} min left  {line(phase)}", flush=True)
+    print(line(soaked.tally.phases[CALM]), flush=True)
+
+
+def _turns(soaked: World, chance: random.Random) -> Iterator[tuple[Kind, float]]:
+    """All of them in their order, then again in any order; PostgreSQL is away for a whole minute once."""
+    kinds = [kind for kind in KINDS if kind.possible(soaked)]
+    for kind in KINDS:
+        if kind not in kinds and soaked.follower:
+            print(f"not tried, for want of {' and '.join(kind.needs)}: {kind.name}", flush=True)
+    for number in range(sys.maxsize):
+        for kind in kinds:
+            long = number == 0 and kind.name == LONG
+            yield kind, LONG_SECONDS if long else chance.uniform(1, 6)
+        chance.shuffle(kinds)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sites", type=int, default=3000)
+    parser.add_argument("--clients", type=int, default=12)
+    parser.add_argument("--sqlite", action="store_true", help="a registry in SQLite, without a replica")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

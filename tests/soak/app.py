@@ -1,0 +1,43 @@
+"""What the workers serve: pages behind the middleware. Each answer tells its worker and the last change."""
+
+import logging
+import os
+import sys
+
+from starlette.types import Message, Receive, Scope, Send
+
+from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.core.signals import Signals
+from aipolicy.lookup import LocalLookup
+
+STATUS = "/aipolicy/metrics"
+
+logging.basicConfig(stream=sys.stderr, format="%(process)d %(levelname)s %(name)s: %(message)s")
+logging.getLogger("aipolicy").setLevel(logging.INFO)
+
+_lookup = LocalLookup(os.environ["SOAK_FILE"], signals=Signals(tdm_policy=True))
+_worker = (b"x-worker", b"%d" % os.getpid())
+
+
+async def _page(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+
+_mounted = AIPolicyMiddleware(_page, _lookup, status_path=STATUS, merge_own=False)
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """The middleware's answers, signed."""
+    if scope["type"] != "http":
+        return
+
+    async def signed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            seq = (b"x-seq", b"%d" % _lookup.seq)
+            message = {**message, "headers": [*message["headers"], _worker, seq]}
+        await send(message)
+
+    await _mounted(scope, receive, signed)

@@ -1,0 +1,163 @@
+"""Knows every change and its time, and judges each answer."""
+
+import bisect
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+BOUND = 2.0
+"""Seconds after which a change that isn't in force yet is a wrong answer, while nothing is broken."""
+
+PRESETS = ("no-training", "no-ai", "unset", "allow")
+OPTED_OUT = frozenset({"no-training", "no-ai"})
+DEFAULT = "no-training"
+"""What the workers' lookups serve for a host that they can't find out about."""
+
+
+class Verdict(StrEnum):
+    RIGHT = "right"
+    STAND_IN = "stand-in"  # for an answer that couldn't be had: the default, or a *no* of before
+    WRONG = "wrong"
+
+
+@dataclass(eq=False, slots=True)
+class Version:
+    """One policy of a site. ``begun`` before it can be in force; ``ended`` when its successor surely is."""
+
+    site: str
+    number: int
+    preset: str
+    begun: float
+    ended: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client got: the preset that it amounts to, and the version's number where it is told."""
+
+    host: str
+    worker: int
+    seq: int
+    preset: str
+    number: int | None
+    sent: float
+    received: float
+    numbered: bool = True
+    """Whether this kind of answer tells the number of a version: without it, it is the default's."""
+
+    @property
+    def site(self) -> str:
+        return self.host.removeprefix("www.")
+
+
+@dataclass(eq=False, slots=True)
+class Fault:
+    """Something is broken from ``began`` to ``over``, when every worker is level again.
+
+    ``strict``  answers must be as fresh as ever.
+    ``file``    the file itself can't be read: an opt-out may stand in for what isn't in memory.
+    ``cuts``    connections break, by no fault of anybody's: a client asks once more.
+    """
+
+    name: str
+    strict: bool = False
+    file: bool = False
+    cuts: bool = False
+    began: float = 0.0
+    over: float = math.inf
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What a worker surely showed on a host: never anything older from then on."""
+
+    times: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+    def before(self, moment: float) -> int:
+        place = bisect.bisect_right(self.times, moment)
+        return self.numbers[place - 1] if place else 0
+
+    def add(self, moment: float, number: int) -> None:
+        if number > (self.numbers[-1] if self.numbers else 0):
+            self.times.append(max(moment, self.times[-1] if self.times else moment))
+            self.numbers.append(number)
+
+
+class Oracle:
+    """Is told of changes by the writer, of faults, and of answers by the clients. For several threads."""
+
+    def __init__(self, bound: float = BOUND) -> None:
+        self._bound = bound
+        self._lock = threading.Lock()
+        self._versions: dict[str, list[Version]] = {}
+        self._shown: defaultdict[tuple[int, str], _Shown] = defaultdict(_Shown)
+        self._fault: Fault | None = None
+
+    def begin(self, site: str, preset: str, now: float) -> Version:
+        """A change is about to be made."""
+        with self._lock:
+            versions = self._versions.setdefault(site, [])
+            number = versions[-1].number + 1 if versions else 1
+            versions.append(Version(site, number, preset, now))
+            return versions[-1]
+
+    def committed(self, version: Version, now: float) -> None:
+        """It is made."""
+        with self._lock:
+            versions = self._versions[version.site]
+            for earlier in versions[: versions.index(version)]:
+                earlier.ended = min(earlier.ended, now)
+
+    def undone(self, version: Version) -> None:
+        """It was never made."""
+        with self._lock:
+            self._versions[version.site].remove(version)
+
+    def breaks(self, fault: Fault, now: float) -> None:
+        fault.began, self._fault = now, fault
+
+    def mended(self, fault: Fault, now: float) -> None:
+        """Every worker is level again."""
+        fault.over = now
+
+    def judge(self, answer: Answer) -> tuple[Verdict, str]:
+        """The verdict, and for a wrong answer what would have been right."""
+        with self._lock:
+            return self._judged(answer)
+
+    def _judged(self, answer: Answer) -> tuple[Verdict, str]:
+        fault = self._fault if self._fault and self._fault.over >= answer.sent else None
+        versions = self._versions.get(answer.site)
+        if versions is None:  # a stranger
+            right = answer.preset == DEFAULT and answer.number is None
+            return (Verdict.RIGHT, "") if right else (Verdict.WRONG, "the default: it is no site's host")
+        shown = self._shown[answer.worker, answer.host]  # one may be in memory, and the other read anew
+        oldest = shown.before(answer.sent)
+        since = answer.sent - self._bound
+        if fault and not fault.strict:
+            since = min(since, fault.began - self._bound)
+        allowed = [
+            version
+            for version in versions
+            if version.ended >= since and version.begun <= answer.received and version.number >= oldest
+        ]
+        fitting = [version.number for version in allowed if _fits(answer, version)]
+        if fitting:
+            shown.add(answer.received, min(fitting))
+            return Verdict.RIGHT, ""
+        if fault and fault.file and answer.preset in OPTED_OUT:
+            return Verdict.STAND_IN, ""
+        return Verdict.WRONG, " or ".join(_told(allowed)) or "nothing"
+
+
+def _fits(answer: Answer, version: Version) -> bool:
+    return answer.preset == version.preset and (not answer.numbered or answer.number == version.number)
+
+
+def _told(versions: list[Version]) -> Iterator[str]:
+    for version in versions:
+        yield f"version {version.number} ({version.preset})"

@@ -1,0 +1,90 @@
+"""The oracle itself: it lets nothing pass that the registry never said, or said too long ago."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.soak.oracle import Answer, Fault, Oracle, Verdict
+
+ANSWER = Answer(
+    host="blog.example", worker=1, seq=1, preset="no-ai", number=1, sent=100.0, received=100.1, numbered=True
+)
+
+
+@pytest.fixture
+def oracle() -> Oracle:
+    """One site: ``no-ai`` from 50 on, ``unset`` from 99, ``no-training`` from 200."""
+    oracle = Oracle(bound=2.0)
+    for preset, begun in (("no-ai", 50.0), ("unset", 99.0), ("no-training", 200.0)):
+        oracle.committed(oracle.begin("blog.example", preset, begun), begun + 0.1)
+    return oracle
+
+
+def verdict(oracle: Oracle, **changed: object) -> Verdict:
+    return oracle.judge(replace(ANSWER, **changed))[0]  # type: ignore[arg-type]
+
+
+def at(moment: float) -> dict[str, object]:
+    return {"sent": moment, "received": moment + 0.1}
+
+
+def test_the_last_version_is_right_and_the_one_before_for_as_long_as_the_bound(oracle: Oracle) -> None:
+    assert verdict(oracle, preset="unset", number=2) is Verdict.RIGHT
+    assert verdict(oracle, host="www.blog.example", **at(101.05)) is Verdict.RIGHT
+    assert verdict(oracle, host="www.blog.example", **at(101.2)) is Verdict.WRONG
+
+
+def test_a_version_that_is_yet_to_come_is_wrong(oracle: Oracle) -> None:
+    assert verdict(oracle, preset="no-training", number=3) is Verdict.WRONG
+    assert verdict(oracle, preset="no-training", number=3, received=200.0) is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("said", [{"preset": "allow"}, {"number": 7}, {"number": None}, {"preset": "unset"}])
+def test_what_was_never_said_is_wrong(oracle: Oracle, said: dict[str, object]) -> None:
+    assert verdict(oracle, **said) is Verdict.WRONG
+
+
+def test_a_worker_never_goes_back(oracle: Oracle) -> None:
+    assert verdict(oracle, preset="unset", number=2, **at(99.5)) is Verdict.RIGHT
+    assert verdict(oracle, **at(99.7)) is Verdict.WRONG
+    assert verdict(oracle, worker=2, **at(99.7)) is Verdict.RIGHT
+    assert verdict(oracle, sent=99.55, received=99.8) is Verdict.RIGHT, "asked before the other was answered"
+
+
+def test_while_something_is_broken_the_last_good_answer_is_right(oracle: Oracle) -> None:
+    fault = Fault("PostgreSQL stopped")
+    oracle.breaks(fault, 100.0)
+    assert verdict(oracle, **at(150.0)) is Verdict.RIGHT
+    assert verdict(oracle, preset="no-training", number=None, **at(150.0)) is Verdict.WRONG
+    oracle.mended(fault, 160.0)
+    assert verdict(oracle, **at(159.0)) is Verdict.RIGHT
+    assert verdict(oracle, **at(160.1)) is Verdict.WRONG
+
+
+def test_an_answer_that_was_too_old_before_it_broke_stays_wrong(oracle: Oracle) -> None:
+    oracle.breaks(Fault("PostgreSQL stopped"), 150.0)
+    assert verdict(oracle, **at(150.0)) is Verdict.WRONG
+
+
+def test_a_fault_that_excuses_nothing_excuses_nothing(oracle: Oracle) -> None:
+    oracle.breaks(Fault("NOTIFY suppressed", strict=True), 100.0)
+    assert verdict(oracle, **at(150.0)) is Verdict.WRONG
+
+
+def test_where_the_file_is_gone_an_opt_out_may_stand_in_and_nothing_else(oracle: Oracle) -> None:
+    oracle.breaks(Fault("file deleted", file=True), 150.0)
+    default = {"preset": "no-training", "number": None}
+    assert verdict(oracle, **default, **at(151.0)) is Verdict.STAND_IN
+    assert verdict(oracle, preset="allow", **at(151.0)) is Verdict.WRONG
+
+
+def test_a_stranger_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
+    stranger = {"host": "stranger.example", "number": None}
+    assert verdict(oracle, **stranger, preset="no-training") is Verdict.RIGHT
+    assert verdict(oracle, **stranger, preset="unset") is Verdict.WRONG
+
+
+def test_a_change_that_was_not_made_is_never_right(oracle: Oracle) -> None:
+    oracle.undone(oracle.begin("blog.example", "allow", 300.0))
+    assert verdict(oracle, preset="allow", number=4, **at(301.0)) is Verdict.WRONG
+    assert verdict(oracle, preset="no-training", number=3, **at(301.0)) is Verdict.RIGHT
