@@ -31,7 +31,7 @@ from aipolicy.registry.schema import change, host, host_history, site
 
 ROWS, ROUNDS = 200_000, 3
 SITES = 10_000  # in a commit
-SLOWEST, SLOWEST_AGAIN = 0.4, 0.6  # of the speed of bare inserts
+SLOWEST, SLOWEST_AGAIN = 0.35, 0.5  # of the speed of bare inserts
 LONGEST = 1.0  # seconds that a put waits
 
 TABLES = (site, host, host_history, change)

@@ -93,7 +93,7 @@ def import_sites(
     with Spool() as spool:
         source = Input(file)
         _read(source, form, spool)
-        made = (0, 0, 0)
+        made, before = (0, 0, 0), 0
         try:
             _refuse_bad(spool, skip_bad=skip_bad)
             with _opened(registry, dry_run=dry_run) as opened:
@@ -102,14 +102,15 @@ def import_sites(
                 try:
                     _put(run, spool, skip_bad=skip_bad, dry_run=dry_run, is_empty=opened.seq == 0)
                 finally:
-                    made = (run.made.new, run.made.changed, run.made.unchanged)
+                    made, before = (run.made.new, run.made.changed, run.made.unchanged), run.resumed
         finally:  # what is bad is told whatever came of it
             if as_json:
                 _print_result(spool, made, dry_run=dry_run)
             else:
                 _tell_bad(spool)
         if not as_json:
-            _tell_result(spool, made, time.monotonic() - began, dry_run=dry_run)
+            seconds = time.monotonic() - began
+            _tell_result(spool, made, dry_run=dry_run, seconds=seconds, rows=spool.rows - before)
 
 
 def _form_of(file: BinaryIO) -> str:
@@ -245,14 +246,14 @@ def _tell_bad(spool: "Spool") -> None:
         click.echo(f"row {number}: {error}", err=True)
 
 
-def _tell_result(spool: "Spool", made: Made, seconds: float, *, dry_run: bool) -> None:
+def _tell_result(spool: "Spool", made: Made, *, dry_run: bool, seconds: float, rows: int) -> None:
     told = f"{spool.rows:,} rows: {made[0]:,} new, {made[1]:,} changed, {made[2]:,} unchanged"
     if spool.bad:
         told += f", {spool.bad:,} bad and skipped"
     if dry_run:
         told += "; nothing is stored"
-    if spool.rows >= _MANY:
-        told += f" ({seconds:,.0f} s, {spool.rows / seconds:,.0f} rows/s)"
+    if rows >= _MANY:
+        told += f" ({seconds:,.0f} s, {rows / seconds:,.0f} rows/s)"
     click.echo(told, err=True)
 
 
