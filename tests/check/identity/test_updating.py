@@ -209,6 +209,19 @@ def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
     assert (taken.state, taken.prefixes, taken.gone) == (State.CHANGED, 7, 9)
 
 
+def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Update, file: Path) -> None:
+    lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"')
+    refreshed(GPTBOT)
+    before = file.read_bytes()
+    lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
+    (failed,) = refreshed(GPTBOT, today=TODAY - DAY)
+    assert (failed.state, failed.date) == (State.FAILED, TODAY)
+    assert "was read on 2026-11-25 already: is this machine's clock right?" in str(failed.reason)
+    assert file.read_bytes() == before
+    (taken,) = refreshed(GPTBOT, today=TODAY + DAY)
+    assert (taken.state, taken.came, taken.date) == (State.CHANGED, 1, TODAY + DAY)
+
+
 def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*(f"20.7.{n}.0/24" for n in range(1, 16, 2))))
     refreshed(GPTBOT, accept=True)
