@@ -132,10 +132,9 @@ class Fetcher:
             "accept-encoding": ("Accept-Encoding", ACCEPTED),
             "user-agent": ("User-Agent", self._user_agent),
         } | {name.lower(): (name, value) for name, value in headers}
+        encoded = [(name, value.encode("latin-1")) for name, value in sent.values()]
         patience = {"timeout": {"connect": self._seconds / 2}}  # the name's next address has a chance, too
-        async with self._pool.stream(
-            "GET", str(url), headers=list(sent.values()), extensions=patience
-        ) as got:
+        async with self._pool.stream("GET", str(url), headers=encoded, extensions=patience) as got:
             yield got
 
 

@@ -68,6 +68,13 @@ def test_validators_are_kept_with_the_lists(home: Path) -> None:
     assert Ranges.from_json(path.read_bytes()) == FRESH
 
 
+@pytest.mark.parametrize("validator", ['"caf\xe9"', '"a"\r\nX: y', "", "x" * 1025])
+def test_a_validator_that_can_not_be_sent_is_dropped(home: Path, validator: str) -> None:
+    path = home / "ranges.json"
+    path.write_text(RangesFile(FRESH, {URL: Validators(validator, "now")}).to_json())
+    assert RangesFile.read(path).validators == {URL: Validators(None, "now")}
+
+
 @pytest.mark.parametrize(
     "text",
     [

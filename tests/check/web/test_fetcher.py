@@ -52,6 +52,15 @@ async def test_it_names_itself_and_headers_given_replace_its_own(server: Server,
     assert "User-Agent: aipolicy/" in second
 
 
+async def test_headers_are_sent_as_latin_1_or_not_at_all(server: Server, inside: Fetcher) -> None:
+    server.answers["/"] = answer(b"")
+    await inside.fetch(server.origin, headers=[("If-None-Match", '"caf\xe9"')])
+    with pytest.raises(FetchError) as caught:
+        await inside.fetch(server.origin, headers=[("If-None-Match", '"\u20ac"')])
+    assert caught.value.kind is FetchTrouble.URL
+    assert len(server.requests) == 1
+
+
 async def test_a_redirect_is_an_answer_until_one_asks_to_follow(server: Server, inside: Fetcher) -> None:
     server.answers["/a"] = answer(b"", "Location: b", status="301 Moved")
     server.answers["/b"] = answer(b"there")
