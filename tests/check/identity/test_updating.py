@@ -124,7 +124,9 @@ def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed:
 def test_a_validator_that_can_not_be_sent_back_is_not_kept(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
-    lists.put(GPTBOT.url, listing(*openai(1)), ETag='"caf\xe9"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT")
+    lists.put(
+        GPTBOT.url, listing(*openai(1)), ETag='"caf\xe9"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT"
+    )
     lists.put(BING.url, listing("157.55.39.0/24", "40.77.167.0/24"))
     refreshed(GPTBOT, BING, accept=True)
     (kept,) = (each for url, each in RangesFile.read(file).validators.items() if url == GPTBOT.url)

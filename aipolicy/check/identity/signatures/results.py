@@ -22,8 +22,8 @@ class SignatureResult:
     """One signature's outcome, with the reason in words.
 
     ``agent`` is the URL that the signature is attributed to: a claim, unless it is verified. ``directory`` is
-    where that agent's keys are. ``fetch`` is ``directory`` where reading it could tell more, or is due. ``unread``:
-    the key is not known because that directory was not read, or could not be.
+    where that agent's keys are. ``fetch`` is ``directory`` where reading it could tell more, or is due.
+    ``unread``: the key is not known, for that directory was not read, or could not be.
     """
 
     outcome: Outcome

@@ -76,7 +76,9 @@ class Verifier:
         return tuple(self._judged(request, claim) for claim in found)
 
     def _judged(self, request: SignedRequest, claim: Claim) -> SignatureResult:
-        def result(outcome: Outcome, reason: str, fetch: bool = False, unread: bool = False) -> SignatureResult:
+        def result(
+            outcome: Outcome, reason: str, fetch: bool = False, unread: bool = False
+        ) -> SignatureResult:
             url, directory = (agent.url, agent.directory) if agent else (None, None)
             return SignatureResult(
                 outcome, reason, claim.shown, url, directory, keyid, directory if fetch else None, unread
