@@ -38,8 +38,8 @@ def with_signature(found: Identity, crawler: Crawler, result: "SignatureResult")
     """Who the client is by its address, or host name, and its signature.
 
     A signature that does not verify, made in the name of the crawler's operator, is a forgery's where nothing
-    else is known; one whose keys can't be read leaves open whether the client is a forgery's. By whomever
-    else a request is signed, that says nothing of this crawler.
+    else is known. One whose keys can't be read leaves open what they would have told. By whomever else a
+    request is signed, that says nothing of this crawler.
     """
     from aipolicy.check.identity.signatures import Outcome
 

@@ -89,16 +89,16 @@ def test_a_validator_that_can_not_be_sent_is_dropped(home: Path, validator: str)
         STALE.to_json().replace("132.196.86.9", "192.168.1.1"),
         json.dumps(STALE.to_dict() | {"validators": []}),
         *(
-            json.dumps({"lists": [STALE.to_dict()["lists"][0] | wrong]})
-            for wrong in (
-                {"operator": 5},
-                {"operator": None},
-                {"source": ["a"]},
-                {"urls": URL},
-                {"urls": [5]},
-                {"urls": []},
-                {"tokens": "GPTBot"},
-                {"tokens": [None]},
+            json.dumps({"lists": [STALE.to_dict()["lists"][0] | {name: value}]})
+            for name, value in (
+                ("operator", 5),
+                ("operator", None),
+                ("source", ["a"]),
+                ("urls", URL),
+                ("urls", [5]),
+                ("urls", []),
+                ("tokens", "GPTBot"),
+                ("tokens", [None]),
             )
         ),
         json.dumps(STALE.to_dict() | {"validators": {URL: [5, None]}}),
