@@ -111,13 +111,18 @@ def time_given(option: str, text: str) -> datetime:
     """A time on the command line; without a zone it is UTC. Raises PolicyError naming the option."""
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise PolicyError(f"{option} {text!r} is no time: write it like 2026-10-01T12:00:00Z") from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def print_json(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=not _writes_unicode()))
+    text = json.dumps(document, indent=2, ensure_ascii=not _writes_unicode())
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which is no character
+        text = json.dumps(document, indent=2)
+    click.echo(text)
 
 
 def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:

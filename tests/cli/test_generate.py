@@ -83,6 +83,16 @@ def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
         (["robots", "--site", "blog.example", "--registry", "nonsense"], "nonsense", "sqlite:///"),
         (["headers", "--site", "a.example", "--preset", "no-ai"], "--site", "--base"),
         (["show", "blog.example", "--at", "yesterday"], "yesterday", "2026-10-01T12:00:00Z"),
+        (
+            ["show", "blog.example", "--at", "0001-01-01T00:00:00+10:00"],
+            "0001-01-01T",
+            "2026-10-01T12:00:00Z",
+        ),
+        (
+            ["show", "blog.example", "--at", "9999-12-31T23:59:59-10:00"],
+            "9999-12-31T",
+            "2026-10-01T12:00:00Z",
+        ),
         (["set", "blog.example"], "blog.example", "--preset"),
         (["set", "no host", "--preset", "no-ai"], "no host", "blog.example"),
     ],

@@ -146,6 +146,13 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert named in done.stderr
 
 
+def test_half_of_a_surrogate_pair_is_shown_as_json_has_it(aipolicy: Run) -> None:
+    given = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
+    done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=given, PYTHONIOENCODING="utf-8")
+    assert "Traceback" not in done.stderr
+    assert '"20.171.0.1\\ud800"' in done.stdout
+
+
 def test_a_claim_is_needed(run: Callable[..., Result]) -> None:
     done = run(*CHECK, "8.8.8.8")
     assert (done.exit_code, "give --user-agent" in done.stderr) == (2, True)

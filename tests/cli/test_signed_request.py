@@ -119,6 +119,8 @@ def test_a_directory_that_can_not_be_read_decides_nothing(
     assert done.exit_code == 0
     assert "signature: unverified" in done.stdout
     assert "can't be read: the answer is 500" in done.stdout
+    assert crawler(run(signed(signer, OTHER), "--json"))["identity"] == "check_failed"
+    assert crawler(run(signed(signer, OTHER), "8.8.8.8", "--json"))["identity"] == "check_failed"
 
 
 def test_an_unsigned_request_says_who_it_claims_to_be(run: Callable[..., Result]) -> None:

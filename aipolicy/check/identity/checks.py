@@ -24,7 +24,8 @@ class Identity(StrEnum):
     UNVERIFIABLE = "unverifiable"
     """The operator publishes no check, or only one that was not made."""
     CHECK_FAILED = "check_failed"
-    """The operator publishes a check, and it could not be made: an unreadable address, an error of DNS."""
+    """The operator publishes a check, and it could not be made: an unreadable address, an error of DNS, keys
+    that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from aipolicy.check.identity.prefixes import Network, networks, published
-from aipolicy.check.identity.rangesfile import Validators
+from aipolicy.check.identity.rangesfile import Validators, sendable
 from aipolicy.check.web import Fetcher, Response
 from aipolicy.errors import FetchError, RangesError
 
@@ -17,7 +17,6 @@ PAGES = frozenset({"https://kagi.com/bot", "https://you.com/docs/youbot"})
 
 _HOSTS = 8  # asked at a time; of each, one list after the other
 _HOPS = 3
-_LONGEST_VALIDATOR = 1024
 _ACCEPT = ("Accept", "application/json, text/html;q=0.9, */*;q=0.1")
 
 
@@ -90,9 +89,5 @@ def _read(response: Response, target: Target, validators: Validators | None) -> 
         prefixes = networks(published(response.body.decode("utf-8-sig")), target.operator)
     except (UnicodeDecodeError, RangesError) as error:
         raise RangesError(f"{response.url}: {error}") from None
-    fresh = Validators(*(_kept(response.header(name)) for name in ("etag", "last-modified")))
+    fresh = Validators(*(sendable(response.header(name)) for name in ("etag", "last-modified")))
     return Fetched(prefixes, fresh, response.url)
-
-
-def _kept(validator: str | None) -> str | None:
-    return validator if validator and len(validator) <= _LONGEST_VALIDATOR else None

@@ -61,11 +61,11 @@ class AddressList:
         """The inverse of ``to_dict``. Raises RangesError where a prefix can't be a crawler's."""
         try:
             return cls(
-                urls=tuple(given["urls"]),
-                operator=given["operator"],
-                tokens=tuple(given["tokens"]),
+                urls=_texts(given, "urls", least=1),
+                operator=_text(given, "operator"),
+                tokens=_texts(given, "tokens"),
                 date=dt.date.fromisoformat(given["date"]),
-                source=given["source"],
+                source=_text(given, "source"),
                 prefixes=networks(given["prefixes"], given["operator"]),
                 superseded=_day(given["superseded"]),
                 **{name: _day(given.get(name)) for name in _OPTIONAL},
@@ -83,6 +83,22 @@ class AddressList:
 
 
 _OPTIONAL = ("first", "came", "gone")
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    value = given[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text")
+    return value
+
+
+def _texts(given: dict[str, Any], name: str, *, least: int = 0) -> tuple[str, ...]:
+    values = given[name]
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} must be texts in a list")
+    if len(values) < least:
+        raise ValueError(f"{name} must not be empty")
+    return tuple(values)
 
 
 def _day(text: str | None) -> dt.date | None:

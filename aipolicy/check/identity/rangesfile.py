@@ -16,6 +16,7 @@ from aipolicy.check.identity.lists import Ranges, packaged_ranges
 from aipolicy.errors import MissingExtraError, RangesError
 
 VARIABLE = "AIPOLICY_RANGES"
+_LONGEST_VALIDATOR = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,14 @@ class RangesFile:
 def _validators(etag: Any, last_modified: Any) -> Validators:
     if not all(isinstance(each, str | None) for each in (etag, last_modified)):
         raise ValueError(f"{etag!r} or {last_modified!r} is no validator")
-    return Validators(etag, last_modified)
+    return Validators(sendable(etag), sendable(last_modified))
+
+
+def sendable(validator: str | None) -> str | None:
+    """The validator, or None where it is none that can be asked with."""
+    if not validator or len(validator) > _LONGEST_VALIDATOR:
+        return None
+    return validator if validator.isascii() and validator.isprintable() else None
 
 
 def kept_path() -> Path:

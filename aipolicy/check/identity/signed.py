@@ -38,7 +38,8 @@ def with_signature(found: Identity, crawler: Crawler, result: "SignatureResult")
     """Who the client is by its address, or host name, and its signature.
 
     A signature that does not verify, made in the name of the crawler's operator, is a forgery's where nothing
-    else is known. By whomever else a request is signed, that says nothing of this crawler.
+    else is known. One whose keys can't be read leaves open what they would have told. By whomever else a
+    request is signed, that says nothing of this crawler.
     """
     from aipolicy.check.identity.signatures import Outcome
 
@@ -49,6 +50,8 @@ def with_signature(found: Identity, crawler: Crawler, result: "SignatureResult")
         return Identity.VERIFIED
     if result.outcome is Outcome.VERIFIED:
         return found if found is Identity.VERIFIED else Identity.OPERATOR_VERIFIED
+    if result.unread and found in (Identity.SPOOFED, Identity.UNVERIFIABLE):
+        return Identity.CHECK_FAILED
     if result.outcome is Outcome.INVALID and found is Identity.UNVERIFIABLE:
         return Identity.SPOOFED
     return found

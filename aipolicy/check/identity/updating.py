@@ -111,6 +111,11 @@ class _Update:
         if not isinstance(result, Fetched):
             self.outcomes[target] = self.outcome(target, State.FAILED, reason=str(result))
             return
+        last = self.ranges.read_on(target.url)
+        if last is not None and last > self._today:
+            reason = f"{target.url} was read on {last} already: is this machine's clock right?"
+            self.outcomes[target] = self.outcome(target, State.FAILED, reason=reason)
+            return
         before = {net for part in self.ranges.of_url(target.url) for net in part.prefixes}
         after = before if result.prefixes is None else set(result.prefixes)
         if not self._accept and (lost := _lost(before, after)):

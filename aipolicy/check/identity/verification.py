@@ -217,7 +217,8 @@ class Verification:
             )
         if result.outcome is Outcome.INVALID:
             return _Evidence(Identity.SPOOFED, False, result.reason)
-        return _Evidence(Identity.UNVERIFIABLE, False, result.reason, result.fetch is not None)
+        identity = Identity.CHECK_FAILED if result.unread else Identity.UNVERIFIABLE
+        return _Evidence(identity, False, result.reason, result.fetch is not None)
 
     def _read(self, directory: str) -> None:
         asyncio.run(self._directories.fetch(directory))
@@ -227,7 +228,9 @@ def _joined(found: _Evidence, signed: _Evidence) -> _Evidence:
     """What address and name say, and what a signature that does not verify the crawler adds."""
     reason = f"{found.reason}; {signed.reason}"
     pending = found.pending or signed.pending
-    weaker = signed.identity is Identity.UNVERIFIABLE or (
-        signed.identity is Identity.SPOOFED and found.identity is not Identity.UNVERIFIABLE
+    weaker = (
+        signed.identity is Identity.UNVERIFIABLE
+        or (signed.identity is Identity.SPOOFED and found.identity is not Identity.UNVERIFIABLE)
+        or (signed.identity is Identity.CHECK_FAILED and found.identity in _GOOD)
     )
     return _Evidence(found.identity if weaker else signed.identity, False, reason, pending)

@@ -132,10 +132,9 @@ class Fetcher:
             "accept-encoding": ("Accept-Encoding", ACCEPTED),
             "user-agent": ("User-Agent", self._user_agent),
         } | {name.lower(): (name, value) for name, value in headers}
+        encoded = [(name, value.encode("latin-1")) for name, value in sent.values()]
         patience = {"timeout": {"connect": self._seconds / 2}}  # the name's next address has a chance, too
-        async with self._pool.stream(
-            "GET", str(url), headers=list(sent.values()), extensions=patience
-        ) as got:
+        async with self._pool.stream("GET", str(url), headers=encoded, extensions=patience) as got:
             yield got
 
 
@@ -157,6 +156,8 @@ def _troubles(url: str) -> Iterator[None]:
     except (httpcore.NetworkError, httpcore.ProtocolError, BodyError) as error:
         reason = str(error) or "the connection was closed before the answer was whole"
         raise FetchError(url, FetchTrouble.PROTOCOL, reason) from None
+    except (ValueError, TypeError) as error:  # a URL that only the libraries below find fault with
+        raise FetchError(url, FetchTrouble.URL, f"it can't be asked for ({error})") from None
 
 
 def _caused_by(error: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -175,7 +176,7 @@ def _read(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
         raise FetchError(shown, FetchTrouble.URL, f"not a URL ({error})") from None
     if url.scheme not in _SCHEMES:
         raise FetchError(shown, FetchTrouble.SCHEME, "give one that begins with http:// or https://")
-    if not url.host:
+    if not url.raw_host:  # url.host is decoded, which not every name that begins with xn-- can be
         raise FetchError(shown, FetchTrouble.URL, "it names no host")
     if url.port is not None and not 0 < url.port < 1 << 16:
         raise FetchError(shown, FetchTrouble.URL, f"{url.port} is not a port")

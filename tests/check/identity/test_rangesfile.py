@@ -68,6 +68,13 @@ def test_validators_are_kept_with_the_lists(home: Path) -> None:
     assert Ranges.from_json(path.read_bytes()) == FRESH
 
 
+@pytest.mark.parametrize("validator", ['"caf\xe9"', '"a"\r\nX: y', "", "x" * 1025])
+def test_a_validator_that_can_not_be_sent_is_dropped(home: Path, validator: str) -> None:
+    path = home / "ranges.json"
+    path.write_text(RangesFile(FRESH, {URL: Validators(validator, "now")}).to_json())
+    assert RangesFile.read(path).validators == {URL: Validators(None, "now")}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,6 +88,19 @@ def test_validators_are_kept_with_the_lists(home: Path) -> None:
         STALE.to_json()[:-40],
         STALE.to_json().replace("132.196.86.9", "192.168.1.1"),
         json.dumps(STALE.to_dict() | {"validators": []}),
+        *(
+            json.dumps({"lists": [STALE.to_dict()["lists"][0] | {name: value}]})
+            for name, value in (
+                ("operator", 5),
+                ("operator", None),
+                ("source", ["a"]),
+                ("urls", URL),
+                ("urls", [5]),
+                ("urls", []),
+                ("tokens", "GPTBot"),
+                ("tokens", [None]),
+            )
+        ),
         json.dumps(STALE.to_dict() | {"validators": {URL: [5, None]}}),
         json.dumps(STALE.to_dict() | {"validators": {URL: ["a"]}}),
         b"\xff\xfe",

@@ -121,6 +121,19 @@ def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed:
     assert first == date(2026, 10, 4)  # the package's copy of three lists in one
 
 
+def test_a_validator_that_can_not_be_sent_back_is_not_kept(
+    lists: ListServer, refreshed: Update, file: Path
+) -> None:
+    lists.put(
+        GPTBOT.url, listing(*openai(1)), ETag='"caf\xe9"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT"
+    )
+    lists.put(BING.url, listing("157.55.39.0/24", "40.77.167.0/24"))
+    refreshed(GPTBOT, BING, accept=True)
+    (kept,) = (each for url, each in RangesFile.read(file).validators.items() if url == GPTBOT.url)
+    assert (kept.etag, kept.last_modified) == (None, "Tue, 24 Nov 2026 00:00:00 GMT")
+    assert states(refreshed(GPTBOT, BING, today=TODAY + DAY)) == [State.UNCHANGED] * 2
+
+
 def test_the_same_list_without_validators_is_unchanged_too(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     assert states([*refreshed(GPTBOT), *refreshed(GPTBOT)]) == [State.CHANGED, State.UNCHANGED]
@@ -207,6 +220,19 @@ def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
     assert "has 7 prefixes, and 9 are missing of 16" in str(failed.reason)
     (taken,) = refreshed(GPTBOT, accept=True)
     assert (taken.state, taken.prefixes, taken.gone) == (State.CHANGED, 7, 9)
+
+
+def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Update, file: Path) -> None:
+    lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"')
+    refreshed(GPTBOT)
+    before = file.read_bytes()
+    lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
+    (failed,) = refreshed(GPTBOT, today=TODAY - DAY)
+    assert (failed.state, failed.date) == (State.FAILED, TODAY)
+    assert "was read on 2026-11-25 already: is this machine's clock right?" in str(failed.reason)
+    assert file.read_bytes() == before
+    (taken,) = refreshed(GPTBOT, today=TODAY + DAY)
+    assert (taken.state, taken.came, taken.date) == (State.CHANGED, 1, TODAY + DAY)
 
 
 def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, refreshed: Update) -> None:

@@ -209,7 +209,7 @@ async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     before = verification.look("GPTBot", STRANGER, request)
-    assert told(before) == (Identity.SPOOFED, False, True)
+    assert told(before) == (Identity.CHECK_FAILED, False, True)
     assert "are not known yet" in before.reason
     await asyncio.to_thread(verification.settle)
     after = verification.look("GPTBot", STRANGER, request)
@@ -259,17 +259,40 @@ async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
     assert told(verification.look("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
 
 
-async def test_a_directory_that_can_not_be_read_leaves_the_signature_open(
-    signing: Server, signed_for: Trusts
+@pytest.mark.parametrize("token", ["AI2Bot", "GPTBot"])  # without lists of addresses, and with some
+async def test_a_directory_that_can_not_be_read_accuses_nobody(
+    signing: Server, signed_for: Trusts, token: str
 ) -> None:
     signing.answers[PATH] = answer(b"", status="500 Oh")
-    verification = signed_for("AI2Bot")
+    verification = signed_for("AI2Bot", "GPTBot", "ChatGPT-User")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    assert verification.look("AI2Bot", STRANGER, request).pending
+    assert verification.look(token, STRANGER, request).pending
+    await asyncio.to_thread(verification.settle)
+    standing = verification.look(token, STRANGER, request)
+    assert told(standing) == (Identity.CHECK_FAILED, False, False)
+    assert "the answer is 500" in standing.reason
+    # What its address tells stays.
+    assert told(verification.look("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
+    assert told(verification.look("GPTBot", CHATGPT, request)) == (Identity.OPERATOR_VERIFIED, False, False)
+
+
+async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
+    signing: Server, signed_for: Trusts, clock: Clock
+) -> None:
+    verification = signed_for("AI2Bot", "GPTBot")
+    request = Signer().sign(agent=f'sig1="{signing.origin}"', created=clock.now)
+    verification.look("AI2Bot", STRANGER, request)
     await asyncio.to_thread(verification.settle)
     standing = verification.look("AI2Bot", STRANGER, request)
     assert told(standing) == (Identity.UNVERIFIABLE, False, False)
-    assert "the answer is 500" in standing.reason
+    assert "has no key" in standing.reason
+    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    # It may have got the key since it was read, which can't be told while it can't be read.
+    clock.now += 60
+    signing.answers[PATH] = answer(b"", status="500 Oh")
+    assert verification.look("GPTBot", STRANGER, request).pending
+    await asyncio.to_thread(verification.settle)
+    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
 
 
 async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(

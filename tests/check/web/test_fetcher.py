@@ -52,6 +52,15 @@ async def test_it_names_itself_and_headers_given_replace_its_own(server: Server,
     assert "User-Agent: aipolicy/" in second
 
 
+async def test_headers_are_sent_as_latin_1_or_not_at_all(server: Server, inside: Fetcher) -> None:
+    server.answers["/"] = answer(b"")
+    await inside.fetch(server.origin, headers=[("If-None-Match", '"caf\xe9"')])
+    with pytest.raises(FetchError) as caught:
+        await inside.fetch(server.origin, headers=[("If-None-Match", '"\u20ac"')])
+    assert caught.value.kind is FetchTrouble.URL
+    assert len(server.requests) == 1
+
+
 async def test_a_redirect_is_an_answer_until_one_asks_to_follow(server: Server, inside: Fetcher) -> None:
     server.answers["/a"] = answer(b"", "Location: b", status="301 Moved")
     server.answers["/b"] = answer(b"there")
@@ -135,6 +144,8 @@ async def test_a_server_that_is_not_there_is_an_error(inside: Fetcher) -> None:
         ("http://a.example:0/", FetchTrouble.URL),
         ("http://a.example/\x00", FetchTrouble.URL),
         ("http://nowhere.invalid/", FetchTrouble.DNS),
+        ("http://xn--a.invalid/", FetchTrouble.DNS),
+        ("http://user@xn--a.invalid/", FetchTrouble.URL),
     ],
 )
 async def test_what_can_not_be_fetched_is_named(inside: Fetcher, url: str, kind: FetchTrouble) -> None:
@@ -180,8 +191,10 @@ async def test_a_redirect_leads_nowhere_where_a_url_would_not(monkeypatch: pytes
         outside.answers["/"] = answer(b"", f"Location: {own.origin}/secret", status="302 Found")
         outside.answers["/file"] = answer(b"", "Location: file:///etc/passwd", status="302 Found")
         assert (await trouble(fetcher, outside.origin))[0] is FetchTrouble.ADDRESS
+        outside.answers["/name"] = answer(b"", "Location: http://xn--a.invalid/", status="302 Found")
         assert (await trouble(fetcher, f"{outside.origin}/file"))[0] is FetchTrouble.SCHEME
-        assert len(outside.requests) == 2
+        assert (await trouble(fetcher, f"{outside.origin}/name"))[0] is FetchTrouble.DNS
+        assert len(outside.requests) == 3
         assert not own.requests
 
 

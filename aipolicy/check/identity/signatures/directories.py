@@ -95,7 +95,8 @@ class Directories:
             key = known.keys.get(keyid)
         trouble = key.trouble_at(now) if key else None
         if key is None or trouble is not None:
-            return Found(None, fetch, self._reason(directory, keyid, known, trouble))
+            unread = self._allowed(directory) and (known.read is None or known.trouble is not None)
+            return Found(None, fetch, self._reason(directory, keyid, known, trouble), unread)
         return Found(key, fetch and now >= known.fresh_until)
 
     def known(self, directory: str) -> Directory | None:

@@ -23,6 +23,7 @@ class SignatureResult:
 
     ``agent`` is the URL that the signature is attributed to: a claim, unless it is verified. ``directory`` is
     where that agent's keys are. ``fetch`` is ``directory`` where reading it could tell more, or is due.
+    ``unread``: the key is not known, for that directory was not read, or could not be.
     """
 
     outcome: Outcome
@@ -32,6 +33,7 @@ class SignatureResult:
     directory: str | None = None
     keyid: str | None = None
     fetch: str | None = None
+    unread: bool = False
 
 
 UNSIGNED = SignatureResult(Outcome.UNSIGNED, "the request has no Web Bot Auth signature")

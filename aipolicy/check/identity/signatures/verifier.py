@@ -31,11 +31,15 @@ _SHOWN = 100  # characters of what a stranger wrote
 
 
 class Found(NamedTuple):
-    """``key`` or, where there is none, the ``reason``; ``fetch``: whether reading the directory is due."""
+    """``key`` or, where there is none, the ``reason``; ``fetch``: whether reading the directory is due.
+
+    ``unread``: there is no key, and the directory was never read, or could not be when that was last tried.
+    """
 
     key: Key | None
     fetch: bool
     reason: str = ""
+    unread: bool = False
 
 
 class Keys(Protocol):
@@ -72,10 +76,12 @@ class Verifier:
         return tuple(self._judged(request, claim) for claim in found)
 
     def _judged(self, request: SignedRequest, claim: Claim) -> SignatureResult:
-        def result(outcome: Outcome, reason: str, fetch: bool = False) -> SignatureResult:
+        def result(
+            outcome: Outcome, reason: str, fetch: bool = False, unread: bool = False
+        ) -> SignatureResult:
             url, directory = (agent.url, agent.directory) if agent else (None, None)
             return SignatureResult(
-                outcome, reason, claim.shown, url, directory, keyid, directory if fetch else None
+                outcome, reason, claim.shown, url, directory, keyid, directory if fetch else None, unread
             )
 
         agent, keyid = None, None
@@ -89,9 +95,9 @@ class Verifier:
             return result(Outcome.UNVERIFIED, f"the request's URL is longer than {_LONGEST_URL} characters")
         if kind == "cimd":
             return result(Outcome.UNVERIFIED, "the keys are in a client metadata document, which isn't read")
-        key, fetch, reason = self._keys.find(agent.directory, keyid)
+        key, fetch, reason, unread = self._keys.find(agent.directory, keyid)
         if key is None:
-            return result(Outcome.UNVERIFIED, reason, fetch)
+            return result(Outcome.UNVERIFIED, reason, fetch, unread)
         digest = any(name == "content-digest" for name, _ in claim.components)
         trouble = signature_trouble(
             Message(request),

@@ -164,6 +164,7 @@ async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> N
         None,
         False,
         f"nobody whose keys are at {unknown} is known here",
+        False,
     )
     await directories.fetch(unknown)
     assert server.requests == []
@@ -200,7 +201,7 @@ async def test_a_directory_that_lacks_a_key_is_asked_again_after_a_minute(
     url = server.origin + PATH
     server.answers[PATH] = answer(Signer().directory)
     await directories.fetch(url)
-    assert directories.find(url, SIGNER.keyid) == (None, False, f"{url} has no key {SIGNER.keyid}")
+    assert directories.find(url, SIGNER.keyid) == (None, False, f"{url} has no key {SIGNER.keyid}", False)
     server.answers[PATH] = answer(SIGNER.directory)
     clock.now += 60
     assert directories.find(url, SIGNER.keyid).fetch
@@ -217,7 +218,7 @@ async def test_a_key_that_is_gone_counts_no_more_and_an_outage_takes_none(
     for failing in (answer(b"", status="500 Oh"), answer(b"{}"), answer(b"", status="404 Not Found")):
         server.answers[PATH] = failing
         clock.now += 3600
-        key, fetch, _ = directories.find(url, SIGNER.keyid)
+        key, fetch, _, _ = directories.find(url, SIGNER.keyid)
         assert key is not None
         assert fetch
         await directories.fetch(url)
@@ -262,7 +263,7 @@ async def test_keys_are_read_again_when_their_answer_says(
     clock.now = NOW + seconds - 1
     assert not directories.find(url, SIGNER.keyid).fetch
     clock.now = NOW + seconds
-    key, fetch, _ = directories.find(url, SIGNER.keyid)
+    key, fetch, _, _ = directories.find(url, SIGNER.keyid)
     assert key is not None  # it counts while the directory is read again
     assert fetch
 
