@@ -61,6 +61,7 @@ def _figures(status: LookupStatus) -> Iterator[Figure]:
     yield "gauge", "lookup_sites_max", "Hosts whose answer may be in memory.", status.maxsize
     yield "gauge", "lookup_strangers", "Hosts that are remembered as no site's.", status.strangers
     yield "counter", "lookup_misses", "Answers that were read or loaded.", status.misses
+    yield "counter", "lookup_requests", "Answers, where they are counted.", status.requests
     yield "gauge", "lookup_seq", "The last change that is in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Since the source last answered.", status.refresh_age
     yield "gauge", "lookup_up", "Whether the source can be read now.", float(not status.trouble)

@@ -15,7 +15,7 @@ from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import Flight, Flights
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.lookup.status import LookupStatus, Outcomes
+from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
 
 Answer = SitePolicy | bool | None
 
@@ -35,6 +35,7 @@ class CachedLookup:
     ``default``      for hosts that are no site's: the name of a preset, or a SitePolicy.
     ``timeout``      seconds that a load may take.
     ``max_stale``    seconds for which an answer other than an opt-out may outlive its ttl while loads fail.
+    ``count_hits``   whether ``status()`` tells the hit ratio: counting costs each hit a little.
     ``max_threads``  threads for a sync ``load``; one that hangs is held until it ends.
 
     While the loads of a host fail, its last good answer is served (or the default), and the next try is after
@@ -53,6 +54,7 @@ class CachedLookup:
         max_stale: float = 3600.0,
         max_threads: int = 16,
         signals: Signals | None = None,
+        count_hits: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not callable(load):
@@ -79,7 +81,11 @@ class CachedLookup:
         self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
         self._outcomes = Outcomes()
         self._misses = 0
+        self._finds = 0
         self.peek = self._peeking()
+        self._counting = CountingPeek(self.peek) if count_hits else None
+        if self._counting is not None:
+            self.peek = self._counting
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
         # A closure: every request calls it, and it has nothing to look up in ``self``.
@@ -104,6 +110,7 @@ class CachedLookup:
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, loaded where that is due. Raises nothing but the caller's own cancellation."""
+        self._finds += 1
         try:
             key = canonical_key(host)
             return self.default if key is None else await self._found(key)
@@ -139,6 +146,7 @@ class CachedLookup:
             trouble=self._outcomes.trouble,
             last_error=self._outcomes.error,
             last_error_age=error_age,
+            requests=None if self._counting is None else self._counting.hits + self._finds,
         )
 
     async def _found(self, key: bytes) -> Rendering:

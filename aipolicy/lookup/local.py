@@ -26,7 +26,7 @@ from aipolicy.lookup.registryfile import (
     trouble_with,
 )
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.lookup.status import LookupStatus, Outcomes
+from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
 
@@ -41,6 +41,7 @@ class LocalLookup:
     ``maxsize``    sites remembered.
     ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
     ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read.
+    ``count_hits`` whether ``status()`` tells the hit ratio: counting costs each hit a little.
 
     It reads in the event loop, so the file belongs on a local disk. For one event loop at a time;
     ``invalidate`` may be called in any thread.
@@ -55,6 +56,7 @@ class LocalLookup:
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
         signals: Signals | None = None,
+        count_hits: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = registry_path(registry)
@@ -75,7 +77,11 @@ class LocalLookup:
         self._seq = 0
         self._outcomes = Outcomes()
         self._misses = 0
+        self._finds = 0
         self.peek = self._peeking()
+        self._counting = CountingPeek(self.peek) if count_hits else None
+        if self._counting is not None:
+            self.peek = self._counting
         self._follow(clock())
 
     @property
@@ -96,6 +102,7 @@ class LocalLookup:
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, read where that is due. Never raises, and never waits."""
+        self._finds += 1
         try:
             key = canonical_key(host)
             return self.default if key is None else self._found(key)
@@ -123,6 +130,7 @@ class LocalLookup:
             trouble=self._outcomes.trouble,
             last_error=self._outcomes.error,
             last_error_age=error_age,
+            requests=None if self._counting is None else self._counting.hits + self._finds,
             replica=None if self._file is None else self._file.replica(),
         )
 

@@ -1,7 +1,10 @@
 """How a lookup is: for a person, a monitor, a test. Asking costs requests nothing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from aipolicy.core.render import Rendering
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,11 @@ class ReplicaStatus:
 class LookupStatus:
     """One lookup, in one process.
 
-    Hits are not counted: a counter would cost each of them a tenth more. Their ratio is 1 - misses by the
-    requests that your server counts anyway.
-
     ``sites``        hosts whose answer is in memory; at most ``maxsize``.
     ``strangers``    hosts that are remembered as no site's, or as such that can't be loaded.
     ``misses``       how many answers were read, or loaded, since the lookup was made.
+    ``requests``     how many were answered since then; None: not counted, which ``count_hits=True`` does. It
+                     costs each hit about half as much again.
     ``seq``          the last change that is in force; None: it has no numbers.
     ``refresh_age``  seconds since the source last answered; None: it never did.
     ``trouble``      why the source can't be read now, or for CachedLookup why a load failed last and nothing
@@ -54,6 +56,28 @@ class LookupStatus:
     last_error: str
     last_error_age: float | None
     replica: ReplicaStatus | None = None
+    requests: int | None = None
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The part of the requests that was answered from memory; None: not counted, or none yet."""
+        return 1 - self.misses / self.requests if self.requests else None
+
+
+class CountingPeek:
+    """``peek`` that counts what it finds."""
+
+    __slots__ = ("_peek", "hits")
+
+    def __init__(self, peek: Callable[[bytes], Rendering | None]) -> None:
+        self._peek = peek
+        self.hits = 0
+
+    def __call__(self, host: bytes) -> Rendering | None:
+        rendering = self._peek(host)
+        if rendering is not None:
+            self.hits += 1
+        return rendering
 
 
 class Outcomes:

@@ -19,6 +19,19 @@ async def test_what_is_remembered_and_what_was_read_is_counted(source: Source) -
     assert (status.trouble, status.last_error, status.last_error_age) == ("", "", None)
 
 
+async def test_the_hit_ratio_is_told_where_hits_are_counted(source: Source) -> None:
+    source.put("a.example", NO_AI)
+    lookup = source.lookup(count_hits=True)
+    assert lookup.status().hit_ratio is None
+    for host in ("a.example", "a.example", "A.example", "nobody.example"):
+        await answer(lookup, host)
+    status = lookup.status()
+    assert (status.requests, status.misses, status.hit_ratio) == (4, 2, 0.5)
+    uncounted = source.lookup()
+    await answer(uncounted, "a.example")
+    assert (uncounted.status().requests, uncounted.status().hit_ratio) == (None, None)
+
+
 async def test_trouble_is_told_while_it_lasts_and_the_last_error_after_it(source: Source) -> None:
     source.put("a.example", UNSET)
     lookup = source.lookup()
