@@ -37,8 +37,8 @@ class LookupStatus:
     ``sites``        hosts whose answer is in memory; at most ``maxsize``.
     ``strangers``    hosts that are remembered as no site's, or as such that can't be loaded.
     ``misses``       how many answers were read, or loaded, since the lookup was made.
-    ``requests``     how many were answered since then; None: not counted, which ``count_hits=True`` does. It
-                     costs each hit about half as much again.
+    ``requests``     how many were answered since then; None: not counted, which ``count_hits=True`` does.
+                     It costs each hit another call.
     ``seq``          the last change that is in force; None: it has no numbers.
     ``refresh_age``  seconds since the source last answered; None: it never did.
     ``trouble``      why the source can't be read now, or for CachedLookup why a load failed last and nothing
