@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine, make_url
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import LocalLookup
@@ -157,14 +158,21 @@ def test_an_import_goes_on_after_a_full_disk(blogs: Path, tmp_path: Path) -> Non
 def test_an_import_goes_on_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
     url: str = request.getfixturevalue("schemas").new()
 
-    def end_connection(_: subprocess.Popen[str]) -> None:
-        with raw(url) as connection:
-            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'importer'"
-            assert connection.exec_driver_sql(end).all()
+    # In a transaction: a connection that is lost between two batches is made anew, and nobody notices.
+    end = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'importer' AND state <> 'idle'"""
 
-    importer = Importer(blogs, url)
-    importer.after(2, end_connection)
-    code, said = importer.end()
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:  # now: later the import may be done first
+
+        def end_connection(process: subprocess.Popen[str]) -> None:
+            while process.poll() is None and not connection.exec_driver_sql(end).all():
+                pass
+
+        importer = Importer(blogs, url)
+        importer.after(2, end_connection)
+        code, said = importer.end()
     stored = half_stored(url)
     assert code == 2
     assert f"try again; {stored:,} of {ROWS:,} {STORED}\n" in said
