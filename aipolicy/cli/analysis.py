@@ -4,20 +4,17 @@ import sys
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, print_rows
+from aipolicy.cli.options import json_option, list_option, print_json, print_rows
 from aipolicy.errors import AIPolicyError
 
 _SOURCE = "FILE|-|URL"
 
 
-def _list_findings(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if not wanted or ctx.resilient_parsing:
-        return
+def _list_findings() -> None:
     from aipolicy.analysis import KINDS
 
     rows = ((name, kind.severity, kind.about) for name, kind in KINDS.items())
     print_rows(rows, ("id", "severity", "about"))
-    ctx.exit()
 
 
 @click.command()
@@ -29,14 +26,7 @@ def _list_findings(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     show_default=True,
     help="Exit code 1 if there is a finding as grave as this, or graver.",
 )
-@click.option(
-    "--list",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_list_findings,
-    help="List every kind of finding, and exit.",
-)
+@list_option("kind of finding", _list_findings)
 @json_option
 @click.pass_context
 def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import string
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from aipolicy.check.crawler.process import run as run_process
 from aipolicy.check.crawler.seen import Ending
 from aipolicy.check.crawler.table import listing, table
 from aipolicy.check.crawler.telling import account, document, ended
-from aipolicy.cli.options import print_json
+from aipolicy.cli.options import print_fitted, print_json
 from aipolicy.cli.progress import progress
 from aipolicy.errors import AIPolicyError
 
@@ -43,13 +42,13 @@ def run(**given: Any) -> int:
     if given["as_json"]:
         print_json(document(trial, command))
     else:
-        _print(table(trial))
+        print_fitted(table(trial), in_a_pipe=_WIDTH)
     _tell_more(trial, given["verbose"])
     return _exit_code(trial, given["fail_on"])
 
 
 def print_clauses() -> None:
-    _print(listing(clauses_named(())))
+    print_fitted(listing(clauses_named(())), in_a_pipe=_WIDTH)
 
 
 async def _trial(
@@ -91,21 +90,6 @@ def _token(text: str | None) -> str:
     if text is not None and (not token or token.strip(_COMMON)):
         raise AIPolicyError(f"--token {text!r} is no product token: write one like GPTBot")
     return token
-
-
-def _print(renderable: Any) -> None:
-    """On a terminal as wide as that is; in a pipe without the blanks that fill a line."""
-    from rich.console import Console
-
-    if sys.stdout.isatty():
-        Console().print(renderable)
-        return
-    console = Console(width=_WIDTH)
-    with console.capture() as captured:
-        console.print(renderable)
-    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _tell_more(trial: Trial, verbose: bool) -> None:

@@ -5,19 +5,16 @@ from typing import Any
 import click
 
 from aipolicy.cli.completion import product_tokens
-from aipolicy.cli.options import json_option, print_rows, signal_options
+from aipolicy.cli.options import json_option, list_option, print_rows, signal_options
 from aipolicy.core.policy import PRESETS
 from aipolicy.errors import AIPolicyError
 
 
-def _list_findings(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if not wanted or ctx.resilient_parsing:
-        return
+def _list_findings() -> None:
     from aipolicy.check.site.findings import ALL_KINDS
 
     rows = ((name, str(kind.severity), kind.about) for name, kind in ALL_KINDS.items())
     print_rows(rows, ("id", "severity", "about"))
-    ctx.exit()
 
 
 @click.command()
@@ -66,14 +63,7 @@ def _list_findings(ctx: click.Context, _parameter: click.Parameter, wanted: bool
     metavar="SECONDS",
     help="Between two requests to one host.",
 )
-@click.option(
-    "--list",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_list_findings,
-    help="List every kind of finding, and exit.",
-)
+@list_option("kind of finding", _list_findings)
 @signal_options
 @click.pass_context
 def site(ctx: click.Context, /, **given: Any) -> None:

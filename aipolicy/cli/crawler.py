@@ -5,15 +5,12 @@ from typing import Any
 
 import click
 
-from aipolicy.cli.options import json_option
+from aipolicy.cli.options import json_option, list_option
 from aipolicy.errors import MissingExtraError
 
 
-def _list_clauses(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if not wanted or ctx.resilient_parsing:
-        return
+def _list_clauses() -> None:
     _parts().print_clauses()
-    ctx.exit()
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -50,14 +47,7 @@ def _list_clauses(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     show_default=True,
     help="What makes the exit code 1.",
 )
-@click.option(
-    "--list",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_list_clauses,
-    help="List every clause, and exit.",
-)
+@list_option("clause", _list_clauses)
 @json_option
 @click.pass_context
 def crawler(ctx: click.Context, /, **given: Any) -> None:

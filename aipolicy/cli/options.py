@@ -126,24 +126,51 @@ def print_json(document: Any) -> None:
 
 
 def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
-    """A table: fitted to a terminal; where a program reads it, never cut and without blanks at the ends."""
-    from rich.console import Console
+    """A table: fitted to a terminal, and never cut where a program reads it."""
     from rich.table import Table
 
-    to_people = sys.stdout.isatty()
-    console = Console(width=None if to_people else 10_000, soft_wrap=not to_people)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in heading:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    if to_people:
-        console.print(table)
+    print_fitted(table, in_a_pipe=10_000, soft_wrap=True)
+
+
+def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) -> None:
+    """What rich renders: fitted to a terminal; in a pipe so wide, without the blanks that fill a line.
+
+    ``soft_wrap``: in a pipe, longer lines stay whole.
+    """
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(renderable)
         return
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+    console = Console(width=in_a_pipe, soft_wrap=soft_wrap)
+    with console.capture() as captured:
+        console.print(renderable)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Command]:
+    """``--list``, which shows every ``what`` and ends the command, whatever else it needs."""
+
+    def listed(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            show()
+            ctx.exit()
+
+    return click.option(
+        "--list",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=listed,
+        help=f"List every {what}, and exit.",
+    )
 
 
 def _path_preference(value: str) -> tuple[str, Preferences]:
