@@ -6,7 +6,8 @@ name: a database takes them several times as fast in the order of its indexes.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -51,6 +52,7 @@ FROM entry JOIN policy ON policy.id = policy WHERE site > ? AND {_GOOD} ORDER BY
 """  # noqa: S608 - no input
 _ENTRY = "SELECT site, text, hosts FROM entry JOIN policy ON policy.id = policy WHERE entry.id = ?"
 _GIVERS = "SELECT giver FROM needs WHERE entry = ? ORDER BY giver"
+_NAMED = "SELECT site, number FROM entry WHERE id = ?"
 _OF_SITE = f"SELECT entry.id, number, hosts FROM entry WHERE site = ? AND {_GOOD}"  # noqa: S608
 
 _LONGEST_ERROR = 500  # characters: the culprit may be a whole file
@@ -170,23 +172,18 @@ class Spool:
     def refuse_circles(self) -> None:
         """Sites that wait for each other's hosts, or for one whose row is bad, can't be put in any order."""
         with _told():
-            waiting: dict[int, set[int]] = {}
-            takers: dict[int, list[int]] = {}
+            order: TopologicalSorter[int] = TopologicalSorter()
+            takers = set()
             for entry, giver in self._kept.execute("SELECT entry, giver FROM needs"):
-                waiting.setdefault(entry, set()).add(giver)
-                takers.setdefault(giver, []).append(entry)
-            bad = {entry for (entry,) in self._kept.execute("SELECT id FROM bad_entry")} if waiting else set()
-            ready = [giver for giver in takers if giver not in waiting and giver not in bad]
-            while ready:
-                giver = ready.pop()
-                for taker in takers.get(giver, ()):
-                    waiting[taker].discard(giver)
-                    if not waiting[taker] and taker not in bad:
-                        ready.append(taker)
-            for entry in sorted(entry for entry, givers in waiting.items() if givers):
-                site, number = self._kept.execute(
-                    "SELECT site, number FROM entry WHERE id = ?", (entry,)
-                ).fetchone()
+                order.add(entry, giver)
+                takers.add(entry)
+            with suppress(CycleError):  # it goes on with what is in none
+                order.prepare()
+            while ready := [entry for entry in order.get_ready() if not self._is_bad(entry)]:
+                takers.difference_update(ready)
+                order.done(*ready)
+            for entry in sorted(takers):
+                site, number = self._kept.execute(_NAMED, (entry,)).fetchone()
                 said = f"{site!r} takes a host that its site can't give up before: take it in another import"
                 self._spoil(entry, number, PolicyError(said))
 
@@ -225,6 +222,9 @@ class Spool:
                 before.add(giver)
                 yield from self._givers(giver, before)
                 yield Spooled(giver, Put(*self._kept.execute(_ENTRY, (giver,)).fetchone()), False)
+
+    def _is_bad(self, entry: int) -> bool:
+        return self._kept.execute("SELECT 1 FROM bad_entry WHERE id = ?", (entry,)).fetchone() is not None
 
     def _spoil(self, entry: int, number: int, error: AIPolicyError) -> None:
         if self._kept.execute("INSERT OR IGNORE INTO bad_entry VALUES (?)", (entry,)).rowcount:
