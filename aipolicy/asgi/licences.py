@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from aipolicy.asgi.events import DisallowedFetch
 from aipolicy.asgi.refusals import Refusal, undecided, unproven
+from aipolicy.asgi.targets import target_of
 from aipolicy.core.crawlers import Crawler
 
 if TYPE_CHECKING:
@@ -94,11 +95,9 @@ def _signed(scope: Scope, host: bytes) -> "SignedRequest | None":
         return None
     from aipolicy.check.identity.signatures import SignedRequest  # loaded with the verification
 
-    target: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    query: bytes = scope.get("query_string", b"")
     return SignedRequest.from_target(
         scope["method"],
-        (target + b"?" + query if query else target).decode("latin-1"),
+        target_of(scope).decode("latin-1"),
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
         scheme=scope.get("scheme", "http"),
         host=host.decode("latin-1"),

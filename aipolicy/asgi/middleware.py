@@ -18,6 +18,7 @@ from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.refusals import Refusal
 from aipolicy.asgi.responses import adding, merged
+from aipolicy.asgi.targets import target_of
 from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
@@ -201,7 +202,4 @@ def _is_exempt(scope: Scope) -> bool:
 
 
 def _target(scope: Scope) -> str:
-    """Path and query, as the client sent them: what path patterns are matched against."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    query: bytes = scope.get("query_string", b"")
-    return (path + b"?" + query if query else path).decode("utf-8", "surrogateescape")
+    return target_of(scope).decode("utf-8", "surrogateescape")
