@@ -82,10 +82,8 @@ class CachedLookup:
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
-        self.peek = self._peeking()
-        self._counting = CountingPeek(self.peek) if count_hits else None
-        if self._counting is not None:
-            self.peek = self._counting
+        self._counting = CountingPeek(self._peeking()) if count_hits else None
+        self.peek = self._counting or self._peeking()
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
         # A closure: every request calls it, and it has nothing to look up in ``self``.

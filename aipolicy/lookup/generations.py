@@ -56,11 +56,9 @@ class Generations(Generic[V]):
 
     def take_all(self, other: "Generations[V]") -> None:
         """Remember what ``other`` does, which forgets it; and what was here, as far as there is room."""
-        before = {host: value for host in self if (value := self._value(host)) and other._value(host) is None}
-        self.young, self._waiting = other.young, other._waiting | before
+        young, waiting, before = other.young, other._waiting, self.young | self._waiting
+        older = {host: value for host, value in before.items() if host not in young and host not in waiting}
+        self.young, self._waiting = young, waiting | older
         other.young, other._waiting = {}, {}
         while len(self) > self._most:
             self._waiting.popitem()
-
-    def _value(self, host: bytes) -> V | None:
-        return self.young.get(host) or self._waiting.get(host)

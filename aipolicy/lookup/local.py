@@ -78,10 +78,8 @@ class LocalLookup:
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
-        self.peek = self._peeking()
-        self._counting = CountingPeek(self.peek) if count_hits else None
-        if self._counting is not None:
-            self.peek = self._counting
+        self._counting = CountingPeek(self._peeking()) if count_hits else None
+        self.peek = self._counting or self._peeking()
         self._follow(clock())
 
     @property
