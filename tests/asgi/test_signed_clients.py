@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from aipolicy.lookup import CachedLookup
 from tests.asgi.apps import answering
 from tests.check.identity.signatures.signing import Signer
 from tests.check.identity.worlds import RANGES
-from tests.check.web.server import Server, answer, serving
+from tests.check.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
 CA = trustme.CA()
@@ -31,17 +30,12 @@ YOUBOT = "Mozilla/5.0 (compatible; YouBot/1.0; +https://docs.you.com/youbot)"
 
 @pytest.fixture
 async def signing() -> AsyncIterator[Server]:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert("localhost").configure_cert(tls)
-    async with serving("127.0.0.1", tls) as running:
-        running.origin = f"https://localhost:{running.port}"
+    async with localhost(CA) as running:
         yield running
 
 
-def trusting() -> Fetcher:
-    tls = ssl.create_default_context()
-    CA.configure_trust(tls)
-    return Fetcher(allow_private=True, seconds=5, tls=tls)
+def fetcher_inside() -> Fetcher:
+    return Fetcher(allow_private=True, seconds=5, tls=trusting(CA))
 
 
 @asynccontextmanager
@@ -67,7 +61,7 @@ async def test_a_client_that_signs_is_let_in_and_one_that_only_says_so_is_not(si
         events.append(event)
 
     signing.answers[PATH] = answer(signer.directory)
-    verification = Verification(RANGES, dns=False, agents={signing.origin: "YouBot"}, fetcher=trusting)
+    verification = Verification(RANGES, dns=False, agents={signing.origin: "YouBot"}, fetcher=fetcher_inside)
     app = AIPolicyMiddleware(
         answering(),
         CachedLookup(lambda host: LICENSED),

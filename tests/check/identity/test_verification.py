@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import ssl
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from aipolicy.check.web import Fetcher
 from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
 from tests.check.identity.signatures.signing import Clock, Signer
 from tests.check.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
-from tests.check.web.server import Server, answer, serving
+from tests.check.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
 CA = trustme.CA()
@@ -42,18 +41,13 @@ def verification(resolver: Resolver, clock: Clock) -> Verification:
 @pytest.fixture
 async def signing() -> AsyncIterator[Server]:
     """The server of a signature agent."""
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert("localhost").configure_cert(tls)
-    async with serving("127.0.0.1", tls) as running:
+    async with localhost(CA) as running:
         running.answers[PATH] = answer(SIGNER.directory)
-        running.origin = f"https://localhost:{running.port}"
         yield running
 
 
-def trusting() -> Fetcher:
-    tls = ssl.create_default_context()
-    CA.configure_trust(tls)
-    return Fetcher(allow_private=True, seconds=5, tls=tls)
+def fetcher_inside() -> Fetcher:
+    return Fetcher(allow_private=True, seconds=5, tls=trusting(CA))
 
 
 Trusts = Callable[..., Verification]
@@ -65,7 +59,7 @@ def signed_for(signing: Server, clock: Clock) -> Trusts:
 
     def make(*tokens: str, **options: Any) -> Verification:
         agents = {signing.origin: list(tokens)}
-        return Verification(RANGES, dns=False, agents=agents, fetcher=trusting, clock=clock, **options)
+        return Verification(RANGES, dns=False, agents=agents, fetcher=fetcher_inside, clock=clock, **options)
 
     return make
 
@@ -307,7 +301,7 @@ async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_
 
 
 async def test_a_strangers_directory_is_never_read(signing: Server, clock: Clock) -> None:
-    verification = Verification(RANGES, dns=False, fetcher=trusting, clock=clock)
+    verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     standing = verification.look("GPTBot", STRANGER, request)
     assert told(standing) == (Identity.SPOOFED, False, False)

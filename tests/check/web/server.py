@@ -5,6 +5,8 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import trustme
+
 
 class Server:
     """``answers`` maps a request target to an answer; ``requests`` are the heads that came."""
@@ -49,6 +51,28 @@ async def serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) ->
         yield server
     finally:
         listening.close()
+
+
+def presenting(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    """For a server of these names, with a certificate of ``authority``."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*names).configure_cert(tls)
+    return tls
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """For a client that trusts ``authority``."""
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    return tls
+
+
+@asynccontextmanager
+async def localhost(authority: trustme.CA) -> AsyncIterator[Server]:
+    """An https server on loopback, by its name."""
+    async with serving("127.0.0.1", presenting(authority, "localhost")) as running:
+        running.origin = f"https://localhost:{running.port}"
+        yield running
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:

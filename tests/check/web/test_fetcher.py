@@ -1,7 +1,6 @@
 """Fetching what strangers name: bounded, and never into one's own network."""
 
 import gzip
-import ssl
 import time
 from collections.abc import AsyncIterator
 
@@ -10,7 +9,7 @@ import trustme
 
 from aipolicy.check.web import Fetcher, Hop, guard
 from aipolicy.errors import FetchError, FetchTrouble
-from tests.check.web.server import Server, answer, serving
+from tests.check.web.server import Server, answer, presenting, serving, trusting
 
 
 @pytest.fixture
@@ -226,13 +225,10 @@ async def test_the_next_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPat
 
 async def test_a_certificate_must_be_trusted_and_of_that_name() -> None:
     authority = trustme.CA()
-    own, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(own)
-    authority.configure_trust(trusting)
-    async with serving(tls=own) as server:
+    async with serving(tls=presenting(authority, "localhost")) as server:
         server.answers["/"] = answer(b"private")
         url = f"https://localhost:{server.port}/"
-        async with Fetcher(allow_private=True, tls=trusting) as fetcher:
+        async with Fetcher(allow_private=True, tls=trusting(authority)) as fetcher:
             assert (await fetcher.fetch(url)).body == b"private"
             assert (await trouble(fetcher, server.origin))[0] is FetchTrouble.TLS  # 127.0.0.1
         async with Fetcher(allow_private=True) as fetcher:

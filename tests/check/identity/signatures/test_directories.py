@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -12,7 +11,7 @@ from aipolicy.check.identity.signatures import Agents, Directories, Outcome, Ver
 from aipolicy.check.identity.signatures.directories import MEDIA_TYPE
 from aipolicy.check.web import Fetcher
 from tests.check.identity.signatures.signing import NOW, Clock, Signer
-from tests.check.web.server import Server, answer, serving
+from tests.check.web.server import Server, answer, presenting, serving, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
 SERVED = f"Content-Type: {MEDIA_TYPE}"
@@ -23,15 +22,12 @@ Make = Callable[..., Directories]
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert("localhost", "127.0.0.1").configure_cert(tls)
-    async with serving("127.0.0.1", tls) as running:
+    async with serving("127.0.0.1", presenting(CA, "localhost", "127.0.0.1")) as running:
         yield running
 
 
-def trusting(*, allow_private: bool = True, seconds: float = 5.0) -> Callable[[], Fetcher]:
-    tls = ssl.create_default_context()
-    CA.configure_trust(tls)
+def fetching(*, allow_private: bool = True, seconds: float = 5.0) -> Callable[[], Fetcher]:
+    tls = trusting(CA)
     return lambda: Fetcher(allow_private=allow_private, seconds=seconds, tls=tls)
 
 
@@ -42,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def directories(clock: Clock) -> Directories:
-    return Directories(anyone=True, fetcher=trusting(), clock=clock)
+    return Directories(anyone=True, fetcher=fetching(), clock=clock)
 
 
 SIGNER = Signer()
@@ -108,7 +104,7 @@ async def test_what_is_no_directory_is_not_read(
 
 
 async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> None:
-    directories = Directories(anyone=True, fetcher=trusting(seconds=0.2), clock=clock)
+    directories = Directories(anyone=True, fetcher=fetching(seconds=0.2), clock=clock)
     server.silent.add(PATH)
     await directories.fetch(server.origin + PATH)
     assert "no whole answer in time" in why(directories, server.origin + PATH)
@@ -118,7 +114,7 @@ async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> Non
 async def test_a_private_address_is_not_connected_to_under_any_name(
     server: Server, clock: Clock, host: str
 ) -> None:
-    directories = Directories(anyone=True, fetcher=trusting(allow_private=False), clock=clock)
+    directories = Directories(anyone=True, fetcher=fetching(allow_private=False), clock=clock)
     server.answers[PATH] = answer(SIGNER.directory)
     url = f"https://{host}:{server.port}{PATH}"
     await directories.fetch(url)
@@ -159,7 +155,7 @@ async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> N
     known, unknown = f"{server.origin}/known", f"{server.origin}/unknown"
     server.answers |= dict.fromkeys(["/known", "/unknown"], answer(SIGNER.directory))
     agents = Agents({known: ["YouBot"]})
-    directories = Directories(agents, fetcher=trusting(), clock=clock)
+    directories = Directories(agents, fetcher=fetching(), clock=clock)
     assert directories.find(unknown, SIGNER.keyid) == (
         None,
         False,
@@ -297,7 +293,7 @@ async def test_a_host_is_not_asked_often_and_all_are_not_either(server: Server, 
     other = server.origin.replace("127.0.0.1", "localhost")
     for path in range(10):
         server.answers[f"/{path}"] = answer(SIGNER.directory)
-    directories = Directories(anyone=True, fetcher=trusting(), per_host=3, overall=5, clock=clock)
+    directories = Directories(anyone=True, fetcher=fetching(), per_host=3, overall=5, clock=clock)
     for origin, most in ((server.origin, 3), (other, 5)):
         for path in range(5):
             await directories.fetch(f"{origin}/{path}")
