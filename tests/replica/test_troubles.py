@@ -34,6 +34,22 @@ def followed(url: str, file: Path) -> Iterator[Registry]:
             yield registry
 
 
+def back_up(file: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(copy)) as then:
+        now.backup(then)
+
+
+def outdate(registry: Registry, file: Path, copy: Path) -> None:
+    """Make a copy, then a change that is in the file itself, and one that is only in its log."""
+    back_up(file, copy)
+    registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
+    eventually(lambda: seq(file) == 501)
+    with closing(sqlite3.connect(file)) as now:
+        assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
+    eventually(lambda: seq(file) == 502)
+
+
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -86,14 +102,7 @@ def test_an_old_copy_in_its_place_is_filled_anew(
     """Beside it is the log of the newer one. SQLite takes it for the copy's own: some pages old, some new."""
     old = tmp_path / "old.db"
     with followed(url, file) as registry:
-        with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(old)) as then:
-            now.backup(then)
-        registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
-        eventually(lambda: seq(file) == 501)
-        with closing(sqlite3.connect(file)) as now:
-            assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
-        registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
-        eventually(lambda: seq(file) == 502)
+        outdate(registry, file, old)
         old.replace(file)
         eventually(lambda: "level again" in caplog.text)
         registry.put(SitePolicy("new.example"), by="ada")
@@ -110,14 +119,7 @@ def test_an_old_copy_that_was_put_there_meanwhile_is_filled_anew(
         registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
         with follower(url, file):
             eventually(lambda: seq(file) == 500)
-            with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(old)) as then:
-                now.backup(then)
-            registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
-            eventually(lambda: seq(file) == 501)
-            with closing(sqlite3.connect(file)) as now:
-                assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
-            registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
-            eventually(lambda: seq(file) == 502)
+            outdate(registry, file, old)
         old.replace(file)  # it was killed: the log is there
         with follower(url, file):
             registry.put(SitePolicy("new.example"), by="ada")
@@ -131,8 +133,7 @@ def test_a_copy_without_a_log_is_taken_over(
     """As for a new machine, which then need not fetch all of it."""
     copy = tmp_path / "copy.db"
     with followed(url, file) as registry:
-        with closing(sqlite3.connect(file)) as now, closing(sqlite3.connect(copy)) as then:
-            now.backup(then)
+        back_up(file, copy)
         caplog.clear()
         with Replica(url, copy):
             registry.put(SitePolicy("new.example"), by="ada")
