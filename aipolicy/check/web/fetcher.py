@@ -3,11 +3,11 @@
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 
@@ -133,8 +133,27 @@ class Fetcher:
             "user-agent": ("User-Agent", self._user_agent),
         } | {name.lower(): (name, value) for name, value in headers}
         encoded = [(name, value.encode("latin-1")) for name, value in sent.values()]
-        patience = {"timeout": {"connect": self._seconds / 2}}  # the name's next address has a chance, too
-        async with self._pool.stream("GET", str(url), headers=encoded, extensions=patience) as got:
+        connected = False
+
+        async def trace(event: str, _info: dict[str, Any]) -> None:
+            nonlocal connected
+            connected = connected or event == "connection.connect_tcp.started"
+
+        extensions = {
+            "timeout": {"connect": self._seconds / 2},  # the name's next address has a chance, too
+            "trace": trace,
+        }
+        async with AsyncExitStack() as held:
+            while True:
+                asked = self._pool.stream("GET", str(url), headers=encoded, extensions=extensions)
+                try:
+                    got = await held.enter_async_context(asked)
+                    break
+                except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+                    # A kept connection may be closed just as it is used again: RFC 9112 §9.3.1 has a
+                    # client ask anew then. One made for this request says what the server does.
+                    if connected:
+                        raise
             yield got
 
 

@@ -1,5 +1,6 @@
 """Fetching what strangers name: bounded, and never into one's own network."""
 
+import asyncio
 import gzip
 import time
 from collections.abc import AsyncIterator
@@ -112,6 +113,32 @@ async def test_what_is_not_a_whole_answer_is_an_error(server: Server, inside: Fe
     kind, text = await trouble(inside, server.origin)
     assert kind is FetchTrouble.PROTOCOL
     assert server.origin in text
+
+
+async def test_rfc9112_9_3_1_a_kept_connection_that_was_closed_is_made_anew() -> None:
+    """Both ends may close it at any time: a GET that met that is sent again, on a new connection."""
+    came: list[list[str]] = []
+
+    async def once_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests: list[str] = []
+        came.append(requests)
+        while head := await reader.readline():
+            requests.append(head.split()[1].decode())
+            while await reader.readline() > b"\r\n":
+                pass
+            if len(requests) == 2 or requests == ["/never"]:
+                break
+            writer.write(answer(b"here"))
+        writer.close()
+
+    listening = await asyncio.start_server(once_each, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with listening, Fetcher(allow_private=True, seconds=5) as fetcher:
+        assert (await fetcher.fetch(f"{origin}/1")).body == b"here"
+        assert (await fetcher.fetch(f"{origin}/2")).body == b"here"
+        assert came == [["/1", "/2"], ["/2"]]
+        assert (await trouble(fetcher, f"{origin}/never"))[0] is FetchTrouble.PROTOCOL
+    assert came == [["/1", "/2"], ["/2", "/never"], ["/never"]], "on a new connection it is asked for once"
 
 
 async def test_headers_without_end_are_an_error(server: Server, inside: Fetcher) -> None:
