@@ -265,7 +265,6 @@ async def sweep(lookup: Lookup, hosts: int, seed: int = 7) -> None:
         (100_000, False),
         (20_000, True),
         pytest.param(1_000_000, False, marks=pytest.mark.slow),
-        pytest.param(1_000_000, True, marks=pytest.mark.slow),
     ],
 )
 async def test_random_hosts_cost_no_memory_and_evict_no_site(

@@ -106,7 +106,7 @@ def test_the_window_of_grace_is_the_longer_of_ours_and_the_operators(tmp_path: P
     ],
 )  # fmt: skip
 def test_large_logs_are_as_exact(tmp_path: Path, seed: int, forms: dict[str, Form], sites: int) -> None:
-    world = make_world(tmp_path, seed, forms, sites=sites, requests=200_000, hostile=2000)
+    world = make_world(tmp_path, seed, forms, sites=sites, requests=100_000, hostile=2000)
     assert_exact(
         check_logs(tmp_path, *world.names, *world.options, *world.policies, *ALL, timeout=600), world
     )

@@ -132,7 +132,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) 
 
 
 @pytest.mark.slow
-@settings(FUZZ, max_examples=1500)
+@settings(FUZZ, max_examples=700)
 @given(mutated(), st.booleans())
 def test_damaged_lines_are_counted_however_many(
     tmp_path: Path, damaged: tuple[Form, bytes], named: bool
