@@ -28,6 +28,7 @@ _ERRORS = {
     "tdm-reservation-unreadable": "A tdm-reservation header or tag whose value is neither 0 nor 1.",
     "tdmrep-unreadable": "A tdmrep.json that isn't what the protocol asks for: it says nothing.",
 }
+    "tdmrep-entry-unreadable": "An entry of tdmrep.json that the protocol doesn't allow.",
 _WARNINGS = {
     "robots-missing": "There is no robots.txt, although the page says no to AI.",
     "robots-content-type": "robots.txt isn't sent as text/plain in UTF-8.",
@@ -45,7 +46,6 @@ _WARNINGS = {
     "content-usage-repeated": "Several Content-Usage headers: the last one counts, not the strictest.",
     "noai-unread": "A noai that its known readers don't see, as it is written.",
     "noarchive-with-nocache": "noarchive and nocache together: Bing takes the weaker one.",
-    "tdmrep-entry-unreadable": "An entry of tdmrep.json that the protocol doesn't allow.",
     "tdmrep-entry-never-decides": "An entry of tdmrep.json behind one that matches all it does.",
     "licence-not-absolute": "An RSL licence that isn't named by a whole URL.",
     "licences-differ": "robots.txt and the page name different RSL licences.",
