@@ -24,11 +24,12 @@ _ERRORS = {
     "robots-stale-copy": "A cache serves a robots.txt with another effect than the site's own of now.",
     "page-stale-copy": "A cache serves the page with other signals than the site's own of now.",
     "signals-contradict": "One signal says no to a use of the page, another says yes.",
-    "content-usage-unreadable": "A Content-Usage header that says nothing, as it stands.",
+    "content-usage-unreadable": "A Content-Usage header, or a label of it, that says nothing as it stands.",
+    "content-usage-repeated": "A label twice in Content-Usage: the last value counts, a stricter is lost.",
     "tdm-reservation-unreadable": "A tdm-reservation header or tag whose value is neither 0 nor 1.",
     "tdmrep-unreadable": "A tdmrep.json that isn't what the protocol asks for: it says nothing.",
-}
     "tdmrep-entry-unreadable": "An entry of tdmrep.json that the protocol doesn't allow.",
+}
 _WARNINGS = {
     "robots-missing": "There is no robots.txt, although the page says no to AI.",
     "robots-content-type": "robots.txt isn't sent as text/plain in UTF-8.",
@@ -43,7 +44,6 @@ _WARNINGS = {
     "page-on-another-host": "The page redirects to another host, which has a robots.txt of its own.",
     "opt-out-not-in-robots": "The page says no to training, and robots.txt shuts no training crawler out.",
     "grant-to-the-shut-out": "A signal grants a use to crawlers that robots.txt shuts out.",
-    "content-usage-repeated": "Several Content-Usage headers: the last one counts, not the strictest.",
     "noai-unread": "A noai that its known readers don't see, as it is written.",
     "noarchive-with-nocache": "noarchive and nocache together: Bing takes the weaker one.",
     "tdmrep-entry-never-decides": "An entry of tdmrep.json behind one that matches all it does.",
@@ -53,6 +53,7 @@ _WARNINGS = {
 _NOTES = {
     "robots-absent": "There is no robots.txt: every crawler may fetch everything.",
     "robots-redirected": "robots.txt is reached by a redirect.",
+    "content-usage-unknown-label": "A label in Content-Usage that isn't of AIPREF's vocabulary.",
     "content-signal-in-page": "Content-Signal as a header or tag: no policy has it, and no reader is known.",
     "rules-for-named-crawlers": "X-Robots-Tag rules for one crawler: only search engines document that.",
     "page-partly-read": "The page is longer, or stranger, than is read of it.",

@@ -84,7 +84,8 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "page-on-another-host": lambda: opted_out(page_=redirected(OK, "https://www.blog.example/2026/post")),
     "opt-out-not-in-robots": lambda: opted_out(robots_txt=robots(OPEN)),
     "grant-to-the-shut-out": lambda: seen(robots_txt=GOOD, page_=page(("Content-Usage", "train-ai=y"))),
-    "content-usage-repeated": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train-ai=n"))),
+    "content-usage-repeated": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train-ai=y"))),
+    "content-usage-unknown-label": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train_ai=n"))),
     "noai-unread": lambda: opted_out(page_=page(*WITHOUT_TAGS, ("X-Robots-Tag", "max-snippet:0, noai"))),
     "noarchive-with-nocache": lambda: opted_out(
         page_=page(*HEADERS, ("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "nocache"))
