@@ -184,6 +184,8 @@ def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[s
         "circle": {"robots-differs"},
         "html": {"robots-differs", "opt-out-not-in-robots"},
         "two-groups": {"robots-differs"},
+        "by-client": {"robots-differs"},
+        "page-by-client": {"header-missing", "header-differs"},
         "signal-only": {"robots-differs", "search-engine-blocked", "read-differently"},
         "large": {"robots-differs"},  # no crawler reads to its end, and neither do we
         "bom": {"read-differently"},
