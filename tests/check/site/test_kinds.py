@@ -60,7 +60,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     ),
     "robots-differs-by-client": lambda: opted_out(robots_txt=Views(GOOD, browser=robots(OPEN))),
     "robots-stale-copy": lambda: opted_out(robots_txt=Views(robots(OPEN, ("Age", "60")), fresh=GOOD)),
-    "page-stale-copy": lambda: opted_out(page_=Views(page(), fresh=OK)),
+    "page-stale-copy": lambda: opted_out(page_=Views(page(), fresh=OK, again=OK)),
     "signals-contradict": lambda: opted_out(page_=page(*HEADERS, ("Content-Signal", "ai-train=yes"))),
     "content-usage-unreadable": lambda: opted_out(page_=page(("Content-Usage", "Train-AI=n"))),
     "tdm-reservation-unreadable": lambda: opted_out(page_=page(*HEADERS, ("tdm-reservation", "1"))),
@@ -104,6 +104,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "robots-redirected": lambda: opted_out(
         robots_txt=redirected(GOOD, "https://www.blog.example/robots.txt")
     ),
+    "page-differs-by-query": lambda: opted_out(page_=Views(OK, fresh=page())),
     "content-signal-in-page": lambda: opted_out(page_=with_tag("ai-train=no", "content-signal")),
     "rules-for-named-crawlers": lambda: opted_out(page_=page(*HEADERS, ("X-Robots-Tag", "GPTBot: noai"))),
     "page-partly-read": lambda: opted_out(page_=page(*HEADERS, body=PAGE + "x" * 600_000)),

@@ -104,7 +104,8 @@ FAULTS: dict[str, tuple[str, Site]] = {
 }
 # Caches: what they hold was another site's saying, before it changed.
 CACHE = "proxy_cache zone; proxy_cache_valid 200 1h;"
-STALE = {"stale": ("robots-stale-copy", CACHE), "stale-page": ("page-stale-copy", CACHE)}
+TOLD = f"{CACHE} add_header X-Cache-Status $upstream_cache_status;"
+STALE = {"stale": ("robots-stale-copy", CACHE), "stale-page": ("page-stale-copy", TOLD)}
 
 
 def server(port: int, host: str, site: Site, folder: Path) -> str:
