@@ -78,7 +78,7 @@ class Preferences:
     @classmethod
     def parse(cls, statement: str | bytes) -> "Preferences":
         """Read an AIPREF statement (vocab-08 §6.5). Never raises: what can't be parsed says nothing."""
-        members = _members(statement) or {}
+        members = members_of(statement) or {}
         return cls(*(_preference(members.get(category)) for category in Category))
 
 
@@ -97,8 +97,8 @@ def _preference(member: object) -> Preference:
     return _BY_TOKEN.get(str(value), Preference.UNKNOWN) if isinstance(value, Token) else Preference.UNKNOWN
 
 
-def _members(statement: str | bytes) -> dict[str, object] | None:
-    """The Dictionary's members, or None where it can't be parsed: then the whole field is ignored."""
+def members_of(statement: str | bytes) -> dict[str, object] | None:
+    """The Dictionary's members, the last of each label; None where it can't be parsed: all is ignored."""
     # Imported where it is used: most processes never read a statement, and this costs 20 ms.
     import http_sf
 
@@ -118,7 +118,7 @@ def merge_statement(ours: Preferences, theirs: bytes) -> bytes:
     """
     import http_sf
 
-    members = _members(theirs)
+    members = members_of(theirs)
     if members is None:
         return str(ours).encode()
     combined = ours.combined(Preferences.parse(theirs))

@@ -18,6 +18,8 @@ TRACES = (
     *("age", "via", "cache-status", "x-cache", "cf-cache-status", "x-varnish", "x-served-by"),
     *("x-cache-status", "x-proxy-cache", "x-vercel-cache", "x-nf-request-id", "x-amz-cf-pop", "cf-ray"),
 )
+_STATUS = tuple(name for name in TRACES if "cache" in name)
+_KEPT = re.compile(r"(?:\b|_)(?:hit|stale|updating)\b")  # TCP_MEM_HIT is Squid's
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Caching:
     """``seconds`` an answer stays fresh in a cache, None where it doesn't say; ``age`` it had when it came.
 
     ``by`` is what says so, like ``Cache-Control: max-age=60``. ``revalidated``: a cache can ask whether it is
-    still so (ETag, Last-Modified). ``varies`` is Vary, ``traces`` what proxies on the way added.
+    still so (ETag, Last-Modified). ``varies`` is Vary, ``traces`` what proxies on the way added. ``is_copy``:
+    they say that it was kept, and not asked for anew.
     """
 
     seconds: int | None
@@ -34,6 +37,7 @@ class Caching:
     revalidated: bool
     varies: str
     traces: tuple[str, ...]
+    is_copy: bool
 
     @property
     def text(self) -> str:
@@ -50,13 +54,16 @@ class Caching:
 def caching_of(answer: Answer) -> Caching:
     """Read the headers. What can't be read says nothing. Never raises."""
     seconds, by = _lifetime(answer)
+    age = _seconds(answer.values("age")[-1]) or 0 if answer.values("age") else 0
     return Caching(
         seconds,
         by,
-        _seconds(answer.values("age")[-1]) or 0 if answer.values("age") else 0,
+        age,
         bool(answer.values("etag") or answer.values("last-modified")),
         shown(answer.header("vary")),
         tuple(shown(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
+        # Some caches send Age: 0 with what they just asked for, too.
+        age > 0 or any(_KEPT.search(answer.header(name).lower()) for name in _STATUS),
     )
 
 

@@ -150,9 +150,9 @@ def _caching(answer: Answer) -> dict[str, Any]:
 
 
 def _views(of: str, views: Views) -> Iterable[dict[str, str]]:
-    fresh = () if views.fresh is None else (("past caches", views.fresh),)
-    for who, answer in (*fresh, *views.others):
-        yield {"of": of, "as": shown(who), "outcome": _text(answer.outcome)}
+    for who, answer in (("past caches", views.fresh), *views.others, ("with no-cache", views.again)):
+        if answer is not None:
+            yield {"of": of, "as": shown(who), "outcome": _text(answer.outcome)}
 
 
 def _text(text: str) -> str:

@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Protocol
 
 import anyio
+from anyio.to_thread import run_sync
 
 from aipolicy.check.site.htmlsignals import MOST_OCTETS
 from aipolicy.check.site.observation import Answer, Observation, Views
+from aipolicy.check.site.said import differs_past_caches
 from aipolicy.check.site.urls import PageURL
 from aipolicy.check.web.response import Response
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
@@ -70,7 +72,11 @@ class Look:
             self._shared = robots, tdmrep, await self._get(page.at("/ai.txt"), _FILE_OCTETS)
             self._origin = page.origin
         robots, tdmrep, ai_txt = self._shared
-        return Observation(page.url, await self._views(page.url, MOST_OCTETS + 1), robots, tdmrep, ai_txt)
+        views = await self._views(page.url, MOST_OCTETS + 1)
+        # In a thread: a large page takes a while.
+        if await run_sync(differs_past_caches, views):
+            views = replace(views, again=await self._get(page.url, MOST_OCTETS + 1, _PAST_CACHES))
+        return Observation(page.url, views, robots, tdmrep, ai_txt)
 
     async def _views(self, url: str, octets: int) -> Views:
         plain = await self._get(url, octets)

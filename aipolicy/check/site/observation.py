@@ -83,12 +83,14 @@ class Views:
 
     ``plain``: we, as ourselves. ``fresh``: the same past caches, with a query nobody used and ``no-cache``.
     ``browser`` and ``crawlers``: with their User-Agent; the latter in pairs of product token and answer.
+    ``again``: as ourselves with ``no-cache`` alone, where ``fresh`` says something else than ``plain``.
     """
 
     plain: Answer
     fresh: Answer | None = None
     browser: Answer | None = None
     crawlers: tuple[tuple[str, Answer], ...] = ()
+    again: Answer | None = None
 
     @property
     def seen(self) -> Answer:

@@ -1,18 +1,25 @@
 """What is said, put so that two answers can be compared by meaning, and told in a line."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from aipolicy.analysis import Difference
 from aipolicy.analysis.shown import listed, shown
-from aipolicy.check.site.engines import contentsignal, tdmrep
-from aipolicy.check.site.engines.aipref import header_preferences
+from aipolicy.check.site.engines import tdmrep
+from aipolicy.check.site.engines.aipref import usage_in_headers
+from aipolicy.check.site.engines.contentsignal import signals_in_page
 from aipolicy.check.site.engines.xrobots import rules_for
+from aipolicy.check.site.observation import Answer, Views
 from aipolicy.check.site.reading import PageSignals
+from aipolicy.check.site.statements import Signal
+from aipolicy.core.preferences import Preference
 
 # Rules of X-Robots-Tag that are about use; others are the application's business.
-ABOUT_USE = frozenset(
-    {"noai", "noimageai", "noml", "noarchive", "nocache", "nosnippet", "max-snippet:0", "noindex", "none"}
-)
+_ABOUT_USE = frozenset({"noai", "noimageai", "noml", "noarchive", "nocache", "nosnippet", "noindex"})
+_SAME = {"none": "noindex", "max-snippet:0": "nosnippet"}
+# Many sites send it with any URL that has a query, so that a page is in no index twice.
+_OF_QUERIES = frozenset({(Signal.X_ROBOTS_TAG, "noindex")})
 _SHOWN = 3  # differences in one line
 _KNOWN = (
     *("GPTBot", "ClaudeBot", "CCBot", "Google-Extended", "Googlebot", "bingbot", "OAI-SearchBot"),
@@ -21,18 +28,61 @@ _KNOWN = (
 _RANKS = {name: rank for rank, name in enumerate(_KNOWN)}
 
 
-def page_said(page: PageSignals) -> dict[str, str]:
-    """Signal → what an answer's headers and tags say, in one spelling; what says nothing is left out."""
-    rules = sorted(ABOUT_USE & set(rules_for(page)))
-    signals = contentsignal.signals_in_page(page)
-    reservation = tdmrep.in_page(page)[-1:]
-    said = {
-        "X-Robots-Tag": ", ".join(rules),
-        "Content-Usage": str(header_preferences(page)),
-        "Content-Signal": ", ".join(sorted({f"{s.category}: {s.preference}" for s in signals})),
-        "tdm-reservation": "".join("1" if s.preference == "disallow" else "0" for s in reservation),
-    }
-    return {name: text for name, text in said.items() if text}
+@dataclass(frozen=True, slots=True)
+class PageSaid:
+    """What the headers and tags of an answer say, equal where the meaning is.
+
+    Each no and each yes is a signal with the category it speaks of, or with the rule of X-Robots-Tag.
+    """
+
+    noes: frozenset[tuple[Signal, str]]
+    yeses: frozenset[tuple[Signal, str]]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        page = PageSignals(answer)
+        rules = _ABOUT_USE & {_SAME.get(rule, rule) for rule in rules_for(page)}
+        said = [*usage_in_headers(page), *signals_in_page(page), *tdmrep.in_page(page)[-1:]]
+        noes = {(s.signal, str(s.category)) for s in said if s.preference is Preference.DISALLOW}
+        return cls(
+            frozenset(noes | {(Signal.X_ROBOTS_TAG, rule) for rule in rules}),
+            frozenset((s.signal, str(s.category)) for s in said if s.preference is Preference.ALLOW),
+        )
+
+    def keeps_every_no(self, other: "PageSaid") -> bool:
+        """Whether each no of ``other`` is one here, by the same signal: its readers may read no other."""
+        return other.noes <= self.noes
+
+    def changes_to(self, other: "PageSaid") -> str:
+        """What ``other`` says instead, in a line: ``Content-Usage: no to train-ai -> nothing``."""
+        changes = ((signal, self._by(signal), other._by(signal)) for signal in Signal)
+        return "; ".join(f"{signal}: {was} -> {is_now}" for signal, was, is_now in changes if was != is_now)
+
+    def _by(self, signal: Signal) -> str:
+        no, yes = (
+            ", ".join(sorted(what for whose, what in said if whose is signal))
+            for said in (self.noes, self.yeses)
+        )
+        if signal is Signal.X_ROBOTS_TAG:
+            return no or "nothing"
+        return (
+            " and ".join(f"{word} to {what}" for word, what in (("no", no), ("yes", yes)) if what)
+            or "nothing"
+        )
+
+
+def said_past_caches(page: Views) -> tuple[PageSaid, PageSaid] | None:
+    """What the page says to us, and past caches; None where that can't be compared."""
+    if page.fresh is None or not (page.fresh.ok and page.plain.ok):
+        return None
+    plain, fresh = PageSaid.of(page.plain), PageSaid.of(page.fresh)
+    return plain, replace(fresh, noes=fresh.noes - _OF_QUERIES | plain.noes & _OF_QUERIES)
+
+
+def differs_past_caches(page: Views) -> bool:
+    """Whether the page says something else past caches than to us."""
+    said = said_past_caches(page)
+    return said is not None and said[0] != said[1]
 
 
 def effect_text(differences: Iterable[Difference]) -> str:

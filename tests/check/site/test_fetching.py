@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,21 @@ async def test_past_caches_means_a_query_of_its_own_and_no_cache(server: Server)
     past = [head for head in server.requests if "aipolicy=" in head.split(" ")[1]]
     assert len({head.split(" ")[1] for head in past}) == len(past) == 3
     assert all("Cache-Control: no-cache\r\n" in head for head in past)
+
+
+async def test_a_page_that_says_something_else_past_caches_is_asked_for_once_more(server: Server) -> None:
+    class Minding(dict[str, bytes]):
+        """A page with other signals at any URL with a query."""
+
+        def get(self, target: str, default: Any = None) -> Any:
+            return answer(b"", "Content-Usage: train-ai=y") if "?" in target else super().get(target, default)
+
+    server.answers = Minding(server.answers | {"/": answer(b"", "Content-Usage: train-ai=n")})
+    (report,) = await reports([server.origin])
+    assert asked(server)[-5:] == ["/", "/?", "/", "/", "/"]
+    assert "Cache-Control: no-cache\r\n" in server.requests[-1]
+    assert "page-differs-by-query" in {note.id for note in report.notes}
+    assert "page-stale-copy" not in {found.id for found in report.findings}
 
 
 async def test_what_the_pages_of_an_origin_share_is_asked_for_once(server: Server) -> None:

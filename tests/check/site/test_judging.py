@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from aipolicy.analysis.findings import KINDS as LINT_KINDS
 from aipolicy.analysis.findings import Severity
 from aipolicy.check.site.expectation import Expectation, Version
@@ -93,6 +95,20 @@ def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
     one = rendered(private, Signals())
     assert "everyone-blocked" in {found.id for found in judge(one).findings}
     assert judge(one, expectation=Expectation("x", Version(private))).findings == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '[{"location": "/", "tdm-reservation": "1"}]',
+        '[{"tdm-reservation": 1}]',
+        '["/"]',
+        '{"location": "/", "tdm-reservation": 1}',
+    ],
+)
+def test_a_reservation_that_is_void_is_an_error_whatever_is_wrong_with_it(body: str) -> None:
+    (one,) = judge(seen(tdmrep=tdm(body))).findings
+    assert one.severity is Severity.ERROR
 
 
 def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:

@@ -60,7 +60,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     ),
     "robots-differs-by-client": lambda: opted_out(robots_txt=Views(GOOD, browser=robots(OPEN))),
     "robots-stale-copy": lambda: opted_out(robots_txt=Views(robots(OPEN, ("Age", "60")), fresh=GOOD)),
-    "page-stale-copy": lambda: opted_out(page_=Views(page(), fresh=OK)),
+    "page-stale-copy": lambda: opted_out(page_=Views(page(), fresh=OK, again=OK)),
     "signals-contradict": lambda: opted_out(page_=page(*HEADERS, ("Content-Signal", "ai-train=yes"))),
     "content-usage-unreadable": lambda: opted_out(page_=page(("Content-Usage", "Train-AI=n"))),
     "tdm-reservation-unreadable": lambda: opted_out(page_=page(*HEADERS, ("tdm-reservation", "1"))),
@@ -84,7 +84,8 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "page-on-another-host": lambda: opted_out(page_=redirected(OK, "https://www.blog.example/2026/post")),
     "opt-out-not-in-robots": lambda: opted_out(robots_txt=robots(OPEN)),
     "grant-to-the-shut-out": lambda: seen(robots_txt=GOOD, page_=page(("Content-Usage", "train-ai=y"))),
-    "content-usage-repeated": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train-ai=n"))),
+    "content-usage-repeated": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train-ai=y"))),
+    "content-usage-unknown-label": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train_ai=n"))),
     "noai-unread": lambda: opted_out(page_=page(*WITHOUT_TAGS, ("X-Robots-Tag", "max-snippet:0, noai"))),
     "noarchive-with-nocache": lambda: opted_out(
         page_=page(*HEADERS, ("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "nocache"))
@@ -103,6 +104,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "robots-redirected": lambda: opted_out(
         robots_txt=redirected(GOOD, "https://www.blog.example/robots.txt")
     ),
+    "page-differs-by-query": lambda: opted_out(page_=Views(OK, fresh=page())),
     "content-signal-in-page": lambda: opted_out(page_=with_tag("ai-train=no", "content-signal")),
     "rules-for-named-crawlers": lambda: opted_out(page_=page(*HEADERS, ("X-Robots-Tag", "GPTBot: noai"))),
     "page-partly-read": lambda: opted_out(page_=page(*HEADERS, body=PAGE + "x" * 600_000)),

@@ -104,7 +104,8 @@ FAULTS: dict[str, tuple[str, Site]] = {
 }
 # Caches: what they hold was another site's saying, before it changed.
 CACHE = "proxy_cache zone; proxy_cache_valid 200 1h;"
-STALE = {"stale": ("robots-stale-copy", CACHE), "stale-page": ("page-stale-copy", CACHE)}
+TOLD = f"{CACHE} add_header X-Cache-Status $upstream_cache_status;"
+STALE = {"stale": ("robots-stale-copy", CACHE), "stale-page": ("page-stale-copy", TOLD)}
 
 
 def server(port: int, host: str, site: Site, folder: Path) -> str:
@@ -184,6 +185,8 @@ def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[s
         "circle": {"robots-differs"},
         "html": {"robots-differs", "opt-out-not-in-robots"},
         "two-groups": {"robots-differs"},
+        "by-client": {"robots-differs"},
+        "page-by-client": {"header-missing", "header-differs"},
         "signal-only": {"robots-differs", "search-engine-blocked", "read-differently"},
         "large": {"robots-differs"},  # no crawler reads to its end, and neither do we
         "bom": {"read-differently"},

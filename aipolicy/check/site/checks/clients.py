@@ -10,8 +10,8 @@ from aipolicy.check.site.caching import caching_of
 from aipolicy.check.site.engines.robots import fetch_of
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import PageSignals, Reading
-from aipolicy.check.site.said import effect_text, page_said
+from aipolicy.check.site.reading import Reading
+from aipolicy.check.site.said import PageSaid, effect_text, said_past_caches
 
 _UNKNOWN_ADDRESS = (
     "this machine has none of the crawler's addresses: a firewall that knows them may do otherwise"
@@ -45,16 +45,24 @@ def _stale_robots(reading: Reading) -> Iterator[Finding]:
 
 def _stale_page(reading: Reading) -> Iterator[Finding]:
     page = reading.observation.page
-    if page.fresh is None or not (page.fresh.ok and page.plain.ok):
+    said = said_past_caches(page)
+    if said is None or said[0] == said[1]:
         return
-    was, is_now = page_said(PageSignals(page.plain)), page_said(PageSignals(page.fresh))
-    if was != is_now:
+    (was, is_now), again = said, page.again if page.again and page.again.ok else page.plain
+    if PageSaid.of(again) == is_now or caching_of(again).is_copy:
         yield finding(
             "page-stale-copy",
             "page",
-            f"past the caches it says something else{_traces(page.plain)}: {_changes(was, is_now)}",
+            f"past the caches it says something else{_traces(page.plain)}: {was.changes_to(is_now)}",
             "readers get the old signals until the cache lets go of them",
             cure="purge the page from the cache; it must be renewed when the policy changes",
+        )
+    else:
+        yield finding(
+            "page-differs-by-query",
+            "page",
+            f"with a query that nobody used: {was.changes_to(is_now)}",
+            "links with a query may lead to those; if it is a cache's old copy instead, that doesn't show",
         )
 
 
@@ -103,26 +111,22 @@ def _page_of_others(reading: Reading) -> Iterator[Finding]:
         )
     if not page.plain.ok:
         return
-    said = page_said(PageSignals(page.plain))
+    said = PageSaid.of(page.plain)
+    differing: dict[PageSaid, list[str]] = {}
     for who, answer in page.others:
-        theirs = page_said(PageSignals(answer)) if answer.ok else said
+        theirs = PageSaid.of(answer) if answer.ok else said
         if theirs != said:
-            yield finding(
-                "page-differs-by-client",
-                "page",
-                f"{who} gets other signals than others: {_changes(said, theirs)}",
-                "what one reader is told another isn't",
-                cure="send the signals to everyone",
-                severity=Severity.ERROR if len(theirs) < len(said) else None,
-            )
-            return
-
-
-def _changes(was: dict[str, str], is_now: dict[str, str]) -> str:
-    names = [name for name in {**was, **is_now} if was.get(name) != is_now.get(name)]
-    return "; ".join(
-        f"{name}: {shown(was.get(name, 'nothing'))} -> {shown(is_now.get(name, 'nothing'))}" for name in names
-    )
+            differing.setdefault(theirs, []).append(who)
+    for theirs, whose in differing.items():
+        verb = "gets" if len(whose) == 1 else "get"
+        yield finding(
+            "page-differs-by-client",
+            "page",
+            f"{listed(whose)} {verb} other signals than others: {said.changes_to(theirs)}",
+            "what one reader is told another isn't",
+            cure="send the signals to everyone",
+            severity=None if theirs.keeps_every_no(said) else Severity.ERROR,
+        )
 
 
 def _traces(answer: Answer) -> str:

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from aipolicy.analysis.findings import Severity
 from aipolicy.analysis.shown import listed, shown
-from aipolicy.check.site.engines.aipref import header_preferences
 from aipolicy.check.site.engines.rsl import licences
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.engines.xrobots import rules_for
@@ -13,7 +12,8 @@ from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.statements import Place
 from aipolicy.core.headers import parse_x_robots_tag
-from aipolicy.core.preferences import Preferences
+
+Lines = list[tuple[str, Place]]
 
 _NOAI = frozenset({"noai", "noimageai"})
 
@@ -21,7 +21,6 @@ _NOAI = frozenset({"noai", "noimageai"})
 def check(reading: Reading) -> Iterator[Finding]:
     yield from _had(reading)
     page = reading.page
-    yield from _content_usage(page)
     yield from _reservations(page)
     yield from _tags(page)
     for value, place in (*page.headers("Content-Signal"), *page.metas("content-signal")):
@@ -75,33 +74,6 @@ def _same_file(reading: Reading, host: str) -> bool:
     return urlsplit(reading.observation.robots.seen.url).hostname == host
 
 
-def _content_usage(page: PageSignals) -> Iterator[Finding]:
-    lines = page.headers("Content-Usage")
-    if not lines:
-        return
-    said = header_preferences(page)
-    if not said:
-        yield finding(
-            "content-usage-unreadable",
-            "header",
-            listed(shown(place.text) for _, place in lines),
-            "one slip voids it: labels in lower case, values y or n, commas between (AIPREF vocab-08 §6)",
-            cure="Content-Usage: train-ai=n",
-        )
-    elif len(lines) > 1:
-        strictest = Preferences()
-        for value, _ in lines:
-            strictest = strictest.combined(Preferences.parse(value))
-        lost = "" if strictest == said else f"; {strictest} together, yet {said} is read"
-        yield finding(
-            "content-usage-repeated",
-            "header",
-            f"{len(lines)} lines: {listed(shown(value) for value, _ in lines)}{lost}",
-            "the lines are one dictionary, in which the last value counts (RFC 9651 §4.2)",
-            cure=f"Content-Usage: {strictest}" if strictest else "",
-        )
-
-
 def _reservations(page: PageSignals) -> Iterator[Finding]:
     for lines in (page.headers(NAME), page.metas(NAME)):
         value = ", ".join(value.strip() for value, _ in lines)
@@ -118,24 +90,8 @@ def _reservations(page: PageSignals) -> Iterator[Finding]:
 def _tags(page: PageSignals) -> Iterator[Finding]:
     lines = page.headers("X-Robots-Tag")
     generic = rules_for(page)
+    yield from _unread(lines)
     named = [place for value, place in lines if value.strip() and not parse_x_robots_tag([value])]
-    said = _NOAI & {rule for value, _ in lines for rule in parse_x_robots_tag([value])}
-    if said and not _NOAI & _as_datadiligence_reads(value for value, _ in lines):
-        yield finding(
-            "noai-unread",
-            "header",
-            listed(shown(place.text) for _, place in lines),
-            "its readers compare letter by letter, and stop at a colon: datadiligence, img2dataset",
-            cure="X-Robots-Tag: noai, noimageai",
-        )
-    elif said and ":" in lines[0][0] and not named:
-        yield finding(
-            "noai-unread",
-            lines[0][1].where,
-            shown(lines[0][1].text),
-            "img2dataset takes what stands before a colon for a crawler's name, and misses the rest",
-            cure="X-Robots-Tag: noai, noimageai (alone, on the first line)",
-        )
     if named:
         yield finding(
             "rules-for-named-crawlers",
@@ -147,8 +103,33 @@ def _tags(page: PageSignals) -> Iterator[Finding]:
         yield _weaker(generic["nocache"])
 
 
-def _as_datadiligence_reads(values: Iterator[str]) -> set[str]:
-    return {rule.strip() for value in values for rule in value.split(",")}
+def _unread(lines: Lines) -> Iterator[Finding]:
+    """Where every line that says noai to all is missed by one of its two readers."""
+    saying = [(value, place) for value, place in lines if _NOAI & parse_x_robots_tag([value])]
+    for reads, why in (
+        (_datadiligence_reads, "datadiligence compares letter by letter"),
+        (_img2dataset_reads, "img2dataset takes what stands before a colon for a crawler's name"),
+    ):
+        if saying and not any(reads(value) for value, _ in saying):
+            place = saying[0][1]
+            yield finding(
+                "noai-unread",
+                place.where,
+                shown(place.text),
+                f"{why}, and misses it",
+                cure="X-Robots-Tag: noai, noimageai (alone, on a line of its own)",
+            )
+            return
+
+
+def _datadiligence_reads(line: str) -> bool:
+    """As of 0.1.7: any member that is exactly so."""
+    return not _NOAI.isdisjoint(rule.strip() for rule in line.split(","))
+
+
+def _img2dataset_reads(line: str) -> bool:
+    """As of 1.47.0: a line with a colon is for the crawler that stands before it."""
+    return ":" not in line and not _NOAI.isdisjoint(rule.strip() for rule in line.lower().split(","))
 
 
 def _weaker(place: Place) -> Finding:

@@ -1,9 +1,10 @@
 """The page's headers against the policy's, by meaning. What the page's own tags say instead is counted."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from aipolicy.analysis.findings import Severity
-from aipolicy.analysis.shown import shown
+from aipolicy.analysis.shown import listed, shown
 from aipolicy.check.site.engines.aipref import header_preferences
 from aipolicy.check.site.engines.contentsignal import signals_in_page
 from aipolicy.check.site.engines.tdmrep import NAME
@@ -31,18 +32,25 @@ def differences(
         return
     wanted = headers_at(policy, signals, reading.path)
     found = list(_compared(page, wanted, policy.effective))
-    if found:
-        old = next((v for v in earlier if _is_of(v, page, signals, reading.path)), None)
-        if old is not None:
-            yield finding(
-                "earlier-policy",
-                "header",
-                f"the page's headers are those of {old}; in force is {version}",
-                "; ".join(one.found for one in found),
-                cure="purge the page from caches; look whether what serves it follows the registry",
-            )
-            return
-    yield from found
+    old = next((v for v in earlier if _is_of(v, page, signals, reading.path)), None) if found else None
+    if old is not None:
+        yield finding(
+            "earlier-policy",
+            "header",
+            f"the page's headers are those of {old}; in force is {version}",
+            "; ".join(one.found for one in found),
+            cure="purge the page from caches; look whether what serves it follows the registry",
+        )
+    else:
+        yield from found
+    to: dict[Finding, list[str]] = {}
+    for who, answer in reading.observation.page.others:
+        theirs = _compared(PageSignals(answer), wanted, policy.effective) if answer.ok else ()
+        for one in theirs:
+            if one not in found:
+                to.setdefault(one, []).append(who)
+    for one, whose in to.items():
+        yield replace(one, where=f"{one.where}, to {listed(whose)}")
 
 
 def headers_at(policy: SitePolicy, signals: Signals, path: str) -> tuple[Header, ...]:
@@ -110,7 +118,7 @@ def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
     elif not page.answer.values(name):
         yield finding("header-missing", f"header {name}", f"{wanted} doesn't arrive", _LOST, cure=_CURE)
     else:
-        stricter = served.combined(expected) == served
+        stricter = all(p is Preference.DISALLOW or p is expected[category] for category, p in served)
         yield finding(
             "header-differs",
             f"header {name}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from aipolicy.analysis import compare
+from aipolicy.analysis import Difference, compare
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.access import Access, effective
 from aipolicy.check.site.caching import caching_of
@@ -36,26 +36,41 @@ def differences(
         )
         return
     found = compare(wanted, served)
-    if found:
-        old = next((v for v in earlier if _is_of(v, served, signals, reading)), None)
-        if old is not None:
-            yield finding(
-                "earlier-policy",
-                "robots.txt",
-                f"it is that of {old}; in force is {version}{_traces(reading)}",
-                effect_text(found).replace(" may now fetch ", " may fetch "),
-                cure="purge /robots.txt from caches; look whether what serves it follows the registry",
-            )
-        else:
-            for difference in found[:_MOST]:
-                yield finding(
-                    "robots-differs",
-                    "robots.txt",
-                    difference_text(difference, after=""),
-                    f"the policy is {version}",
-                    cure="serve what aipolicy robots writes, merged with the site's own by --base",
-                )
+    old = next((v for v in earlier if _is_of(v, served, signals, reading)), None) if found else None
+    if old is not None:
+        yield finding(
+            "earlier-policy",
+            "robots.txt",
+            f"it is that of {old}; in force is {version}{_traces(reading)}",
+            effect_text(found).replace(" may now fetch ", " may fetch "),
+            cure="purge /robots.txt from caches; look whether what serves it follows the registry",
+        )
+    else:
+        yield from (_differs(difference, version) for difference in found[:_MOST])
+    if not found:
+        yield from _to_others(reading, wanted, version)
     yield from _site_wide(reading, policy, signals)
+
+
+def _to_others(reading: Reading, wanted: bytes, version: Version) -> Iterator[Finding]:
+    """The first client that gets another one than the policy's: one is enough, and comparing costs."""
+    robots = reading.observation.robots
+    for who, answer in robots.others:
+        if answer.ok and answer.body != robots.seen.body:
+            found = compare(wanted, effective(answer))
+            if found:
+                yield _differs(found[0], version, where=f"robots.txt, to {who}")
+                return
+
+
+def _differs(difference: Difference, version: Version, where: str = "robots.txt") -> Finding:
+    return finding(
+        "robots-differs",
+        where,
+        difference_text(difference, after=""),
+        f"the policy is {version}",
+        cure="serve what aipolicy robots writes, merged with the site's own by --base",
+    )
 
 
 def _is_of(old: Version, served: bytes, signals: Signals, reading: Reading) -> bool:

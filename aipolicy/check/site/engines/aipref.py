@@ -3,12 +3,16 @@
 No carrier outranks another: whoever puts the statements together takes the most restrictive (vocab-08 §5.1).
 """
 
+import re
 from collections.abc import Iterator
 
 from aipolicy.analysis.coverage import whose_group
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.statements import Carrier, Place, Signal, Statement, first_of_each
-from aipolicy.core.preferences import Preference, Preferences
+from aipolicy.core.preferences import Preference, Preferences, members_of
+
+# A member of a Dictionary that can be parsed: strings (RFC 9651 §3.3.3, §3.3.8) may have commas.
+_MEMBER = re.compile(r'(?:%"[^"]*"|"(?:[^"\\]|\\.)*"|[^,"])+')
 
 
 def usage_in_robots(reading: Reading, token: str) -> list[Statement]:
@@ -46,7 +50,15 @@ def usage_in_headers(page: PageSignals) -> list[Statement]:
 
 def header_preferences(page: PageSignals) -> Preferences:
     """What the ``Content-Usage`` of an answer says, all lines taken together."""
-    return Preferences.parse(", ".join(value for value, _ in page.headers("Content-Usage")))
+    return Preferences.parse(page.answer.header("Content-Usage"))
+
+
+def strictest_in_headers(page: PageSignals) -> Preferences:
+    """The same if no member replaced another of its label: the most restrictive of each."""
+    whole, strictest = page.answer.header("Content-Usage"), Preferences()
+    for member in _MEMBER.findall(whole) if members_of(whole) else ():
+        strictest = strictest.combined(Preferences.parse(member.strip()))
+    return strictest
 
 
 def _statements(preferences: Preferences, place: Place) -> Iterator[Statement]:

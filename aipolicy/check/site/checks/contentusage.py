@@ -1,0 +1,56 @@
+"""The Content-Usage headers of the page: whether they say what they seem to."""
+
+from collections.abc import Iterator
+
+from aipolicy.analysis.shown import listed, shown
+from aipolicy.check.site.engines.aipref import header_preferences, strictest_in_headers
+from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.reading import PageSignals, Reading
+from aipolicy.core.preferences import Category, Preference, members_of
+
+_WHERE = "header Content-Usage"
+
+
+def check(reading: Reading) -> Iterator[Finding]:
+    page = reading.page
+    members = members_of(page.answer.header("Content-Usage"))
+    if members is None:
+        yield finding(
+            "content-usage-unreadable",
+            _WHERE,
+            _sent(page),
+            "one slip voids it all: labels in lower case, commas between, no space by = (RFC 9651 §4.2.2)",
+            cure="Content-Usage: train-ai=n",
+        )
+        return
+    said = header_preferences(page)
+    for category in Category:
+        if category in members and said[category] is Preference.UNKNOWN:
+            yield finding(
+                "content-usage-unreadable",
+                _WHERE,
+                f"{category} is neither y nor n: {_sent(page)}",
+                "any other value says nothing (AIPREF vocab-08 §6.5)",
+                cure=f"{category}=n or {category}=y",
+            )
+    strictest = strictest_in_headers(page)
+    if strictest != said:
+        yield finding(
+            "content-usage-repeated",
+            _WHERE,
+            f"{said or 'nothing'} counts of {_sent(page)}",
+            "all lines are one dictionary, in which the last value of a label counts (RFC 9651 §4.2.2)",
+            cure=f"Content-Usage: {strictest}",
+        )
+    unknown = [label for label in members if label not in set(Category)]
+    if unknown:
+        yield finding(
+            "content-usage-unknown-label",
+            _WHERE,
+            listed(unknown),
+            f"readers pass over it (AIPREF vocab-08 §6.5); they know {listed(Category)}: is it a slip?",
+        )
+
+
+def _sent(page: PageSignals) -> str:
+    return listed(shown(place.text) for _, place in page.headers("Content-Usage"))

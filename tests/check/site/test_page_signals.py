@@ -1,0 +1,115 @@
+"""Whether a page's signals can be read, by the rules of their own readers: what is a slip and what isn't."""
+
+import pytest
+
+from aipolicy.analysis.findings import Severity
+from aipolicy.check.site.findings import Finding
+from aipolicy.check.site.judging import judge
+from tests.check.site.looking import page, seen
+
+
+def about(kind: str, name: str, *lines: str) -> list[Finding]:
+    """The findings and notes of that kind on a page with these headers of one name."""
+    report = judge(seen(page_=page(*((name, line) for line in lines))))
+    return [one for one in (*report.findings, *report.notes) if one.id.startswith(kind)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["train-ai=n"],
+        ["train-ai=n, ai-use=n, search=y"],
+        [""],  # an empty Dictionary
+        ["train-ai=n;x=1, foo=(a b);q=1"],
+        ["train-ai=n", "train-ai=n"],
+        ["train-ai=n", "search=y"],
+        ["train-ai=y, train-ai=n"],  # the strictest is the last
+        ['train-ai=n, foo="train-ai=n, train-ai=y"'],
+        [r'train-ai=n, foo="\", train-ai=y", bar=%"\"'],
+    ],
+)
+def test_rfc9651_legal_statements_that_lose_nothing_are_neither_unreadable_nor_repeated(
+    lines: list[str],
+) -> None:
+    assert about("content-usage-unreadable", "Content-Usage", *lines) == []
+    assert about("content-usage-repeated", "Content-Usage", *lines) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "counts"),
+    [
+        (["train-ai=n, train-ai=y"], "train-ai=y"),
+        (["train-ai=n", "train-ai=y"], "train-ai=y"),
+        (["train-ai=n, ai-use=n", "ai-use=y"], "train-ai=n, ai-use=y"),
+        (['train-ai=n, foo="a, b", train-ai=y'], "train-ai=y"),
+        (["train-ai=n, train-ai=no"], "nothing"),
+    ],
+)
+def test_rfc9651_4_2_2_a_no_that_a_later_member_replaces_is_lost_and_an_error(
+    lines: list[str], counts: str
+) -> None:
+    (one,) = about("content-usage-repeated", "Content-Usage", *lines)
+    assert one.severity is Severity.ERROR
+    assert f"{counts} counts" in one.found
+    assert "train-ai=n" in one.cure
+
+
+@pytest.mark.parametrize(
+    ("line", "labels"),
+    [
+        ("train-ai=n, ai-use=no", ["ai-use"]),
+        ('train-ai="n", search=N', ["train-ai", "search"]),
+        ("train-ai", ["train-ai"]),
+        ("train-ai=?0", ["train-ai"]),
+        ("train-ai=(n)", ["train-ai"]),
+    ],
+)
+def test_aipref_vocab_6_5_a_known_label_with_another_value_is_an_error_of_its_own(
+    line: str, labels: list[str]
+) -> None:
+    found = about("content-usage-unreadable", "Content-Usage", line)
+    assert [one.found.partition(" ")[0] for one in found] == labels
+    assert all(one.severity is Severity.ERROR for one in found)
+
+
+@pytest.mark.parametrize("line", ["train-ai=n,", "Train-AI=n", "train-ai = n", "train-ai=n ai-use=n"])
+def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
+    (one,) = about("content-usage", "Content-Usage", line)
+    assert one.id == "content-usage-unreadable"
+    assert line in one.found
+
+
+def test_aipref_vocab_6_5_unknown_labels_are_legal_and_noted_for_they_may_be_slips() -> None:
+    (one,) = about("content-usage", "Content-Usage", "bots=n, train_ai=n, ai-use=n")
+    assert (one.id, one.severity) == ("content-usage-unknown-label", Severity.NOTE)
+    assert "bots, train_ai" in one.found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["noai, noimageai"],
+        ["max-image-preview:large", "noai, noimageai"],
+        ["unavailable_after: 25 Jun 2010 15:00:00 PST", "noai, noimageai"],
+        ["noindex, max-snippet:0"],
+        ["googlebot: nofollow", "noai"],
+        ["noai, max-snippet:0", "noai"],
+    ],
+)
+def test_a_noai_on_a_line_without_a_colon_is_read_wherever_that_stands(lines: list[str]) -> None:
+    assert about("noai-unread", "X-Robots-Tag", *lines) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [
+        (["all", "noai, max-snippet:0"], "header X-Robots-Tag line 2"),
+        (["noai, noimageai, bingbot: noarchive", "googlebot: nofollow"], "header X-Robots-Tag line 1"),
+        (["max-snippet:0, noai"], "header X-Robots-Tag"),
+        (["NoAI, NoImageAI"], "header X-Robots-Tag"),
+        (["nofollow", "NoAI"], "header X-Robots-Tag line 2"),
+    ],
+)
+def test_a_noai_that_one_of_its_readers_misses_on_every_line_is_named(lines: list[str], where: str) -> None:
+    (one,) = about("noai-unread", "X-Robots-Tag", *lines)
+    assert one.where == where
