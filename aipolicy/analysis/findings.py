@@ -50,7 +50,7 @@ _ERRORS = {
     "reopened-by-allow": "An Allow as long as the Disallow lets a crawler in that the group shuts out.",
     "read-as-rule": "A record whose name begins like a known one: Google's parser reads it as that.",
     "misspelt-field": "A slip in a record's name: most or all parsers ignore the line.",
-    "unreadable-usage": "A Content-Usage line that says nothing, as it stands.",
+    "unreadable-usage": "A Content-Usage line, or a label of one, that says nothing, as it stands.",
     "unreadable-signal": "A Content-Signal line, or a member of one, that says nothing, as it stands.",
     "signals-disagree": "Two signals that hold for one crawler say yes and no to the same use.",
 }

@@ -60,6 +60,8 @@ CASES = [
     ("unreadable-usage", "UA * | Content-Usage: Train-AI=n | Allow: /", (2,), "Content-Usage: train-ai=n"),
     ("unreadable-usage", "UA * | Content-Usage: /a ai-train=no | Allow: /", (2,),
      "Content-Usage: /a train-ai=n"),
+    ("unreadable-usage", "UA * | Content-Usage: train-ai=n, ai-use=no | Allow: /", (2,),
+     "Content-Usage: train-ai=n, ai-use=n"),
     ("unreadable-signal", "UA * | Content-Signal: ai-train=maybe, search=yes | Allow: /", (2,),
      "Content-Signal: search=yes"),
     ("unreadable-signal", "UA * | Content-Signal: train-ai=n | Allow: /", (2,), "Signal: ai-train=no"),

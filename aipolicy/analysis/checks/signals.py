@@ -14,7 +14,7 @@ from aipolicy.analysis.usage import split_usage
 from aipolicy.core.contentsignal import parse_content_signal, signal_text
 from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
-from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.preferences import Category, Preference, Preferences, members_of
 from aipolicy.core.robots import Record
 
 _USE_OF = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
@@ -76,17 +76,29 @@ def _signal_meant(member: str) -> tuple[str, str] | None:
 
 def _usage(line: Line) -> Iterator[Finding]:
     path, statement = split_usage(line.value)
-    if Preferences.parse(statement):
+    members, said = members_of(statement), Preferences.parse(statement)
+    void = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
+    if said and not void:
         return
-    members = [_usage_meant(member) for member in statement.split(",")]
-    fixed = ", ".join(dict.fromkeys(member for member in members if member))
-    place = f"{shown(normalise(path))} " if path else ""
+    meant = filter(None, (_usage_meant(member) for member in statement.split(",")))
+    fixed = ", ".join(dict.fromkeys(meant)) or "train-ai=n"
+    if void:
+        what, why = (
+            f"{listed(void)} is neither y nor n",
+            "any other value says nothing (AIPREF vocab-08 §6.5)",
+        )
+    else:
+        what = "it says nothing about train-ai, ai-use or search"
+        why = (
+            "one slip voids the whole line: labels are in lower case, and values y or n (AIPREF vocab-08 §6)"
+        )
     yield finding(
         "unreadable-usage",
         [line.number],
-        f"{shown(line.text)!r} says nothing about train-ai, ai-use or search",
-        "one slip voids the whole line: labels are in lower case, and values y or n (AIPREF vocab-08 §6)",
-        fix=f"Content-Usage: {place}{fixed}" if fixed else f"Content-Usage: {place}train-ai=n",
+        f"{shown(line.text)!r}: {what}",
+        why,
+        fix=f"Content-Usage: {shown(normalise(path)) + ' ' if path else ''}{fixed}",
+        severity=Severity.WARNING if said else None,
     )
 
 
