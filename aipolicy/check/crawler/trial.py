@@ -81,7 +81,7 @@ async def try_out(
         if clause is NAME:
             seen, trap, named = first, first_trap, token
         elif clause.names_it and not known:
-            why = "its User-Agent has no name: give its product token with --token"
+            why = "which name it answers to is not known: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
         else:
             named = known
@@ -101,7 +101,7 @@ async def try_out(
     if not first.pages and not any(result.seen and result.seen.pages for result in results):
         why = "it read /robots.txt, and fetches no page anywhere"
         results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
-    return Trial(known, _whence(token, first), tuple(results))
+    return Trial(known, _whence(known, token, first), tuple(results))
 
 
 def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
@@ -120,10 +120,12 @@ def _robots_txt(trap: Trap, seen: Seen) -> bytes:
     return trap.rules.get(START) or (answered[0].answer.body if answered else b"")
 
 
-def _whence(token: str, first: Seen) -> str:
-    if token:
+def _whence(known: str, given: str, first: Seen) -> str:
+    if given:
         return "given"
-    return "it answers to it" if answered_to(first) else "in its User-Agent"
+    if answered_to(first):
+        return "it answers to it"
+    return "in its User-Agent" if known else ""
 
 
 def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:

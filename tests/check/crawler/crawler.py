@@ -53,17 +53,21 @@ class Links(HTMLParser):
 
 @dataclass
 class Crawler:
-    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt."""
+    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
+
+    ``agent``: the User-Agent that it sends instead of its own.
+    """
 
     fault: str = ""
     engine: Decides | None = None
     ignores: bool = False
+    agent: str = ""
     robots: dict[str, Copy] = field(default_factory=dict)
 
     def crawl(self, url: str) -> None:
         decides = self.engine or Engine(self.fault)
         agent = "Mozilla/5.0 (nobody)" if self.fault == "own-name" else f"{TOKEN}/1.0 (a test)"
-        self._headers = {"User-Agent": agent}
+        self._headers = {"User-Agent": self.agent or agent}
         if self.fault == "robots-first":
             self._get(url)
         queue, known = [url], {url}
