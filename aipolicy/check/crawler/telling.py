@@ -62,6 +62,12 @@ def ended(ending: Ending) -> Iterator[str]:
     yield from (f"  {logged(line, _LONGEST)}" for line in printed)
 
 
+def advice(ending: Ending) -> Iterator[str]:
+    """What may help a crawler that fetched nothing."""
+    if ending.exit_code == 0 and not ending.stopped:
+        yield "if it goes on in the background, run it in the foreground: it is ended when its command ends"
+
+
 def conclusion(trial: Trial) -> str:
     """``24 obeyed, 12 disobeyed, 2 not tested``."""
     return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in trial.counts.items() if count)
