@@ -55,13 +55,14 @@ class Links(HTMLParser):
 class Crawler:
     """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
 
-    ``agent``: the User-Agent that it sends instead of its own.
+    ``agent``: the User-Agent that it sends instead of its own. ``follows``: links, and not redirects alone.
     """
 
     fault: str = ""
     engine: Decides | None = None
     ignores: bool = False
     agent: str = ""
+    follows: bool = True
     robots: dict[str, Copy] = field(default_factory=dict)
 
     def crawl(self, url: str) -> None:
@@ -84,7 +85,7 @@ class Crawler:
                     self._get(onward)
                 else:
                     queue.append(onward)
-            for link in self._links(page, reply):
+            for link in self._links(page, reply) if self.follows else ():
                 if link not in known:
                     known.add(link)
                     queue.append(link)
