@@ -15,7 +15,7 @@ from aipolicy.check.crawler.process import Scratch, checked, filled
 from aipolicy.check.crawler.process import run as run_process
 from aipolicy.check.crawler.seen import Ending
 from aipolicy.check.crawler.table import listing, table
-from aipolicy.check.crawler.telling import account, document, ended
+from aipolicy.check.crawler.telling import account, advice, document, ended
 from aipolicy.cli.options import print_fitted, print_json
 from aipolicy.cli.progress import progress
 from aipolicy.errors import AIPolicyError
@@ -96,7 +96,7 @@ def _tell_more(trial: Trial, verbose: bool) -> None:
     """What happened, where it may explain a verdict."""
     if not trial.fetched:
         seen = trial.results[0].seen
-        click.echo("\n".join(ended(seen.ending)) if seen else "", err=True)
+        click.echo("\n".join([*ended(seen.ending), *advice(seen.ending)]) if seen else "", err=True)
     for result in trial.results if verbose and trial.fetched else ():
         if result.finding.verdict is not Verdict.OBEYS:
             click.echo("\n" + "\n".join(account(result)), err=True)

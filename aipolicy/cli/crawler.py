@@ -65,7 +65,8 @@ def crawler(ctx: click.Context, /, **given: Any) -> None:
     A clause is *not tested* where it never came near what would tell. It runs once more, first: to see that
     it fetches pages at all, and without --token to learn which name it answers to.
 
-    Exit codes: 0 every clause tested is obeyed, 1 some are not, or it fetched nothing, 2 bad input.
+    Exit codes: 0 every clause tested is obeyed, 1 some are not, or it fetched nothing or followed no
+    link where that is needed, 2 bad input.
     """
     ctx.exit(_parts().run(**given))
 

@@ -6,6 +6,7 @@ from aipolicy.check.crawler.building import always, one_site, page, site, text
 from aipolicy.check.crawler.clause import Clause, Level
 from aipolicy.check.crawler.judging import by_pages, fresh, nothing_at_all, nothing_before_robots
 from aipolicy.check.crawler.trap import (
+    BEGINNING,
     CLOSED,
     CONTROL,
     START,
@@ -47,7 +48,7 @@ def _moved_often(setting: Setting) -> Trap:
 def _unavailable(status: int) -> Trap:
     robots = always(replace(page("No such file"), status=status))
     places = (Place("/page.html"),)
-    return Trap(site(robots, places, {}), free=(Place("/"), *places))
+    return Trap(site(robots, places, {}), free=(BEGINNING, *places))
 
 
 def _unreachable(robots: Answer, because: str) -> Trap:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from aipolicy.check.crawler.clause import Finding, Verdict
 from aipolicy.check.crawler.seen import Fetch, Seen
-from aipolicy.check.crawler.trap import START, Place, Trap
+from aipolicy.check.crawler.trap import BEGINNING, START, Place, Trap
 from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
 
@@ -51,9 +51,8 @@ def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
     Before that it is a matter of *nothing before robots.txt*.
     """
     read = [fetch.done for fetch in seen.robots()]
-    start = Place("/").key
     for fetch in seen.pages:
-        if fetch.authority == START and (fetch.key != start or (read and fetch.at >= min(read))):
+        if fetch.authority == START and (fetch.key != BEGINNING.key or (read and fetch.at >= min(read))):
             return Finding(Verdict.DISOBEYS, trap.because, fetch)
     if not read:
         return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
@@ -92,6 +91,12 @@ def fresh(trap: Trap, seen: Seen, token: str) -> Finding:
         why = f"its crawl came to {trap.forbidden[0].path} before its copy of robots.txt was stale"
         return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.DISOBEYS, f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)
+
+
+def followed_a_link(trap: Trap, seen: Seen) -> bool:
+    """Whether it fetched a page of the trap that it wasn't given."""
+    places = {*trap.controls, *trap.forbidden, *trap.free} - {BEGINNING}
+    return any(seen.of(place) for place in places)
 
 
 def against(trap: Trap, fetch: Fetch, token: str) -> Finding:

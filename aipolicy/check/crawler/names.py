@@ -14,15 +14,42 @@ from aipolicy.check.crawler.trap import CONTROL, Answer, Place, Setting, Trap
 _MOST = 8  # names that are tried
 _URL = re.compile(r"\+?(?:https?://|www\.)\S+")
 _NAME = re.compile(r"(?<![\w./-])[A-Za-z_-][\w.-]*", re.ASCII)
-_GENERIC = frozenset({"mozilla", "compatible", "applewebkit", "khtml", "like", "gecko", "safari"})
+_VERSIONED = re.compile(rf"{_NAME.pattern}(?=/v?\d)", re.ASCII)
+_COMMENT = re.compile(r"\([^()]*\)")
+# What browsers say of themselves and of the system they run on, as do crawlers that pass for one.
+_BROWSERS = (
+    "mozilla compatible applewebkit khtml like gecko safari version mobile chrome headlesschrome chromium "
+    "firefox edg edge opr opera msie trident crios fxios x11 linux x86_64 i686 aarch64 arm64 ubuntu windows "
+    "nt win64 wow64 x64 rv macintosh intel mac os x iphone ipad cpu android build wv"
+)
+_GENERIC = frozenset(_BROWSERS.split())
 _EVERYONE = "/everyone.html"
 
 
 def candidates(user_agent: str) -> tuple[str, ...]:
-    """Names that a User-Agent declares, as they may stand in a robots.txt; what it says of browsers last."""
+    """Names that a User-Agent declares, as they may stand in a robots.txt; what any browser says last."""
+    names = dict.fromkeys(_names_in(_URL.sub(" ", user_agent)))
+    return tuple(sorted(names, key=_is_generic))[:_MOST]
+
+
+def sole_name(user_agent: str) -> str:
+    """The one name in it that is a product's and no browser's; "" where there is none, or a choice.
+
+    Products stand outside of comments (RFC 9110 §10.1.5), or have a version where they are in one, as in
+    ``Mozilla/5.0 (compatible; GPTBot/1.2)``.
+    """
     plain = _URL.sub(" ", user_agent)
-    names = dict.fromkeys(name.rstrip(".-_") for name in _NAME.findall(plain))
-    return tuple(sorted(filter(None, names), key=lambda name: name.lower() in _GENERIC))[:_MOST]
+    products = (*_names_in(_COMMENT.sub(" ", plain)), *_names_in(plain, _VERSIONED))
+    own = {name.lower(): name for name in reversed(products) if not _is_generic(name)}
+    return "".join(own.values()) if len(own) == 1 else ""
+
+
+def _names_in(text: str, what: re.Pattern[str] = _NAME) -> list[str]:
+    return [name for found in what.findall(text) if (name := found.rstrip(".-_"))]
+
+
+def _is_generic(name: str) -> bool:
+    return name.lower() in _GENERIC
 
 
 def _place(number: int) -> Place:
@@ -47,8 +74,11 @@ def _build(setting: Setting) -> Trap:
 
 
 def learned(seen: Seen, given: str = "") -> str:
-    """The product token: the one given, that it answered to, or the likeliest; "" if it has no name."""
-    return given or answered_to(seen) or next(iter(_names(seen, "")), "")
+    """The product token: the one given, that it answered to, or the only one that it may be; else "".
+
+    Nobody is accused under a name that may be none of theirs.
+    """
+    return given or answered_to(seen) or (sole_name(_reader(seen).user_agent) if seen.fetches else "")
 
 
 def answered_to(seen: Seen, given: str = "") -> str:

@@ -12,6 +12,9 @@ from aipolicy.core.robots import lines_of
 _LONGEST = 200  # characters of what a crawler sent or printed
 _LINES = 20
 _MOST_RULES = 4096  # octets of a robots.txt
+_NO_LINKS = """\
+It followed no link, so that most clauses can't be tested: let it crawl the whole site, as wget -r does.
+If it takes single pages only, try what gives them to it; if it was stopped, give it more --seconds."""
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
@@ -32,13 +35,13 @@ def evidence(finding: Finding) -> str:
 
 
 def introduction(trial: Trial) -> str:
-    """Who was tried: its User-Agent, and which product token it answers to."""
+    """Who was tried: its User-Agent, which product token it answers to, and that it followed no link."""
     agents = " and ".join(logged(agent or "(none)", _LONGEST) for agent in trial.user_agents)
     if not trial.fetched:
         return "It fetched nothing at all."
-    if not trial.token:
-        return f"{agents}: its product token is unknown"
-    return f"{agents}: as {logged(trial.token)} ({trial.token_from})"
+    known = f"as {logged(trial.token)} ({trial.token_from})"
+    told = f"{agents}: {known if trial.token else 'its product token is unknown'}"
+    return told if trial.followed_links else f"{told}\n{_NO_LINKS}"
 
 
 def account(result: Result) -> Iterator[str]:
@@ -62,6 +65,12 @@ def ended(ending: Ending) -> Iterator[str]:
     yield from (f"  {logged(line, _LONGEST)}" for line in printed)
 
 
+def advice(ending: Ending) -> Iterator[str]:
+    """What may help a crawler that fetched nothing."""
+    if ending.exit_code == 0 and not ending.stopped:
+        yield "if it goes on in the background, run it in the foreground: it is ended when its command ends"
+
+
 def conclusion(trial: Trial) -> str:
     """``24 obeyed, 12 disobeyed, 2 not tested``."""
     return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in trial.counts.items() if count)
@@ -74,6 +83,7 @@ def document(trial: Trial, command: Sequence[str]) -> dict[str, Any]:
         "product_token": trial.token or None,
         "product_token_from": trial.token_from or None,
         "user_agents": list(trial.user_agents),
+        "followed_links": trial.followed_links,
         "requests": trial.fetched,
         "counts": {str(verdict): count for verdict, count in trial.counts.items()},
         "clauses": [_clause(result) for result in trial.results],

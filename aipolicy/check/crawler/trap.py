@@ -52,6 +52,10 @@ class Place:
         return self.authority, normalise(self.path)
 
 
+BEGINNING = Place("/")
+"""The page that a crawl begins with: a crawler needs no link to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a trap is built for: a product token, and ``host:port`` of each of its authorities."""

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from aipolicy.check.crawler.clause import Clause, Finding, Verdict
+from aipolicy.check.crawler.judging import followed_a_link
 from aipolicy.check.crawler.names import NAME, answered_to, learned
 from aipolicy.check.crawler.seen import Ending, Seen
 from aipolicy.check.crawler.server import Server
-from aipolicy.check.crawler.trap import START, Trap
+from aipolicy.check.crawler.trap import BEGINNING, START, Trap
 
 Crawl = Callable[[str], Awaitable[Ending]]
 """Lets the crawler begin at a URL, and returns when it has ended."""
@@ -18,21 +19,32 @@ _NAMELESS = "Nameless"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a crawler did about one clause, and the robots.txt that it should have gone by."""
+    """What a crawler did about one clause, in which trap."""
 
     clause: Clause
     finding: Finding
     seen: Seen | None = None
-    robots_txt: bytes = b""
+    trap: Trap | None = None
+
+    @property
+    def robots_txt(self) -> bytes:
+        """As it is in force at the start, or as it was answered."""
+        answered = self.seen.robots() if self.seen else ()
+        in_force = self.trap.rules.get(START) if self.trap else b""
+        return in_force or (answered[0].answer.body if answered else b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """All results, the product token the traps were made for ("": none is known), and whence it is known."""
+    """All results, the product token the traps were made for ("": none is known), and whence it is known.
+
+    ``followed_links``: whether it fetched a page anywhere that only a link leads to.
+    """
 
     token: str
     token_from: str
     results: tuple[Result, ...] = field(default=())
+    followed_links: bool = False
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -51,8 +63,9 @@ class Trial:
 
     @property
     def shown(self) -> bool:
-        """Whether it came near enough to anything to be judged by it."""
-        return any(count for verdict, count in self.counts.items() if verdict is not Verdict.NOT_TESTED)
+        """Whether it came near enough to anything to be judged by it, and to all if it followed no link."""
+        untested = self.counts[Verdict.NOT_TESTED]
+        return untested < len(self.results) and (self.followed_links or not untested)
 
 
 async def try_out(
@@ -81,14 +94,14 @@ async def try_out(
         if clause is NAME:
             seen, trap, named = first, first_trap, token
         elif clause.names_it and not known:
-            why = "its User-Agent has no name: give its product token with --token"
+            why = "which name it answers to is not known: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
         else:
             named = known
             async with gate:
                 seen, trap = await _tried(crawl, clause, known or _NAMELESS)
         finding = _as_claimed(clause, clause.judge(trap, seen, named), claims)
-        result = Result(clause, finding, seen, _robots_txt(trap, seen))
+        result = Result(clause, finding, seen, trap)
         tell(result)
         return result
 
@@ -98,10 +111,14 @@ async def try_out(
     except ExceptionGroup as group_of_errors:
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
-    if not first.pages and not any(result.seen and result.seen.pages for result in results):
+    runs = [(first_trap, first), *((each.trap, each.seen) for each in results if each.trap and each.seen)]
+    followed_links = any(followed_a_link(trap, seen) for trap, seen in runs)
+    if not any(seen.pages for _, seen in runs):
         why = "it read /robots.txt, and fetches no page anywhere"
         results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
-    return Trial(known, _whence(token, first), tuple(results))
+    elif not followed_links:
+        results = [_without_links(each) for each in results]
+    return Trial(known, _whence(known, token, first), tuple(results), followed_links)
 
 
 def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
@@ -114,22 +131,26 @@ async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
         return server.seen(await crawl(server.url)), server.trap
 
 
-def _robots_txt(trap: Trap, seen: Seen) -> bytes:
-    """As it is in force at the start, or as it was answered."""
-    answered = seen.robots()
-    return trap.rules.get(START) or (answered[0].answer.body if answered else b"")
-
-
-def _whence(token: str, first: Seen) -> str:
-    if token:
+def _whence(known: str, given: str, first: Seen) -> str:
+    if given:
         return "given"
-    return "it answers to it" if answered_to(first) else "in its User-Agent"
+    if answered_to(first):
+        return "it answers to it"
+    return "in its User-Agent" if known else ""
 
 
 def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:
     if finding.verdict is not Verdict.DISOBEYS or not clause.claim or clause.claim in claims:
         return finding
     return Finding(Verdict.DOES_NOT, finding.why, finding.fetch, finding.rule, finding.line)
+
+
+def _without_links(result: Result) -> Result:
+    """Who follows no link leaves pages for that reason, but for the one that it was given."""
+    given = result.seen and result.seen.of(BEGINNING)
+    if result.finding.verdict is not Verdict.OVER_CAUTIOUS or not given:
+        return result
+    return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
 
 
 def _with_requirements(results: Sequence[Result]) -> list[Result]:

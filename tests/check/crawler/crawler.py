@@ -53,17 +53,22 @@ class Links(HTMLParser):
 
 @dataclass
 class Crawler:
-    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt."""
+    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
+
+    ``agent``: the User-Agent that it sends instead of its own. ``follows``: links, and not redirects alone.
+    """
 
     fault: str = ""
     engine: Decides | None = None
     ignores: bool = False
+    agent: str = ""
+    follows: bool = True
     robots: dict[str, Copy] = field(default_factory=dict)
 
     def crawl(self, url: str) -> None:
         decides = self.engine or Engine(self.fault)
         agent = "Mozilla/5.0 (nobody)" if self.fault == "own-name" else f"{TOKEN}/1.0 (a test)"
-        self._headers = {"User-Agent": agent}
+        self._headers = {"User-Agent": self.agent or agent}
         if self.fault == "robots-first":
             self._get(url)
         queue, known = [url], {url}
@@ -80,7 +85,7 @@ class Crawler:
                     self._get(onward)
                 else:
                     queue.append(onward)
-            for link in self._links(page, reply):
+            for link in self._links(page, reply) if self.follows else ():
                 if link not in known:
                     known.add(link)
                     queue.append(link)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.check.crawler.processes import assert_ended, needs_setsid
+
 ROOT = Path(__file__).parents[3]
 CRAWLER = (sys.executable, "-m", "tests.check.crawler.crawler", "{url}")
 
@@ -29,14 +31,6 @@ def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         timeout=60,
         check=False,
     )
-
-
-def assert_ended(*pids: str) -> None:
-    """Gone, or only waiting to be reaped by whoever is process 1 here."""
-    deadline = time.monotonic() + 5
-    for pid in map(str.strip, pids):
-        while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
-            assert time.monotonic() < deadline, pid
 
 
 def few(*ids: str) -> list[str]:
@@ -161,6 +155,17 @@ def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
     (clause,) = json.loads(done.stdout)["clauses"]
     assert not clause["ended"]["stopped"]
     assert_ended(pids.read_text())
+
+
+@needs_setsid
+def test_a_daemon_is_ended_and_the_foreground_advised(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    daemon = f"(echo $$; sh -c 'echo $$; sleep 300' & wait) > {pids}; : {{url}}"
+    script = f'setsid sh -c "$0" & until test -s {pids}; do sleep 0.02; done'
+    done = check("--", "sh", "-c", script, daemon)
+    assert done.returncode == 1
+    assert "if it goes on in the background, run it in the foreground" in done.stderr
+    assert_ended(*pids.read_text().split())
 
 
 def begun(pids: Path, temporary: Path, *before: str, seconds: float = 30) -> subprocess.Popen[bytes]:

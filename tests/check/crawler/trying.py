@@ -25,7 +25,9 @@ def crawl_with(make: Make, threads: ThreadPoolExecutor) -> Crawl:
     return crawl
 
 
-def try_all(makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES) -> dict[str, Trial]:
+def try_all(
+    makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES, *, token: str = TOKEN
+) -> dict[str, Trial]:
     """A trial of each crawler; they go on side by side, since some traps keep them waiting."""
 
     async def trials() -> list[Trial]:
@@ -33,7 +35,7 @@ def try_all(makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES) -> dic
 
         async def one(make: Make) -> Trial:
             async with gate:
-                return await try_out(crawl_with(make, threads), clauses, token=TOKEN, claims=CLAIMS, jobs=8)
+                return await try_out(crawl_with(make, threads), clauses, token=token, claims=CLAIMS, jobs=8)
 
         return await asyncio.gather(*map(one, makers.values()))
 

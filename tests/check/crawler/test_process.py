@@ -1,0 +1,33 @@
+"""A crawler as a process: how long it is watched, and that nothing of it is left behind."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from aipolicy.check.crawler.process import run
+from tests.check.crawler.processes import assert_ended, needs_setsid
+
+
+async def test_the_time_that_a_crawler_takes_to_end_is_none_in_which_it_was_watched() -> None:
+    ending = await run(("sh", "-c", "trap '' TERM; sleep 30 & wait; sleep 30"), 0.5)
+    assert ending.stopped
+    assert ending.seconds < 1.5
+
+
+@needs_setsid
+async def test_what_leaves_its_group_is_ended_and_nothing_of_others(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with subprocess.Popen(("setsid", "cat"), stdin=subprocess.PIPE) as others:  # until its input is closed
+        daemon = f"echo $$ > {pids}; sleep 300 & echo $! >> {pids}; echo begun; wait"
+        ending = await run(("setsid", "-w", "sh", "-c", daemon), 0.5)
+        assert (ending.stopped, ending.output) == (True, "begun\n")
+        assert_ended(*pids.read_text().split())
+        assert others.poll() is None
+
+
+@needs_setsid
+async def test_who_clears_its_environment_and_keeps_the_pipe_open_is_not_waited_for() -> None:
+    began = time.monotonic()
+    ending = await run(("sh", "-c", "echo begun; env -i setsid sleep 3 &"), 20)
+    assert time.monotonic() - began < 2.5
+    assert (ending.exit_code, ending.output) == (0, "begun\n")
