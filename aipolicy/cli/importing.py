@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from aipolicy.cli.options import json_option, registry_option
+from aipolicy.cli.options import json_option, printable, registry_option
 from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
 
@@ -243,7 +243,7 @@ def _tell_bad(spool: "Spool") -> None:
         if told == _IN_FULL:
             click.echo(f"... and {spool.bad - told} more bad rows: --json gives all", err=True)
             return
-        click.echo(f"row {number}: {error}", err=True)
+        click.echo(f"row {number}: {printable(error)}", err=True)
 
 
 def _tell_result(spool: "Spool", made: Made, *, dry_run: bool, seconds: float, rows: int) -> None:
