@@ -6,7 +6,8 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import putting_many
-from aipolicy.registry.registry import Registry, check_actor
+from aipolicy.registry.given import check_actor
+from aipolicy.registry.registry import Registry
 from aipolicy.registry.schema import meta
 from aipolicy.registry.staging import Claim, Counts, Put, Staging
 
