@@ -175,10 +175,10 @@ def test_the_help_of_import_shows_an_example(aipolicy: Run) -> None:
     assert "\n  aipolicy import" in aipolicy("import", "--help").stdout
 
 
-def test_a_pipe_has_one_name_however_it_is_opened() -> None:
+def test_a_pipe_is_named_by_what_came_out_of_it_however_it_is_opened() -> None:
     reading, writing = os.pipe()
     with Path(f"/dev/fd/{reading}").open("rb") as file:
-        assert _name_of(file) == "-"
+        assert _name_of(file, "csv 12ab") == "- csv 12ab"
     os.close(reading)
     os.close(writing)
 
