@@ -25,7 +25,7 @@ class Loader:
 
     def __init__(self, registry: Registry, name: str, *, by: str) -> None:
         check_actor(by)
-        self._database, self._clock = registry._database, registry._clock
+        self._database, self._times = registry._database, registry._times
         self._name, self._by = f"import:{name}", by
 
     @property
@@ -66,7 +66,7 @@ class Loader:
         """
         with self._database.writing() as connection:
             made = list(
-                putting_many.put_many(connection, puts, by=self._by, clock=self._clock, refused=refused)
+                putting_many.put_many(connection, puts, by=self._by, times=self._times, refused=refused)
             )
             columns = zip(*((counts.new, counts.changed, counts.unchanged) for counts in made), strict=True)
             kept = bookmark(Counts(*map(sum, columns)))

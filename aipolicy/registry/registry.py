@@ -17,6 +17,7 @@ from aipolicy.registry.database import Database
 from aipolicy.registry.given import check_actor, checked, written
 from aipolicy.registry.schema import change, host, sequence, site
 from aipolicy.registry.staging import Put
+from aipolicy.registry.times import Times
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
@@ -75,7 +76,7 @@ class Registry:
         self, url: str = DEFAULT_URL, *, create: bool = True, clock: Callable[[], datetime] = _now
     ) -> None:
         self._database = Database(url, create=create)
-        self._clock = clock
+        self._times = Times(clock)
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +118,7 @@ class Registry:
         check_actor(by)
         policy, names = checked(policy, hosts)
         with self._database.writing() as connection:
-            return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
+            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
 
     def change(
         self,
@@ -139,7 +140,7 @@ class Registry:
             row = connection.execute(_POLICY, {"host": name}).first()
             current = read_policy(row.policy, row.name) if row else SitePolicy(name)
             policy, names = checked(to(current), hosts)
-            return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
+            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
 
     def put_many(
         self,
@@ -166,7 +167,7 @@ class Registry:
 
         with self._database.writing() as connection:
             given = written(puts)
-            made = putting_many.put_many(connection, given, by=by, clock=self._clock, refused=leave_out)
+            made = putting_many.put_many(connection, given, by=by, times=self._times, refused=leave_out)
             changes = sum(counts.new + counts.changed for counts in made)
             if dry_run:
                 connection.rollback()

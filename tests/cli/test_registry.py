@@ -173,6 +173,18 @@ def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
     assert "give a HOST, or --status alone" in aipolicy("show", "--status", "--at", "").stderr
 
 
+def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(
+    aipolicy: Run, tmp_path: Path
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+    done = aipolicy("set", "blog.example", "--preset", "no-training")
+    assert done.returncode == 0
+    assert f"the latest change, 1, is of {ahead:%Y-%m-%d}" in done.stderr
+    assert done.stderr.endswith("blog.example: no-training (change 2)\n")
+
+
 def test_one_and_none_are_told_as_numbers(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     rows = dict(line.split() for line in aipolicy("show", "--status").stdout.splitlines())
