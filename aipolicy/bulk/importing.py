@@ -15,6 +15,9 @@ from aipolicy.registry.staging import Claim, Counts, Put
 BATCH = 10_000
 """Rows in one transaction: other writers wait for it, a fraction of a second."""
 
+PIPES = 20
+"""Imports from pipes that were stopped and can be gone on with; of more the oldest are forgotten."""
+
 Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
 """Given what is done, for how many rows, and how many of them are done, takes how many more are."""
 
@@ -23,7 +26,8 @@ Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
 class Standing:
     """How far an import is: all rows of sites up to ``after`` are stored, those of ``early``, and made this.
 
-    ``digest`` is that of the input, which must be the same for any of it to hold.
+    ``digest`` is that of the input, which must be the same for any of it to hold. ``number`` is in the order
+    in which imports from pipes began.
     """
 
     digest: str
@@ -33,6 +37,7 @@ class Standing:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    number: int = 0
 
     @classmethod
     def read(cls, text: str | None) -> Self | None:
@@ -73,8 +78,16 @@ class Import:
         self._spool, self._loader = spool, loader
         found = Standing.read(loader.bookmark)
         known = found is not None and found.digest == digest
-        self.changed_since = found if found and not known else None
-        self.standing = found if found and known and not restart else Standing(digest)
+        others = {name: Standing.read(text) or Standing("") for name, text in loader.others().items()}
+        # A pipe has no name by which one that has changed is known again. But where the last site that
+        # another one stored is here, all that it stored is put anew: it is no longer gone on with.
+        replaced = [name for name, its in others.items() if spool.has(its.after)]
+        by_age = sorted(others.keys() - set(replaced), key=lambda name: others[name].number)
+        self._outdated = [*replaced, *by_age[: 1 - PIPES]]
+        changed = [others[name] for name in replaced] if found is None else [found] * (not known)
+        self.changed_since = max(changed, key=lambda its: its.stored, default=None)
+        number = 1 + max((its.number for its in others.values()), default=0)
+        self.standing = found if found and known and not restart else Standing(digest, number=number)
         self.resumed = self.standing.stored
         self._would = Counts()
         # A bit for each row that says what its site says already: then it was put when it was looked at.
@@ -157,7 +170,7 @@ class Import:
             return None if last else str(after)
 
         puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
-        self._loader.put(puts, bookmark=bookmark, refused=refuse)
+        self._loader.put(puts, bookmark=bookmark, refused=refuse, forget=self._outdated)
         self.standing = after
 
     def _is_same(self, entry: int) -> int:

@@ -69,9 +69,7 @@ def entry_of(given: dict[str, Any], policies: Policies) -> Entry:
 
 
 def _policy(given: dict[str, Any]) -> SitePolicy:
-    opted_out = given.pop("opted_out", None)
-    if opted_out is not None and not isinstance(opted_out, bool):
-        raise PolicyError(f"opted_out is {opted_out!r}: write true or false")
+    opted_out = _flag(given.pop("opted_out")) if "opted_out" in given else None
     if opted_out is not None and not {"preferences", "preset"} & set(given):
         given["preferences"] = SitePolicy.from_flag(opted_out).to_dict()["preferences"]
         opted_out = opted_out or None  # False says nothing, and a visibility may say more
@@ -80,3 +78,10 @@ def _policy(given: dict[str, Any]) -> SitePolicy:
     if opted_out not in (None, policy.opted_out):
         raise PolicyError(f"opted_out is {opted_out!r} and the rest says otherwise: leave it out")
     return policy
+
+
+def _flag(value: Any) -> bool:
+    """The owner's opt-out. Raises PolicyError: null, as exports write what they don't know, is no choice."""
+    if not isinstance(value, bool):
+        raise PolicyError(f"opted_out is {value!r}: write true or false")
+    return value

@@ -1,13 +1,14 @@
 """One row of a file of sites: what it declares, or what is wrong with it."""
 
 import difflib
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.core.hosts import site_name
 from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import AIPolicyError, PolicyError
+from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ Reader = Callable[[Iterable[str]], Iterator[Row]]
 A bad row is an error *in* the stream; raised is only what makes the rest unreadable, as AIPolicyError.
 """
 
+_NO_UTF_8 = re.compile("[\udc80-\udcff\ufffd]")  # an octet escaped as a surrogate, or replaced
 _NONE: frozenset[str] = frozenset()
 _REMEMBERED = 4096  # policies
 _LONGEST = 4096  # characters: sixteen megabytes in all
@@ -68,12 +70,22 @@ def site_of(host: object) -> str:
     """A canonical host. Raises PolicyError, HostError."""
     if not isinstance(host, str) or not host.strip():
         raise PolicyError(f"host is {host!r}: every row needs one, like 'blog.example'")
-    return site_name(host.strip())
+    return _canonical(host.strip())
 
 
 def hosts_of(hosts: Iterable[str]) -> frozenset[str]:
     """Canonical hosts. Raises HostError."""
-    return frozenset(map(site_name, hosts)) if hosts else _NONE
+    return frozenset(map(_canonical, hosts)) if hosts else _NONE
+
+
+def _canonical(host: str) -> str:
+    try:
+        return site_name(host)
+    except HostError:
+        if not _NO_UTF_8.search(host):
+            raise
+        shown = _NO_UTF_8.sub("\ufffd", host)
+        raise HostError(f"{shown!r} is not a host name, nor UTF-8: save the file as UTF-8") from None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -148,6 +148,11 @@ class Spool:
             count: int = self._kept.execute(select, (after,)).fetchone()[0]
             return count
 
+    def has(self, site: str) -> bool:
+        """Whether there is a row of ``site``, good or bad."""
+        with _told():
+            return self._kept.execute("SELECT 1 FROM entry WHERE site = ?", (site,)).fetchone() is not None
+
     def settle(self, claim: Claim, *, gives: bool = True) -> bool:
         """A site of ours is to have a host that another one has: whether that one gives it up, in a row here.
 

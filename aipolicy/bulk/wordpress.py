@@ -97,8 +97,8 @@ def _keep(kept: sqlite3.Connection, table: str, number: int, record: Record) -> 
 
 
 def _text(value: str | None) -> str:
-    """For SQLite, which takes no lone surrogates: what was no UTF-8 becomes what no host may hold."""
-    return (value or "").encode("utf-8", "replace").decode()
+    """For SQLite, which takes no lone surrogates: what was no UTF-8 becomes U+FFFD, which no host has."""
+    return (value or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _entry(blog_id: str, domain: str, path: str, public: str, opt_out: str | None) -> Entry:

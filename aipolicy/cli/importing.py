@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from aipolicy.cli.options import json_option, registry_option
+from aipolicy.cli.options import json_option, printable, registry_option
 from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
 
@@ -97,8 +97,9 @@ def import_sites(
         try:
             _refuse_bad(spool, skip_bad=skip_bad)
             with _opened(registry, dry_run=dry_run) as opened:
-                loader = Loader(opened, _name_of(file), by=by)
-                run = Import(spool, loader, digest=f"{form} {source.digest}", restart=restart)
+                digest = f"{form} {source.digest}"
+                loader = Loader(opened, _name_of(file, digest), by=by)
+                run = Import(spool, loader, digest=digest, restart=restart)
                 try:
                     _put(run, spool, skip_bad=skip_bad, dry_run=dry_run, is_empty=opened.seq == 0)
                 finally:
@@ -120,10 +121,10 @@ def _form_of(file: BinaryIO) -> str:
     return form
 
 
-def _name_of(file: BinaryIO) -> str:
+def _name_of(file: BinaryIO, digest: str) -> str:
     """By which an import is found again that was not finished."""
     path = Path(file.name)
-    name = str(path.resolve()) if path.is_file() else "-"  # a pipe has another name each time
+    name = str(path.resolve()) if path.is_file() else f"- {digest}"  # a pipe has another name each time
     return name.encode("utf-8", "backslashreplace").decode()  # as a database takes it
 
 
@@ -243,7 +244,7 @@ def _tell_bad(spool: "Spool") -> None:
         if told == _IN_FULL:
             click.echo(f"... and {spool.bad - told} more bad rows: --json gives all", err=True)
             return
-        click.echo(f"row {number}: {error}", err=True)
+        click.echo(f"row {number}: {printable(error)}", err=True)
 
 
 def _tell_result(spool: "Spool", made: Made, *, dry_run: bool, seconds: float, rows: int) -> None:

@@ -16,6 +16,7 @@ from aipolicy.cli.demo import demo
 from aipolicy.cli.exporting import export
 from aipolicy.cli.generate import headers, robots
 from aipolicy.cli.importing import import_sites
+from aipolicy.cli.options import printable
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.cli.replica import replica
 from aipolicy.errors import AIPolicyError
@@ -48,7 +49,7 @@ class _Commands(click.Group):
             _drop_stdout()
             ctx.exit(0)
         except AIPolicyError as error:
-            raise _BadInput(str(error)) from error
+            raise _BadInput(printable(str(error))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(_INTERRUPTED)

@@ -126,14 +126,18 @@ def print_json(document: Any) -> None:
 
 
 def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
-    """A table: fitted to a terminal, and never cut where a program reads it."""
+    """A table: fitted to a terminal, and never cut where a program reads it.
+
+    Whoever wrote what stands there, it is text: no markup, no control, no escape.
+    """
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in heading:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     print_fitted(table, in_a_pipe=10_000, soft_wrap=True)
 
 
@@ -153,6 +157,16 @@ def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) ->
     text = "\n".join(line.rstrip() for line in captured.get().splitlines())
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def printable(text: str) -> str:
+    """``text`` on its lines, with controls, terminal escapes and direction marks written as ``\\x1b``."""
+    if text.isprintable():
+        return text
+    # Imported where it is used: hardly any text needs it.
+    from aipolicy.analysis.shown import shown
+
+    return "\n".join(shown(line, len(line) + 1) for line in text.splitlines())
 
 
 def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Command]:

@@ -65,12 +65,15 @@ def set_policy(host: str, **given: Any) -> None:
     if not (fields or given["hosts"] or given["clear"]):
         raise PolicyError(f"nothing to set for {host!r}: give --preset, --licensed, --host ...")
     SitePolicy(host, **fields)  # bad input is told before a registry is made
-    with Registry(given["registry"]) as registry:
-        current = registry.get(host) or SitePolicy(host)
+    hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
+
+    def changed(current: SitePolicy) -> SitePolicy:
         policy = dataclasses.replace(current, **fields)
         render(policy)  # one that can't be served must not be stored
-        hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
-        change = registry.put(policy, by=given["by"], hosts=hosts)
+        return policy
+
+    with Registry(given["registry"]) as registry:
+        change = registry.change(host, changed, by=given["by"], hosts=hosts)
     if given["as_json"]:
         print_json(change.to_dict())
     else:
@@ -93,7 +96,7 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
     aipolicy show blog.example --at 2026-10-01T12:00:00Z --json
     aipolicy show --status --registry sqlite:////var/lib/aipolicy/replica.db
     """
-    if status == (host is not None) or (status and when):
+    if status == (host is not None) or (status and when is not None):
         raise click.UsageError("give a HOST, or --status alone")
     if host is None:
         _show_status(registry, as_json)
@@ -101,14 +104,14 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
     from aipolicy.registry import Registry
     from aipolicy.registry.address import masked
 
-    then = time_given("--at", when) if when else None
+    then = None if when is None else _past("--at", when)
     with Registry(registry, create=False) as opened:
-        policy = opened.at(host, then) if then else opened.get(host)
-        if policy is None:
-            at_that_time = f" at {when}" if when else ""
-            raise UnknownSiteError(f"no site in {masked(registry)} has the host {host!r}{at_that_time}")
-        known = [change for change in opened.history(policy.site) if change.policy == policy]
-    document = policy.to_dict() | {"opted_out": policy.opted_out, "hosts": list(known[-1].hosts)}
+        change = opened.change_in_force(host, then)
+    if change is None:
+        at_that_time = f" at {when}" if when else ""
+        raise UnknownSiteError(f"no site in {masked(registry)} has the host {host!r}{at_that_time}")
+    policy = change.policy
+    document = policy.to_dict() | {"opted_out": policy.opted_out, "hosts": list(change.hosts)}
     if as_json:
         print_json(document)
     else:
@@ -162,6 +165,14 @@ def _show_status(registry: str, as_json: bool) -> None:
         print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
 
 
+def _past(option: str, text: str) -> datetime:
+    when = time_given(option, text)
+    if when > datetime.now(UTC):
+        cure = "leave it out for what is declared now"
+        raise PolicyError(f"{option} {text!r} is in the future, of which nothing is known: {cure}")
+    return when
+
+
 def _iso(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -182,6 +193,6 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(value) or "-"
-    return (
-        {True: "yes", False: "no", None: "-"}.get(value, str(value)) if not isinstance(value, str) else value
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)

@@ -8,11 +8,17 @@ import click
 
 from aipolicy.cli.options import registry_option
 from aipolicy.cli.progress import progress
+from aipolicy.errors import RegistryURLError
 
 
 @click.command()
 @registry_option
-@click.option("--to", required=True, metavar="FILE", help="The replica; made where there is none yet.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="FILE",
+    help="The replica, a path or sqlite:/// URL; made where there is none yet.",
+)
 @click.option("--wait", is_flag=True, help="Where another process follows into FILE, take over when it ends.")
 def replica(registry: str, to: str, wait: bool) -> None:
     """Follow a PostgreSQL registry into a SQLite file on this machine, until it is ended.
@@ -25,11 +31,17 @@ def replica(registry: str, to: str, wait: bool) -> None:
     'aipolicy show --status'. Begun again, it goes on where it was.
     """
     # Imported where it is used: the other commands need no database.
+    from aipolicy.lookup.registryfile import registry_path
     from aipolicy.registry.replica import Replica
+
+    try:
+        file = registry_path(to)
+    except RegistryURLError as error:
+        raise RegistryURLError(f"--to {to!r}: {error}") from None
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
     logging.getLogger("aipolicy.replica").setLevel(logging.INFO)
-    follower = Replica(registry, to, wait=wait, progress=progress)
+    follower = Replica(registry, file, wait=wait, progress=progress)
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: follower.stop())
     follower.run()

@@ -132,15 +132,15 @@ class SitePolicy:
     def from_dict(cls, source: Mapping[str, Any]) -> Self:
         """Read the JSON form. Raises PolicyError.
 
-        ``preset`` is read only where ``preferences`` is absent. A licensed token that this version's table
-        doesn't have is left out: nothing here would block it.
+        ``preset`` is read only where ``preferences`` is absent, and null is no choice there. A licensed token
+        that this version's table doesn't have is left out: nothing here would block it.
         """
         given = dict(fields.mapping("a site policy", source))
-        preset = given.pop("preset", None)
+        preset = given.pop("preset", "unset")
         if "preferences" in given:
             given["preferences"] = _preferences(given["preferences"])
         else:
-            given["preferences"] = cls.from_preset(preset or "unset").preferences
+            given["preferences"] = cls.from_preset(preset).preferences
         if "licensed" in given:
             given["licensed"] = [t for t in fields.strings("licensed", given["licensed"]) if crawler_named(t)]
         paths = fields.mapping("path_preferences", given.pop("path_preferences", {}))

@@ -1,16 +1,15 @@
 """One put: what would change, whether it may, and the change with its number, in one transaction."""
 
 import json
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError
-from aipolicy.registry.changes import Change, hosts_text, microseconds, moment, policy_text
+from aipolicy.registry.changes import Change, hosts_text, moment, policy_text
 from aipolicy.registry.schema import change, host, host_history, sequence, site
+from aipolicy.registry.times import Times
 
 # Built once: what SQLAlchemy needs to find their compiled form again is kept in them.
 LATEST = (
@@ -24,7 +23,6 @@ LATEST = (
 # SQLite's transaction has the lock from its beginning; elsewhere this row is the lock, so that numbers are
 # in the order of the commits.
 _LAST_SEQ = select(sequence.c.seq).with_for_update()
-_TIME_OF = select(change.c.at).where(change.c.seq == bindparam("seq"))
 _OWNER = select(site.c.name).join_from(host, site).where(host.c.host == bindparam("host"))
 COUNT = update(sequence)
 _NEW_SITE = insert(site)
@@ -41,7 +39,7 @@ def put(
     *,
     by: str,
     hosts: frozenset[str] | None,
-    clock: Callable[[], datetime],
+    times: Times,
 ) -> Change:
     """Make ``policy`` its site's policy, from now on and on ``hosts`` (None: on those it has).
 
@@ -59,7 +57,7 @@ def put(
         refuse_taken(added, connection.execute(_OWNER, {"host": added}).scalar(), name)
 
     seq = last + 1
-    at = not_before(connection, last, microseconds(clock()))
+    at = times.after(connection, last)
     connection.execute(COUNT, {"seq": seq})
     if latest:
         site_id = latest.site_id
@@ -86,11 +84,6 @@ def last_seq(connection: Connection) -> int:
     """The last number given; from here on nobody else gives one."""
     seq: int = connection.execute(_LAST_SEQ).scalar_one()
     return seq
-
-
-def not_before(connection: Connection, last: int, at: int) -> int:
-    """``at``, or the time of the change ``last``: the clock may have been set back, the history never is."""
-    return max(at, connection.execute(_TIME_OF, {"seq": last}).scalar() or 0)
 
 
 def refuse_to_be_a_site(name: str, owner: str) -> None:

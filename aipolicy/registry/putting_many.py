@@ -8,7 +8,6 @@ order; and what came of them is written at once. From one chunk to the next only
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,9 +15,10 @@ from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import postgres, putting
-from aipolicy.registry.changes import hosts_text, microseconds
+from aipolicy.registry.changes import hosts_text
 from aipolicy.registry.schema import change, host, host_history, site
 from aipolicy.registry.staging import Counts, Put, Staging, further
+from aipolicy.registry.times import Times
 
 Refused = Callable[[Put, HostTakenError], None]
 """Told of a put that can't be made; it may raise, which undoes all of them."""
@@ -49,7 +49,7 @@ class _Site:
 
 
 def put_many(
-    connection: Connection, puts: Iterable[Put], *, by: str, clock: Callable[[], datetime], refused: Refused
+    connection: Connection, puts: Iterable[Put], *, by: str, times: Times, refused: Refused
 ) -> Iterator[Counts]:
     """Put each, and say after each chunk what that made.
 
@@ -57,7 +57,7 @@ def put_many(
     moment of the past sees some of them only. Where a host is taken, ``refused`` is told instead.
     """
     last = putting.last_seq(connection)
-    at = putting.not_before(connection, last, microseconds(clock()))
+    at = times.after(connection, last)
     staging = Staging(connection)
     for chunk in _chunks(puts):
         names = _mentioned(chunk)

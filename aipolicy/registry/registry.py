@@ -10,18 +10,17 @@ from sqlalchemy import Row, Select, bindparam, func, select
 
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import HostTakenError, RegistryError, UnknownSiteError
+from aipolicy.errors import HostTakenError, UnknownSiteError
 from aipolicy.registry import putting, putting_many, timeline
-from aipolicy.registry.changes import Change, InForce, PolicyTexts, hosts_text, microseconds, read_policy
+from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
 from aipolicy.registry.database import Database
-from aipolicy.registry.schema import change, host, host_history, sequence, site
+from aipolicy.registry.given import check_actor, checked, written
+from aipolicy.registry.schema import change, host, sequence, site
 from aipolicy.registry.staging import Put
+from aipolicy.registry.times import Times
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
-
-LONGEST_NAME = 200
-"""Characters in the name of who made a change."""
 
 # A page at a time: a slow consumer holds no transaction open, which would keep SQLite's log growing.
 _PAGE = 100
@@ -30,18 +29,6 @@ _LARGE_PAGE = 1000  # of small rows
 _POLICY = select(site.c.name, site.c.policy).join_from(host, site).where(host.c.host == bindparam("host"))
 _SITE_ID = select(host.c.site_id).where(host.c.host == bindparam("host"))
 _HISTORY = select(change).where(change.c.site_id == _SITE_ID.scalar_subquery()).order_by(change.c.seq)
-_OWNER_THEN = (
-    select(host_history.c.site_id)
-    .where(host_history.c.host == bindparam("host"), host_history.c.at <= bindparam("when"))
-    .order_by(host_history.c.at.desc(), host_history.c.seq.desc())
-    .limit(1)
-)
-_POLICY_THEN = (
-    select(change.c.site, change.c.policy)
-    .where(change.c.site_id == _OWNER_THEN.scalar_subquery(), change.c.at <= bindparam("when"))
-    .order_by(change.c.at.desc(), change.c.seq.desc())
-    .limit(1)
-)
 _CHANGES = (
     select(change).where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("page"))
 )
@@ -89,7 +76,7 @@ class Registry:
         self, url: str = DEFAULT_URL, *, create: bool = True, clock: Callable[[], datetime] = _now
     ) -> None:
         self._database = Database(url, create=create)
-        self._clock = clock
+        self._times = Times(clock)
 
     def __enter__(self) -> Self:
         return self
@@ -129,9 +116,31 @@ class Registry:
         Raises HostTakenError where a host is another site's, RegistryError for a policy without a site.
         """
         check_actor(by)
-        policy, names = _checked(policy, hosts)
+        policy, names = checked(policy, hosts)
         with self._database.writing() as connection:
-            return putting.put(connection, policy, by=by, hosts=names, clock=self._clock)
+            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
+
+    def change(
+        self,
+        host: str,
+        to: Callable[[SitePolicy], SitePolicy],
+        *,
+        by: str,
+        hosts: Iterable[str] | None = None,
+    ) -> Change:
+        """Put what ``to`` makes of the policy that ``host`` has; of a new site, of one that says nothing.
+
+        As ``put``, but nobody writes between the reading and the writing: of two changes at once neither is
+        lost. Other writers wait for ``to``; an exception from it undoes everything.
+        """
+        check_actor(by)
+        name = site_name(host)
+        with self._database.writing() as connection:
+            putting.last_seq(connection)  # from here on nobody else writes
+            row = connection.execute(_POLICY, {"host": name}).first()
+            current = read_policy(row.policy, row.name) if row else SitePolicy(name)
+            policy, names = checked(to(current), hosts)
+            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
 
     def put_many(
         self,
@@ -157,8 +166,8 @@ class Registry:
             refused(read_policy(put.policy, put.site), error)
 
         with self._database.writing() as connection:
-            written = _written(puts)
-            made = putting_many.put_many(connection, written, by=by, clock=self._clock, refused=leave_out)
+            given = written(puts)
+            made = putting_many.put_many(connection, given, by=by, times=self._times, refused=leave_out)
             changes = sum(counts.new + counts.changed for counts in made)
             if dry_run:
                 connection.rollback()
@@ -185,13 +194,21 @@ class Registry:
         return [Change.from_row(row) for row in rows]
 
     def at(self, host: str, when: datetime) -> SitePolicy | None:
-        """The policy in force at ``when`` on ``host``, of the site that had it then; None where none had.
+        """The policy in force at ``when`` on ``host``: that of ``change_in_force``."""
+        found = self.change_in_force(host, when)
+        return None if found is None else found.policy
 
-        Of several changes in one microsecond the last was in force. Raises RegistryError for a time without
-        a time zone.
+    def change_in_force(self, host: str, when: datetime | None = None) -> Change | None:
+        """The change by which ``host`` declares what it does, or did at ``when``; None where no site had it.
+
+        Its site is the one that had the host then. Of several changes in one microsecond the last was in
+        force. Raises RegistryError for a time without a time zone.
         """
-        row = self._first(_POLICY_THEN, {"host": site_name(host), "when": microseconds(when)})
-        return row and read_policy(row.policy, row.site)
+        if when is None:
+            row = self._first(putting.LATEST, {"host": site_name(host)})
+        else:
+            row = self._first(timeline.THEN, {"host": site_name(host), "when": microseconds(when)})
+        return row and Change.from_row(row)
 
     def timeline(self, host: str) -> list[InForce]:
         """All that was ever in force on ``host``, oldest first, each at another time: what ``at`` answers.
@@ -260,29 +277,6 @@ class Registry:
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:
             return connection.execute(statement, values).first()
-
-
-def check_actor(by: str) -> None:
-    """Raises RegistryError where ``by`` is no name for the history."""
-    if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
-        cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
-        raise RegistryError(f"by is {by!r}: {cure}")
-
-
-def _written(puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | None]]) -> Iterator[Put]:
-    texts = PolicyTexts()
-    for put in puts:
-        policy, hosts = _checked(*(put if isinstance(put, tuple) else (put, None)))
-        yield Put(policy.site, texts.of(policy), None if hosts is None else hosts_text(policy.site, hosts))
-
-
-def _checked(policy: SitePolicy, hosts: Iterable[str] | None) -> tuple[SitePolicy, frozenset[str] | None]:
-    if not policy.site:
-        cure = "policy.for_site('blog.example') gives it one"
-        raise RegistryError(f"the policy has no site: {cure}")
-    if isinstance(hosts, str):
-        raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
-    return policy, None if hosts is None else frozenset(map(site_name, hosts))
 
 
 def _unknown(host: str) -> UnknownSiteError:

@@ -34,9 +34,8 @@ metadata = MetaData()
 meta = Table(
     "meta",
     metadata,
-    Column(
-        "key", _TEXT, primary_key=True
-    ),  # schema_version, registry_id, import:FILE; in a replica replica_of
+    # schema_version, registry_id, import:FILE, import:- DIGEST of a pipe; in a replica replica_of
+    Column("key", _TEXT, primary_key=True),
     Column("value", _TEXT, nullable=False),
 )
 

@@ -1,4 +1,4 @@
-"""All that was ever in force on a host, in one question."""
+"""What was in force on a host, at a moment or ever, in one question."""
 
 from datetime import datetime
 
@@ -6,6 +6,20 @@ from sqlalchemy import Connection, and_, bindparam, select
 
 from aipolicy.registry.changes import InForce, moment, read_policy
 from aipolicy.registry.schema import change, host_history
+
+_OWNER_THEN = (
+    select(host_history.c.site_id)
+    .where(host_history.c.host == bindparam("host"), host_history.c.at <= bindparam("when"))
+    .order_by(host_history.c.at.desc(), host_history.c.seq.desc())
+    .limit(1)
+)
+THEN = (
+    select(change)
+    .where(change.c.site_id == _OWNER_THEN.scalar_subquery(), change.c.at <= bindparam("when"))
+    .order_by(change.c.at.desc(), change.c.seq.desc())
+    .limit(1)
+)
+"""The change that was in force on ``:host`` at ``:when``, in microseconds since the epoch."""
 
 _OWNERS = select(host_history.c.site_id).where(
     host_history.c.host == bindparam("host"), host_history.c.site_id.is_not(None)

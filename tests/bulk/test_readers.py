@@ -80,6 +80,7 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
     [
         ("a.example,maybe,,", "'maybe'", "yes"),
         ("a.example,,,", "''", "yes"),
+        ("b\udcfccher.example,1,,", "'b\ufffdcher.example'", "save the file as UTF-8"),
         (",1,,", "host is ''", "blog.example"),
         ("https://a.example/,1,,", "https://a.example/", "without scheme"),
         ("a.example,1,GTPBot,", "GTPBot", "did you mean 'GPTBot'"),
@@ -175,6 +176,13 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example"}', "says nothing"),
         ('{"host": "a.example", "opted_out": "true"}', "'true'"),
         ('{"host": "a.example", "opted_out": 1}', "opted_out is 1"),
+        ('{"host": "a.example", "opted_out": null}', "opted_out is None: write true or false"),
+        ('{"host": "a.example", "opted_out": null, "preset": "no-ai"}', "opted_out is None"),
+        ('{"host": "a.example", "preset": null}', "preset None is unknown: choose one of"),
+        ('{"host": "a.example", "preset": "", "opted_out": false}', "preset '' is unknown"),
+        ('{"host": "a.example", "preferences": null}', "preferences is None"),
+        ('{"host": "a.example", "preferences": {"train-ai": null}}', "train-ai is None"),
+        ('{"host": "a.example", "visibility": null}', "visibility is None"),
         ('{"host": "a.example", "opted_out": true, "opted_out": false}', "'opted_out' twice"),
         ('{"host": "a.example", "site": "b.example", "opted_out": true}', "both"),
         ('{"host": "a.example", "preset": "no-ai", "opted_out": false}', "otherwise"),
@@ -183,6 +191,8 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example", "opted_out": true, "licensed": ["GTPBot"]}', "GTPBot"),
         ('{"host": "a.example", "preset": "no-ai", "preferences": 3}', "preferences"),
         ('{"host": "a\\udcff", "opted_out": true}', "not a host"),
+        ('{"host": "b\udcfccher.example", "opted_out": true}', "nor UTF-8: save the file as UTF-8"),
+        ('{"host": "a.example", "opted_out": true, "hosts": ["\udce9\\ud800"]}', "save the file as UTF-8"),
     ],
 )
 def test_a_bad_line_of_json_names_the_culprit(line: str, culprit: str) -> None:

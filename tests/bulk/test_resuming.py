@@ -241,16 +241,21 @@ def test_another_input_is_imported_from_its_beginning_and_that_is_told(blogs: Pa
     )
 
 
-def test_a_pipe_with_the_same_content_is_gone_on_with(blogs: Path, tmp_path: Path) -> None:
+def test_a_pipe_is_gone_on_with_whatever_came_out_of_others(blogs: Path, tmp_path: Path) -> None:
     url, text = f"sqlite:///{tmp_path}/registry.db", blogs.read_text()
     importer = Importer(blogs, url, "--format", "csv", stdin=text)
     importer.after(2, kill)
     importer.process.communicate()
     stored = half_stored(url)
-    code, said = Importer(blogs, url, "--format", "csv", stdin=text).end()
-    assert code == 0
-    assert f"an earlier run has stored {stored:,} of" in said
-    all_stored(url)
+    first = SitePolicy.from_preset("no-ai", names()[0])
+    with Registry(url) as registry:
+        registry.put(first, by="owner")
+        other = Importer(blogs, url, "--format", "csv", stdin="host,opted_out\nother.example,1\n")
+        assert other.end() == (0, "1 rows: 1 new, 0 changed, 0 unchanged\n")
+        _, said = Importer(blogs, url, "--format", "csv", stdin=text).end()
+        assert f"an earlier run has stored {stored:,} of" in said
+        assert registry.counts() == {"sites": ROWS + 1, "hosts": 2 * ROWS + 1, "changes": ROWS + 2}
+        assert registry.get(first.site) == first
 
 
 def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) -> None:

@@ -197,3 +197,12 @@ def test_any_text_ends_in_rows_or_in_one_error() -> None:
         except AIPolicyError as error:
             told = str(error)
         assert "\n" not in told
+
+
+def test_a_domain_that_is_no_utf_8_is_told_with_the_cure() -> None:
+    dump = BLOGS + "INSERT INTO `wp_blogs` VALUES (1,1,'b\udcfccher.example','/','',1);"
+    ((number, error),) = read_wordpress([dump])
+    assert (number, str(error)) == (
+        1,
+        "'b\ufffdcher.example' is not a host name, nor UTF-8: save the file as UTF-8",
+    )

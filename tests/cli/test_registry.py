@@ -1,8 +1,17 @@
 """``aipolicy set``, ``show`` and ``history``, and ``robots --site``."""
 
 import json
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from aipolicy.cli import main
+from aipolicy.core.policy import SitePolicy
+from aipolicy.registry import Registry
 from tests.cli.conftest import Run
 
 
@@ -104,3 +113,98 @@ def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
         done = aipolicy(*arguments)
         assert done.returncode == 2
         assert "give a HOST, or --status alone" in done.stderr
+
+
+def test_of_two_commands_at_once_neither_loses_what_the_other_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/aipolicy.db"
+    with Registry(url) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+    waiting: set[int] = set()
+    sleep = time.sleep
+
+    def wait(seconds: float) -> None:
+        waiting.add(threading.get_ident())
+        sleep(seconds)
+
+    def set_to(*options: str) -> None:
+        main(["set", "blog.example", "--registry", url, *options], standalone_mode=False)
+
+    monkeypatch.setattr("aipolicy.registry.sqlite.time.sleep", wait)
+    other = sqlite3.connect(tmp_path / "aipolicy.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    commands = [
+        threading.Thread(target=set_to, args=options)
+        for options in (("--preset", "no-training"), ("--sitemap", "https://blog.example/map.xml"))
+    ]
+    for command in commands:
+        command.start()
+    while len(waiting) < len(commands) and any(command.is_alive() for command in commands):
+        sleep(0.001)
+    other.execute("COMMIT")
+    other.close()
+    for command in commands:
+        command.join()
+    with Registry(url) as registry:
+        policy = registry.get("blog.example")
+    assert policy == SitePolicy.from_preset(
+        "no-training", "blog.example", sitemaps=["https://blog.example/map.xml"]
+    )
+
+
+def test_a_time_shows_the_hosts_of_that_time(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-ai", "--host", "www.blog.example")
+    at = json.loads(aipolicy("history", "blog.example", "--json").stdout)[0]["at"]
+    aipolicy("set", "blog.example", "--clear", "hosts")
+    then = json.loads(aipolicy("show", "www.blog.example", "--at", at, "--json").stdout)
+    assert then["hosts"] == ["blog.example", "www.blog.example"]
+    assert json.loads(aipolicy("show", "blog.example", "--json").stdout)["hosts"] == ["blog.example"]
+
+
+def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-ai")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    for when, cure in (("", "write it like"), (tomorrow, "leave it out for what is declared now")):
+        done = aipolicy("show", "blog.example", "--at", when)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"--at {when!r}" in done.stderr
+        assert cure in done.stderr
+    assert "give a HOST, or --status alone" in aipolicy("show", "--status", "--at", "").stderr
+
+
+def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(
+    aipolicy: Run, tmp_path: Path
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+    done = aipolicy("set", "blog.example", "--preset", "no-training")
+    assert done.returncode == 0
+    assert f"the latest change, 1, is of {ahead:%Y-%m-%d}" in done.stderr
+    assert done.stderr.endswith("blog.example: no-training (change 2)\n")
+
+
+def test_one_and_none_are_told_as_numbers(aipolicy: Run) -> None:
+    aipolicy("set", "blog.example", "--preset", "no-ai")
+    rows = dict(line.split() for line in aipolicy("show", "--status").stdout.splitlines())
+    assert (rows["sites"], rows["hosts"], rows["changes"]) == ("1", "1", "1")
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(aipolicy: Run) -> None:
+    path = "/[red]drafts[/]/ train-ai=y"
+    aipolicy("set", "blog.example", "--preset", "no-ai", "--path", path, "--by", "[bold]ada[/nobody]")
+    history = aipolicy("history", "blog.example")
+    assert history.returncode == 0
+    assert "[bold]ada[/nobody]" in history.stdout
+    assert "/[red]drafts[/]/: train-ai: allow" in aipolicy("show", "blog.example").stdout
+
+
+def test_no_control_character_reaches_the_terminal(aipolicy: Run, tmp_path: Path) -> None:
+    base = "User-agent: *\r\nDisallow: /\x1b[2J\u202e\n"
+    aipolicy("set", "blog.example", "--preset", "no-ai", "--base", "-", stdin=base)
+    shown = aipolicy("show", "blog.example").stdout
+    assert "Disallow: /\\x1b[2J\\u202e" in shown
+    assert "User-agent: *\n" in shown
+    told = aipolicy("show", "blog.example", "--registry", "sqlite:////no/\x1b[2J/x.db").stderr
+    assert "\x1b" not in told

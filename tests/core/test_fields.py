@@ -94,7 +94,7 @@ def test_a_wrong_json_form_is_refused(source: Any, culprit: str, cure: str) -> N
     assert cure in message
 
 
-@pytest.mark.parametrize("preset", [["no-ai"], {"no-ai": True}])
+@pytest.mark.parametrize("preset", [["no-ai"], {"no-ai": True}, None, ""])
 def test_a_preset_that_is_no_name_is_refused(preset: Any) -> None:
     assert "unset, no-training, no-ai, allow" in refusal(SitePolicy.from_dict, {"preset": preset})
 

@@ -237,7 +237,6 @@ def test_the_json_form_has_every_field() -> None:
     [
         ({}, SitePolicy()),
         ({"preset": "no-ai"}, SitePolicy.from_preset("no-ai")),
-        ({"preset": None}, SitePolicy()),
         ({"preset": "no-ai", "preferences": {}}, SitePolicy()),
         ({"preferences": {"train-ai": "disallow"}}, SitePolicy.from_preset("no-training")),
         ({"preset": "no-ai", "visibility": "private"}, SitePolicy.from_preset("no-ai", visibility="private")),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Change, Registry
@@ -64,6 +65,27 @@ def test_threads_that_fight_over_one_site_lose_no_change(registry: Registry) -> 
     assert sorted(changes, key=lambda change: change.seq) == registry.history("blog.example")
     assert registry.seq == len(changes) == 80
     assert registry.get("blog.example") == registry.history("blog.example")[-1].policy
+
+
+def test_changes_of_one_site_at_once_all_stay_whoever_makes_them(url: str) -> None:
+    def more(policy: SitePolicy) -> SitePolicy:
+        number = len(policy.sitemaps)
+        return replace(policy, sitemaps=(*policy.sitemaps, f"https://blog.example/{number}"))
+
+    def write() -> None:
+        with Registry(url) as registry:
+            for _ in range(8):
+                registry.change("blog.example", more, by="ada")
+
+    Registry(url).close()
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Registry(url) as registry:
+        changes = registry.history("blog.example")
+    assert [len(change.policy.sitemaps) for change in changes] == [*range(1, 33)]
 
 
 def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:

@@ -55,6 +55,23 @@ def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock
     assert (first.at, third.at) == (second.at, clock.now)
 
 
+def test_a_clock_that_was_far_ahead_is_told_once_and_nothing_is_refused(
+    registry: Registry, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada").at
+    clock.move(minutes=-59)
+    registry.put(SitePolicy.from_flag(False, "other.example"), by="ada")
+    assert not caplog.messages
+    clock.move(days=-365)
+    for opted_out in (True, False):
+        assert registry.put(SitePolicy.from_flag(opted_out, "blog.example"), by="ada").at == ahead
+        assert registry.put_many([SitePolicy.from_flag(opted_out, "other.example")], by="ada") == 1
+    (told,) = caplog.messages
+    assert "the latest change, 2, is of 2026-11-01T12:00:00+00:00" in told
+    assert "this machine's clock says 2025-11-01T11:01:00+00:00" in told
+    assert "set the clocks of all machines" in told
+
+
 def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
     clock.now = clock.now.replace(tzinfo=None)
     with Registry(url, clock=clock) as registry:

@@ -59,6 +59,19 @@ def test_a_moved_host_is_answered_by_the_site_that_had_it_then(registry: Registr
     assert answers == [None, OPTED_OUT, OPTED_OUT, None, None, other]
 
 
+def test_the_change_in_force_has_its_own_hosts_though_a_later_one_says_the_same(
+    registry: Registry, clock: Clock
+) -> None:
+    first = registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
+    clock.move(hours=1)
+    second = registry.put(OPTED_OUT, by="ada", hosts=[])
+    assert registry.change_in_force("www.blog.example", first.at) == first
+    assert registry.change_in_force("blog.example", second.at - MICROSECOND) == first
+    assert registry.change_in_force("blog.example", second.at) == second
+    assert registry.change_in_force("blog.example") == second
+    assert registry.change_in_force("www.blog.example") is None
+
+
 def test_a_host_added_later_had_no_policy_before(registry: Registry, clock: Clock) -> None:
     first = registry.put(OPTED_OUT, by="ada").at
     clock.move(hours=1)

@@ -1,5 +1,7 @@
 """Putting and getting: a site, its policy, its hosts."""
 
+from dataclasses import replace
+
 import pytest
 
 from aipolicy.core.policy import SitePolicy
@@ -41,6 +43,29 @@ def test_the_latest_policy_is_the_one_in_force(registry: Registry) -> None:
     for policy in (OPTED_OUT, SILENT, OPTED_OUT):
         registry.put(policy, by="ada")
         assert registry.get("blog.example") == policy
+
+
+def test_a_change_is_made_of_the_policy_that_is_there(registry: Registry) -> None:
+    def licensed(policy: SitePolicy) -> SitePolicy:
+        return replace(policy, licensed=("GPTBot",))
+
+    assert registry.change("Blog.example", licensed, by="ada").policy == licensed(SitePolicy("blog.example"))
+    registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
+    change = registry.change("www.blog.example", licensed, by="eve")
+    assert (change.seq, change.by, change.policy) == (3, "eve", licensed(OPTED_OUT))
+    assert change.hosts == ("blog.example", "www.blog.example")
+    assert registry.change("blog.example", lambda policy: policy, by="bob", hosts=None) == change
+    assert registry.change("blog.example", licensed, by="bob", hosts=[]).hosts == ("blog.example",)
+
+
+def test_a_change_that_fails_leaves_everything_as_it_was(registry: Registry) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    for to, error in ((lambda _: 1 / 0, ZeroDivisionError), (lambda _: SitePolicy(), RegistryError)):
+        with pytest.raises(error):
+            registry.change("blog.example", to, by="ada")  # type: ignore[arg-type]
+    with pytest.raises(HostError):
+        registry.change("no host", lambda policy: policy, by="ada")
+    assert (registry.seq, registry.get("blog.example")) == (1, OPTED_OUT)
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,8 @@ GOOD = version(1)
         ({"preset": "no-ai"}, "host is None"),
         ({"site": "a b", "preset": "no-ai"}, "'a b' is not a host name"),
         ({"site": "a.example"}, "says nothing"),
+        ({"site": "a.example", "opted_out": None}, "opted_out is None: write true or false"),
+        ({"site": "a.example", "preset": None}, "preset None is unknown: choose one of"),
         ({"site": "a.example", "preset": "no-ia"}, "'no-ia' is unknown: choose one of"),
         ({"site": "a.example", "preset": "no-ai", "licensed": ["GTPBot"]}, "did you mean 'GPTBot'"),
         ({"site": "a.example", "preset": "no-ai", "since": "2026"}, "no field 'since'"),
