@@ -60,7 +60,9 @@ class FetchTrouble(StrEnum):
     TLS = "tls"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
-    """What came isn't HTTP, isn't whole, or isn't in a coding that was asked for."""
+    """What came isn't HTTP, or isn't whole."""
+    CODING = "coding"
+    """The body isn't in a content coding that was asked for, or not in the one it is said to be in."""
     REDIRECTS = "redirects"
 
 

@@ -39,7 +39,13 @@ class Client(Protocol):
     """What ``aipolicy.check.web.Fetcher`` does."""
 
     async def follow(
-        self, url: str, *, hops: int = 5, headers: Sequence[tuple[str, str]] = (), octets: int | None = None
+        self,
+        url: str,
+        *,
+        hops: int = 5,
+        headers: Sequence[tuple[str, str]] = (),
+        octets: int | None = None,
+        partial: bool = False,
     ) -> Response: ...
 
 
@@ -96,9 +102,8 @@ class Look:
     async def _get(self, url: str, octets: int, headers: Sequence[tuple[str, str]] = ()) -> Answer:
         await anyio.sleep(max(0.0, self._asked + self._delay - time.monotonic()))
         try:
-            answer = Answer.of(
-                url, await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets)
-            )
+            got = await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets, partial=True)
+            answer = Answer.of(url, got)
         except FetchError as error:
             answer = Answer.failed(url, error)
         self._asked = time.monotonic()

@@ -47,6 +47,10 @@ def with_tag(content: str, name: str) -> Answer:
     return page(*HEADERS, body=PAGE.replace("<title>", f'<meta name="{name}" content="{content}"><title>'))
 
 
+def undecoded(one: Answer) -> Answer:
+    return replace(one, body=b"", trouble=FetchTrouble.CODING, reason="Content-Encoding is 'br'")
+
+
 SEEN: dict[str, Callable[[], Observation]] = {
     "unreachable": lambda: seen(
         robots_txt=answer("/robots.txt", trouble=FetchTrouble.DNS), page_=answer(trouble=FetchTrouble.DNS)
@@ -55,6 +59,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "robots-rate-limited": lambda: opted_out(robots_txt=robots("", status=429)),
     "robots-unreachable": lambda: opted_out(robots_txt=answer("/robots.txt", trouble=FetchTrouble.TIMEOUT)),
     "robots-redirects": lambda: opted_out(robots_txt=answer("/robots.txt", trouble=FetchTrouble.REDIRECTS)),
+    "robots-unreadable": lambda: opted_out(robots_txt=undecoded(GOOD)),
     "robots-refused-to-crawlers": lambda: opted_out(
         robots_txt=Views(GOOD, crawlers=(("GPTBot", refused("/robots.txt")),))
     ),
@@ -81,6 +86,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "page-differs-by-client": lambda: opted_out(page_=Views(OK, crawlers=(("OAI-SearchBot", page()),))),
     "page-refused": lambda: opted_out(page_=page(*HEADERS, status=404)),
     "page-unreachable": lambda: opted_out(page_=answer("/2026/post", trouble=FetchTrouble.TIMEOUT)),
+    "page-unreadable": lambda: opted_out(page_=undecoded(OK)),
     "page-on-another-host": lambda: opted_out(page_=redirected(OK, "https://www.blog.example/2026/post")),
     "opt-out-not-in-robots": lambda: opted_out(robots_txt=robots(OPEN)),
     "grant-to-the-shut-out": lambda: seen(robots_txt=GOOD, page_=page(("Content-Usage", "train-ai=y"))),
@@ -125,6 +131,10 @@ DIFFERING: dict[str, tuple[Callable[[], Observation], Expectation]] = {
     ),
     "robots-differs": (
         lambda: opted_out(robots_txt=robots(ROBOTS.replace(b"User-agent: CCBot\n", b""))),
+        OPTED_OUT,
+    ),
+    "headers-unknown": (
+        lambda: opted_out(page_=answer("/2026/post", trouble=FetchTrouble.TIMEOUT)),
         OPTED_OUT,
     ),
     "header-missing": (lambda: opted_out(page_=page(*WITHOUT_TAGS)), OPTED_OUT),

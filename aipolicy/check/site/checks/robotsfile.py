@@ -29,6 +29,14 @@ def check(reading: Reading) -> Iterator[Finding]:
             f"{_COME_IN}: §2.3.1.2 lets them stop after five",
             cure="answer it where it is asked for",
         )
+    elif answer.trouble is not None and reading.access is Access.NO_RULES:
+        yield finding(
+            "robots-unreadable",
+            _WHERE,
+            shown(answer.outcome),
+            f"who can't read it knows of no rules: {_COME_IN}",
+            cure="answer it where it is asked for, with 200, in no coding or in gzip",
+        )
     elif reading.access is Access.UNREACHABLE:
         yield finding(
             "robots-unreachable",
