@@ -34,7 +34,10 @@ class PageSignals:
 
     @cached_property
     def markup(self) -> Markup:
-        return read_html(self.answer.body, self.answer.header("content-type")) if self.is_page else Markup()
+        answer = self.answer
+        if not self.is_page:
+            return Markup()
+        return read_html(answer.body, answer.charset, xml=answer.media_type == "application/xhtml+xml")
 
     @property
     def is_page(self) -> bool:
