@@ -79,8 +79,7 @@ class Look:
             self._origin = page.origin
         robots, tdmrep, ai_txt = self._shared
         views = await self._views(page.url, MOST_OCTETS + 1)
-        # In a thread: a large page takes a while.
-        if await run_sync(differs_past_caches, views):
+        if await _differs(views):
             views = replace(views, again=await self._get(page.url, MOST_OCTETS + 1, _PAST_CACHES))
         return Observation(page.url, views, robots, tdmrep, ai_txt)
 
@@ -108,6 +107,13 @@ class Look:
             answer = Answer.failed(url, error)
         self._asked = time.monotonic()
         return answer
+
+
+async def _differs(views: Views) -> bool:
+    try:
+        return await run_sync(differs_past_caches, views)  # in a thread: a large page takes a while
+    except Exception:  # a fault of ours: who judges these views meets it again, and tells
+        return False
 
 
 def _nobody_there(answer: Answer, page: PageURL) -> bool:

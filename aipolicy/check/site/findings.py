@@ -15,6 +15,7 @@ _MOST_LINES, _LONGEST = 60, 300  # of a cure: lines, and characters of one
 
 _ERRORS = {
     "unreachable": "Neither the page nor robots.txt could be had: nothing can be said of the site.",
+    "not-judged": "aipolicy itself failed on what the site sent: nothing is known of it.",
     "robots-refused": "robots.txt is answered with a 4xx: to crawlers that is a site without rules.",
     "robots-rate-limited": "robots.txt is answered with 429: some crawlers take that for no rules.",
     "robots-unreachable": "robots.txt is answered with a 5xx, or not at all: crawlers keep out, all of them.",

@@ -1,6 +1,6 @@
 """What was seen of a site: every answer it gave, as a value. Whatever is said about it is said from this."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from aipolicy.check.web.response import Response
 from aipolicy.errors import FetchError
@@ -39,6 +39,9 @@ class Answer(Response):
         if self.trouble is None:
             return str(self.status)
         return f"{self.status}, but {self.reason}" if self.status else f"no answer ({self.reason})"
+
+    def without_contents(self) -> "Answer":
+        return replace(self, headers=(), body=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,13 @@ class Observation:
         """Whether anything at all was answered."""
         views = (self.page, self.robots)
         return any(view.plain.status or any(a.status for _, a in view.others) for view in views)
+
+    def without_contents(self) -> "Observation":
+        """The same without headers and bodies, and without the other clients' views."""
+        return replace(
+            self,
+            page=Views(self.page.seen.without_contents()),
+            robots=Views(self.robots.seen.without_contents()),
+            tdmrep=self.tdmrep.without_contents(),
+            ai_txt=self.ai_txt.without_contents(),
+        )
