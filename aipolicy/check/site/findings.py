@@ -58,6 +58,7 @@ _NOTES = {
     "robots-redirected": "robots.txt is reached by a redirect.",
     "content-usage-unknown-label": "A label in Content-Usage that isn't of AIPREF's vocabulary.",
     "page-differs-by-query": "The page has other signals at a URL with a query; no cache is seen to be why.",
+    "page-redirected": "The page redirects to another path of the site, where the signals are looked up.",
     "content-signal-in-page": "Content-Signal as a header or tag: no policy has it, and no reader is known.",
     "rules-for-named-crawlers": "X-Robots-Tag rules for one crawler: only search engines document that.",
     "page-partly-read": "The page is longer, or stranger, than is read of it.",

@@ -111,6 +111,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
         robots_txt=redirected(GOOD, "https://www.blog.example/robots.txt")
     ),
     "page-differs-by-query": lambda: opted_out(page_=Views(OK, fresh=page())),
+    "page-redirected": lambda: opted_out(page_=redirected(OK, "https://blog.example/en/post")),
     "content-signal-in-page": lambda: opted_out(page_=with_tag("ai-train=no", "content-signal")),
     "rules-for-named-crawlers": lambda: opted_out(page_=page(*HEADERS, ("X-Robots-Tag", "GPTBot: noai"))),
     "page-partly-read": lambda: opted_out(page_=page(*HEADERS, body=PAGE + "x" * 600_000)),

@@ -75,6 +75,13 @@ def _had(reading: Reading) -> Iterator[Finding]:
             cure=f"aipolicy check site {shown(answer.url)}",
             severity=Severity.NOTE if _same_file(reading, led) else None,
         )
+    if len(reading.paths) > 1:
+        yield finding(
+            "page-redirected",
+            "page",
+            shown(" -> ".join(reading.paths)),
+            "a crawler must be allowed each; what robots.txt and tdmrep.json declare is that of the last",
+        )
 
 
 def _same_file(reading: Reading, host: str) -> bool:

@@ -9,7 +9,7 @@ from aipolicy.check.site.answers import UNNAMED, declared
 from aipolicy.check.site.caching import DAY, caching_of, duration
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import Reading, is_html
+from aipolicy.check.site.reading import Reading, looks_like_html
 from aipolicy.core.preferences import Preference
 from aipolicy.errors import FetchTrouble
 
@@ -72,12 +72,10 @@ def _without_rules(reading: Reading, answer: Answer) -> Finding:
 
 
 def _kind(answer: Answer) -> Iterator[Finding]:
-    sent = answer.header("content-type")
-    charset = sent.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
-    is_utf8 = charset in ("", "utf-8", "utf8", "us-ascii")
-    if is_html(answer) and answer.media_type != "text/plain":
+    if looks_like_html(answer.body):
         return  # a page: the linter says so, and more
-    if answer.media_type != "text/plain" or not is_utf8:
+    sent = answer.header("content-type")
+    if answer.media_type != "text/plain" or answer.charset not in ("", "utf-8", "utf8", "us-ascii"):
         yield finding(
             "robots-content-type",
             _WHERE,
