@@ -64,6 +64,8 @@ class FetchTrouble(StrEnum):
     CODING = "coding"
     """The body isn't in a content coding that was asked for, or not in the one it is said to be in."""
     REDIRECTS = "redirects"
+    OVERTIME = "overtime"
+    """The time for everything around one page was over before it was asked for, or meanwhile."""
 
 
 class FetchError(AIPolicyError):

@@ -53,22 +53,32 @@ class Look:
     """Looks at the pages of one host, one request at a time, ``delay`` seconds apart.
 
     ``tokens`` are the crawlers whose User-Agent is tried, ``user_agent`` is ours. What all pages of an origin
-    share is fetched once.
+    share is fetched once. The answers around one page have ``seconds`` together, our pauses apart: a server
+    that takes all of the client's time for each would hold up the others otherwise.
     """
 
     def __init__(
-        self, client: Client, *, user_agent: str, tokens: Sequence[str] = ("GPTBot",), delay: float = 0.2
+        self,
+        client: Client,
+        *,
+        user_agent: str,
+        tokens: Sequence[str] = ("GPTBot",),
+        delay: float = 0.2,
+        seconds: float = 60.0,
     ) -> None:
         self._client = client
         self._us = user_agent
         self._tokens = tokens
         self._delay = delay
+        self._seconds = seconds
+        self._left = seconds
         self._asked = 0.0
         self._origin = ""
         self._shared: tuple[Views, Answer, Answer] | None = None
 
     async def at(self, page: PageURL) -> Observation:
         """Everything around one page. Never raises for what a site does."""
+        self._left = self._seconds
         if self._shared is None or self._origin != page.origin:
             robots = await self._views(page.at("/robots.txt"), MAX_ROBOTS_BYTES + 1)
             if _nobody_there(robots.plain, page):
@@ -99,14 +109,26 @@ class Look:
         return (("User-Agent", user_agent),)
 
     async def _get(self, url: str, octets: int, headers: Sequence[tuple[str, str]] = ()) -> Answer:
-        await anyio.sleep(max(0.0, self._asked + self._delay - time.monotonic()))
+        answer = self._overtime(url)
+        if self._left > 0:
+            await anyio.sleep(max(0.0, self._asked + self._delay - time.monotonic()))
+            start = time.monotonic()
+            with anyio.move_on_after(self._left):
+                answer = await self._answer(url, octets, headers)
+            self._asked = time.monotonic()
+            self._left -= self._asked - start
+        return answer
+
+    async def _answer(self, url: str, octets: int, headers: Sequence[tuple[str, str]]) -> Answer:
         try:
             got = await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets, partial=True)
-            answer = Answer.of(url, got)
+            return Answer.of(url, got)
         except FetchError as error:
-            answer = Answer.failed(url, error)
-        self._asked = time.monotonic()
-        return answer
+            return Answer.failed(url, error)
+
+    def _overtime(self, url: str) -> Answer:
+        reason = f"the {self._seconds:g} seconds for all answers of this site were over"
+        return Answer.failed(url, FetchError(url, FetchTrouble.OVERTIME, reason))
 
 
 async def _differs(views: Views) -> bool:

@@ -38,6 +38,7 @@ _WARNINGS = {
     "robots-on-another-host": "robots.txt redirects to another host: whoever runs that one makes the rules.",
     "robots-cached-long": "robots.txt may be cached for longer than the 24 hours of RFC 9309.",
     "robots-old-copy": "The copy of robots.txt that came has been in a cache for more than 24 hours.",
+    "robots-not-compared": "robots.txt differs by client or cache, and is too large to say how.",
     "cdn-adds-rules": "A CDN or host puts rules of its own into robots.txt.",
     "page-refused-to-crawlers": "A crawler's User-Agent is refused the page, although robots.txt lets it in.",
     "page-differs-by-client": "A browser's or crawler's User-Agent gets the page with other signals.",

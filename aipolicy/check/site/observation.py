@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 
 from aipolicy.check.web.response import Response
-from aipolicy.errors import FetchError
+from aipolicy.errors import FetchError, FetchTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class Answer(Response):
     @property
     def refused(self) -> bool:
         """Whether this client was turned away, where another might not be."""
-        return self.status in (401, 402, 403, 406, 429, 451) or self.status >= 500 or self.trouble is not None
+        if self.trouble is not None:
+            return self.trouble is not FetchTrouble.OVERTIME
+        return self.status in (401, 402, 403, 406, 429, 451) or self.status >= 500
 
     @property
     def outcome(self) -> str:

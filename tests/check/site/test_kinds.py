@@ -79,6 +79,9 @@ SEEN: dict[str, Callable[[], Observation]] = {
     ),
     "robots-cached-long": lambda: opted_out(robots_txt=robots(ROBOTS, ("Cache-Control", "s-maxage=90000"))),
     "robots-old-copy": lambda: opted_out(robots_txt=robots(ROBOTS, ("Age", "90000"))),
+    "robots-not-compared": lambda: opted_out(
+        robots_txt=Views(robots(ROBOTS + b"#" * 300_000), browser=robots(ROBOTS + b"#" * 300_001))
+    ),
     "cdn-adds-rules": lambda: opted_out(robots_txt=robots(MANAGED + ROBOTS)),
     "page-refused-to-crawlers": lambda: opted_out(
         page_=Views(OK, crawlers=(("OAI-SearchBot", refused("/")),))
