@@ -60,8 +60,12 @@ class FetchTrouble(StrEnum):
     TLS = "tls"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
-    """What came isn't HTTP, isn't whole, or isn't in a coding that was asked for."""
+    """What came isn't HTTP, or isn't whole."""
+    CODING = "coding"
+    """The body isn't in a content coding that was asked for, or not in the one it is said to be in."""
     REDIRECTS = "redirects"
+    OVERTIME = "overtime"
+    """The time for everything around one page was over before it was asked for, or meanwhile."""
 
 
 class FetchError(AIPolicyError):

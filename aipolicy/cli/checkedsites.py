@@ -145,10 +145,11 @@ def _look(pages: Sequence[PageURL], terms: Terms, report: Any) -> None:
 def _exit_code(totals: Totals, fail_on: str) -> int:
     if totals.not_reached == totals.sites:
         return 2
-    failing = {
-        "error": totals.with_errors + totals.differing,
-        "warning": totals.with_errors + totals.with_warnings + totals.differing,
-        "difference": totals.differing,
+    grave = {
+        "error": totals.with_errors,
+        "warning": totals.with_errors + totals.with_warnings,
+        "difference": 0,
         "never": 0,
-    }
-    return 1 if failing[fail_on] else 0
+    }[fail_on]
+    failing = fail_on != "never" and grave + totals.differing + totals.unknown
+    return 1 if failing else 0

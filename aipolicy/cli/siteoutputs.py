@@ -20,7 +20,11 @@ _MOST_TROUBLES = 20
 
 @dataclass
 class Totals:
-    """What all sites come to. ``troubles`` are those that were not reached, the first of them, in words."""
+    """What all sites come to. ``troubles`` are those that were not reached, the first of them, in words.
+
+    ``unknown`` counts those of which nobody can say that they are as they should be: not judged, or not
+    reached although a policy is expected.
+    """
 
     sites: int = 0
     clean: int = 0
@@ -28,6 +32,7 @@ class Totals:
     with_warnings: int = 0
     differing: int = 0
     not_reached: int = 0
+    unknown: int = 0
     troubles: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -36,9 +41,11 @@ class Totals:
         self.kinds.update({found["id"] for found in site["findings"]})
         if not site["answered"]:
             self.not_reached += 1
+            self.unknown += site["expected"] is not None
             if len(self.troubles) < _MOST_TROUBLES:
                 self.troubles.append(f"{site['url']} can't be had: {site['robots_txt']['reason']}")
             return
+        self.unknown += any(found["id"] == "not-judged" for found in site["findings"])
         self.differing += site["differs"]
         self.clean += site["worst"] is None
         self.with_errors += site["worst"] == "error"

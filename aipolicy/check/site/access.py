@@ -18,13 +18,19 @@ class Access(StrEnum):
 
 
 def access_of(answer: Answer) -> Access:
-    """What RFC 9309 makes of it. Google reads 429 like a 5xx, and CPython 401 and 403."""
+    """What RFC 9309 makes of it. Google reads 429 like a 5xx, and CPython 401 and 403.
+
+    A body that can't be decoded was had, and has no line that can be parsed (§2.3.1.1). After more than five
+    redirects crawlers may take it for unavailable (§2.3.1.2), and Google does; one that leads to no URL can't
+    be followed either.
+    """
+    if answer.trouble in (FetchTrouble.CODING, FetchTrouble.REDIRECTS) or 300 <= answer.status < 400:
+        return Access.NO_RULES
     if answer.trouble is not None:
-        # More than five redirects: crawlers may take it for unavailable (§2.3.1.2), and Google does.
-        return Access.NO_RULES if answer.trouble is FetchTrouble.REDIRECTS else Access.UNREACHABLE
+        return Access.UNREACHABLE
     if answer.ok:
         return Access.RULES
-    return Access.NO_RULES if 300 <= answer.status < 500 else Access.UNREACHABLE
+    return Access.NO_RULES if 400 <= answer.status < 500 else Access.UNREACHABLE
 
 
 def effective(answer: Answer) -> bytes:

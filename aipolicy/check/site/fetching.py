@@ -39,7 +39,13 @@ class Client(Protocol):
     """What ``aipolicy.check.web.Fetcher`` does."""
 
     async def follow(
-        self, url: str, *, hops: int = 5, headers: Sequence[tuple[str, str]] = (), octets: int | None = None
+        self,
+        url: str,
+        *,
+        hops: int = 5,
+        headers: Sequence[tuple[str, str]] = (),
+        octets: int | None = None,
+        partial: bool = False,
     ) -> Response: ...
 
 
@@ -47,22 +53,32 @@ class Look:
     """Looks at the pages of one host, one request at a time, ``delay`` seconds apart.
 
     ``tokens`` are the crawlers whose User-Agent is tried, ``user_agent`` is ours. What all pages of an origin
-    share is fetched once.
+    share is fetched once. The answers around one page have ``seconds`` together, our pauses apart: a server
+    that takes all of the client's time for each would hold up the others otherwise.
     """
 
     def __init__(
-        self, client: Client, *, user_agent: str, tokens: Sequence[str] = ("GPTBot",), delay: float = 0.2
+        self,
+        client: Client,
+        *,
+        user_agent: str,
+        tokens: Sequence[str] = ("GPTBot",),
+        delay: float = 0.2,
+        seconds: float = 60.0,
     ) -> None:
         self._client = client
         self._us = user_agent
         self._tokens = tokens
         self._delay = delay
+        self._seconds = seconds
+        self._left = seconds
         self._asked = 0.0
         self._origin = ""
         self._shared: tuple[Views, Answer, Answer] | None = None
 
     async def at(self, page: PageURL) -> Observation:
         """Everything around one page. Never raises for what a site does."""
+        self._left = self._seconds
         if self._shared is None or self._origin != page.origin:
             robots = await self._views(page.at("/robots.txt"), MAX_ROBOTS_BYTES + 1)
             if _nobody_there(robots.plain, page):
@@ -73,8 +89,7 @@ class Look:
             self._origin = page.origin
         robots, tdmrep, ai_txt = self._shared
         views = await self._views(page.url, MOST_OCTETS + 1)
-        # In a thread: a large page takes a while.
-        if await run_sync(differs_past_caches, views):
+        if await _differs(views):
             views = replace(views, again=await self._get(page.url, MOST_OCTETS + 1, _PAST_CACHES))
         return Observation(page.url, views, robots, tdmrep, ai_txt)
 
@@ -94,15 +109,33 @@ class Look:
         return (("User-Agent", user_agent),)
 
     async def _get(self, url: str, octets: int, headers: Sequence[tuple[str, str]] = ()) -> Answer:
-        await anyio.sleep(max(0.0, self._asked + self._delay - time.monotonic()))
-        try:
-            answer = Answer.of(
-                url, await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets)
-            )
-        except FetchError as error:
-            answer = Answer.failed(url, error)
-        self._asked = time.monotonic()
+        answer = self._overtime(url)
+        if self._left > 0:
+            await anyio.sleep(max(0.0, self._asked + self._delay - time.monotonic()))
+            start = time.monotonic()
+            with anyio.move_on_after(self._left):
+                answer = await self._answer(url, octets, headers)
+            self._asked = time.monotonic()
+            self._left -= self._asked - start
         return answer
+
+    async def _answer(self, url: str, octets: int, headers: Sequence[tuple[str, str]]) -> Answer:
+        try:
+            got = await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets, partial=True)
+            return Answer.of(url, got)
+        except FetchError as error:
+            return Answer.failed(url, error)
+
+    def _overtime(self, url: str) -> Answer:
+        reason = f"the {self._seconds:g} seconds for all answers of this site were over"
+        return Answer.failed(url, FetchError(url, FetchTrouble.OVERTIME, reason))
+
+
+async def _differs(views: Views) -> bool:
+    try:
+        return await run_sync(differs_past_caches, views)  # in a thread: a large page takes a while
+    except Exception:  # a fault of ours: who judges these views meets it again, and tells
+        return False
 
 
 def _nobody_there(answer: Answer, page: PageURL) -> bool:

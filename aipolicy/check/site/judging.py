@@ -75,6 +75,18 @@ def judge(
     )
 
 
+def not_judged(observation: Observation, expectation: Expectation | None, error: BaseException) -> SiteReport:
+    """What is said where ``judge`` failed: that, and nothing of what was sent, on which it failed."""
+    found = finding(
+        "not-judged",
+        "site",
+        f"aipolicy failed on what it sent ({type(error).__name__})",
+        "nothing is known of what it tells crawlers",
+        cure="that is a fault of aipolicy's own: report it with what is in the log",
+    )
+    return SiteReport(Reading(observation.without_contents()), expectation, (), (found,), (), {})
+
+
 def _meant(expectation: Expectation | None) -> bytes | None:
     """The robots.txt that the policy alone writes."""
     version = expectation.version if expectation else None

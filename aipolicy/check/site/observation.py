@@ -1,80 +1,49 @@
 """What was seen of a site: every answer it gave, as a value. Whatever is said about it is said from this."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 
-from aipolicy.check.web.response import Hop, Response
+from aipolicy.check.web.response import Response
 from aipolicy.errors import FetchError, FetchTrouble
-
-Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of asking for ``asked``: an answer, or the trouble that kept one away (``status`` is 0 then).
+class Answer(Response):
+    """What came of asking for ``asked``: a response, or the trouble that kept one away.
 
-    ``url`` is where redirects led; ``headers`` as sent, in order; ``body`` without its content coding, and
-    ``cut`` where it was longer than is read.
+    ``url`` is where redirects led; ``status`` is 0 where there was no response.
     """
 
-    asked: str
-    url: str = ""
-    status: int = 0
-    headers: Headers = ()
-    body: bytes = b""
-    cut: bool = False
-    hops: tuple[Hop, ...] = ()
-    address: str = ""
-    seconds: float = 0.0
-    trouble: FetchTrouble | None = None
-    reason: str = ""
+    asked: str = field(kw_only=True)
 
     @classmethod
     def of(cls, asked: str, response: Response) -> "Answer":
-        return cls(
-            asked,
-            response.url,
-            response.status,
-            response.headers,
-            response.body,
-            response.cut,
-            response.hops,
-            response.address,
-            response.seconds,
-        )
+        return cls(**{of.name: getattr(response, of.name) for of in fields(Response)}, asked=asked)
 
     @classmethod
     def failed(cls, asked: str, error: FetchError) -> "Answer":
-        return cls(asked, error.url, trouble=error.kind, reason=error.reason)
+        return cls(error.url, 0, trouble=error.kind, reason=error.reason, asked=asked)
 
     @property
     def ok(self) -> bool:
-        return 200 <= self.status < 300
+        """Whether what was asked for came, and can be read."""
+        return 200 <= self.status < 300 and self.trouble is None
 
     @property
     def refused(self) -> bool:
         """Whether this client was turned away, where another might not be."""
-        return self.status in (401, 402, 403, 406, 429, 451) or self.status >= 500 or self.trouble is not None
+        if self.trouble is not None:
+            return self.trouble is not FetchTrouble.OVERTIME
+        return self.status in (401, 402, 403, 406, 429, 451) or self.status >= 500
 
     @property
     def outcome(self) -> str:
         """``200``, ``503`` or what went wrong, for people."""
-        return str(self.status) if self.trouble is None else f"no answer ({self.reason})"
+        if self.trouble is None:
+            return str(self.status)
+        return f"{self.status}, but {self.reason}" if self.status else f"no answer ({self.reason})"
 
-    def values(self, name: str) -> list[str]:
-        """The values of all lines of that header, in order; its name in any case."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def header(self, name: str) -> str:
-        """The lines of that header joined into one (RFC 9110 §5.2); "" where there is none."""
-        return ", ".join(self.values(name))
-
-    @property
-    def media_type(self) -> str:
-        """The media type in lower case, without parameters."""
-        return self.header("content-type").partition(";")[0].strip().lower()
-
-    def without_body(self) -> "Answer":
-        return replace(self, body=b"")
+    def without_contents(self) -> "Answer":
+        return replace(self, headers=(), body=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +89,13 @@ class Observation:
         """Whether anything at all was answered."""
         views = (self.page, self.robots)
         return any(view.plain.status or any(a.status for _, a in view.others) for view in views)
+
+    def without_contents(self) -> "Observation":
+        """The same without headers and bodies, and without the other clients' views."""
+        return replace(
+            self,
+            page=Views(self.page.seen.without_contents()),
+            robots=Views(self.robots.seen.without_contents()),
+            tdmrep=self.tdmrep.without_contents(),
+            ai_txt=self.ai_txt.without_contents(),
+        )

@@ -1,5 +1,6 @@
 """An observation, read once: the robots.txt that holds, the page's headers and tags, the well-known files."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,13 +18,21 @@ from aipolicy.core.robots import RobotsTxt
 from aipolicy.core.wellknown import tdm_entries
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
+_BLANK = b"\xef\xbb\xbf \t\r\n\x0c"  # a byte order mark, and white space
+# What HTML begins with, by MIME Sniffing §7.1.
+_HTML = re.compile(
+    rb"<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]|<!--", re.I
+)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Whether it begins as HTML does, whatever it is sent as."""
+    return _HTML.match(body[:512].lstrip(_BLANK)) is not None
 
 
 def is_html(answer: Answer) -> bool:
     """Whether a page was sent, which for a file that isn't one means: there is no such file."""
-    return answer.media_type in _HTML_TYPES or answer.body[:512].lstrip().lower().startswith(
-        (b"<!doctype html", b"<html", b"<head")
-    )
+    return answer.media_type in _HTML_TYPES or looks_like_html(answer.body)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,10 @@ class PageSignals:
 
     @cached_property
     def markup(self) -> Markup:
-        return read_html(self.answer.body, self.answer.header("content-type")) if self.is_page else Markup()
+        answer = self.answer
+        if not self.is_page:
+            return Markup()
+        return read_html(answer.body, answer.charset, xml=answer.media_type == "application/xhtml+xml")
 
     @property
     def is_page(self) -> bool:
@@ -83,10 +95,27 @@ class Reading:
         return PageSignals(self.observation.page.seen)
 
     @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that are asked for on the way to the page, its own last; each with its query.
+
+        A page on another host is for that host's files to rule, unless the robots.txt that was read is its.
+        """
+        page, asked = self.observation.page.seen, self.observation.url
+        ours = {urlsplit(url).hostname for url in (asked, self.observation.robots.seen.url)}
+        if not page.hops or urlsplit(page.url).hostname not in ours:
+            return (_path(asked),)
+        way = [
+            _path(url)
+            for url in (asked, *(hop.url for hop in page.hops[1:]))
+            if urlsplit(url).hostname in ours
+        ]
+        own = _path(page.url)
+        return (*(path for path in dict.fromkeys(way) if path != own), own)
+
+    @property
     def path(self) -> str:
-        """The page's path with its query, as rules are matched against it."""
-        parts = urlsplit(self.observation.url)
-        return normalise((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        """The page's path: what is declared, is declared of it."""
+        return self.paths[-1]
 
     @cached_property
     def tdm_entries(self) -> list[Any] | None:
@@ -97,4 +126,9 @@ class Reading:
     @cached_property
     def ai_txt(self) -> RobotsTxt | None:
         answer = self.observation.ai_txt
-        return RobotsTxt.parse(answer.body) if answer.ok and not is_html(answer) else None
+        return RobotsTxt.parse(answer.body) if answer.ok and not looks_like_html(answer.body) else None
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return normalise((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))

@@ -1,17 +1,24 @@
 """Many sites: several hosts at once, each one request at a time, and no more in memory than is at work."""
 
+import logging
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 from anyio.to_thread import run_sync
 
+from aipolicy.analysis.shown import shown
+from aipolicy.check.report.logged import logged
 from aipolicy.check.site.expectation import Expectation
 from aipolicy.check.site.fetching import Look
-from aipolicy.check.site.judging import SiteReport, judge
+from aipolicy.check.site.judging import SiteReport, judge, not_judged
+from aipolicy.check.site.observation import Observation
 from aipolicy.check.site.urls import PageURL
 from aipolicy.check.web import Fetcher
 from aipolicy.check.web.fetcher import USER_AGENT
+
+logger = logging.getLogger("aipolicy.site")
 
 SECONDS = 10.0
 """Seconds that a server has for one answer."""
@@ -68,8 +75,15 @@ async def _work(
             observation = await look.at(page)
 
             # In a thread: a large robots.txt takes a while, and the other sites' clocks run.
-            def say() -> SiteReport:
-                expectation = terms.expecting(page.host) if terms.expecting else None  # noqa: B023
-                return judge(observation, expectation=expectation, crawlers=terms.crawlers)  # noqa: B023
+            report(await run_sync(_judged, page, observation, terms))
 
-            report(await run_sync(say))
+
+def _judged(page: PageURL, observation: Observation, terms: Terms) -> SiteReport:
+    expectation = terms.expecting(page.host) if terms.expecting else None
+    try:
+        return judge(observation, expectation=expectation, crawlers=terms.crawlers)
+    except Exception as error:  # what one site sent must not end the check of the others
+        # Line by line: the message of an exception may have in it what the site sent.
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        logger.error("%s can't be judged:\n%s", shown(page.url), "\n".join(map(logged, lines)))
+        return not_judged(observation, expectation, error)

@@ -1,12 +1,12 @@
 """A body, bounded: its content coding undone (RFC 9110 §8.4), a bomb not unpacked."""
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 ACCEPTED = "gzip"
 _GZIP = 16 + zlib.MAX_WBITS
-_CODINGS = {"gzip": _GZIP, "x-gzip": _GZIP}
+_SHOWN = 60  # characters of a header in a message
 
 
 class _Decoder(Protocol):
@@ -21,23 +21,48 @@ class _Identity:
 class _Gzip:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
+        self._ended = False
 
     def take(self, octets: bytes, most: int) -> bytes:
         taken = bytearray()
         while octets and len(taken) < most:
-            taken += self._stream.decompress(octets, most - len(taken))
-            octets = self._stream.unconsumed_tail
-            if self._stream.eof:  # members may follow one another (RFC 1952 §2.2)
-                octets = self._stream.unused_data
+            if self._ended:  # members may follow one another (RFC 1952 §2.2), and some servers pad with zeros
+                octets = octets.lstrip(b"\0")
+                if not octets:
+                    break
                 self._stream = zlib.decompressobj(_GZIP)
+            taken += self._stream.decompress(octets, most - len(taken))
+            self._ended = self._stream.eof
+            octets = self._stream.unused_data if self._ended else self._stream.unconsumed_tail
         return bytes(taken)
+
+
+class _Deflate:
+    """zlib's format, as RFC 9110 §8.4.1.2 has it; or without its head, as some servers send it."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
+
+    def take(self, octets: bytes, most: int) -> bytes:
+        if self._stream is None:
+            octets = self._head = self._head + octets
+            if len(octets) < 2:
+                return b""
+            # RFC 1950 §2.2: method 8, and the first two octets are a multiple of 31.
+            is_zlib = octets[0] & 0x0F == 8 and int.from_bytes(octets[:2], "big") % 31 == 0
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+        return self._stream.decompress(octets, most)
+
+
+_CODINGS: dict[str, Callable[[], _Decoder]] = {"gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Deflate}
 
 
 class BodyError(Exception):
     """A body that can't be read as its header says."""
 
 
-async def read_body(chunks: AsyncIterator[bytes], coding: str | None, most: int) -> tuple[bytes, bool]:
+async def read_body(chunks: AsyncIterator[bytes], coding: str, most: int) -> tuple[bytes, bool]:
     """The first ``most`` octets, and whether there were more. Raises BodyError."""
     decoder = _decoder(coding)
     body = bytearray()
@@ -51,10 +76,11 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str | None, most: int)
     return bytes(body), False
 
 
-def _decoder(coding: str | None) -> _Decoder:
-    name = (coding or "identity").strip().lower()
-    if name == "identity":
+def _decoder(coding: str) -> _Decoder:
+    names = [name.strip().lower() for name in coding.split(",")]
+    applied = [name for name in names if name not in ("", "identity")]
+    if not applied:
         return _Identity()
-    if name in _CODINGS:
-        return _Gzip()
-    raise BodyError(f"Content-Encoding is {coding!r}, which was not asked for")
+    if len(applied) == 1 and applied[0] in _CODINGS:
+        return _CODINGS[applied[0]]()
+    raise BodyError(f"Content-Encoding is {coding[:_SHOWN]!r}, which was not asked for")

@@ -77,7 +77,7 @@ class Fetcher:
 
         ``headers`` are sent besides ``Host``, ``Accept``, ``Accept-Encoding`` and ``User-Agent``, or instead.
         """
-        return await self._get(_read(url), headers, self._octets if octets is None else octets)
+        return _whole(await self._get(_read(url), headers, self._octets if octets is None else octets))
 
     async def follow(
         self,
@@ -86,41 +86,50 @@ class Fetcher:
         hops: int = 5,
         headers: Iterable[tuple[str, str]] = (),
         octets: int | None = None,
+        partial: bool = False,
     ) -> Response:
-        """GET ``url`` and follow at most ``hops`` redirects, each guarded alike. Raises FetchError."""
+        """GET ``url`` and follow at most ``hops`` redirects, each guarded alike. Raises FetchError.
+
+        ``partial``: a head that came is an answer, too, although its body can't be read, or its redirect not
+        followed: ``trouble`` says so.
+        """
         headers, most = tuple(headers), self._octets if octets is None else octets
         followed: list[Hop] = []
         target = _read(url)
         while True:
-            answer = await self._get(target, headers, most)
+            answer = replace(await self._get(target, headers, most), hops=tuple(followed))
             locations = answer.values("location")
             if answer.status not in _REDIRECTS or not locations:
-                return replace(answer, hops=tuple(followed))
+                return answer if partial else _whole(answer)
             if len(followed) == hops:
                 raise FetchError(url, FetchTrouble.REDIRECTS, f"more than {hops} redirects")
             followed.append(Hop(answer.url, answer.status, locations[0]))
-            target = _read(locations[0], base=target)
+            try:
+                target = _read(locations[0], base=target)
+            except FetchError as error:
+                if not partial:
+                    raise
+                reason = f"it redirects to what can't be fetched ({error.reason})"
+                return replace(answer, trouble=error.kind, reason=reason)
 
     async def _get(self, url: httpx.URL, headers: Iterable[tuple[str, str]], most: int) -> Response:
+        """Raises FetchError where no head comes; what goes wrong after it is the answer's ``trouble``."""
         shown = str(url)
         start = time.monotonic()
-        with _troubles(shown):
-            with anyio.fail_after(self._seconds):
+        response: Response | None = None
+        try:
+            with _troubles(shown), anyio.fail_after(self._seconds):
                 async with self._stream(url, headers) as got:
-                    chunks: AsyncIterator[bytes] = got.aiter_stream()
                     answered = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in got.headers)
-                    response = Response(
-                        url=shown,
-                        status=got.status,
-                        headers=answered,
-                        body=b"",
-                        cut=False,
-                        hops=(),
-                        address=_peer(got),
-                        seconds=0.0,
-                    )
+                    response = Response(shown, got.status, answered, address=_peer(got))
+                    chunks: AsyncIterator[bytes] = got.aiter_stream()
                     body, cut = await read_body(chunks, response.header("content-encoding"), most)
-        return replace(response, body=body, cut=cut, seconds=time.monotonic() - start)
+                    response = replace(response, body=body, cut=cut)
+        except FetchError as error:
+            if response is None:
+                raise
+            response = replace(response, trouble=error.kind, reason=error.reason)
+        return replace(response, seconds=time.monotonic() - start)
 
     @asynccontextmanager
     async def _stream(
@@ -172,11 +181,19 @@ def _troubles(url: str) -> Iterator[None]:
         tls = _caused_by(error, ssl.SSLError)
         kind = FetchTrouble.CONNECT if tls is None else FetchTrouble.TLS
         raise FetchError(url, kind, str(tls or error) or "no connection") from None
-    except (httpcore.NetworkError, httpcore.ProtocolError, BodyError) as error:
+    except BodyError as error:
+        raise FetchError(url, FetchTrouble.CODING, str(error)) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         reason = str(error) or "the connection was closed before the answer was whole"
         raise FetchError(url, FetchTrouble.PROTOCOL, reason) from None
     except (ValueError, TypeError) as error:  # a URL that only the libraries below find fault with
         raise FetchError(url, FetchTrouble.URL, f"it can't be asked for ({error})") from None
+
+
+def _whole(answer: Response) -> Response:
+    if answer.trouble is not None:
+        raise FetchError(answer.url, answer.trouble, answer.reason)
+    return answer
 
 
 def _caused_by(error: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -195,7 +212,8 @@ def _read(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
         raise FetchError(shown, FetchTrouble.URL, f"not a URL ({error})") from None
     if url.scheme not in _SCHEMES:
         raise FetchError(shown, FetchTrouble.SCHEME, "give one that begins with http:// or https://")
-    if not url.raw_host:  # url.host is decoded, which not every name that begins with xn-- can be
+    # url.host is decoded, which not every name that begins with xn-- can be; % is for what no name has in it.
+    if not url.raw_host or b"%" in url.raw_host:
         raise FetchError(shown, FetchTrouble.URL, "it names no host")
     if url.port is not None and not 0 < url.port < 1 << 16:
         raise FetchError(shown, FetchTrouble.URL, f"{url.port} is not a port")

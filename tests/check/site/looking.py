@@ -50,8 +50,8 @@ def answer(
     octets = body.encode() if isinstance(body, str) else body
     url = f"https://blog.example{path}"
     if trouble is not None:
-        return Answer(url, url, trouble=trouble, reason="it went wrong")
-    return Answer(url, url, status, tuple(headers), octets)
+        return Answer(url, 0, trouble=trouble, reason="it went wrong", asked=url)
+    return Answer(url, status, tuple(headers), octets, asked=url)
 
 
 def robots(body: bytes | str, *headers: tuple[str, str], status: int = 200) -> Answer:

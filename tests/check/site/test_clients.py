@@ -8,7 +8,7 @@ from aipolicy.check.site.judging import judge
 from aipolicy.check.site.observation import Answer, Views
 from tests.check.site.looking import OPTED_OUT, opted_out, page, robots, seen
 from tests.check.site.servers import HEADERS
-from tests.check.site.test_kinds import GOOD, OK, OPEN, all_found
+from tests.check.site.test_kinds import GOOD, OK, OPEN, ROBOTS, all_found
 
 Header = tuple[str, str]
 USAGE, TAGS, RESERVED = "Content-Usage", "X-Robots-Tag", "tdm-reservation"
@@ -139,3 +139,19 @@ def test_a_copy_is_stale_only_if_a_cache_is_seen_to_keep_it(
     plain: Answer, again: Answer | None, kind: str
 ) -> None:
     assert past_caches(plain, OK, again) == [kind]
+
+
+def test_what_is_too_large_to_compare_is_told_and_an_error_where_a_policy_is_expected() -> None:
+    large = robots(ROBOTS + b"#" * 300_001)
+    views = Views(
+        robots(ROBOTS), browser=robots(ROBOTS + b"#"), crawlers=(("GPTBot", large), ("CCBot", large))
+    )
+    assert all_found(opted_out(robots_txt=views)) == all_found(opted_out()), (
+        "each as large as can be compared"
+    )
+    views = Views(large, browser=robots(ROBOTS + b"#" * 300_002))
+    assert all_found(opted_out(robots_txt=views))["robots-not-compared"].severity is Severity.WARNING
+    views = Views(GOOD, browser=large, crawlers=(("GPTBot", robots(ROBOTS + b"#" * 300_002)),))
+    report = judge(opted_out(robots_txt=views), expectation=OPTED_OUT)
+    assert report.findings[0].id == "robots-not-compared"
+    assert report.findings[0].severity is Severity.ERROR

@@ -1,67 +1,19 @@
 """``aipolicy check site`` as it is run: what it prints, how it ends, and where it can't be led."""
 
-import asyncio
 import json
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner, Result
 
 from aipolicy.check.site.report import schema
 from aipolicy.check.web import guard
-from aipolicy.cli import main
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from tests.check.site.servers import HEADERS, NO_TRAINING
-from tests.check.web.server import Server, answer, serving
-
-PAGE = b"<!doctype html><title>A post</title>"
-TEXT = "Content-Type: text/plain; charset=utf-8"
-SENT = [f"{name}: {value}" for name, value in HEADERS]
-TDMREP = NO_TRAINING.tdmrep.body if NO_TRAINING.tdmrep else b""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A site that says no to training in every way; its loop runs in a thread of its own."""
-    ready: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        async with serving() as running:
-            done = asyncio.Event()
-            ready.set_result((running, asyncio.get_running_loop(), done))
-            await done.wait()
-
-    thread = Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    running, loop, done = ready.result(timeout=10)
-    # Any query is answered alike, as most servers do.
-    running.answers = _Answers(
-        {
-            "/robots.txt": answer(NO_TRAINING.robots.body, TEXT),
-            "/": answer(PAGE, "Content-Type: text/html", *SENT),
-            "/.well-known/tdmrep.json": answer(TDMREP, "Content-Type: application/json"),
-        }
-    )
-    yield running
-    loop.call_soon_threadsafe(done.set)
-    thread.join(timeout=10)
-
-
-class _Answers(dict[str, bytes]):
-    def get(self, target: str, default: Any = None) -> Any:
-        return super().get(target.partition("?")[0], default)
-
-
-def check(*arguments: str, stdin: str = "", **environment: str) -> Result:
-    given = ["check", "site", "--delay", "0", *arguments]
-    return CliRunner().invoke(main, given, input=stdin, env={"AIPOLICY_REGISTRY": "", **environment})
+from tests.check.site.commanding import PAGE, SENT, TEXT, check
+from tests.check.site.servers import NO_TRAINING
+from tests.check.web.server import Server, answer
 
 
 def test_a_site_as_it_should_be_ends_with_0(server: Server) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aipolicy.check.site import fetching
 from aipolicy.check.site.fetching import Look
 from aipolicy.check.site.judging import SiteReport
 from aipolicy.check.site.running import Terms, check_sites
@@ -108,6 +109,33 @@ async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> No
     assert [report.observation.answered for report in found] == [True, False]
     (unreachable,) = found[1].findings
     assert unreachable.id == "unreachable"
+
+
+async def test_all_answers_around_a_page_have_one_time_together(server: Server) -> None:
+    server.silent |= {"/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"}
+    async with Fetcher(allow_private=True, seconds=0.2) as fetcher:
+        look = Look(fetcher, user_agent="aipolicy", delay=0, seconds=0.5)
+        seen = await look.at(page_url(f"{server.origin}/post"))
+    assert seen.robots.plain.trouble is FetchTrouble.TIMEOUT
+    assert seen.ai_txt.trouble is seen.page.plain.trouble is FetchTrouble.OVERTIME
+    assert "the 0.5 seconds for all answers of this site were over" in seen.page.plain.reason
+    assert "/post" not in asked(server)
+
+
+async def test_a_fault_of_our_own_in_reading_them_is_left_to_who_judges(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "differs_past_caches", lambda views: 1 // 0)
+    (report,) = await reports([server.origin])
+    assert report.observation.answered
+
+
+async def test_our_own_pauses_do_not_count(server: Server) -> None:
+    async with Fetcher(allow_private=True, seconds=5) as fetcher:
+        look = Look(fetcher, user_agent="aipolicy", delay=0.1, seconds=0.8)
+        seen = await look.at(page_url(f"{server.origin}/post"))
+    assert seen.page.browser is not None
+    assert seen.page.browser.status == 404
 
 
 async def test_a_large_robots_txt_is_read_as_far_as_crawlers_read_it(server: Server) -> None:

@@ -7,14 +7,20 @@ import pytest
 
 from aipolicy.analysis.findings import KINDS as LINT_KINDS
 from aipolicy.analysis.findings import Severity
+from aipolicy.check.site.answers import declared
+from aipolicy.check.site.engines.aitxt import ai_txt_statements
+from aipolicy.check.site.engines.robots import fetch_of
 from aipolicy.check.site.expectation import Expectation, Version
 from aipolicy.check.site.findings import KINDS
 from aipolicy.check.site.judging import judge
 from aipolicy.check.site.observation import Views
+from aipolicy.check.site.reading import Reading
+from aipolicy.check.site.statements import Signal
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import render
 from aipolicy.core.signals import Signals
-from tests.check.site.looking import OPTED_OUT, opted_out, page, robots, seen
+from aipolicy.errors import FetchTrouble
+from tests.check.site.looking import HTML, OPTED_OUT, answer, opted_out, page, robots, seen
 from tests.check.site.servers import PAGE
 from tests.check.site.test_kinds import (
     DIFFERING,
@@ -24,9 +30,11 @@ from tests.check.site.test_kinds import (
     ROBOTS,
     WITHOUT_TAGS,
     all_found,
+    redirected,
     refused,
     rendered,
     tdm,
+    undecoded,
 )
 
 
@@ -82,6 +90,73 @@ def test_a_query_that_a_server_minds_and_a_refusal_of_us_alone_tell_nothing() ->
 def test_a_crawler_that_robots_txt_shuts_out_may_be_refused_the_page() -> None:
     one = opted_out(page_=Views(OK, crawlers=(("GPTBot", refused("/")),)))
     assert judge(one).findings == ()
+
+
+def test_what_there_was_no_time_to_ask_for_is_no_refusal() -> None:
+    away = answer("/", trouble=FetchTrouble.OVERTIME)
+    views = {"robots_txt": Views(GOOD, crawlers=(("GPTBot", away),)), "page_": Views(OK, browser=away)}
+    assert judge(opted_out(**views)).findings == ()
+
+
+def test_rfc9309_2_3_1_what_crawlers_can_not_read_or_reach_has_no_rules() -> None:
+    nowhere = replace(GOOD, status=302, body=b"", trouble=FetchTrouble.URL, reason="it redirects to no URL")
+    for one in (undecoded(GOOD), nowhere):
+        found = all_found(opted_out(robots_txt=one))
+        assert "robots-unreachable" not in found
+        assert found["robots-unreadable"].found == f"{one.status}, but {one.reason}"
+        assert fetch_of(Reading(opted_out(robots_txt=one)), "GPTBot").allowed
+    unfinished = replace(GOOD, body=b"", trouble=FetchTrouble.TIMEOUT, reason="no whole answer in time")
+    assert "robots-unreachable" in all_found(opted_out(robots_txt=unfinished))
+
+
+def test_headers_are_compared_although_the_body_can_not_be_read() -> None:
+    assert not any(one.is_difference for one in all_found(opted_out(page_=undecoded(OK)), OPTED_OUT).values())
+    assert "header-missing" in all_found(opted_out(page_=undecoded(page(*WITHOUT_TAGS))), OPTED_OUT)
+
+
+def test_what_is_declared_is_that_of_the_page_that_a_redirect_of_the_host_leads_to() -> None:
+    there = redirected(page(), "https://blog.example/en/post")
+    own = "User-agent: *\nAllow: /\nContent-Usage: /en/ train-ai=n\n"
+    entries = tdm('[{"location": "/en/", "tdm-reservation": 1}]')
+    reading = Reading(seen(robots_txt=robots(own), page_=there, tdmrep=entries))
+    assert reading.path == "/en/post"
+    assert {s.signal for s in declared(reading, "GPTBot")} == {Signal.AIPREF, Signal.TDMREP}
+    found = all_found(reading.observation)["page-redirected"]
+    assert found.found == "/2026/post -> /en/post"
+
+
+def test_a_page_may_be_fetched_only_if_every_redirect_to_it_may() -> None:
+    there = redirected(page(), "https://blog.example/hop", "https://blog.example/en/post")
+    for path in ("/2026/", "/hop", "/en/"):
+        fetch = fetch_of(
+            Reading(seen(robots_txt=robots(f"User-agent: *\nDisallow: {path}\n"), page_=there)), "X"
+        )
+        assert not fetch.allowed
+        assert fetch.place is not None
+        assert fetch.place.line == 2
+    back = redirected(page(), "https://blog.example/hop", "https://blog.example/2026/post")
+    assert Reading(seen(page_=back)).paths == ("/hop", "/2026/post")
+
+
+def test_the_path_of_another_host_is_looked_up_only_in_a_robots_txt_of_that_host() -> None:
+    there = redirected(page(), "https://www.blog.example/en/post")
+    assert Reading(seen(page_=there)).paths == ("/2026/post",)
+    file = redirected(robots("User-agent: *\nDisallow: /en/\n"), "https://www.blog.example/robots.txt")
+    assert not fetch_of(Reading(seen(robots_txt=file, page_=there)), "X").allowed
+
+
+def test_a_robots_txt_sent_as_a_page_is_no_page_for_that() -> None:
+    as_page = replace(GOOD, headers=HTML)
+    assert "robots-content-type" in all_found(opted_out(robots_txt=as_page))
+    soft_404 = replace(as_page, body=b"\xef\xbb\xbf<!-- cached --><!DOCTYPE html><p>Not found")
+    assert "robots-content-type" not in all_found(opted_out(robots_txt=soft_404))
+
+
+def test_an_ai_txt_sent_as_a_page_is_read() -> None:
+    rules = answer("/ai.txt", "User-agent: *\nDisallow: /\n", headers=HTML)
+    assert ai_txt_statements(Reading(seen(ai_txt=rules)), "GPTBot")
+    soft_404 = replace(rules, body=b"<html>\nUser-agent: *\nDisallow: /\n")
+    assert not ai_txt_statements(Reading(seen(ai_txt=soft_404)), "GPTBot")
 
 
 def test_the_linters_findings_are_the_sites_with_their_own_names() -> None:

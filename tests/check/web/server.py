@@ -9,7 +9,10 @@ import trustme
 
 
 class Server:
-    """``answers`` maps a request target to an answer; ``requests`` are the heads that came."""
+    """``answers`` maps a request target to an answer; ``requests`` are the heads that came.
+
+    ``silent`` targets are never answered; at ``open`` ones the connection stays open behind the answer.
+    """
 
     def __init__(self, host: str, port: int, scheme: str) -> None:
         self.host = host
@@ -18,6 +21,7 @@ class Server:
         self.answers: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.silent: set[str] = set()
+        self.open: set[str] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -30,6 +34,8 @@ class Server:
         if target in self.silent:
             await reader.read()  # until the client has enough
         writer.write(self.answers.get(target, b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"))
+        if target in self.open:
+            await reader.read()
         writer.close()
 
 

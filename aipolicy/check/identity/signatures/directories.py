@@ -168,9 +168,8 @@ class Directories:
                     was.keys, was.media_type, was.read, was.fresh_until, now + _FAILED, trouble
                 )
             else:
-                media_type = (response.header("content-type") or "").partition(";")[0].strip().lower()
                 self._known[directory] = Directory(
-                    keys, media_type or None, now, now + _freshness(response), now + _LACKED, None
+                    keys, response.media_type or None, now, now + _freshness(response), now + _LACKED, None
                 )
 
     def _reason(self, directory: str, keyid: str, known: Directory, trouble: str | None) -> str:
@@ -195,7 +194,7 @@ def _keys(directory: str, response: Response) -> Mapping[str, Key]:
 
 def _freshness(response: Response) -> float:
     shortest, usual, longest = _FRESH
-    caching = response.header("cache-control") or ""
+    caching = response.header("cache-control")
     if _NOT_KEPT.search(caching):
         return shortest
     stated = _MAX_AGE.search(caching)

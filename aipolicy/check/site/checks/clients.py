@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from aipolicy.analysis import compare
 from aipolicy.analysis.findings import Severity
 from aipolicy.analysis.shown import listed, shown
 from aipolicy.check.site.access import Access, access_of, effective
 from aipolicy.check.site.caching import caching_of
+from aipolicy.check.site.differing import Differing
 from aipolicy.check.site.engines.robots import fetch_of
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.observation import Answer
@@ -19,20 +19,21 @@ _UNKNOWN_ADDRESS = (
 
 
 def check(reading: Reading) -> Iterator[Finding]:
-    yield from _stale_robots(reading)
+    differing = Differing(effective(reading.observation.robots.plain))
+    yield from _stale_robots(reading, differing)
     yield from _stale_page(reading)
-    yield from _robots_of_others(reading)
+    yield from _robots_of_others(reading, differing)
     yield from _page_of_others(reading)
+    yield from differing.left_out()
 
 
-def _stale_robots(reading: Reading) -> Iterator[Finding]:
+def _stale_robots(reading: Reading, differing: Differing) -> Iterator[Finding]:
     robots = reading.observation.robots
     if robots.fresh is None or not robots.fresh.ok:
         return  # a server that minds the query tells nothing
-    was, is_now = effective(robots.plain), effective(robots.fresh)
-    if was == is_now or access_of(robots.plain) is Access.UNREACHABLE or robots.plain.refused:
+    if access_of(robots.plain) is Access.UNREACHABLE or robots.plain.refused:
         return
-    differences = compare(was, is_now)
+    differences = differing("past the caches", robots.fresh)
     if differences:
         yield finding(
             "robots-stale-copy",
@@ -66,7 +67,7 @@ def _stale_page(reading: Reading) -> Iterator[Finding]:
         )
 
 
-def _robots_of_others(reading: Reading) -> Iterator[Finding]:
+def _robots_of_others(reading: Reading, differing: Differing) -> Iterator[Finding]:
     robots = reading.observation.robots
     refused = [(who, answer) for who, answer in robots.crawlers if answer.refused]
     ok = robots.plain.ok or (robots.browser is not None and robots.browser.ok)
@@ -82,17 +83,16 @@ def _robots_of_others(reading: Reading) -> Iterator[Finding]:
     if not robots.plain.ok:
         return
     for who, answer in robots.others:
-        if answer.ok and answer.body != robots.plain.body:
-            differences = compare(effective(robots.plain), effective(answer))
-            if differences:
-                yield finding(
-                    "robots-differs-by-client",
-                    "robots.txt",
-                    f"{who} gets another one than others: {effect_text(differences)}",
-                    "what you see in a browser isn't what crawlers are told",
-                    cure="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
-                )
-                return
+        differences = differing(who, answer) if answer.ok else []
+        if differences:
+            yield finding(
+                "robots-differs-by-client",
+                "robots.txt",
+                f"{who} gets another one than others: {effect_text(differences)}",
+                "what you see in a browser isn't what crawlers are told",
+                cure="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
+            )
+            return
 
 
 def _page_of_others(reading: Reading) -> Iterator[Finding]:

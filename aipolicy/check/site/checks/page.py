@@ -41,7 +41,7 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 def _had(reading: Reading) -> Iterator[Finding]:
     answer = reading.page.answer
-    if answer.trouble is not None:
+    if not answer.status:
         yield finding(
             "page-unreachable",
             "page",
@@ -49,6 +49,14 @@ def _had(reading: Reading) -> Iterator[Finding]:
             "its headers and tags are unknown: what follows is about the files alone",
         )
         return
+    if answer.trouble is not None:
+        yield finding(
+            "page-unreadable",
+            "page",
+            shown(answer.outcome),
+            "a tag of the page is not known here, and to many crawlers neither",
+            cure="answer it whole, in the coding that was asked for, or redirect to a URL",
+        )
     if answer.status >= 400:
         yield finding(
             "page-refused",
@@ -66,6 +74,13 @@ def _had(reading: Reading) -> Iterator[Finding]:
             f"there the robots.txt of {shown(led)} holds, not the one that was read",
             cure=f"aipolicy check site {shown(answer.url)}",
             severity=Severity.NOTE if _same_file(reading, led) else None,
+        )
+    if len(reading.paths) > 1:
+        yield finding(
+            "page-redirected",
+            "page",
+            shown(" -> ".join(reading.paths)),
+            "a crawler must be allowed each; what robots.txt and tdmrep.json declare is that of the last",
         )
 
 

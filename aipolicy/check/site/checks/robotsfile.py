@@ -9,7 +9,7 @@ from aipolicy.check.site.answers import UNNAMED, declared
 from aipolicy.check.site.caching import DAY, caching_of, duration
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import Reading, is_html
+from aipolicy.check.site.reading import Reading, looks_like_html
 from aipolicy.core.preferences import Preference
 from aipolicy.errors import FetchTrouble
 
@@ -28,6 +28,14 @@ def check(reading: Reading) -> Iterator[Finding]:
             f"{answer.reason} lead away from it",
             f"{_COME_IN}: §2.3.1.2 lets them stop after five",
             cure="answer it where it is asked for",
+        )
+    elif answer.trouble is not None and reading.access is Access.NO_RULES:
+        yield finding(
+            "robots-unreadable",
+            _WHERE,
+            shown(answer.outcome),
+            f"who can't read it knows of no rules: {_COME_IN}",
+            cure="answer it where it is asked for, with 200, in no coding or in gzip",
         )
     elif reading.access is Access.UNREACHABLE:
         yield finding(
@@ -64,12 +72,10 @@ def _without_rules(reading: Reading, answer: Answer) -> Finding:
 
 
 def _kind(answer: Answer) -> Iterator[Finding]:
-    sent = answer.header("content-type")
-    charset = sent.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
-    is_utf8 = charset in ("", "utf-8", "utf8", "us-ascii")
-    if is_html(answer) and answer.media_type != "text/plain":
+    if looks_like_html(answer.body):
         return  # a page: the linter says so, and more
-    if answer.media_type != "text/plain" or not is_utf8:
+    sent = answer.header("content-type")
+    if answer.media_type != "text/plain" or answer.charset not in ("", "utf-8", "utf8", "us-ascii"):
         yield finding(
             "robots-content-type",
             _WHERE,

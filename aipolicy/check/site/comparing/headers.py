@@ -28,7 +28,14 @@ def differences(
 ) -> Iterator[Finding]:
     """``earlier``: the versions before, newest first."""
     page = reading.page
-    if page.answer.trouble is not None:
+    if not page.answer.status:
+        yield finding(
+            "headers-unknown",
+            "page",
+            f"{shown(page.answer.outcome)}: whether it says {version} isn't known",
+            "a page that can't be had can't be told from one whose headers are gone",
+            cure="look whether it is up, and whether it answers in time",
+        )
         return
     wanted = headers_at(policy, signals, reading.path)
     found = list(_compared(page, wanted, policy.effective))

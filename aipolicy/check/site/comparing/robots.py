@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from aipolicy.analysis import Difference, compare
+from aipolicy.analysis.findings import Severity
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.access import Access, effective
 from aipolicy.check.site.caching import caching_of
+from aipolicy.check.site.differing import Differing
 from aipolicy.check.site.engines.rsl import licences
 from aipolicy.check.site.expectation import Version, expected_robots
 from aipolicy.check.site.findings import Finding, finding
@@ -54,13 +56,14 @@ def differences(
 
 def _to_others(reading: Reading, wanted: bytes, version: Version) -> Iterator[Finding]:
     """The first client that gets another one than the policy's: one is enough, and comparing costs."""
-    robots = reading.observation.robots
+    robots, differing = reading.observation.robots, Differing(wanted)
     for who, answer in robots.others:
         if answer.ok and answer.body != robots.seen.body:
-            found = compare(wanted, effective(answer))
+            found = differing(who, answer)
             if found:
                 yield _differs(found[0], version, where=f"robots.txt, to {who}")
                 return
+    yield from differing.left_out(Severity.ERROR)
 
 
 def _differs(difference: Difference, version: Version, where: str = "robots.txt") -> Finding:

@@ -34,7 +34,8 @@ def fetch_of(reading: Reading, token: str) -> Fetch:
     bound = file.index.bound(name)
     if not bound.is_named and _only_own_name(token):
         return Fetch(True, None, "robots.txt doesn't name it, and it honours nothing else")
-    ruling = file.index.decide(name, reading.path)
+    rulings = [file.index.decide(name, path) for path in reading.paths]
+    ruling = next((one for one in rulings if not one.allowed), rulings[-1])  # each redirect is fetched, too
     if ruling.line:
         text = file.written.lines[ruling.line - 1].text
         return Fetch(ruling.allowed, Place(Carrier.ROBOTS, ruling.line, text), "")

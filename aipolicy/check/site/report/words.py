@@ -71,7 +71,7 @@ def outcome(answer: Document) -> str:
     size = f"{answer['octets']:,} octets{' and more' if answer['cut'] else ''}"
     hops = len(answer["redirects"])
     led = f", {counted(hops, 'redirect')} to {answer['url']}" if hops else ""
-    return ", ".join(filter(None, [str(answer["status"]), kind, size])) + led
+    return ", ".join(filter(None, [str(answer["status"]), kind, size, answer["reason"]])) + led
 
 
 def places(site: Document) -> dict[str, str]:
