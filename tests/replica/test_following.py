@@ -144,27 +144,6 @@ async def test_another_registry_at_the_address_is_taken_over_under_readers(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.parametrize("more", [0, 2])
-def test_a_registry_restored_from_a_backup_is_taken_over(
-    url: str, schemas: Schemas, file: Path, more: int
-) -> None:
-    restored = schemas.new()
-    with Registry(url) as registry, Registry(restored) as older:
-        for name in ("a.example", "b.example", "c.example"):
-            registry.put(SitePolicy(name), by="ada")
-        older.put(SitePolicy("a.example"), by="ada")
-        for number in range(more):
-            older.put(SitePolicy(f"other{number}.example"), by="ada")
-        registry_id = registry.registry_id
-    with raw(restored) as connection:
-        statement = sqlalchemy.text("UPDATE meta SET value = :id WHERE key = 'registry_id'")
-        connection.execute(statement, {"id": registry_id})
-    with Replica(url, file):
-        eventually(lambda: seq(file) == 3)
-    with Replica(restored, file):
-        eventually(lambda: is_copy(file, restored))
-
-
 def test_a_replica_is_no_place_to_write(url: str, file: Path) -> None:
     Registry(url).close()
     with Replica(url, file):

@@ -4,12 +4,13 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aipolicy.core.mark import Mark
 from aipolicy.errors import RegistryError
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
@@ -25,7 +26,7 @@ Identity = tuple[int, int]
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
 _HOSTS_BEFORE = "SELECT hosts FROM change WHERE seq = (SELECT seq FROM site WHERE id = ?)"
-_LAST = "SELECT * FROM change WHERE seq = ?"
+_CHANGE = "SELECT * FROM change WHERE seq = ?"
 
 
 class DamagedError(Exception):
@@ -78,7 +79,8 @@ class ReplicaFile:
                 self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FILE, number))
                 self._connection.execute("PRAGMA wal_checkpoint")  # readers look for it in the file alone
             self.registry_id: str = about["registry_id"]
-            ((self.seq,),) = self._connection.execute("SELECT seq FROM sequence")
+            ((seq,),) = self._connection.execute("SELECT seq FROM sequence")
+            self.last = self._mark(seq)
             level = self._connection.execute("SELECT level_at FROM replica").fetchone()
             self.level_at: int = level[0] if level else 0
         except BaseException:
@@ -111,13 +113,17 @@ class ReplicaFile:
             if time.monotonic() - self._opened >= SETTLED:
                 raise DamagedError("a reader found it damaged")
 
-    def last(self) -> Row | None:
-        """The latest change, as the registry had it."""
-        row: Row | None = self._connection.execute(_LAST, (self.seq,)).fetchone()
-        return row
+    @property
+    def seq(self) -> int:
+        """The number of the latest change."""
+        return self.last.seq
 
-    def apply(self, changes: Iterable[Row], note: Note) -> None:
-        """Make the next ``changes``, rows of the table, all or none of them."""
+    def has(self, change: Mark) -> bool:
+        """Whether that change is here, as it is there."""
+        return self._mark(change.seq) == change
+
+    def apply(self, changes: Sequence[Row], note: Note) -> None:
+        """Make the next ``changes``, rows of the table, at least one; all or none of them."""
         execute = self._connection.execute
         seq = self.seq
         execute("BEGIN IMMEDIATE")
@@ -134,7 +140,7 @@ class ReplicaFile:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.seq = seq
+        self.last = Mark.of(changes[-1])
 
     def note(self, note: Note) -> None:
         self._connection.execute(NOTE, note.row())
@@ -146,6 +152,9 @@ class ReplicaFile:
             other.backup(self._connection)
         finally:
             other.close()
+
+    def _mark(self, seq: int) -> Mark:
+        return Mark.of(self._connection.execute(_CHANGE, (seq,)).fetchone() or (seq,))
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row

@@ -90,8 +90,8 @@ def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot, n
         FILE: str(number),
     }
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", about.items())
-    connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.seq,))
-    connection.execute(NOTE, (source.name, os.getpid(), snapshot.state.seq, 0, 0, ""))
+    connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.last.seq,))
+    connection.execute(NOTE, (source.name, os.getpid(), snapshot.state.last.seq, 0, 0, ""))
 
 
 def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:

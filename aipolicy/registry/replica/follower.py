@@ -20,7 +20,7 @@ from aipolicy.registry.replica.file import (
 )
 from aipolicy.registry.replica.filling import Progress, StoppedError, fill
 from aipolicy.registry.replica.lock import held
-from aipolicy.registry.replica.source import Row, Source
+from aipolicy.registry.replica.source import Source
 from aipolicy.registry.replica.standing import Standing, logger
 
 _PAGE = 1000  # changes in one transaction
@@ -152,40 +152,37 @@ class Replica:
         if self._file is None and not self._ruined:
             with suppress(DamagedError):
                 self._open()
-        compared = False
         while not self._stopping.is_set():
-            why = "there is none" if self._file is None else self._caught_up(source, self._file, compared)
+            why = "there is none" if self._file is None else self._caught_up(source, self._file)
             if why:
                 self._fill(source, why)
             else:
                 self._delay = 0.0
                 source.wait(self._poll)
-            compared = True
 
-    def _caught_up(self, source: Source, file: ReplicaFile, compared: bool) -> str:
-        """Make what is new; or say why that can't be.
-
-        ``compared``: whether the registry is known to have the file's last change.
-        """
+    def _caught_up(self, source: Source, file: ReplicaFile) -> str:
+        """Make what is new; or say why that can't be."""
         file.check()
         state = source.state()
         if state.registry_id != file.registry_id:
             return f"it is of registry {file.registry_id}, and this is {state.registry_id}"
-        if state.seq < file.seq:
-            return f"it has change {file.seq}, and the registry went back to {state.seq}"
-        self._standing.answered(state.seq)
-        while (file.seq < state.seq or not compared) and not self._stopping.is_set():
-            changes = _next(source, file)
+        latest = state.last.seq
+        if latest < file.seq:
+            if state.standby and file.has(state.last):  # what it lacks is on its way to it
+                cure = "it is waited for; name the primary to follow without it"
+                raise RegistryError(f"registry '{source.name}' is a standby, and behind the replica: {cure}")
+            return f"it has change {file.seq}, and the registry went back to {latest}"
+        self._standing.answered(latest)
+        while file.last != state.last and file.seq <= latest and not self._stopping.is_set():
+            changes = file.last.behind(source.changes(file.seq, _PAGE + 1))
             if changes is None:
                 return f"the registry has another change {file.seq}"
-            if file.seq < state.seq and not changes:
+            if not changes:
                 return f"the registry has no change {file.seq + 1}"
-            if changes:
-                file.apply(changes, self._standing.note(level=changes[-1][0] >= state.seq))
-                self._noted = time.monotonic()
-                self._standing.behind(file.seq)
-            compared = True
-        if file.seq >= state.seq:
+            file.apply(changes, self._standing.note(level=changes[-1][0] >= latest))
+            self._noted = time.monotonic()
+            self._standing.behind(file.seq)
+        if file.seq >= latest:
             self._standing.level(file.seq)
             if time.monotonic() - self._noted >= _HEARTBEAT:
                 file.note(self._standing.note(level=True))
@@ -221,11 +218,3 @@ class Replica:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _next(source: Source, file: ReplicaFile) -> list[Row] | None:
-    """The changes after the file's last one. None: the registry has another one in its place."""
-    rows = source.changes(file.seq, _PAGE + 1)
-    if not file.seq:
-        return rows
-    return rows[1:] if rows and rows[0] == file.last() else None
