@@ -18,7 +18,7 @@ _CACHE = -65536  # KiB: keys of the indexes come in any order
 
 
 class StoppedError(Exception):
-    """The fill was given up, because the follower is to end."""
+    """The fill was given up, because the follower is to end, or the file is no longer its own."""
 
 
 def fill(
@@ -60,6 +60,8 @@ def fill(
             connection.execute("COMMIT")
             connection.execute("PRAGMA locking_mode=NORMAL")
             connection.execute("PRAGMA journal_mode=WAL")
+        if stopped():
+            raise StoppedError
         if in_place_of is not None:
             in_place_of.become(filling)
         else:

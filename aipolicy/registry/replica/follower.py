@@ -19,7 +19,7 @@ from aipolicy.registry.replica.file import (
     existing,
 )
 from aipolicy.registry.replica.filling import Progress, StoppedError, fill
-from aipolicy.registry.replica.lock import held
+from aipolicy.registry.replica.lock import FollowedError, Lock
 from aipolicy.registry.replica.source import Source
 from aipolicy.registry.replica.standing import Standing, logger
 
@@ -71,6 +71,7 @@ class Replica:
         self._path = Path(to).absolute()
         self._poll, self._wait, self._progress = poll, wait, progress
         self._standing = Standing(self._source.name, self._path, clock)
+        self._lock = Lock(self._path)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: ReplicaFile | None = None
@@ -96,18 +97,18 @@ class Replica:
 
     def run(self) -> None:
         """Follow until ``stop``. Raises RegistryError where another one follows, or the file isn't ours."""
-        with held(self._path, wait=self._wait, stopping=self._stopping, waiting=logger.info) as ours:
-            if not ours:
+        try:
+            if not self._take():
                 return
-            try:
-                with suppress(OSError, sqlite3.Error, DamagedError):  # met and told again below
-                    self._open()
-                if self._file is not None:
-                    logger.info("the replica %s goes on from change %d", self._path, self._file.seq)
-                while not self._stopping.is_set():
-                    self._try()
-            finally:
-                self._close()
+            with suppress(OSError, sqlite3.Error, DamagedError):  # met and told again below
+                self._open()
+            if self._file is not None:
+                logger.info("the replica %s goes on from change %d", self._path, self._file.seq)
+            while not self._stopping.is_set():
+                self._try()
+        finally:
+            self._close()
+            self._lock.release()
 
     def _run_in_thread(self) -> None:
         try:
@@ -118,10 +119,17 @@ class Replica:
     def _try(self) -> None:
         """Follow until something goes wrong; tell it, and wait a little."""
         try:
+            if not self._lock.is_held():
+                self._close()  # another one may have taken it and the file by now
+                if not self._take():
+                    return
+                logger.info("the lock %s was deleted, and is made anew", self._lock.path)
             with self._source as source:
                 self._follow(source)
         except StoppedError:
             pass
+        except FollowedError:
+            raise
         except ReplacedError:
             # Even an older copy of it is of no use: with the log that is beside it, it is neither.
             self._close()
@@ -152,13 +160,19 @@ class Replica:
         if self._file is None and not self._ruined:
             with suppress(DamagedError):
                 self._open()
-        while not self._stopping.is_set():
+        while not self._is_over():
             why = "there is none" if self._file is None else self._caught_up(source, self._file)
             if why:
                 self._fill(source, why)
             else:
                 self._delay = 0.0
                 source.wait(self._poll)
+
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or not self._lock.is_held()
+
+    def _take(self) -> bool:
+        return self._lock.take(wait=self._wait, stopping=self._stopping, waiting=logger.info)
 
     def _caught_up(self, source: Source, file: ReplicaFile) -> str:
         """Make what is new; or say why that can't be."""
@@ -200,7 +214,7 @@ class Replica:
             in_place_of=self._file,
             known=self._known,
             progress=self._progress,
-            stopped=self._stopping.is_set,
+            stopped=self._is_over,
         )
         self._close()
         self._ruined = False
