@@ -188,6 +188,18 @@ def existing(path: Path) -> ReplicaFile | None:
         raise
 
 
+def is_shut_out(path: Path, error: Exception) -> bool:
+    """Whether ``error`` says that only the log of a file keeps us from writing it.
+
+    A reader that is another user makes the log where it comes first, as after a reboot; it is its own then,
+    with the file's mode. The file we may write, or replace by one with a log of ours.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF != sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return False
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 def claim(path: Path, known: Identity | None) -> None:
     """See that what is at ``path``, if anything, may be removed: ``known`` is ours whatever it looks like.
 

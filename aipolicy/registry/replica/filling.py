@@ -102,6 +102,9 @@ def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
         os.fsync(file.fileno())
     # What a lost or damaged file left behind. Its log first of all must not be taken for the new one's.
     _remove(path)
+    # Whoever makes the log and its index owns them: see ``file.is_shut_out``.
+    for name in (f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).touch(0o644)
     filling.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -17,6 +17,7 @@ from aipolicy.registry.replica.file import (
     ReplicaFile,
     claim,
     existing,
+    is_shut_out,
 )
 from aipolicy.registry.replica.filling import Progress, StoppedError, fill
 from aipolicy.registry.replica.lock import FollowedError, Lock
@@ -139,7 +140,7 @@ class Replica:
             self._failed(str(error))
         except (DamagedError, OSError, sqlite3.Error) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            ruined = isinstance(error, DamagedError) or code in _RUINED
+            ruined = isinstance(error, DamagedError) or code in _RUINED or is_shut_out(self._path, error)
             if code != sqlite3.SQLITE_FULL:  # then it is as it was
                 self._close()
             self._ruined = self._ruined or ruined
