@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,10 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
+from aipolicy.registry.replica.filling import fill
 from aipolicy.registry.replica.lock import Lock
+from aipolicy.registry.replica.source import Source
+from aipolicy.registry.replica.standing import Standing
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
@@ -95,6 +99,25 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
                 eventually(lambda: owner(log_of(shared)) == owner(shared) == OWNER)
                 assert float(reader.stdout.readline()) > 0, "it is opted out now"
                 assert is_copy(shared, anywhere)
+
+
+@of_two_users
+def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_there(
+    anywhere: str, shared: Path
+) -> None:
+    with Registry(anywhere) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with Source(anywhere) as source:
+            note = Standing(source.name, shared, time.time).filling
+            fill(source, shared, note=note, progress=lambda *_: nullcontext(lambda _: None), stopped=bool)
+        with process(READS, READER, shared, 0.05) as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "ready\n"
+            assert owner(log_of(shared)) == owner(shared)
+            registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+            with Replica(anywhere, shared):
+                eventually(lambda: seq(shared) == 2)
+                assert float(reader.stdout.readline()) > 0, "it is opted out now"
 
 
 def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str, file: Path) -> None:

@@ -43,12 +43,11 @@ class Note:
 
     source: str
     source_seq: int
-    asked_at: int
     level_at: int
     trouble: str = ""
 
     def row(self) -> Row:
-        return self.source, os.getpid(), self.source_seq, self.asked_at, self.level_at, self.trouble
+        return self.source, os.getpid(), self.source_seq, self.level_at, self.trouble
 
 
 class ReplicaFile:

@@ -198,10 +198,11 @@ class Replica:
             self._noted = time.monotonic()
             self._standing.behind(file.seq)
         if file.seq >= latest:
-            self._standing.level(file.seq)
-            if time.monotonic() - self._noted >= _HEARTBEAT:
+            # Noted first: what can't be written is trouble, and no reason to say that it is over.
+            if self._standing.trouble or time.monotonic() - self._noted >= _HEARTBEAT:
                 file.note(self._standing.note(level=True))
                 self._noted = time.monotonic()
+            self._standing.level(file.seq)
         return ""
 
     def _fill(self, source: Source, why: str) -> None:
@@ -215,6 +216,7 @@ class Replica:
             in_place_of=self._file,
             known=self._known,
             progress=self._progress,
+            note=self._standing.filling,
             stopped=self._is_over,
         )
         self._close()

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Self
 
 from sqlalchemy import Table, make_url
@@ -61,7 +62,7 @@ class Source:
         except ImportError:
             raise MissingExtraError("the registry needs psycopg: pip install 'aipolicy[postgres]'") from None
         self._error = psycopg.Error
-        self._connect = postgres.connector(parsed)
+        self._connect = postgres.connector(parsed, timeout=ceil(PATIENCE))
         self._connection: psycopg.Connection[Row] | None = None
         self._late = 0.0  # seconds without an answer, after which the connection was cut
         self._patience = Patience(self._lost)
