@@ -14,7 +14,8 @@ AIPolicyError
 └── RegistryError
     ├── RegistryURLError (ValueError) a registry address that can't be used
     ├── UnknownSiteError (LookupError) a host that no site has
-    └── HostTakenError                a host that another site has already
+    ├── HostTakenError                a host that another site has already
+    └── HistoryError                  a history that is no longer the one that its reader knows
 """
 
 from enum import StrEnum
@@ -104,3 +105,7 @@ class UnknownSiteError(RegistryError, LookupError):
 
 class HostTakenError(RegistryError):
     """The host belongs to another site already."""
+
+
+class HistoryError(RegistryError):
+    """The history is no longer the one that its reader knows: it was restored from a backup, for one."""

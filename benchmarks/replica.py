@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
+from aipolicy.registry.replica.file import Note
 from aipolicy.registry.replica.filling import fill
 from aipolicy.registry.replica.layout import TABLES, indexes, tables
 from aipolicy.registry.replica.source import Source
@@ -90,7 +91,11 @@ def fills(url: str, folder: Path) -> bool:
         began = time.perf_counter()
         with Source(url) as source:
             fill(
-                source, path, in_place_of=None, progress=lambda *_: nullcontext(lambda n: None), stopped=bool
+                source,
+                path,
+                note=lambda seq: Note(source.name, seq, level_at=0),
+                progress=lambda *_: nullcontext(lambda n: None),
+                stopped=bool,
             )
         filled = time.perf_counter() - began
         copied, bare = bare_inserts(path, folder / f"bare-{number}.db")

@@ -21,7 +21,8 @@ _LAYOUT = 1
 class State:
     """``seq`` is the last change that every file has, or None while the first pass goes on.
 
-    ``after`` is the last host that the pass going on has written, ``since`` the change it began at. Where
+    ``after`` is the last host that the pass going on has written, ``since`` the change it began at.
+    ``digest`` is of the change ``seq`` or ``since``: see ``core.mark``. Where
     ``registry`` or ``rendering`` is another one, all of the files may be out of date.
     """
 
@@ -30,6 +31,7 @@ class State:
     seq: int | None = None
     since: int | None = None
     after: str = ""
+    digest: str = ""  # one that was written without it is of no change
     layout: int = _LAYOUT
 
     @classmethod

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from aipolicy.bulk.folder import Folder
 from aipolicy.bulk.state import State, rendering_of
+from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.signals import Signals
-from aipolicy.errors import AIPolicyError
+from aipolicy.errors import AIPolicyError, HistoryError
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.registry import Registry
 
@@ -65,13 +66,22 @@ class Writer:
             raise AIPolicyError(f"'{self._folder.path}' has the files of another registry: {cure}")
         current = State(self._registry.registry_id, self._rendering)
         known = state if state and not full and _is_of(state, current) else current
-        if known.seq is None or known.seq > self._registry.seq:  # one restored from a backup counts anew
+        try:
+            self._bring(known, sweep=state is not None)
+        except HistoryError:  # any file may be of a change that never was
+            self._bring(current, sweep=True)
+        return self.summary
+
+    def _bring(self, known: State, *, sweep: bool) -> None:
+        """From what is ``known`` up to now. Raises HistoryError where the registry isn't as it was then."""
+        if known.seq is None:
             self.summary.full = True
-            begun = known if known.since is not None else replace(current, since=self._registry.seq)
-            known = self._all(begun, sweep=state is not None)
+            if known.since is None:
+                last = self._registry.last
+                known = replace(known, since=last.seq, digest=last.digest)
+            known = self._all(known, sweep=sweep)
         self._folder.put_default(self._safe)
         self._changes(known)
-        return self.summary
 
     def _all(self, state: State, *, sweep: bool) -> State:
         """Every host, from where the last run was interrupted; then the files that are nobody's go.
@@ -86,24 +96,18 @@ class Writer:
                 state.save(self._folder.path)
         if sweep:
             self.summary.removed += self._folder.sweep(self._unknown)
-        return State(state.registry, state.rendering, seq=state.since)
+        return replace(state, seq=state.since, since=None, after="")
 
     def _changes(self, state: State) -> None:
         """What changed since, up to now."""
-        seq = state.seq or 0
-        pending: set[str] = set()
-        for number, hosts in self._registry.affected(seq):
-            seq = number
-            pending.update(hosts)
-            if len(pending) >= _BATCH:
-                self._update(pending)
-                pending.clear()
-                if self._is_due():
-                    state = replace(state, seq=seq)
-                    state.save(self._folder.path)
-        self._update(pending)
-        self.summary.seq = seq
-        replace(state, seq=seq).save(self._folder.path)
+        self.summary.seq = state.seq or 0
+        for last, hosts in self._registry.affected(Mark(self.summary.seq, state.digest)):
+            self._update(hosts)
+            self.summary.seq = last.seq
+            state = replace(state, seq=last.seq, digest=last.digest)
+            if self._is_due():
+                state.save(self._folder.path)
+        state.save(self._folder.path)
 
     def _update(self, hosts: Iterable[str]) -> None:
         names = sorted(hosts)

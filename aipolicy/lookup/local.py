@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from cachetools import LRUCache
 
+from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
@@ -74,7 +75,7 @@ class LocalLookup:
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
         self._followed = False  # they are from a replica that its follower made
-        self._seq = 0
+        self._last = Mark()  # the change that they are up to
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
@@ -85,7 +86,7 @@ class LocalLookup:
     @property
     def seq(self) -> int:
         """The number of the last change that is in force here; 0 before the file was read."""
-        return self._seq
+        return self._last.seq
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
         # A closure: every request calls it, and it has little to look up in ``self``.
@@ -123,7 +124,7 @@ class LocalLookup:
             maxsize=self._maxsize,
             strangers=len(self._unknown),
             misses=self._misses,
-            seq=self._seq,
+            seq=self.seq,
             refresh_age=refresh_age,
             trouble=self._outcomes.trouble,
             last_error=self._outcomes.error,
@@ -211,15 +212,15 @@ class LocalLookup:
             # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
             self._file = file = RegistryFile(self._path)
-        registry, seq = file.state()
+        registry, last = file.state()
         self._followed = file.followed
         source = (file.identity, registry)
-        changed = file.changed(self._seq, seq) if source == self._source else None
+        changed = file.changed(self._last, last) if source == self._source else None
         if changed is None:
             self._drop_all()
         else:
             self._drop(changed)
-        self._source, self._seq = source, seq
+        self._source, self._last = source, last
 
     def _drop(self, hosts: Iterable[bytes]) -> None:
         for key in hosts:

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from aipolicy.core.mark import Mark
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.lookup.status import ReplicaStatus
 
@@ -22,6 +23,9 @@ _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.h
 _REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
     FROM replica"""
 _ABOUT = "SELECT key, value FROM meta WHERE key IN ('schema_version', 'registry_id', 'file')"
+_LAST = """SELECT sequence.seq, at, actor, site_id, site, policy, hosts, affected
+    FROM sequence LEFT JOIN change ON change.seq = sequence.seq"""
+_CHANGE = "SELECT seq, at, actor, site_id, site, policy, hosts, affected FROM change WHERE seq = ?"
 _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
@@ -111,11 +115,11 @@ class RegistryFile:
         """Whether it is still the one at its path."""
         return _identity(self._path) == self.identity
 
-    def state(self) -> tuple[bytes, int]:
-        """The registry's id, and the number of its last change."""
+    def state(self) -> tuple[bytes, Mark]:
+        """The registry's id, and its last change."""
         try:
             meta = dict(self._connection.execute(_ABOUT))
-            row = self._connection.execute("SELECT seq FROM sequence").fetchone()
+            row = self._connection.execute(_LAST).fetchone()
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
                 raise RegistryError(f"it is no registry: {error}") from None
@@ -127,19 +131,23 @@ class RegistryFile:
         if row is None or not isinstance(row[0], int):
             raise RegistryError("it is no registry: it has no sequence number")
         self.followed = meta.get(b"file") == b"%d" % self.identity[1]
-        return meta.get(b"registry_id", b""), row[0]
+        return meta.get(b"registry_id", b""), Mark.of(row)
 
     def policy(self, host: str) -> bytes | None:
         """The policy of the site that has ``host``, in JSON."""
         row = self._connection.execute(_POLICY, (host,)).fetchone()
         return None if row is None else row[0] or b""
 
-    def changed(self, since: int, seq: int) -> list[bytes] | None:
-        """The hosts that changed after ``since``, up to ``seq``. None: it can't be told, so all of them."""
-        if seq - since > _MOST_CHANGES:
+    def changed(self, known: Mark, last: Mark) -> list[bytes] | None:
+        """The hosts that changed behind ``known``, up to ``last``. None: it can't be told, so all of them."""
+        if last == known:
+            return []
+        count = last.seq - known.seq
+        execute = self._connection.execute
+        if count > _MOST_CHANGES or known.behind(execute(_CHANGE, (known.seq,)).fetchall()) is None:
             return None
-        rows = self._connection.execute(_CHANGES, (since, seq)).fetchall()
-        return _hosts(affected for (affected,) in rows) if len(rows) == seq - since else None
+        rows = execute(_CHANGES, (known.seq, last.seq)).fetchall()
+        return _hosts(affected for (affected,) in rows) if len(rows) == count else None
 
     def replica(self) -> ReplicaStatus | None:
         """What the follower says, where this is a replica. None also where it can't be read just now."""

@@ -84,13 +84,17 @@ def open_engine(url: URL, *, create: bool) -> Engine:
     return engine
 
 
-def connector(url: URL) -> Callable[[], Any]:
-    """Makes connections of psycopg's own, in autocommit, for what SQLAlchemy has no words for."""
+def connector(url: URL, *, timeout: int) -> Callable[[], Any]:
+    """Makes connections of psycopg's own, in autocommit, for what SQLAlchemy has no words for.
+
+    ``timeout``: seconds for each, where the address says nothing else.
+    """
     import psycopg
 
     engine = open_engine(url, create=False)
     _, given = engine.dialect.create_connect_args(engine.url)
-    return lambda: psycopg.connect(**{**given, **_connect_args(url)}, autocommit=True)
+    arguments = {**_CONNECT, "connect_timeout": timeout, **given}
+    return lambda: psycopg.connect(**arguments, autocommit=True)
 
 
 def writer(engine: Engine) -> Engine:

@@ -9,8 +9,9 @@ from typing import Any, Self
 from sqlalchemy import Row, Select, bindparam, func, select
 
 from aipolicy.core.hosts import site_name
+from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import HostTakenError, UnknownSiteError
+from aipolicy.errors import HistoryError, HostTakenError, UnknownSiteError
 from aipolicy.registry import putting, putting_many, timeline
 from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
 from aipolicy.registry.database import Database
@@ -38,7 +39,9 @@ _SITES = (
     .order_by(site.c.name)
     .limit(bindparam("page"))
 )
-_SEQ = select(sequence.c.seq)
+_LAST = select(sequence.c.seq, *change.c[1:]).join_from(
+    sequence, change, change.c.seq == sequence.c.seq, isouter=True
+)
 _COUNTS = select(
     select(func.count()).select_from(site).scalar_subquery().label("sites"),
     select(func.count()).select_from(host).scalar_subquery().label("hosts"),
@@ -47,12 +50,7 @@ _COUNTS = select(
 _TEXTS = select(host.c.host, site.c.policy).join_from(host, site, host.c.site_id == site.c.id)
 _TEXTS_AFTER = _TEXTS.where(host.c.host > bindparam("after")).order_by(host.c.host).limit(bindparam("page"))
 _TEXTS_OF = _TEXTS.where(host.c.host.in_(bindparam("hosts", expanding=True)))
-_AFFECTED = (
-    select(change.c.seq, change.c.affected)
-    .where(change.c.seq > bindparam("after"))
-    .order_by(change.c.seq)
-    .limit(bindparam("page"))
-)
+_FROM = select(change).where(change.c.seq >= bindparam("seq")).order_by(change.c.seq).limit(bindparam("page"))
 
 
 def _now() -> datetime:
@@ -97,9 +95,13 @@ class Registry:
     @property
     def seq(self) -> int:
         """The number of the latest change; 0 before the first."""
+        return self.last.seq
+
+    @property
+    def last(self) -> Mark:
+        """The latest change."""
         with self._database.reading() as connection:
-            seq: int = connection.execute(_SEQ).scalar_one()
-        return seq
+            return Mark.of(connection.execute(_LAST).one())
 
     def counts(self) -> dict[str, int]:
         """How many ``sites``, ``hosts`` and ``changes`` there are, counted: seconds for ten million."""
@@ -262,17 +264,19 @@ class Registry:
         with self._database.reading() as connection:
             return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
 
-    def affected(self, after: int) -> Iterator[tuple[int, list[str]]]:
-        """The number of each change above ``after``, in order, and the hosts that were its site's before or
-        are since."""
+    def affected(self, after: Mark) -> Iterator[tuple[Mark, set[str]]]:
+        """The changes behind ``after``, some thousand at a time: the last of them, and all hosts that were
+        their sites' before or are since. Raises HistoryError where ``after`` isn't there as it was."""
         while True:
             with self._database.reading() as connection:
-                rows = connection.execute(_AFFECTED, {"after": after, "page": _LARGE_PAGE}).all()
-            for row in rows:
-                yield row.seq, json.loads(row.affected)
-            if len(rows) < _LARGE_PAGE:
+                rows = connection.execute(_FROM, {"seq": after.seq, "page": _LARGE_PAGE}).all()
+            changes = after.behind(rows)
+            if changes is None:
+                raise HistoryError(f"the registry has no change {after.seq}, or another one: read all anew")
+            if not changes:
                 return
-            after = rows[-1].seq
+            after = Mark.of(changes[-1])
+            yield after, {host for change in changes for host in json.loads(change.affected)}
 
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:

@@ -1,6 +1,5 @@
 """Every site's robots.txt in a folder: right, whole at any moment, and nothing of anybody else's touched."""
 
-import json
 import re
 from pathlib import Path
 
@@ -138,15 +137,6 @@ def test_other_signals_or_another_crawler_table_renew_every_file(
     assert b"Content-Signal" not in files(out)["blog.example"]
     monkeypatch.setattr(writing, "rendering_of", lambda signals: "of a newer table")
     assert write(registry, out).full
-
-
-def test_a_registry_restored_from_a_backup_is_followed(registry: Registry, url: str, out: Path) -> None:
-    registry.put(OPTED_OUT, by="ada")
-    write(registry, out)
-    state = json.loads((out / STATE).read_text())
-    (out / STATE).write_text(json.dumps(state | {"seq": 99}))
-    summary = write(registry, out)
-    assert (summary.full, summary.seq) == (True, 1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"registry": 1, "of": 2}'])

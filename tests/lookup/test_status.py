@@ -73,9 +73,9 @@ async def test_an_own_flag_has_no_numbers_and_at_first_no_age(cached: CachedSour
 async def test_a_replica_says_how_far_it_is(local: LocalSource) -> None:
     local.put("a.example", NO_AI)
     with closing(sqlite3.connect(local.path)) as connection, connection:
-        connection.execute("CREATE TABLE replica (id, source, pid, source_seq, asked_at, level_at, trouble)")
-        row = (1, "postgresql://ada:***@db/x", 77, 5, 0, 2_000_000_000_000_000, "PostgreSQL is down")
-        connection.execute("INSERT INTO replica VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("CREATE TABLE replica (id, source, pid, source_seq, level_at, trouble)")
+        row = (1, "postgresql://ada:***@db/x", 77, 5, 2_000_000_000_000_000, "PostgreSQL is down")
+        connection.execute("INSERT INTO replica VALUES (?, ?, ?, ?, ?, ?)", row)
     replica = local.lookup().status().replica
     assert replica is not None
     assert (replica.source, replica.pid, replica.changes) == ("postgresql://ada:***@db/x", 77, 4)

@@ -37,6 +37,12 @@ def seq(file: Path) -> object:
     return rows[0][0] if rows else None
 
 
+def is_at_work(file: Path) -> bool:
+    """Whether a follower opened the file and wrote in its log, after it was filled."""
+    log = file.with_name(f"{file.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
 def trouble(file: Path) -> str:
     return "".join(str(text) for (text,) in read(file, "SELECT trouble FROM replica"))
 

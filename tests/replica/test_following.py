@@ -144,27 +144,6 @@ async def test_another_registry_at_the_address_is_taken_over_under_readers(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.parametrize("more", [0, 2])
-def test_a_registry_restored_from_a_backup_is_taken_over(
-    url: str, schemas: Schemas, file: Path, more: int
-) -> None:
-    restored = schemas.new()
-    with Registry(url) as registry, Registry(restored) as older:
-        for name in ("a.example", "b.example", "c.example"):
-            registry.put(SitePolicy(name), by="ada")
-        older.put(SitePolicy("a.example"), by="ada")
-        for number in range(more):
-            older.put(SitePolicy(f"other{number}.example"), by="ada")
-        registry_id = registry.registry_id
-    with raw(restored) as connection:
-        statement = sqlalchemy.text("UPDATE meta SET value = :id WHERE key = 'registry_id'")
-        connection.execute(statement, {"id": registry_id})
-    with Replica(url, file):
-        eventually(lambda: seq(file) == 3)
-    with Replica(restored, file):
-        eventually(lambda: is_copy(file, restored))
-
-
 def test_a_replica_is_no_place_to_write(url: str, file: Path) -> None:
     Registry(url).close()
     with Replica(url, file):
@@ -205,8 +184,6 @@ def test_how_far_it_is_can_be_read_in_the_file(url: str, file: Path) -> None:
         registry.put(OPTED_OUT, by="ada")
         eventually(lambda: read(file, "SELECT level_at FROM replica") == [(1_000_000_000,)])
         eventually(lambda: seq(file) == 1)
-        ((source, source_seq, asked_at, trouble),) = read(
-            file, "SELECT source, source_seq, asked_at, trouble FROM replica"
-        )
+        ((source, source_seq, trouble),) = read(file, "SELECT source, source_seq, trouble FROM replica")
     assert str(source).startswith("postgresql://")
-    assert (source_seq, asked_at, trouble) == (1, 1_000_000_000, "")
+    assert (source_seq, trouble) == (1, "")

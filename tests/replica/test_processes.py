@@ -19,7 +19,7 @@ from aipolicy.registry.replica import Replica
 from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import ENOUGH, eventually, follower, is_copy, read, seq, trouble
+from tests.replica.following import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
 from tests.soak.processes import children, standing_still
 from tests.soak.proxy import Proxy, socket_of
 
@@ -213,7 +213,7 @@ async def test_damage_that_only_a_reader_meets_is_mended(
     with Registry(url) as registry:
         registry.put_many([SitePolicy(host) for host in hosts], by="import")
         with Replica(url, file):
-            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            eventually(lambda: is_at_work(file))
             lookup = LocalLookup(file, refresh=0.01)
             assert (await lookup.find(b"blog0.example")) is not lookup.default
             before = file.stat().st_ino
@@ -226,7 +226,7 @@ async def test_damage_that_only_a_reader_meets_is_mended(
                     for host in hosts:
                         await lookup.find(host.encode())
                     await asyncio.sleep(0)
-            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            eventually(lambda: is_at_work(file))
             await asyncio.sleep(1.1)
             for host in hosts:
                 assert (await lookup.find(host.encode())) is not lookup.default

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from aipolicy.registry.replica.file import Note, ReplicaFile
 from aipolicy.registry.replica.filling import Progress
 from aipolicy.registry.replica.source import Row
 from aipolicy.registry.replica.standing import Standing
-from tests.replica.following import eventually, follower, is_copy, read, seq, trouble
+from tests.replica.following import eventually, follower, is_at_work, is_copy, read, seq, trouble
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def followed(url: str, file: Path) -> Iterator[Registry]:
     with Registry(url) as registry:
         registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
         with Replica(url, file):
-            eventually(lambda: read(file, "SELECT level_at > 0 FROM replica") == [(1,)])
+            eventually(lambda: is_at_work(file))
             assert seq(file) == 500
             yield registry
 
@@ -177,7 +177,7 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
     full = True
     apply = ReplicaFile.apply
 
-    def on_a_small_disk(self: ReplicaFile, changes: Iterable[Row], note: Note) -> None:
+    def on_a_small_disk(self: ReplicaFile, changes: Sequence[Row], note: Note) -> None:
         ((pages,),) = self._connection.execute("PRAGMA page_count")
         self._connection.execute(f"PRAGMA max_page_count = {pages if full else 1 << 30}")
         apply(self, changes, note)

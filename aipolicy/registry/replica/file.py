@@ -4,12 +4,13 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aipolicy.core.mark import Mark
 from aipolicy.errors import RegistryError
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
@@ -25,7 +26,7 @@ Identity = tuple[int, int]
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
 _HOSTS_BEFORE = "SELECT hosts FROM change WHERE seq = (SELECT seq FROM site WHERE id = ?)"
-_LAST = "SELECT * FROM change WHERE seq = ?"
+_CHANGE = "SELECT * FROM change WHERE seq = ?"
 
 
 class DamagedError(Exception):
@@ -42,12 +43,11 @@ class Note:
 
     source: str
     source_seq: int
-    asked_at: int
     level_at: int
     trouble: str = ""
 
     def row(self) -> Row:
-        return self.source, os.getpid(), self.source_seq, self.asked_at, self.level_at, self.trouble
+        return self.source, os.getpid(), self.source_seq, self.level_at, self.trouble
 
 
 class ReplicaFile:
@@ -78,7 +78,8 @@ class ReplicaFile:
                 self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FILE, number))
                 self._connection.execute("PRAGMA wal_checkpoint")  # readers look for it in the file alone
             self.registry_id: str = about["registry_id"]
-            ((self.seq,),) = self._connection.execute("SELECT seq FROM sequence")
+            ((seq,),) = self._connection.execute("SELECT seq FROM sequence")
+            self.last = self._mark(seq)
             level = self._connection.execute("SELECT level_at FROM replica").fetchone()
             self.level_at: int = level[0] if level else 0
         except BaseException:
@@ -111,13 +112,17 @@ class ReplicaFile:
             if time.monotonic() - self._opened >= SETTLED:
                 raise DamagedError("a reader found it damaged")
 
-    def last(self) -> Row | None:
-        """The latest change, as the registry had it."""
-        row: Row | None = self._connection.execute(_LAST, (self.seq,)).fetchone()
-        return row
+    @property
+    def seq(self) -> int:
+        """The number of the latest change."""
+        return self.last.seq
 
-    def apply(self, changes: Iterable[Row], note: Note) -> None:
-        """Make the next ``changes``, rows of the table, all or none of them."""
+    def has(self, change: Mark) -> bool:
+        """Whether that change is here, as it is there."""
+        return self._mark(change.seq) == change
+
+    def apply(self, changes: Sequence[Row], note: Note) -> None:
+        """Make the next ``changes``, rows of the table, at least one; all or none of them."""
         execute = self._connection.execute
         seq = self.seq
         execute("BEGIN IMMEDIATE")
@@ -134,7 +139,7 @@ class ReplicaFile:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.seq = seq
+        self.last = Mark.of(changes[-1])
 
     def note(self, note: Note) -> None:
         self._connection.execute(NOTE, note.row())
@@ -146,6 +151,9 @@ class ReplicaFile:
             other.backup(self._connection)
         finally:
             other.close()
+
+    def _mark(self, seq: int) -> Mark:
+        return Mark.of(self._connection.execute(_CHANGE, (seq,)).fetchone() or (seq,))
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row
@@ -177,6 +185,18 @@ def existing(path: Path) -> ReplicaFile | None:
         if _ruins(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
             raise DamagedError(str(error)) from error
         raise
+
+
+def is_shut_out(path: Path, error: Exception) -> bool:
+    """Whether ``error`` says that only the log of a file keeps us from writing it.
+
+    A reader that is another user makes the log where it comes first, as after a reboot; it is its own then,
+    with the file's mode. The file we may write, or replace by one with a log of ours.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF != sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return False
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def claim(path: Path, known: Identity | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
-from aipolicy.registry.replica.file import Identity, ReplicaFile, claim
+from aipolicy.registry.replica.file import Identity, Note, ReplicaFile, claim
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE, TABLES, indexes, tables
 from aipolicy.registry.replica.source import Snapshot, Source
 from aipolicy.registry.schema import SCHEMA_VERSION
@@ -18,7 +18,7 @@ _CACHE = -65536  # KiB: keys of the indexes come in any order
 
 
 class StoppedError(Exception):
-    """The fill was given up, because the follower is to end."""
+    """The fill was given up, because the follower is to end, or the file is no longer its own."""
 
 
 def fill(
@@ -27,12 +27,14 @@ def fill(
     *,
     in_place_of: ReplicaFile | None = None,
     known: Identity | None = None,
+    note: Callable[[int], Note],
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> None:
     """Fill a replica at ``path``. What is there is read until the new one is whole.
 
     ``in_place_of``: the sound replica that is there. ``known``: the damaged one, see ``file.claim``.
+    ``note`` says what the file is to tell of itself, for a fill up to that change, begun now.
     Raises as ReplicaFile does, RegistryError, StoppedError.
     """
     filling = path.with_name(f"{path.name}.filling")
@@ -52,6 +54,7 @@ def fill(
             for statement in tables():
                 connection.execute(statement)
             with source.snapshot() as snapshot:
+                connection.execute(NOTE, note(snapshot.state.last.seq).row())
                 _copy(snapshot, connection, progress, stopped)
                 number = filling.stat().st_ino if in_place_of is None else in_place_of.identity[1]
                 _about(connection, source, snapshot, number)
@@ -60,6 +63,8 @@ def fill(
             connection.execute("COMMIT")
             connection.execute("PRAGMA locking_mode=NORMAL")
             connection.execute("PRAGMA journal_mode=WAL")
+        if stopped():
+            raise StoppedError
         if in_place_of is not None:
             in_place_of.become(filling)
         else:
@@ -90,8 +95,7 @@ def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot, n
         FILE: str(number),
     }
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", about.items())
-    connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.seq,))
-    connection.execute(NOTE, (source.name, os.getpid(), snapshot.state.seq, 0, 0, ""))
+    connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.last.seq,))
 
 
 def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
@@ -100,6 +104,9 @@ def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
         os.fsync(file.fileno())
     # What a lost or damaged file left behind. Its log first of all must not be taken for the new one's.
     _remove(path)
+    # Whoever makes the log and its index owns them: see ``file.is_shut_out``.
+    for name in (f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).touch(0o644)
     filling.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -17,10 +17,11 @@ from aipolicy.registry.replica.file import (
     ReplicaFile,
     claim,
     existing,
+    is_shut_out,
 )
 from aipolicy.registry.replica.filling import Progress, StoppedError, fill
-from aipolicy.registry.replica.lock import held
-from aipolicy.registry.replica.source import Row, Source
+from aipolicy.registry.replica.lock import FollowedError, Lock
+from aipolicy.registry.replica.source import Source
 from aipolicy.registry.replica.standing import Standing, logger
 
 _PAGE = 1000  # changes in one transaction
@@ -71,6 +72,7 @@ class Replica:
         self._path = Path(to).absolute()
         self._poll, self._wait, self._progress = poll, wait, progress
         self._standing = Standing(self._source.name, self._path, clock)
+        self._lock = Lock(self._path)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: ReplicaFile | None = None
@@ -96,18 +98,18 @@ class Replica:
 
     def run(self) -> None:
         """Follow until ``stop``. Raises RegistryError where another one follows, or the file isn't ours."""
-        with held(self._path, wait=self._wait, stopping=self._stopping, waiting=logger.info) as ours:
-            if not ours:
+        try:
+            if not self._take():
                 return
-            try:
-                with suppress(OSError, sqlite3.Error, DamagedError):  # met and told again below
-                    self._open()
-                if self._file is not None:
-                    logger.info("the replica %s goes on from change %d", self._path, self._file.seq)
-                while not self._stopping.is_set():
-                    self._try()
-            finally:
-                self._close()
+            with suppress(OSError, sqlite3.Error, DamagedError):  # met and told again below
+                self._open()
+            if self._file is not None:
+                logger.info("the replica %s goes on from change %d", self._path, self._file.seq)
+            while not self._stopping.is_set():
+                self._try()
+        finally:
+            self._close()
+            self._lock.release()
 
     def _run_in_thread(self) -> None:
         try:
@@ -118,10 +120,17 @@ class Replica:
     def _try(self) -> None:
         """Follow until something goes wrong; tell it, and wait a little."""
         try:
+            if not self._lock.is_held():
+                self._close()  # another one may have taken it and the file by now
+                if not self._take():
+                    return
+                logger.info("the lock %s was deleted, and is made anew", self._lock.path)
             with self._source as source:
                 self._follow(source)
         except StoppedError:
             pass
+        except FollowedError:
+            raise
         except ReplacedError:
             # Even an older copy of it is of no use: with the log that is beside it, it is neither.
             self._close()
@@ -131,7 +140,7 @@ class Replica:
             self._failed(str(error))
         except (DamagedError, OSError, sqlite3.Error) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            ruined = isinstance(error, DamagedError) or code in _RUINED
+            ruined = isinstance(error, DamagedError) or code in _RUINED or is_shut_out(self._path, error)
             if code != sqlite3.SQLITE_FULL:  # then it is as it was
                 self._close()
             self._ruined = self._ruined or ruined
@@ -152,44 +161,48 @@ class Replica:
         if self._file is None and not self._ruined:
             with suppress(DamagedError):
                 self._open()
-        compared = False
-        while not self._stopping.is_set():
-            why = "there is none" if self._file is None else self._caught_up(source, self._file, compared)
+        while not self._is_over():
+            why = "there is none" if self._file is None else self._caught_up(source, self._file)
             if why:
                 self._fill(source, why)
             else:
                 self._delay = 0.0
                 source.wait(self._poll)
-            compared = True
 
-    def _caught_up(self, source: Source, file: ReplicaFile, compared: bool) -> str:
-        """Make what is new; or say why that can't be.
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or not self._lock.is_held()
 
-        ``compared``: whether the registry is known to have the file's last change.
-        """
+    def _take(self) -> bool:
+        return self._lock.take(wait=self._wait, stopping=self._stopping, waiting=logger.info)
+
+    def _caught_up(self, source: Source, file: ReplicaFile) -> str:
+        """Make what is new; or say why that can't be."""
         file.check()
         state = source.state()
         if state.registry_id != file.registry_id:
             return f"it is of registry {file.registry_id}, and this is {state.registry_id}"
-        if state.seq < file.seq:
-            return f"it has change {file.seq}, and the registry went back to {state.seq}"
-        self._standing.answered(state.seq)
-        while (file.seq < state.seq or not compared) and not self._stopping.is_set():
-            changes = _next(source, file)
+        latest = state.last.seq
+        if latest < file.seq:
+            if state.standby and file.has(state.last):  # what it lacks is on its way to it
+                cure = "it is waited for; name the primary to follow without it"
+                raise RegistryError(f"registry '{source.name}' is a standby, and behind the replica: {cure}")
+            return f"it has change {file.seq}, and the registry went back to {latest}"
+        self._standing.answered(latest)
+        while file.last != state.last and file.seq <= latest and not self._stopping.is_set():
+            changes = file.last.behind(source.changes(file.seq, _PAGE + 1))
             if changes is None:
                 return f"the registry has another change {file.seq}"
-            if file.seq < state.seq and not changes:
+            if not changes:
                 return f"the registry has no change {file.seq + 1}"
-            if changes:
-                file.apply(changes, self._standing.note(level=changes[-1][0] >= state.seq))
-                self._noted = time.monotonic()
-                self._standing.behind(file.seq)
-            compared = True
-        if file.seq >= state.seq:
-            self._standing.level(file.seq)
-            if time.monotonic() - self._noted >= _HEARTBEAT:
+            file.apply(changes, self._standing.note(level=changes[-1][0] >= latest))
+            self._noted = time.monotonic()
+            self._standing.behind(file.seq)
+        if file.seq >= latest:
+            # Noted first: what can't be written is trouble, and no reason to say that it is over.
+            if self._standing.trouble or time.monotonic() - self._noted >= _HEARTBEAT:
                 file.note(self._standing.note(level=True))
                 self._noted = time.monotonic()
+            self._standing.level(file.seq)
         return ""
 
     def _fill(self, source: Source, why: str) -> None:
@@ -203,7 +216,8 @@ class Replica:
             in_place_of=self._file,
             known=self._known,
             progress=self._progress,
-            stopped=self._stopping.is_set,
+            note=self._standing.filling,
+            stopped=self._is_over,
         )
         self._close()
         self._ruined = False
@@ -221,11 +235,3 @@ class Replica:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _next(source: Source, file: ReplicaFile) -> list[Row] | None:
-    """The changes after the file's last one. None: the registry has another one in its place."""
-    rows = source.changes(file.seq, _PAGE + 1)
-    if not file.seq:
-        return rows
-    return rows[1:] if rows and rows[0] == file.last() else None

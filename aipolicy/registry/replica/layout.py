@@ -23,12 +23,13 @@ STATUS_TABLE = """CREATE TABLE replica (
     source TEXT NOT NULL,         -- the registry, without its password
     pid INTEGER NOT NULL,         -- of the follower
     source_seq INTEGER NOT NULL,  -- the registry's latest change, when it was last asked
-    asked_at INTEGER NOT NULL,    -- microseconds since the epoch: when the registry last answered
-    level_at INTEGER NOT NULL,    -- when all of its changes were here, for the last time
+    level_at INTEGER NOT NULL,    -- microseconds since the epoch: when all of its changes were here last
     trouble TEXT NOT NULL         -- what keeps the follower from following; empty: nothing
 )"""
 
-NOTE = "INSERT OR REPLACE INTO replica VALUES (1, ?, ?, ?, ?, ?, ?)"
+# A file with another table than this refuses it (NOT NULL), and is then filled anew.
+NOTE = """INSERT OR REPLACE INTO replica (id, source, pid, source_seq, level_at, trouble)
+    VALUES (1, ?, ?, ?, ?, ?)"""
 
 
 def tables() -> list[str]:

@@ -3,8 +3,7 @@
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from aipolicy.errors import RegistryError
@@ -12,42 +11,73 @@ from aipolicy.errors import RegistryError
 _LOOK = 0.25  # seconds between two tries to get a lock that is waited for
 
 
-def lock_path(file: Path) -> Path:
-    return file.with_name(f"{file.name}.lock")
+class FollowedError(RegistryError):
+    """Another process follows into the file."""
 
 
-@contextmanager
-def held(
-    file: Path, *, wait: bool, stopping: threading.Event, waiting: Callable[[str], None]
-) -> Iterator[bool]:
-    """Whether ``file`` is ours to write until the end; False only where ``stopping`` was set meanwhile.
+class Lock:
+    """``FILE.lock``. The system gives it back when the process ends, however that happens."""
 
-    The system gives it back when the process ends, however that happens. Where another has it, RegistryError
-    says who; or with ``wait``, ``waiting`` is told once and the turn waited for.
-    """
-    try:
-        descriptor = os.open(lock_path(file), os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        cure = "check the path, and who may write in that directory"
-        raise RegistryError(f"'{lock_path(file)}' can't be made ({error.strerror}): {cure}") from None
-    try:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.path = file.with_name(f"{file.name}.lock")
+        self._descriptor: int | None = None
+
+    def is_held(self) -> bool:
+        """Whether it is ours, and the one that others meet: deleted, it would keep nobody out."""
+        return self._descriptor is not None and self._is_in_place(self._descriptor)
+
+    def take(self, *, wait: bool, stopping: threading.Event, waiting: Callable[[str], None]) -> bool:
+        """Make it ours; False only where ``stopping`` was set meanwhile.
+
+        Where another has it, FollowedError says who; or with ``wait``, ``waiting`` is told once and the turn
+        waited for. Raises RegistryError where it can't be made.
+        """
+        self.release()
         told = False
-        while not _locked(descriptor):
-            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "another one"
-            if not wait:
+        while not stopping.is_set():
+            holder = self._try()
+            if holder is None:
+                return True
+            if holder and not wait:
                 cure = "one is enough; --wait takes over when that one ends"
-                raise RegistryError(f"'{file}' is followed by process {holder} already: {cure}")
-            if not told:
-                waiting(f"'{file}' is followed by process {holder}: waiting for it to end")
+                raise FollowedError(f"'{self._file}' is followed by {holder} already: {cure}")
+            if holder and not told:
+                waiting(f"'{self._file}' is followed by {holder}: waiting for it to end")
                 told = True
-            if stopping.wait(_LOOK):
-                yield False
-                return
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield True
-    finally:
-        os.close(descriptor)  # not removed: who waits for it has this one open
+            stopping.wait(_LOOK if holder else 0)
+        return False
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)  # not removed: who is just opening it would have it for himself
+            self._descriptor = None
+
+    def _try(self) -> str | None:
+        """None: it is ours. Else who has it; nobody where it was deleted meanwhile."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            cure = "check the path, and who may write in that directory"
+            raise RegistryError(f"'{self.path}' can't be made ({error.strerror}): {cure}") from None
+        try:
+            if not _locked(descriptor):
+                number = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+                return f"process {number}" if number else "another process"
+            if not self._is_in_place(descriptor):
+                return ""
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            self._descriptor = os.dup(descriptor)  # the lock is of both, and stays with this one
+        finally:
+            os.close(descriptor)
+        return None
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except OSError:
+            return False
 
 
 def _locked(descriptor: int) -> bool:

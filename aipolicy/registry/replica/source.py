@@ -5,11 +5,13 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Self
 
 from sqlalchemy import Table, make_url
 from sqlalchemy.exc import ArgumentError
 
+from aipolicy.core.mark import Mark
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
 from aipolicy.registry.address import masked
@@ -26,18 +28,21 @@ PATIENCE_FILLING = 300.0
 
 _COLUMNS = ", ".join(change.c.keys())
 _CHANGES = f"SELECT {_COLUMNS} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
-_STATE = """SELECT (SELECT value FROM meta WHERE key = 'schema_version'),
-    (SELECT value FROM meta WHERE key = 'registry_id'), (SELECT seq FROM sequence)"""
+_LAST = ", ".join(f"change.{name}" for name in change.c.keys()[1:])
+_STATE = f"""SELECT (SELECT value FROM meta WHERE key = 'schema_version'),
+    (SELECT value FROM meta WHERE key = 'registry_id'), pg_is_in_recovery(), sequence.seq, {_LAST}
+    FROM sequence LEFT JOIN change ON change.seq = sequence.seq"""  # noqa: S608 - no input
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Which registry it is, and the number of its latest change."""
+    """Which registry it is, its latest change, and whether it is only told of them by another server."""
 
     registry_id: str
-    seq: int
+    last: Mark
+    standby: bool
 
 
 class Source:
@@ -57,7 +62,7 @@ class Source:
         except ImportError:
             raise MissingExtraError("the registry needs psycopg: pip install 'aipolicy[postgres]'") from None
         self._error = psycopg.Error
-        self._connect = postgres.connector(parsed)
+        self._connect = postgres.connector(parsed, timeout=ceil(PATIENCE))
         self._connection: psycopg.Connection[Row] | None = None
         self._late = 0.0  # seconds without an answer, after which the connection was cut
         self._patience = Patience(self._lost)
@@ -95,11 +100,12 @@ class Source:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def state(self) -> State:
-        version, registry_id, seq = self._rows(_STATE)[0]
-        if version != SCHEMA_VERSION or registry_id is None or seq is None:
+        rows = self._rows(_STATE)
+        version, registry_id, standby, *last = rows[0] if rows else (None, None, None)
+        if version != SCHEMA_VERSION or registry_id is None:
             cure = f"this aipolicy reads version {SCHEMA_VERSION}"
             raise RegistryError(f"registry '{self.name}' has schema version {version}: {cure}")
-        return State(registry_id, seq)
+        return State(registry_id, Mark.of(last), standby)
 
     def changes(self, since: int, limit: int) -> list[Row]:
         """Rows of ``change`` from number ``since`` on: with that one, to see whether it is as it was."""

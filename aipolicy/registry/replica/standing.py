@@ -19,7 +19,7 @@ class Standing:
 
     def __init__(self, source: str, path: Path, clock: Callable[[], float]) -> None:
         self._source, self._path, self._clock = source, path, clock
-        self._source_seq = self._asked_at = self._level_at = 0
+        self._source_seq = self._level_at = 0
         self._level = self._began = time.monotonic()
         self._told = -_REMIND
         self._messages: set[str] = set()
@@ -33,13 +33,16 @@ class Standing:
     def answered(self, source_seq: int) -> None:
         """The registry's latest change is ``source_seq``."""
         self._source_seq = source_seq
-        self._asked_at = self._now()
 
     def note(self, *, level: bool) -> Note:
-        """For the file: ``level`` says whether all changes are in it with this."""
+        """For the file: ``level`` says whether all changes are in it with this, and no trouble is left."""
         if level:
             self._level_at = self._now()
-        return Note(self._source, self._source_seq, self._asked_at, self._level_at, self.trouble)
+        return Note(self._source, self._source_seq, self._level_at, "" if level else self.trouble)
+
+    def filling(self, source_seq: int) -> Note:
+        """For a file that is being filled with all changes of now."""
+        return Note(self._source, source_seq, self._now())
 
     def failed(self, message: str) -> None:
         """Something keeps the follower from following: told when it begins, and each minute."""

@@ -1,0 +1,113 @@
+"""A folder whose registry has another history than the one that was written: every file is looked at."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aipolicy.bulk import writing
+from aipolicy.bulk.folder import STATE, Folder
+from aipolicy.bulk.writing import Writer
+from aipolicy.core.policy import SitePolicy
+from aipolicy.registry import Registry
+from tests.bulk.folders import OPTED_OUT, expected, files, write
+
+Backup = Callable[[], Callable[[], None]]
+
+
+@pytest.fixture
+def back_up(tmp_path: Path) -> Backup:
+    """Makes a backup of the registry, and what puts it back."""
+
+    def copy(source: Path, target: Path) -> None:
+        with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+            one.backup(other)
+
+    def made() -> Callable[[], None]:
+        file, backup = tmp_path / "registry.db", tmp_path / "backup.db"
+        copy(file, backup)
+        return lambda: copy(backup, file)
+
+    return made
+
+
+def put(registry: Registry, count: int, name: str) -> None:
+    registry.put_many((SitePolicy(f"{name}{number}.example") for number in range(count)), by="import")
+
+
+@pytest.mark.parametrize("more", [0, 2, 3, 5])
+def test_a_registry_restored_from_a_backup_is_followed_however_far_it_is(
+    registry: Registry, out: Path, back_up: Backup, more: int
+) -> None:
+    registry.put(SitePolicy("blog.example"), by="ada")
+    put_back = back_up()
+    put(registry, 3, "lost")
+    write(registry, out)
+    put_back()
+    registry.put(OPTED_OUT, by="ada")
+    put(registry, more, "new")
+    summary = write(registry, out)
+    assert (summary.full, summary.seq) == (True, 2 + more)
+    assert files(out) == expected(registry)
+    assert not write(registry, out).full
+
+
+def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
+    registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aipolicy.registry.registry._LARGE_PAGE", 3)
+    registry.put(SitePolicy("blog.example"), by="ada")
+    write(registry, out)
+    put_back = back_up()
+    put(registry, 4, "lost")
+    turns = iter([put_back])
+
+    def restore(_: int) -> None:
+        for turn in turns:  # once: after the first file was written
+            turn()
+            registry.put(OPTED_OUT, by="ada")
+            put(registry, 5, "new")
+
+    with Folder(out) as folder:
+        assert Writer(registry, folder, advance=restore).run().full
+    assert files(out) == expected(registry)
+
+
+def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
+    registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_CHECKPOINT", 1)
+    registry.put(SitePolicy("blog.example"), by="ada")
+    put_back = back_up()
+    put(registry, 3, "lost")
+
+    written = []
+
+    def interrupt(done: int) -> None:
+        written.append(done)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    with Folder(out) as folder, pytest.raises(KeyboardInterrupt):
+        Writer(registry, folder, advance=interrupt).run()
+    put_back()
+    registry.put(OPTED_OUT, by="ada")
+    put(registry, 3, "new")
+    write(registry, out)
+    assert files(out) == expected(registry)
+
+
+def test_a_state_that_does_not_say_which_change_it_was_leads_to_a_look_at_every_file(
+    registry: Registry, out: Path
+) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+    state = json.loads((out / STATE).read_text())
+    del state["digest"]
+    (out / STATE).write_text(json.dumps(state))
+    summary = write(registry, out)
+    assert (summary.full, summary.seq) == (True, 1)
+    assert not write(registry, out).full

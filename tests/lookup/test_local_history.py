@@ -1,0 +1,58 @@
+"""LocalLookup: a history that isn't the one it knows any more, though nothing else of the file says so."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aipolicy.lookup import LocalLookup
+from tests.lookup.harness import NO_AI, UNSET, LocalSource, answer, policy, sql
+
+Restore = Callable[[LocalLookup, Path, Path], None]
+
+
+def into_the_file(_: LocalLookup, backup: Path, file: Path) -> None:
+    """As a follower fills a replica anew under its readers."""
+    with closing(sqlite3.connect(backup)) as then, closing(sqlite3.connect(file)) as now:
+        then.backup(now)
+
+
+def over_the_file(lookup: LocalLookup, backup: Path, file: Path) -> None:
+    """As cp does while nobody has it open."""
+    lookup.close()
+    shutil.copyfile(backup, file)
+
+
+@pytest.mark.parametrize("restore", [into_the_file, over_the_file])
+@pytest.mark.parametrize("more", [0, 1])
+async def test_a_backup_that_was_put_back_and_is_as_far_again_or_further_is_noticed(
+    local: LocalSource, tmp_path: Path, restore: Restore, more: int
+) -> None:
+    local.put("blog.example", UNSET)
+    backup = tmp_path / "backup.db"
+    shutil.copyfile(local.path, backup)
+    local.put("lost.example", UNSET)
+    lookup = local.lookup()
+    assert await policy(lookup, "blog.example") == UNSET
+    assert await policy(lookup, "lost.example") == UNSET
+    restore(lookup, backup, local.path)
+    local.put("blog.example", NO_AI)
+    for number in range(more):
+        local.put(f"new{number}.example", UNSET)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI
+    assert await answer(lookup, "lost.example") is lookup.default
+    assert lookup.seq == 2 + more
+
+
+async def test_a_last_change_whose_row_is_gone_is_not_read_around_again_and_again(local: LocalSource) -> None:
+    local.put("blog.example", NO_AI)
+    sql(local.path, "DROP TRIGGER change_refuses_delete", "DELETE FROM change")
+    lookup = local.lookup()
+    found = await answer(lookup, "blog.example")
+    local.clock.advance(0.3)
+    await answer(lookup, "other.example")
+    assert lookup.peek(b"blog.example") is found

@@ -1,0 +1,143 @@
+"""A registry whose history isn't the one that the replica has: its readers, too, get what is true now."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy.engine import make_url
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import LocalLookup
+from aipolicy.registry import Registry
+from aipolicy.registry.replica import Replica
+from tests.postgres import Schemas
+from tests.registry.conftest import raw
+from tests.replica.following import eventually, is_at_work, is_copy, seq, trouble
+
+OPTED_OUT = SitePolicy.from_flag(True, "a.example")
+HOSTS = ("a.example", "lost.example", "new0.example")
+
+
+def name_of(url: str) -> str:
+    """The schema's."""
+    return str(make_url(url).query["options"]).removeprefix("-csearch_path=")
+
+
+def become(url: str, registry_id: str) -> None:
+    with raw(url) as connection:
+        statement = sqlalchemy.text("UPDATE meta SET value = :id WHERE key = 'registry_id'")
+        connection.execute(statement, {"id": registry_id})
+
+
+def restored(url: str, schemas: Schemas, more: int) -> str:
+    """Three changes at ``url``; the address of what it is with only the first, another one, and ``more``."""
+    other = schemas.new()
+    with Registry(url) as registry, Registry(other) as older:
+        for name in ("a.example", "b.example", "lost.example"):
+            registry.put(SitePolicy(name), by="ada")
+        older.put(OPTED_OUT, by="ada")
+        for number in range(more):
+            older.put(SitePolicy(f"new{number}.example"), by="ada")
+        registry_id = registry.registry_id
+    become(other, registry_id)
+    return other
+
+
+def copied(url: str, schemas: Schemas) -> str:
+    """The address of a registry that has the first change of the one at ``url``, and no more."""
+    other = schemas.new()
+    Registry(other).close()
+    one, another = name_of(url), name_of(other)
+    with Registry(url) as registry, raw(other) as connection:
+        for table, key in (("site", "id"), ("host", "site_id"), ("host_history", "seq"), ("change", "seq")):
+            rows = f"SELECT * FROM {one}.{table} WHERE {key} = 1"
+            connection.execute(sqlalchemy.text(f"INSERT INTO {another}.{table} {rows}"))
+        connection.execute(sqlalchemy.text("UPDATE sequence SET seq = 1"))
+        registry_id = registry.registry_id
+    become(other, registry_id)
+    return other
+
+
+def acting_standby(url: str, *, standby: bool = True) -> str:
+    """The registry's address where the server says so, by a function before PostgreSQL's own."""
+    function = "CREATE OR REPLACE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql"
+    with raw(url) as connection:
+        connection.execute(sqlalchemy.text(f"{function} AS 'SELECT {standby}'"))
+    made = make_url(url).update_query_dict({"options": f"-csearch_path={name_of(url)},pg_catalog"})
+    return made.render_as_string(hide_password=False)
+
+
+def exchange(url: str, other: str) -> None:
+    """As a backup is restored: for whoever is connected, too."""
+    one, another = name_of(url), name_of(other)
+    with raw(url) as connection:
+        for old, new in ((one, "aside"), (another, one), ("aside", another)):
+            connection.execute(sqlalchemy.text(f"ALTER SCHEMA {old} RENAME TO {new}"))
+
+
+async def answers(lookup: LocalLookup) -> list[str]:
+    """What is told of each host; a stranger has the default."""
+    await asyncio.sleep(0.002)  # then it looks at the file again
+    found = [await lookup.find(host.encode()) for host in HOSTS]
+    return ["stranger" if one is lookup.default else str(one.policy.preset) for one in found]
+
+
+@pytest.mark.parametrize("more", [0, 2, 3])
+async def test_a_registry_restored_from_a_backup_is_taken_over_under_readers(
+    url: str, schemas: Schemas, file: Path, more: int
+) -> None:
+    other = restored(url, schemas, more)
+    with Replica(url, file):
+        eventually(lambda: seq(file) == 3)
+    lookup = LocalLookup(file, refresh=0.001)
+    assert await answers(lookup) == ["unset", "unset", "stranger"]
+    with Replica(other, file):
+        eventually(lambda: is_copy(file, other))
+    assert await answers(lookup) == ["no-training", "stranger", "unset" if more else "stranger"]
+    lookup.close()
+
+
+@pytest.mark.parametrize("more", [1, 2, 3])
+def test_a_registry_restored_under_a_follower_is_taken_over(
+    url: str, schemas: Schemas, file: Path, more: int
+) -> None:
+    other = restored(url, schemas, more)
+    with Replica(url, file):
+        eventually(lambda: seq(file) == 3)
+        eventually(lambda: is_at_work(file))
+        exchange(url, other)
+        eventually(lambda: is_copy(file, url))
+
+
+def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
+    url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Registry(url) as registry:
+        for name in ("a.example", "b.example", "lost.example"):
+            registry.put(SitePolicy(name), by="ada")
+    other = copied(url, schemas)
+    with Replica(url, file):
+        eventually(lambda: seq(file) == 3)
+    with Replica(acting_standby(other), file):
+        eventually(lambda: "is a standby, and behind the replica" in trouble(file))
+        assert seq(file) == 3
+        assert "filled" not in caplog.text.partition("goes on from change 3")[2]
+        acting_standby(other, standby=False)  # promoted, without the last changes
+        eventually(lambda: is_copy(file, other))
+        eventually(lambda: trouble(file) == "")
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "is a standby" in warning
+
+
+def test_a_standby_of_a_registry_that_was_restored_from_a_backup_is_taken_over(
+    url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has fewer changes than the replica, and others: to wait for more would keep an owner's no back."""
+    other = restored(url, schemas, 0)
+    with Replica(url, file):
+        eventually(lambda: seq(file) == 3)
+    with Replica(acting_standby(other), file):
+        eventually(lambda: is_copy(file, other))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

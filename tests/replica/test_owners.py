@@ -1,0 +1,163 @@
+"""Whose a replica is: another user's readers take it from nobody, and it has one follower."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import RegistryError
+from aipolicy.registry import Registry
+from aipolicy.registry.replica import Replica
+from aipolicy.registry.replica.filling import fill
+from aipolicy.registry.replica.lock import Lock
+from aipolicy.registry.replica.source import Source
+from aipolicy.registry.replica.standing import Standing
+from tests.lookup.test_local_processes import READER
+from tests.postgres import OwnServer, Schemas
+from tests.registry.conftest import ROOT
+from tests.replica.following import eventually, follower, is_copy, seq
+from tests.soak.processes import standing_still
+from tests.soak.proxy import Proxy, socket_of
+
+OWNER, READS = 1501, 1502  # any users that nobody is
+AS_USER = """
+import asyncio, os, signal, sys, time, psycopg, aipolicy.lookup
+from aipolicy.registry.replica import Replica, follower
+os.setgroups([]); os.setgid({uid}); os.setuid({uid})
+"""
+of_two_users = pytest.mark.skipif(os.geteuid() != 0, reason="needs processes of two users: run it as root")
+FOLLOWER = """
+replica = Replica(sys.argv[1], sys.argv[2])
+signal.signal(signal.SIGTERM, lambda *_: replica.stop())
+replica.run()
+"""
+
+
+@pytest.fixture
+def anywhere(postgres_server: OwnServer) -> Iterator[str]:
+    """A registry's address for users who may not enter the server's directory, too."""
+    with Schemas(postgres_server.url) as schemas, Proxy(socket_of(postgres_server.url)) as network:
+        yield network.through(schemas.new())
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A file in a directory where all may write."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder) / "replica.db"
+
+
+@contextmanager
+def process(uid: int, code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", AS_USER.format(uid=uid) + code, *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def owner(file: Path) -> int | None:
+    with suppress(FileNotFoundError):
+        return file.stat().st_uid
+    return None
+
+
+def log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+@of_two_users
+def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_nothing(
+    anywhere: str, shared: Path
+) -> None:
+    """As after a reboot: SQLite lets it make the log and its index, which are its own then."""
+    with Registry(anywhere) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with process(OWNER, FOLLOWER, anywhere, shared) as first:
+            eventually(lambda: seq(shared) == 1)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+        assert not log_of(shared).exists()
+        with process(READS, READER, shared, 0.05) as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "ready\n"
+            assert owner(log_of(shared)) == READS
+            registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+            with process(OWNER, FOLLOWER, anywhere, shared):
+                # Not by reading it here: as root, SQLite would give the log back to the file's owner.
+                eventually(lambda: owner(log_of(shared)) == owner(shared) == OWNER)
+                assert float(reader.stdout.readline()) > 0, "it is opted out now"
+                assert is_copy(shared, anywhere)
+
+
+@of_two_users
+def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_there(
+    anywhere: str, shared: Path
+) -> None:
+    with Registry(anywhere) as registry:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with Source(anywhere) as source:
+            note = Standing(source.name, shared, time.time).filling
+            fill(source, shared, note=note, progress=lambda *_: nullcontext(lambda _: None), stopped=bool)
+        with process(READS, READER, shared, 0.05) as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "ready\n"
+            assert owner(log_of(shared)) == owner(shared)
+            registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+            with Replica(anywhere, shared):
+                eventually(lambda: seq(shared) == 2)
+                assert float(reader.stdout.readline()) > 0, "it is opted out now"
+
+
+def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str, file: Path) -> None:
+    with Registry(url) as registry, Replica(url, file):
+        eventually(lambda: seq(file) == 0)
+        for path in file.parent.glob("replica.db*"):
+            path.unlink()
+        registry.put(SitePolicy("a.example"), by="ada")
+        eventually(lambda: seq(file) == 1)
+        with pytest.raises(RegistryError, match=rf"is followed by process {os.getpid()} already"):
+            Lock(file).take(wait=False, stopping=threading.Event(), waiting=print)
+
+
+def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: str, file: Path) -> None:
+    with Registry(url) as registry, follower(url, file) as first, ExitStack() as stack:
+        eventually(lambda: seq(file) == 0)
+        with standing_still(first.pid):
+            for path in file.parent.glob("replica.db*"):
+                path.unlink()
+            stack.enter_context(Replica(url, file))
+            eventually(lambda: seq(file) == 0)
+            inode = file.stat().st_ino
+        said = first.communicate(timeout=30)[1]
+        assert first.returncode == 2
+        assert f"is followed by process {os.getpid()} already" in said
+        registry.put(SitePolicy("a.example"), by="ada")
+        eventually(lambda: seq(file) == 1)
+        assert file.stat().st_ino == inode
+
+
+def test_a_lock_that_was_deleted_is_nobodys(file: Path) -> None:
+    first, second = Lock(file), Lock(file)
+    stopping = threading.Event()
+    assert first.take(wait=False, stopping=stopping, waiting=print)
+    first.path.unlink()
+    assert not first.is_held()
+    assert second.take(wait=False, stopping=stopping, waiting=print)
+    assert second.is_held()
+    with pytest.raises(RegistryError, match="is followed by process"):
+        first.take(wait=False, stopping=stopping, waiting=print)
+    second.release()
+    assert first.take(wait=True, stopping=stopping, waiting=print)
+    first.release()
