@@ -19,6 +19,7 @@ from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import Ranges
 from aipolicy.check.identity.names import Names
 from aipolicy.check.identity.resolver import Resolver
+from aipolicy.check.identity.signed import Signed, signed_by, weightier
 from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
 from aipolicy.errors import RangesError
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
 _DIRECTORIES = 64  # that wait to be read
-_OPERATORS = {crawler.product_token: crawler.operator for crawler in CRAWLERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +115,22 @@ class Verification:
         found = self._by_lists(crawler, text)
         if found.counts:
             return Standing(*found)
-        signature, signed = None, None
+        signed = None
         if request is not None and crawler.operator in self._signing:  # else there is nothing to gain
-            signature = self._verifier.verify(request)
-            signed = self._by_signature(crawler, signature)
+            signed = self._by_signature(crawler, request)
         if signed is not None and signed.counts:
-            return Standing(*signed, signature=signature)
+            return Standing(signed.identity, True, signed.reason, signature=signed.result)
         if client is not None and text is not None and found.identity not in _GOOD:
             found = self._by_name(crawler, client, text) or found
-        if signed is not None and not found.counts:
-            found = _joined(found, signed)
-        return Standing(*found, signature=signature)
+        if signed is None or found.counts:
+            return Standing(*found)
+        return Standing(
+            weightier(found.identity, signed.identity),
+            False,
+            f"{found.reason}; {signed.reason}",
+            found.pending or bool(signed.unread),
+            signed.result,
+        )
 
     def ways(self, product_token: str) -> Mapping[str, object]:
         """How that crawler can be verified, as its operator publishes it; empty: it can't be."""
@@ -201,36 +206,11 @@ class Verification:
             return _Evidence(named.identity, False, "its host name could not be looked up")
         return _Evidence(named.identity, False, "neither its address nor its host name is its operator's")
 
-    def _by_signature(self, crawler: Crawler, result: "SignatureResult") -> _Evidence | None:
-        from aipolicy.check.identity.signatures import Outcome
-
-        if result.fetch is not None:
-            self._reading.start(result.fetch)
-        signers = self._agents.signs_for(result.directory or "")
-        if not any(_OPERATORS[token] == crawler.operator for token in signers):
-            return None  # by whomever it is signed, that is not this crawler's operator
-        if result.outcome is Outcome.VERIFIED:
-            if crawler.product_token in signers:
-                return _Evidence(Identity.VERIFIED, True, f"it signs as {result.agent}")
-            return _Evidence(
-                Identity.OPERATOR_VERIFIED, False, f"it signs as another crawler, {result.agent}"
-            )
-        if result.outcome is Outcome.INVALID:
-            return _Evidence(Identity.SPOOFED, False, result.reason)
-        identity = Identity.CHECK_FAILED if result.unread else Identity.UNVERIFIABLE
-        return _Evidence(identity, False, result.reason, result.fetch is not None)
+    def _by_signature(self, crawler: Crawler, request: "SignedRequest") -> Signed | None:
+        results = self._verifier.verify_each(request)
+        started = {r.fetch for r in results if r.fetch is not None and self._reading.start(r.fetch)}
+        signed = signed_by(crawler, results, self._agents)
+        return None if signed is None else signed._replace(unread=signed.unread & started)
 
     def _read(self, directory: str) -> None:
         asyncio.run(self._directories.fetch(directory))
-
-
-def _joined(found: _Evidence, signed: _Evidence) -> _Evidence:
-    """What address and name say, and what a signature that does not verify the crawler adds."""
-    reason = f"{found.reason}; {signed.reason}"
-    pending = found.pending or signed.pending
-    weaker = (
-        signed.identity is Identity.UNVERIFIABLE
-        or (signed.identity is Identity.SPOOFED and found.identity is not Identity.UNVERIFIABLE)
-        or (signed.identity is Identity.CHECK_FAILED and found.identity in _GOOD)
-    )
-    return _Evidence(found.identity if weaker else signed.identity, False, reason, pending)
