@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,11 +18,10 @@ from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.freshranges import FreshRanges
 from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import Ranges
-from aipolicy.check.identity.names import Names
+from aipolicy.check.identity.names import BUSY, Names
 from aipolicy.check.identity.resolver import Resolver
 from aipolicy.check.identity.signed import Signed, signed_by, weightier
 from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
-from aipolicy.errors import RangesError
 
 if TYPE_CHECKING:
     from aipolicy.check.identity.signatures import Rules, SignatureResult, SignedRequest
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
 _DIRECTORIES = 64  # that wait to be read
+_TRY, _PATIENCE = 1.0, 3.0  # seconds: strangers whose name servers don't answer must not hold up the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Verification:
 
     ``ranges``      the operators' published lists; by default those in force (``ranges_in_force``), read anew
                     within a minute when ``aipolicy crawlers update`` has refreshed them.
-    ``resolver``    asks DNS; by default one that asks the machine's name servers. ``dns=False``: nobody is
-                    asked, and crawlers that only have host names can't be verified.
+    ``resolver``    asks DNS; by default one that asks the machine's name servers, for at most 3 s a client.
+                    ``dns=False``: nobody is asked, and crawlers that only have host names can't be verified.
     ``agents``      more signature agents than the crawler table's, and the product tokens that they sign for:
                     ``{"https://chatgpt.com": ["ChatGPT-User"]}``. No other agent's keys are ever fetched.
     ``rules``       what a signature must be.
@@ -87,12 +88,12 @@ class Verification:
         self._fresh = FreshRanges() if ranges is None else None
         if self._fresh is not None:
             ranges = self._fresh.ranges
+        self._clock = clock
         self._identities = Identities(ranges)
-        self._own: dict[str, Identities | None] = {}
         self._names: Names | None = None
         if dns:
-            resolver = Resolver() if resolver is None else resolver
-            self._names = Names(Identities(ranges, resolver), resolver, clock=clock)
+            resolver = Resolver(timeout=_TRY, patience=_PATIENCE) if resolver is None else resolver
+            self._names = Names(self._identities.ranges, resolver, clock=clock)
         self._refreshing: Beside[str] = Beside(self._refresh, threads=1, waiting=1)
         self._agents = Agents(agents)
         self._signing = {c.operator for c in CRAWLERS if self._agents.agent_of(c.product_token)}
@@ -112,7 +113,7 @@ class Verification:
         client = read_address(address)
         # With its length, for the address of a client that is here was not masked by anybody.
         text = None if client is None else f"{client.value}/{client.value.max_prefixlen}"
-        found = self._by_lists(crawler, text)
+        found = self._by_lists(crawler, text, datetime.fromtimestamp(self._clock(), UTC).date())
         if found.counts:
             return Standing(*found)
         signed = None
@@ -154,40 +155,35 @@ class Verification:
         ranges = None if self._fresh is None else self._fresh.again()
         if ranges is not None:
             self._identities = Identities(ranges)
-            self._own = {}
             if self._names is not None:
                 self._names.use(ranges)
 
-    def _by_lists(self, crawler: Crawler, address: str | None) -> _Evidence:
-        identity = self._identities.identify(crawler.product_token, address)
+    def _by_lists(self, crawler: Crawler, address: str | None, today: date) -> _Evidence:
+        token, identities = crawler.product_token, self._identities
+        identity = identities.identify(token, address, today)
         if identity is Identity.VERIFIED:
             return _Evidence(identity, True, "its operator publishes its address")
         if identity is Identity.OPERATOR_VERIFIED:
-            own = self._own_lists(crawler.product_token)
-            counts = own is not None and own.identify(crawler.product_token, address) in _GOOD
-            whose = "this crawler and others" if counts else "others of its crawlers"
-            return _Evidence(identity, counts, f"its operator publishes its address, for {whose}")
-        return _Evidence(identity, False, self._why_not(crawler, identity, address))
+            named = identities.names(token, address, today)
+            whose = {
+                True: "for this crawler and others",
+                False: "for others of its crawlers",
+                None: "but the lists known here don't tell for which of its crawlers "
+                "(aipolicy crawlers update reads each by itself)",
+            }
+            return _Evidence(identity, bool(named), f"its operator publishes its address, {whose[named]}")
+        return _Evidence(identity, False, self._why_not(crawler, identity, address, today))
 
-    def _own_lists(self, product_token: str) -> Identities | None:
-        """The lists that are a crawler's own, or name it among others; None: there are none."""
-        if product_token not in self._own:
-            lists = self._identities.ranges.lists
-            try:
-                named = Ranges(tuple(each for each in lists if product_token in each.tokens))
-            except RangesError:
-                self._own[product_token] = None
-            else:
-                self._own[product_token] = Identities(named)
-        return self._own[product_token]
-
-    def _why_not(self, crawler: Crawler, identity: Identity, address: str | None) -> str:
+    def _why_not(self, crawler: Crawler, identity: Identity, address: str | None, today: date) -> str:
         if identity is Identity.SPOOFED:
             return "its address is none that its operator publishes"
         if identity is Identity.CHECK_FAILED:
             return (
                 "its address is not known: a proxy's stands for it" if address else "its address is not known"
             )
+        if self._identities.outdated_on(crawler.product_token, today):
+            cure = "aipolicy crawlers update reads them anew"
+            return f"its operator's lists were read too long ago to tell ({cure})"
         if crawler.ranges or crawler.rdns or self._agents.agent_of(crawler.product_token):
             return "what its operator publishes does not tell"
         return "its operator publishes nothing to verify it by"
@@ -199,11 +195,17 @@ class Verification:
         named = self._names.find(crawler.product_token, text)
         if named is None:
             return _Evidence(Identity.CHECK_FAILED, False, "its host name is being looked up", True)
+        if named is BUSY:
+            return _Evidence(
+                named.identity, False, "its host name can't be looked up now: too many are waiting"
+            )
         if named.identity in _GOOD:
             whose = "" if named.own else ", of others of its crawlers"
             return _Evidence(named.identity, named.own, f"its host name is its operator's{whose}")
         if named.identity is Identity.CHECK_FAILED:
             return _Evidence(named.identity, False, "its host name could not be looked up")
+        if named.identity is Identity.UNVERIFIABLE:
+            return None  # the lists leave it open, and so does a host name that isn't its operator's
         return _Evidence(named.identity, False, "neither its address nor its host name is its operator's")
 
     def _by_signature(self, crawler: Crawler, request: "SignedRequest") -> Signed | None:
