@@ -4,6 +4,7 @@ Off unless asked for: robots.txt and headers ask, this answers. Never for robots
 where a crawler reads what is asked of it.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.types import Scope
@@ -47,9 +48,14 @@ class Enforcer:
         crawlers = self._memo.get(user_agent)
         return user_agent, self._recognised(user_agent) if crawlers is None else crawlers
 
-    def refusal(self, scope: Scope, *, rendering: Rendering, host: bytes, target: str) -> Refusal | None:
-        """What to answer to a crawler that is refused; None: it may go on. Reports a disallowed fetch."""
-        fetch = self.disallowed(scope, rendering=rendering, host=host, target=target)
+    def refusal(
+        self, scope: Scope, *, rendering: Rendering, host: bytes, targets: Sequence[str]
+    ) -> Refusal | None:
+        """What to answer to a crawler that is refused; None: it may go on. Reports a disallowed fetch.
+
+        ``targets``: what is asked for as it was sent, and how else it may be read: one of them is enough.
+        """
+        fetch = self.disallowed(scope, rendering=rendering, host=host, targets=targets)
         if fetch is not None:
             self._report(fetch)
             return closed(fetch) if fetch.refused else None
@@ -57,8 +63,8 @@ class Enforcer:
             return None
         user_agent, crawlers = self.declared(scope)
         for crawler in crawlers:
-            if rendering.opened_by_licence(crawler, target):
-                claim = self._fetch(scope, crawler, rendering, host, target, user_agent)
+            if any(rendering.opened_by_licence(crawler, target) for target in targets):
+                claim = self._fetch(scope, crawler, rendering, host, targets[0], user_agent)
                 doubted = self._licences.refusal(scope, claim, host)
                 if doubted is not None:
                     refusal, fetch = doubted
@@ -75,14 +81,14 @@ class Enforcer:
             self._licences.foresee(scope, claimed, host)
 
     def disallowed(
-        self, scope: Scope, *, rendering: Rendering, host: bytes, target: str
+        self, scope: Scope, *, rendering: Rendering, host: bytes, targets: Sequence[str]
     ) -> DisallowedFetch | None:
         """The disallowed fetch that a request is, or None."""
         user_agent, crawlers = self.declared(scope)
-        crawler = next((c for c in crawlers if rendering.closed_to(c, target)), None)
-        if crawler is None:
-            return None
-        return self._fetch(scope, crawler, rendering, host, target, user_agent)
+        for crawler in crawlers:
+            if any(rendering.closed_to(crawler, target) for target in targets):
+                return self._fetch(scope, crawler, rendering, host, targets[0], user_agent)
+        return None
 
     def _fetch(
         self,

@@ -3,6 +3,7 @@
 from starlette.types import Scope, Send
 
 from aipolicy.asgi.own import AnswerFailed, OwnRobots
+from aipolicy.asgi.targets import below_the_host
 from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.headers import Header
 from aipolicy.core.render import Document, Rendering
@@ -68,8 +69,7 @@ def file_path(scope: Scope) -> str:
     if not root and path in FILES:
         return path
     root = root.rstrip("/")
-    if not path.startswith("/"):
-        path = "/" + path.partition("://")[2].partition("/")[2]
+    path = below_the_host(path)
     if root and path.startswith(f"{root}/"):
         path = path[len(root) :]
     return path

@@ -18,7 +18,7 @@ from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.refusals import Refusal
 from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import target_of
+from aipolicy.asgi.targets import target_of, targets_of
 from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
@@ -156,14 +156,14 @@ class AIPolicyMiddleware:
 
     def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
         """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
-        target = _target(scope)
         try:
-            if _is_exempt(scope):
+            targets = targets_of(scope)
+            if len(targets) == 1 and _is_exempt(scope):
                 return None
-            refusal = enforcer.refusal(scope, rendering=rendering, host=host, target=target)
+            refusal = enforcer.refusal(scope, rendering=rendering, host=host, targets=targets)
             if refusal is None:
                 return None
-            return refusal._replace(headers=[*rendering.headers_at(target).headers, *refusal.headers])
+            return refusal._replace(headers=[*rendering.headers_at(targets[0]).headers, *refusal.headers])
         except Exception:
             logger.exception("it could not be told what a crawler may fetch: it is let in")
             return None

@@ -55,7 +55,11 @@ def crawlers(ctx: click.Context, purpose: str | None, as_json: bool) -> None:
     help="The file of lists; else ranges.json in the user's data directory.",
 )
 @click.option("--operator", "operators", multiple=True, metavar="NAME", help="Only lists of this operator.")
-@click.option("--accept", is_flag=True, help="Take lists that lost most of their prefixes, too.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Take lists that lost most of their prefixes, or were read on a later day, too.",
+)
 @json_option
 @click.pass_context
 def update(

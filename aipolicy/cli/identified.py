@@ -1,6 +1,6 @@
 """Who clients are, and why: examined, and shown as lines or as JSON."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -21,12 +21,12 @@ _SHOWN = 60  # characters of what is no address
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``address`` is None where only the ``signature`` was given."""
+    """``address`` is None where only a request was given; ``signatures`` are that one's, None: it wasn't."""
 
     address: str | None
     user_agent: str
     day: date
-    signature: "SignatureResult | None" = None
+    signatures: "tuple[SignatureResult, ...] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def examined(
 
 def _identified(identities: "Identities", client: Client, crawler: Crawler) -> Identified:
     from aipolicy.check.identity import Identity
-    from aipolicy.check.identity.signed import with_signature
+    from aipolicy.check.identity.signed import signed_by, weightier
     from aipolicy.check.identity.words import needed, why
 
     if client.address is None:
@@ -69,8 +69,11 @@ def _identified(identities: "Identities", client: Client, crawler: Crawler) -> I
             why(crawler, evidence),
             needed(crawler, evidence),
         )
-    if client.signature is not None:
-        identity = with_signature(identity, crawler, client.signature)
+    if client.signatures:
+        from aipolicy.check.identity.signatures import Agents
+
+        signed = signed_by(crawler, client.signatures, Agents())
+        identity = identity if signed is None else weightier(identity, signed.identity)
     if identity in (Identity.VERIFIED, Identity.OPERATOR_VERIFIED):
         lacking = None
     elif crawler.web_bot_auth:
@@ -83,9 +86,8 @@ def lines(client: Client, found: Iterable[Identified]) -> Iterator[str]:
     """For people."""
     found = tuple(found)
     address = _shown(client.address)
-    if client.signature is not None:
-        yield f"signature: {client.signature.outcome}"
-        yield f"  {_signed(client.signature)}"
+    if client.signatures is not None:
+        yield from _signatures(client.signatures)
     if not found:
         yield f"{address}: the User-Agent declares no crawler of the table"
     for each in found:
@@ -97,14 +99,20 @@ def lines(client: Client, found: Iterable[Identified]) -> Iterator[str]:
             yield f"  needed: {each.needed}"
 
 
-def _signed(signature: "SignatureResult") -> str:
-    from aipolicy.check.identity.signatures import Outcome
-    from aipolicy.check.identity.signed import signers
+def _signatures(signatures: "Sequence[SignatureResult]") -> Iterator[str]:
+    from aipolicy.check.identity.signatures.results import UNSIGNED
 
-    if signature.outcome is Outcome.UNSIGNED or signature.agent is None:
-        return signature.reason
-    tokens = ", ".join(sorted(signers(signature))) or "no crawler of the table"
-    return f"{signature.reason}; {signature.agent} signs for {tokens}"
+    for signature in signatures or (UNSIGNED,):
+        yield f"signature: {signature.outcome}"
+        tokens = ", ".join(_signers(signature)) or "no crawler of the table"
+        yield f"  {signature.reason}" + (f"; {signature.agent} signs for {tokens}" if signature.agent else "")
+
+
+def _signers(signature: "SignatureResult") -> list[str]:
+    """The product tokens that the signature stands for, as far as it verifies."""
+    from aipolicy.check.identity.signatures import Agents
+
+    return sorted(Agents().signs_for(signature.directory or ""))
 
 
 def _shown(address: str | None) -> str:
@@ -123,20 +131,18 @@ def document(client: Client, found: Iterable[Identified]) -> dict[str, Any]:
         "address": client.address,
         "user_agent": client.user_agent,
         "day": client.day.isoformat(),
-        "signature": None if client.signature is None else _signature(client.signature),
+        "signatures": None if client.signatures is None else list(map(_signature, client.signatures)),
         "crawlers": [_crawler(each) for each in found],
     }
 
 
 def _signature(signature: "SignatureResult") -> dict[str, Any]:
-    from aipolicy.check.identity.signed import signers
-
     return {
         "outcome": str(signature.outcome),
         "reason": signature.reason,
         "agent": signature.agent,
         "keyid": signature.keyid,
-        "signs_for": sorted(signers(signature)),
+        "signs_for": _signers(signature),
     }
 
 

@@ -93,7 +93,7 @@ def _day(when: datetime) -> date:
 
 
 def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> Client:
-    from aipolicy.check.identity.signed import signature_of
+    from aipolicy.check.identity.signed import signatures_of
 
     if len(addresses) > 1 or "-" in addresses:
         raise AIPolicyError("--request is of one client: give its address alone, or none")
@@ -101,8 +101,8 @@ def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when:
         _require_address(address)
     request = _read_request(name)
     agent = request.field("user-agent") if user_agent is None else user_agent
-    signature = signature_of(request, clock=when.timestamp)
-    return Client(addresses[0] if addresses else None, agent or "", _day(when), signature)
+    signatures = signatures_of(request, clock=when.timestamp)
+    return Client(addresses[0] if addresses else None, agent or "", _day(when), signatures)
 
 
 def _read_request(name: str) -> "SignedRequest":

@@ -27,6 +27,20 @@ def normalise(path: str | bytes) -> str:
     return "".join(chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in raw)
 
 
+def without_dot_segments(path: str) -> str:
+    """``path``, which begins with a slash, with what ``.`` and ``..`` mean carried out (RFC 3986 §5.2.4)."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1:] in (["."], [".."]):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
 def octets(text: str) -> bytes:
     """``text`` as the octets it came from: UTF-8, and surrogate escapes for what was not. Never raises."""
     try:

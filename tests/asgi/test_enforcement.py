@@ -3,8 +3,12 @@
 import asyncio
 import json
 import tracemalloc
+from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.enforcement import Enforcer
@@ -58,6 +62,47 @@ async def test_a_refused_head_request_has_no_body() -> None:
 async def test_a_crawler_may_always_read_what_is_asked_of_it(path: str) -> None:
     assert (await visit(GPTBOT, path)).status == 200
     assert (await visit(GPTBOT, path, policy=PRIVATE)).status != 403
+
+
+POST = b"<h1>post</h1>"
+ROUNDABOUT = [
+    ("/.well-known/../post.html", "/.well-known/../post.html"),
+    ("/.well-known/../post.html", "/.well-known/%2e%2e/post.html"),
+    ("/.well-known/../post.html", "/.well-known/..%2Fpost.html"),
+    ("/.well-known//../post.html", "/.well-known//../post.html"),
+    ("/.well-known/a//../../post.html", "/.well-known/a//../../post.html"),
+    ("/x/../.well-known/../post.html", "/x/../.well-known/../post.html"),
+    ("/press/../post.html", "/press/../post.html"),
+    ("/press//../post.html", "/press//../post.html"),
+    ("/press/./../post.html", "/press/%2E/%2E%2E/post.html"),
+]
+
+
+@pytest.mark.parametrize(("path", "raw"), ROUNDABOUT)
+async def test_no_way_round_leads_to_what_is_closed(path: str, raw: str, tmp_path: Path) -> None:
+    """Starlette's StaticFiles carries dots out, and would give the page."""
+    (tmp_path / "post.html").write_bytes(POST)
+    files = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path))])
+    app = AIPolicyMiddleware(files, lookup(blog=PRESS), enforce="declared")
+    assert (await request(app, path, user_agent=BROWSER, raw_path=raw.encode())).body == POST
+    assert (await request(app, path, user_agent=GPTBOT, raw_path=raw.encode())).status == 403
+
+
+@pytest.mark.parametrize("path", ["/a/../members/x", "/./members/x", "//members/x", "/a//../members/x"])
+async def test_no_way_round_leads_to_a_path_that_is_closed(path: str) -> None:
+    policy = SitePolicy.from_preset("unset", path_preferences={"/members/": PRESETS["no-ai"]})
+    assert (await visit(GPTBOT, path, policy=policy)).status == 403
+
+
+async def test_an_absolute_target_is_no_way_round() -> None:
+    assert (await visit(GPTBOT, "http://blog.example/.well-known/security.txt")).status == 200
+    assert (await visit(GPTBOT, "http://blog.example/.well-known/../post")).status == 403
+
+
+@pytest.mark.parametrize("path", ["/a//b", "/a/./b", "/members/../b", "/a..b/", "/a/...", "/a/.b"])
+async def test_a_way_round_to_what_is_open_is_open(path: str) -> None:
+    policy = SitePolicy.from_preset("unset", path_preferences={"/secret/": PRESETS["no-ai"]})
+    assert (await visit(GPTBOT, path, policy=policy)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -132,7 +177,7 @@ def test_a_hundred_thousand_user_agents_leave_memory_flat() -> None:
     def visits(numbers: range) -> int:
         for number in numbers:
             scope = http_scope(user_agent=f"Mozilla/5.0 (X{number}; {'x' * 100}) {number}/1.0")
-            assert enforcer.disallowed(scope, rendering=rendering, host=b"", target="/") is None
+            assert enforcer.disallowed(scope, rendering=rendering, host=b"", targets=["/"]) is None
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

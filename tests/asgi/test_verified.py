@@ -16,7 +16,7 @@ from aipolicy.check.identity import Identity, Resolver, Standing, Verification
 from aipolicy.core.policy import PRESETS, SitePolicy
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
-from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.check.identity.dnsserver import SERVFAIL, SILENCE, DNSServer, reverse
 from tests.check.identity.signatures.signing import Clock
 from tests.check.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 
@@ -183,6 +183,21 @@ async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_let_in(
     assert events == []  # a first visit is no offence
     await asyncio.to_thread(asking.settle)
     assert (await visit(asking, "YandexAdditional/1.0", YANDEX)).status == 200
+
+
+async def test_where_too_many_are_looked_up_it_may_come_again_later(
+    server: DNSServer,
+) -> None:
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.1, patience=0.2)
+    asking = Verification(RANGES, resolver=resolver, clock=Clock())
+    for number in range(1, 10):
+        server.add(reverse(f"5.255.253.{number}"), "PTR", SILENCE)
+    waits = [
+        (await visit(asking, "YandexAdditional/1.0", f"5.255.253.{number}")).one("retry-after")
+        for number in range(1, 10)
+    ]
+    assert waits == ["5"] * 8 + ["60"]
+    await asyncio.to_thread(asking.settle)
 
 
 async def test_an_impostor_gets_nothing_while_it_is_looked_up(

@@ -75,6 +75,8 @@ def test_the_same_as_json(aipolicy: Run, history: str) -> None:
         "8.8.8.8",
         "--user-agent",
         "GPTBot/1.2 (ClaudeBot/1.0)",
+        "--time",
+        "2026-10-01",
         "--json",
         "--no-dns",
         AIPOLICY_RANGES=history,

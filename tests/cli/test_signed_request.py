@@ -60,7 +60,7 @@ def signed(signer: Signer, agent: str = ASSIST, **options: Any) -> SignedRequest
 def crawler(done: Result) -> dict[str, Any]:
     (client,) = json.loads(done.stdout)
     (found,) = client["crawlers"]
-    return {**found, "signature": client["signature"]}
+    return {**found, "signature": client["signatures"][0]}
 
 
 def test_a_signature_verifies_a_client_wherever_it_comes_from(
@@ -125,7 +125,7 @@ def test_a_directory_that_can_not_be_read_decides_nothing(
 
 def test_an_unsigned_request_says_who_it_claims_to_be(run: Callable[..., Result]) -> None:
     request = SignedRequest("GET", "https://a.example/", (("Host", "a.example"), ("User-Agent", OTHER)))
-    done = run(request, "8.8.8.8")
+    done = run(request, "8.8.8.8", "--time", "2026-10-01")
     assert done.exit_code == 1
     assert "signature: unsigned" in done.stdout
     assert "8.8.8.8 as DuckDuckBot of DuckDuckGo" in done.stdout
@@ -147,3 +147,27 @@ def test_what_can_not_be_read_is_bad_input(arguments: list[str], named: str) -> 
     done = CliRunner().invoke(main, ["check", "identity", *arguments], input="hello")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert named in done.stderr
+
+
+def test_of_two_signatures_each_is_shown_and_the_crawlers_counts(
+    server: ListServer, run: Callable[..., Result], signer: Signer
+) -> None:
+    """As a CDN's before it, whose keys can't be read here."""
+    cdn = Signer().sign(
+        agent='cdn="https://cdn.invalid"',
+        components=("@authority", '"signature-agent";key="cdn"'),
+        label="cdn",
+        created=int(time.time()) - 10,
+    )
+    own = signed(signer)
+    fields = {
+        name: f"{cdn.field(name.lower())}, {own.field(name.lower())}"
+        for name in ("Signature-Agent", "Signature-Input", "Signature")
+    }
+    request = SignedRequest("GET", own.url, tuple((dict(own.headers) | fields).items()))
+    told = run(request).stdout
+    assert [line for line in told.splitlines() if line.startswith("signature")] == [
+        "signature: unverified",
+        "signature: verified",
+    ]
+    assert ": verified\n" in told.partition("a client as DuckAssistBot")[2]

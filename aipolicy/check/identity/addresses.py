@@ -4,6 +4,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
+from aipolicy.check.publicnetworks import is_public
 from aipolicy.check.spans import Spans
 
 _INSIDE = Spans(
@@ -20,6 +21,7 @@ _INSIDE = Spans(
 )
 _MASKS = {4: (0xFFFF, 0xFF), 6: ((1 << 80) - 1, (1 << 64) - 1)}
 _MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 §2.5.5.2
+_TRANSLATED = b"\x00\x64\xff\x9b" + bytes(8)  # RFC 6052 §2.1: by a NAT64 between the client and the server
 _LONGEST = 128  # characters
 
 
@@ -48,6 +50,11 @@ class ClientAddress:
         return ipaddress.IPv4Address(self.last) if self.version == 4 else ipaddress.IPv6Address(self.last)
 
     @property
+    def network(self) -> tuple[int, int]:
+        """The /24, or /64, that it is in: who has one address of it mostly has them all."""
+        return self.version, self.first >> (8 if self.version == 4 else 64)
+
+    @property
     def behind_a_proxy(self) -> bool:
         """Private, shared, loopback or link-local: not a client's outside, but a proxy's in front."""
         return _INSIDE.touch(self.version, self.first, self.first)
@@ -55,15 +62,15 @@ class ClientAddress:
     @property
     def public(self) -> bool:
         """Whether anything on the Internet can have it."""
-        return self.value.is_global and not self.value.is_multicast
+        return is_public(ipaddress.ip_network(self.value))
 
 
 def read_address(text: str | None) -> ClientAddress | None:
     """Read an address as it stands in a log; None where it isn't one.
 
     ``[2001:db8::1]:443``, ``192.0.2.1:8080`` and ``fe80::1%eth0`` lose what isn't the address;
-    ``::ffff:192.0.2.1`` is 192.0.2.1. ``192.0.2.xxx`` can't be read. ``192.0.2.0/32`` is not masked: whoever
-    writes its length means that address.
+    ``::ffff:192.0.2.1`` and ``64:ff9b::192.0.2.1`` are 192.0.2.1. ``192.0.2.xxx`` can't be read.
+    ``192.0.2.0/32`` is not masked: whoever writes its length means that address.
     """
     if not text or len(text) > _LONGEST:
         return None
@@ -72,7 +79,7 @@ def read_address(text: str | None) -> ClientAddress | None:
         octets, whole = _parsed(text.rpartition("/")[0]), True
     if octets is None:
         return None
-    octets = octets.removeprefix(_MAPPED)
+    octets = octets.removeprefix(_MAPPED).removeprefix(_TRANSLATED)
     version = 4 if len(octets) == 4 else 6
     first = int.from_bytes(octets)
     for mask in _MASKS[version]:

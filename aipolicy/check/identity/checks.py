@@ -1,12 +1,13 @@
 """What an operator publishes about one product token, and what its lists say of an address."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from aipolicy.check.identity.addresses import ClientAddress
 from aipolicy.check.identity.index import Index, Lists
-from aipolicy.check.identity.lists import NEAR, AddressList, Ranges
+from aipolicy.check.identity.lists import LONG, NEAR, AddressList, Ranges
 from aipolicy.check.identity.resolver import Answer
 from aipolicy.core.crawlers import CRAWLERS, Crawler
 from aipolicy.errors import ResolverError
@@ -32,17 +33,22 @@ class Identity(StrEnum):
 class Check:
     """How a product token is checked.
 
-    ``lists`` are its operator's, ``index`` is over them, and ``exact`` are the positions of those that only
-    this crawler comes from. ``since`` is the day from which on an address outside all lists can't be the
-    crawler's; None: it always may be. ``suffixes`` are the host names of its operator, where the crawler has
-    any, and ``own`` those that only this crawler has.
+    ``lists`` are its operator's, and ``index`` is over them. The others are positions in them: ``exact`` of
+    those that only this crawler comes from, ``named`` of those that name it, maybe besides others,
+    ``mixed`` of copies of several lists in one, of which one is its, and ``latest`` of those that tell what
+    a single list is now. ``read`` are the days of the first and last readings of all that the crawler has;
+    None: not all are known, and an address outside them may be its. ``suffixes`` are the host names of its
+    operator, where the crawler has any, and ``own`` those that only this crawler has.
     """
 
     lists: tuple[AddressList, ...]
     index: Index
     exact: Lists
+    named: Lists
+    mixed: Lists
+    latest: Lists
     publishes_ranges: bool
-    since: date | None
+    read: tuple[date, date] | None
     suffixes: tuple[str, ...]
     own: tuple[str, ...]
 
@@ -77,11 +83,37 @@ class Check:
 
     def conclusive_on(self, day: date) -> bool:
         """Whether an address outside all lists can't have been the crawler's on ``day``."""
-        return self.since is not None and self.since - day <= NEAR
+        return self.read is not None and self.read[0] - day <= NEAR and not self.outdated_on(day)
+
+    def outdated_on(self, day: date) -> bool:
+        """Whether the last reading of its lists was long before ``day``."""
+        return self.read is not None and day - self.read[1] > LONG
+
+    def names(self, client: ClientAddress, day: date) -> bool | None:
+        """Whether a list names this very crawler for that address, alone or besides others.
+
+        None: a copy of several lists has it, and for which of the crawlers isn't told.
+        """
+        counting = self._counting(self.index.lists_of(client.version, client.first), day)
+        if self._own(counting):
+            return True
+        return None if counting & self.mixed and not counting & self.latest else False
+
+    def _counting(self, lists: Lists, day: date) -> Lists:
+        return frozenset(at for at in lists if self.lists[at].counts_on(day))
+
+    def _own(self, counting: Lists) -> Lists:
+        """Those that name this crawler; none where another's has the address since, and its own hasn't."""
+        own, latest = counting & self.named, counting & self.latest
+        if not own & latest:
+            held = max((self.lists[at].date for at in own if self.lists[at].gone is None), default=date.min)
+            if any(self.lists[at].date > held for at in latest):
+                return _NONE
+        return own
 
     def _by_lists(self, lists: Lists, day: date) -> Identity:
-        counting = frozenset(at for at in lists if self.lists[at].counts_on(day))
-        if counting & self.exact:
+        counting = self._counting(lists, day)
+        if self._own(counting) & self.exact:
             return Identity.VERIFIED
         if counting:
             return Identity.OPERATOR_VERIFIED
@@ -90,27 +122,47 @@ class Check:
         return Identity.SPOOFED if self.conclusive_on(day) else Identity.UNVERIFIABLE
 
 
-NO_CHECK = Check((), Index(()), frozenset(), False, None, (), ())
+_NONE: Lists = frozenset()
+
+NO_CHECK = Check((), Index(()), _NONE, _NONE, _NONE, _NONE, False, None, (), ())
 """Of a product token that isn't in the crawler table."""
 
 
 def check_of(crawler: Crawler, ranges: Ranges, index: Index) -> Check:
     """The check of ``crawler``; ``index`` is over ``ranges.of_operator(crawler.operator)``."""
     lists = ranges.of_operator(crawler.operator)
-    current: dict[str, date] = {}
+    first: dict[str, date] = {}
+    last: dict[str, date] = {}
+    alone: dict[str, date] = {}
     for published in lists:
         if published.superseded is None and published.gone is None:
             for url in published.urls:
-                current[url] = min(published.since, current.get(url, published.since))
+                first[url] = min(published.since, first.get(url, published.since))
+                last[url] = max(published.date, last.get(url, published.date))
+            if len(published.urls) == 1:
+                alone[published.urls[0]] = published.date
     others = [other for other in CRAWLERS if other.operator == crawler.operator and other != crawler]
     shared = {suffix for other in others for suffix in other.rdns}
-    listed = bool(crawler.ranges) and current.keys() >= set(crawler.ranges)
+    wanted = set(crawler.ranges)
+    listed = bool(wanted) and first.keys() >= wanted
+
+    def positions(of: Callable[[AddressList], bool]) -> Lists:
+        return frozenset(at for at, each in enumerate(lists) if of(each))
+
+    def mixed(each: AddressList) -> bool:
+        """Until each list of the crawler's was read by itself, and later."""
+        its = wanted.intersection(each.urls)
+        return not wanted.issuperset(each.urls) and any(alone.get(u, date.min) <= each.date for u in its)
+
     return Check(
         lists=lists,
         index=index,
-        exact=frozenset(at for at, each in enumerate(lists) if each.tokens == (crawler.product_token,)),
+        exact=positions(lambda each: each.tokens == (crawler.product_token,)),
+        named=positions(lambda each: wanted.issuperset(each.urls)),
+        mixed=positions(mixed),
+        latest=positions(lambda each: len(each.urls) == 1 and each.gone is None and each.superseded is None),
         publishes_ranges=bool(crawler.ranges),
-        since=max(current[url] for url in crawler.ranges) if listed else None,
+        read=(max(first[url] for url in wanted), min(last[url] for url in wanted)) if listed else None,
         suffixes=tuple(dict.fromkeys((*crawler.rdns, *sorted(shared)))) if crawler.rdns else (),
         own=tuple(suffix for suffix in crawler.rdns if suffix not in shared),
     )

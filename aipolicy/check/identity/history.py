@@ -32,6 +32,19 @@ def with_reading(ranges: Ranges, read: AddressList) -> Ranges:
     return ordered([*_others(ranges.lists, read), *_bounded(parts, read.date)])
 
 
+def until(ranges: Ranges, url: str, today: dt.date) -> Ranges:
+    """``ranges``, knowing no day after ``today`` of the list at ``url``: a clock that ran ahead wrote it."""
+
+    def bounded(day: dt.date | None) -> dt.date | None:
+        return None if day is None else min(day, today)
+
+    def part(each: AddressList) -> AddressList:
+        first, came, gone = map(bounded, (each.first, each.came, each.gone))
+        return replace(each, date=min(each.date, today), first=first, came=came, gone=gone)
+
+    return Ranges(tuple(part(each) if each.urls == (url,) else each for each in ranges.lists))
+
+
 def merged(ranges: Ranges, others: Ranges) -> Ranges:
     """``ranges``, with what of ``others`` is newer or not in it, and the tokens of today's crawler table."""
     for each in sorted(others.current, key=lambda each: each.date):

@@ -6,8 +6,9 @@ have given some back. Lists that are known to be superseded verify, and never ma
 
 A request is checked against what the lists were on its day, as far as their readings tell. An address that
 a list had at another time, more than ``NEAR`` away, is *unverifiable*: who had it on that day isn't known.
-A list that was first read more than ``NEAR`` after the request makes no forgery. DNS tells of today: that a
-host name is missing now says nothing against a request that is older than ``NEAR``.
+A list that was first read more than ``NEAR`` after the request makes no forgery, nor does one that was last
+read more than ``LONG`` before. DNS tells of today: that a host name is missing now says nothing against a
+request that is older than ``NEAR``.
 """
 
 from collections.abc import Callable, Iterable
@@ -122,6 +123,18 @@ class Identities:
             trace=trace,
             asks_dns=self._resolver is not None,
         )
+
+    def names(self, product_token: str, address: str | None, day: date) -> bool | None:
+        """Whether its operator publishes an address for that very crawler, alone or besides others.
+
+        None: the copy of the operator's lists does not tell for which of its crawlers.
+        """
+        client = read_address(address)
+        return False if client is None else self._check(product_token).names(client, day)
+
+    def outdated_on(self, product_token: str, day: date) -> bool:
+        """Whether its lists were last read so long before ``day`` that who isn't in them is no forgery."""
+        return self._check(product_token).outdated_on(day)
 
     def _question(
         self, token: str, address: str | None, day: date | None, found: Identity

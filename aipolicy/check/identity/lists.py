@@ -19,6 +19,9 @@ from aipolicy.errors import RangesError
 NEAR = dt.timedelta(days=14)
 """How far a list reaches in time: operators crawl from an address before they list it, and after."""
 
+LONG = dt.timedelta(days=90)
+"""After so long without a reading of a list, an address that isn't in it may be by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class AddressList:

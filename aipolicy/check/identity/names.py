@@ -2,11 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
+from aipolicy.check.identity.addresses import read_address
 from aipolicy.check.identity.beside import Beside
 from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.identities import Identities
@@ -15,7 +17,7 @@ from aipolicy.check.identity.resolver import Resolver
 from aipolicy.core.crawlers import crawler_named
 
 _REMEMBERED = 8192  # clients that are verified, and as many that aren't: strangers evict no crawler
-_THREADS, _WAITING = 4, 256
+_THREADS, _WAITING, _OF_ONE_NETWORK = 4, 256, 8
 _GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
 # Seconds after which an answer is asked for anew, and until which it is used meanwhile. The resolver keeps
 # what it was told for its TTL.
@@ -32,6 +34,10 @@ class Named(NamedTuple):
     own: bool
 
 
+BUSY = Named(Identity.CHECK_FAILED, False)
+"""Of who was not looked up, for too many were waiting, or too many of its network."""
+
+
 class _Kept(NamedTuple):
     named: Named
     asked_anew: float
@@ -43,37 +49,40 @@ class Names:
 
     def __init__(
         self,
-        identities: Identities,
+        ranges: Ranges,
         resolver: Resolver,
         *,
         remembered: int = _REMEMBERED,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """``identities`` are with that ``resolver``."""
-        self._identities, self._resolver = identities, resolver
-        self._clock = clock
+        self._resolver, self._clock = resolver, clock
+        self.use(ranges)
         self._good: LRUCache[_Client, _Kept] = LRUCache(remembered)
         self._other: LRUCache[_Client, _Kept] = LRUCache(remembered)
         self._lock = threading.Lock()
-        self._beside: Beside[_Client] = Beside(self._ask, threads=_THREADS, waiting=_WAITING)
+        self._beside: Beside[_Client] = Beside(
+            self._ask, threads=_THREADS, waiting=_WAITING, whose=_network, of_one=_OF_ONE_NETWORK
+        )
 
     def __len__(self) -> int:
         """How many clients are remembered."""
         return len(self._good) + len(self._other)
 
     def find(self, product_token: str, address: str) -> Named | None:
-        """What is known now, or None; DNS is asked beside, where that is due."""
+        """What is known now, or None: DNS is being asked beside. ``BUSY``: it can't be, for the moment."""
         client, now = (product_token, address), self._clock()
         with self._lock:
             kept = self._good.get(client) or self._other.get(client)
         if kept is not None and now < kept.asked_anew:
             return kept.named
-        self._beside.start(client)
-        return kept.named if kept is not None and now < kept.used_until else None
+        started = self._beside.start(client)
+        if kept is not None and now < kept.used_until:
+            return kept.named
+        return None if started else BUSY
 
     def use(self, ranges: Ranges) -> None:
         """Go by other lists from now on."""
-        self._identities = Identities(ranges, self._resolver)
+        self._identities = Identities(ranges, self._resolver, today=self._today)
 
     def settle(self) -> None:
         """Wait until nothing is asked any more."""
@@ -81,12 +90,15 @@ class Names:
 
     def _ask(self, client: _Client) -> None:
         token, address = client
-        identity = self._identities.identify(token, address)
+        identity = self._identities.identify(token, address, self._today())
         crawler = crawler_named(token)
         own = identity in _GOOD and crawler is not None
         if own and crawler is not None and identity is Identity.OPERATOR_VERIFIED:
             own = isinstance(self._resolver.ask((address.partition("/")[0], crawler.rdns)), str)
         self._keep(client, Named(identity, own))
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._clock(), UTC).date()
 
     def _keep(self, client: _Client, named: Named) -> None:
         now = self._clock()
@@ -101,3 +113,8 @@ class Names:
             self._good.pop(client, None)
             self._other.pop(client, None)
             (self._good if good else self._other)[client] = kept
+
+
+def _network(client: _Client) -> Hashable:
+    address = read_address(client[1])
+    return client if address is None else address.network

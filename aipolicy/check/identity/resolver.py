@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aipolicy.check.identity.addresses import read_address
+from aipolicy.check.publicnetworks import is_public
 from aipolicy.core.memo import Memo
 from aipolicy.errors import MissingExtraError, ResolverError
 
@@ -63,7 +65,9 @@ _REMEMBERED = 1 << 17
 _SHOWN = 8  # addresses of a name in a trace
 _SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
 _FAILURE = 60.0
-_FAILURES = 100  # one after the other, after which nothing is asked for as long: thousands would take hours
+# Networks, one after the other, after which nothing is asked for as long: thousands would take hours. Not
+# addresses: a stranger has many, all behind one name server that doesn't answer.
+_FAILURES = 100
 
 
 class Resolver:
@@ -102,7 +106,8 @@ class Resolver:
         self._clock = clock
         self._answers: Memo[Question, tuple[float, Answer]] = Memo(_REMEMBERED)
         self._witnessed: tuple[float, bool] | None = None
-        self._failures, self._rests_until = 0, clock()
+        self._failed: set[tuple[int, int] | None] = set()
+        self._rests_until = clock()
 
     def ask(self, question: Question) -> Answer:
         """The host name that is a suffix, or ends with a dot and one, and leads back to the address.
@@ -120,20 +125,22 @@ class Resolver:
         """As ``ask``, but asked anew, and with what was said on the way."""
         if self._clock() < self._rests_until:
             return Trace(
-                ResolverError(f"{question[0]}: not asked about, {_FAILURES} questions in a row failed")
+                ResolverError(f"{question[0]}: not asked about, {_FAILURES} networks in a row failed")
             )
         answer: Answer
         steps = _Steps()
         try:
             answer, seconds = self._confirmed(*question, steps)
             seconds = min(max(seconds, _SHORTEST), _LONGEST)
-            self._failures = 0
+            self._failed.clear()
         except ResolverError as error:
             # Another one: what was raised holds the frames and messages that it came through, and is kept.
             answer, seconds = ResolverError(str(error)), _FAILURE
-            self._failures += 1
-            if self._failures >= _FAILURES:
-                self._failures, self._rests_until = 0, self._clock() + _FAILURE
+            client = read_address(question[0])
+            self._failed.add(client.network if client else None)
+            if len(self._failed) >= _FAILURES:
+                self._failed.clear()
+                self._rests_until = self._clock() + _FAILURE
         self._answers.keep(question, (self._clock() + seconds, answer))
         return steps.trace(answer)
 
@@ -147,7 +154,9 @@ class Resolver:
                 return ResolverError(f"{question[0]}: not asked about, DNS took over {within:g} s")
             return self.ask(question)
 
-        with ThreadPoolExecutor(max(1, min(self._workers, len(distinct)))) as pool:
+        if len(distinct) < 2:  # no threads for one: none can be started any more while the process ends
+            return {question: answer(question) for question in distinct}
+        with ThreadPoolExecutor(min(self._workers, len(distinct))) as pool:
             return dict(zip(distinct, pool.map(answer, distinct), strict=True))
 
     def _sees_the_internet(self) -> bool:
@@ -170,7 +179,7 @@ class Resolver:
         import dns.reversename
 
         value = ipaddress.ip_address(address)
-        if not value.is_global or value.is_multicast:
+        if not is_public(ipaddress.ip_network(value)):
             raise ResolverError(f"{address} is not public: nobody is asked about it")
         until = self._clock() + self._patience
         names, seconds = self._records(dns.reversename.from_address(address), "PTR", until)

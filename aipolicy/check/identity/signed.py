@@ -1,57 +1,104 @@
-"""What a signature adds to what is known of a client, for who asks once and can wait."""
+"""What a request's signatures add to what is known of a client."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from aipolicy.check.identity.checks import Identity
 from aipolicy.core.crawlers import CRAWLERS, Crawler
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity.signatures import SignatureResult, SignedRequest
+    from aipolicy.check.identity.signatures import Agents, SignatureResult, SignedRequest
     from aipolicy.check.web import Fetcher
 
+_OPERATORS = {crawler.product_token: crawler.operator for crawler in CRAWLERS}
+# A check that couldn't be made leaves open what another one, that failed, seems to tell.
+_WEIGHTIEST_FIRST = (
+    Identity.VERIFIED,
+    Identity.OPERATOR_VERIFIED,
+    Identity.CHECK_FAILED,
+    Identity.SPOOFED,
+    Identity.UNVERIFIABLE,
+)
 
-def signature_of(
+
+class Signed(NamedTuple):
+    """What signatures say of a client that declares a crawler; ``result`` is the one that says most.
+
+    ``counts``: it was made for that very crawler. ``unread`` are the directories that may tell more.
+    """
+
+    identity: Identity
+    counts: bool
+    reason: str
+    result: "SignatureResult"
+    unread: frozenset[str]
+
+
+def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "Agents") -> Signed | None:
+    """The signatures made in the name of the crawler's operator; None: there are none.
+
+    By whomever else a request is signed, that says nothing of this crawler. Others than the client may have
+    signed it, too (a CDN, a proxy), so each is looked at, whatever its place.
+    """
+    from aipolicy.check.identity.signatures import Outcome
+
+    found: list[Signed] = []
+    unread: set[str] = set()
+    for result in results:
+        tokens = agents.signs_for(result.directory or "")
+        if not any(_OPERATORS[token] == crawler.operator for token in tokens):
+            continue
+        identity, reason = _identity(result), result.reason
+        counts = identity is Identity.VERIFIED and crawler.product_token in tokens
+        if counts:
+            reason = f"it signs as {result.agent}"
+        elif identity is Identity.VERIFIED:
+            identity, reason = Identity.OPERATOR_VERIFIED, f"it signs as another crawler, {result.agent}"
+        if result.outcome is Outcome.UNVERIFIED and result.fetch is not None:
+            unread.add(result.fetch)
+        found.append(Signed(identity, counts, reason, result, frozenset()))
+    if not found:
+        return None
+    return min(found, key=lambda each: _WEIGHTIEST_FIRST.index(each.identity))._replace(
+        unread=frozenset(unread)
+    )
+
+
+def weightier(found: Identity, other: Identity) -> Identity:
+    """What two checks of one client, by its address and its signature, say together."""
+    return min(found, other, key=_WEIGHTIEST_FIRST.index)
+
+
+def _identity(result: "SignatureResult") -> Identity:
+    """A signature is a forgery's where its key is known and isn't what made it, and nowhere else.
+
+    One that expired, covers too little or has what isn't supported may be a genuine crawler's all the same.
+    """
+    from aipolicy.check.identity.signatures import Outcome
+
+    if result.outcome is Outcome.VERIFIED:
+        return Identity.VERIFIED
+    if result.forged:
+        return Identity.SPOOFED
+    return Identity.CHECK_FAILED if result.unread else Identity.UNVERIFIABLE
+
+
+def signatures_of(
     request: "SignedRequest", *, clock: Callable[[], float], fetcher: "Callable[[], Fetcher] | None" = None
-) -> "SignatureResult":
-    """Verify the request's signature; the key directory that it names is read. Never raises."""
+) -> "tuple[SignatureResult, ...]":
+    """Verify the request's signatures; the key directories that they name are read. Never raises."""
     from aipolicy.check.identity.signatures import Directories, Verifier
 
     directories = Directories(anyone=True, fetcher=fetcher, clock=clock)
     verifier = Verifier(directories, clock=clock)
-    result = verifier.verify(request)
-    if result.fetch is not None:
-        asyncio.run(directories.fetch(result.fetch))
-        result = verifier.verify(request)
-    return result
+    results = verifier.verify_each(request)
+    due = {result.fetch for result in results if result.fetch is not None}
 
+    async def read() -> None:
+        await asyncio.gather(*map(directories.fetch, due))
 
-def signers(result: "SignatureResult") -> frozenset[str]:
-    """The product tokens that the signature stands for, as far as it verifies."""
-    from aipolicy.check.identity.signatures import Agents
-
-    return Agents().signs_for(result.directory or "")
-
-
-def with_signature(found: Identity, crawler: Crawler, result: "SignatureResult") -> Identity:
-    """Who the client is by its address, or host name, and its signature.
-
-    A signature that does not verify, made in the name of the crawler's operator, is a forgery's where nothing
-    else is known. One whose keys can't be read leaves open what they would have told. By whomever else a
-    request is signed, that says nothing of this crawler.
-    """
-    from aipolicy.check.identity.signatures import Outcome
-
-    tokens = signers(result)
-    if not any(each.operator == crawler.operator for each in CRAWLERS if each.product_token in tokens):
-        return found
-    if result.outcome is Outcome.VERIFIED and crawler.product_token in tokens:
-        return Identity.VERIFIED
-    if result.outcome is Outcome.VERIFIED:
-        return found if found is Identity.VERIFIED else Identity.OPERATOR_VERIFIED
-    if result.unread and found in (Identity.SPOOFED, Identity.UNVERIFIABLE):
-        return Identity.CHECK_FAILED
-    if result.outcome is Outcome.INVALID and found is Identity.UNVERIFIABLE:
-        return Identity.SPOOFED
-    return found
+    if due:
+        asyncio.run(read())
+        results = verifier.verify_each(request)
+    return results

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 
 from aipolicy.check.identity.fetching import PAGES, Fetched, Result, Target, fetch_all
-from aipolicy.check.identity.history import merged, tokens_of, with_reading
+from aipolicy.check.identity.history import merged, tokens_of, until, with_reading
 from aipolicy.check.identity.keeping import held, settled, write_whole
 from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
 from aipolicy.check.identity.prefixes import Network
@@ -64,8 +64,9 @@ def update(
 ) -> list[Outcome]:
     """Fetch ``targets`` (None: all) into the file ``path``; another process that does waits for its turn.
 
-    Without the file its beginning is the package's snapshot. A list that lost most of its prefixes counts as
-    failed unless ``accept``. Raises RangesError where the file is damaged, or can't be written.
+    Without the file its beginning is the package's snapshot. A list counts as failed that lost most of its
+    prefixes, or was read on a later day than ``today``, unless ``accept``. Raises RangesError where the file
+    is damaged, or can't be written.
     """
     path = settled(path)
     with held(path, waiting):
@@ -112,10 +113,12 @@ class _Update:
             self.outcomes[target] = self.outcome(target, State.FAILED, reason=str(result))
             return
         last = self.ranges.read_on(target.url)
-        if last is not None and last > self._today:
-            reason = f"{target.url} was read on {last} already: is this machine's clock right?"
+        if last is not None and last > self._today and not self._accept:
+            asked = "is this machine's clock right? If it is, --accept puts this reading in that one's place"
+            reason = f"{target.url} was read on {last} already: {asked}"
             self.outcomes[target] = self.outcome(target, State.FAILED, reason=reason)
             return
+        self.ranges = until(self.ranges, target.url, self._today)
         before = {net for part in self.ranges.of_url(target.url) for net in part.prefixes}
         after = before if result.prefixes is None else set(result.prefixes)
         if not self._accept and (lost := _lost(before, after)):

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,10 +18,10 @@ from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.freshranges import FreshRanges
 from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import Ranges
-from aipolicy.check.identity.names import Names
+from aipolicy.check.identity.names import BUSY, Names
 from aipolicy.check.identity.resolver import Resolver
+from aipolicy.check.identity.signed import Signed, signed_by, weightier
 from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
-from aipolicy.errors import RangesError
 
 if TYPE_CHECKING:
     from aipolicy.check.identity.signatures import Rules, SignatureResult, SignedRequest
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
 _DIRECTORIES = 64  # that wait to be read
-_OPERATORS = {crawler.product_token: crawler.operator for crawler in CRAWLERS}
+_TRY, _PATIENCE = 1.0, 3.0  # seconds: strangers whose name servers don't answer must not hold up the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Verification:
 
     ``ranges``      the operators' published lists; by default those in force (``ranges_in_force``), read anew
                     within a minute when ``aipolicy crawlers update`` has refreshed them.
-    ``resolver``    asks DNS; by default one that asks the machine's name servers. ``dns=False``: nobody is
-                    asked, and crawlers that only have host names can't be verified.
+    ``resolver``    asks DNS; by default one that asks the machine's name servers, for at most 3 s a client.
+                    ``dns=False``: nobody is asked, and crawlers that only have host names can't be verified.
     ``agents``      more signature agents than the crawler table's, and the product tokens that they sign for:
                     ``{"https://chatgpt.com": ["ChatGPT-User"]}``. No other agent's keys are ever fetched.
     ``rules``       what a signature must be.
@@ -87,12 +88,12 @@ class Verification:
         self._fresh = FreshRanges() if ranges is None else None
         if self._fresh is not None:
             ranges = self._fresh.ranges
+        self._clock = clock
         self._identities = Identities(ranges)
-        self._own: dict[str, Identities | None] = {}
         self._names: Names | None = None
         if dns:
-            resolver = Resolver() if resolver is None else resolver
-            self._names = Names(Identities(ranges, resolver), resolver, clock=clock)
+            resolver = Resolver(timeout=_TRY, patience=_PATIENCE) if resolver is None else resolver
+            self._names = Names(self._identities.ranges, resolver, clock=clock)
         self._refreshing: Beside[str] = Beside(self._refresh, threads=1, waiting=1)
         self._agents = Agents(agents)
         self._signing = {c.operator for c in CRAWLERS if self._agents.agent_of(c.product_token)}
@@ -112,20 +113,25 @@ class Verification:
         client = read_address(address)
         # With its length, for the address of a client that is here was not masked by anybody.
         text = None if client is None else f"{client.value}/{client.value.max_prefixlen}"
-        found = self._by_lists(crawler, text)
+        found = self._by_lists(crawler, text, datetime.fromtimestamp(self._clock(), UTC).date())
         if found.counts:
             return Standing(*found)
-        signature, signed = None, None
+        signed = None
         if request is not None and crawler.operator in self._signing:  # else there is nothing to gain
-            signature = self._verifier.verify(request)
-            signed = self._by_signature(crawler, signature)
+            signed = self._by_signature(crawler, request)
         if signed is not None and signed.counts:
-            return Standing(*signed, signature=signature)
+            return Standing(signed.identity, True, signed.reason, signature=signed.result)
         if client is not None and text is not None and found.identity not in _GOOD:
             found = self._by_name(crawler, client, text) or found
-        if signed is not None and not found.counts:
-            found = _joined(found, signed)
-        return Standing(*found, signature=signature)
+        if signed is None or found.counts:
+            return Standing(*found)
+        return Standing(
+            weightier(found.identity, signed.identity),
+            False,
+            f"{found.reason}; {signed.reason}",
+            found.pending or bool(signed.unread),
+            signed.result,
+        )
 
     def ways(self, product_token: str) -> Mapping[str, object]:
         """How that crawler can be verified, as its operator publishes it; empty: it can't be."""
@@ -149,40 +155,35 @@ class Verification:
         ranges = None if self._fresh is None else self._fresh.again()
         if ranges is not None:
             self._identities = Identities(ranges)
-            self._own = {}
             if self._names is not None:
                 self._names.use(ranges)
 
-    def _by_lists(self, crawler: Crawler, address: str | None) -> _Evidence:
-        identity = self._identities.identify(crawler.product_token, address)
+    def _by_lists(self, crawler: Crawler, address: str | None, today: date) -> _Evidence:
+        token, identities = crawler.product_token, self._identities
+        identity = identities.identify(token, address, today)
         if identity is Identity.VERIFIED:
             return _Evidence(identity, True, "its operator publishes its address")
         if identity is Identity.OPERATOR_VERIFIED:
-            own = self._own_lists(crawler.product_token)
-            counts = own is not None and own.identify(crawler.product_token, address) in _GOOD
-            whose = "this crawler and others" if counts else "others of its crawlers"
-            return _Evidence(identity, counts, f"its operator publishes its address, for {whose}")
-        return _Evidence(identity, False, self._why_not(crawler, identity, address))
+            named = identities.names(token, address, today)
+            whose = {
+                True: "for this crawler and others",
+                False: "for others of its crawlers",
+                None: "but the lists known here don't tell for which of its crawlers "
+                "(aipolicy crawlers update reads each by itself)",
+            }
+            return _Evidence(identity, bool(named), f"its operator publishes its address, {whose[named]}")
+        return _Evidence(identity, False, self._why_not(crawler, identity, address, today))
 
-    def _own_lists(self, product_token: str) -> Identities | None:
-        """The lists that are a crawler's own, or name it among others; None: there are none."""
-        if product_token not in self._own:
-            lists = self._identities.ranges.lists
-            try:
-                named = Ranges(tuple(each for each in lists if product_token in each.tokens))
-            except RangesError:
-                self._own[product_token] = None
-            else:
-                self._own[product_token] = Identities(named)
-        return self._own[product_token]
-
-    def _why_not(self, crawler: Crawler, identity: Identity, address: str | None) -> str:
+    def _why_not(self, crawler: Crawler, identity: Identity, address: str | None, today: date) -> str:
         if identity is Identity.SPOOFED:
             return "its address is none that its operator publishes"
         if identity is Identity.CHECK_FAILED:
             return (
                 "its address is not known: a proxy's stands for it" if address else "its address is not known"
             )
+        if self._identities.outdated_on(crawler.product_token, today):
+            cure = "aipolicy crawlers update reads them anew"
+            return f"its operator's lists were read too long ago to tell ({cure})"
         if crawler.ranges or crawler.rdns or self._agents.agent_of(crawler.product_token):
             return "what its operator publishes does not tell"
         return "its operator publishes nothing to verify it by"
@@ -194,43 +195,24 @@ class Verification:
         named = self._names.find(crawler.product_token, text)
         if named is None:
             return _Evidence(Identity.CHECK_FAILED, False, "its host name is being looked up", True)
+        if named is BUSY:
+            return _Evidence(
+                named.identity, False, "its host name can't be looked up now: too many are waiting"
+            )
         if named.identity in _GOOD:
             whose = "" if named.own else ", of others of its crawlers"
             return _Evidence(named.identity, named.own, f"its host name is its operator's{whose}")
         if named.identity is Identity.CHECK_FAILED:
             return _Evidence(named.identity, False, "its host name could not be looked up")
+        if named.identity is Identity.UNVERIFIABLE:
+            return None  # the lists leave it open, and so does a host name that isn't its operator's
         return _Evidence(named.identity, False, "neither its address nor its host name is its operator's")
 
-    def _by_signature(self, crawler: Crawler, result: "SignatureResult") -> _Evidence | None:
-        from aipolicy.check.identity.signatures import Outcome
-
-        if result.fetch is not None:
-            self._reading.start(result.fetch)
-        signers = self._agents.signs_for(result.directory or "")
-        if not any(_OPERATORS[token] == crawler.operator for token in signers):
-            return None  # by whomever it is signed, that is not this crawler's operator
-        if result.outcome is Outcome.VERIFIED:
-            if crawler.product_token in signers:
-                return _Evidence(Identity.VERIFIED, True, f"it signs as {result.agent}")
-            return _Evidence(
-                Identity.OPERATOR_VERIFIED, False, f"it signs as another crawler, {result.agent}"
-            )
-        if result.outcome is Outcome.INVALID:
-            return _Evidence(Identity.SPOOFED, False, result.reason)
-        identity = Identity.CHECK_FAILED if result.unread else Identity.UNVERIFIABLE
-        return _Evidence(identity, False, result.reason, result.fetch is not None)
+    def _by_signature(self, crawler: Crawler, request: "SignedRequest") -> Signed | None:
+        results = self._verifier.verify_each(request)
+        started = {r.fetch for r in results if r.fetch is not None and self._reading.start(r.fetch)}
+        signed = signed_by(crawler, results, self._agents)
+        return None if signed is None else signed._replace(unread=signed.unread & started)
 
     def _read(self, directory: str) -> None:
         asyncio.run(self._directories.fetch(directory))
-
-
-def _joined(found: _Evidence, signed: _Evidence) -> _Evidence:
-    """What address and name say, and what a signature that does not verify the crawler adds."""
-    reason = f"{found.reason}; {signed.reason}"
-    pending = found.pending or signed.pending
-    weaker = (
-        signed.identity is Identity.UNVERIFIABLE
-        or (signed.identity is Identity.SPOOFED and found.identity is not Identity.UNVERIFIABLE)
-        or (signed.identity is Identity.CHECK_FAILED and found.identity in _GOOD)
-    )
-    return _Evidence(found.identity if weaker else signed.identity, False, reason, pending)

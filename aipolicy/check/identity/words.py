@@ -5,7 +5,7 @@ from datetime import date
 
 from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.evidence import Evidence, Match
-from aipolicy.check.identity.lists import NEAR, AddressList
+from aipolicy.check.identity.lists import LONG, NEAR, AddressList
 from aipolicy.core.crawlers import Crawler
 from aipolicy.errors import ResolverError
 
@@ -98,6 +98,9 @@ def _unlisted(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
             yield f"{url} has changed since, on {superseded}: the address may be in it by now"
         elif (first := min(each.since for each in fresh)) - evidence.day > NEAR:
             yield f"{url} was first read on {first}{_far(first, evidence.day)}: it may have been another then"
+        elif evidence.day - (last := max(each.date for each in fresh)) > LONG:
+            cure = "aipolicy crawlers update reads it anew"
+            yield f"{url} was last read on {last}: the address may be in it by now ({cure})"
 
 
 def _dns(crawler: Crawler, evidence: Evidence) -> Iterator[str]:

@@ -57,6 +57,17 @@ def test_a_list_of_the_operators_other_crawlers_is_told_apart() -> None:
     assert "can't be told: ChatGPT-User come from there" in found
 
 
+def test_of_a_list_that_is_old_it_is_said_how_it_is_read_anew() -> None:
+    day = READ + 91 * DAY
+    found = words(on(day), "bingbot", "8.8.8.8", day)
+    assert on(day).identify("bingbot", "8.8.8.8", day) is Identity.UNVERIFIABLE
+    assert (
+        "https://www.bing.com/toolbox/bingbot.json was last read on 2026-09-02: the address may be in it by "
+        "now (aipolicy crawlers update reads it anew)"
+    ) in found
+    assert "anew" not in words(on(day - DAY), "bingbot", "8.8.8.8", day - DAY)
+
+
 def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
     assert "read on 2026-09-02 (a copy: a test), 100 days before 2026-12-11" in words(
         on(READ), "GPTBot", "132.196.86.1", READ + 100 * DAY

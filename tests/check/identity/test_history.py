@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.check.identity import AddressList, Identities, Identity, Ranges, packaged_ranges
 from aipolicy.check.identity.history import KEPT, MOST_GONE, merged, tokens_of, with_reading
-from aipolicy.check.identity.lists import NEAR
+from aipolicy.check.identity.lists import LONG, NEAR
 from aipolicy.check.identity.prefixes import networks
 from aipolicy.errors import RangesError
 
@@ -58,7 +58,8 @@ def history() -> Identities:
         (NEW, 1, VERIFIED),
         (NEW, 100, VERIFIED),
         ("8.8.8.8", 0, SPOOFED),
-        ("8.8.8.8", 300, SPOOFED),
+        ("8.8.8.8", 190, SPOOFED),
+        ("8.8.8.8", 191, UNVERIFIABLE),  # it may have come into the list since the last reading, long before
         ("8.8.8.8", -14, SPOOFED),
         ("8.8.8.8", -15, UNVERIFIABLE),  # a list that is newer by far accuses nobody
     ],
@@ -101,7 +102,7 @@ def test_what_readings_tell_is_what_is_told() -> None:
 
 def _expected(address: str, day: int, days: list[int], held: list[set[str]]) -> Identity:
     if not any(address in had for had in held):
-        return SPOOFED if day >= days[0] - NEAR.days else UNVERIFIABLE
+        return SPOOFED if days[0] - NEAR.days <= day <= days[-1] + LONG.days else UNVERIFIABLE
     for at, had in enumerate(held):
         if address not in had:
             continue

@@ -238,6 +238,16 @@ def test_a_name_server_that_is_down_is_not_asked_thousands_of_times(server: DNSS
     assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
 
 
+def test_one_network_whose_name_server_is_down_stops_no_questions_about_others(
+    server: DNSServer, resolver: Resolver
+) -> None:
+    for n in range(1, 151):
+        server.add(reverse(f"66.249.66.{n}"), "PTR", REFUSED)
+        assert fails(resolver, f"66.249.66.{n}")
+    server.confirmed("66.249.67.1", NAME)
+    assert resolver.ask(("66.249.67.1", SUFFIXES)) == NAME
+
+
 def test_answers_that_are_kept_hold_nothing_of_how_they_came(server: DNSServer, resolver: Resolver) -> None:
     """An error that was raised holds frames and messages: thousands of them would fill the memory."""
     server.add(reverse(ADDRESS), "PTR", SERVFAIL)

@@ -229,10 +229,31 @@ def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Up
     lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
     (failed,) = refreshed(GPTBOT, today=TODAY - DAY)
     assert (failed.state, failed.date) == (State.FAILED, TODAY)
-    assert "was read on 2026-11-25 already: is this machine's clock right?" in str(failed.reason)
+    assert "was read on 2026-11-25 already: is this machine's clock right? If it is, --accept" in str(
+        failed.reason
+    )
     assert file.read_bytes() == before
     (taken,) = refreshed(GPTBOT, today=TODAY + DAY)
     assert (taken.state, taken.came, taken.date) == (State.CHANGED, 1, TODAY + DAY)
+
+
+def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
+    lists: ListServer, refreshed: Update, file: Path
+) -> None:
+    lists.put(GPTBOT.url, listing(*openai(1)))
+    refreshed(GPTBOT, today=TODAY - DAY)
+    lists.put(GPTBOT.url, listing(*openai(2)))
+    refreshed(GPTBOT, today=date(2099, 1, 1))
+    lists.put(GPTBOT.url, listing(*openai(3)))
+    assert states(refreshed(GPTBOT)) == [State.FAILED]
+    assert states(refreshed(GPTBOT, accept=True)) == [State.CHANGED]
+    parts = [each for each in RangesFile.read(file).ranges.lists if each.urls == (GPTBOT.url,)]
+    days = {day for each in parts for day in (each.date, each.first, each.came, each.gone)}
+    assert max(day for day in days if day is not None) == TODAY
+    identities = Identities(RangesFile.read(file).ranges)
+    assert identities.identify("GPTBot", "20.18.7.9", TODAY) is Identity.VERIFIED
+    assert identities.identify("GPTBot", "20.2.7.9", TODAY + 15 * DAY) is Identity.UNVERIFIABLE
+    assert states(refreshed(GPTBOT, today=TODAY + DAY)) == [State.UNCHANGED]
 
 
 def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, refreshed: Update) -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import logging
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -13,11 +11,10 @@ from typing import Any
 import pytest
 import trustme
 
-from aipolicy.check.identity import Identities, Identity, Resolver, Standing, Verification
-from aipolicy.check.identity.beside import Beside
+from aipolicy.check.identity import Identity, Resolver, Standing, Verification
 from aipolicy.check.identity.names import Names
 from aipolicy.check.web import Fetcher
-from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.check.identity.dnsserver import SERVFAIL, SILENCE, DNSServer, reverse
 from tests.check.identity.signatures.signing import Clock, Signer
 from tests.check.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 from tests.check.web.server import Server, answer, localhost, trusting
@@ -162,16 +159,25 @@ def test_a_host_name_that_is_missing_or_a_strangers_is_a_forgery(
 def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
     server: DNSServer, verification: Verification
 ) -> None:
-    """gae.googleusercontent.com is where fetchers come from that anybody can trigger, not Googlebot."""
-    server.confirmed("66.249.90.1", "1.gae.googleusercontent.com")
-    server.confirmed("66.249.90.2", "crawl-66-249-90-2.googlebot.com")
-    for number in (1, 2):
-        verification.look("Googlebot", f"66.249.90.{number}")
+    """Google's fetchers that anybody can trigger come from under other names than what crawls by itself."""
+    names = [
+        "crawl-66-249-90-1.googlebot.com",
+        "geo-crawl-66-249-90-2.geo.googlebot.com",
+        "1.gae.googleusercontent.com",
+        "google-proxy-66-249-90-4.google.com",
+        "rate-limited-proxy-66-249-90-5.google.com",
+    ]
+    addresses = [f"66.249.90.{number}" for number in range(1, 6)]
+    for address, name in zip(addresses, names, strict=True):
+        server.confirmed(address, name)
+        verification.look("GoogleOther", address)
     verification.settle()
-    fetcher = verification.look("Googlebot", "66.249.90.1")
-    assert told(fetcher) == (Identity.OPERATOR_VERIFIED, False, False)
-    assert fetcher.reason == "its host name is its operator's, of others of its crawlers"
-    assert told(verification.look("Googlebot", "66.249.90.2")) == (Identity.OPERATOR_VERIFIED, True, False)
+    for address in addresses[:2]:
+        assert told(verification.look("GoogleOther", address)) == (Identity.OPERATOR_VERIFIED, True, False)
+    for address in addresses[2:]:
+        other = verification.look("GoogleOther", address)
+        assert told(other) == (Identity.OPERATOR_VERIFIED, False, False)
+        assert other.reason == "its host name is its operator's, of others of its crawlers"
 
 
 def test_an_error_of_dns_is_no_forgery_and_is_asked_again(
@@ -350,8 +356,8 @@ def test_strangers_fill_no_memory_and_evict_no_crawler(
     server: DNSServer, resolver: Resolver, clock: Clock
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
-    names = Names(Identities(RANGES, resolver), resolver, remembered=50, clock=clock)
-    for client in (YANDEX, *(f"9.9.9.{number}" for number in range(200))):
+    names = Names(RANGES, resolver, remembered=50, clock=clock)
+    for client in (YANDEX, *(f"9.9.{number}.9" for number in range(200))):
         names.find("YandexBot", client)
     names.settle()
     assert len(names) == 51
@@ -360,38 +366,22 @@ def test_strangers_fill_no_memory_and_evict_no_crawler(
     assert found.own
 
 
-def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
-    going, done = threading.Event(), []
-
-    def work(key: int) -> None:
-        going.wait(10)
-        done.append(key)
-
-    beside = Beside(work, threads=2, waiting=3)
-    assert all(beside.start(1) for _ in range(10))
-    started = [beside.start(key) for key in range(2, 30)]
-    assert started.count(True) <= 5
-    assert not beside.start(99)
-    going.set()
-    beside.settle()
-    assert len(done) == len(set(done)) == 1 + started.count(True)
-    assert beside.start(99)
-    beside.settle()
-
-
-def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    done = []
-
-    def work(key: int) -> None:
-        done.append(1 / key)
-
-    beside = Beside(work, threads=1, waiting=5)
-    with caplog.at_level(logging.ERROR, "aipolicy.identity"):
-        beside.start(0)
-        beside.start(1)
-        beside.settle()
-    assert done == [1.0]
-    assert "could not be looked up" in caplog.text
+@pytest.mark.parametrize("network", ["2a02:1234:1:1::", "192.88.0."])
+def test_a_stranger_with_many_addresses_does_not_keep_a_crawler_waiting(
+    server: DNSServer, hasty: Resolver, clock: Clock, network: str
+) -> None:
+    strangers = [f"{network}{number}" for number in range(1, 41)]
+    for address in strangers:
+        server.add(reverse(address), "PTR", SILENCE)
+    server.confirmed(YANDEX, "spider.yandex.com")
+    verification = Verification(RANGES, resolver=hasty, clock=clock)
+    standings = [verification.look("YandexBot", address) for address in strangers]
+    assert [standing.pending for standing in standings] == [True] * 8 + [False] * 32
+    assert told(standings[-1]) == (Identity.CHECK_FAILED, False, False)
+    assert standings[-1].reason == "its host name can't be looked up now: too many are waiting"
+    assert verification.look("YandexBot", YANDEX).pending
+    verification.settle()
+    assert verification.look("YandexBot", YANDEX).counts
 
 
 def test_a_look_takes_microseconds(clock: Clock) -> None:

@@ -14,7 +14,7 @@ def address_list(url: str, operator: str, tokens: list[str], *prefixes: str) -> 
         urls=(url,),
         operator=operator,
         tokens=tuple(tokens),
-        date=dt.date(2026, 11, 1),
+        date=dt.date(2026, 9, 20),
         source="a test",
         superseded=None,
         prefixes=tuple(map(ipaddress.ip_network, prefixes)),

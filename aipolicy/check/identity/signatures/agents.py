@@ -11,6 +11,7 @@ from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 from aipolicy.core.crawlers import CRAWLERS, crawler_named
+from aipolicy.core.paths import without_dot_segments
 
 WELL_KNOWN = "/.well-known/http-message-signatures-directory"
 
@@ -84,16 +85,7 @@ def _path(path: str) -> str:
         character = chr(int(match[1], 16))
         return character if _UNRESERVED.fullmatch(character) else f"%{match[1].upper()}"
 
-    kept: list[str] = []
-    segments = _ESCAPE.sub(escape, path).split("/")[1:]
-    for segment in segments:
-        if segment == "..":
-            del kept[-1:]
-        elif segment != ".":
-            kept.append(segment)
-    if segments[-1:] in (["."], [".."]):
-        kept.append("")
-    return "/" + "/".join(kept)
+    return without_dot_segments(_ESCAPE.sub(escape, path))
 
 
 class Agents:

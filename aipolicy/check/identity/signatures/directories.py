@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 
+from aipolicy.check.identity.beside import ending
 from aipolicy.check.identity.signatures.agents import Agents, at_well_known
 from aipolicy.check.identity.signatures.keys import DirectoryError, Key, read_keys
 from aipolicy.check.identity.signatures.pace import Pace
@@ -146,8 +147,9 @@ class Directories:
             keys = _keys(directory, response)
         except (DirectoryError, FetchError) as error:
             self._keep(directory, trouble=getattr(error, "reason", str(error)))
-        except Exception:  # a fault of ours is an outage, too: it must not be met again at once
-            logger.exception("a key directory could not be read: %s", directory)
+        except Exception as error:  # a fault of ours is an outage, too: it must not be met again at once
+            if not ending(error):
+                logger.exception("a key directory could not be read: %s", directory)
             self._keep(directory, trouble="a fault here, told in the log")
         else:
             self._keep(directory, keys=keys, response=response)

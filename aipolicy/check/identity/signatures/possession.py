@@ -50,7 +50,7 @@ def possession(
             message = _ResponseMessage(headers, request)
             trouble = signature_trouble(message, claim, key, tag=TAG, required=_REQUIRED, body=body)
             outcome = Outcome.VERIFIED if trouble is None else Outcome.INVALID
-            reason = trouble or "signed by who holds the key"
+            reason = trouble.reason if trouble else "signed by who holds the key"
         except FieldError as error:
             outcome, reason = Outcome.INVALID, str(error)
         return SignatureResult(outcome, reason, claim.shown, directory=directory, keyid=keyid)

@@ -23,7 +23,8 @@ class SignatureResult:
 
     ``agent`` is the URL that the signature is attributed to: a claim, unless it is verified. ``directory`` is
     where that agent's keys are. ``fetch`` is ``directory`` where reading it could tell more, or is due.
-    ``unread``: the key is not known, for that directory was not read, or could not be.
+    ``unread``: the key is not known, for that directory was not read, or could not be. ``forged``: the key is
+    known, and didn't make the signature of this request.
     """
 
     outcome: Outcome
@@ -34,6 +35,7 @@ class SignatureResult:
     keyid: str | None = None
     fetch: str | None = None
     unread: bool = False
+    forged: bool = False
 
 
 UNSIGNED = SignatureResult(Outcome.UNSIGNED, "the request has no Web Bot Auth signature")

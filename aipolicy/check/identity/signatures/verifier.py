@@ -6,8 +6,9 @@ directory to fetch.
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+from cryptography.exceptions import InvalidSignature
 from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver, algorithms
 
 from aipolicy.check.identity.signatures.fields import TAG, Claim, FieldError, attributed, claims
@@ -76,13 +77,10 @@ class Verifier:
         return tuple(self._judged(request, claim) for claim in found)
 
     def _judged(self, request: SignedRequest, claim: Claim) -> SignatureResult:
-        def result(
-            outcome: Outcome, reason: str, fetch: bool = False, unread: bool = False
-        ) -> SignatureResult:
+        def result(outcome: Outcome, reason: str, fetch: bool = False, **flags: bool) -> SignatureResult:
             url, directory = (agent.url, agent.directory) if agent else (None, None)
-            return SignatureResult(
-                outcome, reason, claim.shown, url, directory, keyid, directory if fetch else None, unread
-            )
+            due = directory if fetch else None
+            return SignatureResult(outcome, reason, claim.shown, url, directory, keyid, due, **flags)
 
         agent, keyid = None, None
         try:
@@ -97,7 +95,7 @@ class Verifier:
             return result(Outcome.UNVERIFIED, "the keys are in a client metadata document, which isn't read")
         key, fetch, reason, unread = self._keys.find(agent.directory, keyid)
         if key is None:
-            return result(Outcome.UNVERIFIED, reason, fetch, unread)
+            return result(Outcome.UNVERIFIED, reason, fetch, unread=unread)
         digest = any(name == "content-digest" for name, _ in claim.components)
         trouble = signature_trouble(
             Message(request),
@@ -108,7 +106,7 @@ class Verifier:
             body=request.body if digest else None,
         )
         if trouble is not None:
-            return result(Outcome.INVALID, trouble, fetch)
+            return result(Outcome.INVALID, trouble.reason, fetch, forged=trouble.forged)
         return result(Outcome.VERIFIED, f"signed with a key of {agent.url}", fetch)
 
 
@@ -130,12 +128,19 @@ class _Headers:
         return self._lines
 
 
+class Trouble(NamedTuple):
+    """``forged``: it is the key that says no, and not what could be checked or is asked for here."""
+
+    reason: str
+    forged: bool = False
+
+
 def signature_trouble(
     message: Message, claim: Claim, key: Key, *, tag: str, required: tuple[str, ...], body: bytes | None
-) -> str | None:
+) -> Trouble | None:
     """Why a signature isn't ``key``'s, or does not cover what is ``required``; None: all is well."""
     if claim.params.get("alg", key.algorithm) != key.algorithm:
-        return "the signature's algorithm is not its key's"
+        return Trouble("the signature's algorithm is not its key's")
     resolver = MappingKeyResolver(public_keys={key.thumbprint: key.public}, private_keys={})
     verifier = _Timeless(signature_algorithm=ALGORITHMS[key.algorithm], key_resolver=resolver)
     try:
@@ -149,12 +154,22 @@ def signature_trouble(
         )
     except Exception as error:  # whatever a stranger's headers lead the library to
         said = str(error).encode("ascii", "backslashreplace").decode()[:_SHOWN]
-        return f"the signature does not verify ({said or type(error).__name__})"
+        forged = isinstance(error.__cause__, InvalidSignature)
+        return Trouble(f"the signature does not verify ({said or type(error).__name__})", forged)
     return None
+
+
+class _Every(set[str]):
+    """The registry of parameters grows (RFC 9421 §6.3), and a signature covers each as it was sent (§2.3)."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 class _Timeless(HTTPMessageVerifier):
     """Leaves the times to ``Rules``, whose clock can be another than the machine's."""
+
+    signature_metadata_parameters: ClassVar[set[str]] = _Every()
 
     def validate_created_and_expires(self, sig_input: Any, max_age: Any = None) -> None:
         pass
