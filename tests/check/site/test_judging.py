@@ -186,6 +186,14 @@ def test_a_reservation_that_is_void_is_an_error_whatever_is_wrong_with_it(body: 
     assert one.severity is Severity.ERROR
 
 
+def test_a_reservation_that_is_void_is_found_also_where_it_is_sent_as_a_page() -> None:
+    body = '{"location": "/", "tdm-reservation": 1}'
+    (one,) = judge(seen(tdmrep=answer("/.well-known/tdmrep.json", body, headers=HTML))).findings
+    assert one.id == "tdmrep-unreadable"
+    missing = answer("/.well-known/tdmrep.json", "No such page.", headers=HTML)
+    assert judge(seen(tdmrep=missing)).findings == ()
+
+
 def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:
     lines = "".join(f"User-agent: b{'x' * n}\nDisallow: p{n}\n\n" for n in range(30))
     report = judge(seen(robots_txt=robots(lines)))

@@ -60,7 +60,7 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 def _is_meant(answer: Answer) -> bool:
     """Whether it is a tdmrep.json gone wrong, and not the page that some sites answer everything with."""
-    return not is_html(answer)
+    return not is_html(answer) or answer.body.lstrip()[:1] in (b"[", b"{")
 
 
 def _start(answer: Answer) -> str:
