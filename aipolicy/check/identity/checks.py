@@ -103,13 +103,19 @@ class Check:
         return frozenset(at for at in lists if self.lists[at].counts_on(day))
 
     def _own(self, counting: Lists) -> Lists:
-        """Those that name this crawler; none where another's has the address since, and its own hasn't."""
+        """Those that name this crawler; none where the address has moved into another crawler's list.
+
+        Two crawlers may share an address: that another's list has it, and was read later, tells of no move.
+        That it came into that list after this crawler's was last seen to have it does, and so does that it
+        has gone from this crawler's.
+        """
         own, latest = counting & self.named, counting & self.latest
-        if not own & latest:
-            held = max((self.lists[at].date for at in own if self.lists[at].gone is None), default=date.min)
-            if any(self.lists[at].date > held for at in latest):
-                return _NONE
-        return own
+        if own & latest:
+            return own
+        held = max((self.lists[at].date for at in own if self.lists[at].gone is None), default=None)
+        came = (self.lists[at].came for at in latest)
+        moved = bool(latest) if held is None else any(day is not None and day >= held for day in came)
+        return _NONE if moved else own
 
     def _by_lists(self, lists: Lists, day: date) -> Identity:
         counting = self._counting(lists, day)

@@ -3,12 +3,14 @@
 import datetime as dt
 import ipaddress
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from aipolicy.check.identity import AddressList, Identity, Ranges, Resolver, Standing, Verification
 from aipolicy.check.identity.history import with_reading
 from aipolicy.check.identity.lists import packaged_ranges
+from aipolicy.core.crawlers import CRAWLERS
 from tests.check.identity.dnsserver import DNSServer
 from tests.check.identity.signatures.signing import Clock
 from tests.check.identity.worlds import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
@@ -52,9 +54,42 @@ def test_no_address_of_another_of_its_operators_crawlers_uses_its_licence(url: s
         assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False), address
 
 
-def test_an_address_of_its_own_packaged_list_does() -> None:
+def test_an_address_of_a_crawlers_own_packaged_list_does_whoever_shares_it() -> None:
     verification = Verification(packaged_ranges(), dns=False, clock=on(READ))
-    assert all(verification.look("GPTBot", address).counts for address in inside(packaged(OWN)))
+    seen = set()
+    for crawler, published in product(CRAWLERS, packaged_ranges().lists):
+        if set(crawler.ranges).issuperset(published.urls):
+            seen.add(crawler.product_token)
+            for address in inside(published):
+                assert verification.look(crawler.product_token, address).counts, (crawler, address)
+    assert {"GPTBot", "DuckAssistBot", "DuckDuckBot", "OAI-SearchBot"} <= seen
+
+
+def read_anew(*others: AddressList) -> Ranges:
+    """The packaged lists, when only these were read later: each by itself, and the crawler's own not."""
+    ranges = packaged_ranges()
+    for each in others:
+        ranges = with_reading(ranges, replace(each, date=READ + DAY, superseded=None))
+    return ranges
+
+
+def test_an_address_that_two_crawlers_share_stays_its_own_when_only_the_others_lists_are_read_anew() -> None:
+    ranges = read_anew(packaged(CHATGPT_LIST), packaged(SEARCH_LIST))
+    own, others = inside(packaged(OWN)), inside(packaged(SEARCH_LIST))
+    assert set(inside(packaged(OWN), but=packaged(SEARCH_LIST))) < set(own)  # they do share some
+    assert all(look(ranges, "GPTBot", address, READ + DAY).counts for address in own)
+    assert all(look(ranges, "OAI-SearchBot", address, READ + DAY).counts for address in others)
+
+
+def test_an_address_that_came_into_another_crawlers_list_since_is_not_its_own() -> None:
+    """Its own list, last read before, is known to be out of date."""
+    chatgpt, moved = packaged(CHATGPT_LIST), packaged(OWN).prefixes[0]
+    ranges = read_anew(replace(chatgpt, prefixes=(*chatgpt.prefixes, moved)))
+    standing = look(ranges, "GPTBot", str(moved[0]), READ + DAY)
+    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert look(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
+    again = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
+    assert look(again, "GPTBot", str(moved[0]), READ + DAY).counts
 
 
 def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
