@@ -51,8 +51,11 @@ class ClientAddress:
 
     @property
     def network(self) -> tuple[int, int]:
-        """The /24, or /64, that it is in: who has one address of it mostly has them all."""
-        return self.version, self.first >> (8 if self.version == 4 else 64)
+        """The /24, or /48, that it is in: who has one address of it may well have them all.
+
+        A site gets a /48 for the asking, and a home a /56 of it (RFC 6177 §2).
+        """
+        return self.version, self.first >> (8 if self.version == 4 else 80)
 
     @property
     def behind_a_proxy(self) -> bool:

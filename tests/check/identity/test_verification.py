@@ -366,11 +366,11 @@ def test_strangers_fill_no_memory_and_evict_no_crawler(
     assert found.own
 
 
-@pytest.mark.parametrize("network", ["2a02:1234:1:1::", "192.88.0."])
+@pytest.mark.parametrize("network", ["2a02:1234:1:1::{}", "2a02:1234:1:{}::1", "192.88.0.{}"])
 def test_a_stranger_with_many_addresses_does_not_keep_a_crawler_waiting(
     server: DNSServer, hasty: Resolver, clock: Clock, network: str
 ) -> None:
-    strangers = [f"{network}{number}" for number in range(1, 41)]
+    strangers = [network.format(number) for number in range(1, 41)]
     for address in strangers:
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed(YANDEX, "spider.yandex.com")
