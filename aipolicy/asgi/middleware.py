@@ -18,7 +18,7 @@ from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.refusals import Refusal
 from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import target_of, targets_of
+from aipolicy.asgi.targets import readings_of, target_of, targets_of
 from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.render import HeaderSet, Rendering
 from aipolicy.lookup import Lookup
@@ -157,9 +157,9 @@ class AIPolicyMiddleware:
     def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
         """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
         try:
-            targets = targets_of(scope)
-            if len(targets) == 1 and _is_exempt(scope):
+            if _is_exempt(scope):
                 return None
+            targets = targets_of(scope)
             refusal = enforcer.refusal(scope, rendering=rendering, host=host, targets=targets)
             if refusal is None:
                 return None
@@ -196,9 +196,8 @@ class AIPolicyMiddleware:
 
 
 def _is_exempt(scope: Scope) -> bool:
-    """Whether a crawler reads there what is asked of it: it is never refused there."""
-    path = file_path(scope)
-    return path in FILES or path.startswith("/.well-known/")
+    """Whether a crawler reads there what is asked of it, however the path is read: none is refused there."""
+    return all(path in FILES or path.startswith("/.well-known/") for path in readings_of(file_path(scope)))
 
 
 def _target(scope: Scope) -> str:

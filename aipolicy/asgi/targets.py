@@ -33,10 +33,14 @@ def targets_of(scope: Scope) -> tuple[str, ...]:
     client that reads URLs as it should sends dots, for it carries them out itself (RFC 3986 §5.2).
     """
     sent = target_of(scope).decode("utf-8", "surrogateescape")
-    path = below_the_host(scope["path"])
-    if not _WINDING.search(path):
-        return (sent,)
     query: bytes = scope.get("query_string", b"")
     behind = f"?{query.decode('utf-8', 'surrogateescape')}" if query else ""
-    read = (without_dot_segments(each) for each in (path, _SLASHES.sub("/", path)))
-    return (sent, *(quote(octets(each), _PLAIN) + behind for each in read))
+    others = readings_of(below_the_host(scope["path"]))[1:]
+    return (sent, *(quote(octets(each), _PLAIN) + behind for each in others))
+
+
+def readings_of(path: str) -> tuple[str, ...]:
+    """The path as it is; and, where it winds, what applications may make of it, too."""
+    if not _WINDING.search(path):
+        return (path,)
+    return (path, without_dot_segments(path), without_dot_segments(_SLASHES.sub("/", path)))

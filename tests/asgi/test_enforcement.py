@@ -57,7 +57,15 @@ async def test_a_refused_head_request_has_no_body() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/robots.txt", "/.well-known/tdmrep.json", "/.well-known/security.txt", "/ai.txt"]
+    "path",
+    [
+        "/robots.txt",
+        "/.well-known/tdmrep.json",
+        "/.well-known/security.txt",
+        "/.well-known//security.txt",
+        "/.well-known/a/../security.txt",
+        "/ai.txt",
+    ],
 )
 async def test_a_crawler_may_always_read_what_is_asked_of_it(path: str) -> None:
     assert (await visit(GPTBOT, path)).status == 200
