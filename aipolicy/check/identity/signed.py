@@ -25,14 +25,14 @@ _WEIGHTIEST_FIRST = (
 class Signed(NamedTuple):
     """What signatures say of a client that declares a crawler; ``result`` is the one that says most.
 
-    ``counts``: it was made for that very crawler. ``unread`` are the directories that may tell more.
+    ``counts``: it was made for that very crawler. ``pending`` are the directories that may tell more.
     """
 
     identity: Identity
     counts: bool
     reason: str
     result: "SignatureResult"
-    unread: frozenset[str]
+    pending: frozenset[str]
 
 
 def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "Agents") -> Signed | None:
@@ -44,7 +44,7 @@ def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "A
     from aipolicy.check.identity.signatures import Outcome
 
     found: list[Signed] = []
-    unread: set[str] = set()
+    pending: set[str] = set()
     for result in results:
         tokens = agents.signs_for(result.directory or "")
         if not any(_OPERATORS[token] == crawler.operator for token in tokens):
@@ -56,12 +56,12 @@ def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "A
         elif identity is Identity.VERIFIED:
             identity, reason = Identity.OPERATOR_VERIFIED, f"it signs as another crawler, {result.agent}"
         if result.outcome is Outcome.UNVERIFIED and result.fetch is not None:
-            unread.add(result.fetch)
+            pending.add(result.fetch)
         found.append(Signed(identity, counts, reason, result, frozenset()))
     if not found:
         return None
     return min(found, key=lambda each: _WEIGHTIEST_FIRST.index(each.identity))._replace(
-        unread=frozenset(unread)
+        pending=frozenset(pending)
     )
 
 

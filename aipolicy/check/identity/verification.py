@@ -129,7 +129,7 @@ class Verification:
             weightier(found.identity, signed.identity),
             False,
             f"{found.reason}; {signed.reason}",
-            found.pending or bool(signed.unread),
+            found.pending or bool(signed.pending),
             signed.result,
         )
 
@@ -212,7 +212,7 @@ class Verification:
         results = self._verifier.verify_each(request)
         started = {r.fetch for r in results if r.fetch is not None and self._reading.start(r.fetch)}
         signed = signed_by(crawler, results, self._agents)
-        return None if signed is None else signed._replace(unread=signed.unread & started)
+        return None if signed is None else signed._replace(pending=signed.pending & started)
 
     def _read(self, directory: str) -> None:
         asyncio.run(self._directories.fetch(directory))
