@@ -89,6 +89,49 @@ def test_a_crawlers_signature_counts_whoever_else_signed(
     assert Outcome.VERIFIED in {result.outcome for result in results if result.agent == YOU}
 
 
+def test_each_of_four_signatures_is_looked_at() -> None:
+    others = [signed(THEIRS, f"https://{label}.test", label) for label in ("a", "b", "c")]
+    assert look(joined(*others, GENUINE))[:2] == (Identity.VERIFIED, True)
+    assert look(joined(*others, signed(THEIRS, CDN, "d"), GENUINE))[:2] == (Identity.UNVERIFIABLE, False)
+
+
+BROKEN = {
+    "no value": ('x=("@authority");tag="web-bot-auth"', None),
+    "no value, and not a crawler's": ('x=("@authority")', None),
+    "no announcement": (None, "x=:AAAA:"),
+    "no octets": ('x=("@authority");tag="web-bot-auth"', "x=1"),
+    "no components": ('x="a";tag="web-bot-auth"', "x=:AAAA:"),
+    "no component's name": ('x=(1);tag="web-bot-auth"', "x=:AAAA:"),
+    "no number": ('x=("@authority");created="a";tag="web-bot-auth"', "x=:AAAA:"),
+}
+
+
+@pytest.mark.parametrize(("announced", "value"), BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_with_one_signature_spoils_no_other(announced: str | None, value: str | None) -> None:
+    more = {"signature-input": announced, "signature": value}
+    lines = [(name, text) for name, text in more.items() if text is not None]
+    for headers in ((*GENUINE.headers, *lines), (*lines, *GENUINE.headers)):
+        request = SignedRequest("GET", GENUINE.url, headers)
+        assert look(request)[:2] == (Identity.VERIFIED, True)
+        results = signatures_of(request, clock=Clock(), fetcher=Web)
+        assert {result.outcome for result in results if result.label == "x"} <= {Outcome.INVALID}
+
+
+def test_a_signature_may_cover_another_one() -> None:
+    """RFC 9421 §4.3: a CDN's is over its client's."""
+    first = signed(THEIRS, CDN, "cdn")
+    theirs = {name: value for name, value in first.headers if name.startswith("Signature")}
+    ours = OURS.sign(
+        agent=f'{first.field("signature-agent")}, you="{YOU}"',
+        label="you",
+        components=("@authority", '"signature-agent";key="you"', '"signature";key="cdn"'),
+        headers=theirs,
+    )
+    del theirs["Signature-Agent"]
+    request = SignedRequest("GET", ours.url, (*ours.headers, *theirs.items()))
+    assert look(request)[:2] == (Identity.VERIFIED, True)
+
+
 def with_parameter(parameter: str) -> SignedRequest:
     """Signed by hand (RFC 9421 §2.5): the library makes no parameters that it doesn't know."""
     params = (
@@ -115,7 +158,7 @@ def look(request: SignedRequest, now: float = NOW, rules: Rules | None = None) -
 
 
 @pytest.mark.parametrize("parameter", ["", ';nonce="x"', ';purpose="search"', ";delegation", ";v=2"])
-def test_a_parameter_that_is_not_known_is_covered_as_it_was_sent(parameter: str) -> None:
+def test_a_parameter_that_is_not_known_is_covered_too(parameter: str) -> None:
     assert look(with_parameter(parameter))[:2] == (Identity.VERIFIED, True)
 
 

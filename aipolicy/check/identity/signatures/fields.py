@@ -1,7 +1,7 @@
 """The three headers of a signature, read: bounded, and each signature attributed to its agent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import http_sf
@@ -14,7 +14,7 @@ TAG = "web-bot-auth"
 # What strangers send is read in the event loop: with these bounds a request costs a few milliseconds at most.
 _LONGEST = 2048  # octets of a header, all its lines together
 _MOST_LABELS = 8
-_MOST_SIGNATURES = 2  # with our tag
+_MOST_SIGNATURES = 4  # with our tag
 _MOST_COMPONENTS = 16
 _SHOWN = 64  # characters of a label
 _KINDS = frozenset({"directory", "jwks_uri", "cimd"})  # drafts up to WG -00
@@ -29,31 +29,50 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What Signature-Input says of one signature."""
+    """One signature: what Signature-Input says of it, and its ``value`` in Signature.
+
+    ``trouble`` is why it can't be valid, whatever its key; None: it may be.
+    """
 
     label: str
-    components: Components
-    params: Params
+    components: Components = ()
+    params: Params = field(default_factory=dict)
+    value: bytes = b""
+    trouble: str | None = None
 
     @property
     def shown(self) -> str:
         """The label, short enough to be told."""
         return self.label[:_SHOWN]
 
+    def sound(self) -> None:
+        """Raises FieldError where it can't be valid, whatever its key."""
+        if self.trouble is not None:
+            raise FieldError(self.trouble)
+
+    def alone(self) -> tuple[tuple[str, str], ...]:
+        """The lines that announce it, without any other signature."""
+        announced: Any = {self.label: (list(self.components), dict(self.params))}
+        return (
+            ("Signature-Input", http_sf.ser(announced)),
+            ("Signature", http_sf.ser({self.label: (self.value, {})})),
+        )
+
 
 def claims(request: SignedRequest, tag: str = TAG) -> tuple[Claim, ...]:
-    """The signatures with that tag; none: the request is unsigned. Raises FieldError."""
+    """The signatures with that tag; none: the request is unsigned. Raises FieldError.
+
+    Others than the client may have signed, too: what is wrong with one signature is that one's ``trouble``.
+    Raised is only what leaves none to be read.
+    """
     inputs, signatures = _bounded(request, "signature-input"), _bounded(request, "signature")
     if inputs is None:
         return ()
     found, values = _dictionary("Signature-Input", inputs), _dictionary("Signature", signatures or "")
-    ours = [_claim(label, member) for label, member in found.items() if _has_tag(member, tag)]
-    for claim in ours:
-        if not isinstance(values.get(claim.label, (None,))[0], bytes):
-            raise FieldError("Signature has no value for what Signature-Input announces")
+    ours = [label for label, member in found.items() if _has_tag(member, tag)]
     if len(ours) > _MOST_SIGNATURES:
         raise FieldError(f"there are {len(ours)} signatures: at most {_MOST_SIGNATURES} are checked")
-    return tuple(ours)
+    return tuple(_claim(label, found[label], values.get(label, (None,))[0]) for label in ours)
 
 
 def attributed(request: SignedRequest, claim: Claim) -> tuple[SignatureAgent, str]:
@@ -137,12 +156,16 @@ def _has_tag(member: Any, tag: str) -> bool:
     return isinstance(member[1].get("tag"), str) and member[1]["tag"] == tag
 
 
-def _claim(label: str, member: Any) -> Claim:
+def _claim(label: str, member: Any, value: Any) -> Claim:
     items, params = member
+    if not isinstance(value, bytes):
+        return Claim(label, trouble="Signature has no value for what Signature-Input announces")
     if not isinstance(items, list):
-        raise FieldError(f"Signature-Input's {label} lists no components")
+        return Claim(label, trouble="Signature-Input lists no components for it")
     if len(items) > _MOST_COMPONENTS:
-        raise FieldError(f"{label} covers {len(items)} components: at most {_MOST_COMPONENTS} are checked")
+        return Claim(
+            label, trouble=f"it covers {len(items)} components: at most {_MOST_COMPONENTS} are checked"
+        )
     if not all(isinstance(name, str) for name, _ in items):
-        raise FieldError(f"{label} covers what is no component's name")
-    return Claim(label, tuple(items), params)
+        return Claim(label, trouble="it covers what is no component's name")
+    return Claim(label, tuple(items), params, value)

@@ -43,6 +43,7 @@ def possession(
     def judged(claim: Claim) -> SignatureResult:
         keyid = None
         try:
+            claim.sound()
             keyid = rules.keyid(claim, clock())
             key = keys.get(keyid)
             if key is None:

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver, algorithms
+from http_message_signatures import (
+    HTTPMessageVerifier,
+    HTTPSignatureComponentResolver,
+    MappingKeyResolver,
+    algorithms,
+)
 
 from aipolicy.check.identity.signatures.fields import TAG, Claim, FieldError, attributed, claims
 from aipolicy.check.identity.signatures.keys import Key
@@ -28,6 +33,7 @@ ALGORITHMS = {
 }
 
 _LONGEST_URL = 8192  # characters
+_SIGNATURES = frozenset({"signature", "signature-input"})
 _SHOWN = 100  # characters of what a stranger wrote
 
 
@@ -84,6 +90,7 @@ class Verifier:
 
         agent, keyid = None, None
         try:
+            claim.sound()
             agent, kind = attributed(request, claim)
             self._rules.covered(claim)
             keyid = self._rules.keyid(claim, self._clock())
@@ -128,6 +135,21 @@ class _Headers:
         return self._lines
 
 
+class _Alone:
+    """A message with one of its signatures: the library refuses each for what is wrong with another."""
+
+    def __init__(self, whole: Message, claim: Claim) -> None:
+        lines = (line for line in whole.headers.items() if line[0].lower() not in _SIGNATURES)
+        self.whole, self.headers = whole, _Headers((*lines, *claim.alone()))
+
+
+class _OfTheWhole(HTTPSignatureComponentResolver):
+    """A signature can cover another one (RFC 9421 §4.3)."""
+
+    def __init__(self, message: _Alone | Message) -> None:
+        super().__init__(message.whole if isinstance(message, _Alone) else message)  # type: ignore[no-untyped-call]
+
+
 class Trouble(NamedTuple):
     """``forged``: it is the key that says no, and not what could be checked or is asked for here."""
 
@@ -142,10 +164,14 @@ def signature_trouble(
     if claim.params.get("alg", key.algorithm) != key.algorithm:
         return Trouble("the signature's algorithm is not its key's")
     resolver = MappingKeyResolver(public_keys={key.thumbprint: key.public}, private_keys={})
-    verifier = _Timeless(signature_algorithm=ALGORITHMS[key.algorithm], key_resolver=resolver)
+    verifier = _Timeless(
+        signature_algorithm=ALGORITHMS[key.algorithm],
+        key_resolver=resolver,
+        component_resolver_class=_OfTheWhole,
+    )
     try:
         verifier.verify(
-            message,
+            _Alone(message, claim),
             max_age=None,
             expect_tag=tag,
             expect_label=claim.label,
@@ -160,7 +186,11 @@ def signature_trouble(
 
 
 class _Every(set[str]):
-    """The registry of parameters grows (RFC 9421 §6.3), and a signature covers each as it was sent (§2.3)."""
+    """The registry of parameters grows (RFC 9421 §6.3), and a signature covers each, known or not.
+
+    Covered are their names, values and order, serialised anew from what was read (§2.3), and not the octets
+    that were sent: a signer that wrote ``1.50`` has signed ``1.5``.
+    """
 
     def __contains__(self, name: object) -> bool:
         return True
