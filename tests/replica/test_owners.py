@@ -109,7 +109,8 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
         registry.put(SitePolicy("blog.example"), by="ada")
         with Source(anywhere) as source:
             note = Standing(source.name, shared, time.time).filling
-            fill(source, shared, note=note, progress=lambda *_: nullcontext(lambda _: None), stopped=bool)
+            progress = lambda *_: nullcontext(lambda _: None)  # noqa: E731
+            fill(source, shared, why="there is none", note=note, progress=progress, stopped=bool)
         with process(READS, READER, shared, 0.05) as reader:
             assert reader.stdout is not None
             assert reader.stdout.readline() == "ready\n"

@@ -209,12 +209,12 @@ class Replica:
         began = time.monotonic()
         if self._file is None:
             claim(self._path, self._known)
-        logger.info("the replica %s is filled from %s: %s", self._path, source.name, why)
         fill(
             source,
             self._path,
             in_place_of=self._file,
             known=self._known,
+            why=why,
             progress=self._progress,
             note=self._standing.filling,
             stopped=self._is_over,

@@ -17,6 +17,7 @@ from aipolicy.registry import postgres
 from aipolicy.registry.address import masked
 from aipolicy.registry.replica.patience import Patience
 from aipolicy.registry.schema import SCHEMA_VERSION, change
+from aipolicy.registry.whole import WHOLE, not_whole
 
 ROWS = 5000  # at once: some megabytes
 
@@ -119,7 +120,8 @@ class Source:
 
     @contextmanager
     def snapshot(self) -> Iterator["Snapshot"]:
-        """The registry as it is now, however long reading it takes."""
+        """The registry as it is now, however long reading it takes. Raises RegistryError also where a part
+        of it is missing."""
         connection = self._opened()
         self._in_snapshot = True
         try:
@@ -127,7 +129,10 @@ class Source:
                 with self._patience.of(PATIENCE):
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                     connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first
-                yield Snapshot(connection, self.state(), self._patience)
+                snapshot = Snapshot(connection, self.state(), self._patience)
+                if not snapshot.is_whole():
+                    raise not_whole(self.name)
+                yield snapshot
         finally:
             self._in_snapshot = False
 
@@ -163,6 +168,10 @@ class Snapshot:
 
     def __init__(self, connection: Any, state: State, patience: Patience) -> None:
         self._connection, self.state, self._patience = connection, state, patience
+
+    def is_whole(self) -> bool:
+        with self._patience.of(PATIENCE_FILLING):
+            return bool(self._connection.execute(WHOLE).fetchone()[0])
 
     def count(self, tables: Sequence[Table]) -> int:
         """How many rows they have together."""
