@@ -35,6 +35,7 @@ from aipolicy.registry.replica import Replica, follower
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 """
 of_two_users = pytest.mark.skipif(os.geteuid() != 0, reason="needs processes of two users: run it as root")
+TELLING = "import logging; logging.basicConfig(stream=sys.stdout)"
 FOLLOWER = """
 replica = Replica(sys.argv[1], sys.argv[2])
 signal.signal(signal.SIGTERM, lambda *_: replica.stop())
@@ -99,6 +100,31 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
                 eventually(lambda: owner(log_of(shared)) == owner(shared) == OWNER)
                 assert float(reader.stdout.readline()) > 0, "it is opted out now"
                 assert is_copy(shared, anywhere)
+
+
+@of_two_users
+def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
+    anywhere: str, shared: Path
+) -> None:
+    """In a directory like /tmp, where each file is its owner's to remove."""
+    shared.parent.chmod(0o1777)
+    with Registry(anywhere) as registry, ExitStack() as stack:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with process(OWNER, FOLLOWER, anywhere, shared) as first:
+            eventually(lambda: seq(shared) == 1)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+        reader = stack.enter_context(process(READS, READER, shared, 0.05))
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        inode = shared.stat().st_ino
+        registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+        second = stack.enter_context(process(OWNER, TELLING + FOLLOWER, anywhere, shared))
+        assert second.stdout is not None
+        assert "its directory must be the follower's own" in second.stdout.readline()
+        assert shared.stat().st_ino == inode
+        shared.parent.chmod(0o777)
+        assert float(reader.stdout.readline()) > 0, "it is opted out now"
 
 
 @of_two_users

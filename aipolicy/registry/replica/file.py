@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -192,11 +193,21 @@ def is_shut_out(path: Path, error: Exception) -> bool:
 
     A reader that is another user makes the log where it comes first, as after a reboot; it is its own then,
     with the file's mode. The file we may write, or replace by one with a log of ours.
+
+    Not so in a directory like /tmp, where a file is its owner's or the directory's owner's to remove.
     """
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF != sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_READONLY_DBMOVED:
         return False
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) and _may_remove_log(path)
+
+
+def _may_remove_log(path: Path) -> bool:
+    folder = path.parent
+    if not folder.stat().st_mode & stat.S_ISVTX:
+        return True
+    owners = {found.stat().st_uid for found in (folder, path.with_name(f"{path.name}-wal")) if found.exists()}
+    return os.geteuid() in owners | {0}
 
 
 def claim(path: Path, known: Identity | None) -> None:

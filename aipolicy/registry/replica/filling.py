@@ -120,6 +120,7 @@ def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
 
 
 def _remove(path: Path) -> None:
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+    # Last the file itself: one whose log isn't ours to remove is still read.
+    for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
         with suppress(FileNotFoundError):
             path.with_name(name).unlink()

@@ -31,7 +31,7 @@ _RUINED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOT
 
 _CURES = {
     sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_READONLY: "check who may write it and its directory",
+    sqlite3.SQLITE_READONLY: "check who may write it; its directory must be the follower's own",
     sqlite3.SQLITE_CANTOPEN: "check the path, and who may write in its directory",
     sqlite3.SQLITE_IOERR: "check the disk, and whether it is full",
 }
