@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.mark import Mark
+from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.errors import RegistryError
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
@@ -27,7 +27,7 @@ Identity = tuple[int, int]
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
 _HOSTS_BEFORE = "SELECT hosts FROM change WHERE seq = (SELECT seq FROM site WHERE id = ?)"
-_CHANGE = "SELECT * FROM change WHERE seq = ?"
+_CHANGE = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq = ?"  # noqa: S608 - no input
 
 
 class DamagedError(Exception):
@@ -154,7 +154,8 @@ class ReplicaFile:
             other.close()
 
     def _mark(self, seq: int) -> Mark:
-        return Mark.of(self._connection.execute(_CHANGE, (seq,)).fetchone() or (seq,))
+        row = self._connection.execute(_CHANGE, (seq,)).fetchone()
+        return Mark.of(row) if row else Mark(seq)
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row
