@@ -12,7 +12,7 @@ from aipolicy.bulk import writing
 from aipolicy.bulk.folder import STATE, Folder
 from aipolicy.bulk.writing import Writer
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import RegistryError
+from aipolicy.errors import AIPolicyError, RegistryError
 from aipolicy.registry import Registry
 from tests.bulk.folders import OPTED_OUT, expected, files, write
 
@@ -75,6 +75,23 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
     with Folder(out) as folder:
         assert Writer(registry, folder, advance=restore).run().full
     assert files(out) == expected(registry)
+
+
+def test_a_registry_that_is_restored_again_and_again_is_told(
+    registry: Registry, out: Path, back_up: Backup
+) -> None:
+    registry.put(SitePolicy("blog.example"), by="ada")
+    put_back = back_up()
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+
+    def restore(_: int) -> None:
+        put_back()
+        registry.put(OPTED_OUT, by="ada")
+
+    restore(0)
+    with Folder(out) as folder, pytest.raises(AIPolicyError, match="again and again: run this again once"):
+        Writer(registry, folder, advance=restore).run()
 
 
 def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
