@@ -50,6 +50,7 @@ class Database:
         self.name = masked(parsed.render_as_string(hide_password=True))
         # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
         self._turn = threading.Lock()
+        self._at_work: int | None = None  # the thread whose turn it is
         self._closed = False
         self._replica_of = ""
         try:
@@ -77,12 +78,23 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, committed at the end and undone by an exception."""
+        """A transaction, committed at the end and undone by an exception.
+
+        Raises RegistryError also within another one of the same thread, which would wait for itself.
+        """
         if self._replica_of:
             cure = f"write to the registry itself, {self._replica_of}"
             raise RegistryError(f"'{self.name}' is a replica, which its follower alone writes: {cure}")
-        with self._turn, self._connection(self._writer) as connection:
-            yield connection
+        if self._at_work == threading.get_ident():
+            cure = "do it before, or afterwards"
+            raise RegistryError(f"registry '{self.name}' can't be written while a write goes on: {cure}")
+        with self._turn:
+            self._at_work = threading.get_ident()
+            try:
+                with self._connection(self._writer) as connection:
+                    yield connection
+            finally:
+                self._at_work = None
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:

@@ -145,7 +145,8 @@ class Registry:
         """Put what ``to`` makes of the policy that ``host`` has; of a new site, of one that says nothing.
 
         As ``put``, but nobody writes between the reading and the writing: of two changes at once neither is
-        lost. Other writers wait for ``to``; an exception from it undoes everything.
+        lost. Other writers wait for ``to``, which can't write to the registry itself; an exception from it
+        undoes everything.
         """
         check_actor(by)
         name = site_name(host)
