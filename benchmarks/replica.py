@@ -93,6 +93,7 @@ def fills(url: str, folder: Path) -> bool:
             fill(
                 source,
                 path,
+                why="to measure it",
                 note=lambda seq: Note(source.name, seq, level_at=0),
                 progress=lambda *_: nullcontext(lambda n: None),
                 stopped=bool,

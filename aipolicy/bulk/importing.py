@@ -18,6 +18,9 @@ BATCH = 10_000
 PIPES = 20
 """Imports from pipes that were stopped and can be gone on with; of more the oldest are forgotten."""
 
+_ALIKE = 0.9
+"""Of the rows that a pipe stored, the part that another one must have to be the same, changed."""
+
 Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
 """Given what is done, for how many rows, and how many of them are done, takes how many more are."""
 
@@ -80,11 +83,12 @@ class Import:
         known = found is not None and found.digest == digest
         others = {name: Standing.read(text) or Standing("") for name, text in loader.others().items()}
         # A pipe has no name by which one that has changed is known again. But where the last site that
-        # another one stored is here, all that it stored is put anew: it is no longer gone on with.
-        replaced = [name for name, its in others.items() if spool.has(its.after)]
-        by_age = sorted(others.keys() - set(replaced), key=lambda name: others[name].number)
-        self._outdated = [*replaced, *by_age[: 1 - PIPES]]
-        changed = [others[name] for name in replaced] if found is None else [found] * (not known)
+        # another one stored is here, and about as many before it (a few rows only correct some of those),
+        # all that it stored is put anew: it is no longer gone on with.
+        self._replaced = [name for name, its in others.items() if _has_all(spool, its)]
+        by_age = sorted(others.keys() - set(self._replaced), key=lambda name: others[name].number)
+        self._too_many = by_age[: 1 - PIPES]
+        changed = [others[name] for name in self._replaced] if found is None else [found] * (not known)
         self.changed_since = max(changed, key=lambda its: its.stored, default=None)
         number = 1 + max((its.number for its in others.values()), default=0)
         self.standing = found if found and known and not restart else Standing(digest, number=number)
@@ -170,11 +174,19 @@ class Import:
             return None if last else str(after)
 
         puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
-        self._loader.put(puts, bookmark=bookmark, refused=refuse, forget=self._outdated)
+        forget = self._replaced if last else [*self._replaced, *self._too_many]
+        self._loader.put(puts, bookmark=bookmark, refused=refuse, forget=forget)
         self.standing = after
 
     def _is_same(self, entry: int) -> int:
         return self._same[entry >> 3] & (1 << (entry & 7))
+
+
+def _has_all(spool: Spool, its: Standing) -> bool:
+    """Whether the rows seem to be, up to where that import is, the ones that it has stored."""
+    if not spool.has(its.after):
+        return False
+    return spool.count() - spool.count(its.after) >= _ALIKE * (its.stored - len(its.early))
 
 
 def _batches(entries: Iterator[Spooled]) -> Iterator[list[Spooled]]:

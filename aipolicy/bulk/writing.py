@@ -57,8 +57,9 @@ class Writer:
     def run(self, *, full: bool = False) -> Summary:
         """Write what is not up to date; with ``full`` look at every file.
 
-        Raises AIPolicyError where the folder is another registry's (``full`` makes it this one's), OSError
-        where it can't be written. Killed at any moment, every file is whole and the next run goes on.
+        Raises AIPolicyError where the folder is another registry's (``full`` makes it this one's) or the
+        registry is just being restored, OSError where the folder can't be written. Killed at any moment,
+        every file is whole and the next run goes on.
         """
         state = State.read(self._folder.path)
         if state and state.registry != self._registry.registry_id and not full:
@@ -69,7 +70,13 @@ class Writer:
         try:
             self._bring(known, sweep=state is not None)
         except HistoryError:  # any file may be of a change that never was
-            self._bring(current, sweep=True)
+            try:
+                self._bring(current, sweep=True)
+            except HistoryError:
+                cure = "run this again once that is over"
+                raise AIPolicyError(
+                    f"the registry is restored from a backup again and again: {cure}"
+                ) from None
         return self.summary
 
     def _bring(self, known: State, *, sweep: bool) -> None:
@@ -86,7 +93,8 @@ class Writer:
     def _all(self, state: State, *, sweep: bool) -> State:
         """Every host, from where the last run was interrupted; then the files that are nobody's go.
 
-        A folder that was empty has none of them: who leaves meanwhile is among the changes since.
+        A folder that was empty has none of them: who leaves meanwhile is among the changes since. Raises
+        RegistryError where the registry hasn't all of its hosts just now.
         """
         state.save(self._folder.path)
         for host, text in self._registry.texts(state.after):
@@ -94,6 +102,7 @@ class Writer:
             if self._is_due():
                 state = replace(state, after=host)
                 state.save(self._folder.path)
+        self._registry.check_whole()
         if sweep:
             self.summary.removed += self._folder.sweep(self._unknown)
         return replace(state, seq=state.since, since=None, after="")

@@ -166,7 +166,8 @@ def printable(text: str) -> str:
     # Imported where it is used: hardly any text needs it.
     from aipolicy.analysis.shown import shown
 
-    return "\n".join(shown(line, len(line) + 1) for line in text.splitlines())
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")  # and at nothing else that Unicode has
+    return "\n".join(shown(line, len(line) + 1) for line in lines)
 
 
 def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Command]:

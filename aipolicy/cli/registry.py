@@ -3,7 +3,7 @@
 import dataclasses
 import getpass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import render
 from aipolicy.errors import PolicyError, UnknownSiteError
+
+if TYPE_CHECKING:
+    from aipolicy.registry import Registry
 
 _CLEARED: dict[str, Any] = {
     "preferences": Preferences(),
@@ -104,8 +107,10 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
     from aipolicy.registry import Registry
     from aipolicy.registry.address import masked
 
-    then = None if when is None else _past("--at", when)
+    then = None if when is None else time_given("--at", when)
     with Registry(registry, create=False) as opened:
+        if then is not None:
+            _refuse_future(opened, then, f"--at {when!r}")
         change = opened.change_in_force(host, then)
     if change is None:
         at_that_time = f" at {when}" if when else ""
@@ -165,12 +170,13 @@ def _show_status(registry: str, as_json: bool) -> None:
         print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
 
 
-def _past(option: str, text: str) -> datetime:
-    when = time_given(option, text)
-    if when > datetime.now(UTC):
+def _refuse_future(registry: "Registry", when: datetime, given: str) -> None:
+    if when <= datetime.now(UTC):
+        return
+    latest = next(registry.changes(after=registry.seq - 1), None)
+    if latest is None or when > latest.at:  # the clock of whoever made that may be ahead of this one
         cure = "leave it out for what is declared now"
-        raise PolicyError(f"{option} {text!r} is in the future, of which nothing is known: {cure}")
-    return when
+        raise PolicyError(f"{given} is in the future, of which nothing is known: {cure}")
 
 
 def _iso(when: datetime) -> str:

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-from aipolicy.core.mark import Mark
+from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.lookup.status import ReplicaStatus
 
@@ -23,9 +23,9 @@ _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.h
 _REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
     FROM replica"""
 _ABOUT = "SELECT key, value FROM meta WHERE key IN ('schema_version', 'registry_id', 'file')"
-_LAST = """SELECT sequence.seq, at, actor, site_id, site, policy, hosts, affected
-    FROM sequence LEFT JOIN change ON change.seq = sequence.seq"""
-_CHANGE = "SELECT seq, at, actor, site_id, site, policy, hosts, affected FROM change WHERE seq = ?"
+_LAST = f"""SELECT sequence.seq, {", ".join(COLUMNS[1:])}
+    FROM sequence LEFT JOIN change ON change.seq = sequence.seq"""  # noqa: S608 - no input
+_CHANGE = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq = ?"  # noqa: S608 - no input
 _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
@@ -86,6 +86,8 @@ class RegistryFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.identity = _identity(path)
+        self._looked_at: object = None  # the number that SQLite gives what others committed
+        self._state = b"", Mark()
         self.followed = False
         """Whether it is a replica, and the very file that its follower made, or took over."""
         # Without mmap: it saves 5 %, and where somebody truncates the file the process dies of SIGBUS.
@@ -117,6 +119,14 @@ class RegistryFile:
 
     def state(self) -> tuple[bytes, Mark]:
         """The registry's id, and its last change."""
+        # What it was at the last look still holds where nobody committed since: a change may have megabytes.
+        version = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._looked_at:
+            self._state = self._read_state()
+            self._looked_at = version
+        return self._state
+
+    def _read_state(self) -> tuple[bytes, Mark]:
         try:
             meta = dict(self._connection.execute(_ABOUT))
             row = self._connection.execute(_LAST).fetchone()

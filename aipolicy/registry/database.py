@@ -47,9 +47,10 @@ class Database:
         self._kind, parsed = _parsed(url)
         self._engine = self._kind.open_engine(parsed, create=create)
         self._writer = self._kind.writer(self._engine)
-        self._name = masked(parsed.render_as_string(hide_password=True))
+        self.name = masked(parsed.render_as_string(hide_password=True))
         # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
         self._turn = threading.Lock()
+        self._at_work: int | None = None  # the thread whose turn it is
         self._closed = False
         self._replica_of = ""
         try:
@@ -77,17 +78,28 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, committed at the end and undone by an exception."""
+        """A transaction, committed at the end and undone by an exception.
+
+        Raises RegistryError also within another one of the same thread, which would wait for itself.
+        """
         if self._replica_of:
             cure = f"write to the registry itself, {self._replica_of}"
-            raise RegistryError(f"'{self._name}' is a replica, which its follower alone writes: {cure}")
-        with self._turn, self._connection(self._writer) as connection:
-            yield connection
+            raise RegistryError(f"'{self.name}' is a replica, which its follower alone writes: {cure}")
+        if self._at_work == threading.get_ident():
+            cure = "do it before, or afterwards"
+            raise RegistryError(f"registry '{self.name}' can't be written while a write goes on: {cure}")
+        with self._turn:
+            self._at_work = threading.get_ident()
+            try:
+                with self._connection(self._writer) as connection:
+                    yield connection
+            finally:
+                self._at_work = None
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:
         if self._closed:
-            raise RegistryError(f"registry '{self._name}' is closed: open it again")
+            raise RegistryError(f"registry '{self.name}' is closed: open it again")
         try:
             with engine.begin() as connection:
                 yield connection
@@ -95,17 +107,17 @@ class Database:
             known = self._kind.cure(error)
             hint = f": {known}" if known else ""
             said = " ".join(str(error.orig).split()).removesuffix(".")  # PostgreSQL's have several lines
-            raise RegistryError(f"registry '{self._name}': {said}{hint}") from error
+            raise RegistryError(f"registry '{self.name}': {said}{hint}") from error
         except PoolTimeoutError as error:
             cure = "too many threads use it at once: try again, or use fewer"
-            raise RegistryError(f"registry '{self._name}': {cure}") from error
+            raise RegistryError(f"registry '{self.name}': {cure}") from error
 
     def _open(self, *, create: bool) -> str:
         with self.reading() as connection:
             registry_id = self._registry_id(connection)
             if registry_id is None and not create:
                 cure = "check the address; 'aipolicy set' makes a new registry"
-                raise RegistryError(f"registry '{self._name}' is an empty database: {cure}")
+                raise RegistryError(f"registry '{self.name}' is an empty database: {cure}")
             self._kind.prepare(connection)
         if registry_id is not None:
             return registry_id
@@ -134,11 +146,11 @@ class Database:
             about = {row.key: row.value for row in connection.execute(select(meta))}
         if not about.keys() >= {"schema_version", "registry_id"}:
             cure = self._kind.ELSEWHERE
-            raise RegistryError(f"registry '{self._name}' is another program's database: {cure}")
+            raise RegistryError(f"registry '{self.name}' is another program's database: {cure}")
         if about["schema_version"] != SCHEMA_VERSION:
             cure = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
             raise RegistryError(
-                f"registry '{self._name}' has schema version {about['schema_version']}: {cure}"
+                f"registry '{self.name}' has schema version {about['schema_version']}: {cure}"
             )
         self._replica_of = about.get("replica_of", "")
         return about["registry_id"]

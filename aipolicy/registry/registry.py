@@ -11,14 +11,15 @@ from sqlalchemy import Row, Select, bindparam, func, select
 from aipolicy.core.hosts import site_name
 from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
-from aipolicy.errors import HistoryError, HostTakenError, UnknownSiteError
-from aipolicy.registry import putting, putting_many, timeline
+from aipolicy.errors import HostTakenError, UnknownSiteError
+from aipolicy.registry import following, putting, putting_many, timeline
 from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
 from aipolicy.registry.database import Database
 from aipolicy.registry.given import check_actor, checked, written
 from aipolicy.registry.schema import change, host, sequence, site
 from aipolicy.registry.staging import Put
 from aipolicy.registry.times import Times
+from aipolicy.registry.whole import WHOLE, not_whole
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
@@ -39,6 +40,7 @@ _SITES = (
     .order_by(site.c.name)
     .limit(bindparam("page"))
 )
+_SEQ = select(sequence.c.seq)
 _LAST = select(sequence.c.seq, *change.c[1:]).join_from(
     sequence, change, change.c.seq == sequence.c.seq, isouter=True
 )
@@ -50,7 +52,6 @@ _COUNTS = select(
 _TEXTS = select(host.c.host, site.c.policy).join_from(host, site, host.c.site_id == site.c.id)
 _TEXTS_AFTER = _TEXTS.where(host.c.host > bindparam("after")).order_by(host.c.host).limit(bindparam("page"))
 _TEXTS_OF = _TEXTS.where(host.c.host.in_(bindparam("hosts", expanding=True)))
-_FROM = select(change).where(change.c.seq >= bindparam("seq")).order_by(change.c.seq).limit(bindparam("page"))
 
 
 def _now() -> datetime:
@@ -95,13 +96,24 @@ class Registry:
     @property
     def seq(self) -> int:
         """The number of the latest change; 0 before the first."""
-        return self.last.seq
+        with self._database.reading() as connection:
+            seq: int = connection.execute(_SEQ).scalar_one()
+            return seq
 
     @property
     def last(self) -> Mark:
         """The latest change."""
         with self._database.reading() as connection:
             return Mark.of(connection.execute(_LAST).one())
+
+    def check_whole(self) -> None:
+        """Raises RegistryError where part of it is missing, as while it is restored from a dump.
+
+        For whoever takes what is missing for gone. It reads all keys: see ``whole``.
+        """
+        with self._database.reading() as connection:
+            if not connection.exec_driver_sql(WHOLE).scalar():
+                raise not_whole(self._database.name)
 
     def counts(self) -> dict[str, int]:
         """How many ``sites``, ``hosts`` and ``changes`` there are, counted: seconds for ten million."""
@@ -133,7 +145,8 @@ class Registry:
         """Put what ``to`` makes of the policy that ``host`` has; of a new site, of one that says nothing.
 
         As ``put``, but nobody writes between the reading and the writing: of two changes at once neither is
-        lost. Other writers wait for ``to``; an exception from it undoes everything.
+        lost. Other writers wait for ``to``, which can't write to the registry itself; an exception from it
+        undoes everything.
         """
         check_actor(by)
         name = site_name(host)
@@ -266,17 +279,12 @@ class Registry:
 
     def affected(self, after: Mark) -> Iterator[tuple[Mark, set[str]]]:
         """The changes behind ``after``, some thousand at a time: the last of them, and all hosts that were
-        their sites' before or are since. Raises HistoryError where ``after`` isn't there as it was."""
-        while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(_FROM, {"seq": after.seq, "page": _LARGE_PAGE}).all()
-            changes = after.behind(rows)
-            if changes is None:
-                raise HistoryError(f"the registry has no change {after.seq}, or another one: read all anew")
-            if not changes:
-                return
-            after = Mark.of(changes[-1])
-            yield after, {host for change in changes for host in json.loads(change.affected)}
+        their sites' before or are since.
+
+        Raises HistoryError where ``after`` isn't there as it was, RegistryError where a change's site isn't
+        there: see ``check_whole``.
+        """
+        return following.behind(self._database, after, _LARGE_PAGE)
 
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:

@@ -97,3 +97,25 @@ def test_the_oldest_of_many_stopped_pipes_is_forgotten(
         pipe(registry, sites, stop=True)
     assert bookmarks(url) == 2
     assert [pipe(registry, sites).resumed for sites in reversed(feeds)] == [BATCH, BATCH, 0]
+
+
+def test_a_few_rows_from_another_pipe_leave_one_that_was_stopped_where_it_was(
+    registry: Registry, url: str
+) -> None:
+    pipe(registry, A, stop=True)
+    by_its_owner = SitePolicy.from_preset("no-ai", A[0])
+    registry.put(by_its_owner, by="owner")
+    correction = pipe(registry, (A[BATCH - 1],), opted_out=False)
+    assert (correction.changed_since, bookmarks(url)) == (None, 1)
+    assert pipe(registry, A).resumed == BATCH
+    assert registry.get(A[0]) == by_its_owner
+
+
+def test_a_pipe_that_ends_at_once_makes_no_other_forgotten(
+    registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PIPES", 2)
+    for sites in (A, B):
+        pipe(registry, sites, stop=True)
+    pipe(registry, ("c.example",))
+    assert [pipe(registry, sites).resumed for sites in (A, B)] == [BATCH, BATCH]

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from aipolicy.bulk import writing
 from aipolicy.bulk.folder import STATE, Folder
 from aipolicy.bulk.writing import Writer
 from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import AIPolicyError, RegistryError
 from aipolicy.registry import Registry
 from tests.bulk.folders import OPTED_OUT, expected, files, write
 
@@ -76,6 +77,23 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
     assert files(out) == expected(registry)
 
 
+def test_a_registry_that_is_restored_again_and_again_is_told(
+    registry: Registry, out: Path, back_up: Backup
+) -> None:
+    registry.put(SitePolicy("blog.example"), by="ada")
+    put_back = back_up()
+    registry.put(OPTED_OUT, by="ada")
+    write(registry, out)
+
+    def restore(_: int) -> None:
+        put_back()
+        registry.put(OPTED_OUT, by="ada")
+
+    restore(0)
+    with Folder(out) as folder, pytest.raises(AIPolicyError, match="again and again: run this again once"):
+        Writer(registry, folder, advance=restore).run()
+
+
 def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +114,48 @@ def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_fro
     put_back()
     registry.put(OPTED_OUT, by="ada")
     put(registry, 3, "new")
+    write(registry, out)
+    assert files(out) == expected(registry)
+
+
+@contextmanager
+def being_restored(file: Path) -> Iterator[None]:
+    """All is there but the sites."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM site")
+        connection.execute("DELETE FROM site")
+        yield
+        connection.execute("INSERT INTO site SELECT * FROM kept")
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_registry_that_is_just_being_restored_takes_no_file_away(
+    registry: Registry, out: Path, back_up: Backup, tmp_path: Path, full: bool
+) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    put_back = back_up()
+    put(registry, 1, "later")
+    write(registry, out)
+    before = files(out)
+    if full:  # the last change isn't in the backup
+        put_back()
+    else:  # the backup is of after the last run
+        registry.put(SitePolicy.from_flag(True, "later0.example"), by="ada")
+    with being_restored(tmp_path / "registry.db"):
+        for _ in range(2):
+            with pytest.raises(RegistryError, match="is not whole: a restore may be going on"):
+                write(registry, out)
+            assert files(out) == before
+    write(registry, out)
+    assert files(out) == expected(registry)
+
+
+def test_a_folder_that_is_begun_while_the_registry_is_being_restored_is_whole_in_the_end(
+    registry: Registry, out: Path, tmp_path: Path
+) -> None:
+    registry.put(OPTED_OUT, by="ada")
+    with being_restored(tmp_path / "registry.db"), pytest.raises(RegistryError, match="is not whole"):
+        write(registry, out)
     write(registry, out)
     assert files(out) == expected(registry)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aipolicy.cli import main
+from aipolicy.cli.options import printable
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from tests.cli.conftest import Run
@@ -208,3 +209,21 @@ def test_no_control_character_reaches_the_terminal(aipolicy: Run, tmp_path: Path
     assert "User-agent: *\n" in shown
     told = aipolicy("show", "blog.example", "--registry", "sqlite:////no/\x1b[2J/x.db").stderr
     assert "\x1b" not in told
+
+
+def test_a_time_that_a_change_has_is_no_future_though_its_writers_clock_is_ahead(
+    aipolicy: Run, tmp_path: Path
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(minutes=5)
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
+        registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+    (change,) = json.loads(aipolicy("history", "blog.example", "--json").stdout)
+    then = json.loads(aipolicy("show", "blog.example", "--at", change["at"], "--json").stdout)
+    assert then["opted_out"]
+    later = aipolicy("show", "blog.example", "--at", (ahead + timedelta(seconds=1)).isoformat())
+    assert later.returncode == 2
+    assert "is in the future" in later.stderr
+
+
+def test_only_a_line_feed_and_what_windows_writes_ends_a_line_of_what_is_shown() -> None:
+    assert printable("a\x0bb\x1cc\x85d\u2028e\rf\r\ng\n") == r"a\x0bb\x1cc\x85d\u2028e\x0df" + "\ng"

@@ -56,3 +56,20 @@ async def test_a_last_change_whose_row_is_gone_is_not_read_around_again_and_agai
     local.clock.advance(0.3)
     await answer(lookup, "other.example")
     assert lookup.peek(b"blog.example") is found
+
+
+async def test_a_last_change_is_read_once_while_nobody_writes(local: LocalSource) -> None:
+    """It may have megabytes, and each look would hold up the event loop."""
+    local.put("blog.example", UNSET)
+    lookup = local.lookup()
+    assert await policy(lookup, "blog.example") == UNSET
+    asked: list[str] = []
+    assert lookup._file is not None
+    lookup._file._connection.set_trace_callback(asked.append)
+    for _ in range(2):
+        local.clock.advance(0.3)
+        assert await policy(lookup, "blog.example") == UNSET
+    assert asked == ["PRAGMA data_version"] * 2
+    local.put("blog.example", NO_AI)
+    local.clock.advance(0.3)
+    assert await policy(lookup, "blog.example") == NO_AI

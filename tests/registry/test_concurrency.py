@@ -5,7 +5,10 @@ import sys
 import threading
 from dataclasses import replace
 
+import pytest
+
 from aipolicy.core.policy import SitePolicy
+from aipolicy.errors import RegistryError
 from aipolicy.registry import Change, Registry
 from tests.registry.conftest import ROOT
 
@@ -106,3 +109,13 @@ def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
         assert registry.get("other.example") in (other, None)
         assert len(registry.hosts("blog.example")) == 2
     writer.join()
+
+
+def test_a_write_within_a_write_is_refused_and_waits_for_nothing(registry: Registry) -> None:
+    def within(policy: SitePolicy) -> SitePolicy:
+        registry.put(SitePolicy("other.example"), by="ada")
+        return policy
+
+    with pytest.raises(RegistryError, match="can't be written while a write goes on"):
+        registry.change("blog.example", within, by="ada")
+    assert registry.put(SitePolicy("blog.example"), by="ada").seq == 1

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, RegistryError, RegistryURLError
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
+from aipolicy.registry.replica.source import Source
+from aipolicy.registry.schema import change
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
 from tests.replica.following import eventually, is_copy, read, seq
@@ -58,6 +61,23 @@ def test_a_replica_makes_every_kind_of_change(url: str, file: Path) -> None:
             shuffle(registry, rng, 40)
             eventually(lambda: seq(file) == registry.seq)
             assert is_copy(file, url)
+
+
+def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -> None:
+    assert tuple(change.c.keys()) == COLUMNS
+    with Registry(url) as registry, Source(url) as source:
+        assert source.state().last == registry.last == Mark()
+        for number, by in enumerate(("ada", "bücher ада 🙂"), 1):
+            registry.put(SitePolicy(f"s{number}.example", robots_base="User-agent: *\n" * 1000), by=by)
+            assert source.state().last == source.state().last == registry.last
+            assert (registry.last.seq, registry.seq) == (number, number)
+        with raw(url) as connection:
+            connection.execute(sqlalchemy.text("ALTER TABLE change DISABLE TRIGGER USER"))
+            connection.execute(sqlalchemy.text("UPDATE change SET policy = '{}'"))
+        assert source.state().last == registry.last
+        with raw(url) as connection:
+            connection.execute(sqlalchemy.text("DELETE FROM change"))
+        assert source.state().last == registry.last == Mark(2)
 
 
 def test_an_empty_registry_has_an_empty_replica_that_follows(url: str, file: Path) -> None:

@@ -14,7 +14,7 @@ from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
-from tests.replica.following import eventually, is_at_work, is_copy, seq, trouble
+from tests.replica.following import eventually, is_at_work, is_copy, read, seq, trouble
 
 OPTED_OUT = SitePolicy.from_flag(True, "a.example")
 HOSTS = ("a.example", "lost.example", "new0.example")
@@ -77,6 +77,19 @@ def exchange(url: str, other: str) -> None:
             connection.execute(sqlalchemy.text(f"ALTER SCHEMA {old} RENAME TO {new}"))
 
 
+def take_away(url: str, table: str) -> None:
+    """As a restore of a dump: its tables are there, and the rows of this one not yet."""
+    with raw(url) as connection:
+        connection.execute(sqlalchemy.text(f"ALTER TABLE {table} RENAME TO kept"))
+        connection.execute(sqlalchemy.text(f"CREATE TABLE {table} (LIKE kept)"))
+
+
+def give_back(url: str, table: str) -> None:
+    with raw(url) as connection:
+        connection.execute(sqlalchemy.text(f"DROP TABLE {table}"))
+        connection.execute(sqlalchemy.text(f"ALTER TABLE kept RENAME TO {table}"))
+
+
 async def answers(lookup: LocalLookup) -> list[str]:
     """What is told of each host; a stranger has the default."""
     await asyncio.sleep(0.002)  # then it looks at the file again
@@ -109,6 +122,24 @@ def test_a_registry_restored_under_a_follower_is_taken_over(
         eventually(lambda: is_at_work(file))
         exchange(url, other)
         eventually(lambda: is_copy(file, url))
+
+
+@pytest.mark.parametrize("table", ["site", "host", "host_history", "change"])
+def test_a_registry_that_is_just_being_restored_is_waited_for(
+    url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    other = restored(url, schemas, 0)
+    with Replica(url, file):
+        eventually(lambda: seq(file) == 3)
+        eventually(lambda: is_at_work(file))
+        take_away(other, table)
+        exchange(url, other)
+        eventually(lambda: "is not whole: a restore may be going on" in trouble(file))
+        assert len(read(file, "SELECT * FROM host JOIN site ON id = site_id")) == 3
+        give_back(url, table)
+        eventually(lambda: is_copy(file, url))
+        eventually(lambda: trouble(file) == "")
+    assert len([record for record in caplog.records if "not whole" in record.getMessage()]) == 1
 
 
 def test_a_standby_that_is_behind_the_replica_takes_nothing_back(

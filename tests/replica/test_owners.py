@@ -35,6 +35,7 @@ from aipolicy.registry.replica import Replica, follower
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 """
 of_two_users = pytest.mark.skipif(os.geteuid() != 0, reason="needs processes of two users: run it as root")
+TELLING = "import logging; logging.basicConfig(stream=sys.stdout)"
 FOLLOWER = """
 replica = Replica(sys.argv[1], sys.argv[2])
 signal.signal(signal.SIGTERM, lambda *_: replica.stop())
@@ -102,6 +103,31 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
 
 
 @of_two_users
+def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
+    anywhere: str, shared: Path
+) -> None:
+    """In a directory like /tmp, where each file is its owner's to remove."""
+    shared.parent.chmod(0o1777)
+    with Registry(anywhere) as registry, ExitStack() as stack:
+        registry.put(SitePolicy("blog.example"), by="ada")
+        with process(OWNER, FOLLOWER, anywhere, shared) as first:
+            eventually(lambda: seq(shared) == 1)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+        reader = stack.enter_context(process(READS, READER, shared, 0.05))
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        inode = shared.stat().st_ino
+        registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+        second = stack.enter_context(process(OWNER, TELLING + FOLLOWER, anywhere, shared))
+        assert second.stdout is not None
+        assert "its directory must be the follower's own" in second.stdout.readline()
+        assert shared.stat().st_ino == inode
+        shared.parent.chmod(0o777)
+        assert float(reader.stdout.readline()) > 0, "it is opted out now"
+
+
+@of_two_users
 def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_there(
     anywhere: str, shared: Path
 ) -> None:
@@ -109,7 +135,8 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
         registry.put(SitePolicy("blog.example"), by="ada")
         with Source(anywhere) as source:
             note = Standing(source.name, shared, time.time).filling
-            fill(source, shared, note=note, progress=lambda *_: nullcontext(lambda _: None), stopped=bool)
+            progress = lambda *_: nullcontext(lambda _: None)  # noqa: E731
+            fill(source, shared, why="there is none", note=note, progress=progress, stopped=bool)
         with process(READS, READER, shared, 0.05) as reader:
             assert reader.stdout is not None
             assert reader.stdout.readline() == "ready\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.mark import Mark
+from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.errors import RegistryError
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
@@ -26,7 +27,7 @@ Identity = tuple[int, int]
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
 _HOSTS_BEFORE = "SELECT hosts FROM change WHERE seq = (SELECT seq FROM site WHERE id = ?)"
-_CHANGE = "SELECT * FROM change WHERE seq = ?"
+_CHANGE = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq = ?"  # noqa: S608 - no input
 
 
 class DamagedError(Exception):
@@ -153,7 +154,8 @@ class ReplicaFile:
             other.close()
 
     def _mark(self, seq: int) -> Mark:
-        return Mark.of(self._connection.execute(_CHANGE, (seq,)).fetchone() or (seq,))
+        row = self._connection.execute(_CHANGE, (seq,)).fetchone()
+        return Mark.of(row) if row else Mark(seq)
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row
@@ -192,11 +194,21 @@ def is_shut_out(path: Path, error: Exception) -> bool:
 
     A reader that is another user makes the log where it comes first, as after a reboot; it is its own then,
     with the file's mode. The file we may write, or replace by one with a log of ours.
+
+    Not so in a directory like /tmp, where a file is its owner's or the directory's owner's to remove.
     """
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF != sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_READONLY_DBMOVED:
         return False
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) and _may_remove_log(path)
+
+
+def _may_remove_log(path: Path) -> bool:
+    folder = path.parent
+    if not folder.stat().st_mode & stat.S_ISVTX:
+        return True
+    owners = {found.stat().st_uid for found in (folder, path.with_name(f"{path.name}-wal")) if found.exists()}
+    return os.geteuid() in owners | {0}
 
 
 def claim(path: Path, known: Identity | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from aipolicy.registry.replica.file import Identity, Note, ReplicaFile, claim
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE, TABLES, indexes, tables
 from aipolicy.registry.replica.source import Snapshot, Source
+from aipolicy.registry.replica.standing import logger
 from aipolicy.registry.schema import SCHEMA_VERSION
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -27,6 +28,7 @@ def fill(
     *,
     in_place_of: ReplicaFile | None = None,
     known: Identity | None = None,
+    why: str,
     note: Callable[[int], Note],
     progress: Progress,
     stopped: Callable[[], bool],
@@ -34,6 +36,7 @@ def fill(
     """Fill a replica at ``path``. What is there is read until the new one is whole.
 
     ``in_place_of``: the sound replica that is there. ``known``: the damaged one, see ``file.claim``.
+    ``why`` it is filled, for the log.
     ``note`` says what the file is to tell of itself, for a fill up to that change, begun now.
     Raises as ReplicaFile does, RegistryError, StoppedError.
     """
@@ -54,6 +57,7 @@ def fill(
             for statement in tables():
                 connection.execute(statement)
             with source.snapshot() as snapshot:
+                logger.info("the replica %s is filled from %s: %s", path, source.name, why)
                 connection.execute(NOTE, note(snapshot.state.last.seq).row())
                 _copy(snapshot, connection, progress, stopped)
                 number = filling.stat().st_ino if in_place_of is None else in_place_of.identity[1]
@@ -116,6 +120,7 @@ def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
 
 
 def _remove(path: Path) -> None:
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+    # Last the file itself: one whose log isn't ours to remove is still read.
+    for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
         with suppress(FileNotFoundError):
             path.with_name(name).unlink()

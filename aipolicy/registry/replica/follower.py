@@ -31,7 +31,7 @@ _RUINED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOT
 
 _CURES = {
     sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_READONLY: "check who may write it and its directory",
+    sqlite3.SQLITE_READONLY: "check who may write it; its directory must be the follower's own",
     sqlite3.SQLITE_CANTOPEN: "check the path, and who may write in its directory",
     sqlite3.SQLITE_IOERR: "check the disk, and whether it is full",
 }
@@ -209,12 +209,12 @@ class Replica:
         began = time.monotonic()
         if self._file is None:
             claim(self._path, self._known)
-        logger.info("the replica %s is filled from %s: %s", self._path, source.name, why)
         fill(
             source,
             self._path,
             in_place_of=self._file,
             known=self._known,
+            why=why,
             progress=self._progress,
             note=self._standing.filling,
             stopped=self._is_over,

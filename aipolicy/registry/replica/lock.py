@@ -9,6 +9,7 @@ from pathlib import Path
 from aipolicy.errors import RegistryError
 
 _LOOK = 0.25  # seconds between two tries to get a lock that is waited for
+_AGAIN = 0.01  # and where it was deleted just now
 
 
 class FollowedError(RegistryError):
@@ -45,7 +46,7 @@ class Lock:
             if holder and not told:
                 waiting(f"'{self._file}' is followed by {holder}: waiting for it to end")
                 told = True
-            stopping.wait(_LOOK if holder else 0)
+            stopping.wait(_LOOK if holder else _AGAIN)
         return False
 
     def release(self) -> None:
@@ -68,9 +69,10 @@ class Lock:
                 return ""
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            self._descriptor = os.dup(descriptor)  # the lock is of both, and stays with this one
+            self._descriptor = descriptor
         finally:
-            os.close(descriptor)
+            if self._descriptor is None:
+                os.close(descriptor)
         return None
 
     def _is_in_place(self, descriptor: int) -> bool:

@@ -11,12 +11,13 @@ from typing import Any, Self
 from sqlalchemy import Table, make_url
 from sqlalchemy.exc import ArgumentError
 
-from aipolicy.core.mark import Mark
+from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
 from aipolicy.registry.address import masked
 from aipolicy.registry.replica.patience import Patience
-from aipolicy.registry.schema import SCHEMA_VERSION, change
+from aipolicy.registry.schema import SCHEMA_VERSION
+from aipolicy.registry.whole import WHOLE, not_whole
 
 ROWS = 5000  # at once: some megabytes
 
@@ -26,11 +27,15 @@ PATIENCE = 5.0
 PATIENCE_FILLING = 300.0
 """The same while all rows are counted, sorted and read."""
 
-_COLUMNS = ", ".join(change.c.keys())
-_CHANGES = f"SELECT {_COLUMNS} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
-_LAST = ", ".join(f"change.{name}" for name in change.c.keys()[1:])
+_CHANGES = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
+# Of the last change its digest, as ``Mark.of`` makes it, but made by the server: a change may have megabytes.
+# And not again while it is the same version of the same row, which PostgreSQL itself numbers.
+_LAST = ", ".join(f"change.{name}" for name in COLUMNS)
+_DIGEST = f"encode(sha256(convert_to(concat_ws(E'\\n', {_LAST}), 'UTF8')), 'hex')"
+_VERSION = "concat_ws(' ', sequence.seq, change.tableoid, change.ctid, change.xmin)"
 _STATE = f"""SELECT (SELECT value FROM meta WHERE key = 'schema_version'),
-    (SELECT value FROM meta WHERE key = 'registry_id'), pg_is_in_recovery(), sequence.seq, {_LAST}
+    (SELECT value FROM meta WHERE key = 'registry_id'), pg_is_in_recovery(), sequence.seq, {_VERSION},
+    CASE WHEN {_VERSION} = %s::text THEN NULL WHEN change.seq = sequence.seq THEN {_DIGEST} ELSE '' END
     FROM sequence LEFT JOIN change ON change.seq = sequence.seq"""  # noqa: S608 - no input
 
 Row = tuple[Any, ...]
@@ -64,13 +69,15 @@ class Source:
         self._error = psycopg.Error
         self._connect = postgres.connector(parsed, timeout=ceil(PATIENCE))
         self._connection: psycopg.Connection[Row] | None = None
+        self._last = Mark()
+        self._last_version: str | None = None  # of its row; on another connection it means nothing
         self._late = 0.0  # seconds without an answer, after which the connection was cut
         self._patience = Patience(self._lost)
         self._in_snapshot = False
 
     def __enter__(self) -> Self:
         """Connect, and hear of commits. Raises RegistryError."""
-        self._late = 0.0
+        self._late, self._last_version = 0.0, None
         with self._told():
             self._connection = self._connect()
             self._patience.begin()
@@ -100,12 +107,14 @@ class Source:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def state(self) -> State:
-        rows = self._rows(_STATE)
-        version, registry_id, standby, *last = rows[0] if rows else (None, None, None)
-        if version != SCHEMA_VERSION or registry_id is None:
+        rows = self._rows(_STATE, (self._last_version,))
+        schema, registry_id, standby, seq, version, digest = rows[0] if rows else (None,) * 6
+        if schema != SCHEMA_VERSION or registry_id is None:
             cure = f"this aipolicy reads version {SCHEMA_VERSION}"
-            raise RegistryError(f"registry '{self.name}' has schema version {version}: {cure}")
-        return State(registry_id, Mark.of(last), standby)
+            raise RegistryError(f"registry '{self.name}' has schema version {schema}: {cure}")
+        if digest is not None:
+            self._last, self._last_version = Mark(seq, digest), version
+        return State(registry_id, self._last, standby)
 
     def changes(self, since: int, limit: int) -> list[Row]:
         """Rows of ``change`` from number ``since`` on: with that one, to see whether it is as it was."""
@@ -119,7 +128,8 @@ class Source:
 
     @contextmanager
     def snapshot(self) -> Iterator["Snapshot"]:
-        """The registry as it is now, however long reading it takes."""
+        """The registry as it is now, however long reading it takes. Raises RegistryError also where a part
+        of it is missing."""
         connection = self._opened()
         self._in_snapshot = True
         try:
@@ -127,7 +137,10 @@ class Source:
                 with self._patience.of(PATIENCE):
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                     connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not the first
-                yield Snapshot(connection, self.state(), self._patience)
+                snapshot = Snapshot(connection, self.state(), self._patience)
+                if not snapshot.is_whole():
+                    raise not_whole(self.name)
+                yield snapshot
         finally:
             self._in_snapshot = False
 
@@ -163,6 +176,10 @@ class Snapshot:
 
     def __init__(self, connection: Any, state: State, patience: Patience) -> None:
         self._connection, self.state, self._patience = connection, state, patience
+
+    def is_whole(self) -> bool:
+        with self._patience.of(PATIENCE_FILLING):
+            return bool(self._connection.execute(WHOLE).fetchone()[0])
 
     def count(self, tables: Sequence[Table]) -> int:
         """How many rows they have together."""
