@@ -51,6 +51,10 @@ class Caching:
         return f"{kept}; crawlers keep it for up to 24 hours (RFC 9309 §2.4)"
 
 
+UNKNOWN = Caching(None, "", 0, False, "", (), False)
+"""Nothing is said, or read."""
+
+
 def caching_of(answer: Answer) -> Caching:
     """Read the headers. What can't be read says nothing. Never raises."""
     seconds, by = _lifetime(answer)
