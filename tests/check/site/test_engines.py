@@ -69,9 +69,9 @@ def test_tdmrep_4_the_most_specific_carrier_counts(
     [
         (["noai, noimageai"], "x", {"noai", "noimageai"}),  # X1
         (["NoAI"], "x", {"noai"}),  # X2
-        (["googlebot: nofollow", "otherbot: noindex, nofollow"], "googlebot", {"nofollow"}),  # X3
+        (["googlebot: nofollow", "otherbot: noindex, nofollow"], "otherbot", {"noindex"}),  # X3
         (["googlebot: nofollow", "otherbot: noindex, nofollow"], "x", set()),
-        (["nofollow", "googlebot: noindex"], "Googlebot", {"nofollow", "noindex"}),  # X4
+        (["noarchive", "googlebot: noindex"], "Googlebot", {"noarchive", "noindex"}),  # X4
         (["max-snippet: 0, noai"], "x", {"max-snippet:0", "noai"}),  # X7
         (["GPTBot: noai, noimageai"], "GPTBot", {"noai", "noimageai"}),  # X8
     ],
@@ -82,10 +82,10 @@ def test_x_robots_tag_is_the_sum_of_the_negatives(lines: list[str], token: str, 
 
 
 def test_meta_tags_add_to_the_header_and_a_crawlers_own_to_the_general_ones() -> None:
-    body = '<meta name="robots" content="NOINDEX"><meta name="GPTBot" content="noai"><meta name=x content=y>'
-    got = PageSignals(page(("X-Robots-Tag", "nofollow"), body=f"<html>{body}"))
-    assert set(rules_for(got, "gptbot")) == {"nofollow", "noindex", "noai"}
-    assert set(rules_for(got, "x")) == {"nofollow", "noindex", "y"}
+    body = '<meta name=robots content=NOINDEX><meta name=GPTBot content=noai><meta name=x content="none, y">'
+    got = PageSignals(page(("X-Robots-Tag", "noarchive"), body=f"<html>{body}"))
+    assert set(rules_for(got, "gptbot")) == {"noarchive", "noindex", "noai"}
+    assert set(rules_for(got, "x")) == {"noarchive", "noindex", "none"}
 
 
 def test_bing_reads_noarchive_and_of_the_pair_with_nocache_the_weaker() -> None:

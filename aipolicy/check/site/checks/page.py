@@ -9,6 +9,8 @@ from aipolicy.check.site.engines.rsl import licences
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.engines.xrobots import rules_for
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.htmlsignals import MOST_OCTETS
+from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.statements import Place
 from aipolicy.core.headers import parse_x_robots_tag
@@ -33,10 +35,8 @@ def check(reading: Reading) -> Iterator[Finding]:
             else "it is empty",
         )
     yield from _licences(reading)
-    if page.is_page and not page.markup.whole:
-        yield finding(
-            "page-partly-read", "page", "not all of the page was read", "a tag behind that is not known here"
-        )
+    if not page.answer.markup.whole:
+        yield _partly_read(page.answer)
 
 
 def _had(reading: Reading) -> Iterator[Finding]:
@@ -82,6 +82,17 @@ def _had(reading: Reading) -> Iterator[Finding]:
             shown(" -> ".join(reading.paths)),
             "a crawler must be allowed each; what robots.txt and tdmrep.json declare is that of the last",
         )
+
+
+def _partly_read(answer: Answer) -> Finding:
+    if len(answer.body) > MOST_OCTETS:
+        found, lost = f"it is longer than {MOST_OCTETS // 1024} KiB", "a tag behind that is not known here"
+    else:
+        found = "it is sent as XHTML, and isn't well-formed"
+        lost = (
+            "read as HTML, as here, a tag behind <script/> or <title/> is lost; browsers show no page at all"
+        )
+    return finding("page-partly-read", "page", found, lost)
 
 
 def _same_file(reading: Reading, host: str) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.htmlsignals import without_blank
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import Reading, is_html
+from aipolicy.check.site.reading import Reading
 from aipolicy.core.matching import path_matches
 from aipolicy.core.paths import path_pattern
 from aipolicy.errors import PolicyError
@@ -60,7 +61,7 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 def _is_meant(answer: Answer) -> bool:
     """Whether it is a tdmrep.json gone wrong, and not the page that some sites answer everything with."""
-    return not is_html(answer) or answer.body.lstrip()[:1] in (b"[", b"{")
+    return not answer.is_html or without_blank(answer.body)[:1] in (b"[", b"{")
 
 
 def _start(answer: Answer) -> str:
