@@ -30,7 +30,12 @@ class Answer(Response):
     @property
     def ok(self) -> bool:
         """Whether what was asked for came, and can be read."""
-        return 200 <= self.status < 300 and self.trouble is None
+        return self.had and self.trouble is None
+
+    @property
+    def had(self) -> bool:
+        """Whether what was asked for came, readable or not."""
+        return 200 <= self.status < 300
 
     @property
     def refused(self) -> bool:

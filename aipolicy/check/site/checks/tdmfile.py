@@ -23,13 +23,11 @@ def check(reading: Reading) -> Iterator[Finding]:
     answer = reading.observation.tdmrep
     entries = reading.tdm_entries
     if entries is None:
-        if answer.ok and _is_meant(answer):
+        if answer.had and _is_meant(answer):
             yield finding(
                 "tdmrep-unreadable",
                 _WHERE,
-                f"it is longer than {len(answer.body)} octets"
-                if answer.cut
-                else f"it begins {_start(answer)!r}",
+                _unread(answer),
                 "the protocol asks for a JSON array of entries: this file reserves nothing (TDMRep §5.2)",
                 cure=_RIGHT,
             )
@@ -64,8 +62,12 @@ def _is_meant(answer: Answer) -> bool:
     return not answer.is_html or without_blank(answer.body)[:1] in (b"[", b"{")
 
 
-def _start(answer: Answer) -> str:
-    return shown(answer.body[:200].decode("utf-8", "replace"), 60)
+def _unread(answer: Answer) -> str:
+    if answer.trouble is not None:
+        return shown(answer.outcome)
+    if answer.cut:
+        return f"it is longer than {len(answer.body)} octets"
+    return f"it begins {shown(answer.body[:200].decode('utf-8', 'replace'), 60)!r}"
 
 
 def _wrong(entry: Any) -> str:
