@@ -89,6 +89,41 @@ def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
     assert line in one.found
 
 
+@pytest.mark.parametrize(
+    ("lines", "cure"),
+    [
+        (["Train-AI=n"], "Content-Usage: train-ai=n"),
+        (["Train-AI=y"], "Content-Usage: train-ai=y"),
+        (["Search=n"], "Content-Usage: search=n"),
+        (["train-ai=n ai-use=yes"], "Content-Usage: train-ai=n, ai-use=y"),
+        (["train-ai = y", "train-ai=n"], "Content-Usage: train-ai=n"),
+        (["train-ai=maybe, search=Y,"], "Content-Usage: search=y"),
+        (["NO"], "Content-Usage: train-ai=n"),
+        (["é"], ""),
+        (["Yes"], ""),
+        (["train-ai=yes"], "train-ai=y"),
+        (["train-ai=?0"], "train-ai=n"),
+        (["train-ai"], "train-ai=n or train-ai=y"),
+        (["train-ai=y, train-ai=no"], "Content-Usage: train-ai=n"),
+    ],
+)
+def test_a_cure_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
+    lines: list[str], cure: str
+) -> None:
+    (one,) = about("content-usage", "Content-Usage", *lines)
+    assert one.cure == cure
+
+
+def test_a_value_that_another_of_its_label_made_void_is_told_once_and_quoted_without_the_headers_name() -> (
+    None
+):
+    (one,) = about("content-usage", "Content-Usage", "train-ai=n, train-ai=no")
+    assert (one.id, one.found) == (
+        "content-usage-repeated",
+        "nothing counts of 'train-ai=n, train-ai=no'",
+    )
+
+
 def test_aipref_vocab_6_5_unknown_labels_are_legal_and_noted_for_they_may_be_slips() -> None:
     (one,) = about("content-usage", "Content-Usage", "bots=n, train_ai=n, ai-use=n")
     assert (one.id, one.severity) == ("content-usage-unknown-label", Severity.NOTE)
