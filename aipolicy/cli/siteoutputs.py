@@ -31,6 +31,7 @@ class Totals:
     with_errors: int = 0
     with_warnings: int = 0
     differing: int = 0
+    not_judged: int = 0
     not_reached: int = 0
     unknown: int = 0
     troubles: list[str] = field(default_factory=list)
@@ -45,14 +46,17 @@ class Totals:
             if len(self.troubles) < _MOST_TROUBLES:
                 self.troubles.append(f"{site['url']} can't be had: {site['robots_txt']['reason']}")
             return
-        self.unknown += any(found["id"] == "not-judged" for found in site["findings"])
+        if not site["judged"]:
+            self.not_judged += 1
+            self.unknown += 1
+            return
         self.differing += site["differs"]
         self.clean += site["worst"] is None
         self.with_errors += site["worst"] == "error"
         self.with_warnings += site["worst"] == "warning"
 
     def document(self) -> dict[str, Any]:
-        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_reached")
+        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_judged", "not_reached")
         kinds = [
             {"id": kind, "sites": sites, "severity": ALL_KINDS[kind].severity, "about": ALL_KINDS[kind].about}
             for kind, sites in self.kinds.most_common()

@@ -58,6 +58,8 @@ CASES = [
     ("sitemap-not-absolute", f"{OPEN} | Sitemap: /sitemap.xml", (3,), "/sitemap.xml"),
     ("unreadable-usage", "UA * | Content-Usage: no | Allow: /", (2,), "Content-Usage: train-ai=n"),
     ("unreadable-usage", "UA * | Content-Usage: Train-AI=n | Allow: /", (2,), "Content-Usage: train-ai=n"),
+    ("unreadable-usage", "UA * | Content-Usage: Search=y | Allow: /", (2,), "Content-Usage: search=y"),
+    ("unreadable-usage", "UA * | Content-Usage: /a ok | Allow: /", (2,), ""),
     ("unreadable-usage", "UA * | Content-Usage: /a ai-train=no | Allow: /", (2,),
      "Content-Usage: /a train-ai=n"),
     ("unreadable-usage", "UA * | Content-Usage: train-ai=n, ai-use=no | Allow: /", (2,),

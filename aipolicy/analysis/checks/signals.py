@@ -10,17 +10,14 @@ from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.lines import Line
 from aipolicy.analysis.reach import Reach
 from aipolicy.analysis.shown import listed, shown
-from aipolicy.analysis.usage import split_usage
+from aipolicy.analysis.usage import LABELS, MEANT, USE_OF, split_usage, usage_meant
 from aipolicy.core.contentsignal import parse_content_signal, signal_text
 from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences, members_of
 from aipolicy.core.robots import Record
 
-_USE_OF = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
-_MEANT = {"yes": "y", "no": "n", "y": "y", "n": "n", "true": "y", "false": "n", "1": "y", "0": "n"}
-_KEYS = {str(use): key for key, use in _USE_OF.items()}
-_LABELS = {key: str(use) for key, use in _USE_OF.items()} | {label: label for label in _KEYS}
+_KEYS = {use: key for key, use in USE_OF.items()}
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -70,8 +67,8 @@ def _signal(line: Line) -> Iterator[Finding]:
 
 def _signal_meant(member: str) -> tuple[str, str] | None:
     key, _, value = member.lower().partition("=")
-    label, meant = _LABELS.get(key.strip()), _MEANT.get(value.strip())
-    return (_KEYS[label], "yes" if meant == "y" else "no") if label and meant else None
+    use, meant = LABELS.get(key.strip()), MEANT.get(value.strip())
+    return (_KEYS[use], "yes" if meant is Preference.ALLOW else "no") if use and meant else None
 
 
 def _usage(line: Line) -> Iterator[Finding]:
@@ -80,8 +77,7 @@ def _usage(line: Line) -> Iterator[Finding]:
     void = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
     if said and not void:
         return
-    meant = filter(None, (_usage_meant(member) for member in statement.split(",")))
-    fixed = ", ".join(dict.fromkeys(meant)) or "train-ai=n"
+    meant = usage_meant(statement)
     if void:
         what, why = (
             f"{listed(void)} is neither y nor n",
@@ -97,15 +93,9 @@ def _usage(line: Line) -> Iterator[Finding]:
         [line.number],
         f"{shown(line.text)!r}: {what}",
         why,
-        fix=f"Content-Usage: {shown(normalise(path)) + ' ' if path else ''}{fixed}",
+        fix=f"Content-Usage: {shown(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
         severity=Severity.WARNING if said else None,
     )
-
-
-def _usage_meant(member: str) -> str:
-    key, _, value = member.strip().lower().partition("=")
-    label, meant = _LABELS.get(key.strip()), _MEANT.get(value.strip().strip('"?'))
-    return f"{label}={meant}" if label and meant else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +127,9 @@ def _said(content: Content) -> list[_Said]:
         if record.named("Content-Signal"):
             members = parse_content_signal(record.value).items()
             said += [
-                _Said(_USE_OF[key], value == "yes", "", f"{key}={value}", record)
+                _Said(USE_OF[key], value == "yes", "", f"{key}={value}", record)
                 for key, value in members
-                if key in _USE_OF
+                if key in USE_OF
             ]
         elif record.named("Content-Usage"):
             path, statement = split_usage(record.value)

@@ -19,10 +19,8 @@ from aipolicy.errors import CrawlerTestError
 _KEPT = 16 * 1024  # octets kept of what it prints: the last
 _TO_END = 2.0  # seconds between being asked to end and being ended
 _TO_CLOSE = 1.0  # seconds in which its output comes to an end, once it has
-_SWEEPS, _BETWEEN = (
-    100,
-    0.01,
-)  # how often, and after how many seconds, those that left its group are looked for
+_SWEEPS = 100  # how often those that left its group are looked for
+_BETWEEN = 0.01  # seconds, from one time to the next
 _URL, _FOLDER = "{url}", "{dir}"
 _MARK = "AIPOLICY_CRAWL"
 

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+import http_sf
 
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.observation import Answer
@@ -18,8 +21,9 @@ TRACES = (
     *("age", "via", "cache-status", "x-cache", "cf-cache-status", "x-varnish", "x-served-by"),
     *("x-cache-status", "x-proxy-cache", "x-vercel-cache", "x-nf-request-id", "x-amz-cf-pop", "cf-ray"),
 )
-_STATUS = tuple(name for name in TRACES if "cache" in name)
-_KEPT = re.compile(r"(?:\b|_)(?:hit|stale|updating)\b")  # TCP_MEM_HIT is Squid's
+_STATUS = tuple(name for name in TRACES if "cache" in name and name != "cache-status")
+# TCP_MEM_HIT is Squid's, and of its kind TCP_REFRESH_HIT was asked for anew.
+_KEPT = re.compile(r"(?<![\w-])(?:tcp_(?!refresh_hit)\w*?)?(?:hit|stale|updating)(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,10 @@ class Caching:
         return f"{kept}; crawlers keep it for up to 24 hours (RFC 9309 §2.4)"
 
 
+UNKNOWN = Caching(None, "", 0, False, "", (), False)
+"""Nothing is said, or read."""
+
+
 def caching_of(answer: Answer) -> Caching:
     """Read the headers. What can't be read says nothing. Never raises."""
     seconds, by = _lifetime(answer)
@@ -63,8 +71,21 @@ def caching_of(answer: Answer) -> Caching:
         shown(answer.header("vary")),
         tuple(shown(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
         # Some caches send Age: 0 with what they just asked for, too.
-        age > 0 or any(_KEPT.search(answer.header(name).lower()) for name in _STATUS),
+        age > 0
+        or _says_hit(answer.header("cache-status"))
+        or any(_KEPT.search(answer.header(name).lower()) for name in _STATUS),
     )
+
+
+def _says_hit(status: str) -> bool:
+    """Whether a cache says that it didn't forward the request (RFC 9211 §2.1, §2.2)."""
+    if not status:
+        return False
+    try:
+        members: Any = http_sf.parse(status.encode("latin-1"), tltype="list")
+    except ValueError:
+        return False  # RFC 9651 §4.2: all of it is ignored
+    return any(parameters.get("hit") is True and "fwd" not in parameters for _, parameters in members)
 
 
 def duration(seconds: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.answers import Row
-from aipolicy.check.site.caching import caching_of
+from aipolicy.check.site.caching import UNKNOWN, Caching, caching_of
 from aipolicy.check.site.engines.rsl import licences
 from aipolicy.check.site.expectation import Expectation
 from aipolicy.check.site.findings import Finding
@@ -28,12 +28,12 @@ _LONGEST = 400  # characters of one text
 
 def site_document(report: SiteReport) -> dict[str, Any]:
     """What ``schema()`` calls a site."""
-    seen, reading = report.observation, report.reading
-    robots = seen.robots.seen
+    seen = report.observation
     return {
         "schema": SCHEMA,
         "url": _text(seen.url),
         "answered": seen.answered,
+        "judged": report.judged,
         "expected": report.expectation and _expected(report.expectation),
         "differs": report.differs,
         "worst": report.worst(),
@@ -41,19 +41,14 @@ def site_document(report: SiteReport) -> dict[str, Any]:
         "notes": [_finding(found) for found in report.notes],
         "more": report.more,
         "crawlers": [_row(row) for row in report.rows],
-        "robots_txt": _answer(robots)
-        | {
-            "access": reading.access,
-            "caching": _caching(robots),
-            "added": [
-                {"by": _text(part.who), "lines": [part.first, part.last]}
-                for part in managed_parts(reading.sent or b"")
-            ],
-        },
-        "page": _answer(reading.page.answer),
+        "robots_txt": _answer(seen.robots.seen) | _robots(report),
+        "page": _answer(seen.page.seen),
         "tdmrep": _answer(seen.tdmrep),
         "ai_txt": _answer(seen.ai_txt),
-        "licences": [{"url": _text(one.url), "where": one.place.where} for one in licences(reading)],
+        "licences": [
+            {"url": _text(one.url), "where": one.place.where}
+            for one in (licences(report.reading) if report.judged else ())
+        ],
         "views": [*_views("robots.txt", seen.robots), *_views("page", seen.page)],
     }
 
@@ -136,8 +131,18 @@ def _answer(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _caching(answer: Answer) -> dict[str, Any]:
-    caching = caching_of(answer)
+def _robots(report: SiteReport) -> dict[str, Any]:
+    """What is read out of a robots.txt, and of what came with it: of a site that wasn't judged nothing is."""
+    answer, sent = report.observation.robots.seen, report.reading.sent or b""
+    parts = managed_parts(sent) if report.judged else ()
+    return {
+        "access": report.reading.access,
+        "caching": _caching(caching_of(answer)) if report.judged else _caching(UNKNOWN) | {"text": ""},
+        "added": [{"by": _text(part.who), "lines": [part.first, part.last]} for part in parts],
+    }
+
+
+def _caching(caching: Caching) -> dict[str, Any]:
     return {
         "seconds": caching.seconds,
         "by": _text(caching.by),

@@ -20,7 +20,7 @@ _ERRORS = {
     "robots-rate-limited": "robots.txt is answered with 429: some crawlers take that for no rules.",
     "robots-unreachable": "robots.txt is answered with a 5xx, or not at all: crawlers keep out, all of them.",
     "robots-redirects": "robots.txt is more than five redirects away: crawlers go on without rules.",
-    "robots-unreadable": "robots.txt comes in a coding nobody asked for, or redirects to no URL: no rules.",
+    "robots-unreadable": "robots.txt is in a coding that can't be undone, or redirects to no URL: no rules.",
     "robots-refused-to-crawlers": "A crawler's User-Agent is refused the robots.txt that others get.",
     "robots-differs-by-client": "A crawler's User-Agent gets a robots.txt with another effect.",
     "robots-stale-copy": "A cache serves a robots.txt with another effect than the site's own of now.",
@@ -29,7 +29,7 @@ _ERRORS = {
     "content-usage-unreadable": "A Content-Usage header, or a label of it, that says nothing as it stands.",
     "content-usage-repeated": "A label twice in Content-Usage: the last value counts, a stricter is lost.",
     "tdm-reservation-unreadable": "A tdm-reservation header or tag whose value is neither 0 nor 1.",
-    "tdmrep-unreadable": "A tdmrep.json that isn't what the protocol asks for: it says nothing.",
+    "tdmrep-unreadable": "A tdmrep.json that can't be read as the protocol asks for: it says nothing.",
     "tdmrep-entry-unreadable": "An entry of tdmrep.json that the protocol doesn't allow.",
 }
 _WARNINGS = {
@@ -50,6 +50,7 @@ _WARNINGS = {
     "grant-to-the-shut-out": "A signal grants a use to crawlers that robots.txt shuts out.",
     "noai-unread": "A noai that its known readers don't see, as it is written.",
     "noarchive-with-nocache": "noarchive and nocache together: Bing takes the weaker one.",
+    "ai-txt-unreadable": "An ai.txt that comes, and can't be read: it says nothing.",
     "tdmrep-entry-never-decides": "An entry of tdmrep.json behind one that matches all it does.",
     "licence-not-absolute": "An RSL licence that isn't named by a whole URL.",
     "licences-differ": "robots.txt and the page name different RSL licences.",

@@ -24,7 +24,7 @@ class SiteReport:
     """One site: what was seen, what each crawler is told, what is wrong, where it differs from its policy.
 
     ``findings`` are errors and warnings, the gravest first; ``notes`` what is good to know. ``more``:
-    identifier → how many of that kind were left out.
+    identifier → how many of that kind were left out. ``judged``: false where aipolicy itself failed.
     """
 
     reading: Reading
@@ -33,6 +33,7 @@ class SiteReport:
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...]
     more: dict[str, int]
+    judged: bool = True
 
     @property
     def observation(self) -> Observation:
@@ -76,7 +77,7 @@ def judge(
 
 
 def not_judged(observation: Observation, expectation: Expectation | None, error: BaseException) -> SiteReport:
-    """What is said where ``judge`` failed: that, and nothing of what was sent, on which it failed."""
+    """What is said where ``judge`` failed: that, and nothing of what was sent means: on that it failed."""
     found = finding(
         "not-judged",
         "site",
@@ -84,7 +85,7 @@ def not_judged(observation: Observation, expectation: Expectation | None, error:
         "nothing is known of what it tells crawlers",
         cure="that is a fault of aipolicy's own: report it with what is in the log",
     )
-    return SiteReport(Reading(observation.without_contents()), expectation, (), (found,), (), {})
+    return SiteReport(Reading(observation), expectation, (), (found,), (), {}, judged=False)
 
 
 def _meant(expectation: Expectation | None) -> bytes | None:

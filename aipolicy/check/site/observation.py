@@ -1,12 +1,16 @@
 """What was seen of a site: every answer it gave, as a value. Whatever is said about it is said from this."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
+from aipolicy.check.site.htmlsignals import Markup, looks_like_html, read_html
 from aipolicy.check.web.response import Response
 from aipolicy.errors import FetchError, FetchTrouble
 
+_XHTML = "application/xhtml+xml"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Answer(Response):
     """What came of asking for ``asked``: a response, or the trouble that kept one away.
 
@@ -26,7 +30,12 @@ class Answer(Response):
     @property
     def ok(self) -> bool:
         """Whether what was asked for came, and can be read."""
-        return 200 <= self.status < 300 and self.trouble is None
+        return self.had and self.trouble is None
+
+    @property
+    def had(self) -> bool:
+        """Whether what was asked for came, readable or not."""
+        return 200 <= self.status < 300
 
     @property
     def refused(self) -> bool:
@@ -42,8 +51,17 @@ class Answer(Response):
             return str(self.status)
         return f"{self.status}, but {self.reason}" if self.status else f"no answer ({self.reason})"
 
-    def without_contents(self) -> "Answer":
-        return replace(self, headers=(), body=b"")
+    @property
+    def is_html(self) -> bool:
+        """Whether a page was sent, which for a file that isn't one means: there is no such file."""
+        return self.media_type in ("text/html", _XHTML) or looks_like_html(self.body)
+
+    @cached_property
+    def markup(self) -> Markup:
+        """The tags of a page, which is parsed once: who compares many views asks again and again."""
+        if not self.status or not self.is_html:
+            return Markup()
+        return read_html(self.body, self.charset, xml=self.media_type == _XHTML)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +107,3 @@ class Observation:
         """Whether anything at all was answered."""
         views = (self.page, self.robots)
         return any(view.plain.status or any(a.status for _, a in view.others) for view in views)
-
-    def without_contents(self) -> "Observation":
-        """The same without headers and bodies, and without the other clients' views."""
-        return replace(
-            self,
-            page=Views(self.page.seen.without_contents()),
-            robots=Views(self.robots.seen.without_contents()),
-            tdmrep=self.tdmrep.without_contents(),
-            ai_txt=self.ai_txt.without_contents(),
-        )

@@ -1,6 +1,5 @@
 """An observation, read once: the robots.txt that holds, the page's headers and tags, the well-known files."""
 
-import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.analysis.file import File
 from aipolicy.check.site.access import Access, access_of, effective
-from aipolicy.check.site.htmlsignals import Markup, read_html
+from aipolicy.check.site.htmlsignals import Tag, looks_like_html
 from aipolicy.check.site.observation import Answer, Observation
 from aipolicy.check.site.statements import Carrier, Place
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
@@ -17,40 +16,12 @@ from aipolicy.core.paths import normalise
 from aipolicy.core.robots import RobotsTxt
 from aipolicy.core.wellknown import tdm_entries
 
-_HTML_TYPES = ("text/html", "application/xhtml+xml")
-_BLANK = b"\xef\xbb\xbf \t\r\n\x0c"  # a byte order mark, and white space
-# What HTML begins with, by MIME Sniffing §7.1.
-_HTML = re.compile(
-    rb"<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]|<!--", re.I
-)
 
-
-def looks_like_html(body: bytes) -> bool:
-    """Whether it begins as HTML does, whatever it is sent as."""
-    return _HTML.match(body[:512].lstrip(_BLANK)) is not None
-
-
-def is_html(answer: Answer) -> bool:
-    """Whether a page was sent, which for a file that isn't one means: there is no such file."""
-    return answer.media_type in _HTML_TYPES or looks_like_html(answer.body)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PageSignals:
     """One answer's headers and tags."""
 
     answer: Answer
-
-    @cached_property
-    def markup(self) -> Markup:
-        answer = self.answer
-        if not self.is_page:
-            return Markup()
-        return read_html(answer.body, answer.charset, xml=answer.media_type == "application/xhtml+xml")
-
-    @property
-    def is_page(self) -> bool:
-        return self.answer.status != 0 and is_html(self.answer)
 
     def headers(self, name: str) -> list[tuple[str, Place]]:
         """The lines of that header: value and place. They are counted where there is more than one."""
@@ -63,9 +34,12 @@ class PageSignals:
 
     def metas(self, name: str) -> list[tuple[str, Place]]:
         """The meta tags of that name: content and place."""
-        return [
-            (tag.content, Place(Carrier.META, tag.line, str(tag), name)) for tag in self.markup.metas(name)
-        ]
+        return [(tag.content, meta_place(tag)) for tag in self.answer.markup.metas(name)]
+
+
+def meta_place(tag: Tag) -> Place:
+    """Where a meta tag stands."""
+    return Place(Carrier.META, tag.line, str(tag), tag.name)
 
 
 @dataclass(frozen=True)

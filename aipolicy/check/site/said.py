@@ -15,8 +15,6 @@ from aipolicy.check.site.reading import PageSignals
 from aipolicy.check.site.statements import Signal
 from aipolicy.core.preferences import Preference
 
-# Rules of X-Robots-Tag that are about use; others are the application's business.
-_ABOUT_USE = frozenset({"noai", "noimageai", "noml", "noarchive", "nocache", "nosnippet", "noindex"})
 _SAME = {"none": "noindex", "max-snippet:0": "nosnippet"}
 # Many sites send it with any URL that has a query, so that a page is in no index twice.
 _OF_QUERIES = frozenset({(Signal.X_ROBOTS_TAG, "noindex")})
@@ -41,7 +39,7 @@ class PageSaid:
     @classmethod
     def of(cls, answer: Answer) -> Self:
         page = PageSignals(answer)
-        rules = _ABOUT_USE & {_SAME.get(rule, rule) for rule in rules_for(page)}
+        rules = {_SAME.get(rule, rule) for rule in rules_for(page)}
         said = [*usage_in_headers(page), *signals_in_page(page), *tdmrep.in_page(page)[-1:]]
         noes = {(s.signal, str(s.category)) for s in said if s.preference is Preference.DISALLOW}
         return cls(

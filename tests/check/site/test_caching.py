@@ -39,6 +39,36 @@ def test_age_and_the_traces_of_proxies_are_told() -> None:
     assert caching_of(answer(headers=[("Age", "old")])).age == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_copy"),
+    [
+        ("Cache-Status", "Origin; hit; ttl=3", True),
+        ("Cache-Status", '"my cache";fwd=miss;stored, edge; hit', True),
+        ("Cache-Status", "edge; fwd=stale; fwd-status=304", False),
+        ("Cache-Status", "edge; hit=?0", False),
+        ("Cache-Status", 'edge; fwd=uri-miss; key="hit"', False),
+        ("Cache-Status", "edge; fwd=miss; hit", False),
+        ("Cache-Status", "hit", False),
+        ("Cache-Status", "edge; hit, (", False),
+        ("X-Cache", "MISS, HIT", True),
+        ("X-Cache", "Hit from cloudfront", True),
+        ("X-Cache", "TCP_MEM_HIT from a23", True),
+        ("X-Cache", "TCP_HIT", True),
+        ("X-Cache", "TCP_REFRESH_HIT from a23", False),
+        ("X-Cache", "RefreshHit from cloudfront", False),
+        ("X-Cache", "no-hit", False),
+        ("X-Cache-Status", "STALE", True),
+        ("X-Cache-Status", "EXPIRED", False),
+        ("CF-Cache-Status", "REVALIDATED", False),
+        ("CF-Cache-Status", "UPDATING", True),
+    ],
+)
+def test_rfc9211_2_a_copy_is_what_a_cache_says_it_served_without_asking(
+    name: str, value: str, is_copy: bool
+) -> None:
+    assert caching_of(answer(headers=[(name, value)])).is_copy is is_copy
+
+
 def test_durations_are_told_in_the_largest_unit_that_says_enough() -> None:
     told = [duration(seconds) for seconds in (0, 1, 59, 60, 90, 3600, 86_400, 604_800)]
     assert told == [

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -199,6 +201,17 @@ def test_what_a_site_sends_does_not_reach_the_terminal_as_an_escape(server: Serv
         done = check(*arguments, "--allow-private", "--expect", "no-ai")
         assert done.exit_code == 1
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout)
+
+
+def test_without_its_libraries_the_error_is_one_command_that_installs_them_all() -> None:
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('httpx', 'httpcore', 'turbohtml'))\n"
+        "from aipolicy.cli import main\n"
+        "main(['check', 'site', 'blog.example'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'aipolicy[check]'" in done.stderr
 
 
 def test_every_kind_of_finding_is_listed() -> None:

@@ -10,6 +10,7 @@ from aipolicy.check.site.engines import tdmrep
 from aipolicy.check.site.engines.aipref import header_preferences
 from aipolicy.check.site.engines.rsl import licences
 from aipolicy.check.site.engines.xrobots import rules_for
+from aipolicy.check.site.judging import judge
 from aipolicy.check.site.observation import Observation
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.core.preferences import Category, Preference
@@ -69,9 +70,9 @@ def test_tdmrep_4_the_most_specific_carrier_counts(
     [
         (["noai, noimageai"], "x", {"noai", "noimageai"}),  # X1
         (["NoAI"], "x", {"noai"}),  # X2
-        (["googlebot: nofollow", "otherbot: noindex, nofollow"], "googlebot", {"nofollow"}),  # X3
+        (["googlebot: nofollow", "otherbot: noindex, nofollow"], "otherbot", {"noindex"}),  # X3
         (["googlebot: nofollow", "otherbot: noindex, nofollow"], "x", set()),
-        (["nofollow", "googlebot: noindex"], "Googlebot", {"nofollow", "noindex"}),  # X4
+        (["noarchive", "googlebot: noindex"], "Googlebot", {"noarchive", "noindex"}),  # X4
         (["max-snippet: 0, noai"], "x", {"max-snippet:0", "noai"}),  # X7
         (["GPTBot: noai, noimageai"], "GPTBot", {"noai", "noimageai"}),  # X8
     ],
@@ -82,10 +83,32 @@ def test_x_robots_tag_is_the_sum_of_the_negatives(lines: list[str], token: str, 
 
 
 def test_meta_tags_add_to_the_header_and_a_crawlers_own_to_the_general_ones() -> None:
-    body = '<meta name="robots" content="NOINDEX"><meta name="GPTBot" content="noai"><meta name=x content=y>'
-    got = PageSignals(page(("X-Robots-Tag", "nofollow"), body=f"<html>{body}"))
-    assert set(rules_for(got, "gptbot")) == {"nofollow", "noindex", "noai"}
-    assert set(rules_for(got, "x")) == {"nofollow", "noindex", "y"}
+    body = '<meta name=robots content=NOINDEX><meta name=GPTBot content=noai><meta name=x content="none, y">'
+    got = PageSignals(page(("X-Robots-Tag", "noarchive"), body=f"<html>{body}"))
+    assert set(rules_for(got, "gptbot")) == {"noarchive", "noindex", "noai"}
+    assert set(rules_for(got, "x")) == {"noarchive", "noindex", "none"}
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected", "found"),
+    [(["1", " 1 "], [NO], []), (["1", "0"], [], ["1, 0"]), (["yes"], [], ["yes"])],
+)
+def test_equal_tags_are_one_reservation_and_tags_that_differ_are_none(
+    contents: list[str], expected: list[Preference], found: list[str]
+) -> None:
+    tags = "".join(f'<meta name="tdm-reservation" content="{content}">' for content in contents)
+    one = seen(page_=page(body=f"<html>{tags}"))
+    assert [s.preference for s in tdmrep.reservation(Reading(one))] == expected
+    told = [one for one in judge(one).findings if one.id == "tdm-reservation-unreadable"]
+    assert [one.found for one in told] == [f"tdm-reservation is {value!r}" for value in found]
+    assert not any("proxies" in one.effect for one in told)
+
+
+def test_two_lines_of_a_header_are_one_value() -> None:
+    one = seen(page_=page(("tdm-reservation", "1"), ("tdm-reservation", "1")))
+    assert tdmrep.reservation(Reading(one)) == []
+    (told,) = [one for one in judge(one).findings if one.id == "tdm-reservation-unreadable"]
+    assert "proxies" in told.effect
 
 
 def test_bing_reads_noarchive_and_of_the_pair_with_nocache_the_weaker() -> None:

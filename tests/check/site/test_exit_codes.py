@@ -83,6 +83,8 @@ def test_a_fault_of_our_own_is_that_sites_trouble_and_no_others(
         jsonschema.validate(document, schema())
         found = {site["url"]: [one["id"] for one in site["findings"]] for site in document["sites"]}
         assert found == {urls[0]: [], urls[1]: ["not-judged"], urls[2]: []}
+        total = document["total"]
+        assert (total["sites"], total["clean"], total["with_errors"], total["not_judged"]) == (3, 2, 0, 1)
     assert "/bad can't be judged" in caplog.text
     assert "Traceback" in caplog.text
     assert "\x1b" not in caplog.text

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
 from aipolicy.check.site import fetching
@@ -130,10 +132,19 @@ async def test_a_fault_of_our_own_in_reading_them_is_left_to_who_judges(
     assert report.observation.answered
 
 
-async def test_our_own_pauses_do_not_count(server: Server) -> None:
+async def test_our_own_pauses_do_not_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+
+    async def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(anyio, "sleep", pause)
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=lambda: now))
     async with Fetcher(allow_private=True, seconds=5) as fetcher:
-        look = Look(fetcher, user_agent="aipolicy", delay=0.1, seconds=0.8)
+        look = Look(fetcher, user_agent="aipolicy", delay=60, seconds=60)
         seen = await look.at(page_url(f"{server.origin}/post"))
+    assert now >= 1000 + 9 * 60
     assert seen.page.browser is not None
     assert seen.page.browser.status == 404
 

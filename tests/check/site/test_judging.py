@@ -190,8 +190,19 @@ def test_a_reservation_that_is_void_is_found_also_where_it_is_sent_as_a_page() -
     body = '{"location": "/", "tdm-reservation": 1}'
     (one,) = judge(seen(tdmrep=answer("/.well-known/tdmrep.json", body, headers=HTML))).findings
     assert one.id == "tdmrep-unreadable"
+    (one,) = judge(seen(tdmrep=answer("/.well-known/tdmrep.json", "\ufeff" + body, headers=HTML))).findings
+    assert one.id == "tdmrep-unreadable"
     missing = answer("/.well-known/tdmrep.json", "No such page.", headers=HTML)
     assert judge(seen(tdmrep=missing)).findings == ()
+
+
+def test_a_file_that_can_not_be_decoded_is_told_and_a_page_in_its_place_is_not() -> None:
+    for headers, expected in (((), ["tdmrep-unreadable", "ai-txt-unreadable"]), (HTML, [])):
+        tdmrep = undecoded(answer("/.well-known/tdmrep.json", headers=headers))
+        ai_txt = undecoded(answer("/ai.txt", headers=headers))
+        found = judge(seen(tdmrep=tdmrep, ai_txt=ai_txt)).findings
+        assert sorted(one.id for one in found) == sorted(expected)
+        assert all("Content-Encoding is 'br'" in one.found for one in found)
 
 
 def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:

@@ -21,6 +21,7 @@ from tests.check.site.servers import HEADERS, NO_TRAINING, PAGE
 
 ROBOTS = NO_TRAINING.robots.body
 OPEN = "User-agent: *\nAllow: /\n"
+TEXT = (("Content-Type", "text/plain"),)
 GOOD, OK = robots(ROBOTS), page(*HEADERS)
 WITHOUT_TAGS = tuple(header for header in HEADERS if header[0] != "X-Robots-Tag")
 LICENCE = "https://blog.example/licence.xml"
@@ -100,6 +101,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
         page_=page(*HEADERS, ("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "nocache"))
     ),
     "tdmrep-entry-unreadable": lambda: opted_out(tdmrep=tdm('[{"location": "/", "tdm-reservation": true}]')),
+    "ai-txt-unreadable": lambda: opted_out(ai_txt=undecoded(answer("/ai.txt", headers=TEXT))),
     "tdmrep-entry-never-decides": lambda: opted_out(
         tdmrep=tdm('[{"location": "/", "tdm-reservation": 1}, {"location": "/open/", "tdm-reservation": 0}]')
     ),

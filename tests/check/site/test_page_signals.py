@@ -1,11 +1,21 @@
 """Whether a page's signals can be read, by the rules of their own readers: what is a slip and what isn't."""
 
+import time
+from typing import Any
+
 import pytest
 
 from aipolicy.analysis.findings import Severity
+from aipolicy.check.site import observation
 from aipolicy.check.site.findings import Finding
+from aipolicy.check.site.htmlsignals import Markup, read_html
 from aipolicy.check.site.judging import judge
-from tests.check.site.looking import page, seen
+from aipolicy.check.site.observation import Views
+from aipolicy.check.site.said import differs_past_caches
+from tests.check.site.looking import OPTED_OUT, answer, page, seen
+from tests.check.site.servers import PAGE
+
+XHTML = (("Content-Type", "application/xhtml+xml"),)
 
 
 def about(kind: str, name: str, *lines: str) -> list[Finding]:
@@ -79,6 +89,41 @@ def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
     assert line in one.found
 
 
+@pytest.mark.parametrize(
+    ("lines", "cure"),
+    [
+        (["Train-AI=n"], "Content-Usage: train-ai=n"),
+        (["Train-AI=y"], "Content-Usage: train-ai=y"),
+        (["Search=n"], "Content-Usage: search=n"),
+        (["train-ai=n ai-use=yes"], "Content-Usage: train-ai=n, ai-use=y"),
+        (["train-ai = y", "train-ai=n"], "Content-Usage: train-ai=n"),
+        (["train-ai=maybe, search=Y,"], "Content-Usage: search=y"),
+        (["NO"], "Content-Usage: train-ai=n"),
+        (["é"], ""),
+        (["Yes"], ""),
+        (["train-ai=yes"], "train-ai=y"),
+        (["train-ai=?0"], "train-ai=n"),
+        (["train-ai"], "train-ai=n or train-ai=y"),
+        (["train-ai=y, train-ai=no"], "Content-Usage: train-ai=n"),
+    ],
+)
+def test_a_cure_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
+    lines: list[str], cure: str
+) -> None:
+    (one,) = about("content-usage", "Content-Usage", *lines)
+    assert one.cure == cure
+
+
+def test_a_value_that_another_of_its_label_made_void_is_told_once_and_quoted_without_the_headers_name() -> (
+    None
+):
+    (one,) = about("content-usage", "Content-Usage", "train-ai=n, train-ai=no")
+    assert (one.id, one.found) == (
+        "content-usage-repeated",
+        "nothing counts of 'train-ai=n, train-ai=no'",
+    )
+
+
 def test_aipref_vocab_6_5_unknown_labels_are_legal_and_noted_for_they_may_be_slips() -> None:
     (one,) = about("content-usage", "Content-Usage", "bots=n, train_ai=n, ai-use=n")
     assert (one.id, one.severity) == ("content-usage-unknown-label", Severity.NOTE)
@@ -113,3 +158,39 @@ def test_a_noai_on_a_line_without_a_colon_is_read_wherever_that_stands(lines: li
 def test_a_noai_that_one_of_its_readers_misses_on_every_line_is_named(lines: list[str], where: str) -> None:
     (one,) = about("noai-unread", "X-Robots-Tag", *lines)
     assert one.where == where
+
+
+def test_a_page_is_parsed_once_however_many_views_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def counting(body: bytes, *given: Any, **named: Any) -> Markup:
+        parsed.append(body)
+        return read_html(body, *given, **named)
+
+    monkeypatch.setattr(observation, "read_html", counting)
+    pages = [page(body=f"<title>{number}</title>") for number in range(5)]
+    plain, fresh, browser, crawlers, again = pages
+    views = Views(plain, fresh, browser, (("GPTBot", crawlers),), again)
+    differs_past_caches(views)
+    judge(seen(page_=views), expectation=OPTED_OUT)
+    assert parsed
+    assert len(parsed) == len(set(parsed))
+
+
+def test_a_page_that_repeats_itself_ten_thousand_times_is_judged_in_time() -> None:
+    start = time.monotonic()
+    signals = [f'<meta name="content-signal" content="ai-train={said}">' for said in ("yes", "no")]
+    for body in ("".join(signals) * 5000, "<meta name=robots content=no>" * 10_000):
+        judge(seen(page_=page(body=body)))
+    assert time.monotonic() - start < 10
+
+
+def test_xhtml_that_is_not_well_formed_and_a_page_that_is_too_long_are_told_apart() -> None:
+    long, broken = page(body=PAGE + "x" * 600_000), answer("/", PAGE + "<br>", headers=XHTML)
+    told = [
+        one.found
+        for answered in (long, broken)
+        for one in judge(seen(page_=answered)).notes
+        if one.id == "page-partly-read"
+    ]
+    assert told == ["it is longer than 512 KiB", "it is sent as XHTML, and isn't well-formed"]

@@ -1,20 +1,24 @@
 """The report as one HTML file: complete, bounded, and nothing in it that a site can act through."""
 
+import io
 import json
 from collections.abc import Iterable
 from typing import Any
 
+import jsonschema
 import pytest
+from rich.console import Console
 
 from aipolicy.check.site.document import site_document
-from aipolicy.check.site.judging import judge
+from aipolicy.check.site.judging import judge, not_judged
 from aipolicy.check.site.observation import Observation
-from aipolicy.check.site.report import About, html
+from aipolicy.check.site.report import About, full, html, schema, total_line
 from aipolicy.check.site.report.page import IN_DETAIL
 from aipolicy.cli.siteoutputs import Totals
 from tests.check.chromium import Browser
 from tests.check.report.pages import Page
 from tests.check.site.looking import OPTED_OUT, Document, answer, opted_out, page, robots, seen
+from tests.check.site.servers import PAGE
 
 HOSTILE = (
     "</title><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>\x1b[31m\u202e{{7*7}}"
@@ -34,6 +38,11 @@ def report(documents: Iterable[Document]) -> str:
     return "".join(html(about, lambda: iter(sites)))
 
 
+def unjudged(*, url: str) -> Document:
+    one = not_judged(seen(url=url), OPTED_OUT, ValueError("a fault of ours"))
+    return json.loads(json.dumps(site_document(one)))  # type: ignore[no-any-return]
+
+
 def hostile() -> Document:
     return document(
         seen(
@@ -47,6 +56,34 @@ def hostile() -> Document:
             url=f"https://blog.example/{HOSTILE}",
         )
     )
+
+
+def test_a_fault_of_our_own_is_not_told_as_the_sites() -> None:
+    one = unjudged(url="https://blog.example/post")
+    jsonschema.validate(one, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
+    assert (one["judged"], one["page"]["octets"], one["page"]["status"]) == (False, len(PAGE), 200)
+    assert (one["robots_txt"]["caching"]["text"], one["licences"], one["crawlers"]) == ("", [], [])
+    assert "The site could not be judged." in report([one])
+    console = Console(width=160, file=io.StringIO(), record=True)
+    console.print(full(one))
+    text = console.export_text()
+    assert "could not be judged" in text
+    assert f"200, text/html, {len(PAGE)} octets" in text
+    assert "May fetch it" not in text
+    assert "caches may keep it" not in text
+
+
+def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors() -> None:
+    bad, good = unjudged(url="https://blog.example/bad"), document(opted_out())
+    assert "1 of 2 sites could not be judged." in report([bad, good])
+    assert "No site could be judged." in report([bad, bad])
+    wrong = report([bad, document(opted_out(page_=page()))])
+    assert "1 of 2 sites doesn\u2019t say what its policy says." in wrong
+    assert "<dt>Not judged</dt><dd>1</dd>" in wrong
+    totals = Totals()
+    totals.add(bad)
+    totals.add(good)
+    assert total_line(totals.document()) == "2 sites, 1 without findings, 1 not judged"
 
 
 def test_it_is_complete_in_itself_and_says_what_was_found() -> None:

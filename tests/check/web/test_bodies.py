@@ -33,6 +33,9 @@ RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     [
         ("gzip", gzip.compress(b"here") + bytes(1000)),
         ("gzip", gzip.compress(b"he") + bytes(3) + gzip.compress(b"re") + bytes(3)),
+        ("gzip", gzip.compress(b"here") + b"<!-- served by x -->"),
+        ("gzip", gzip.compress(b"here") + b"\n"),
+        ("gzip", gzip.compress(b"here") + gzip.compress(b"")[:12]),  # no octet of the body is missing
         ("gzip, identity", gzip.compress(b"here")),
         ("Identity", b"here"),
         ("", b"here"),
@@ -48,6 +51,30 @@ async def test_rfc9110_8_4_a_coding_is_undone_however_its_octets_arrive(coding: 
     for size in (1, 7, len(body)):
         assert await read_body(chunks(size), coding, 1000) == (b"here", False)
         assert await read_body(chunks(size), coding, 2) == (b"he", True)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        *[("gzip", gzip.compress(b"here" * 9)[:size]) for size in (1, 11, 15, -8, -1)],
+        ("gzip", gzip.compress(b"here") + gzip.compress(b"here")[:-8]),
+        *[("deflate", zlib.compress(b"here" * 9)[:size]) for size in (1, 2, 8, -1)],
+    ],
+)
+async def test_a_body_that_is_cut_short_in_its_coding_is_never_taken_for_whole(
+    server: Server, inside: Fetcher, coding: str, body: bytes
+) -> None:
+    server.answers["/"] = answer(body, f"Content-Encoding: {coding}")
+    for get in (inside.fetch, inside.follow):
+        with pytest.raises(FetchError, match="ends before") as caught:
+            await get(server.origin)
+        assert caught.value.kind is FetchTrouble.CODING
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_body_of_nothing_is_whole_in_any_coding(server: Server, inside: Fetcher, coding: str) -> None:
+    server.answers["/"] = answer(b"", f"Content-Encoding: {coding}")
+    assert (await inside.fetch(server.origin)).body == b""
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "utf-8", "aws-chunked", "gzip, gzip"])

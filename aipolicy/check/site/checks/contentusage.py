@@ -3,44 +3,47 @@
 from collections.abc import Iterator
 
 from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.usage import usage_meant
 from aipolicy.check.site.engines.aipref import header_preferences, strictest_in_headers
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.core.preferences import Category, Preference, members_of
 
 _WHERE = "header Content-Usage"
+_MEANING = {Preference.ALLOW: "{}=y", Preference.DISALLOW: "{}=n"}
 
 
 def check(reading: Reading) -> Iterator[Finding]:
     page = reading.page
-    members = members_of(page.answer.header("Content-Usage"))
+    sent = page.answer.header("Content-Usage")
+    members, meant = members_of(sent), usage_meant(sent)
     if members is None:
         yield finding(
             "content-usage-unreadable",
             _WHERE,
             _sent(page),
             "one slip voids it all: labels in lower case, commas between, no space by = (RFC 9651 §4.2.2)",
-            cure="Content-Usage: train-ai=n",
+            cure=f"Content-Usage: {meant}" if meant else "",
         )
         return
-    said = header_preferences(page)
+    said, strictest = header_preferences(page), strictest_in_headers(page)
     for category in Category:
-        if category in members and said[category] is Preference.UNKNOWN:
+        # One that an earlier member gives a value is told below, as one that was lost.
+        if category in members and said[category] is strictest[category] is Preference.UNKNOWN:
             yield finding(
                 "content-usage-unreadable",
                 _WHERE,
                 f"{category} is neither y nor n: {_sent(page)}",
                 "any other value says nothing (AIPREF vocab-08 §6.5)",
-                cure=f"{category}=n or {category}=y",
+                cure=_MEANING.get(meant[category], "{0}=n or {0}=y").format(category),
             )
-    strictest = strictest_in_headers(page)
     if strictest != said:
         yield finding(
             "content-usage-repeated",
             _WHERE,
             f"{said or 'nothing'} counts of {_sent(page)}",
             "all lines are one dictionary, in which the last value of a label counts (RFC 9651 §4.2.2)",
-            cure=f"Content-Usage: {strictest}",
+            cure=f"Content-Usage: {strictest.combined(meant)}",
         )
     unknown = [label for label in members if label not in set(Category)]
     if unknown:
@@ -53,4 +56,4 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 
 def _sent(page: PageSignals) -> str:
-    return listed(shown(place.text) for _, place in page.headers("Content-Usage"))
+    return listed(repr(shown(value)) for value in page.answer.values("Content-Usage"))

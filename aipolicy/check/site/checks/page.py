@@ -6,11 +6,13 @@ from urllib.parse import urlsplit
 from aipolicy.analysis.findings import Severity
 from aipolicy.analysis.shown import listed, shown
 from aipolicy.check.site.engines.rsl import licences
-from aipolicy.check.site.engines.tdmrep import NAME
+from aipolicy.check.site.engines.tdmrep import NAME, values_in_page
 from aipolicy.check.site.engines.xrobots import rules_for
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.htmlsignals import MOST_OCTETS
+from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
-from aipolicy.check.site.statements import Place
+from aipolicy.check.site.statements import Carrier, Place
 from aipolicy.core.headers import parse_x_robots_tag
 
 Lines = list[tuple[str, Place]]
@@ -33,10 +35,8 @@ def check(reading: Reading) -> Iterator[Finding]:
             else "it is empty",
         )
     yield from _licences(reading)
-    if page.is_page and not page.markup.whole:
-        yield finding(
-            "page-partly-read", "page", "not all of the page was read", "a tag behind that is not known here"
-        )
+    if not page.answer.markup.whole:
+        yield _partly_read(page.answer)
 
 
 def _had(reading: Reading) -> Iterator[Finding]:
@@ -84,20 +84,32 @@ def _had(reading: Reading) -> Iterator[Finding]:
         )
 
 
+def _partly_read(answer: Answer) -> Finding:
+    if len(answer.body) > MOST_OCTETS:
+        found, lost = f"it is longer than {MOST_OCTETS // 1024} KiB", "a tag behind that is not known here"
+    else:
+        found = "it is sent as XHTML, and isn't well-formed"
+        lost = (
+            "read as HTML, as here, a tag behind <script/> or <title/> is lost; browsers show no page at all"
+        )
+    return finding("page-partly-read", "page", found, lost)
+
+
 def _same_file(reading: Reading, host: str) -> bool:
     """Whether the robots.txt that was read is that host's, too."""
     return urlsplit(reading.observation.robots.seen.url).hostname == host
 
 
 def _reservations(page: PageSignals) -> Iterator[Finding]:
-    for lines in (page.headers(NAME), page.metas(NAME)):
-        value = ", ".join(value.strip() for value, _ in lines)
-        if lines and value not in ("0", "1"):
+    for value, place in values_in_page(page):
+        if value not in ("0", "1"):
+            effect = "any value but 0 and 1 is read as none at all (TDMRep §4)"
+            joined = "," in value and place.carrier is Carrier.HEADER
             yield finding(
                 "tdm-reservation-unreadable",
-                lines[0][1].where,
+                place.where,
                 f"{NAME} is {shown(value)!r}",
-                "any value but 0 and 1 is read as none at all (TDMRep §4); a proxy may have joined two lines",
+                f"{effect}; two lines are one value, as proxies join them" if joined else effect,
                 cure=f"{NAME}: 1, once" if "1" in value else f"{NAME}: 0 or 1, once",
             )
 

@@ -8,8 +8,9 @@ from aipolicy.check.site.access import Access
 from aipolicy.check.site.answers import UNNAMED, declared
 from aipolicy.check.site.caching import DAY, caching_of, duration
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.htmlsignals import looks_like_html
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import Reading, looks_like_html
+from aipolicy.check.site.reading import Reading
 from aipolicy.core.preferences import Preference
 from aipolicy.errors import FetchTrouble
 

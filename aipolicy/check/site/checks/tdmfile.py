@@ -7,8 +7,9 @@ from typing import Any
 from aipolicy.analysis.shown import shown
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.htmlsignals import without_blank
 from aipolicy.check.site.observation import Answer
-from aipolicy.check.site.reading import Reading, is_html
+from aipolicy.check.site.reading import Reading
 from aipolicy.core.matching import path_matches
 from aipolicy.core.paths import path_pattern
 from aipolicy.errors import PolicyError
@@ -22,13 +23,11 @@ def check(reading: Reading) -> Iterator[Finding]:
     answer = reading.observation.tdmrep
     entries = reading.tdm_entries
     if entries is None:
-        if answer.ok and _is_meant(answer):
+        if answer.had and _is_meant(answer):
             yield finding(
                 "tdmrep-unreadable",
                 _WHERE,
-                f"it is longer than {len(answer.body)} octets"
-                if answer.cut
-                else f"it begins {_start(answer)!r}",
+                _unread(answer),
                 "the protocol asks for a JSON array of entries: this file reserves nothing (TDMRep §5.2)",
                 cure=_RIGHT,
             )
@@ -60,11 +59,15 @@ def check(reading: Reading) -> Iterator[Finding]:
 
 def _is_meant(answer: Answer) -> bool:
     """Whether it is a tdmrep.json gone wrong, and not the page that some sites answer everything with."""
-    return not is_html(answer) or answer.body.lstrip()[:1] in (b"[", b"{")
+    return not answer.is_html or without_blank(answer.body)[:1] in (b"[", b"{")
 
 
-def _start(answer: Answer) -> str:
-    return shown(answer.body[:200].decode("utf-8", "replace"), 60)
+def _unread(answer: Answer) -> str:
+    if answer.trouble is not None:
+        return shown(answer.outcome)
+    if answer.cut:
+        return f"it is longer than {len(answer.body)} octets"
+    return f"it begins {shown(answer.body[:200].decode('utf-8', 'replace'), 60)!r}"
 
 
 def _wrong(entry: Any) -> str:

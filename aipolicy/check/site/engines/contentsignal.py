@@ -35,7 +35,7 @@ def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
 def signals_in_page(page: PageSignals) -> list[Statement]:
     """Header and meta tag: not in the policy, but Cloudflare's Markdown answers have such a header."""
     lines = (*page.headers("Content-Signal"), *page.metas("content-signal"))
-    return [statement for value, place in lines for statement in _statements(value, place)]
+    return first_of_each(statement for value, place in lines for statement in _statements(value, place))
 
 
 def _statements(value: str, place: Place) -> Iterator[Statement]:

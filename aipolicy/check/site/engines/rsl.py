@@ -36,7 +36,7 @@ def licences(reading: Reading) -> tuple[Licence, ...]:
                 found.append(Licence(url.strip(), place))
     found += [
         Licence(tag.content, Place(Carrier.META, tag.line, str(tag), "link"))
-        for tag in reading.page.markup.tags
+        for tag in reading.page.answer.markup.tags
         if tag.kind == "link" and tag.type == _TYPE
     ]
     return tuple(found[:_MOST])

@@ -25,13 +25,26 @@ def reservation(reading: Reading) -> list[Statement]:
 
 
 def in_page(page: PageSignals) -> list[Statement]:
-    """Header, then tag. Several lines of one are joined, and ``1, 1`` is no value."""
-    found = []
-    for lines in (page.headers(NAME), page.metas(NAME)):
-        preference = _VALUES.get(", ".join(value.strip() for value, _ in lines))
-        if preference is not None:
-            found.append(Statement(Signal.TDMREP, Category.TRAIN_AI, preference, lines[0][1]))
-    return found
+    """Header, then tag."""
+    return [
+        Statement(Signal.TDMREP, Category.TRAIN_AI, _VALUES[value], place)
+        for value, place in values_in_page(page)
+        if value in _VALUES
+    ]
+
+
+def values_in_page(page: PageSignals) -> list[tuple[str, Place]]:
+    """The value of the header and of the tag, those that there are, and where each stands first.
+
+    Lines of a header are one value (RFC 9110 §5.2), so that two of ``1`` are ``1, 1``, which is none. Equal
+    tags are one; where tags differ there is none.
+    """
+    sent, tags = page.headers(NAME), page.metas(NAME)
+    joined = (
+        ", ".join(value.strip() for value, _ in sent),
+        ", ".join(dict.fromkeys(v.strip() for v, _ in tags)),
+    )
+    return [(value, lines[0][1]) for value, lines in zip(joined, (sent, tags), strict=True) if lines]
 
 
 def _in_file(reading: Reading) -> list[Statement]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aipolicy.check.site.reading import PageSignals
+from aipolicy.check.site.reading import PageSignals, meta_place
 from aipolicy.check.site.statements import Place, Signal, Statement
 from aipolicy.core.headers import parse_x_robots_tag
 from aipolicy.core.preferences import Category, Preference
@@ -20,19 +20,32 @@ _READ_BY_ALL: dict[str, tuple[Category, ...]] = {
     "noindex": (Category.SEARCH,),
     "none": (Category.SEARCH,),
 }
+# Those, and what else is told; other rules are about indexing alone.
+_ABOUT_USE = tuple(
+    dict.fromkeys(
+        (
+            *_READ_BY_ALL,
+            "noimageai",
+            "noml",
+            "nocache",
+            *(rule for read in _READ_BY.values() for rule in read),
+        )
+    )
+)
 
 
 def rules_for(page: PageSignals, token: str = "") -> Rules:
-    """Each rule that holds for the crawler, in lower case, and the first place that has it."""
+    """Each rule about use that holds for the crawler, and the first place that has it."""
     found: Rules = {}
     for value, place in page.headers("X-Robots-Tag"):
         for rule in parse_x_robots_tag([value], token):
-            found.setdefault(rule.replace(" ", ""), place)
-    for name in dict.fromkeys(("robots", token.lower())) if token else ("robots",):
-        for content, place in page.metas(name):
-            for rule in content.lower().split(","):
-                found.setdefault(rule.replace(" ", ""), place)
-    found.pop("", None)
+            if (bare := rule.replace(" ", "")) in _ABOUT_USE:
+                found.setdefault(bare, place)
+    for name in ("robots", token.lower()) if token else ("robots",):
+        rules = page.answer.markup.rules(name)
+        for rule in _ABOUT_USE:  # a page may list a hundred thousand others
+            if rule in rules:
+                found.setdefault(rule, meta_place(rules[rule]))
     return found
 
 

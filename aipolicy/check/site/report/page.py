@@ -58,6 +58,8 @@ def title(total: Document) -> str:
     reached = sites - total["not_reached"]
     if not reached:
         return "No site could be reached"
+    if total["not_judged"] == reached:
+        return "The site could not be judged" if sites == 1 else "No site could be judged"
     if sites == 1 and total["differing"]:
         return "The site doesn't say what its policy says"
     if sites == 1 and wrong:
@@ -72,6 +74,8 @@ def title(total: Document) -> str:
     if wrong:
         has = "has signals" if wrong == 1 else "have signals"
         return f"{wrong:,} of {counted(sites, 'site')} {has} that don't do what they should"
+    if total["not_judged"]:
+        return f"{total['not_judged']:,} of {counted(sites, 'site')} could not be judged"
     whose = "The site says" if reached == 1 else f"All {reached:,} sites that were reached say"
     return f"{whose} one thing, everywhere"
 

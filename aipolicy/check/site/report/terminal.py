@@ -21,7 +21,9 @@ def full(site: Document) -> RenderableType:
     """One site with everything: what came, what each crawler is told and where it says so, what is wrong."""
     parts: list[RenderableType] = [_text(site["url"], "bold")]
     if site["answered"]:
-        parts += [_seen(site), Text(), _crawlers(site), Text(), _places(site)]
+        parts.append(_seen(site))
+    if site["crawlers"]:
+        parts += [Text(), _crawlers(site), Text(), _places(site)]
     parts += [Text(), *_findings(site["findings"])]
     if site["more"]:
         parts.append(_text(f"and {', '.join(f'{n} more of {kind}' for kind, n in site['more'].items())}"))
@@ -57,6 +59,7 @@ _TOTALS = {
     "with_errors": "with errors",
     "with_warnings": "with warnings alone",
     "differing": "other than their policy",
+    "not_judged": "not judged",
     "not_reached": "not reached",
 }
 
@@ -67,7 +70,7 @@ def _seen(site: Document) -> Table:
     grid.add_column(overflow="fold")
     for key, name in _FILES.items():
         grid.add_row(_text(f"  {name}"), _text(words.outcome(site[key])))
-        if key == "robots_txt" and site[key]["access"] == "rules":
+        if key == "robots_txt" and site["judged"] and site[key]["access"] == "rules":
             grid.add_row(Text(), _text(site[key]["caching"]["text"], "dim"))
     if site["expected"]:
         source = site["expected"]["source"]

@@ -42,6 +42,8 @@ def counts(site: Document) -> str:
     """``2 errors, 1 warning``."""
     if not site["answered"]:
         return "not reached"
+    if not site["judged"]:
+        return "could not be judged"
     said = []
     for severity in ("error", "warning"):
         number = sum(found["severity"] == severity for found in site["findings"])

@@ -1,6 +1,7 @@
 """Key directories on a real HTTPS server: read with every guard, remembered, forgotten."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Callable
 
@@ -89,9 +90,10 @@ DEEP = b"[" * 60_000
         (answer(b"{}"), 'it has no "keys"'),
         (answer(json.dumps({"keys": [SIGNER.jwk] * 65}).encode()), "it has 65 keys: at most 64 are read"),
         (answer(b"x" * 20, "Content-Encoding: gzip"), "the body is not what Content-Encoding says"),
+        (answer(gzip.compress(SIGNER.directory)[:-9], "Content-Encoding: gzip"), "the body ends before"),
         (b"nonsense\r\n\r\n", "illegal status line"),
     ],
-    ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "nonsense"],
+    ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "cut", "nonsense"],
 )
 async def test_what_is_no_directory_is_not_read(
     server: Server, directories: Directories, said: bytes, reason: str
