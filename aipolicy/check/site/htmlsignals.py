@@ -1,22 +1,23 @@
 """The meta tags and licence links of a page, as a reader of HTML finds them.
 
-A page is a stranger's: 512 KiB of it are read.
+A page is a stranger's: 512 KiB of it are read, by parsers that can't end the process.
 """
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html.entities import html5
+from xml.parsers import expat
 
 from aipolicy.errors import MissingExtraError
 
 try:
-    from turbohtml import Document, Element, HTMLParseError, parse, parse_xml
+    from justhtml import stream
 except ImportError:
-    raise MissingExtraError("reading pages needs turbohtml: pip install 'aipolicy[check]'") from None
+    raise MissingExtraError("reading pages needs justhtml: pip install 'aipolicy[check]'") from None
 
 MOST_OCTETS = 512 * 1024
 _BLANK = b"\xef\xbb\xbf \t\r\n\x0c"  # a byte order mark, and white space
@@ -25,23 +26,31 @@ _HTML = re.compile(
     rb"<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]|<!--", re.I
 )
 _BOMS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_BE, "utf-16-be"), (BOM_UTF16_LE, "utf-16-le"))
-_DECLARED = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)", re.A)  # XML §2.8
-_PREFIX = re.compile(r"""xmlns:([^\W\d][\w.-]*)\s*=\s*["']http://www\.w3\.org/1999/xhtml["']""")
+# Those of the web (Encoding §4.2); Python knows others, some of which decode no text.
+_CHARSET = re.compile(
+    r"utf-?8|utf-16(le|be)?|us-ascii|iso-?8859-?\d+|latin-?\d|windows-\d+|koi8-[ru]|big5|gb\w+|shift_jis|euc-\w+",
+    re.A,
+)
+# XML §2.8, and the beginning of a page (HTML §13.2.3.2).
+_DECLARED = re.compile(
+    rb"""<(?:\?xml\s|meta\s)[^>]*?(?:encoding|charset)\s*=\s*["']?\s*([\w.-]+)""", re.A | re.I
+)
+_XHTML = "http://www.w3.org/1999/xhtml"
 _ENTITY = re.compile(r"&(\w+;)", re.A)
 _XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})  # XML §4.6
+_NOSCRIPT = re.compile(r"<(/?)noscript(?=[\s/>])", re.I)
+
+_Element = tuple[str, Mapping[str, str | None]]
+"""Name and attributes of a start tag; of an end tag its name behind a slash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A ``meta`` (``name``, ``content``) or a ``link`` (its ``rel``, ``href`` and ``type``), and its line.
-
-    ``line`` counts from 1; 0: it isn't known.
-    """
+    """A ``meta`` (``name``, ``content``) or a ``link`` (its ``rel``, ``href`` and ``type``)."""
 
     kind: str
     name: str
     content: str
-    line: int
     type: str = ""
 
     def __str__(self) -> str:
@@ -102,31 +111,54 @@ def read_html(body: bytes, charset: str = "", *, xml: bool = False) -> Markup:
     that have one parser for both: what stands behind an empty ``script`` may be lost then.
     """
     read, whole = body[:MOST_OCTETS], len(body) <= MOST_OCTETS
-    text = _decoded(read, charset) if xml else ""
-    document = _xhtml(text) if xml else None
-    if document is None:
-        found, whole = _html(read, charset).select(_selector(())), whole and not xml
-    else:
-        found = document.select(_selector(dict.fromkeys(_PREFIX.findall(text))))
-    return Markup(tuple(tag for element in found if (tag := _tag(element))), whole)
+    text = _decoded(read, charset)
+    elements = _xhtml(text) if xml else None
+    whole = whole and (elements is not None or not xml)
+    # What stands in a template is no part of the page yet (HTML §4.12.3).
+    inert, tags = 0, []
+    for kind, attributes in _html(text) if elements is None else elements:
+        if kind == "template":
+            inert += 1
+        elif kind == "/template":
+            inert -= inert > 0
+        elif not inert and (tag := _tag(kind, attributes)):
+            tags.append(tag)
+    return Markup(tuple(tags), whole)
 
 
-def _html(body: bytes, charset: str) -> Document:
-    try:
-        return parse(body, encoding=charset or None)
-    except LookupError:
-        return parse(body)
+def _html(text: str) -> Iterator[_Element]:
+    # To whom runs no scripts, noscript is an element like others (HTML §4.12.2).
+    for event in stream(_NOSCRIPT.sub(r"<\1no-script", text)):
+        if event[0] == "start":
+            yield event[1]
+        elif event[0] == "end":
+            yield f"/{event[1]}", {}
 
 
-def _xhtml(text: str) -> Document | None:
+def _xhtml(text: str) -> list[_Element] | None:
     """None: it isn't well-formed."""
     # HTML's entities are declared by XHTML's DTDs, which nobody fetches.
     for read in (text, _ENTITY.sub(_numeric, text)):
         try:
-            return parse_xml(read.lstrip())
-        except HTMLParseError:
+            return _well_formed(read.lstrip())
+        except expat.ExpatError:
             continue
     return None
+
+
+def _well_formed(text: str) -> list[_Element]:
+    found: list[_Element] = []
+    parser = expat.ParserCreate("utf-8", " ")
+    parser.StartElementHandler = lambda name, attributes: found.append((_local(name), attributes))
+    parser.EndElementHandler = lambda name: found.append((f"/{_local(name)}", {}))
+    parser.Parse(text.encode("utf-8", "replace"), True)
+    return found
+
+
+def _local(name: str) -> str:
+    """The name of an element of XHTML, or of no namespace; else something that is none."""
+    namespace, _, local = name.rpartition(" ")
+    return local if namespace in ("", _XHTML) else name
 
 
 def _numeric(entity: re.Match[str]) -> str:
@@ -137,31 +169,27 @@ def _numeric(entity: re.Match[str]) -> str:
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    """XML as text: by its byte order mark, else Content-Type, else its own word (RFC 7303 §3)."""
+    """The page as text: by its byte order mark, else Content-Type, else its own word (RFC 7303 §3)."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
-    declared = _DECLARED.match(body)
-    for label in (charset, declared[1].decode("ascii") if declared else ""):
-        try:
-            # By the web's labels: others name codecs of Python that decode no text.
-            return body.decode(parse(b"", encoding=label).encoding or "", "replace")
-        except LookupError:
-            continue
+    declared = _DECLARED.search(body, 0, 1024)
+    own = declared[1].decode("ascii").lower() if declared else ""
+    if own.startswith("utf-16"):  # it isn't, or the declaration could not be read as it was
+        own = "utf-8"
+    for label in (charset.lower(), own):
+        if _CHARSET.fullmatch(label):
+            try:
+                return body.decode("utf-16-le" if label == "utf-16" else label, "replace")
+            except LookupError:
+                continue
     return body.decode("utf-8", "replace")
 
 
-def _selector(prefixes: Iterable[str]) -> str:
-    # What stands in a template is no part of the page yet (HTML §4.12.3).
-    names = ("", *(f"{re.escape(prefix)}\\:" for prefix in prefixes))
-    return ", ".join(f"{name}{kind}:not({name}template *)" for name in names for kind in ("meta", "link"))
-
-
-def _tag(element: Element) -> Tag | None:
-    of = {name: (element.attr(name) or "").strip() for name in ("name", "content", "rel", "href", "type")}
-    kind, line = element.tag.rpartition(":")[2], element.source_line or 0
+def _tag(kind: str, attributes: Mapping[str, str | None]) -> Tag | None:
+    of = {name: (attributes.get(name) or "").strip() for name in ("name", "content", "rel", "href", "type")}
     if kind == "meta" and of["name"]:
-        return Tag("meta", of["name"].lower(), of["content"], line)
+        return Tag("meta", of["name"].lower(), of["content"])
     if kind == "link" and "license" in of["rel"].lower().split():
-        return Tag("link", "license", of["href"], line, of["type"].lower())
+        return Tag("link", "license", of["href"], of["type"].lower())
     return None

@@ -39,7 +39,7 @@ class PageSignals:
 
 def meta_place(tag: Tag) -> Place:
     """Where a meta tag stands."""
-    return Place(Carrier.META, tag.line, str(tag), tag.name)
+    return Place(Carrier.META, 0, str(tag), tag.name)
 
 
 @dataclass(frozen=True)

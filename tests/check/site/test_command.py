@@ -205,7 +205,7 @@ def test_what_a_site_sends_does_not_reach_the_terminal_as_an_escape(server: Serv
 
 def test_without_its_libraries_the_error_is_one_command_that_installs_them_all() -> None:
     code = (
-        "import sys; sys.modules |= dict.fromkeys(('httpx', 'httpcore', 'turbohtml'))\n"
+        "import sys; sys.modules |= dict.fromkeys(('httpx', 'httpcore', 'justhtml'))\n"
         "from aipolicy.cli import main\n"
         "main(['check', 'site', 'blog.example'])\n"
     )

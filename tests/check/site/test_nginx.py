@@ -215,7 +215,7 @@ def test_a_finding_names_the_place_and_quotes_what_was_sent(sites: dict[str, Doc
     assert one["where"] == "header Content-Usage"
     assert "train-ai=y arrives" in one["found"]
     others = [f for f in sites["tagged.localhost"]["findings"] if f["id"] == "signals-contradict"]
-    assert {other["where"] for other in others} == {"meta tag tdm-reservation line 1"}
+    assert {other["where"] for other in others} == {"meta tag tdm-reservation"}
     assert all('<meta name="tdm-reservation" content="0">' in other["found"] for other in others)
     (by_itself,) = [f for f in others if "tdmrep.json (" in f["found"]]
     assert "header tdm-reservation (tdm-reservation: 1)" in by_itself["found"]

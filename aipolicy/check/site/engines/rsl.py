@@ -35,7 +35,7 @@ def licences(reading: Reading) -> tuple[Licence, ...]:
             if "rel=license" in bare and f"type={_TYPE}" in bare:
                 found.append(Licence(url.strip(), place))
     found += [
-        Licence(tag.content, Place(Carrier.META, tag.line, str(tag), "link"))
+        Licence(tag.content, Place(Carrier.META, 0, str(tag), "link"))
         for tag in reading.page.answer.markup.tags
         if tag.kind == "link" and tag.type == _TYPE
     ]
