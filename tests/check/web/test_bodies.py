@@ -9,21 +9,8 @@ import pytest
 from aipolicy.check.web import Fetcher
 from aipolicy.check.web.body import read_body
 from aipolicy.errors import FetchError, FetchTrouble
-from tests.check.web.server import Server, answer, serving
+from tests.check.web.server import Server, answer
 from tests.check.web.test_fetcher import trouble
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
-async def inside() -> AsyncIterator[Fetcher]:
-    async with Fetcher(allow_private=True, seconds=5) as fetcher:
-        yield fetcher
-
 
 RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 

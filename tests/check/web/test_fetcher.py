@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 import trustme
@@ -11,18 +10,6 @@ import trustme
 from aipolicy.check.web import Fetcher, Hop, guard
 from aipolicy.errors import FetchError, FetchTrouble
 from tests.check.web.server import Server, answer, presenting, serving, trusting
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
-async def inside() -> AsyncIterator[Fetcher]:
-    async with Fetcher(allow_private=True, seconds=5) as fetcher:
-        yield fetcher
 
 
 async def trouble(fetcher: Fetcher, url: str) -> tuple[FetchTrouble, str]:
