@@ -7,13 +7,17 @@ SOAK ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test soak lint clean
+.PHONY: demo test proof soak lint clean
 
 demo: $(VENV)/server.installed
 	@$(BIN)/aipolicy demo --port $(PORT)
 
 test: $(VENV)/test.installed
 	$(BIN)/python -m pytest
+
+# The tests that have a larger size than CI's, at that size.
+proof: $(VENV)/test.installed
+	AIPOLICY_PROOF=1 $(BIN)/python -m pytest -m proof
 
 # As root it tries a full disk, too, and with Debian's faketime installed a clock that jumps back.
 soak: $(VENV)/test.installed
