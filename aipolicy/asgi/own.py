@@ -7,16 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import ASGIApp, Message, Scope
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
-from aipolicy.core.merge import robots_txt
+from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
-from aipolicy.errors import RobotsTooLargeError
+from aipolicy.lookup.renderer import LARGE, in_background
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -24,7 +23,6 @@ _KEPT_BYTES = 32 * 1024 * 1024  # of memory, for the applications' files and as 
 _READY = 1024  # hosts
 _OVERHEAD = 512  # bytes of an entry, roughly, beside the file itself
 _REDIRECTS = 5  # RFC 9309 §2.3.1.2
-_LARGE = 16 * 1024  # bytes; parsing more than this would hold up the event loop
 # What would make the answer partial, conditional or compressed.
 _LEFT_OUT = frozenset({b"accept-encoding", b"content-length", b"content-type", b"range", b"if-range"})
 
@@ -88,7 +86,7 @@ class OwnRobots:
         base, until = await self._base(scope, name)
         document = rendering.robots if base is None else await self._merge(rendering, base)
         # Other spellings are not kept: strangers choose them. Nor are large files: memory is bounded.
-        if name and name.encode() == host and len(document.body) <= _LARGE:
+        if name and name.encode() == host and len(document.body) <= LARGE:
             self._ready.keep(host, (rendering, until, document))
         return document
 
@@ -98,8 +96,8 @@ class OwnRobots:
             return self._merged[key]
         except KeyError:
             pass
-        large = len(base) + len(rendering.robots.body) > _LARGE
-        merged = await to_thread.run_sync(_merge, *key) if large else _merge(*key)
+        large = len(base) + len(rendering.robots.body) > LARGE
+        merged = await in_background(_merge, *key) if large else _merge(*key)
         self._merged[key] = merged
         return merged
 
@@ -133,15 +131,10 @@ class OwnRobots:
 
 
 def _merge(rendering: Rendering, base: bytes) -> Document:
-    policy, signals = rendering.policy, rendering.signals
-    while base:
-        try:
-            return robots_document(robots_txt(policy, signals, base))
-        except RobotsTooLargeError as error:
-            # Crawlers would not read the end: better to cut the application's rules there than ours.
-            logger.error("the application's robots.txt is cut: %s", error)
-            base = base[: len(base) // 2].rpartition(b"\n")[0]
-    return rendering.robots
+    fitted = fitted_robots_txt(rendering.policy, rendering.signals, base)
+    if fitted.cut:
+        logger.error("the application's robots.txt is cut: %s", fitted.cut)
+    return robots_document(fitted.body)
 
 
 def _redirected(scope: Scope, answer: Answer) -> Scope | None:

@@ -19,7 +19,7 @@ from aipolicy.core.effects import effects_of
 from aipolicy.core.headers import as_text
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
-from aipolicy.errors import PolicyError, UnknownSiteError
+from aipolicy.errors import PolicyError, RobotsTooLargeError, UnknownSiteError
 
 
 @click.command()
@@ -56,6 +56,8 @@ def robots(**given: Any) -> None:
         write_all(given)
         return
     rendering = _rendering(given)
+    if rendering.cut:  # what a generator writes is whole, or is an error
+        raise RobotsTooLargeError(rendering.cut.partition(";")[0])
     if given["as_json"]:
         document = {
             "site": rendering.policy.site,

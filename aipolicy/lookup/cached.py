@@ -63,15 +63,16 @@ class CachedLookup:
         self._unknown_ttl = seconds("unknown_ttl", unknown_ttl, zero=True)
         self._max_stale = seconds("max_stale", max_stale, zero=True)
         self._maxsize = count("maxsize", maxsize)
+        self._renderer = Renderer(signals)
         self._flights = Flights(
             load,
             self._land,
+            self._renderer.answered,
             timeout=seconds("timeout", timeout),
             max_threads=count("max_threads", max_threads),
         )
         self._clock = clock
         self._log = OutageLog(clock)
-        self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._known: LRUCache[bytes, Entry] = LRUCache(maxsize)
@@ -185,7 +186,7 @@ class CachedLookup:
         if flight.thrown_away:
             return None
         try:
-            rendering = self._kept(key, self._renderer.answer(flight.result()))
+            rendering = self._kept(key, flight.result())
         except Exception as error:
             rendering = self._failed(key, error, flight)
         if flight.thrown_away:  # in another thread, just now

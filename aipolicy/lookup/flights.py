@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from aipolicy.lookup.threads import Threads, is_async
 class Flight:
     """One load under way. ``thrown_away``: whatever it finds is not wanted any more."""
 
-    __slots__ = ("_call", "_loop", "_timeout", "landing", "thrown_away")
+    __slots__ = ("_call", "_loop", "_rendered", "_timeout", "landing", "thrown_away")
 
     landing: asyncio.Task[Rendering | None]
 
@@ -22,6 +22,7 @@ class Flight:
         call.add_done_callback(_noted)
         self._loop = call.get_loop()
         self._timeout = timeout
+        self._rendered: Rendering | Exception | None = None
         self.thrown_away = False
 
     async def over(self) -> None:
@@ -30,7 +31,20 @@ class Flight:
         await asyncio.wait({self._call}, timeout=self._timeout)
         self._call.cancel()
 
-    def result(self) -> Any:
+    async def render(self, render: Callable[[Any], Awaitable[Rendering | None]]) -> None:
+        """Render what the call returned, which takes as long as it takes: the time-out is the call's."""
+        try:
+            self._rendered = await render(self._result())
+        except Exception as error:
+            self._rendered = error
+
+    def result(self) -> Rendering | None:
+        """The rendering of what the call returned. Raises an Exception, whatever else happened."""
+        if isinstance(self._rendered, Exception):
+            raise self._rendered
+        return self._rendered
+
+    def _result(self) -> Any:
         """What the call returned. Raises an Exception, whatever else happened."""
         if not self._call.done():
             raise TimeoutError(f"it took longer than {self._timeout:g} s")
@@ -54,7 +68,7 @@ class Flight:
 
 
 class Flights:
-    """Calls ``load`` once for all who wait, for at most ``timeout`` seconds.
+    """Calls ``load`` once for all who wait, for at most ``timeout`` seconds, and has the answer rendered.
 
     ``land(key, flight)`` keeps the result, and returns its rendering, or None where it was thrown away.
     """
@@ -63,11 +77,12 @@ class Flights:
         self,
         load: Callable[[str], Any],
         land: Callable[[bytes, Flight], Rendering | None],
+        render: Callable[[Any], Awaitable[Rendering | None]],
         *,
         timeout: float,
         max_threads: int,
     ) -> None:
-        self._load, self._land = load, land
+        self._load, self._land, self._render = load, land, render
         self._timeout = timeout
         self._threads = None if is_async(load) else Threads(max_threads, timeout)
         self._under_way: dict[bytes, Flight] = {}
@@ -107,6 +122,7 @@ class Flights:
     async def _landed(self, key: bytes, flight: Flight) -> Rendering | None:
         try:
             await flight.over()
+            await flight.render(self._render)
             return self._land(key, flight)
         finally:
             if self._under_way.get(key) is flight:

@@ -1,5 +1,6 @@
 """The lookup of a registry: its SQLite file, or this machine's replica, read in-process."""
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -26,10 +27,18 @@ from aipolicy.lookup.registryfile import (
     report_damage,
     trouble_with,
 )
-from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.renderer import Renderer, in_background
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
+
+
+class _TakesLongError(Exception):
+    """A policy is so large that it is rendered in a thread first."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(f"a policy of {len(text)} bytes")
+        self.text = text
 
 
 class LocalLookup:
@@ -76,6 +85,8 @@ class LocalLookup:
         self._source: object = None  # the file and the registry that the answers are from
         self._followed = False  # they are from a replica that its follower made
         self._last = Mark()  # the change that they are up to
+        self._rendering: dict[bytes, asyncio.Task[Rendering]] = {}  # large policies, in a thread
+        self._ready: dict[bytes, Rendering | Exception] = {}
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
@@ -100,14 +111,39 @@ class LocalLookup:
         return peek
 
     async def find(self, host: bytes) -> Rendering:
-        """The answer, read where that is due. Never raises, and never waits."""
+        """The answer, read where that is due. Never raises, and waits for a large policy's rendering only."""
         self._finds += 1
         try:
             key = canonical_key(host)
-            return self.default if key is None else self._found(key)
+            if key is None:
+                return self.default
+            while True:
+                try:
+                    return self._found(key)
+                except _TakesLongError as due:
+                    outcome = await self._rendered_in_background(due.text)
+                self._ready[due.text] = outcome  # nothing else runs before it is used
+                try:
+                    return self._found(key)
+                except _TakesLongError:  # of another text: it has changed meanwhile
+                    continue
+                finally:
+                    self._ready.clear()
         except Exception as error:
             self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
             return self.default
+
+    async def _rendered_in_background(self, text: bytes) -> Rendering | Exception:
+        """What the renderer makes of a large policy, once for all who wait."""
+        loop = asyncio.get_running_loop()
+        task = self._rendering.get(text)
+        if task is None or task.get_loop() is not loop:
+            task = self._rendering[text] = loop.create_task(in_background(self._renderer.read, text))
+            task.add_done_callback(lambda _: self._rendering.pop(text, None))
+        try:
+            return await asyncio.shield(task)
+        except Exception as error:
+            return error
 
     def invalidate(self, host: str) -> None:
         """Read ``host``, in any spelling, anew at its next request."""
@@ -156,7 +192,10 @@ class LocalLookup:
         self._misses += 1
         if self._file is not None:  # or it is deleted, and still open
             try:
-                rendering = self._kept(key, self._file.policy(key.decode()))
+                text = self._file.policy(key.decode())
+                if text is not None and text not in self._ready and self._renderer.takes_long(text):
+                    raise _TakesLongError(text)
+                rendering = self._kept(key, text)
             except sqlite3.Error as error:
                 self._failed(error, now)
             else:
@@ -174,7 +213,10 @@ class LocalLookup:
             self._unknown[key] = None
             return self.default
         try:
-            rendering = self._renderer.read(text)
+            ready = self._ready.get(text)
+            if isinstance(ready, Exception):
+                raise ready
+            rendering = ready or self._renderer.read(text)
         except Exception as error:  # whatever is wrong with it, it is wrong with this site alone
             rendering = self._fallback.instead(last, recent=False)
             served = "the default policy" if rendering is self.default else "its last good answer"
