@@ -87,8 +87,10 @@ def _twice(group: WrittenGroup) -> Iterator[Finding]:
 
 
 def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
-    rules = bound.content.rules
+    rules = list(bound.content.rules)
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
+    if not (allows and disallows):
+        return
     of_allows, of_disallows = Opponents(allows), Opponents(disallows)
     for rule in disallows:
         winner = of_allows.overruling(rule)
@@ -106,13 +108,13 @@ def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Findin
     tie = len(rule.pattern) == len(winner.pattern)
     why = "of two equally long, Allow wins" if tie else "the longer wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
-        whose = listed(bound.group.tokens)
+        whose = listed(bound.tokens)
         return finding(
             "reopened-by-allow",
             lines,
             found,
             f"{whose} may fetch everything: {why} (RFC 9309 §2.2.2)",
-            fix=f"User-agent: {bound.group.tokens[0]}\nDisallow: /",
+            fix=f"User-agent: {bound.tokens[0]}\nDisallow: /",
         )
     return finding(
         "rule-never-decides",

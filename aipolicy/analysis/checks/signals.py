@@ -121,9 +121,7 @@ class _Said:
 
 def _said(content: Content) -> list[_Said]:
     said: list[_Said] = []
-    for record in content.records:
-        if not isinstance(record, Record):
-            continue
+    for record in content.signals:
         if record.named("Content-Signal"):
             members = parse_content_signal(record.value).items()
             said += [
@@ -156,12 +154,12 @@ def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
 
 
 def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> Iterator[Finding]:
-    if bound.reach is not Reach.BLOCKED:
+    if not any(said.allows for said in all_said) or bound.reach is not Reach.BLOCKED:
         return
     uses = crawler.purpose.categories if crawler else tuple(Category)
     for said in all_said:
         if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
-            whose = listed(bound.group.tokens)
+            whose = listed(bound.tokens)
             yield finding(
                 "signal-grants-what-is-disallowed",
                 [said.line],
@@ -173,8 +171,7 @@ def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> I
 
 def signal_lines(bound: Bound) -> list[Record]:
     """The signal records that hold for those whom a group binds."""
-    records = (record for record in bound.group.records if isinstance(record, Record))
-    return [r for r in records if r.named("Content-Signal") or r.named("Content-Usage")]
+    return list(bound.content.signals)
 
 
 def signals_of_everyone(file: File) -> list[Record]:
