@@ -9,6 +9,7 @@ PLAIN = ("/", "/2026/a-post")
 """The home page, and a page that no rule is about."""
 
 _MOST = 20_000  # rules that are gone through
+_SEVERAL, _MOST_OF_FEW = 40, 30  # for fewer paths: so many rules for each
 _PAIRED = 20  # patterns that are combined with one another
 
 
@@ -17,7 +18,7 @@ def probes(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) 
 
     ``parts``: the rules that can match, of each group. ``paired``: also paths that two patterns match at once.
     """
-    patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts)))
+    patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts, most)))
     step = max(1, -(-len(patterns) * 3 // max(1, most)))
     chosen = patterns[::step]
     found = dict.fromkeys(PLAIN)
@@ -28,9 +29,10 @@ def probes(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) 
     return tuple(path for path in found if path.partition("?")[0] != "/robots.txt")
 
 
-def _some(parts: Sequence[Sequence[Rule]]) -> Iterator[Rule]:
-    """All rules; of more than 20,000 every n-th, however many parts they are in."""
-    step = max(1, -(-sum(map(len, parts)) // _MOST))
+def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
+    """All rules; where there are very many for ``most`` paths every n-th, however many parts they are in."""
+    limit = _MOST if most >= _SEVERAL else _MOST_OF_FEW * most
+    step = max(1, -(-sum(map(len, parts)) // limit))
     start = 0
     for rules in parts:
         yield from rules[start::step]

@@ -121,8 +121,9 @@ class LocalLookup:
                 try:
                     return self._found(key)
                 except _TakesLongError as due:
-                    outcome = await self._rendered_in_background(due.text)
-                self._ready[due.text] = outcome  # nothing else runs before it is used
+                    text = due.text
+                # Nothing else runs before it is used.
+                self._ready[text] = await self._rendered_in_background(text)
                 try:
                     return self._found(key)
                 except _TakesLongError:  # of another text: it has changed meanwhile

@@ -1,6 +1,6 @@
 """Rules that do nothing, or not what they say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from aipolicy.analysis.file import File
@@ -12,6 +12,8 @@ from aipolicy.analysis.shown import listed, shown
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.robots import Rule
+
+_COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -26,11 +28,27 @@ def check(file: File) -> Iterator[Finding]:
     bounds: dict[Content, Bound] = {}
     for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
+    left = _COMPARED
     for bound in bounds.values():
+        left -= bound.content.size if len(bound.content.parts) > 1 else 0
+        if left < 0:
+            yield too_many(bounds.values(), "rules")
+            break
         for found in _overruled(file, bound):
             if not told.issuperset(found.lines):
                 told.update(found.lines)
                 yield found
+
+
+def too_many(bounds: Iterable[Bound], what: str) -> Finding:
+    """The finding that not all of ``what`` was compared."""
+    tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
+    return finding(
+        "too-many-combinations",
+        [],
+        f"{len(tokens)} product tokens stand in several groups, each in others: {listed(tokens)}",
+        f"the {what} of all combinations are many times the file: only some of them were compared",
+    )
 
 
 def _matches_nothing(line: Line) -> Finding:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aipolicy.analysis.checks.rules import too_many
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.index import Bound, Content
@@ -17,6 +18,7 @@ from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences, members_of
 from aipolicy.core.robots import Record
 
+_COMPARED = 200_000  # signals, in all combinations of groups that bind some crawler
 _KEYS = {use: key for key, use in USE_OF.items()}
 
 
@@ -31,8 +33,13 @@ def check(file: File) -> Iterator[Finding]:
     for bound in file.bounds:
         alike.setdefault((bound.content, crawler_named(bound.name)), bound)
     what: dict[Content, list[_Said]] = {}
+    left = _COMPARED
     for (content, crawler), bound in alike.items():
         if content not in what:
+            left -= sum(len(part.signals) for part in content.parts) if len(content.parts) > 1 else 0
+            if left < 0:
+                yield too_many(alike.values(), "signals")
+                break
             what[content] = _said(content)
         said = what[content]
         for found in (*_disagreeing(said), *_granting(said, bound, crawler)):
