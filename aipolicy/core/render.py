@@ -1,5 +1,6 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -11,7 +12,7 @@ from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import PatternTable
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Preferences
+from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdmrep_json
 
@@ -100,9 +101,7 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     signals = signals or Signals()
     paths = policy.effective_paths
     header_sets = {p: _header_set(policy, p, signals) for p in {p for _, p in paths}}
-    strictest = policy.effective
-    for preferences in header_sets:
-        strictest = strictest.combined(preferences)
+    strictest = _strictest([policy.effective, *header_sets])
     placed = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
     robots = fitted_robots_txt(policy, signals, policy.robots_base)
@@ -118,6 +117,20 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
         strictest=_header_set(policy, strictest, signals),
         cut=robots.cut,
         _table=PatternTable(placed, many_paths=True),
+    )
+
+
+def _strictest(stated: Sequence[Preferences]) -> Preferences:
+    """Refused is what any of them refuses, granted only what all grant."""
+    return Preferences(
+        *(
+            Preference.DISALLOW
+            if any(p[category] is Preference.DISALLOW for p in stated)
+            else Preference.ALLOW
+            if all(p[category] is Preference.ALLOW for p in stated)
+            else Preference.UNKNOWN
+            for category in Category
+        )
     )
 
 
