@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from unittest.mock import patch
 
 import polars as pl
 
@@ -27,7 +28,6 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
-from aipolicy.registry import given as registry_door
 from tests.check.site.looking import robots, seen
 from tests.hostile import PATHS, POLICIES, files
 
@@ -114,22 +114,23 @@ async def requests(what: str, policy: SitePolicy) -> None:
     tell(what, "CachedLookup", await held(lambda: cached.find(HOST)), MOST_HELD)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/registry.db"
-        check, registry_door.check_fits = registry_door.check_fits, lambda policy: None  # as if it grew later
-        try:
-            with Registry(url) as registry:
-                registry.put(policy.for_site("blog.example"), by="benchmark")
-        finally:
-            registry_door.check_fits = check
+        as_if_it_grew_later = patch("aipolicy.registry.given.check_fits", lambda policy: None)
+        with as_if_it_grew_later, Registry(url) as registry:
+            registry.put(policy.for_site("blog.example"), by="benchmark")
         local = LocalLookup(url)
         tell(what, "LocalLookup", await held(lambda: local.find(HOST)), MOST_HELD)
         local.close()
     own = (file or "").encode("utf-8", "surrogateescape")
 
     async def application(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+        )
         await send({"type": "http.response.body", "body": own})
 
-    mounted = AIPolicyMiddleware(application, CachedLookup(lambda host: replace(policy, robots_base=None), timeout=30))
+    mounted = AIPolicyMiddleware(
+        application, CachedLookup(lambda host: replace(policy, robots_base=None), timeout=30)
+    )
 
     async def get(path: str) -> None:
         async def receive():  # type: ignore[no-untyped-def]
@@ -138,8 +139,17 @@ async def requests(what: str, policy: SitePolicy) -> None:
         async def send(message) -> None:  # type: ignore[no-untyped-def]
             pass
 
-        scope = {"type": "http", "method": "GET", "scheme": "https", "path": path, "raw_path": path.encode(),
-                 "query_string": b"", "root_path": "", "headers": [(b"host", HOST)], "extensions": {}}
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "scheme": "https",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"host", HOST)],
+            "extensions": {},
+        }
         await mounted(scope, receive, send)
 
     await get("/")
@@ -159,7 +169,9 @@ def matching(what: str, rendering: Rendering) -> None:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    chosen = {name: file for name, file in FILES.items() if not wanted or any(word in name for word in wanted)}
+    chosen = {
+        name: file for name, file in FILES.items() if not wanted or any(word in name for word in wanted)
+    }
     for name, file in chosen.items():
         commands(name, file)
         text = file.decode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
 """Inputs that cost as much as they can: a small grammar of robots.txt files and site policies.
 
-Each file has at most 500 KiB, for no more is read, and each is one way to make much of it: many product tokens in
-many groups, one in very many, long lists of rules, wildcards, lines of every kind, octets that are no text.
+Each file has at most 500 KiB, for no more is read, and each is one way to make much of it: many product tokens
+in many groups, one in very many, long lists of rules, wildcards, lines of every kind, octets that are no text.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +14,7 @@ from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 
+Paths = tuple[tuple[str, Preferences], ...]
 NO = Preferences.parse("train-ai=n")
 YES = Preferences.parse("train-ai=y, ai-use=y")
 
@@ -125,21 +126,22 @@ def files(most: int = MAX_ROBOTS_BYTES - 2048) -> dict[str, bytes]:
     }
 
 
+def _refusing(patterns: Iterable[str], most: int, stated: Preferences = NO) -> Paths:
+    return tuple((pattern, stated) for pattern, _ in zip(patterns, range(most), strict=False))
+
+
 POLICIES: dict[str, SitePolicy] = {
     "no AI": SitePolicy.from_preset("no-ai", "blog.example"),
-    "20 paths": SitePolicy(path_preferences={f"/{n}/": NO for n in range(20)}),
+    "20 paths": SitePolicy(path_preferences=_refusing((f"/{n}/" for n in count()), 20)),
     "2,000 open paths": SitePolicy.from_preset(
-        "no-ai", path_preferences={f"/{n:x}/": YES for n in range(2000)}
+        "no-ai", path_preferences=_refusing((f"/{n:x}/" for n in count()), 2000, YES)
     ),
-    "8,000 paths": SitePolicy(path_preferences={f"/{n:x}/": NO for n in range(8000)}),
-    "8,000 wildcards": SitePolicy(path_preferences={f"/*{n:x}*/$": NO for n in range(8000)}),
+    "8,000 paths": SitePolicy(path_preferences=_refusing((f"/{n:x}/" for n in count()), 8000)),
+    "8,000 wildcards": SitePolicy(path_preferences=_refusing((f"/*{n:x}*/$" for n in count()), 8000)),
     "8,000 wildcards of single letters": SitePolicy(
-        path_preferences={
-            f"/*{a}*{b}*{c}": NO
-            for (a, b, c), _ in zip(product(ascii_lowercase, repeat=3), range(8000), strict=False)
-        }
+        path_preferences=_refusing((f"/*{a}*{b}*{c}" for a, b, c in product(ascii_lowercase, repeat=3)), 8000)
     ),
-    "60,000 paths": SitePolicy(path_preferences={f"/{n:x}/": NO for n in range(60_000)}),
+    "60,000 paths": SitePolicy(path_preferences=_refusing((f"/{n:x}/" for n in count()), 60_000)),
     "20,000 sitemaps": SitePolicy.from_preset(
         "no-ai", sitemaps=[f"https://blog.example/{n}.xml" for n in range(20_000)]
     ),

@@ -16,7 +16,7 @@ _PAIRED = 20  # patterns that are combined with one another
 def probes(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) -> tuple[str, ...]:
     """At most about ``most`` paths that rules might decide differently; the same for the same rules.
 
-    ``parts``: the rules that can match, of each group. ``paired``: also paths that two patterns match at once.
+    ``parts``: the rules of each group that can match. ``paired``: also paths that two patterns match.
     """
     patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts, most)))
     step = max(1, -(-len(patterns) * 3 // max(1, most)))

@@ -19,7 +19,7 @@ from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
-from aipolicy.errors import AIPolicyError, RobotsTooLargeError
+from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -144,7 +144,4 @@ def _with_paths(own: Rendering, listed: Listed) -> Rendering:
         # The home page of a tenant is also asked for without the slash at its end.
         for pattern in (path, f"{path[:-1]}$", f"{path[:-1]}?") if path.endswith("/") else (path,):
             paths[pattern] = stated
-    rendering = render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals)
-    if rendering.cut:
-        raise RobotsTooLargeError(rendering.cut)
-    return rendering
+    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, whole=True)

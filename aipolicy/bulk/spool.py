@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 
 from aipolicy.bulk.rows import Entry, Row
 from aipolicy.core.memo import Memo
-from aipolicy.core.policy import SitePolicy
 from aipolicy.core.merge import check_fits
+from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, HostTakenError, PolicyError
 from aipolicy.registry.changes import PolicyTexts, hosts_of_text, hosts_text
 from aipolicy.registry.putting import refuse_taken, refuse_to_be_a_site

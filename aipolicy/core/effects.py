@@ -60,8 +60,8 @@ def _effect(policy: SitePolicy, categories: tuple[Category, ...], paths: _Paths)
 def _reopening(allowed: Sequence[str], disallowed: Sequence[str]) -> set[str]:
     """Return those of ``allowed`` that could win over a Disallow of the site's own, being as long or longer.
 
-    Compared up to the first wildcard, so it errs on the side of the site's rule (RFC 9309 §2.2.2). One look-up
-    for each prefix that may be one of the others: their number, squared, would take minutes.
+    Compared up to the first wildcard, so it errs on the side of the site's rule (RFC 9309 §2.2.2). One
+    look-up for each prefix that may be one of the others: their number, squared, would take minutes.
     """
     heads = {pattern: _WILDCARD.split(pattern, maxsplit=1)[0] for pattern in allowed}
     shortest: dict[str, int] = {}  # head of a Disallow → the shortest pattern with it

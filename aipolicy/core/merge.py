@@ -21,7 +21,6 @@ from aipolicy.core.signals import Signals
 from aipolicy.core.statements import Statements
 from aipolicy.errors import RobotsTooLargeError
 
-
 _COUNTED = 2 * MAX_ROBOTS_BYTES  # bytes that are made at most, to tell how many there are
 _ALL_SIGNALS = Signals(**{switch.name: True for switch in fields(Signals)})
 _SURELY_SMALL = 1000  # octets; if each of some 200 groups repeats them, it is far below 500 KiB
@@ -175,9 +174,7 @@ def _without_paths(policy: SitePolicy) -> SitePolicy:
         refused = (p if p is Preference.DISALLOW else Preference.UNKNOWN for _, p in preferences)
         everywhere = everywhere.combined(Preferences(*refused))
     licence = policy.license_url if len(policy.license_url or "") <= _RESERVED else None
-    return replace(
-        policy, preferences=everywhere, path_preferences=(), sitemaps=(), license_url=licence
-    )
+    return replace(policy, preferences=everywhere, path_preferences=(), sitemaps=(), license_url=licence)
 
 
 def _private() -> list[_Part]:
@@ -232,9 +229,9 @@ def _groups(
     yield _let_in(licensed, statements, theirs, everyone)
     covered = {token.lower() for token in effects}
     for group in theirs.groups:
-        tokens = _uncovered(group.tokens, covered)
-        if tokens:
-            yield _open(replace(group, tokens=tokens), statements)
+        uncovered = _uncovered(group.tokens, covered)
+        if uncovered:
+            yield _open(replace(group, tokens=uncovered), statements)
 
 
 def _closed_in_part(

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of, meta_tags
-from aipolicy.core.merge import fitted_robots_txt
+from aipolicy.core.merge import FittedRobotsTxt, fitted_robots_txt, robots_txt
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import PatternTable
 from aipolicy.core.policy import SitePolicy
@@ -46,8 +46,8 @@ class HeaderSet:
 class Rendering:
     """Everything that a policy puts on the wire. Sites with equal policies can share one.
 
-    ``site`` holds for every path but those that one of ``paths`` matches, longest pattern first; ``strictest``
-    has the most restrictive of them all. A file that is None has nothing to say: the application's own answer
+    ``site`` holds for every path but those that one of ``paths`` matches, longest first; ``strictest`` has
+    the most restrictive of them all. A file that is None has nothing to say: the application's own answer
     stands. ``takes_own_robots``: whether an application's own robots.txt has a place in ours. ``cut``: what
     robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
     """
@@ -93,10 +93,16 @@ class Rendering:
         return self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
 
 
-def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
-    """Render ``policy``. Never fails: where its robots.txt would be too large, that file alone is cut.
+def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = False) -> Rendering:
+    """Render ``policy``. Where its robots.txt would be too large, that file alone is cut.
 
-    See ``aipolicy.core.merge.fitted_robots_txt``; ``robots_txt`` there raises instead.
+    Args:
+        policy: what the site declares.
+        signals: the switches.
+        whole: refuse to cut; see ``aipolicy.core.merge.fitted_robots_txt``.
+
+    Raises:
+        RobotsTooLargeError: it must be ``whole``, and is too large.
     """
     signals = signals or Signals()
     paths = policy.effective_paths
@@ -104,7 +110,10 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     strictest = _strictest([policy.effective, *header_sets])
     placed = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
-    robots = fitted_robots_txt(policy, signals, policy.robots_base)
+    if whole:
+        robots = FittedRobotsTxt(robots_txt(policy, signals, policy.robots_base), "")
+    else:
+        robots = fitted_robots_txt(policy, signals, policy.robots_base)
     return Rendering(
         policy=policy,
         signals=signals,

@@ -1,8 +1,8 @@
 """A site's own rules in less room, closing whatever they close.
 
 A robots.txt over 500 KiB isn't read to its end, so what doesn't fit must go. What the owner refuses may not:
-a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules and lines
-that refuse nothing are left out.
+a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules and
+lines that refuse nothing are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,9 +28,7 @@ class OwnRules:
 
     def without_comments(self) -> RobotsTxt:
         """All that a crawler reads."""
-        groups = (
-            Group(group.tokens, tuple(_spoken(group.records)), ()) for group in self._robots.groups
-        )
+        groups = (Group(group.tokens, tuple(_spoken(group.records)), ()) for group in self._robots.groups)
         preamble = tuple(_spoken(self._robots.preamble))
         return RobotsTxt(tuple(groups), preamble, self._site_wide())
 

@@ -98,7 +98,9 @@ def test_comments_go_before_any_rule() -> None:
 def test_what_the_owner_refuses_in_signal_lines_is_kept() -> None:
     rules = "".join(f"Disallow: /{number:x}\n" for number in range(33_000))
     own = f"User-agent: *\nContent-Usage: /art/ train-ai=n\nContent-Signal: ai-input=no, search=yes\n{rules}"
-    body = fitted_robots_txt(SitePolicy(sitemaps=("https://blog.example/s.xml",)), None, own + rules[:9000]).body
+    body = fitted_robots_txt(
+        SitePolicy(sitemaps=("https://blog.example/s.xml",)), None, own + rules[:9000]
+    ).body
     group = Index(RobotsTxt.parse(body)).bound("SomeBot")
     said = [str(record) for record in group.content.signals]
     assert "Content-Usage: train-ai=n" in said or "Content-Usage: /art/ train-ai=n" in said
@@ -143,7 +145,9 @@ def test_the_error_for_an_owner_names_bytes_and_fix() -> None:
 
 @pytest.mark.parametrize("kind", ["8,000 paths", "8,000 wildcards", "8,000 wildcards of single letters"])
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path[:12]}-{len(path)}")
-def test_a_request_is_not_compared_with_every_pattern(kind: str, path: str, rendered: Callable[[str], object]) -> None:
+def test_a_request_is_not_compared_with_every_pattern(
+    kind: str, path: str, rendered: Callable[[str], object]
+) -> None:
     rendering = rendered(kind)
     crawler = crawler_named("GPTBot")
     for ask in (lambda: rendering.headers_at(path), lambda: rendering.closed_to(crawler, path)):  # type: ignore[attr-defined]
@@ -163,7 +167,7 @@ def rendered() -> Callable[[str], object]:
 
 
 def test_a_path_that_is_too_long_to_match_gets_the_most_restrictive_of_the_sites_headers() -> None:
-    policy = SitePolicy(path_preferences={"/art/": NO, "/press/": YES})
+    policy = SitePolicy(path_preferences=(("/art/", NO), ("/press/", YES)))
     rendering = render(policy)
     long = "/x/" + "a" * 9000
     assert rendering.headers_at(long).preferences == NO

@@ -35,7 +35,9 @@ def test_a_table_finds_the_first_pattern_that_matches(some: list[str], asked: li
         assert table.first(path) == late.first(path) == expected
 
 
-@pytest.mark.parametrize("pattern", ["/" + "*a" * 5000 + "*b$", "/" + "a*" * 5000 + "$", "/" + "*" * 10_000 + "b"])
+@pytest.mark.parametrize(
+    "pattern", ["/" + "*a" * 5000 + "*b$", "/" + "a*" * 5000 + "$", "/" + "*" * 10_000 + "b"]
+)
 def test_many_wildcards_do_not_backtrack(pattern: str) -> None:
     table = PatternTable([(pattern, True)])
     assert steps(lambda: table.first("/" + "a" * 8000)) < 30_000
@@ -50,4 +52,6 @@ def test_a_path_is_compared_with_few_of_ten_thousand_patterns(pattern: str) -> N
 
 
 def test_the_recursion_limit_is_no_bound() -> None:
-    assert Pattern("/" + "*a" * (10 * sys.getrecursionlimit())).matches("/" + "a" * (20 * sys.getrecursionlimit()))
+    assert Pattern("/" + "*a" * (10 * sys.getrecursionlimit())).matches(
+        "/" + "a" * (20 * sys.getrecursionlimit())
+    )

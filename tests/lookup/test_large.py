@@ -1,4 +1,4 @@
-"""A policy whose robots.txt doesn't fit, and one that takes long to render: the no is served, nobody waits."""
+"""A policy whose robots.txt doesn't fit, or takes long to render: the no is served, and nobody else waits."""
 
 import asyncio
 import logging
@@ -70,11 +70,11 @@ async def test_a_large_policy_is_rendered_off_the_event_loop_once(
     async def load(host: str) -> SitePolicy:
         return LARGE
 
-    lookup = {
-        "cached": lambda: CachedLookup(lambda host: LARGE, timeout=60),
-        "async": lambda: CachedLookup(load, timeout=60),
-        "local": lambda: LocalLookup(url),
-    }[kind]()
+    lookup: CachedLookup | LocalLookup
+    if kind == "local":
+        lookup = LocalLookup(url)
+    else:
+        lookup = CachedLookup(load if kind == "async" else lambda host: LARGE, timeout=60)
     found = await asyncio.gather(*(lookup.find(HOST) for _ in range(5)))
     assert {one.policy.opted_out for one in found} == {True}
     assert len(threads) == 1
@@ -92,7 +92,9 @@ async def test_a_policy_that_changes_while_it_is_rendered_is_read_anew(
 
         def changed(text: bytes) -> object:
             if b"/y" not in text:
-                registry.put(replace(LARGE, robots_base=(LARGE.robots_base or "") + "Disallow: /y\n"), by="ada")
+                registry.put(
+                    replace(LARGE, robots_base=(LARGE.robots_base or "") + "Disallow: /y\n"), by="ada"
+                )
             return read(text)
 
         monkeypatch.setattr(lookup._renderer, "read", changed)

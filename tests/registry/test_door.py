@@ -1,5 +1,6 @@
 """What no lookup could serve whole is refused before it is stored, with bytes and fix."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ TOO_LARGE = {
     "tokens in many groups": SitePolicy.from_preset(
         "no-ai", "ada.example", robots_base=FILES["150 tokens, each in half of 120 groups"].decode()
     ),
-    "paths": SitePolicy("ada.example", path_preferences={f"/{number:x}/": NO for number in range(12_000)}),
+    "paths": SitePolicy(
+        "ada.example", path_preferences=tuple((f"/{number:x}/", NO) for number in range(12_000))
+    ),
     "a licence that only one switch writes": SitePolicy(
         "ada.example", license_url=f"https://ada.example/{'a' * 520_000}"
     ),
     "sitemaps": SitePolicy(
-        "ada.example", sitemaps=[f"https://ada.example/sitemap-{number:06d}.xml" for number in range(11_000)]
+        "ada.example",
+        sitemaps=tuple(f"https://ada.example/sitemap-{number:06d}.xml" for number in range(11_000)),
     ),
 }
 
@@ -33,18 +37,20 @@ def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path
     policy = TOO_LARGE[kind]
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
         registry.put(SitePolicy.from_flag(True, "ada.example"), by="ada")
+        put: Callable[[], object] = {
+            "put": lambda: registry.put(policy, by="ada"),
+            "put_many": lambda: registry.put_many([policy], by="ada"),
+            "change": lambda: registry.change("ada.example", lambda _: policy, by="ada"),
+        }[how]
         with pytest.raises(RobotsTooLargeError, match=r"ada\.example has .*\d bytes.*512000: shorten"):
-            if how == "put":
-                registry.put(policy, by="ada")
-            elif how == "put_many":
-                registry.put_many([policy], by="ada")
-            else:
-                registry.change("ada.example", lambda _: policy, by="ada")
+            put()
         assert registry.get("ada.example") == SitePolicy.from_flag(True, "ada.example")
         assert registry.seq == 1
 
 
 def test_what_fits_is_stored(tmp_path: Path) -> None:
-    policy = SitePolicy.from_preset("no-ai", "ada.example", robots_base="User-agent: *\nDisallow: /x\n" * 3000)
+    policy = SitePolicy.from_preset(
+        "no-ai", "ada.example", robots_base="User-agent: *\nDisallow: /x\n" * 3000
+    )
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
         assert registry.put(policy, by="ada").seq == 1

@@ -150,7 +150,8 @@ class _Holds:
     def __init__(self, content: Content, asked: int) -> None:
         self._patterns = {rule.pattern for rule in content.rules}
         compared = min(_WILD, _COMPARISONS // max(1, asked))
-        literal, wild = set(), []
+        literal: set[str] = set()
+        wild: list[Pattern] = []
         for rule in content.rules:
             if rule.allow:
                 continue
@@ -158,7 +159,9 @@ class _Holds:
                 literal.add(rule.pattern)
             elif len(wild) < compared:
                 wild.append(Pattern(rule.pattern, literally=True))
-        self._prefixes = PatternTable(((p, True) for p in sorted(literal, key=len, reverse=True)), literally=True)
+        self._prefixes = PatternTable(
+            ((p, True) for p in sorted(literal, key=len, reverse=True)), literally=True
+        )
         self._wild = wild
 
     def __call__(self, pattern: str) -> bool:

@@ -106,7 +106,7 @@ def _is_search_engine(token: str) -> bool:
 
 
 def _portable(file: File) -> bytes:
-    """The same groups, written so that older parsers understand them, too; nothing where they are too long."""
+    """The same groups, written so that older parsers understand them, too; b"" if they are too long."""
     try:
         robots = portable(RobotsTxt(file.index.groups), MAX_ROBOTS_BYTES)
     except RobotsTooLargeError:
