@@ -2,9 +2,9 @@
 
     pip install -e '.[bench]' && python benchmarks/hostile.py
 
-Every robots.txt and site policy of ``tests/hostile.py`` goes through every public entry point. An event loop must
-not be held for more than 50 ms at a time, and a command must not take more than 5 s of CPU. Ends with 1 where one
-of the bounds is broken. Run it on an otherwise idle machine: a thread that shares the processor holds a loop, too.
+Every robots.txt and site policy of ``tests/hostile.py`` goes through every public entry point. An event loop
+must not be held for more than 50 ms at a time, and a command must not take more than 5 s of CPU. Ends with 1
+where one of the bounds is broken.
 """
 
 import asyncio
@@ -47,8 +47,8 @@ def took(function: Callable[[], object]) -> float:
 async def held(work: Callable[[], Awaitable[object]]) -> float:
     """For how long the event loop ran nothing else while it did ``work``, or Python collected garbage.
 
-    In seconds of the loop's own CPU, between two beats of a task beside it: what runs in other threads gives way
-    every 5 ms, and other programs are no fault of ours. A collection of garbage stops all threads.
+    In seconds of the loop's own CPU, between two beats of a task beside it: what runs in other threads gives
+    way every 5 ms, and other programs are no fault of ours. A collection of garbage stops all threads.
     """
     longest, last, began = 0.0, time.thread_time(), 0.0
 

@@ -1,7 +1,7 @@
 """Which group binds a product token, may it fetch a path, and which line decided (RFC 9309 §2.2).
 
 The group is chosen here, by equal product token; protego matches the rules. It is only ever asked about one
-constant name: it remembers every name it is asked about. Where many paths are matched, as in each request and in
+constant name: it remembers every name it is asked about. Where many paths are matched, as in requests and
 access logs, ``aipolicy.core.patterns`` does it; a test holds the two to the same answers.
 """
 

@@ -81,9 +81,11 @@ def fitted_robots_txt(
     first of these that fits is served:
 
     1. without their comments;
-    2. without their Allow rules and other lines, the patterns of their Disallow rules cut to a beginning that
-       closes more, but for what they refuse in Content-Usage and Content-Signal lines;
-    3. the same, all groups as one for everyone; at worst it closes the whole site to everyone.
+    2. without their Allow rules and other lines but for what they refuse in Content-Usage and Content-Signal
+       lines, the patterns of their Disallow rules cut to a beginning that closes more; group by group, or all
+       groups as one for everyone, whichever cuts them less.
+
+    At worst that closes the whole site to everyone.
 
     So nothing is ever opened that the policy or the site closes. Where the policy alone is too large, what it
     refuses on some paths it refuses on all, and its sitemaps are left out.
@@ -145,24 +147,28 @@ def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobo
     cut += "the site's own rules are shortened, and close more"
     room = MAX_ROBOTS_BYTES - alone
     lengths = [length for length in LENGTHS if rules.octets(length) <= room]
-    for form in (rules.shortened, rules.for_everyone):
-        longest = _largest(lengths, lambda length, form=form: fitted(form(length)))  # type: ignore[misc]
-        if longest is not None:
-            return FittedRobotsTxt(longest, cut)
+    # Whichever keeps the patterns longer: to cut them to a letter or two closes the whole site.
+    forms = [_largest(lengths, form, fitted) for form in (rules.shortened, rules.for_everyone)]
+    written = max(forms, key=lambda found: found[0])[1]
+    if written is not None:
+        return FittedRobotsTxt(written, cut)
     closed = RobotsTxt((Group(("*",), (Rule(False, "/"),)),))
     return FittedRobotsTxt(_joined(policy, signals, "", closed, _COUNTED), cut)
 
 
-def _largest(lengths: Sequence[int], written: Callable[[int], bytes | None]) -> bytes | None:
-    """What is written of the greatest length of which anything is: found by halves."""
-    best, low, high = None, 0, len(lengths)
+def _largest(
+    lengths: Sequence[int], form: Callable[[int], RobotsTxt], fitted: Callable[[RobotsTxt], bytes | None]
+) -> tuple[int, bytes | None]:
+    """The greatest length in which the site's own rules fit, and the file: found by halves."""
+    best: tuple[int, bytes | None] = 0, None
+    low, high = 0, len(lengths)
     while low < high:
         middle = (low + high) // 2
-        found = written(lengths[middle])
-        if found is None:
+        written = fitted(form(lengths[middle]))
+        if written is None:
             high = middle
         else:
-            best, low = found, middle + 1
+            best, low = (lengths[middle], written), middle + 1
     return best
 
 

@@ -2,12 +2,12 @@
 
 A pattern is literal text with ``*`` (any octets) and a ``$`` at its end (RFC 9309 §2.2.3). One that has no
 wildcard matches what begins with it, so a table finds those by their prefixes: one dictionary look-up for
-each distinct length. A pattern with wildcards must hold all of its literal parts. A table files it under the few
-octets of them that the fewest of its patterns hold (its *clue*), and compares a path only with the patterns
-whose clue stands in it. Nothing backtracks: each part is searched from where the one before it ended.
+each distinct length. A pattern with wildcards must hold all of its literal parts. A table files it under the
+few octets of them that the fewest of its patterns hold (its *clue*), and compares a path only with the
+patterns whose clue stands in it. Nothing backtracks: a part is searched from where the one before it ended.
 
-``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't hold plainly; ``unescaped`` is
-how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
+``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't hold plainly; ``unescaped``
+is how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
 """
 
 from collections import Counter

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
 _TOLD = 4096  # policies whose robots.txt is cut, that were told of
 LARGE = 16 * 1024
-"""Bytes of a policy, or of a robots.txt, that are too many to be parsed in the event loop: some milliseconds."""
+"""Bytes of a policy, or of a robots.txt, that are too many to be read in the event loop."""
 
 _limiters: WeakKeyDictionary[object, CapacityLimiter] = WeakKeyDictionary()
 
