@@ -8,18 +8,22 @@ import re
 
 import polars as pl
 
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import CrawlerTable, from_table
 
 _SPACE = r"(?:[ +]|%(?:25)?20)"  # as formats without spaces write it
-_TOKENS = "(?i)" + "|".join(
-    _SPACE.join(map(re.escape, crawler.product_token.split(" "))) for crawler in CRAWLERS
-)
+
+
+@from_table
+def _tokens(table: CrawlerTable) -> str:
+    """Return the pattern of all product tokens."""
+    tokens = (crawler.product_token.split(" ") for crawler in table.crawlers)
+    return "(?i)" + "|".join(_SPACE.join(map(re.escape, words)) for words in tokens)
 
 
 def holds_token(text: pl.Series) -> pl.Series:
     """Whether each line has the token of any crawler anywhere in it, in any case."""
     # In one chunk: for each, the automaton is built anew, which takes as long as two thousand lines.
-    return text.rechunk().str.contains(_TOKENS)
+    return text.rechunk().str.contains(_tokens())
 
 
 def candidates(block: bytes) -> tuple[int, pl.DataFrame]:

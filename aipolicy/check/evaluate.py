@@ -15,7 +15,7 @@ from aipolicy.check.formats import LogFormat
 from aipolicy.check.formats.moments import LATEST
 from aipolicy.check.identity import Identities
 from aipolicy.check.policies import Judge, Policies, reads_robots_txt
-from aipolicy.core.crawlers import CRAWLERS, Purpose
+from aipolicy.core.crawlers import CrawlerTable, from_table
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.errors import LogError
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 REFUSALS = (401, 402, 403, 429, 451)
 """Statuses that gave a crawler nothing of what it had been asked not to fetch."""
 
-EXEMPT = tuple(
-    crawler.product_token
-    for crawler in CRAWLERS
-    if crawler.purpose is Purpose.USER_FETCH and crawler.obeys_robots_txt == "no"
-)
-"""Fetchers that act for a user, and whose operator says that robots.txt doesn't apply to them."""
+
+@from_table
+def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
+    """Return the fetchers that act for a user, and to which robots.txt may not apply, their operator says."""
+    return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
+
 
 _REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
 _SHOWN = 300  # characters of an unreadable line
@@ -188,7 +188,7 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        .when(pl.col("crawler").is_in(EXEMPT))
+        .when(pl.col("crawler").is_in(exempt_tokens()))
         .then(pl.lit(Verdict.EXEMPT.value))
         .when(pl.col("status").is_in(REFUSALS))
         .then(pl.lit(Verdict.REFUSED.value))

@@ -131,8 +131,13 @@ def explanation_text(explanation: Explanation) -> str:
     crawler = crawler_named(explanation.token)
     if crawler is None:
         lines.append(f"{token} is not in the crawler table: is it spelt as its operator does?")
-    elif crawler.note:
+        return "\n".join(lines)
+    if crawler.note:
         lines.append(f"{crawler.product_token} of {crawler.operator}: {crawler.note}")
+    if crawler.listed and crawler.purpose.categories:
+        lines.append(
+            f"{crawler.product_token} is only listed for {crawler.purpose}: no source of its own says so"
+        )
     return "\n".join(lines)
 
 
