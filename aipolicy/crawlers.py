@@ -185,7 +185,12 @@ def _no_constant(name: str) -> Any:
 
 def _from_environment() -> CrawlerTable:
     file = os.environ.get(VARIABLE)
-    return read_table(file) if file else PACKAGED
+    if not file:
+        return PACKAGED
+    try:
+        return read_table(file)
+    except CrawlersError as error:
+        raise CrawlersError(f"{VARIABLE}: {error}") from None
 
 
 read_table_with(_from_environment)

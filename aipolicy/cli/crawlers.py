@@ -1,7 +1,6 @@
 """``aipolicy crawlers``: the crawler table, and the operators' published addresses."""
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -21,7 +20,16 @@ from aipolicy.core.crawlers import (
     Purpose,
     crawler_table,
 )
-from aipolicy.crawlers import AI_ROBOTS_TXT, VARIABLE, NewNames, new_names, parse, read_json, with_entries
+from aipolicy.crawlers import (
+    AI_ROBOTS_TXT,
+    VARIABLE,
+    NewNames,
+    load,
+    new_names,
+    parse,
+    read_json,
+    with_entries,
+)
 from aipolicy.errors import AIPolicyError, CrawlersError
 
 if TYPE_CHECKING:
@@ -188,7 +196,7 @@ def update(
     if accept_new:
         raise AIPolicyError("--accept-new needs --ai-robots-txt FILE or URL: where the names come from")
     if own is not None:
-        os.environ[VARIABLE] = own
+        load(own)
     from aipolicy.check.identity.keeping import make_directory
     from aipolicy.check.identity.rangesfile import default_path
     from aipolicy.check.identity.updating import State, update

@@ -7,7 +7,6 @@ packaged one, or that with entries of the owner's platform added (see ``aipolicy
 
 import difflib
 import json
-import math
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -296,7 +295,10 @@ _NEW: Mapping[str, Any] = MappingProxyType(
 
 
 def _short(value: Any) -> str:
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except RecursionError:
+        text = "nested too deeply"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -316,7 +318,7 @@ def _choice(where: str, name: str, value: Any, choices: Sequence[str]) -> str:
 
 def _hours(where: str, value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and math.isfinite(value) and 0 <= value <= 24 * 366):
+    if value is not None and not (number and 0 <= value <= 24 * 366):
         raise CrawlersError(
             f"{where}: robots_cache_hours is {_short(value)}: write hours from 0 to {24 * 366}, or null"
         )
