@@ -87,7 +87,7 @@ def test_every_command_that_goes_by_the_table_takes_entries(aipolicy: Run, own: 
     assert "NewAICrawler" in named_in(aipolicy("robots", "--preset", "no-training", *given).stdout)
     robots = tmp_path / "robots.txt"
     robots.write_text("User-agent: NewAICrawler\nDisallow: /\n")
-    explain = ("explain", "robots.txt", "--crawler", "NewAICrawler")
+    explain = ("explain", "robots.txt", "--crawler", "NewAICrawler", "--path", "/")
     assert "not in the crawler table" in aipolicy(*explain).stdout
     explained = aipolicy(*explain, *given).stdout
     assert "not in the crawler table" not in explained

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,11 @@ from aipolicy.core.crawlers import (
     Crawler,
     EvidenceClass,
     Purpose,
+    Scope,
     crawler_named,
 )
+from aipolicy.core.effects import effects_of
+from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category
 from aipolicy.core.robots import product_token, truncated
 
@@ -233,3 +237,26 @@ def test_a_crawler_is_found_by_its_token_in_any_case() -> None:
 )
 def test_the_documented_time_that_a_robots_txt_is_kept_is_told(token: str, hours: float | None) -> None:
     assert BY_TOKEN[token].robots_cache_hours == hours
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_the_documentation_has_the_numbers_of_names(scope: Scope) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "crawlers.md").read_text()
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{scope}`"))
+    names = [len(effects_of(SitePolicy.from_preset(p, scope=scope))[0]) for p in ("no-training", "no-ai")]
+    assert row.split("|")[2:4] == [f" {number} " for number in names]
+
+
+def test_what_cloudflare_and_jetpack_block_by_default_is_named_by_default() -> None:
+    theirs = {
+        "Amazonbot",
+        "Applebot-Extended",
+        "Bytespider",
+        "CCBot",
+        "ClaudeBot",
+        "Google-Extended",
+        "GPTBot",
+    }
+    named = effects_of(SitePolicy.from_preset("no-training"))[0]
+    assert theirs | {"meta-externalagent"} < set(named)
+    assert len(named) == 33
