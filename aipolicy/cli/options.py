@@ -189,7 +189,7 @@ def add_crawlers_option(command: click.Command) -> None:
     if not any("--crawlers" in parameter.opts for parameter in command.params):
         command.params.append(
             click.Option(
-                ["--crawlers"],
+                ["--crawlers", "crawlers_file"],
                 is_eager=True,
                 expose_value=False,
                 callback=_load_crawlers,

@@ -5,7 +5,6 @@ is never removed: a site policy of last year may name it. A process uses one tab
 packaged one, or that with entries of the owner's platform added (see ``aipolicy.crawlers``).
 """
 
-import difflib
 import json
 import pkgutil
 import re
@@ -246,6 +245,8 @@ def _read(where: str, given: Mapping[str, Any], token: str, known: Crawler | Non
     names = {_IN_JSON.get(name, name) for name in (*_FIELDS, "evidence")}
     unknown = sorted(set(map(str, given)) - names - {"blocked_by"})
     if unknown:
+        import difflib  # only ever for a mistake
+
         near = difflib.get_close_matches(unknown[0][:_LONGEST], names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(sorted(names))}"
         raise CrawlersError(f"{where} has an unknown field {_short(unknown[0])}: {hint}")
