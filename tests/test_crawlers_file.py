@@ -72,7 +72,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     (declared,) = declared_crawlers("Mozilla/5.0 (compatible; NewAICrawler/1.0)")
     assert render(NO_TRAINING).closed_to(declared, "/")
     assert holds_token(pl.Series(["x newaicrawler/1 y", "x"])).to_list() == [True, False]
-    assert SitePolicy(licensed=["NEWAICRAWLER"]).licensed == ("NewAICrawler",)
+    assert SitePolicy(licensed=("NEWAICRAWLER",)).licensed == ("NewAICrawler",)
     tokens = [crawler.product_token.lower() for crawler in CRAWLERS]
     assert tokens == sorted(tokens)
 
@@ -80,7 +80,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
 def test_without_the_file_nothing_is_known_of_it() -> None:
     assert crawler_named("NewAICrawler") is None
     with pytest.raises(PolicyError):
-        SitePolicy(licensed=["NewAICrawler"])
+        SitePolicy(licensed=("NewAICrawler",))
 
 
 def test_of_a_crawler_of_the_table_only_what_differs_is_given(write: Write) -> None:

@@ -2,7 +2,10 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from aipolicy.check import web
 from aipolicy.cli import main
+from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
 from tests.check.identity.listserver import LeadingHere, ListServer, list_server
 from tests.cli.conftest import Run
@@ -71,10 +75,6 @@ def test_the_count_of_each_class_and_the_age_of_the_table_are_shown(aipolicy: Ru
 
 
 def test_the_table_is_old_after_half_a_year(aipolicy: Run) -> None:
-    from datetime import timedelta
-
-    from aipolicy.cli.crawlers import _about
-
     young, old = (_about([], PACKAGED, PACKAGED.compiled + timedelta(days)) for days in (180, 181))
     assert "180 days ago" in young
     assert "upgrade aipolicy" not in young
@@ -149,6 +149,43 @@ def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
     assert "NewAICrawler" not in file.read_text()
     aipolicy("robots", "--all", "--out", "out", "--crawlers", str(own))
     assert "NewAICrawler" in file.read_text()
+
+
+def test_a_platform_can_have_the_listed_ones_named_for_all_its_sites(aipolicy: Run, tmp_path: Path) -> None:
+    """As the documentation says, without changing any policy."""
+    page = (Path(__file__).parents[2] / "docs" / "crawlers.md").read_text()
+    (command,) = (line for line in page.splitlines() if line.startswith("$ aipolicy") and "| sed" in line)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-c", command.removeprefix("$ ")], cwd=tmp_path, env={"PATH": path}, check=True, timeout=60
+    )
+    named = named_in(aipolicy("robots", "--preset", "no-training", "--crawlers", "crawlers.json").stdout)
+    assert named == named_in(aipolicy("robots", "--preset", "no-training", "--scope", "broad").stdout)
+    assert "EchoboxBot" in named
+
+
+USER_AGENTS = {
+    "chatgpt": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +https://x",
+    "meta": "meta-externalfetcher/1.1 (+https://developers.facebook.com/docs/sharing/webmasters/crawler)",
+    "messages": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) "
+    "Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+    "exalead": "Exabot/3.0 (+http://www.exabot.com/go/robot)",
+    "bytespider": "Mozilla/5.0 (Linux) AppleWebKit/537.36 (KHTML, like Gecko) Mobile Safari/537.36 "
+    "Bytespider;https://zhanzhang.toutiao.com/",
+}
+
+
+def test_a_fetch_for_a_user_is_exempt_and_a_borrowed_name_is_nobodys(aipolicy: Run, tmp_path: Path) -> None:
+    (tmp_path / "robots.txt").write_text("User-agent: *\nDisallow: /\n")
+    (tmp_path / "access.log").write_text(
+        "".join(
+            f'203.0.113.9 - - [01/Oct/2026:10:00:00 +0000] "GET /{name} HTTP/1.1" 200 5 "-" "{user_agent}"\n'
+            for name, user_agent in USER_AGENTS.items()
+        )
+    )
+    document = json.loads(aipolicy("check", "logs", "access.log", "--robots", "robots.txt", "--json").stdout)
+    counts = {each["product_token"]: (each["exempt"], each["fetches"]) for each in document["crawlers"]}
+    assert counts == {"ChatGPT-User": (1, 1), "meta-externalfetcher": (1, 1), "Bytespider": (0, 1)}
 
 
 def test_a_csv_import_keeps_a_scope_that_it_names(aipolicy: Run, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ PUBLISHERS = {
 
 def says_so(crawler: Crawler, says: str) -> bool:
     if crawler.purpose in (Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL):
-        return says in ("training", "dataset") or says == crawler.purpose == "control"
+        return says in ("training", "dataset") or (says == "control" and crawler.purpose is Purpose.CONTROL)
     return says == crawler.purpose
 
 
