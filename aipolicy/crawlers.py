@@ -104,7 +104,7 @@ class NewNames:
 
 
 AI_ROBOTS_TXT = "https://github.com/ai-robots-txt/ai.robots.txt"
-_MOST_NAMES = 5000
+_MOST_NAMES = 2000
 _VERSION = re.compile(r"(?:/.*| v?\d[\w.]*)$")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
@@ -129,21 +129,20 @@ def new_names(document: Any, table: CrawlerTable, *, source: str = AI_ROBOTS_TXT
     if len(document) > _MOST_NAMES:
         raise CrawlersError(f"it has {len(document)} names: {_MOST_NAMES} are the most")
     left_out = {name.lower() for name in LEFT_OUT}
-    found: dict[str, dict[str, Any]] = {}
+    found: list[dict[str, Any]] = []
     refused: dict[str, str] = {}
     for name, about in document.items():
         token = _VERSION.sub("", name).strip()
-        known = {name.lower(), token.lower()} & (table.by_token.keys() | left_out | found.keys())
-        if known:
+        if any(each in table.by_token or each in left_out for each in (name.lower(), token.lower())):
             continue
         entry = _unclassified(token, about, source, day)
         try:
-            table.with_entries({"crawlers": [*found.values(), entry]})
+            table = table.with_entries([entry])
         except CrawlersError as error:
             refused[name] = re.sub(r"^entry \d+[^:]*: ", "", str(error))
         else:
-            found[token.lower()] = entry
-    return NewNames(tuple(found.values()), tuple(refused.items()))
+            found.append(entry)
+    return NewNames(tuple(found), tuple(refused.items()))
 
 
 def _unclassified(token: str, about: dict[str, Any], source: str, day: date) -> dict[str, Any]:

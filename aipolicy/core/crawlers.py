@@ -190,11 +190,18 @@ class CrawlerTable:
                 corrected.append(crawler.product_token)
             entries[token.lower()] = crawler
         crawlers = tuple(sorted(entries.values(), key=lambda crawler: crawler.product_token.lower()))
+        size = sum(len("User-agent: \n") + len(crawler.product_token) for crawler in crawlers)
+        if size > _MOST_BYTES:
+            raise CrawlersError(
+                f"its names would take {size} bytes of each robots.txt, and {_MOST_BYTES} are the most, for "
+                "crawlers read 500 KiB and a site has rules of its own: leave some out"
+            )
         _check_names([entries[name] for name in seen], crawlers)
         return CrawlerTable(crawlers, self.compiled, tuple(added), tuple(corrected), file)
 
 
 _MOST_ENTRIES, _MOST_VALUES, _LONGEST = 5000, 100, 300
+_MOST_BYTES = 128 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+(?: [A-Za-z0-9_.-]+)*")
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9_.]*")
 _LONGEST_TOKEN = 64
