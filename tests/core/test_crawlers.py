@@ -99,7 +99,6 @@ PUBLISHERS = {
     "github.com/matomo-org/": "matomo",
     "github.com/monperrus/": "crawler-user-agents",
     "developers.cloudflare.com/": "cloudflare",
-    "github.com/cloudflare/": "cloudflare",
     "github.com/Automattic/": "automattic",
     "squareranked.com/": "squarespace",
 }
