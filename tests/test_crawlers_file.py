@@ -238,7 +238,7 @@ def entry(**fields: Any) -> dict[str, Any]:
         ([entry(product_token="Google")], "'Google' is part of", "leave it out"),
         ([{"product_token": "Googlebot", "purpose": "training"}], "'Googlebot' is part of", "leave it out"),
         ([entry(product_token=f"New{'-' * n}") for n in range(60)] * 100, "has 6000 entries", "5000"),
-        ([entry(product_token=f"New-{n:x>60}") for n in map(word, range(2000))], "of each robots.txt", "leave"),
+        ([entry(product_token=f"New-{n:x>60}") for n in map(word, range(2000))], "of each robots", "leave"),
     ],
 )  # fmt: skip
 def test_a_wrong_entry_is_an_error_with_the_file_the_entry_and_the_fix(

@@ -127,6 +127,15 @@ def test_a_wrong_file_of_the_variable_is_never_passed_over(aipolicy: Run) -> Non
     assert done.stderr.startswith("Error: AIPOLICY_CRAWLERS: crawler table 'no/such/file': it doesn't exist")
 
 
+def test_who_is_left_open_because_only_listed_is_told(aipolicy: Run, tmp_path: Path) -> None:
+    (tmp_path / "robots.txt").write_text(aipolicy("robots", "--preset", "no-training").stdout)
+    assert (
+        "  training: 18 blocked, 23 open (23 of them only listed)\n" in aipolicy("lint", "robots.txt").stdout
+    )
+    explained = aipolicy("explain", "robots.txt", "--crawler", "ISSCyberRiskCrawler", "--path", "/").stdout
+    assert "ISSCyberRiskCrawler is only listed for training: neither its operator" in explained
+
+
 def test_the_scope_is_kept_shown_and_cleared(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
     assert "EchoboxBot" not in aipolicy("robots", "--site", "blog.example").stdout
