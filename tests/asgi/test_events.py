@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 import threading
-import time
 
 import pytest
 
@@ -55,11 +54,10 @@ async def test_a_hook_that_is_async_in_disguise_is_awaited() -> None:
 
 
 async def test_no_response_waits_for_a_slow_hook() -> None:
-    release = threading.Event()
-    app = reporting(lambda event: release.wait(10))
-    started = time.monotonic()
+    release, ended = threading.Event(), []
+    app = reporting(lambda event: ended.append(release.wait(60)))
     responses = [await fetch(app) for _ in range(20)]
-    assert time.monotonic() - started < 5
+    assert not ended
     release.set()
     assert {response.status for response in responses} == {200}
 
