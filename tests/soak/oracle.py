@@ -151,9 +151,9 @@ class Oracle:
             return Verdict.RIGHT, ""
         if fault and fault.file and answer.preset in OPTED_OUT and not _says_less(answer, allowed, oldest):
             return Verdict.STAND_IN, ""
-        right = " or ".join(_described(allowed, answer)) or "nothing"
+        expected = " or ".join(_described(allowed, answer)) or "nothing"
         since_fault = f"; {fault.name} {answer.sent - fault.began:.3f} s before" if fault else ""
-        return Verdict.WRONG, f"{right} (shown before: version {oldest or 'none'}{since_fault})"
+        return Verdict.WRONG, f"{expected} (shown before: version {oldest or 'none'}{since_fault})"
 
 
 def _fits(answer: Answer, version: Version) -> bool:
