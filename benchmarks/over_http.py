@@ -4,8 +4,8 @@
     python benchmarks/over_http.py
 
 Instructions: valgrind counts those of a process that runs uvicorn and its client, for 100 and for 600
-requests; the difference is 500 requests. The floor sends the same headers, constant, from a wrapper. Ends with
-1 where a post costs more than 1.03 times the floor.
+requests; the difference is 500 requests. The floor sends the same headers, constant, from a wrapper.
+The exit code is 1 where a post costs more than 1.03 times the floor.
 
 CPU time: each round loads every server in turn for a second or two. It is the server process's own (user and
 system time, from the kernel), so what wrk takes doesn't count. Printed are the median over the rounds, and
