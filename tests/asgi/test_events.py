@@ -22,7 +22,7 @@ def reporting(hook: Hook) -> AIPolicyMiddleware:
 
 
 def until(condition: threading.Event) -> None:
-    assert condition.wait(5)
+    assert condition.wait(60)
 
 
 async def test_a_sync_hook_runs_in_a_thread_of_its_own() -> None:

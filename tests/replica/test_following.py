@@ -122,7 +122,7 @@ def test_a_change_that_is_notified_is_there_at_once(url: str, file: Path) -> Non
         for number in range(5):
             time.sleep(0.05)
             registry.put(SitePolicy(f"blog{number}.example"), by="ada")
-            eventually(lambda: seq(file) == registry.seq, 5)
+            eventually(lambda: seq(file) == registry.seq)
         replica.stop()
         registry.put(OPTED_OUT, by="ada")  # wakes it up
 

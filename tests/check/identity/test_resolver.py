@@ -183,7 +183,7 @@ def test_only_public_addresses_are_asked_about(server: DNSServer, resolver: Reso
 
 def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServer) -> None:
     clock = Clock()
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, clock=clock)
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20, clock=clock)
     pointer = (reverse(ADDRESS), "PTR")
 
     def asked_after(seconds: float) -> int:
@@ -202,8 +202,8 @@ def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServe
 
 
 def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.2, patience=0.2)
-    questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(64)]
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=3, patience=3)
+    questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(32)]
     for address, _ in questions:
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed("8.8.8.8", "dns.google.com")
@@ -218,7 +218,7 @@ def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch
     monkeypatch.setattr(resolver, "ask", asking)
     answers = resolver.ask_all([*questions, *questions, ("8.8.8.8", SUFFIXES)])
     assert answers.pop(("8.8.8.8", SUFFIXES)) == "dns.google.com"
-    assert len(answers) == 64
+    assert len(answers) == 32
     assert all(isinstance(answer, ResolverError) for answer in answers.values())
 
 
