@@ -45,7 +45,10 @@ def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
     paths = policy.effective_paths
     kinds, kind_of = _kinds()
-    effects = [_effect(policy, kind, paths) for kind in kinds]
+    broad = policy.scope is Scope.BROAD
+    effects = [
+        _effect(policy, kind.categories, paths) if broad or not kind.listed else OPEN for kind in kinds
+    ]
     affected = {token: effects[kind] for token, kind in kind_of.items() if effects[kind] != OPEN}
     licensed = [token for token in affected if token in policy.licensed]
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
@@ -62,8 +65,9 @@ def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
 
 def unlicensed_effect(policy: SitePolicy, crawler: Crawler) -> Effect:
     """What the policy of a site that isn't private would mean to a crawler that has no licence."""
-    kind = _Kind(crawler.purpose.categories, crawler.listed)
-    return _effect(policy, kind, policy.effective_paths)
+    if not policy.covers(crawler):
+        return OPEN
+    return _effect(policy, crawler.purpose.categories, policy.effective_paths)
 
 
 def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
@@ -77,10 +81,7 @@ def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
     return [*rules, "Disallow: /"] if effect.blocked else rules
 
 
-def _effect(policy: SitePolicy, kind: _Kind, paths: _Paths) -> Effect:
-    if kind.listed and policy.scope is not Scope.BROAD:
-        return OPEN
-    categories = kind.categories
+def _effect(policy: SitePolicy, categories: tuple[Category, ...], paths: _Paths) -> Effect:
     site = policy.effective.disallows(*categories)
     blocks = {p: p.disallows(*categories) for p in {p for _, p in paths}}
     if all(blocked is site for blocked in blocks.values()):

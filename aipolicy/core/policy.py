@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from aipolicy.core import fields
-from aipolicy.core.crawlers import Scope, crawler_named
+from aipolicy.core.crawlers import Crawler, Scope, crawler_named
 from aipolicy.core.fields import Visibility
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import PolicyError
@@ -109,6 +109,10 @@ class SitePolicy:
     def opted_out(self) -> bool:
         """Whether AI training is disallowed on the whole site."""
         return self.effective.disallows(Category.TRAIN_AI)
+
+    def covers(self, crawler: Crawler) -> bool:
+        """Return True if an opt-out of this scope names the crawler, if it comes for what is disallowed."""
+        return not crawler.listed or self.scope is Scope.BROAD
 
     def for_site(self, site: str) -> Self:
         """The same declarations for another site."""
