@@ -249,6 +249,8 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
         (["--ai-robots-txt", "robots.json", "--operator", "OpenAI"], "are for addresses"),
         (["--ai-robots-txt", "robots.json", "--to", "x"], "--to is for addresses"),
         (["--ai-robots-txt", "robots.json", "--crawlers", "list.json"], "crawler table 'list.json': entry 1"),
+        (["--ai-robots-txt", "robots.json", "--crawlers", "no/x.json", "--accept-new"], "can't be written"),
+        (["--ai-robots-txt", "robots.json", "--crawlers", ".", "--accept-new"], "it is not a file"),
     ],
 )
 def test_what_can_not_be_compared_is_bad_input(
