@@ -60,7 +60,11 @@ def _figures(status: LookupStatus) -> Iterator[Figure]:
     yield "gauge", "lookup_sites", "Hosts whose answer is in memory.", status.sites
     yield "gauge", "lookup_sites_max", "Hosts whose answer may be in memory.", status.maxsize
     yield "gauge", "lookup_strangers", "Hosts that are remembered as no site's.", status.strangers
-    yield "counter", "lookup_misses", "Answers that were read or loaded.", status.misses
+    yield "gauge", "lookup_memory_bytes", "Bytes of the answers in memory.", status.memory
+    yield "counter", "lookup_misses", "Answers that a request waited for.", status.misses
+    yield "counter", "lookup_renewals", "Answers that were loaded in the background.", status.renewals
+    yield "gauge", "lookup_loads", "Hosts that are being loaded now.", status.loads
+    yield "counter", "lookup_refused", "Unknown hosts that got the default without a load.", status.refused
     yield "counter", "lookup_requests", "Answers, where they are counted.", status.requests
     yield "gauge", "lookup_seq", "The last change that is in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Since the source last answered.", status.refresh_age

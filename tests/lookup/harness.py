@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import anyio
+import anyio.lowlevel
+
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.lookup import CachedLookup, LocalLookup, Lookup
@@ -53,6 +56,7 @@ class CachedSource:
     """A source of policies behind a CachedLookup."""
 
     freshness = 60.0
+    """Seconds after which an answer is asked for anew."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -72,8 +76,8 @@ class CachedSource:
         self.flags.trouble = ""
 
     def pass_freshness(self) -> None:
-        """Let so much time pass that every answer is asked for anew."""
-        self.clock.advance(61)
+        """Let so much time pass that a request waits until the answer has been asked for anew."""
+        self.clock.advance(121)
 
 
 class LocalSource:
@@ -121,7 +125,17 @@ MakeSource = Callable[[], Source]
 async def answer(lookup: Lookup, host: str | bytes) -> Rendering:
     """What a request gets: as the middleware asks."""
     raw = host.encode() if isinstance(host, str) else host
-    return lookup.peek(raw) or await lookup.find(raw)
+    found = lookup.peek(raw) or await lookup.find(raw)
+    await settled(lookup)
+    return found
+
+
+async def settled(lookup: Lookup) -> None:
+    """Wait until nothing is being loaded in the background."""
+    if isinstance(lookup, CachedLookup):
+        with anyio.fail_after(10):
+            while lookup.status().loads:
+                await anyio.lowlevel.checkpoint()
 
 
 async def policy(lookup: Lookup, host: str | bytes) -> SitePolicy:
