@@ -79,8 +79,11 @@ class Generations(Generic[V]):
     def keep(self, host: bytes, value: V) -> None:
         """Remember ``value``; where there is no room, in place of one that waits."""
         with self._lock:
-            self.pop(host)
-            if len(self) >= self._most:
+            before = self.young.get(host)
+            if before is not None:  # it keeps its place there: what is used much comes early
+                self._large.pop(host, None)
+                self._weights.remove(self._rendering(before))
+            elif self.pop(host) is None and len(self) >= self._most:
                 self._evict()
             self._put(host, value)
             while self._weights.are_too_heavy() and len(self):
