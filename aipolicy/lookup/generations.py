@@ -115,7 +115,7 @@ class Generations(Generic[V]):
             self._large |= other._large
             other.young, other._waiting, other._large = {}, {}, {}
             while len(self) > self._most:
-                self._evict()
+                self._forget_one_that_waits()
 
     def _put(self, host: bytes, value: V) -> None:
         self.young[host] = value
@@ -129,6 +129,9 @@ class Generations(Generic[V]):
                 self._large.pop(host, None)
                 self._weights.remove(self._rendering(value))
             self.young, self._waiting = {}, self.young
+        return self._forget_one_that_waits()
+
+    def _forget_one_that_waits(self) -> tuple[bytes, V]:
         host, value = self._waiting.popitem()  # the last that came: what is used much comes early in a turn
         self._large.pop(host, None)
         self._weights.remove(self._rendering(value))
