@@ -42,9 +42,10 @@ class CachedLookup:
     ``max_stale``    seconds for which an answer other than an opt-out may outlive its ttl while loads fail.
     ``count_hits``   whether ``status()`` tells the hit ratio: counting costs each hit a little.
     ``max_threads``  threads for a sync ``load``; one that hangs is held until it ends.
-    ``max_unknown``  loads that run at once for hosts not known to be sites, sync or async; by default half of
-                     ``max_threads``. A few more wait for their turn; beyond that the default is served at
-                     once, and the host is loaded when there is room. Known sites never wait behind them.
+    ``max_unknown``  loads that run at once for hosts not known to be sites, sync or async; by default three
+                     quarters of ``max_threads``. A few more wait for their turn; beyond that the default is
+                     served at once, and the host is loaded when there is room. Known sites never wait behind
+                     them.
 
     A request waits for a load only where the host is not known, was invalidated, or its answer is older than
     twice the ttl. While the loads of a host fail, its last good answer is served (or the default), nobody
@@ -80,13 +81,14 @@ class CachedLookup:
         self._max_stale = seconds("max_stale", max_stale, zero=True)
         self._maxsize = count("maxsize", maxsize)
         self._timeout = seconds("timeout", timeout)
-        half = max(1, count("max_threads", max_threads) // 2)
+        # The rest is for known sites, which are few at a time: most are renewed while nobody waits.
+        share = max(1, count("max_threads", max_threads) * 3 // 4)
         self._flights = Flights(
             load,
             self._land,
             timeout=self._timeout,
             max_threads=max_threads,
-            unknown=half if max_unknown is None else count("max_unknown", max_unknown),
+            unknown=share if max_unknown is None else count("max_unknown", max_unknown),
             clock=clock,
         )
         self._clock = clock

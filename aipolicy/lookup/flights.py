@@ -3,6 +3,7 @@
 import inspect
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from itertools import count
@@ -314,9 +315,17 @@ class Flights:
                 begin.append(following)
         for following in begin:
             try:
-                following.loop.soon(partial(following.context.run, self._begin, following))
+                following.loop.soon(partial(following.context.run, self._begin_in_turn, following))
             except RuntimeError:  # that event loop has ended
                 self._forget(following)
+
+    def _begin_in_turn(self, flight: Flight) -> None:
+        try:
+            self._begin(flight)
+        except Exception as error:  # the event loop is ending, and starts no task any more
+            flight.fault, flight.thrown_away = error, True
+            flight.failed(error)
+            self._end(flight)
 
     def _next(self, loop: Loop) -> Flight | None:
         for queue in (self._returning, self._queue):
@@ -328,7 +337,8 @@ class Flights:
             key, _ = self._marked.popitem(last=False)
             if key not in self._under_way:
                 flight = Flight(key, loop, self._timeout)
-                self._under_way[key] = [flight]
-                flight.cancel_timer = loop.later(self._timeout, partial(self._end, flight))
-                return flight
+                with suppress(RuntimeError):  # the event loop is ending, and starts no task any more
+                    flight.cancel_timer = loop.later(self._timeout, partial(self._end, flight))
+                    self._under_way[key] = [flight]
+                    return flight
         return None

@@ -43,7 +43,7 @@ def _used(lookup: Lookup) -> Any:
 
         trio.run(lookup.find, b"health.example")
     else:
-        asyncio.run(lookup.find(b"health.example"))  # type: ignore[arg-type]
+        asyncio.run(lookup.find(b"health.example"))
     return lookup
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from aipolicy.registry import Registry
 from tests.lookup.harness import NO_AI, OPTED_OUT
-from tests.soak.processes import ROOT, free_port
+from tests.registry.conftest import ROOT
+from tests.soak.processes import free_port
 
 GUNICORN = ("gunicorn", "--workers", "2", "--timeout", "20", "--graceful-timeout", "1")
 HYPERCORN = ("hypercorn", "--workers", "0", "--graceful-timeout", "1")

@@ -69,6 +69,9 @@ class CachedSource:
         for name in (host, *hosts):
             self.flags.policies[name] = policy
 
+    def put_all(self, policies: dict[str, SitePolicy]) -> None:
+        self.flags.policies |= policies
+
     def fail(self) -> None:
         self.flags.trouble = "the database is down"
 
@@ -104,6 +107,10 @@ class LocalSource:
     def put(self, host: str, policy: SitePolicy, hosts: Iterable[str] = ()) -> None:
         with Registry(self.url) as registry:
             registry.put(policy.for_site(host), by="test", hosts=hosts)
+
+    def put_all(self, policies: dict[str, SitePolicy]) -> None:
+        with Registry(self.url) as registry:
+            registry.put_many((its.for_site(host) for host, its in policies.items()), by="test")
 
     def fail(self) -> None:
         """Not by deleting the file, which would still be read."""
