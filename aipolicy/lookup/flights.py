@@ -3,7 +3,6 @@
 import inspect
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from itertools import count
@@ -37,8 +36,8 @@ class Flight:
     """
 
     __slots__ = (
-        "_answer", "_timeout", "began", "cancel_call", "cancel_timer", "context", "crowded", "error", "fault",
-        "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "waited", "waiting",
+        "_answer", "_timeout", "began", "cancel_call", "context", "crowded", "error", "fault",
+        "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "timers", "waited", "waiting",
     )  # fmt: skip
 
     def __init__(self, key: bytes, loop: Loop, timeout: float) -> None:
@@ -50,7 +49,7 @@ class Flight:
         self.waiting: set[anyio.Event] = set()
         self.context = copy_context()  # the first request's, also where the load begins later
         self.cancel_call: Callable[[], None] | None = None
-        self.cancel_timer: Callable[[], None] | None = None
+        self.timers: list[Callable[[], None]] = []
         self._answer: Any = None
         self.error: BaseException | None = None
         self.rendering: Rendering | None = None
@@ -146,7 +145,7 @@ class Flights:
                 await landed.wait()
             finally:
                 flight.waiting.discard(landed)
-        if flight.crowded:
+        if flight.crowded or not flight.landed:
             raise CrowdedError
         if flight.fault is not None:
             raise flight.fault
@@ -188,10 +187,10 @@ class Flights:
             # Those of an event loop that has ended will never land.
             others = [other for other in self._under_way.get(key, ()) if not other.loop.is_over()]
             self._under_way[key] = [*others, flight]
-        # What waits for its turn gets no more time than what begins at once.
-        flight.cancel_timer = loop.later(self._timeout, partial(self._end, flight))
         if begins:
-            self._begin(flight)
+            self._begin_safely(flight)
+        else:
+            flight.timers.append(loop.later(self._timeout, partial(self._let_go, flight)))
         return flight
 
     def _takes_place(self, flight: Flight) -> bool:
@@ -215,10 +214,19 @@ class Flights:
             self._running = {flight for flight in self._running if not flight.loop.is_over()}
         return len(self._running) >= self._unknown
 
+    def _begin_safely(self, flight: Flight) -> None:
+        try:
+            self._begin(flight)
+        except Exception as error:  # the event loop is ending, and starts no task any more
+            flight.fault, flight.thrown_away = error, True
+            flight.failed(error)
+            self._end(flight)
+
     def _begin(self, flight: Flight) -> None:
         """Call ``load``; in the flight's event loop."""
         flight.number = next(self._numbers)
         flight.began = self._clock()
+        flight.timers.append(flight.loop.later(self._timeout, partial(self._end, flight)))
         host = flight.key.decode("ascii")
         if self._threads is None:
             flight.cancel_call = flight.loop.start(partial(self._call, flight, partial(self._load, host)))
@@ -266,6 +274,13 @@ class Flights:
         except RuntimeError:  # the event loop has ended, and who waited with it
             self._forget(flight)
 
+    def _let_go(self, flight: Flight) -> None:
+        """Let nobody wait any longer for one that waited for its turn; what has begun may go on."""
+        if not flight.number:
+            self._end(flight)
+        for event in flight.waiting:
+            event.set()
+
     def _end(self, flight: Flight) -> None:
         """Land where that is due: the call is over, or out of time, or thrown away.
 
@@ -273,8 +288,6 @@ class Flights:
         """
         if not flight.landed:
             flight.landed = True
-            if flight.cancel_timer is not None and (flight.over or flight.thrown_away):
-                flight.cancel_timer()
             flight.crowded = not flight.number and not flight.thrown_away
             if flight.crowded:
                 self._leave_queue(flight)
@@ -288,6 +301,8 @@ class Flights:
                 flight.cancel_call()
             for event in flight.waiting:
                 event.set()
+            for cancel in flight.timers:
+                cancel()
         if flight.over or not flight.number:
             self._make_room(flight)
 
@@ -315,17 +330,9 @@ class Flights:
                 begin.append(following)
         for following in begin:
             try:
-                following.loop.soon(partial(following.context.run, self._begin_in_turn, following))
+                following.loop.soon(partial(following.context.run, self._begin_safely, following))
             except RuntimeError:  # that event loop has ended
                 self._forget(following)
-
-    def _begin_in_turn(self, flight: Flight) -> None:
-        try:
-            self._begin(flight)
-        except Exception as error:  # the event loop is ending, and starts no task any more
-            flight.fault, flight.thrown_away = error, True
-            flight.failed(error)
-            self._end(flight)
 
     def _next(self, loop: Loop) -> Flight | None:
         for queue in (self._returning, self._queue):
@@ -337,8 +344,6 @@ class Flights:
             key, _ = self._marked.popitem(last=False)
             if key not in self._under_way:
                 flight = Flight(key, loop, self._timeout)
-                with suppress(RuntimeError):  # the event loop is ending, and starts no task any more
-                    flight.cancel_timer = loop.later(self._timeout, partial(self._end, flight))
-                    self._under_way[key] = [flight]
-                    return flight
+                self._under_way[key] = [flight]
+                return flight
         return None
