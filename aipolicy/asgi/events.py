@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
 from aipolicy.forks import survive_forks
-from aipolicy.lookup.loops import Loop, running_loop
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import Threads, is_async
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Reporter:
                 if inspect.isawaitable(answer):
                     await answer
             except BaseException as error:  # whatever it raises, it must not end the server
-                if loop.is_interrupt(error):
+                if is_interrupt(error):
                     raise
                 if not loop.is_ending():
                     logger.exception("on_event failed")

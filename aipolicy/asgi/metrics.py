@@ -6,6 +6,7 @@ from typing import Any
 
 from aipolicy.core.headers import Header
 from aipolicy.errors import MissingExtraError
+from aipolicy.forks import survive_forks
 from aipolicy.lookup import LookupStatus
 
 Figure = tuple[str, str, str, float | None]
@@ -19,15 +20,22 @@ class Metrics:
         if not callable(getattr(lookup, "status", None)):
             raise TypeError(f"status_path needs a lookup that has a status, and {lookup!r} has none")
         try:
-            from prometheus_client import CollectorRegistry, exposition
+            from prometheus_client import exposition
         except ImportError:
             raise MissingExtraError(
                 "status_path needs prometheus-client: pip install 'aipolicy[metrics]'"
             ) from None
         self._lookup = lookup
+        self.after_fork()
+        survive_forks(self)
+        self._text, self._type = exposition.generate_latest, exposition.CONTENT_TYPE_LATEST
+
+    def after_fork(self) -> None:
+        """Make a registry whose lock nobody holds."""
+        from prometheus_client import CollectorRegistry
+
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        self._text, self._type = exposition.generate_latest, exposition.CONTENT_TYPE_LATEST
 
     def describe(self) -> list[Any]:
         """Nothing yet: the registry asks when it takes us in."""

@@ -21,7 +21,7 @@ from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import AIPolicyError
-from aipolicy.lookup.loops import Loop, running_loop
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -83,7 +83,9 @@ class PathTenants:
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
-        except Exception:
+        except BaseException as error:  # SystemExit, too, must not end the server
+            if is_interrupt(error):
+                raise
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
 
@@ -119,7 +121,7 @@ class PathTenants:
                 with anyio.fail_after(self._timeout):
                     composed = await self._composed(name, own)
             except BaseException as error:  # whatever ``listed`` raises, it must not end the server
-                if load.loop.is_interrupt(error) or load.loop.is_ending():
+                if is_interrupt(error) or load.loop.is_ending():
                     raise
                 served = "its last robots.txt is served" if kept else "the whole host is opted out"
                 logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)

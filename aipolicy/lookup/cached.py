@@ -83,12 +83,14 @@ class CachedLookup:
         self._timeout = seconds("timeout", timeout)
         # The rest is for known sites, which are few at a time: most are renewed while nobody waits.
         share = max(1, count("max_threads", max_threads) * 3 // 4)
+        self._lock = fork_safe_lock()  # of the tables here, and of the loads under way
         self._flights = Flights(
             load,
             self._land,
             timeout=self._timeout,
             max_threads=max_threads,
             unknown=share if max_unknown is None else count("max_unknown", max_unknown),
+            lock=self._lock,
             clock=clock,
         )
         self._clock = clock
@@ -96,7 +98,6 @@ class CachedLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._lock = fork_safe_lock()
         self._weights = Weights(count("max_bytes", max_bytes))
         self._known: Generations[Entry] = Generations(
             maxsize,

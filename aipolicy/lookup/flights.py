@@ -3,6 +3,7 @@
 import inspect
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import partial
 from itertools import count
@@ -11,9 +12,9 @@ from typing import Any
 import anyio
 
 from aipolicy.core.render import Rendering
-from aipolicy.forks import fork_safe_lock, survive_forks
+from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import cut
-from aipolicy.lookup.loops import Loop, running_loop
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import Threads, is_async
 
 _WAITING = 128  # unknown hosts whose load waits for its turn, and as many that come again
@@ -64,7 +65,7 @@ class Flight:
             if self.loop.is_ending():
                 self.thrown_away = True
             self.failed(error)
-            if self.loop.is_interrupt(error):
+            if is_interrupt(error):
                 raise
         else:
             self.over = True
@@ -108,6 +109,7 @@ class Flights:
         timeout: float,
         max_threads: int,
         unknown: int,
+        lock: AbstractContextManager[Any],
         clock: Callable[[], float],
     ) -> None:
         self._load, self._land, self._clock = load, land, clock
@@ -115,7 +117,7 @@ class Flights:
         self._unknown = unknown
         self._threads = None if is_async(load) else Threads(max_threads, "aipolicy-load")
         self._numbers = count(1)
-        self._lock = fork_safe_lock()
+        self._lock = lock
         self.after_fork()
         survive_forks(self)
 

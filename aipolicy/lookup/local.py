@@ -46,8 +46,8 @@ class LocalLookup:
     ``maxsize``    sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
                    Sites with large files of their own are forgotten first, and read again when asked for.
     ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none where
-                   it is ruined and was not read in the second before.
+    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none
+                   where it is ruined and was not read in the second before.
     ``count_hits`` whether ``status()`` tells the hit ratio: counting costs each hit a little.
 
     It reads in the event loop, asyncio's or trio's, so the file belongs on a local disk. Several event loops

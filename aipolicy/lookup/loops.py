@@ -12,7 +12,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
-from types import FrameType
 from typing import Any, Protocol
 
 AsyncFunction = Callable[[], Awaitable[object]]
@@ -40,9 +39,6 @@ class Loop(Protocol):
     def is_ending(self) -> bool:
         """Return True if the loop itself cancels the task that runs now, as when the server ends."""
 
-    def is_interrupt(self, error: BaseException) -> bool:
-        """Return True if ``error`` is no failure of what raised it: somebody pressed Ctrl-C."""
-
 
 def running_loop() -> Loop:
     """Return the loop that runs in this thread. Raises RuntimeError outside of asyncio and trio."""
@@ -53,6 +49,27 @@ def running_loop() -> Loop:
         return _Asyncio(asyncio.get_running_loop())
     except RuntimeError:
         raise RuntimeError("no event loop of asyncio or trio runs here: ask within one") from None
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Return True if ``error`` is no failure of the function that raised it: somebody pressed Ctrl-C.
+
+    Then a signal handler raised it. Servers have handlers of their own, which raise nothing.
+    """
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    if threading.current_thread() is not threading.main_thread():  # no handler runs there
+        return False
+    handler: object = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:  # it isn't written in Python, and leaves no trace
+        return True
+    while isinstance(handler, partial):
+        handler = handler.func
+    function = getattr(handler, "__func__", handler)
+    code, trace = None, error.__traceback__
+    while trace is not None:
+        code, trace = trace.tb_frame.f_code, trace.tb_next
+    return code is not None and code is getattr(function, "__code__", None)
 
 
 class _Asyncio:
@@ -91,31 +108,9 @@ class _Asyncio:
         task = asyncio.current_task(self._loop)
         return task is not None and task.cancelling() > 0
 
-    def is_interrupt(self, error: BaseException) -> bool:
-        if (
-            not isinstance(error, KeyboardInterrupt)
-            or threading.current_thread() is not threading.main_thread()
-        ):
-            return False
-        handler = signal.getsignal(signal.SIGINT)
-        # Servers have a handler of their own, which raises nothing; without one Python raises it anywhere.
-        return handler is signal.default_int_handler or _was_raised_by(handler, error)
-
 
 async def _awaited(function: AsyncFunction) -> object:
     return await function()
-
-
-def _was_raised_by(handler: object, error: BaseException) -> bool:
-    """Return True if ``error`` comes from that signal handler, like asyncio's at a second Ctrl-C."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    function = getattr(handler, "__func__", handler)
-    frame: FrameType | None = None
-    trace = error.__traceback__
-    while trace is not None:
-        frame, trace = trace.tb_frame, trace.tb_next
-    return frame is not None and frame.f_code is getattr(function, "__code__", None)
 
 
 class _Trio:
@@ -162,9 +157,6 @@ class _Trio:
 
     def is_ending(self) -> bool:
         return bool(self._trio.current_effective_deadline() == -math.inf)
-
-    def is_interrupt(self, error: BaseException) -> bool:
-        return False
 
 
 def _nothing() -> None:

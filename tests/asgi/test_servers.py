@@ -16,7 +16,6 @@ import pytest
 from aipolicy.registry import Registry
 from tests.lookup.harness import NO_AI, OPTED_OUT
 from tests.registry.conftest import ROOT
-from tests.soak.processes import free_port
 
 GUNICORN = ("gunicorn", "--workers", "2", "--timeout", "20", "--graceful-timeout", "1")
 HYPERCORN = ("hypercorn", "--workers", "0", "--graceful-timeout", "1")
@@ -25,7 +24,8 @@ HYPERCORN = ("hypercorn", "--workers", "0", "--graceful-timeout", "1")
 @contextmanager
 def serving(server: tuple[str, ...], app: str, **environment: str) -> Iterator[str]:
     """The base URL of a server that serves ``app`` of the module ``mounted``, and answers."""
-    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     bind = f"127.0.0.1:{port}"
     there = ["--port", str(port)] if server[0] == "uvicorn" else ["--bind", bind]
     command = [sys.executable, "-W", "ignore", "-m", *server, *there, f"tests.asgi.mounted:{app}"]

@@ -1,6 +1,7 @@
 """CachedLookup under asyncio and trio alike: one load for all who wait, in time, whatever it does."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -404,5 +405,67 @@ def test_tenants_that_cannot_be_listed_opt_the_host_out(backend: str, error: Bas
             tenants=PathTenants(lambda scope: None, listed),
         )
         assert "train-ai=n" in (await request(app, "/robots.txt")).text
+
+    run(backend, test)
+
+
+def test_ctrl_c_ends_the_server_while_a_load_runs(backend: str) -> None:
+    async def load(host: str) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep_forever()
+        return True
+
+    lookup = CachedLookup(load, timeout=20)
+
+    async def main() -> None:
+        await lookup.find(b"blog.example")
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("where", ["load", "hook", "tenants"])
+def test_ctrl_c_where_nobody_handles_it_is_raised_from_whatever_runs(backend: str, where: str) -> None:
+    if backend == "trio":
+        return  # it always handles it
+
+    def interrupted(*_: object) -> Any:
+        signal.raise_signal(signal.SIGINT)
+
+    async def interrupted_too(*_: object) -> Any:
+        interrupted()
+
+    app = AIPolicyMiddleware(
+        answering(),
+        CachedLookup(interrupted_too if where == "load" else lambda host: True),
+        enforce="monitor",
+        on_event=interrupted_too if where == "hook" else None,
+        tenants=PathTenants(interrupted, listing="headers") if where == "tenants" else None,
+    )
+
+    async def main() -> None:
+        await request(app, user_agent="GPTBot/1.1")
+        await asyncio.sleep(10)
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(main())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), asyncio.CancelledError()], ids=repr)
+def test_a_site_that_cannot_be_named_gets_the_default(backend: str, error: BaseException) -> None:
+    async def test() -> None:
+        def site_of(scope: Any) -> str:
+            raise error
+
+        tenants = PathTenants(site_of, listing="headers")
+        app = AIPolicyMiddleware(
+            answering(), CachedLookup(lambda host: False), merge_own=False, tenants=tenants
+        )
+        assert (await request(app)).one("content-usage") == "train-ai=n"
 
     run(backend, test)

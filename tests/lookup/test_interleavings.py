@@ -110,17 +110,20 @@ class World:
         now = self.clock()
         fine = site.last_fault < began - LONGEST_DELAY - 2 * TTL - TIMEOUT
         self.fine += fine
-        number = next((n for n, (_, p) in enumerate(site.changes) if p == policy), None)
         known = max(seen, key=lambda each: each[1], default=None)
-        if number is None or site.changes[number][1] is None:  # the default, or what gave way to it
+        number = int(policy.sitemaps[0].split("/")[-1][:-4]) if policy.sitemaps else None
+        if number is None:
             assert not (known and known[2]), f"a no is unsaid: {known}"
-            in_force = site.changes[
-                site.number_at(max(began - UNKNOWN_TTL - 2 * TIMEOUT, site.changes[0][0]))
-            ]
+            _, in_force = site.changes[site.number_at(began - UNKNOWN_TTL - 2 * TIMEOUT)]
             crowded = self.lookup.status().refused
-            assert not fine or in_force[1] is None or crowded, "the default is served of a site, without need"
+            assert not fine or in_force is None or crowded, "the default is served of a site, without need"
         else:
             assert known is None or number >= known[1], f"number {number} after {known}"
+            its = site.changes[number][1]
+            if policy != its:  # what gave way to the default
+                assert not fine, "it gives way without need"
+                assert its is not None, "it is nobody's"
+                assert policy.opted_out or not its.opted_out, f"the no of {number} is unsaid"
             if began >= site.invalidated[0] >= 0 and number < site.invalidated[1]:
                 # A grant is not; what says nothing is what gives way to a default that says nothing.
                 assert policy.opted_out or not str(policy.preferences), "what was invalidated is served"
