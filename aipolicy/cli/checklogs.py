@@ -44,6 +44,7 @@ def run(**given: Any) -> int:
     with Spool() as spool:
         read, parts = _read(files, form, terms, spool, given)
         document = summary(parts, _about(given, terms, read, repeats, file))
+        _require_read(document)
         if given["evidence"]:
             with whole_file(given["evidence"]) as path:
                 write_evidence(parts, path)
@@ -204,6 +205,18 @@ def _report(document: dict[str, Any], given: _Given) -> None:
         Console(width=None if terminal else 200, soft_wrap=False).print(table(document))
     for note in () if given["as_json"] else document["notes"]:
         click.echo(note, err=True)
+
+
+def _require_read(document: Mapping[str, Any]) -> None:
+    """Raises LogError where nothing that names a crawler could be read: that acquits nobody."""
+    lines = document["lines"]
+    unread = lines["unreadable"]
+    if unread and not (lines["crawler"] or lines["left_out"]) and 2 * unread >= lines["read"]:
+        first = document["unreadable"][0]
+        raise LogError(
+            f"{unread} of {lines['read']} lines name a crawler, and none of these can be read; the first is line "
+            f"{first['line']} of {first['file']!r}: give --format the format string of the server's configuration"
+        )
 
 
 def _exit_code(document: Mapping[str, Any], fail_on: str) -> int:

@@ -35,12 +35,22 @@ class LogFormat(ABC):
         """The same, knowing which of the columns that may lack these lines have."""
         return self
 
+    def targets_name_sites(self, sample: pl.Series) -> bool:
+        """Whether targets are mostly in absolute form, as Varnish and forward proxies log them."""
+        authority = self.parse(sample).filter("ok")["authority"]
+        return 2 * authority.is_not_null().sum() > len(authority)
+
+    @abstractmethod
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        """Say where User-Agents were looked for, if these lines can't have any; else None."""
+
     @abstractmethod
     def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         """One row a line, in the lines' order. ``lines`` are Strings without line ends.
 
         ============ ======= =====================================================================
         host         String  as written, with its port; null where the line names none
+        authority    String  the host of a target in absolute form, which then is the request's; else null
         address      String  the client's; null where it is no IP address
         time         Int64   microseconds since the epoch, UTC
         path         String  path and query as the client sent them: begins with "/"

@@ -59,10 +59,12 @@ class FieldListFormat(LogFormat):
                 escape=Escape.PERCENT if cloudfront else Escape.PLUS,
             )
         except LogFormatError:
+            columns = None
+        if columns is None or Role.USER_AGENT not in columns.layout.roles:
             raise LogFormatError(
                 f"'{shown(directive_line)}' lacks what is needed: log date, time, cs-uri-stem, cs-uri-query, "
                 "sc-status, c-ip and cs(User-Agent)"
-            ) from None
+            )
         return FieldListFormat(columns.name, columns.has_host, columns.has_forwarded, columns)
 
     @property
@@ -71,6 +73,9 @@ class FieldListFormat(LogFormat):
 
     def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         return self.columns.parse(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
+
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        return None  # after() requires it
 
     def shaped(self, lines: pl.Series) -> pl.Series:
         if self.columns:

@@ -15,7 +15,7 @@ from aipolicy.check.formats.layout import Layout, layout
 from aipolicy.check.formats.rows import rows, with_query
 
 _NO_OFFSET = "times are written without an offset: they are read as UTC"
-_NO_USER_AGENT = "lines have no User-Agent: no crawler can be told"
+_NO_USER_AGENT = "the format has no field for the User-Agent"
 
 
 class Escape(Enum):
@@ -49,9 +49,10 @@ class PatternFormat(LogFormat):
         found = []
         if self.escape is Escape.BACKSLASH and not any(map(moments.has_offset, self.layout.times)):
             found.append(_NO_OFFSET)
-        if Role.USER_AGENT not in self.layout.roles:
-            found.append(_NO_USER_AGENT)
         return tuple(found)
+
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        return None if Role.USER_AGENT in self.layout.roles else _NO_USER_AGENT
 
     def seen(self, sample: pl.Series) -> "PatternFormat":
         if not self.has_forwarded:

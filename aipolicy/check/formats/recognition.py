@@ -1,6 +1,7 @@
 """Which format a log has, from its first lines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -9,6 +10,7 @@ from aipolicy.check.formats.addresses import bare
 from aipolicy.check.formats.base import LogFormat
 from aipolicy.check.formats.elements import Role
 from aipolicy.check.formats.fieldlist import DIRECTIVE, FieldListFormat
+from aipolicy.check.formats.jsonformat import JsonFormat
 from aipolicy.check.formats.naming import FORMATS, cure
 from aipolicy.check.formats.pattern import PatternFormat
 from aipolicy.check.formats.rows import given
@@ -39,7 +41,45 @@ def recognise(sample: Sequence[str]) -> LogFormat | None:
     found = FORMATS[best]
     if isinstance(found, PatternFormat) and Role.HOST in found.layout.roles:
         _require_names(lines, found)
-    return found.seen(lines)
+    return _told(found.seen(lines), lines)
+
+
+def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat | None:
+    """The format that somebody named, once lines of the log fit it; None where there are none to tell it from.
+
+    Raises LogFormatError where not one of the first lines does, or they can have no User-Agent.
+    """
+    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    if isinstance(given, FieldListFormat):
+        if any(line.startswith(DIRECTIVE) for line in first):
+            _with_directives(first)
+            return given
+        lines = _requests(first)
+        if lines.len():
+            raise LogFormatError(
+                f"no line begins with '{DIRECTIVE}', which says what the columns are: '{shown(lines[0])}'; put it "
+                f"back, or give --format the format string of the lines"
+            )
+        return given
+    lines = _requests(first)
+    if not lines.len():
+        return given
+    if not given.shaped(lines).any():
+        raise LogFormatError(
+            f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {cure()}"
+        )
+    return _told(given, lines)
+
+
+def _told(found: LogFormat, lines: pl.Series) -> LogFormat:
+    """With what the lines tell. Raises LogFormatError where they can have no User-Agent."""
+    if (lack := found.lacks_user_agent(lines)) is not None:
+        raise LogFormatError(
+            f"{lack}, without which no crawler can be told: log it, or leave this log out ('{shown(lines[0])}')"
+        )
+    if not found.has_host and isinstance(found, PatternFormat | JsonFormat) and found.targets_name_sites(lines):
+        return replace(found, has_host=True)
+    return found
 
 
 def _with_directives(first: list[str]) -> LogFormat:

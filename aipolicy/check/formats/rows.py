@@ -9,6 +9,7 @@ from aipolicy.errors import LogFormatError
 
 SCHEMA = {
     "host": pl.String(),
+    "authority": pl.String(),
     "address": pl.String(),
     "time": pl.Int64(),
     "path": pl.String(),
@@ -44,6 +45,7 @@ def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.Data
     table = pl.DataFrame(
         {
             "host": harmless(found["host"].fill_null(host)),
+            "authority": harmless(host),
             "address": bare(address),
             "time": found["time"],
             "path": harmless(path),
