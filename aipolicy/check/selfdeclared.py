@@ -14,6 +14,7 @@ LINES = r"bot(?:[^a-z]|$)|crawl|spider|slurp|scrap|\+https?:"
 
 _LONGEST = 64  # characters of a name
 _URL = re.compile(r"\+?(?:https?://|www\.)(?:[^\s();,]|[;,](?=\S))*", re.IGNORECASE)
+_LINK = re.compile(r"\+https?:|\( https?:", re.IGNORECASE)  # IIS writes a space for "+"
 _PARTS = re.compile(r"\(([^()]*)\)|([^()]+)")
 _VERSION = r"v?\d[\w.+-]*"
 _PRODUCT = re.compile(r"((?:[^\s/;,]+ ){0,2})([^\s/;,]+)/\S+")
@@ -41,7 +42,7 @@ def self_declared(user_agent: str) -> str | None:
 
     It is called a bot, a crawler or a spider, or gives an address to read about it.
     """
-    has_link = "+http" in user_agent[:LONGEST_USER_AGENT].lower()
+    has_link = _LINK.search(user_agent[:LONGEST_USER_AGENT]) is not None
     found = list(_named(user_agent))
     for name, _ in found:
         if _CRAWLS.search(name):

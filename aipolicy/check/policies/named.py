@@ -26,7 +26,11 @@ class NamedTokens:
         self._memo: Memo[int, tuple[Timeline, Names]] = Memo(_REMEMBERED)
         timelines = [*policies.every(), *filter(None, map(policies.timeline, hosts))]
         files = {version.robots for timeline in timelines for version in timeline.versions}
-        self.everywhere = tuple(_spelled(name for file in files for name in _quickly(file)).values())
+        self._spellings = _spelled(name for file in files for name in _quickly(file))
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        return tuple(self._spellings.values())
 
     def of(self, timeline: Timeline | None) -> Names:
         """The tokens that any version of ``timeline`` names."""
@@ -36,12 +40,21 @@ class NamedTokens:
         if kept is None or kept[0] is not timeline:
             files = dict.fromkeys(version.robots for version in timeline.versions)
             names = _spelled(name for file in files for name in self._readings.of(file).tokens)
+            names = {name: self._spellings.get(name, spelling) for name, spelling in names.items()}
             kept = self._memo.keep(id(timeline), (timeline, names))
         return kept[1]
 
 
 def _spelled(names: Iterable[str]) -> Names:
-    return {name.lower(): name for name in names if len(name) > 1 and crawler_named(name) is None}
+    """Each name in one spelling, however many there are: one with capitals and small letters if it can be."""
+    found: dict[str, str] = {}
+    for name in {name for name in names if len(name) > 1 and crawler_named(name) is None}:
+        found[name.lower()] = min(found.get(name.lower(), name), name, key=_plainness)
+    return found
+
+
+def _plainness(name: str) -> tuple[bool, str]:
+    return name.islower() or name.isupper(), name
 
 
 def _quickly(file: bytes) -> Iterable[str]:

@@ -13,15 +13,12 @@ _FOLDER = ".well-known"
 
 
 def _spellings(text: str) -> str:
-    """A regular expression for ``text`` in any case, each character plain or percent-encoded."""
-    return "".join(
-        f"(?:{re.escape(c)}|{'|'.join(sorted({f'%{ord(each):02x}' for each in (c, c.upper())}))})"
-        for c in text
-    )
+    """A regular expression for ``text``, each character plain or percent-encoded."""
+    return "".join(f"(?:{re.escape(c)}|(?i:%{ord(c):02x}))" for c in text)
 
 
 # Whatever its path looks like, a policy's name is in it: the others needn't be taken apart.
-_MAYBE = "(?i)" + "|".join(map(_spellings, (*_FILES, _FOLDER)))
+_MAYBE = "|".join(map(_spellings, (*_FILES, _FOLDER)))
 
 
 def policy_reads(paths: pl.Series) -> pl.Series:
@@ -53,11 +50,12 @@ def reads_robots_txt(path: pl.Expr) -> pl.Expr:
 
 def _kind(path: str) -> str | None:
     segments: list[str] = []
-    for segment in unquote(path.partition("?")[0].partition("#")[0]).split("/"):
+    parts = unquote(path.partition("?")[0].partition("#")[0]).split("/")
+    for segment in parts:
         if segment == "..":
             del segments[-1:]
         elif segment not in ("", "."):
-            segments.append(segment.lower())
-    if len(segments) == 1:
+            segments.append(segment)
+    if len(segments) == 1 and parts[-1] == segments[0]:  # "/robots.txt/" is another path
         return _FILES.get(segments[0])
     return POLICY_FILE if segments[:1] == [_FOLDER] else None
