@@ -14,7 +14,7 @@ from aipolicy.core.crawlers import CRAWLERS
 
 _SPACE = r"(?:[ +]|%(?:25)?20)"  # as formats without spaces write it
 _MOST_NAMES = 20_000
-_ANY_LINE = ""
+_ANY_LINE = "."
 
 
 def token_pattern(names: Iterable[str] = ()) -> str:
@@ -31,7 +31,7 @@ def token_pattern(names: Iterable[str] = ()) -> str:
 def line_pattern(names: Iterable[str] = ()) -> str:
     """Return a regular expression that matches those lines, and every self-declared crawler's."""
     tokens = token_pattern(names)
-    return f"{tokens}|{LINES}" if tokens else tokens
+    return tokens if tokens == _ANY_LINE else f"{tokens}|{LINES}"
 
 
 def holds(text: pl.Series, pattern: str) -> pl.Series:
