@@ -15,7 +15,7 @@ from aipolicy.check.formats import LogFormat
 from aipolicy.check.formats.moments import LATEST
 from aipolicy.check.identity import Identities, Identity
 from aipolicy.check.identity.addresses import read_address
-from aipolicy.check.policies import Judge, NamedTokens, Policies, reads_robots_txt
+from aipolicy.check.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
 from aipolicy.check.selfdeclared import product_names, self_declared
 from aipolicy.core.crawlers import CRAWLERS, Purpose
 from aipolicy.core.hosts import canonical_host
@@ -214,7 +214,7 @@ class Evaluator:
         tokens = {} if nobodys else self._named.of(self._terms.policies.timeline(canonical))
         for name in names if tokens else ():
             if name.lower() in tokens:
-                return tokens[name.lower()], None
+                return best_spelling((tokens[name.lower()], name)), None
         return None, own
 
     @cached_property

@@ -20,7 +20,7 @@ from aipolicy.check.policies import Policies, policies_from_jsonl, policies_from
 from aipolicy.check.reading import ReadFile
 from aipolicy.check.repeats import without_repeats
 from aipolicy.check.spool import Spool
-from aipolicy.check.summary import About, summary, write_evidence
+from aipolicy.check.summary import About, in_one_spelling, summary, write_evidence
 from aipolicy.check.times import iso, microseconds
 from aipolicy.cli.options import print_json, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
@@ -43,6 +43,7 @@ def run(**given: Any) -> int:
         require_writable(out)
     with Spool() as spool:
         read, parts = _read(files, form, terms, spool, given)
+        parts = in_one_spelling(parts)
         document = summary(parts, _about(given, terms, read, repeats, file))
         _require_read(document)
         if given["evidence"]:

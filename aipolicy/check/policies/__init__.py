@@ -3,7 +3,7 @@
 from aipolicy.check.policies.fromjsonl import policies_from_jsonl
 from aipolicy.check.policies.fromrobots import policies_from_robots
 from aipolicy.check.policies.judge import Judge
-from aipolicy.check.policies.named import NamedTokens
+from aipolicy.check.policies.named import NamedTokens, best_spelling
 from aipolicy.check.policies.paths import reads_robots_txt
 from aipolicy.check.policies.versions import ALWAYS, Policies, Timeline, Version
 
@@ -14,6 +14,7 @@ __all__ = [
     "Policies",
     "Timeline",
     "Version",
+    "best_spelling",
     "policies_from_jsonl",
     "policies_from_robots",
     "reads_robots_txt",

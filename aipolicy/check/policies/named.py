@@ -49,12 +49,13 @@ def _spelled(names: Iterable[str]) -> Names:
     """Each name in one spelling, however many there are: one with capitals and small letters if it can be."""
     found: dict[str, str] = {}
     for name in {name for name in names if len(name) > 1 and crawler_named(name) is None}:
-        found[name.lower()] = min(found.get(name.lower(), name), name, key=_plainness)
+        found[name.lower()] = best_spelling((found.get(name.lower(), name), name))
     return found
 
 
-def _plainness(name: str) -> tuple[bool, str]:
-    return name.islower() or name.isupper(), name
+def best_spelling(names: Iterable[str]) -> str:
+    """Return one of some spellings of a name: with capitals and small letters, if there is such a one."""
+    return min(names, key=lambda name: (name.islower() or name.isupper(), name))
 
 
 def _quickly(file: bytes) -> Iterable[str]:

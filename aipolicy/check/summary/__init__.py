@@ -1,5 +1,6 @@
 """What a table of fetches adds up to: the document that every report is made from."""
 
+from aipolicy.check.summary.apart import in_one_spelling
 from aipolicy.check.summary.document import KEYS, About, summary
 from aipolicy.check.summary.evidence import write_evidence
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from aipolicy.check.fetches import DISALLOWED, Verdict
+from aipolicy.check.fetches import DISALLOWED, FETCHES, Verdict
 from aipolicy.check.identity.proxies import HEADERS
+from aipolicy.check.policies import best_spelling
 from aipolicy.check.times import iso
 
 _MOST_NAMES = 100_000
@@ -15,17 +16,33 @@ _MOST_NAMES = 100_000
 _ANY_HEADER = "X-Forwarded-For"
 
 
+def in_one_spelling(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """``parts``, each crawler that only policies name under one name, however they and it spell that."""
+    judged = pl.concat(parts).filter(pl.col("verdict").is_in(list(map(str, FETCHES))))
+    names = judged.select(pl.col("crawler").unique()).collect(engine="streaming")["crawler"]
+    spellings: dict[str, set[str]] = {}
+    for name in names.drop_nulls():
+        spellings.setdefault(name.lower(), set()).add(name)
+    best = {name: best_spelling(several) for several in spellings.values() if len(several) > 1 for name in several}
+    if not best:
+        return list(parts)
+    return [part.with_columns(pl.col("crawler").replace(best)) for part in parts]
+
+
 def unknown_crawlers(parts: Sequence[pl.LazyFrame], top: int | None) -> dict[str, Any]:
     """Crawlers that introduce themselves and that neither the table nor a policy names, most fetches first.
 
     Memory is bounded: past 100,000 names those with the fewest fetches so far are only counted together.
     """
-    schema = {"crawler": pl.String, "fetches": pl.UInt64, "first": pl.Int64, "last": pl.Int64}
+    lower = pl.col("crawler").str.to_lowercase()
+    spelling = pl.coalesce(pl.col("crawler").filter(pl.col("crawler") != lower).max(), pl.col("crawler").max())
+    schema = {"name": pl.String, "crawler": pl.String, "fetches": pl.UInt64, "first": pl.Int64, "last": pl.Int64}
     found = pl.DataFrame(schema=schema | {"user_agent": pl.String})
     fetches = 0
     for part in parts:
         rows = part.filter(pl.col("verdict") == str(Verdict.UNKNOWN_CRAWLER))
-        counted = rows.group_by("crawler").agg(
+        counted = rows.group_by(lower.alias("name")).agg(
+            spelling.alias("crawler"),
             pl.len().cast(pl.UInt64).alias("fetches"),
             pl.col("time").min().alias("first"),
             pl.col("time").max().alias("last"),
@@ -33,10 +50,14 @@ def unknown_crawlers(parts: Sequence[pl.LazyFrame], top: int | None) -> dict[str
         )
         more = counted.collect(engine="streaming")
         fetches += int(more["fetches"].sum())
-        found = pl.concat([found, more.select(found.columns)]).group_by("crawler").agg(
-            pl.col("fetches").sum(), pl.col("first").min(), pl.col("last").max(), pl.col("user_agent").min()
+        found = pl.concat([found, more.select(found.columns)]).group_by("name").agg(
+            spelling.alias("crawler"),
+            pl.col("fetches").sum(),
+            pl.col("first").min(),
+            pl.col("last").max(),
+            pl.col("user_agent").min(),
         )
-        found = found.sort("fetches", "crawler", descending=[True, False]).head(_MOST_NAMES)
+        found = found.sort("fetches", "name", descending=[True, False]).head(_MOST_NAMES)
     listed = found.head(len(found) if top is None else top)
     return {
         "fetches": fetches,

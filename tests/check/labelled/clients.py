@@ -152,7 +152,7 @@ def named_client(rng: random.Random, *, named: bool) -> Client:
     user_agent = shape.replace("{token}", rng.choice((NAMED, NAMED, NAMED.lower())))
     if named:
         return Client(user_agent, address, NAMED, "unverifiable")
-    return Client(user_agent, address, unknown=NAMED if NAMED in user_agent else NAMED.lower())
+    return Client(user_agent, address, unknown=NAMED)
 
 
 def _of_nobodys_address(token: str) -> str:

@@ -88,7 +88,7 @@ def expected(files: list[LogFile], known: set[str], choice: Choice | None = None
         "files": [(file.name, len(file.lines)) for file in files],
         "without_policy": {"fetches": len(strangers), "sites": len({request.site for request in strangers})},
         "total": counted(chosen),
-        "unknown_crawlers": dict(Counter(request.client.unknown for request in unknown)),
+        "unknown_crawlers": dict(Counter(str(request.client.unknown).lower() for request in unknown)),
         "crawlers": {token: _crawler(token, requests) for token, requests in by_crawler.items()},
         "days": _days(chosen),
     }

@@ -17,7 +17,9 @@ def told(document: dict[str, Any]) -> dict[str, Any]:
         "files": [(file["file"], file["lines"]) for file in document["files"]],
         "without_policy": document["without_policy"],
         "total": counters(document["total"]),
-        "unknown_crawlers": {row["name"]: row["fetches"] for row in document["unknown_crawlers"]["listed"]},
+        "unknown_crawlers": {
+            row["name"].lower(): row["fetches"] for row in document["unknown_crawlers"]["listed"]
+        },
         "crawlers": {token: _crawler(entry) for token, entry in crawlers.items()},
         "days": {
             (row["day"], row["product_token"]): tuple(row[name] for name in _DAILY)

@@ -133,8 +133,8 @@ def test_a_world_has_every_kind_of_request(world: World) -> None:
     assert found["without_policy"]["fetches"] > 5
     assert total["disallowed_spoofed"] > 5
     assert found["crawlers"]["NewAICrawler"]["disallowed"] > 0
-    assert found["unknown_crawlers"]["NewAICrawler"] > 0
-    assert found["unknown_crawlers"]["BrandNewAIBot"] > 0
+    assert found["unknown_crawlers"]["newaicrawler"] > 0
+    assert found["unknown_crawlers"]["brandnewaibot"] > 0
     edges = [line.request for file in world.files for line in file.lines if line.request]
     assert {request.crawler for request in edges} >= {
         "Claude-SearchBot",
@@ -144,7 +144,7 @@ def test_a_world_has_every_kind_of_request(world: World) -> None:
 
 
 def test_worlds_of_one_seed_are_the_same_bytes(world: World) -> None:
-    rng, again = random.Random(4), random.Random(4)
+    rng, again = random.Random(5), random.Random(5)
     sites = make_sites(rng, 12)
     assert tuple(make_sites(again, 12)) == tuple(sites) == world.sites
     assert make_requests(rng, sites, 50) == make_requests(again, sites, 50)
