@@ -36,9 +36,9 @@ class LogFormat(ABC):
         return self
 
     def targets_name_sites(self, sample: pl.Series) -> bool:
-        """Whether targets are mostly in absolute form, as Varnish and forward proxies log them."""
+        """Whether all targets are in absolute form, as Varnish and forward proxies log them."""
         authority = self.parse(sample).filter("ok")["authority"]
-        return 2 * authority.is_not_null().sum() > len(authority)
+        return len(authority) > 0 and authority.is_not_null().all()
 
     @abstractmethod
     def lacks_user_agent(self, sample: pl.Series) -> str | None:
