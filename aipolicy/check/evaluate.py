@@ -112,7 +112,7 @@ class Evaluator:
             return SCHEMA.to_frame()
         raw = lines["text"].cast(pl.Binary)
         lines = lines.with_columns(pl.col("file").cast(pl.String), as_text(raw), raw.alias("raw"))
-        parsed = form.parse(lines["text"], forwarded=self._terms.forwarded)
+        parsed = form.read(lines["text"], forwarded=self._terms.forwarded)
         rows = pl.concat([lines, parsed], how="horizontal")
         parts = [self._unreadable(rows.filter(~pl.col("ok"))), self._fetches(rows.filter("ok"), form)]
         return pl.concat(map(_completed, parts)).sort("line", maintain_order=True)

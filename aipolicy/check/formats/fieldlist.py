@@ -59,23 +59,22 @@ class FieldListFormat(LogFormat):
                 escape=Escape.PERCENT if cloudfront else Escape.PLUS,
             )
         except LogFormatError:
-            columns = None
-        if columns is None or Role.USER_AGENT not in columns.layout.roles:
             raise LogFormatError(
                 f"'{shown(directive_line)}' lacks what is needed: log date, time, cs-uri-stem, cs-uri-query, "
                 "sc-status, c-ip and cs(User-Agent)"
-            )
+            ) from None
         return FieldListFormat(columns.name, columns.has_host, columns.has_forwarded, columns)
 
     @property
     def notes(self) -> tuple[str, ...]:
         return self.columns.notes if self.columns else ()
 
-    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
-        return self.columns.parse(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+        return self.columns.read(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
 
     def lacks_user_agent(self, sample: pl.Series) -> str | None:
-        return None  # after() requires it
+        found = None if self.columns is None else self.columns.lacks_user_agent(sample)
+        return found and f"{found}: '{DIRECTIVE}' has no cs(User-Agent)"
 
     def shaped(self, lines: pl.Series) -> pl.Series:
         if self.columns:

@@ -42,7 +42,7 @@ class JsonFormat(LogFormat):
             has_forwarded=not there.isdisjoint(wanted["forwarded"]),
         )
 
-    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         columns = {name for name, _ in self.members}
         found = self._columns(lines, columns if forwarded else columns - {"forwarded"})
         target, fits = pl.col("target"), pl.lit(True)

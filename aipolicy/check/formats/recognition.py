@@ -89,6 +89,9 @@ def _with_directives(first: list[str]) -> LogFormat:
     parts = [_requests(first[at:until]) for at, until in zip(starts, [*starts[1:], len(first)], strict=True)]
     read = [one.shaped(lines) for one, lines in zip(formats, parts, strict=True)]
     _require(pl.concat(parts), pl.concat(read), formats[0].name)
+    for one, lines in zip(formats, parts, strict=True):
+        if lines.len():
+            _told(one, lines)
     return formats[0]
 
 

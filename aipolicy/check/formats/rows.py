@@ -9,7 +9,6 @@ from aipolicy.errors import LogFormatError
 
 SCHEMA = {
     "host": pl.String(),
-    "authority": pl.String(),
     "address": pl.String(),
     "time": pl.Int64(),
     "path": pl.String(),
@@ -25,7 +24,7 @@ _STATUS = r"\A[0-9]{1,3}\z"
 
 
 def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.DataFrame:
-    """The table of ``LogFormat.parse``.
+    """The table of ``LogFormat.read``.
 
     ``found`` has ``fits`` (Boolean: the line is built like the format), ``time`` (Int64), and as Strings what
     the format has of host, address, forwarded, target, status and user_agent.
@@ -66,7 +65,7 @@ def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.Data
 
 def unreadable(number: int) -> pl.DataFrame:
     """As many rows, of lines that all can't be read."""
-    return pl.DataFrame(schema=SCHEMA).clear(number).with_columns(ok=pl.lit(False))
+    return pl.DataFrame(schema={"authority": pl.String()} | SCHEMA).clear(number).with_columns(ok=pl.lit(False))
 
 
 def given(text: pl.Expr) -> pl.Expr:
