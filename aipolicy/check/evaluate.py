@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 REFUSALS = (401, 402, 403, 404, 406, 410, 429, 444, 451, 499)
 """Statuses that gave a crawler no content of what it had been asked not to fetch, as all of 5xx do.
 
-444 and 499 are nginx's: it closed the connection without an answer, and the client closed it before one. 000 is
-CloudFront's and others' for a client that went before the answer. A 3xx (304, too: the crawler has the content)
-is judged like a 200, and so is every method: robots.txt speaks of access, not of GET.
+444 and 499 are nginx's: it closed the connection without an answer, and the client closed it before one. 000
+is CloudFront's and others' for a client that went before the answer. A 3xx (304, too: the crawler has the
+content) is judged like a 200, and so is every method: robots.txt speaks of access, not of GET.
 """
 
 EXEMPT = tuple(
@@ -163,7 +163,9 @@ class Evaluator:
         authority = pl.col("authority")
         rows = rows.drop("text").with_row_index("row")
         if form.has_host:
-            differs = authority.is_not_null() & pl.col("host").is_not_null() if self._one_for_all else pl.lit(False)
+            differs = (
+                authority.is_not_null() & pl.col("host").is_not_null() if self._one_for_all else pl.lit(False)
+            )
             rows = rows.with_columns(elsewhere=differs)
         else:
             rows = rows.with_columns(elsewhere=authority.is_not_null())
@@ -193,7 +195,9 @@ class Evaluator:
         if canonical is None or not (sites or not self._one_for_all):
             return False
         own = policies.timeline(self._only_site)
-        return canonical in sites or (own is not None and not self._one_for_all and policies.timeline(canonical) == own)
+        return canonical in sites or (
+            own is not None and not self._one_for_all and policies.timeline(canonical) == own
+        )
 
     def _others(self, rows: pl.DataFrame) -> pl.DataFrame:
         """``row`` and either ``crawler``, of those that the site's policy names, or ``unknown``."""
@@ -202,9 +206,11 @@ class Evaluator:
         found = [self._called(host, user_agent) for host, user_agent in pairs.iter_rows()]
         schema = {"crawler": pl.String, "unknown": pl.String}
         named = pl.concat([pairs, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
-        return left.select("row", "host", "user_agent").join(
-            named, on=["host", "user_agent"], nulls_equal=True, maintain_order="left"
-        ).select("row", "crawler", "unknown")
+        return (
+            left.select("row", "host", "user_agent")
+            .join(named, on=["host", "user_agent"], nulls_equal=True, maintain_order="left")
+            .select("row", "crawler", "unknown")
+        )
 
     def _called(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
         key = user_agent[:LONGEST_USER_AGENT]
@@ -272,7 +278,6 @@ class Evaluator:
             known, on=["crawler", "address", "day"], how="left", nulls_equal=True, maintain_order="left"
         )
         return joined["identity"]
-
 
     def _behind(self, fetches: pl.DataFrame, form: LogFormat) -> list[pl.Series]:
         """``proxy`` and ``forwarded``: whose addresses stand for the clients', and where theirs may be."""

@@ -47,7 +47,7 @@ SCHEMA = pl.Schema(
         "status": pl.Int32,
         "address": pl.String,
         "identity": pl.String,
-        "proxy": pl.String,  # the operator of the CDN or load balancer that the address is of; "" for a private one
+        "proxy": pl.String,  # operator of the CDN or load balancer that has the address; "": it is private
         "forwarded": pl.Int32,  # which address of the forwarded column would verify the client; null: none
         "user_agent": pl.String,
         "rule": pl.String,

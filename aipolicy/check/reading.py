@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from aipolicy.check.formats import LOOKED_AT, LogFormat, fitting, recognise
+from aipolicy.check.formats import LOOKED_AT, LogFormat, fitting, recognise, telling
 from aipolicy.errors import LogFormatError
 
 EMPTY = "empty"
@@ -40,9 +40,10 @@ def form_of(name: str, lines: Iterable[bytes], given: LogFormat | None) -> LogFo
 
     None where there is nothing in them: blank lines and comments.
     """
-    telling = (line for line in lines if _TELLING.match(line))
-    sample = [line.decode("utf-8", "replace") for line in itertools.islice(telling, LOOKED_AT)]
+    some = (line for line in lines if _TELLING.match(line))
+    sample = [line.decode("utf-8", "replace") for line in itertools.islice(some, LOOKED_AT)]
     try:
-        return recognise(sample) if given is None else fitting(given, sample)
+        found = recognise(sample) if given is None else fitting(given, sample)
+        return None if found is None else telling(found, sample)
     except LogFormatError as error:
         raise LogFormatError(f"{name!r}: {error}") from None

@@ -1,7 +1,7 @@
 """Crawlers that the crawler table doesn't know, by what their User-Agent says of itself.
 
-Only names count that stand where a product does (RFC 9110 §10.1.5), or that are an element of a comment like
-``(compatible; NewBot/1.0; +https://...)``. What browsers and HTTP libraries say of themselves is no crawler's.
+Only names count that stand where a product does (RFC 9110 §10.1.5), or that are an element of a comment
+like ``(compatible; NewBot/1.0; +https://...)``. What browsers say of themselves is no crawler's.
 """
 
 import re
@@ -21,14 +21,15 @@ _PRODUCT = re.compile(r"((?:[^\s/;,]+ ){0,2})([^\s/;,]+)/\S+")
 _NAME = re.compile(r"[A-Za-z][\w.-]*(?: [A-Za-z][\w.-]*){0,2}", re.ASCII)
 _TAIL = re.compile(rf"(?:/\S+| {_VERSION})\Z", re.IGNORECASE)
 _CRAWLS = re.compile(r"bot(?![a-z])|crawl|spider|slurp|scrap", re.IGNORECASE)
-_NEVER = frozenset(
-    # Browsers, what they say of the system they run on, and libraries: a person's, or nobody's name.
+# Browsers, and what they say of the system they run on: a person's, or nobody's name.
+_BROWSERS = (
     "mozilla compatible applewebkit webkit khtml like gecko safari version mobile chrome headlesschrome "
     "chromium firefox edg edge edga edgios opr opera opt msie trident crios fxios samsungbrowser ucbrowser "
-    "yabrowser vivaldi presto x11 linux x86_64 i686 aarch64 arm64 ubuntu fedora debian windows nt win64 wow64 "
-    "x64 rv macintosh intel mac os x iphone ipad ipod cpu android build wv u en en-us de like-gecko "
-    "netscape seamonkey dalvik cfnetwork darwin".split()
+    "yabrowser vivaldi presto x11 linux x86_64 i686 aarch64 arm64 ubuntu fedora debian windows nt win64 "
+    "wow64 x64 rv macintosh intel mac os x iphone ipad ipod cpu android build wv u en en-us de netscape "
+    "seamonkey dalvik cfnetwork darwin"
 )
+_NEVER = frozenset(_BROWSERS.split())
 _PHONES = re.compile(r"cubot", re.IGNORECASE)  # a maker of phones
 
 

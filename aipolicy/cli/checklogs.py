@@ -215,8 +215,9 @@ def _require_read(document: Mapping[str, Any]) -> None:
     if unread and not (lines["crawler"] or lines["left_out"]) and 2 * unread >= lines["read"]:
         first = document["unreadable"][0]
         raise LogError(
-            f"{unread} of {lines['read']} lines name a crawler, and none of these can be read; the first is line "
-            f"{first['line']} of {first['file']!r}: give --format the format string of the server's configuration"
+            f"{unread} of {lines['read']} lines name a crawler, and none of these can be read; the first is "
+            f"line {first['line']} of {first['file']!r}: give --format the format string of the server's "
+            "configuration"
         )
 
 

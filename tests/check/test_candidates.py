@@ -29,7 +29,11 @@ def test_other_lines_are_left_alone() -> None:
 
 
 def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
-    named, bot, other = b'"NewThing/1.0"', b'"(compatible; NewBot/1.0; +https://new.example)"', b"Firefox/140.0"
+    named, bot, other = (
+        b'"NewThing/1.0"',
+        b'"(compatible; NewBot/1.0; +https://new.example)"',
+        b"Firefox/140.0",
+    )
     _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(["newthing"]))
     assert rows["text"].to_list() == [named, bot]
     _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(map(str, range(30_000))))

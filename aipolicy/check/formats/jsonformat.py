@@ -64,8 +64,11 @@ class JsonFormat(LogFormat):
         return found.select(pl.col("time").is_not_null() & about).to_series()
 
     def lacks_user_agent(self, sample: pl.Series) -> str | None:
-        paths = dict(self.members)["user_agent"]
-        found = [record for line in sample if (record := _object(line)) is not None]
+        members = dict(self.members)
+        paths = members["user_agent"]
+        targets = [path for name in ("target", "request", "uri") for path in members.get(name, ())]
+        records = [record for line in sample if (record := _object(line)) is not None]
+        found = [record for record in records if any(_is_there(record, path) for path in targets)]
         if not found or any(_is_there(record, path) for record in found for path in paths):
             return None
         keys = ", ".join(repr(path.removesuffix(_LIST).replace("/", ".")) for path in paths)

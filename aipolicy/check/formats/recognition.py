@@ -41,45 +41,50 @@ def recognise(sample: Sequence[str]) -> LogFormat | None:
     found = FORMATS[best]
     if isinstance(found, PatternFormat) and Role.HOST in found.layout.roles:
         _require_names(lines, found)
-    return _told(found.seen(lines), lines)
+    return found.seen(lines)
 
 
-def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat | None:
-    """The format that somebody named, once lines of the log fit it; None where there are none to tell it from.
+def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat:
+    """Return the format that somebody named, if any line of a log fits it.
 
-    Raises LogFormatError where not one of the first lines does, or they can have no User-Agent.
+    Raises LogFormatError where not one of the first lines does.
     """
     first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
-    if isinstance(given, FieldListFormat):
-        if any(line.startswith(DIRECTIVE) for line in first):
-            _with_directives(first)
-            return given
-        lines = _requests(first)
-        if lines.len():
-            raise LogFormatError(
-                f"no line begins with '{DIRECTIVE}', which says what the columns are: '{shown(lines[0])}'; put it "
-                f"back, or give --format the format string of the lines"
-            )
+    directives = isinstance(given, FieldListFormat)
+    if directives and any(line.startswith(DIRECTIVE) for line in first):
+        _with_directives(first)
         return given
     lines = _requests(first)
-    if not lines.len():
-        return given
-    if not given.shaped(lines).any():
+    if lines.len() and directives:
+        raise LogFormatError(
+            f"no line begins with '{DIRECTIVE}', which says what the columns are: '{shown(lines[0])}'; "
+            "put it back, or give --format the format string of the lines"
+        )
+    if lines.len() and not given.shaped(lines).any():
         raise LogFormatError(
             f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {cure()}"
         )
-    return _told(given, lines)
+    return given
 
 
-def _told(found: LogFormat, lines: pl.Series) -> LogFormat:
-    """With what the lines tell. Raises LogFormatError where they can have no User-Agent."""
-    if (lack := found.lacks_user_agent(lines)) is not None:
-        raise LogFormatError(
-            f"{lack}, without which no crawler can be told: log it, or leave this log out ('{shown(lines[0])}')"
-        )
-    if not found.has_host and isinstance(found, PatternFormat | JsonFormat) and found.targets_name_sites(lines):
-        return replace(found, has_host=True)
-    return found
+def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
+    """Return the format with what the lines of a log tell of it.
+
+    Raises LogFormatError where the lines can have no User-Agent: no crawler could be told.
+    """
+    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    lines = _requests(first)
+    if not lines.len():
+        return found
+    for directive in [line for line in first if line.startswith(DIRECTIVE)] or [None]:
+        one = found if directive is None else found.after(directive)
+        if (lack := one.lacks_user_agent(lines)) is not None:
+            raise LogFormatError(
+                f"{lack}, without which no crawler can be told: log it, or leave this log out "
+                f"('{shown(lines[0])}')"
+            )
+    named = found.has_host or not isinstance(found, PatternFormat | JsonFormat)
+    return found if named or not found.targets_name_sites(lines) else replace(found, has_host=True)
 
 
 def _with_directives(first: list[str]) -> LogFormat:
@@ -89,9 +94,6 @@ def _with_directives(first: list[str]) -> LogFormat:
     parts = [_requests(first[at:until]) for at, until in zip(starts, [*starts[1:], len(first)], strict=True)]
     read = [one.shaped(lines) for one, lines in zip(formats, parts, strict=True)]
     _require(pl.concat(parts), pl.concat(read), formats[0].name)
-    for one, lines in zip(formats, parts, strict=True):
-        if lines.len():
-            _told(one, lines)
     return formats[0]
 
 

@@ -23,11 +23,11 @@ class Identity(StrEnum):
     SPOOFED = "spoofed"
     """Every check that the operator publishes was made, and failed."""
     UNVERIFIABLE = "unverifiable"
-    """The operator publishes no check, or one that was not made: of an address that is not in its list, DNS or
-    a signature may still tell that it is the operator's."""
+    """The operator publishes no check, or one that was not made: of an address that is not in its list, DNS
+    or a signature may still tell that it is the operator's."""
     CHECK_FAILED = "check_failed"
-    """The operator publishes a check, and it could not be made: an unreadable address, a proxy's instead of the
-    client's, an error of DNS, keys that can't be read."""
+    """The operator publishes a check, and it could not be made: an unreadable address, a proxy's instead of
+    the client's, an error of DNS, keys that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)

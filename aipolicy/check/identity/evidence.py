@@ -25,8 +25,8 @@ class Match:
 class Evidence:
     """What is known of a client on ``day`` that declares a crawler, as of ``today``.
 
-    ``client`` is None where the address can't be read, ``trace`` where DNS was not asked about it. ``proxy`` is
-    the prefix of a CDN's or load balancer's that has the address, where that is why the check failed.
+    ``client`` is None where the address can't be read, ``trace`` where DNS was not asked about it. ``proxy``
+    is the prefix of a CDN's or load balancer's that has the address, where that is why the check failed.
     """
 
     identity: Identity

@@ -11,8 +11,8 @@ read more than ``LONG`` before. DNS tells of today: that a host name is missing 
 request that is older than ``NEAR``.
 
 A client is *spoofed* only where every check that its operator publishes was made and failed: a list alone
-makes no forgery of who may have a host name, or sign. The address of a CDN, a load balancer or a cloud's proxy
-(``proxies``) isn't the client's: the check can't be made. A crawler's own list is asked first.
+makes no forgery of who may have a host name, or sign. The address of a CDN, a load balancer or a cloud's
+proxy (``proxies``) isn't the client's: the check can't be made. A crawler's own list is asked first.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,9 +44,9 @@ class Identities:
     """Verifies clients by published addresses and, with a ``resolver``, by forward-confirmed reverse DNS.
 
     Without ``ranges`` the packaged snapshot is used. Without a resolver nothing is asked of the network, and
-    a crawler whose operator publishes host names, too, is *unverifiable* unless a list has its address. It can
-    be sent to other processes then. ``signatures``: the requests' signatures are looked at beside; in a log
-    they are not.
+    a crawler whose operator publishes host names, too, is *unverifiable* unless a list has its address. It
+    can be sent to other processes then. ``signatures``: the requests' signatures are looked at beside; in a
+    log they are not.
     """
 
     def __init__(

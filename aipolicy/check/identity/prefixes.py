@@ -18,7 +18,6 @@ from aipolicy.errors import RangesError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a list may hold, by version: the length of its widest prefix, and addresses in all."""
@@ -62,9 +61,7 @@ def network(text: str, operator: str = "", limits: Limits = CRAWLERS) -> Network
     return found
 
 
-def networks(
-    texts: Iterable[str], operator: str = "", limits: Limits = CRAWLERS
-) -> tuple[Network, ...]:
+def networks(texts: Iterable[str], operator: str = "", limits: Limits = CRAWLERS) -> tuple[Network, ...]:
     """The networks of ``texts``: sorted, IPv4 first, joined where they touch. Raises RangesError.
 
     An empty list is an error, too: it would make a forgery of every request. So is one of half the Internet.

@@ -91,7 +91,15 @@ HEADERS: Mapping[str, str] = MappingProxyType({proxy.operator: proxy.header for 
 # In Amazon's file of all its addresses.
 _SERVICES = frozenset({"CLOUDFRONT", "CLOUDFRONT_ORIGIN_FACING", "GLOBALACCELERATOR"})
 _COMPUTE = "EC2"
-_MEMBERS = ("prefixes", "ipv6_prefixes", "addresses", "addresses_v6", "ipv6_addresses", "ipv4_cidrs", "ipv6_cidrs")
+_MEMBERS = (
+    "prefixes",
+    "ipv6_prefixes",
+    "addresses",
+    "addresses_v6",
+    "ipv6_addresses",
+    "ipv4_cidrs",
+    "ipv6_cidrs",
+)
 _KEYS = ("ip_prefix", "ipv6_prefix", "prefix", "ipv4Prefix", "ipv6Prefix")
 
 

@@ -22,7 +22,7 @@ _MAYBE = "|".join(map(_spellings, (*_FILES, _FOLDER)))
 
 
 def policy_reads(paths: pl.Series) -> pl.Series:
-    """``ROBOTS_TXT`` or ``POLICY_FILE`` (``/ai.txt``, ``/.well-known/*``) for each path that is one; else null.
+    """Return ``ROBOTS_TXT``, ``POLICY_FILE`` (``/ai.txt``, ``/.well-known/*``) or null for each path.
 
     In any spelling that a server may take for it: ``//robots.txt``, ``/./robots.txt``, ``/%72obots.txt``,
     ``/a/../ai.txt``. Paths may have a query.

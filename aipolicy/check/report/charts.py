@@ -130,7 +130,8 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
             _height(disallowed, scale),
             _height(spoofed, scale),
             bool(reads),
-            f"{steps.label(index)}: {_said(fetches, disallowed, spoofed)}, {counted(reads, 'robots.txt read')}",
+            f"{steps.label(index)}: {_said(fetches, disallowed, spoofed)}, "
+            f"{counted(reads, 'robots.txt read')}",
         )
         for index, (fetches, disallowed, spoofed, reads) in enumerate(sums)
         if fetches

@@ -17,8 +17,8 @@ _SECOND = 100  # characters of a key that stands there a second time
 _NUMBERS = {"fetches": "Fetches", **VERDICTS}
 _STYLES = {"disallowed": "bold red", "disallowed_spoofed": "magenta"}
 _IMPOSTORS = (
-    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are in no count of "
-    "the crawler's, nor its operator's."
+    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are in no count "
+    "of the crawler's, nor its operator's."
 )
 _NAME = 40  # characters that a client chose
 
@@ -100,8 +100,7 @@ def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
 
 def _numbers(counters: Document) -> list[Text]:
     return [
-        Text(f"{counters[key]:,}", style=_STYLES.get(key, "") if counters[key] else "")
-        for key in _NUMBERS
+        Text(f"{counters[key]:,}", style=_STYLES.get(key, "") if counters[key] else "") for key in _NUMBERS
     ]
 
 

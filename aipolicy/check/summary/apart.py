@@ -1,4 +1,4 @@
-"""What is told beside the crawlers: unknown ones, statuses, and proxies whose addresses stand for clients'."""
+"""What is told beside the crawlers: unknown ones, statuses, and proxies that stand for clients."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,9 @@ def in_one_spelling(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     spellings: dict[str, set[str]] = {}
     for name in names.drop_nulls():
         spellings.setdefault(name.lower(), set()).add(name)
-    best = {name: best_spelling(several) for several in spellings.values() if len(several) > 1 for name in several}
+    best = {
+        name: best_spelling(several) for several in spellings.values() if len(several) > 1 for name in several
+    }
     if not best:
         return list(parts)
     return [part.with_columns(pl.col("crawler").replace(best)) for part in parts]
@@ -35,8 +37,16 @@ def unknown_crawlers(parts: Sequence[pl.LazyFrame], top: int | None) -> dict[str
     Memory is bounded: past 100,000 names those with the fewest fetches so far are only counted together.
     """
     lower = pl.col("crawler").str.to_lowercase()
-    spelling = pl.coalesce(pl.col("crawler").filter(pl.col("crawler") != lower).max(), pl.col("crawler").max())
-    schema = {"name": pl.String, "crawler": pl.String, "fetches": pl.UInt64, "first": pl.Int64, "last": pl.Int64}
+    spelling = pl.coalesce(
+        pl.col("crawler").filter(pl.col("crawler") != lower).max(), pl.col("crawler").max()
+    )
+    schema = {
+        "name": pl.String,
+        "crawler": pl.String,
+        "fetches": pl.UInt64,
+        "first": pl.Int64,
+        "last": pl.Int64,
+    }
     found = pl.DataFrame(schema=schema | {"user_agent": pl.String})
     fetches = 0
     for part in parts:
@@ -50,12 +60,16 @@ def unknown_crawlers(parts: Sequence[pl.LazyFrame], top: int | None) -> dict[str
         )
         more = counted.collect(engine="streaming")
         fetches += int(more["fetches"].sum())
-        found = pl.concat([found, more.select(found.columns)]).group_by("name").agg(
-            spelling.alias("crawler"),
-            pl.col("fetches").sum(),
-            pl.col("first").min(),
-            pl.col("last").max(),
-            pl.col("user_agent").min(),
+        found = (
+            pl.concat([found, more.select(found.columns)])
+            .group_by("name")
+            .agg(
+                spelling.alias("crawler"),
+                pl.col("fetches").sum(),
+                pl.col("first").min(),
+                pl.col("last").max(),
+                pl.col("user_agent").min(),
+            )
         )
         found = found.sort("fetches", "name", descending=[True, False]).head(_MOST_NAMES)
     listed = found.head(len(found) if top is None else top)

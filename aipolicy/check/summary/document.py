@@ -101,9 +101,7 @@ def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
     return document | {"notes": [*about.repeats, *told]}
 
 
-def _lines(
-    files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int, unknown: int
-) -> dict[str, int]:
+def _lines(files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int, unknown: int) -> dict[str, int]:
     read = sum(file.lines for file in files)
     unread = kinds.get(Verdict.UNREADABLE, 0)
     return {

@@ -30,7 +30,8 @@ def notes(
     if unreadable := document["lines"]["unreadable"]:
         first = document["unreadable"][0]
         where = f"the first is line {first['line']} of {first['file']!r}"
-        yield f"{unreadable} lines hold a crawler's name and can't be read; {where}"
+        lines = "1 line holds" if unreadable == 1 else f"{unreadable} lines hold"
+        yield f"{lines} a crawler's name and can't be read; {where}"
     if one_robots and document["sites"] > 1:
         cure = "--site HOST checks one"
         hosts = document["sites"]
@@ -69,7 +70,8 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
         whose = f"a proxy's of {proxy['operator']}" if proxy["operator"] else "private: a proxy's in front"
         if proxy["forwarded"] is not None:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
-            fix = f"--forwarded{number} takes the client's from the log, and verifies {proxy['would_verify']} of them"
+            verified = proxy["would_verify"]
+            fix = f"--forwarded{number} takes the client's from the log, and verifies {verified} of them"
         else:
             fix = f"log the forwarded address ({proxy['header']}), and take it with --forwarded"
         yield f"the address of {fetches} is {whose}, not the client's, so nobody is verified: {fix}"

@@ -14,7 +14,7 @@ from aipolicy.check.times import iso
 
 @dataclass(frozen=True, slots=True)
 class RobotsReads:
-    """How often, the first and last time, and how long before its first disallowed fetch it had last read one.
+    """How often and when, and how long before its first disallowed fetch it had last read one.
 
     Without the reads of those who only claimed to be it: they show nothing of what the crawler knew.
 

@@ -1,4 +1,4 @@
-"""Addresses of CDNs, load balancers and cloud proxies are not the client's; and one check of two makes no forgery."""
+"""Addresses of CDNs and load balancers are not the client's; and one check of two makes no forgery."""
 
 import ipaddress
 import json
@@ -25,7 +25,9 @@ EDGES = {
     "Akamai": ("23.32.1.1", "2600:1400::5"),
     "Amazon CloudFront": ("130.176.1.1", "3.10.17.130", "15.197.0.9", "2600:9000:1000::1"),
     "Azure Front Door": ("147.243.1.1", "2a01:111:2050::1"),
-    "bunny.net": (str(packaged_ranges().of_url("https://api.bunny.net/system/edgeserverlist")[0].prefixes[0][0]),),
+    "bunny.net": (
+        str(packaged_ranges().of_url("https://api.bunny.net/system/edgeserverlist")[0].prefixes[0][0]),
+    ),
     "Cloudflare": ("172.68.10.2", "141.101.70.1", "162.158.3.3", "2606:4700::1", "::ffff:172.68.10.2"),
     "Fastly": ("151.101.1.1", "2a04:4e42::1"),
     "Google Cloud Load Balancing": ("35.191.3.4", "130.211.1.1", "2600:2d00:1:1::1"),
@@ -63,7 +65,15 @@ def test_a_crawlers_own_list_is_asked_first() -> None:
     inside = Ranges(
         tuple(each for each in ranges.lists if each.urls == ("https://claude.com/crawling/bots.json",)),
         tuple(
-            type(each)(each.urls, "Cloudflare", (), each.date, each.source, None, (ipaddress.ip_network("216.73.216.0/22"),))
+            type(each)(
+                each.urls,
+                "Cloudflare",
+                (),
+                each.date,
+                each.source,
+                None,
+                (ipaddress.ip_network("216.73.216.0/22"),),
+            )
             for each in ranges.proxies[:1]
         ),
     )
@@ -156,10 +166,11 @@ AWS = {
     ("url", "text", "prefixes"),
     [
         ("https://api.cloudflare.com/client/v4/ips",
-         '{"result": {"ipv4_cidrs": ["172.64.0.0/13"], "ipv6_cidrs": ["2606:4700::/32"], "etag": "x"}, "success": true}',
+         '{"result": {"ipv4_cidrs": ["172.64.0.0/13"], "ipv6_cidrs": ["2606:4700::/32"]}, "success": true}',
          ["172.64.0.0/13", "2606:4700::/32"]),
         ("https://api.fastly.com/public-ip-list",
-         '{"addresses": ["151.101.0.0/16"], "ipv6_addresses": ["2a04:4e40::/32"]}', ["151.101.0.0/16", "2a04:4e40::/32"]),
+         '{"addresses": ["151.101.0.0/16"], "ipv6_addresses": ["2a04:4e40::/32"]}',
+         ["151.101.0.0/16", "2a04:4e40::/32"]),
         ("https://api.gcore.com/cdn/public-ip-list",
          '{"addresses": ["92.223.1.1/32"], "addresses_v6": []}', ["92.223.1.1/32"]),
         ("https://api.bunny.net/system/edgeserverlist", '["89.187.188.227", "89.187.188.228"]',
@@ -183,7 +194,18 @@ def test_of_amazons_list_only_proxies_count_and_no_compute_inside_them() -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "<p>Moved</p>", '{"prefixes": 4}', '{"addresses": [4]}', "[[]]", "10.0.0.0/8", "0.0.0.0/0"]
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "<p>Moved</p>",
+        '{"prefixes": 4}',
+        '{"addresses": [4]}',
+        "[[]]",
+        "10.0.0.0/8",
+        "0.0.0.0/0",
+    ],
 )
 def test_what_is_no_list_of_proxies_is_refused(text: str) -> None:
     with pytest.raises(RangesError):
@@ -195,12 +217,16 @@ def test_an_update_reads_the_proxies_lists_anew(lists: ListServer, tmp_path: Pat
     before = packaged_ranges().of_url(url)[0].prefixes
     v4 = [str(net) for net in before if net.version == 4]
     lists.put(url, json.dumps({"result": {"ipv4_cidrs": [*v4, "198.41.0.0/24"], "ipv6_cidrs": []}}))
-    (found,) = update(file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 25), fetcher=lists.fetcher)
+    (found,) = update(
+        file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 25), fetcher=lists.fetcher
+    )
     assert (found.state, found.came, found.gone) == (State.CHANGED, 1, 7)
     ranges = RangesFile.read(file).ranges
     assert Identities(ranges).identify("GPTBot", "198.41.0.9", DAY) is FAILED
     assert {each.operator for each in ranges.proxies} >= {"Akamai", "Fastly"}  # the others stay
     lists.put(url, json.dumps({"result": {"ipv4_cidrs": v4[:1], "ipv6_cidrs": []}}))
-    (refused,) = update(file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 26), fetcher=lists.fetcher)
+    (refused,) = update(
+        file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 26), fetcher=lists.fetcher
+    )
     assert refused.state is State.FAILED
     assert "are missing of" in str(refused.reason)

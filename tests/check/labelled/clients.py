@@ -15,8 +15,8 @@ SHARED_LIST = frozenset({"ClaudeBot", "Claude-User", "Claude-SearchBot"})
 OTHER_LISTS = frozenset(
     {"OAI-SearchBot", "ChatGPT-User", "PerplexityBot", "Perplexity-User", "MistralAI-Index"}
 )
-# They have a list and host names, or sign their requests. A log shows no signature, and no name server is asked
-# here, so of an address in nobody's list only one of two published checks was made: that is no forgery.
+# They have a list and host names, or sign their requests. A log shows no signature, and no name server is
+# asked here, so of an address in nobody's list only one of two published checks was made: that is no forgery.
 TWO_CHECKS = frozenset({"DuckAssistBot", "CCBot", "Googlebot", "bingbot", "Google-Agent", "YouBot"})
 NO_CHECK = frozenset(
     {
@@ -39,8 +39,8 @@ NAMED = "NewAICrawler"
 """A crawler that the table doesn't have, and that some robots.txt names: judged where one of the site's does."""
 
 EDGES = ("172.68", "162.158", "104.23")
-"""Of addresses from which Cloudflare calls origins (172.64.0.0/13, 162.158.0.0/15, 104.16.0.0/13): never the
-client's own."""
+"""Of addresses from which Cloudflare calls origins (172.64.0.0/13, 162.158.0.0/15, 104.16.0.0/13): never
+the client's own."""
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "

@@ -145,7 +145,7 @@ def is_policy(path: str) -> bool:
 
 @cache
 def resolved(path: str) -> str:
-    """RFC 3986 §5.2.4 and §6.2.2: without its query, slashes that repeat, and dot segments. ``path`` is canonical."""
+    """RFC 3986 §5.2.4 and §6.2.2: without query, slashes that repeat and dot segments; ``path`` is canonical."""
     kept: list[str] = []
     *folders, file = path.partition("?")[0].split("/")
     for segment in folders:
@@ -179,7 +179,8 @@ def judge(
 ) -> Judgement:
     """Exactly one of: robots_txt_reads, allowed, in_grace, exempt, refused, disallowed; in this order.
 
-    Whether it was an impostor that did what was disallowed is told by who the client is, and not here. Before the first version nothing was disallowed, so a robots.txt fetched then allows everything.
+    Whether it was an impostor that did what was disallowed is told by who the client is, and not here. Before
+    the first version nothing was disallowed, so a robots.txt fetched then allows everything.
     """
     wanted = canonical(path)
     if is_robots_txt(wanted):

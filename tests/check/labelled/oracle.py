@@ -10,7 +10,15 @@ from tests.check.labelled.definitions import FACTS
 from tests.check.labelled.logs import Line, LogFile
 from tests.check.labelled.traffic import Request
 
-COUNTERS = ("allowed", "disallowed", "disallowed_spoofed", "in_grace", "exempt", "refused", "robots_txt_reads")
+COUNTERS = (
+    "allowed",
+    "disallowed",
+    "disallowed_spoofed",
+    "in_grace",
+    "exempt",
+    "refused",
+    "robots_txt_reads",
+)
 IDENTITIES = ("verified", "operator_verified", "spoofed", "unverifiable", "check_failed")
 OWN = tuple(identity for identity in IDENTITIES if identity != "spoofed")
 """Of who did what is held against a crawler."""
@@ -21,7 +29,11 @@ def counter_of(request: Request) -> str:
     if request.judgement is None:
         raise ValueError(f"a crawler's request without labels: {request}")
     disallowed = request.judgement.counter == "disallowed"
-    return "disallowed_spoofed" if disallowed and request.client.identity == "spoofed" else request.judgement.counter
+    return (
+        "disallowed_spoofed"
+        if disallowed and request.client.identity == "spoofed"
+        else request.judgement.counter
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,10 @@ def _days(requests: list[Request]) -> dict[tuple[str, str], tuple[int, int, int,
         key = (f"{request.time:%Y-%m-%d}", str(request.crawler))
         days.setdefault(key, []).append(counter_of(request))
     return {
-        key: (len(found), *(found.count(name) for name in ("disallowed", "disallowed_spoofed", "robots_txt_reads")))
+        key: (
+            len(found),
+            *(found.count(name) for name in ("disallowed", "disallowed_spoofed", "robots_txt_reads")),
+        )
         for key, found in days.items()
     }
 

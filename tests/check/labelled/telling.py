@@ -87,9 +87,9 @@ def contradictions(document: dict[str, Any]) -> list[str]:
     for row in rows:
         if row["identity"]["spoofed"] < row["disallowed_spoofed"]:
             found.append(f"impostors did more than there are: {row}")
-    if sum(row["disallowed"] + row["disallowed_spoofed"] + row["refused"] for row in document["statuses"]) != sum(
-        total[name] for name in ("disallowed", "disallowed_spoofed", "refused")
-    ):
+    if sum(
+        row["disallowed"] + row["disallowed_spoofed"] + row["refused"] for row in document["statuses"]
+    ) != sum(total[name] for name in ("disallowed", "disallowed_spoofed", "refused")):
         found.append("statuses don't add up")
     order = [(-entry["disallowed"], -entry["fetches"]) for entry in document["crawlers"]]
     if order != sorted(order):

@@ -217,7 +217,7 @@ def _crawler(
         "purpose": str(entry.purpose),
         **named,
         "identity": _split(counts["fetches"], spoofed),
-        "disallowed_by_identity": {key: part for key, part in _split(disallowed, False).items() if key in OWN},
+        "disallowed_by_identity": {key: _split(disallowed, False)[key] for key in OWN},
         "first": "2026-11-01T00:00:04Z",
         "last": _time(days * 86_400 - 9 - place),
         "first_disallowed": first,

@@ -52,7 +52,9 @@ def test_bars_stay_within_the_chart_and_apart() -> None:
             assert edges == sorted(edges)
             assert chart.left <= edges[0]
             assert edges[-1] <= chart.width - chart.right
-            assert all(bar.fetches + bar.disallowed + bar.spoofed <= chart.base - chart.top + 3 for bar in chart.bars)
+            assert all(
+                bar.fetches + bar.disallowed + bar.spoofed <= chart.base - chart.top + 3 for bar in chart.bars
+            )
 
 
 def test_days_without_a_fetch_take_their_place() -> None:

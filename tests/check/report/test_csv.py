@@ -19,7 +19,8 @@ def test_columns_are_named_as_in_json() -> None:
     heading, *_ = csv_rows(sample())
     assert heading == [
         "product_token", "operator", "purpose",
-        "fetches", "allowed", "disallowed", "disallowed_spoofed", "in_grace", "exempt", "refused", "robots_txt_reads",
+        "fetches", "allowed", "disallowed", "disallowed_spoofed", "in_grace",
+        "exempt", "refused", "robots_txt_reads",
         "identity_verified", "identity_operator_verified", "identity_spoofed", "identity_unverifiable",
         "identity_check_failed",
         "disallowed_by_identity_verified", "disallowed_by_identity_operator_verified",

@@ -66,5 +66,11 @@ def test_whether_robots_txt_was_read_before_is_told() -> None:
     assert robots_reading(crawler | {"robots_txt": never_before | {"reads": 1}}) == (
         "Read robots.txt once. It had not read it before its first disallowed fetch."
     )
-    assert robots_reading(crawler | {"robots_txt": never_before | {"reads": 0}}) == "Never read robots.txt in these logs."
-    assert robots_reading(crawler | {"disallowed": 0, "robots_txt": before | {"reads": 2}}) == "Read robots.txt twice."
+    assert (
+        robots_reading(crawler | {"robots_txt": never_before | {"reads": 0}})
+        == "Never read robots.txt in these logs."
+    )
+    assert (
+        robots_reading(crawler | {"disallowed": 0, "robots_txt": before | {"reads": 2}})
+        == "Read robots.txt twice."
+    )
