@@ -36,11 +36,13 @@ NO_CHECK = frozenset(
 CRAWLERS = tuple(sorted(OWN_LIST | SHARED_LIST | OTHER_LISTS | TWO_CHECKS | NO_CHECK))
 
 NAMED = "NewAICrawler"
-"""A crawler that the table doesn't have, and that some robots.txt names: judged where one of the site's does."""
+"""A crawler that the table doesn't have, and that some robots.txt name: judged where one of the site's does."""
 
 EDGES = ("172.68", "162.158", "104.23")
-"""Of addresses from which Cloudflare calls origins (172.64.0.0/13, 162.158.0.0/15, 104.16.0.0/13): never
-the client's own."""
+"""Beginnings of addresses from which Cloudflare calls origins: never the client's own.
+
+Its list has 172.64.0.0/13, 162.158.0.0/15 and 104.16.0.0/13.
+"""
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "

@@ -145,7 +145,7 @@ def is_policy(path: str) -> bool:
 
 @cache
 def resolved(path: str) -> str:
-    """RFC 3986 §5.2.4 and §6.2.2: without query, slashes that repeat and dot segments; ``path`` is canonical."""
+    """RFC 3986 §5.2.4 and §6.2.2: without query, repeated slashes and dot segments; ``path`` is canonical."""
     kept: list[str] = []
     *folders, file = path.partition("?")[0].split("/")
     for segment in folders:
