@@ -119,6 +119,13 @@ def proxies(folder: Path, manifest: Mapping[str, Any]) -> Iterator[AddressList]:
         yield AddressList((url,), operator, (), day, given["source"], None, prefixes)
 
 
+def _built(folder: Path, manifest: Mapping[str, Any], old: Ranges | None, only: str | None) -> Ranges:
+    """All lists; those that ``only`` leaves out as ``old`` has them."""
+    keeps_crawlers, keeps_proxies = only == "proxies", only == "crawlers"
+    lists = old.lists if old and keeps_crawlers else snapshot(copies(folder, manifest), manifest).lists
+    return ordered(lists, old.proxies if old and keeps_proxies else proxies(folder, manifest))
+
+
 def differences(old: Ranges | None, new: Ranges) -> Iterator[str]:
     """A line for each list that came, went or changed."""
     before = {each.urls: each for each in (*old.lists, *old.proxies)} if old else {}
@@ -152,9 +159,7 @@ def main() -> int:
         old = Ranges.from_json(options.output.read_bytes()) if options.output.exists() else None
         if options.only and old is None:
             raise RangesError(f"{options.output} is missing: build all lists, without --only")
-        new = old if options.only == "proxies" else snapshot(copies(options.folder, manifest), manifest)
-        kept = old.proxies if options.only == "crawlers" else proxies(options.folder, manifest)
-        new = ordered(new.lists, kept)
+        new = _built(options.folder, manifest, old, options.only)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -76,7 +76,10 @@ def times(number: int) -> str:
 
 def robots_reading(crawler: Document) -> str:
     """Whether a crawler read robots.txt, and how long before its first disallowed fetch."""
-    reads, seconds = crawler["robots_txt"]["reads"], crawler["robots_txt"]["seconds_before_first_disallowed"]
+    reads, seconds = (
+        crawler["robots_txt"]["own_reads"],
+        crawler["robots_txt"]["seconds_before_first_disallowed"],
+    )
     if not reads:
         return "Never read robots.txt in these logs."
     text = f"Read robots.txt {times(reads)}."

@@ -34,7 +34,7 @@ class RobotsReads:
         if seconds is not None and seconds.is_integer():
             seconds = int(seconds)
         return {
-            "reads": self.reads,
+            "own_reads": self.reads,
             "first_read": iso(self.first),
             "last_read": iso(self.last),
             "seconds_before_first_disallowed": seconds,

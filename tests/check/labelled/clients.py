@@ -36,7 +36,7 @@ NO_CHECK = frozenset(
 CRAWLERS = tuple(sorted(OWN_LIST | SHARED_LIST | OTHER_LISTS | TWO_CHECKS | NO_CHECK))
 
 NAMED = "NewAICrawler"
-"""A crawler that the table doesn't have, and that some robots.txt name: judged where one of the site's does."""
+"""A crawler that the table doesn't have, and some robots.txt name: judged where one of the site's does."""
 
 EDGES = ("172.68", "162.158", "104.23")
 """Beginnings of addresses from which Cloudflare calls origins: never the client's own.

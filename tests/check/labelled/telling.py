@@ -45,7 +45,7 @@ def _crawler(entry: dict[str, Any]) -> dict[str, Any]:
         "operator": entry["operator"],
         "purpose": entry["purpose"],
         **{name: moment(entry[name]) for name in ("first", "last", "first_disallowed", "last_disallowed")},
-        "reads": entry["robots_txt"]["reads"],
+        "reads": entry["robots_txt"]["own_reads"],
         "first_read": moment(entry["robots_txt"]["first_read"]),
         "last_read": moment(entry["robots_txt"]["last_read"]),
         "rules": _rules(entry["rules"]),

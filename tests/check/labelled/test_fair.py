@@ -37,7 +37,7 @@ def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -
     assert (crawler["fetches"], crawler["disallowed"], crawler["disallowed_spoofed"]) == (9, 0, 8)
     assert crawler["rules"] == crawler["examples"] == []
     assert len(crawler["spoofed_examples"]) == 8
-    assert (crawler["first_disallowed"], crawler["robots_txt"]["reads"]) == (None, 0)
+    assert (crawler["first_disallowed"], crawler["robots_txt"]["own_reads"]) == (None, 0)
     assert "spoofed" not in crawler["disallowed_by_identity"]
     assert document["days"][0]["disallowed_spoofed"] == 8
     assert outcome.code == 0

@@ -223,7 +223,7 @@ def _crawler(
         "first_disallowed": first,
         "last_disallowed": _time(days * 86_400 - 5_000) if disallowed else None,
         "robots_txt": {
-            "reads": reads,
+            "own_reads": reads,
             "first_read": "2026-11-01T03:10:00.250000Z" if reads else None,
             "last_read": _time(days * 86_400 - 7_000) if reads else None,
             "seconds_before_first_disallowed": 2_130 if reads and disallowed else None,
