@@ -107,8 +107,7 @@ def _judge(trap: Trap, seen: Seen, token: str) -> Finding:
     name = answered_to(seen, token)
     names = ", ".join(_names(seen, token)) or "none"
     if not name and seen.of(Place(_EVERYONE)):
-        why = "it obeyed no group, not even the one for everyone"
-        return Finding(Verdict.DISOBEYS, why, seen.of(Place(_EVERYONE)), f"Disallow: {_EVERYONE}")
+        return Finding(Verdict.NOT_TESTED, "it obeyed no group, not even the one for everyone")
     if not name:
         why = f"it answers to no name that is known of it ({names}), only to *: give --token"
         return Finding(Verdict.NOT_TESTED, why)

@@ -13,6 +13,7 @@ from aipolicy.check.crawler.trial import Result, Trial
 _STYLES = {
     Verdict.OBEYS: "green",
     Verdict.DISOBEYS: "bold red",
+    Verdict.DEPARTS: "magenta",
     Verdict.OVER_CAUTIOUS: "yellow",
     Verdict.DOES_NOT: "",
     Verdict.NOT_TESTED: "dim",

@@ -18,6 +18,7 @@ If it takes single pages only, try what gives them to it; if it was stopped, giv
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
+    Verdict.DEPARTS: "departed from",
     Verdict.OVER_CAUTIOUS: "over-cautious",
     Verdict.DOES_NOT: "neither asked nor claimed",
     Verdict.NOT_TESTED: "not tested",
@@ -54,6 +55,8 @@ def account(result: Result) -> Iterator[str]:
         for fetch in result.seen.fetches[:_LINES]:
             request = logged(f"{fetch.method} {fetch.target}", _LONGEST)
             yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
+        for line in result.seen.unreadable:
+            yield f"  unreadable: {logged(line, _LONGEST)}"
         yield from ended(result.seen.ending)
 
 
@@ -110,6 +113,7 @@ def _clause(result: Result) -> dict[str, Any]:
         "rule": {"line": finding.line or None, "text": finding.rule} if finding.rule else None,
         "robots_txt": result.robots_txt[:_MOST_RULES].decode("utf-8", "backslashreplace"),
         "requests": [f"{each.method} {each.target}" for each in seen.fetches[:100]] if seen else [],
+        "unreadable": list(seen.unreadable) if seen else [],
         "ended": seen
         and {
             "exit_code": seen.ending.exit_code,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from aipolicy.check.crawler.catalogue import with_required
 from aipolicy.check.crawler.clause import Clause, Finding, Verdict
 from aipolicy.check.crawler.judging import followed_a_link
 from aipolicy.check.crawler.names import NAME, answered_to, learned
@@ -90,6 +91,9 @@ async def try_out(
     known = learned(first, token)
     gate = asyncio.Semaphore(jobs)
 
+    wanted = set(clauses)
+    clauses = with_required(clauses)
+
     async def result_of(clause: Clause) -> Result:
         if clause is NAME:
             seen, trap, named = first, first_trap, token
@@ -100,9 +104,10 @@ async def try_out(
             named = known
             async with gate:
                 seen, trap = await _tried(crawl, clause, known or _NAMELESS)
-        finding = _as_claimed(clause, clause.judge(trap, seen, named), claims)
+        finding = clause.graded(clause.judge(trap, seen, named), claims)
         result = Result(clause, finding, seen, trap)
-        tell(result)
+        if clause in wanted:
+            tell(result)
         return result
 
     try:
@@ -111,6 +116,7 @@ async def try_out(
     except ExceptionGroup as group_of_errors:
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
+    results = [result for result in results if result.clause in wanted]
     runs = [(first_trap, first), *((each.trap, each.seen) for each in results if each.trap and each.seen)]
     followed_links = any(followed_a_link(trap, seen) for trap, seen in runs)
     if not any(seen.pages for _, seen in runs):
@@ -139,18 +145,19 @@ def _whence(known: str, given: str, first: Seen) -> str:
     return "in its User-Agent" if known else ""
 
 
-def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:
-    if finding.verdict is not Verdict.DISOBEYS or not clause.claim or clause.claim in claims:
-        return finding
-    return Finding(Verdict.DOES_NOT, finding.why, finding.fetch, finding.rule, finding.line)
-
-
 def _without_links(result: Result) -> Result:
-    """Who follows no link leaves pages for that reason, but for the one that it was given."""
-    given = result.seen and result.seen.of(BEGINNING)
-    if result.finding.verdict is not Verdict.OVER_CAUTIOUS or not given:
-        return result
-    return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
+    """Return the result of a crawler that follows no link.
+
+    It leaves pages for that reason, but for the one that it was given. And who fetches the page that its user
+    named and never looks at /robots.txt is no crawler there: RFC 9309 speaks of automatic clients.
+    """
+    seen, finding = result.seen, result.finding
+    given = seen and seen.of(BEGINNING)
+    if finding.verdict is Verdict.OVER_CAUTIOUS and given:
+        return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
+    if finding.fetch and finding.fetch.key == BEGINNING.key and seen and not seen.robots():
+        return replace(result, finding=Finding(Verdict.NOT_TESTED, "one page that its user named is no crawl"))
+    return result
 
 
 def _with_requirements(results: Sequence[Result]) -> list[Result]:

@@ -72,8 +72,10 @@ class Crawler:
         if self.fault == "robots-first":
             self._get(url)
         queue, known = [url], {url}
+        decode = self.fault == "encoded-slash"
         while queue:
             page = queue.pop(0)
+            page = page.replace("%2F", "/") if decode else page
             if not self._may(page, decides):
                 continue
             reply = self._get(page)
@@ -96,13 +98,14 @@ class Crawler:
             return []
         links = Links(marked_too=marked_too)
         links.feed(reply.body.decode())
-        quoted = (urllib.parse.quote(link, safe="/:?=&%*") for link in links.found)
+        raw = self.fault == "unicode-link"
+        quoted = (link if raw else urllib.parse.quote(link, safe="/:?=&%*") for link in links.found)
         return [urllib.parse.urljoin(page, link) for link in quoted] if links.follow else []
 
     def _may(self, url: str, decides: Decides) -> bool:
-        if self.ignores:
-            return True
         parts = urllib.parse.urlsplit(url)
+        if self.ignores or (self.fault == "waiting-requests" and parts.path.startswith("/private/")):
+            return True
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         return decides.allowed(self._robots_of(parts), TOKEN, path)
 
@@ -120,6 +123,8 @@ class Crawler:
             hops -= 1
             url = urllib.parse.urljoin(url, reply.headers["Location"])
             reply, refusing = self._get(url), True
+        if reply and self.fault == {4: "redirect-rules", 0: "five-redirects-rules"}.get(hops):
+            return Copy(_ANYTHING, time.monotonic() + 60)
         if reply is None:
             excused = "refused" if refusing else "dropped"
             return Copy(_ANYTHING if self.fault == excused else _NOTHING, time.monotonic() + 60)
@@ -137,7 +142,8 @@ class Crawler:
         parts = urllib.parse.urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
         try:
-            target = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
+            path = urllib.parse.quote(parts.path, safe="/%")
+            target = urllib.parse.urlunsplit(("", "", path, parts.query, ""))
             connection.request("GET", target, headers=self._headers)
             response = connection.getresponse()
             return Reply(response.status, response.read(), response.headers)
