@@ -11,8 +11,8 @@ from aipolicy.check.crawler.trap import START, Setting, Trap
 class Level(StrEnum):
     """How strongly RFC 9309 asks for it (RFC 2119).
 
-    ``IMPLIED``: it follows from what RFC 9309 says, but no key word states it. ``CLAIM``: RFC 9309 doesn't ask
-    for it; a crawler may claim it for itself.
+    ``IMPLIED``: it follows from what RFC 9309 says, but no key word states it. ``CLAIM``: RFC 9309 doesn't
+    ask for it; a crawler may claim it for itself.
     """
 
     MUST = "MUST"

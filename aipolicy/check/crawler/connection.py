@@ -46,7 +46,7 @@ class _Head:
     lacks_host: bool
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """What was sent is no request, or more than a request may be."""
 
     def __init__(self, status: int, line: bytes = b"") -> None:
@@ -70,7 +70,7 @@ async def converse(
     try:
         while await _exchange(reader, writer, answering):
             pass
-    except _Unreadable as error:
+    except _UnreadableError as error:
         if error.line:
             unreadable(error.line.decode("utf-8", "surrogateescape"))
         await _send(writer, Answer(b"", error.status), "GET", keeps_open=False)
@@ -80,9 +80,7 @@ async def converse(
         writer.close()
 
 
-async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answering: Answering
-) -> bool:
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answering: Answering) -> bool:
     """One request and its answer; False where no other can follow."""
     head = await _read_head(reader)
     if head is None:
@@ -108,7 +106,7 @@ async def _read_head(reader: asyncio.StreamReader) -> _Head | None:
         while line := await _read_line(reader):
             size += len(line)
             if size > LONGEST_HEAD:
-                raise _Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                raise _UnreadableError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             line = line.rstrip(b"\r\n")
             if line:
                 lines.append(line)
@@ -123,13 +121,13 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes:
     except asyncio.IncompleteReadError:
         return b""
     except asyncio.LimitOverrunError:
-        raise _Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
+        raise _UnreadableError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
 
 
 def _parsed(lines: list[bytes]) -> _Head:
     match = _REQUEST.match(lines[0])
     if match is None:
-        raise _Unreadable(HTTPStatus.BAD_REQUEST, lines[0])
+        raise _UnreadableError(HTTPStatus.BAD_REQUEST, lines[0])
     headers: dict[bytes, bytes] = {}
     for line in lines[1:]:
         name, _, value = line.partition(b":")
@@ -141,8 +139,9 @@ def _parsed(lines: list[bytes]) -> _Head:
         headers.get(b"user-agent", b"").decode("latin-1"),
     )
     modern = (match[3] or b"0", match[4] or b"9") >= (b"1", b"1")
-    closes = b"close" in headers.get(b"connection", b"").lower()
-    return _Head(asked, headers, keeps_open=modern and not closes, lacks_host=modern and b"host" not in headers)
+    lacks_host = modern and b"host" not in headers
+    closes = lacks_host or b"close" in headers.get(b"connection", b"").lower()
+    return _Head(asked, headers, keeps_open=modern and not closes, lacks_host=lacks_host)
 
 
 async def _discard_body(
@@ -162,7 +161,7 @@ async def _discard_chunks(reader: asyncio.StreamReader) -> None:
     while size := _number((await _read_line(reader)).partition(b";")[0], 16):
         room -= size
         if room < 0:
-            raise _Unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise _UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         await _discard(reader, size + 2)  # and the line's end
     while (await _read_line(reader)).strip(b"\r\n"):  # trailers
         pass
@@ -170,7 +169,7 @@ async def _discard_chunks(reader: asyncio.StreamReader) -> None:
 
 async def _discard(reader: asyncio.StreamReader, size: int) -> None:
     if size > _BODY:
-        raise _Unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        raise _UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         await reader.readexactly(size)
     except asyncio.IncompleteReadError:
@@ -181,7 +180,7 @@ def _number(text: bytes, base: int) -> int:
     try:
         return max(int(text, base), 0)
     except ValueError:
-        raise _Unreadable(HTTPStatus.BAD_REQUEST) from None
+        raise _UnreadableError(HTTPStatus.BAD_REQUEST) from None
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer, method: str, *, keeps_open: bool) -> None:

@@ -126,7 +126,7 @@ class Server:
         return answer, sent
 
     async def _robots_answered(self, name: str) -> None:
-        """Wait until a robots.txt has been answered, and was read; not for ever, since none need ask for it."""
+        """Wait until a robots.txt has been answered and read; not for ever, since none need ask for it."""
         try:
             async with asyncio.timeout(_LONGEST_WAIT):
                 while name not in self._first_read:

@@ -156,7 +156,9 @@ def _without_links(result: Result) -> Result:
     if finding.verdict is Verdict.OVER_CAUTIOUS and given:
         return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
     if finding.fetch and finding.fetch.key == BEGINNING.key and seen and not seen.robots():
-        return replace(result, finding=Finding(Verdict.NOT_TESTED, "one page that its user named is no crawl"))
+        return replace(
+            result, finding=Finding(Verdict.NOT_TESTED, "one page that its user named is no crawl")
+        )
     return result
 
 
