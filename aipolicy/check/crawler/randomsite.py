@@ -28,7 +28,8 @@ _NAMES = (
 )  # fmt: skip
 _WORDS = (
     "about", "archive", "blog", "draft", "fruit", "garden", "house", "june", "letters", "music", "news",
-    "notes", "photo", "post", "private", "recipe", "shop", "story", "tag", "travel", "café", "über", "naïve", "東京",
+    "notes", "photo", "post", "private", "recipe", "shop", "story", "tag", "travel",
+    "café", "über", "naïve", "東京",
 )  # fmt: skip
 _RESERVED = ("%2F", "%3F", "%26", "%20", "%3D")
 _RESERVED_ESCAPE = re.compile(f"({'|'.join(_RESERVED)})")
@@ -36,7 +37,7 @@ _QUERIES = ("?page=2", "?q=tea", "?id=7&sort=up", "?lang=de")
 _RECORDS = ("Sitemap: /sitemap.xml", "Sitemap: /news/sitemap.xml", "Favourite-colour: green", "Contact: us")
 _NOISE = ("<p>hello</p>", "this line says nothing", ": :", "---")
 _COMMENTS = ("", "", "# a comment", "#", "# Disallow: /", "  # User-agent: *")
-_GIF = bytes.fromhex("4749463839610100010080000000 0000ffffff2c000000000100010000 020244 01003b")
+_GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
 _FEED = """<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0"><channel><title>News</title>{}</channel></rss>
 """
@@ -207,6 +208,7 @@ class _Maker:
                 yield self._spelt("User-agent", name)
                 if number + 1 < len(names) and rng.random() < 0.2:
                     yield from self._other_record()
+            yield from self._other_record(0.3)
             yield from self._rules(links)
             yield from self._between()
 

@@ -3,7 +3,9 @@
 As a command: python -m tests.check.crawler.crawler URL [FAULT]
 """
 
+import html
 import http.client
+import re
 import sys
 import time
 import urllib.parse
@@ -45,6 +47,8 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        if tag == "img" or (tag == "link" and given.get("rel") == "alternate"):
+            self.found.append(given.get("src") or given["href"])
         if tag == "meta" and given.get("name") == "robots" and "nofollow" in given["content"]:
             self.follow = self._marked_too
         if tag == "a" and (self._marked_too or given.get("rel") != "nofollow"):
@@ -97,7 +101,10 @@ class Crawler:
         if reply.headers.get("X-Robots-Tag") == "nofollow" and not marked_too:
             return []
         links = Links(marked_too=marked_too)
-        links.feed(reply.body.decode())
+        if reply.headers.get_content_type() == "application/rss+xml":
+            links.found = re.findall("<link>(.*?)</link>", html.unescape(reply.body.decode()))
+        elif reply.headers.get_content_maintype() == "text":
+            links.feed(reply.body.decode())
         raw = self.fault == "unicode-link"
         quoted = (link if raw else urllib.parse.quote(link, safe="/:?=&%*") for link in links.found)
         return [urllib.parse.urljoin(page, link) for link in quoted] if links.follow else []

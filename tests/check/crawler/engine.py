@@ -16,6 +16,10 @@ _FEW = 1000
 _COMMENTS = {"comment-after-value": r"(?<![ \t])#.*", "comment-without-space": r" #.*|^#.*"}
 
 
+def _quoted(match: re.Match[str]) -> str:
+    return urllib.parse.quote(match[0])
+
+
 @dataclass
 class Group:
     names: list[str] = field(default_factory=list)
@@ -43,8 +47,9 @@ class Engine:
         if not matching:
             return True
         best = min if self.fault == "longest-match" else max
-        length = best(len(pattern) for _, pattern in matching)
-        equals = [allow for allow, pattern in matching if len(pattern) == length]
+        lengths = [len(re.sub(r"[^\x00-\x7f]", _quoted, pattern)) for _, pattern in matching]
+        length = best(lengths)
+        equals = [allow for (allow, _), each in zip(matching, lengths, strict=True) if each == length]
         return all(equals) if self.fault == "ties" else any(equals)
 
     def _binding(self, groups: list[Group], token: str) -> list[Group]:
@@ -149,7 +154,7 @@ class Engine:
 
     def _spelt(self, text: str, *, raw: str, encoded: str) -> str:
         if self.fault != raw:
-            text = re.sub(r"[^\x00-\x7f]+", lambda match: urllib.parse.quote(match[0]), text)
+            text = re.sub(r"[^\x00-\x7f]", _quoted, text)
         return re.sub(
             r"%([0-9A-Fa-f]{2})", lambda escape: self._unescaped(escape, self.fault == encoded), text
         )
