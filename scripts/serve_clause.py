@@ -3,12 +3,14 @@
     python scripts/serve_clause.py wildcard -- wget -q -r -P {dir} {url}
     python scripts/serve_clause.py own-group --token MyBot --port 8000
 
-The second form serves until it is interrupted, for a crawler that is started elsewhere. Each request is printed
-as it comes. Exit codes: 0 nothing forbidden was fetched, 1 something was (or a page was left that may be
-fetched), 2 bad call, 3 the crawler came nowhere near, or didn't end within --seconds. --list has the clauses.
+The second form serves until it is interrupted, for a crawler that is started elsewhere. Each request is
+printed as it comes. Exit codes: 0 nothing forbidden was fetched, 1 something was (or a page was left that may
+be fetched), 2 bad call, 3 the crawler came nowhere near, or didn't end within --seconds. --list has the
+clauses.
 """
 
 import argparse
+import contextlib
 import http.server
 import json
 import os
@@ -33,10 +35,10 @@ MOVED = {"/go.html": "/b.html"}
 class Clause:
     """A robots.txt, the links on the first page, and which of them are forbidden; the last is always free.
 
-    TOKEN is the crawler's product token, SHORTER one that it begins with. ``may``: what may be fetched, and is
-    left by who is over-cautious. ``status``: of the robots.txt; 0 drops the connection. ``moved``: redirects.
-    ``also``: what only who misreads a link asks for. ``second``: the robots.txt of a second port, {second} in
-    links.
+    TOKEN is the crawler's product token, SHORTER one that it begins with. ``may``: what may be fetched, and
+    is left by who is over-cautious. ``status``: of the robots.txt; 0 drops the connection. ``moved``:
+    redirects. ``also``: what only who misreads a link asks for. ``second``: the robots.txt of a second port,
+    which is {second} in links.
     """
 
     robots: str | bytes
@@ -51,14 +53,22 @@ class Clause:
 
 B = ("/b.html",)
 AB = ("/a.html", "/b.html")
-HOPS = {"/robots.txt": "/1.txt", "/1.txt": "/2.txt", "/2.txt": "/3.txt", "/3.txt": "/4.txt", "/4.txt": "/5.txt"}
+HOPS = {
+    "/robots.txt": "/1.txt",
+    "/1.txt": "/2.txt",
+    "/2.txt": "/3.txt",
+    "/3.txt": "/4.txt",
+    "/4.txt": "/5.txt",
+}
 CLAUSES: dict[str, Clause] = {
     "robots-first": Clause(ALL + "Disallow: /b.html\n", B),
     "own-group": Clause(
         "User-agent: *\nDisallow: /a.html\n\nUser-agent: TOKEN\nDisallow: /b.html\n", B, ("/a.html",)
     ),
-    "star-group": Clause("User-agent: Else\nDisallow: /a.html\n\n" + ALL + "Disallow: /b.html\n", B, ("/a.html",)),
-    "shared-group": Clause("User-agent: TOKEN\nUser-agent: Else\nDisallow: /b.html\n", B),
+    "star-group": Clause(
+        "User-agent: Else\nDisallow: /a.html\n\n" + ALL + "Disallow: /b.html\n", B, ("/a.html",)
+    ),
+    "shared-group": Clause("User-agent: Else\nUser-agent: TOKEN\nUser-agent: More\nDisallow: /b.html\n", B),
     "merged-groups": Clause(
         "User-agent: TOKEN\nDisallow: /a.html\n\nUser-agent: TOKEN\nDisallow: /b.html\n", AB
     ),
@@ -122,7 +132,9 @@ CLAUSES: dict[str, Clause] = {
         ALL + "Sitemap: /s.xml\nDisallow: /a.html\nSitemap: /t.xml\nDisallow: /b.html\n", AB
     ),
     "other-record": Clause(ALL + "Shoe-size: 42\nDisallow: /a.html\nHat: 7\nDisallow: /b.html\n", AB),
-    "record-between-names": Clause("User-agent: TOKEN\nShoe-size: 42\nUser-agent: Else\nDisallow: /b.html\n", B),
+    "record-between-names": Clause(
+        "User-agent: TOKEN\nShoe-size: 42\nUser-agent: Else\nDisallow: /b.html\n", B
+    ),
     "parsing-errors": Clause("<!doctype html>\n" + ALL + "nothing\n: :\nDisallow: /b.html\n", B),
     "size": Clause(ALL + "Disallow: /a.html\n" + NOTES * 5_110 + "Disallow: /b.html\n", AB),
     "size-of-rules": Clause(ALL + "Disallow: /a.html\n" + MANY_RULES + "Disallow: /b.html\n", AB),
@@ -135,8 +147,8 @@ CLAUSES: dict[str, Clause] = {
     ),
     "waiting-requests": Clause(
         ALL + "Allow: /\n",
-        tuple(f"{{second}}/p/{number}.html" for number in range(5)),
-        second=ALL + "Disallow: /p/\n",
+        tuple(f"{{second}}/private/{number}.html" for number in range(5)),
+        second=ALL + "Disallow: /private/\n",
     ),
     "redirect": Clause(
         "", moved={"/robots.txt": "{second}/robots.txt"}, second=ALL, asked_for="{second}/robots.txt"
@@ -195,9 +207,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 (http.server calls it so)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_args: object) -> None:
         """Say nothing: do_GET has."""
 
 
@@ -320,10 +332,8 @@ def main() -> int:
     if command:
         ended = run(command, f"{site.url}/", given.seconds)
     else:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
-        except KeyboardInterrupt:
-            pass
     told = outcome(clause, given.clause, site, second, ended=ended)
     print(json.dumps(told))
     return {"obeys": 0, "not tested": 3}.get(told["verdict"], 1)

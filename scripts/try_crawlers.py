@@ -2,11 +2,11 @@
 
     apt-get install wget wget2 httrack htdig && pip install -e '.[test]' && python scripts/try_crawlers.py
 
-Each is told to wait little and to follow links to other ports; the table has each command as it was run. Every
-verdict is confirmed by hand: serve_clause.py, which uses no part of aipolicy, serves the same clause, and where
-it shows otherwise, the cell is left out of the table and named on stderr. Arguments are names (see --help);
---json prints verdicts for programs, --only CLAUSE tries that clause alone, --unconfirmed leaves the hand away.
-Exit codes: 0 done, 2 a crawler is not installed.
+Each is told to wait little and to follow links to other ports; the commands stand below the table as they
+were run. Every verdict is confirmed by hand: serve_clause.py, which uses no part of aipolicy, serves the same
+clause, and a cell that it doesn't confirm is left out of the table and named on stderr. Arguments are names
+(see --help); --json prints verdicts for programs, --only CLAUSE tries that clause alone, --unconfirmed does
+without serve_clause.py. Exit codes: 0 done, 2 a crawler is not installed.
 """
 
 import argparse
@@ -56,19 +56,34 @@ CRAWLERS = {
     "wget": Tried("GNU Wget", ("wget", *_WGET), ("wget", "--version"), "2022", "apt-get install wget"),
     "wget2": Tried("GNU Wget2", ("wget2", *_WGET), ("wget2", "--version"), "2018", "apt-get install wget2"),
     "httrack": Tried(
-        "HTTrack", ("httrack", "{url}", *_HTTRACK), ("httrack", "--version"), "2023", "apt-get install httrack", 16
+        "HTTrack",
+        ("httrack", "{url}", *_HTTRACK),
+        ("httrack", "--version"),
+        "2023",
+        "apt-get install httrack",
+        16,
     ),
     "htdig": Tried("ht://Dig", ("sh", "-c", _HTDIG), ("htdig", "-?"), "2004", "apt-get install htdig"),
     "linkchecker": Tried(
         "LinkChecker",
         ("linkchecker", "--no-status", "--check-extern", "{url}"),
         ("linkchecker", "--version"),
-        "RELEASED-LC",
+        "the newest on PyPI in November 2026",
         "pip install LinkChecker",
     ),
-    "scrapy": Tried("Scrapy", _scrapy("1"), ("scrapy", "version"), "RELEASED-SC", "pip install scrapy"),
+    "scrapy": Tried(
+        "Scrapy",
+        _scrapy("1"),
+        ("scrapy", "version"),
+        "the newest on PyPI in November 2026",
+        "pip install scrapy",
+    ),
     "scrapy-ignoring": Tried(
-        "Scrapy, `ROBOTSTXT_OBEY=0`", _scrapy("0"), ("scrapy", "version"), "RELEASED-SC", "pip install scrapy"
+        "Scrapy, `ROBOTSTXT_OBEY=0`",
+        _scrapy("0"),
+        ("scrapy", "version"),
+        "the newest on PyPI in November 2026",
+        "pip install scrapy",
     ),
 }
 
@@ -140,7 +155,7 @@ def listed(names: list[str]) -> str:
 def shown_command(crawler: Tried) -> str:
     """The command as it was run, for a shell."""
     words = (word.replace(str(SPIDER), f"scripts/{SPIDER.name}") for word in crawler.command)
-    return " ".join(word if re.fullmatch(r"[\w{}./=:%-]+", word) else f"'{word}'" for word in words)
+    return " ".join(word if re.fullmatch(r"[\w{}./=:%-]+", word) else f'"{word}"' for word in words)
 
 
 def main() -> None:
@@ -167,7 +182,10 @@ def main() -> None:
     for name, document in documents.items():
         crawler = CRAWLERS[name]
         verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
-        print(row(crawler, document, verdicts if given.unconfirmed else confirmed(crawler, document)), flush=True)
+        print(
+            row(crawler, document, verdicts if given.unconfirmed else confirmed(crawler, document)),
+            flush=True,
+        )
     print("\n```")
     print("\n".join(shown_command(CRAWLERS[name]) for name in documents))
     print("```")

@@ -70,7 +70,9 @@ def test_who_departs_from_a_should_or_what_is_implied_fails_only_if_asked(clause
 
 
 def test_what_a_clause_requires_is_tried_with_it_and_not_told() -> None:
-    done = check(*few("record-between-names"), "--token=TestCrawler", "--json", "--", *CRAWLER, "shared-group")
+    done = check(
+        *few("record-between-names"), "--token=TestCrawler", "--json", "--", *CRAWLER, "shared-group"
+    )
     (clause,) = json.loads(done.stdout)["clauses"]
     assert (clause["verdict"], clause["why"]) == ("not tested", "shared-group comes first")
 
