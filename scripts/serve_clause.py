@@ -79,7 +79,11 @@ CLAUSES: dict[str, Clause] = {
         B,
     ),
     "whole-token-longer": Clause(
-        "User-agent: TOKEN-Extra\nDisallow: /a.html\n\n" + ALL + "Disallow: /b.html\n", B, ("/a.html",)
+        "User-agent: TOKEN-Extra\nDisallow: /a.html\n\n"
+        + ALL
+        + "Disallow: /b.html\n\nUser-agent: TOKEN-More\nDisallow: /c.html\n",
+        B,
+        ("/a.html", "/c.html"),
     ),
     "whole-token-shorter": Clause(
         "User-agent: SHORTER\nDisallow: /a.html\n\n" + ALL + "Disallow: /b.html\n", B, ("/a.html",)
@@ -278,7 +282,7 @@ def outcome(clause: Clause, name: str, site: Site, second: Site | None, *, ended
 
     reads = [number for number, target in enumerate(site.came) if target.partition("?")[0] == "/robots.txt"]
     if name in NOTHING:  # the page that its user named counts once robots.txt was asked for
-        site.came = site.came[reads[0] :] if reads else []
+        site.came = site.came[reads[0] :] if reads else [target for target in site.came if target != "/"]
     early = name == "robots-first" and bool(site.came) and (not reads or reads[0] > 0)
     fetched = [link for link in clause.forbidden if came(link)] + ["before /robots.txt"] * early
     unread = clause.asked_for and not came(clause.asked_for)

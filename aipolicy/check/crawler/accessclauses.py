@@ -22,7 +22,7 @@ _RULES = f"User-agent: *\nDisallow: {CLOSED}\n".encode()
 _ANYTHING = b"User-agent: *\nAllow: /\n"
 _WAITING = 6  # links to one port, on one page
 _LIFE = 1.0  # seconds: the shortest that Cache-Control can say
-_MARGIN = 0.5
+_MARGIN = 2.0  # a busy machine may hand the crawler its copy late: its life begins then
 _HOPS = (301, 302, 307, 308, 301)
 
 

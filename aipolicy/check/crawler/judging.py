@@ -9,6 +9,7 @@ from aipolicy.check.crawler.trap import BEGINNING, START, Place, Trap
 from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
 
+_LIFE_AND_DELAY = 2.5  # seconds: max-age=1, and what a busy machine may take to hand over the copy
 _FLOODED = "it asked more than could be watched"
 
 
@@ -100,7 +101,7 @@ def fresh(trap: Trap, seen: Seen, token: str) -> Finding:
     if copies[-1].answer.body == trap.rules[START]:
         return against(trap, late, token)
     age = late.at - copies[-1].done
-    if age <= 1:
+    if age <= _LIFE_AND_DELAY:
         why = f"its crawl came to {trap.forbidden[0].path} before its copy of robots.txt was stale"
         return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.DISOBEYS, f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)

@@ -109,7 +109,7 @@ async def try_at_random(
     linked = {(START, normalise(link.path)) for link in open_site().links}
     if not linked & {fetch.key for fetch in start.fetches}:
         return RandomTrial(sites, seed, why_untested="it followed no link on a site without rules")
-    names = candidates(start.fetches[0].user_agent)
+    names = {name for fetch in start.fetches for name in candidates(fetch.user_agent)}
 
     async def one(number: int) -> _Outcome:
         outcome = await runner.tried(number, random_site(seed, number, token, names))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from aipolicy.check.crawler.catalogue import with_required
 from aipolicy.check.crawler.clause import Clause, Finding, Verdict
 from aipolicy.check.crawler.judging import followed_a_link
-from aipolicy.check.crawler.names import NAME, answered_to, learned
+from aipolicy.check.crawler.names import NAME, answered_to, learned, name_for_pages
 from aipolicy.check.crawler.seen import Ending, Seen
 from aipolicy.check.crawler.server import Server
 from aipolicy.check.crawler.trap import BEGINNING, START, Trap
@@ -88,7 +88,13 @@ async def try_out(
     tell(None)
     if not first.fetches:
         return _nothing(clauses, first)
-    known = learned(first, token)
+    asked = token
+    if not token and not answered_to(first) and (other := name_for_pages(first)):
+        asked = other
+        first, first_trap = await _tried(crawl, NAME, other)
+        known = answered_to(first, other)
+    else:
+        known = learned(first, token)
     gate = asyncio.Semaphore(jobs)
 
     wanted = set(clauses)
@@ -96,7 +102,7 @@ async def try_out(
 
     async def result_of(clause: Clause) -> Result:
         if clause is NAME:
-            seen, trap, named = first, first_trap, token
+            seen, trap, named = first, first_trap, asked
         elif clause.names_it and not known:
             why = "which name it answers to is not known: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
@@ -124,7 +130,7 @@ async def try_out(
         results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
     elif not followed_links:
         results = [_without_links(each) for each in results]
-    return Trial(known, _whence(known, token, first), tuple(results), followed_links)
+    return Trial(known, _whence(known, token, answered_to(first, asked)), tuple(results), followed_links)
 
 
 def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
@@ -137,10 +143,10 @@ async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
         return server.seen(await crawl(server.url)), server.trap
 
 
-def _whence(known: str, given: str, first: Seen) -> str:
+def _whence(known: str, given: str, answered: str) -> str:
     if given:
         return "given"
-    if answered_to(first):
+    if answered:
         return "it answers to it"
     return "in its User-Agent" if known else ""
 

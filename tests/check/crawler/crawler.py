@@ -59,13 +59,15 @@ class Links(HTMLParser):
 class Crawler:
     """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
 
-    ``agent``: the User-Agent that it sends instead of its own. ``follows``: links, and not redirects alone.
+    ``agent``: the User-Agent that it sends instead of its own; ``reads_as``: the one for robots.txt.
+    ``follows``: links, and not redirects alone.
     """
 
     fault: str = ""
     engine: Decides | None = None
     ignores: bool = False
     agent: str = ""
+    reads_as: str = ""
     follows: bool = True
     robots: dict[str, Copy] = field(default_factory=dict)
 
@@ -151,7 +153,8 @@ class Crawler:
         try:
             path = urllib.parse.quote(parts.path, safe="/%")
             target = urllib.parse.urlunsplit(("", "", path, parts.query, ""))
-            connection.request("GET", target, headers=self._headers)
+            reads = {"User-Agent": self.reads_as} if self.reads_as and path == "/robots.txt" else {}
+            connection.request("GET", target, headers=self._headers | reads)
             response = connection.getresponse()
             return Reply(response.status, response.read(), response.headers)
         except (OSError, http.client.HTTPException):
