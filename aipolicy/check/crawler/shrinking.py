@@ -123,7 +123,9 @@ class _Shrinking:
             return
         number, field = rule.line - 1, "Allow" if rule.allow else "Disallow"
         plain = normalise(self.path)
-        paths = ("/page.html",) * 2, (plain.partition("?")[0],) * 2, (plain, plain), (self.path, plain)
+        with_query = "/page.html?page=2" if "?" in plain else "/page.html"
+        spelt = "/page.html", plain.partition("?")[0], with_query, plain
+        paths = (*((path, path) for path in spelt), (self.path, plain))
         for path, pattern in paths:
             others = [each for each in self.site.links if each.path == path and each != link]
             links = tuple(replace(each, path=path) if each == link else each for each in self.site.links)
