@@ -1,11 +1,13 @@
 """A crawler on sites made at random: what it fetches is compared with what RFC 9309 says of each request.
 
-Disobedience is a request that every reading of RFC 9309 forbids. Over-caution is a link that every reading
-allows, on a page that was fetched, which the crawler leaves and fetches where no rule stands: that is tried
-before it is said. To fetch the first page is no disobedience, since the crawler's user named it.
+Disobedience is a request for a linked path that every reading of RFC 9309 forbids. Over-caution is a link
+that every reading allows, on a page that was fetched, which the crawler leaves twice and fetches where no
+rule stands: that is tried before it is said. To fetch the first page is no disobedience, since the crawler's
+user named it; nor is anything that no page links to, like a sitemap that robots.txt names.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -158,34 +160,40 @@ class _Runner:
     async def tried(self, number: int, site: RandomSite) -> _Outcome:
         seen = await self.crawled(site)
         robots = RobotsTxt.parse(site.robots_txt)
-        fetched = {fetch.key for fetch in seen.fetches}
         found = []
-        forbidden = next(self._forbidden(robots, seen), None)
+        forbidden = next(self._forbidden(site, robots, seen), None)
         if forbidden is not None:
-            path = _as_linked(site, forbidden)
+            path = next(link.path for link in site.links if _key(link.path) == forbidden.key)
             found.append(Disagreement(number, Verdict.DISOBEYS, path, site, forbidden))
-        left = [] if _cut_short(seen) else self._left(site, robots, fetched)
-        if left and (path := await self._left_for_a_rule(site, left)):
+        if (left := self._left(site, robots, seen)) and (path := await self._left_for_a_rule(site, left)):
             found.append(Disagreement(number, Verdict.OVER_CAUTIOUS, path, site))
-        met = [link for link in site.links if link.on == "/" or _key(link.on) in fetched]
+        read = _read(seen)
+        met = [link for link in site.links if link.on == "/" or _key(link.on) in read]
         judged = [link for link in met if ruling(robots, self.token, link.path).allowed is not None]
         return _Outcome(len(judged), _cut_short(seen), tuple(found))
 
-    def _forbidden(self, robots: RobotsTxt, seen: Seen) -> Iterator[Fetch]:
+    def _forbidden(self, site: RandomSite, robots: RobotsTxt, seen: Seen) -> Iterator[Fetch]:
+        linked = {_key(link.path) for link in site.links}
         for fetch in seen.pages:
-            if fetch.key != _key("/") and ruling(robots, self.token, fetch.target).allowed is False:
+            if fetch.key in linked and ruling(robots, self.token, fetch.target).allowed is False:
                 yield fetch
 
-    def _left(self, site: RandomSite, robots: RobotsTxt, fetched: set[tuple[str, str]]) -> list[str]:
-        """Return paths that may be fetched, were met, and weren't asked for."""
-        met = ["/", *(link.path for link in site.links if _key(link.on) in fetched)]
+    def _left(self, site: RandomSite, robots: RobotsTxt, seen: Seen) -> list[str]:
+        """Return paths that may be fetched, were met, and weren't asked for; none of an unfinished crawl."""
+        if _cut_short(seen):
+            return []
+        fetched, read = {fetch.key for fetch in seen.fetches}, _read(seen)
+        met = ["/", *(link.path for link in site.links if _key(link.on) in read)]
         left = (path for path in met if _key(path) not in fetched)
         return [path for path in left if ruling(robots, self.token, path).allowed]
 
     async def _left_for_a_rule(self, site: RandomSite, left: Sequence[str]) -> str:
-        """Return the first of these that is fetched where no rule stands."""
-        fetched = {fetch.key for fetch in (await self.crawled(without_rules(site))).fetches}
-        return next((path for path in left if _key(path) in fetched), "")
+        """Return the first of these that is left once more, and fetched where no rule stands."""
+        again = self._left(site, RobotsTxt.parse(site.robots_txt), await self.crawled(site))
+        fetched = (
+            {fetch.key for fetch in (await self.crawled(without_rules(site))).fetches} if again else set()
+        )
+        return next((path for path in left if path in again and _key(path) in fetched), "")
 
     async def all_made_small(self, found: Sequence[Disagreement]) -> list[Disagreement]:
         """Make disagreements small, one batch after another until one brings no new cause."""
@@ -216,12 +224,9 @@ class _Runner:
         if not closed and ruling(robots, self.token, "/").allowed is not True:
             return False
         seen = await self.crawled(site)
-        fetched = {fetch.key for fetch in seen.fetches}
         if closed:
-            return _key(path) in fetched
-        if _key(path) in fetched or _cut_short(seen):
-            return False
-        return bool(await self._left_for_a_rule(site, [path]))
+            return _key(path) in {fetch.key for fetch in seen.fetches}
+        return path in self._left(site, robots, seen) and bool(await self._left_for_a_rule(site, [path]))
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -232,8 +237,9 @@ def _cut_short(seen: Seen) -> bool:
     return seen.ending.stopped or seen.flooded
 
 
-def _as_linked(site: RandomSite, fetch: Fetch) -> str:
-    return next((link.path for link in site.links if _key(link.path) == fetch.key), fetch.target)
+def _read(seen: Seen) -> set[tuple[str, str]]:
+    """Return the keys of what was fetched whole, not only asked for or looked at with HEAD."""
+    return {fetch.key for fetch in seen.fetches if fetch.method == "GET" and fetch.done < math.inf}
 
 
 def _one_a_cause(found: Sequence[Disagreement]) -> Iterator[Disagreement]:
