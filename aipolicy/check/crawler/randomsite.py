@@ -33,6 +33,7 @@ _WORDS = (
 )  # fmt: skip
 _RESERVED = ("%2F", "%3F", "%26", "%20", "%3D")
 _RESERVED_ESCAPE = re.compile(f"({'|'.join(_RESERVED)})")
+_RULE = re.compile(r"\s*(dis)?allow", re.IGNORECASE)
 _QUERIES = ("?page=2", "?q=tea", "?id=7&sort=up", "?lang=de")
 _RECORDS = ("Sitemap: /sitemap.xml", "Sitemap: /news/sitemap.xml", "Favourite-colour: green", "Contact: us")
 _NOISE = ("<p>hello</p>", "this line says nothing", ": :", "---")
@@ -209,8 +210,10 @@ class _Maker:
                 if number + 1 < len(names) and rng.random() < 0.2:
                     yield from self._other_record()
             yield from self._other_record(0.3)
-            yield from self._rules(links)
-            yield from self._between()
+            rules = list(self._rules(links))
+            yield from rules
+            # Names go on over empty lines and other records; over a line that can't be read, nobody knows.
+            yield from self._between(noise=any(map(_RULE.match, rules)))
 
     def _groups(self) -> list[list[str]]:
         """Return the names of each group, in their order."""
@@ -268,13 +271,15 @@ class _Maker:
             return unit
         return _sendable(unit) if self._rng.random() < 0.5 else unit
 
-    def _between(self, often: float = 0.4) -> Iterator[str]:
+    def _between(self, often: float = 0.4, *, noise: bool = True) -> Iterator[str]:
         """What may stand between any two lines of rules."""
         if self._rng.random() < often:
             yield self._rng.choice(_COMMENTS)
         yield from self._other_record(often / 3)
         if self._rng.random() < often / 6:
-            yield self._rng.choice(_NOISE)
+            unreadable = self._rng.choice(_NOISE)
+            if noise:
+                yield unreadable
 
     def _other_record(self, often: float = 1.0) -> Iterator[str]:
         if self._rng.random() < often:

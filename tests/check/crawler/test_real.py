@@ -96,7 +96,7 @@ FACTS = {
         # the result to the first that awaits it, and None to the others.
         | no("waiting-requests")
         | no("status-500", "dropped", "refused")  # what can't be read allows everything
-        | UNASKED,
+        | dict.fromkeys(("cache", "nofollow"), Verdict.DOES_NOT),
     ),
 }
 
