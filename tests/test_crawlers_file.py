@@ -14,7 +14,7 @@ import pytest
 
 from aipolicy import CRAWLERS, SitePolicy, crawler_named, crawlers, render, robots_txt
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.check.candidates import holds_token
+from aipolicy.check.candidates import holds, token_pattern
 from aipolicy.check.evaluate import Terms
 from aipolicy.check.formats import FORMATS
 from aipolicy.check.identity import Identities
@@ -71,7 +71,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     assert "NewAICrawler" in effects_of(NO_TRAINING)[0]
     (declared,) = declared_crawlers("Mozilla/5.0 (compatible; NewAICrawler/1.0)")
     assert render(NO_TRAINING).closed_to(declared, "/")
-    assert holds_token(pl.Series(["x newaicrawler/1 y", "x"])).to_list() == [True, False]
+    assert holds(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
     assert SitePolicy(licensed=("NEWAICRAWLER",)).licensed == ("NewAICrawler",)
     tokens = [crawler.product_token.lower() for crawler in CRAWLERS]
     assert tokens == sorted(tokens)
