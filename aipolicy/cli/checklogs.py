@@ -156,6 +156,7 @@ def _about(
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
         "crawler_table": crawler_table().compiled.isoformat(),
+        "crawlers_file": crawler_table().file,
         "ranges": _ranges(terms.identities, ranges_file),
         "dns": given["dns"],
         "forwarded": terms.forwarded,
