@@ -1,7 +1,8 @@
 """Inputs that cost as much as they can: a small grammar of robots.txt files and site policies.
 
-Each file has at most 500 KiB, for no more is read, and each is one way to make much of it: many product tokens
-in many groups, one in very many, long lists of rules, wildcards, lines of every kind, octets that are no text.
+Each file has at most 500 KiB, for no more is read, and each is one way to make much of it: many product
+tokens in many groups, one in very many, long lists of rules, wildcards, lines of every kind, octets that are
+no text.
 """
 
 from collections.abc import Callable, Iterable, Iterator

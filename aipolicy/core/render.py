@@ -42,7 +42,7 @@ class HeaderSet:
     tags: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rendering:
     """Everything that a policy puts on the wire. Sites with equal policies can share one.
 
@@ -90,7 +90,8 @@ class Rendering:
         return self._closes(crawler, path)
 
     def _closes(self, crawler: Crawler, path: str) -> bool:
-        return self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
+        covered = self.policy.covers(crawler)
+        return covered and self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
 
 
 def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = False) -> Rendering:

@@ -75,10 +75,14 @@ class OwnRules:
         return tuple(kept)
 
 
-def _spoken(records: Iterable[Rule | Record]) -> Iterator[Rule | Record]:
+def _spoken(records: Iterable[Rule | Record]) -> list[Rule | Record]:
+    kept: list[Rule | Record] = []
     for record in records:
-        if isinstance(record, Rule) or record.name:
-            yield replace(record, comment="") if record.comment else record
+        if isinstance(record, Rule):
+            kept.append(replace(record, comment="") if record.comment else record)
+        elif record.name:
+            kept.append(replace(record, comment="") if record.comment else record)
+    return kept
 
 
 def _patterns(group: Group, longest: int) -> dict[str, None]:

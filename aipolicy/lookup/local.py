@@ -1,11 +1,11 @@
 """The lookup of a registry: its SQLite file, or this machine's replica, read in-process."""
 
-import asyncio
 import os
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from cachetools import LRUCache
 
@@ -14,7 +14,8 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
-from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.forks import fork_safe_lock, survive_forks
+from aipolicy.lookup.base import MAX_BYTES, STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
@@ -23,12 +24,14 @@ from aipolicy.lookup.registryfile import (
     CopyError,
     RegistryFile,
     check_made_by_follower,
+    is_temporary,
     registry_path,
     report_damage,
     trouble_with,
 )
-from aipolicy.lookup.renderer import Renderer, in_background
-from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
+from aipolicy.lookup.renderer import LARGE, Renderer, in_background
+from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes, ReplicaStatus
+from aipolicy.lookup.weights import Weights
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
 
@@ -48,13 +51,16 @@ class LocalLookup:
 
     ``registry``   a ``sqlite:///`` URL, or a path. The file may come later, go away and come back.
     ``refresh``    seconds within which a change is in force.
-    ``maxsize``    sites remembered.
+    ``maxsize``    sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
+                   Sites with large files of their own are forgotten first, and read again when asked for.
     ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read.
+    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none
+                   where it is ruined and was not read in the second before.
     ``count_hits`` whether ``status()`` tells the hit ratio: counting costs each hit a little.
 
-    It reads in the event loop, so the file belongs on a local disk. For one event loop at a time;
-    ``invalidate`` may be called in any thread.
+    It reads in the event loop, asyncio's or trio's, so the file belongs on a local disk. Several event loops
+    in several threads may share one, and take turns to read; ``invalidate`` may be called in any thread.
+    After a fork the child goes on with what was remembered, and opens the file for itself.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class LocalLookup:
         *,
         refresh: float = 0.1,
         maxsize: int = 100_000,
+        max_bytes: int = MAX_BYTES,
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
         signals: Signals | None = None,
@@ -77,22 +84,35 @@ class LocalLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._known: Generations[Rendering] = Generations(maxsize)
-        self._outdated: Generations[Rendering] = Generations(maxsize)  # changed, and not yet read anew
+        # Of all that is below, and of the connection: at a fork no thread is reading.
+        self._lock = fork_safe_lock()
+        self._weights = Weights(count("max_bytes", max_bytes))
+        self._known: Generations[Rendering] = self._generations(self._give_up)
+        # What changed and was not read anew; and the little that is kept of what there was no memory for.
+        self._outdated: Generations[Rendering] = self._generations(self._smaller)
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
         self._followed = False  # they are from a replica that its follower made
         self._last = Mark()  # the change that they are up to
-        self._rendering: dict[bytes, asyncio.Task[Rendering]] = {}  # large policies, in a thread
-        self._ready: dict[bytes, Rendering | Exception] = {}
+        self._ready: dict[bytes, Rendering | Exception] = {}  # what was rendered in a thread, for one find
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
         self._counting = CountingPeek(self._peeking()) if count_hits else None
         self.peek = self._counting or self._peeking()
         self._follow(clock())
+        survive_forks(self)
+
+    def _generations(self, shrink: Callable[[bytes, Rendering], Rendering | None]) -> Generations[Rendering]:
+        return Generations(
+            self._maxsize,
+            weights=self._weights,
+            lock=self._lock,
+            rendering=lambda rendering: rendering,
+            shrink=shrink,
+        )
 
     @property
     def seq(self) -> int:
@@ -117,34 +137,21 @@ class LocalLookup:
             key = canonical_key(host)
             if key is None:
                 return self.default
+            ready: dict[bytes, Rendering | Exception] = {}
             while True:
                 try:
-                    return self._found(key)
+                    with self._lock:
+                        self._ready = ready
+                        return self._found(key)
                 except _TakesLongError as due:
                     text = due.text
-                # Nothing else runs before it is used.
-                self._ready[text] = await self._rendered_in_background(text)
                 try:
-                    return self._found(key)
-                except _TakesLongError:  # of another text: it has changed meanwhile
-                    continue
-                finally:
-                    self._ready.clear()
+                    ready = {text: await in_background(self._renderer.read_large, text)}
+                except Exception as error:
+                    ready = {text: error}
         except Exception as error:
             self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
             return self.default
-
-    async def _rendered_in_background(self, text: bytes) -> Rendering | Exception:
-        """What the renderer makes of a large policy, once for all who wait."""
-        loop = asyncio.get_running_loop()
-        task = self._rendering.get(text)
-        if task is None or task.get_loop() is not loop:
-            task = self._rendering[text] = loop.create_task(in_background(self._renderer.read, text))
-            task.add_done_callback(lambda _: self._rendering.pop(text, None))
-        try:
-            return await asyncio.shield(task)
-        except Exception as error:
-            return error
 
     def invalidate(self, host: str) -> None:
         """Read ``host``, in any spelling, anew at its next request."""
@@ -167,15 +174,25 @@ class LocalLookup:
             last_error=self._outcomes.error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
-            replica=None if self._file is None else self._file.replica(),
+            replica=self._replica(),
+            memory=self._weights.total,
         )
+
+    def _replica(self) -> ReplicaStatus | None:
+        with self._lock:
+            return None if self._file is None else self._file.replica()
 
     def close(self) -> None:
         """Let go of the file; another request opens it again."""
-        self._lease.end()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            self._lease.end()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def after_fork(self) -> None:
+        """Close the parent's connection, before another is opened, which would share its locks."""
+        self.close()
 
     def _found(self, key: bytes) -> Rendering:
         now = self._clock()
@@ -194,7 +211,7 @@ class LocalLookup:
         if self._file is not None:  # or it is deleted, and still open
             try:
                 text = self._file.policy(key.decode())
-                if text is not None and text not in self._ready and self._renderer.takes_long(text):
+                if text is not None and len(text) > LARGE and text not in self._ready:
                     raise _TakesLongError(text)
                 rendering = self._kept(key, text)
             except sqlite3.Error as error:
@@ -236,7 +253,7 @@ class LocalLookup:
         while self._invalidated:
             self._drop([self._invalidated.popleft()])
         try:
-            self._catch_up()
+            self._catch_up(now)
         except (OSError, sqlite3.Error, RegistryError) as error:
             self._failed(error, now)
         else:
@@ -247,38 +264,80 @@ class LocalLookup:
         if self._invalidated:  # in another thread, just now
             self._lease.end()
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, now: float) -> None:
         file = self._file
-        if file is None or not file.is_in_place():
+        if file is None or not self._is_in_place(file, now):
             if self._followed:
                 check_made_by_follower(self._path)
             # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
             self._file = file = RegistryFile(self._path)
+        self._drop_changed(file)
+
+    def _is_in_place(self, file: RegistryFile, now: float) -> bool:
+        """Return True if the open file is the one at its path.
+
+        Where it was deleted or replaced, the changes committed to it before are read first: what comes in its
+        place may be late, older, or ruined.
+        """
+        try:
+            if file.is_in_place():
+                return True
+        except OSError:
+            if file.is_readable():
+                self._read_changed(file, now)
+            raise
+        if file.is_readable():
+            with suppress(sqlite3.Error, RegistryError):  # it was ruined before it was replaced
+                self._read_changed(file, now)
+        return False
+
+    def _read_changed(self, file: RegistryFile, now: float) -> None:
+        for key in self._drop_changed(file):
+            self._kept(key, file.policy(key.decode()))
+        self._lease.seen(now)
+
+    def _drop_changed(self, file: RegistryFile) -> list[bytes]:
+        """Forget the sites that changed since the last time, and return their hosts that were in memory."""
         registry, last = file.state()
         self._followed = file.followed
-        source = (file.identity, registry)
+        source = (file.identity[:2], registry)  # a child goes on with its parent's answers
         changed = file.changed(self._last, last) if source == self._source else None
         if changed is None:
             self._drop_all()
-        else:
-            self._drop(changed)
+        dropped = self._drop(changed or ())
         self._source, self._last = source, last
+        return dropped
 
-    def _drop(self, hosts: Iterable[bytes]) -> None:
+    def _give_up(self, key: bytes, rendering: Rendering) -> None:
+        """For one there is no memory: its *no* is kept, until it is read again."""
+        smaller = self._fallback.smaller(rendering)
+        if smaller is not None:
+            self._outdated.keep(key, smaller)
+
+    def _smaller(self, _: bytes, rendering: Rendering) -> Rendering | None:
+        return self._fallback.smaller(rendering)
+
+    def _drop(self, hosts: Iterable[bytes]) -> list[bytes]:
+        dropped = []
         for key in hosts:
             self._unknown.pop(key, None)
             rendering = self._known.pop(key)
             if rendering is not None:
                 self._outdated.keep(key, rendering)
+                dropped.append(key)
+        return dropped
 
     def _drop_all(self) -> None:
         self._outdated.take_all(self._known)
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        displaced = isinstance(error, OSError | CopyError)  # then the one that is open can still be read
-        if self._file is not None and not (displaced and self._file.is_readable()):
+        # Where it was only displaced, the one that is open can still be read.
+        readable = (
+            isinstance(error, OSError | CopyError) and self._file is not None and self._file.is_readable()
+        )
+        if not readable:
             self.close()
         if self._followed:
             report_damage(self._path, error)
@@ -289,4 +348,4 @@ class LocalLookup:
                 "and the default policy where there are none"
             )
         self._outcomes.failed(trouble, now)
-        self._lease.put_off(now)
+        self._lease.put_off(now, lost=not readable and not is_temporary(error))

@@ -1,42 +1,45 @@
 """Policies to renderings: each policy is rendered once, and sites with equal policies share the bytes."""
 
+import inspect
 import json
+from collections import deque
 from collections.abc import Callable
-from threading import Lock
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
 from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
+from aipolicy.forks import fork_safe_lock
 from aipolicy.lookup.outage import logger
+from aipolicy.lookup.threads import is_async
+from aipolicy.lookup.weights import weigh
 
 T = TypeVar("T")
 
 _REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
-_TOLD = 4096  # policies whose robots.txt is cut, that were told of
 LARGE = 16 * 1024
-"""Bytes of a policy, or of a robots.txt, that are too many to be read in the event loop."""
+"""Bytes: what is larger is not kept here, but shared while a site has it; and not read in an event loop."""
 
-_limiters: WeakKeyDictionary[object, CapacityLimiter] = WeakKeyDictionary()
+_TOLD = 4096  # policies of which the log says that their robots.txt is cut
+_LATEST = 4  # large ones that were just rendered, and may be asked for again before a site has them
+_limiter: RunVar[CapacityLimiter] = RunVar("aipolicy.lookup.renderer.limiter")
 
 
 async def in_background(function: Callable[..., T], *args: Any) -> T:
-    """Call ``function`` in a thread, one such call at a time in an event loop.
+    """Call ``function`` in a thread, few of them at a time in an event loop.
 
-    Two would take turns with the event loop at Python's lock, and forty would make each request wait for
-    forty turns.
+    Many would take turns with the event loop at Python's lock, and each request would wait for all turns.
     """
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    limiter = _limiters.get(loop)
+    limiter = _limiter.get(None)
     if limiter is None:
-        limiter = _limiters[loop] = CapacityLimiter(1)
+        limiter = CapacityLimiter(2)
+        _limiter.set(limiter)
     return await to_thread.run_sync(function, *args, limiter=limiter)
 
 
@@ -45,34 +48,49 @@ class Renderer:
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
+        # All that are in use anywhere; and the last ones, also where no site has them just now.
+        self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
+        self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
         self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_REMEMBERED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_REMEMBERED)
-        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
+        self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_LATEST)
         self._told: Memo[int, None] = Memo(_TOLD)
-        self._lock = Lock()  # around the caches, never while a policy is rendered
+        self._lock = fork_safe_lock()  # around the caches, never while a policy is rendered
+        self._one_at_a_time = fork_safe_lock()
+        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
 
     def rendering(self, policy: SitePolicy) -> Rendering:
         """The rendering that all sites with this policy share. Raises AIPolicyError."""
         anyones = policy.for_site("") if policy.site else policy
         with self._lock:
-            rendering = self._memo.get(anyones)
+            rendering = self._in_use.get(anyones)
         if rendering is None:
-            rendering = self._rendered(anyones, policy.site)
-            with self._lock:
+            rendering = self.own(self._with_shared_base(anyones), policy.site)
+        with self._lock:
+            rendering = self._in_use.setdefault(anyones, rendering)
+            if weigh(rendering) <= LARGE:
                 self._memo[anyones] = rendering
         return rendering
 
-    def own(self, policy: SitePolicy) -> Rendering:
-        """A rendering of ``policy`` that is shared with nobody. Raises AIPolicyError."""
-        return self._rendered(policy, policy.site)
+    def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:
+        """Let ``policy`` have the very text that another one has as its robots.txt, where they are equal."""
+        if policy.robots_base is not None:
+            with self._lock:
+                same = self._bases.get(policy.robots_base)
+            if same is not None:  # an equal value: nobody can tell
+                object.__setattr__(policy, "robots_base", same.policy.robots_base)
+        return policy
 
-    def _rendered(self, policy: SitePolicy, site: str) -> Rendering:
+    def own(self, policy: SitePolicy, site: str = "") -> Rendering:
+        """A rendering of ``policy`` that is shared with nobody. Raises AIPolicyError."""
         rendering = render(policy, self._signals)
+        if policy.robots_base is not None:
+            with self._lock:
+                self._bases.setdefault(policy.robots_base, rendering)
         if rendering.cut and hash(policy) not in self._told:
             self._told.keep(hash(policy), None)
-            logger.warning(
-                "the robots.txt of %s is served cut, its headers as ever: %s", site or "a site", rendering.cut
-            )
+            name = site or policy.site or "a site"
+            logger.warning("the robots.txt of %s is served cut, its headers in full: %s", name, rendering.cut)
         return rendering
 
     def read(self, text: bytes) -> Rendering:
@@ -81,13 +99,46 @@ class Renderer:
             rendering = self._texts.get(text)
         if rendering is None:
             rendering = self.rendering(SitePolicy.from_dict(json.loads(text)))
-            with self._lock:
-                self._texts[text] = rendering
+            if len(text) <= LARGE:
+                with self._lock:
+                    self._texts[text] = rendering
         return rendering
 
-    def takes_long(self, text: bytes) -> bool:
-        """Whether ``read`` may hold up an event loop: the text is large, and not remembered."""
-        return len(text) > LARGE and text not in self._texts
+    def read_large(self, text: bytes) -> Rendering:
+        """``read`` for a thread: one at a time, and once for all who ask for the same. Raises as it does."""
+        with self._one_at_a_time:
+            for known, rendering in self._latest:
+                if known == text:
+                    return rendering
+            rendering = self.read(text)
+            self._latest.append((text, rendering))
+            return rendering
+
+    def prepared(self, load: Callable[[str], Any]) -> Callable[[str], Any]:
+        """``load``, with the large policies that it returns rendered where that holds up no event loop."""
+
+        async def later(answer: Any) -> Any:
+            found = await answer
+            return await in_background(self._prepared, found) if _is_large(found) else found
+
+        if is_async(load):
+
+            async def load_and_render(host: str) -> Any:
+                return await later(load(host))
+
+            return load_and_render
+
+        def load_and_render_here(host: str) -> Any:
+            answer = load(host)
+            return later(answer) if inspect.isawaitable(answer) else self._prepared(answer)
+
+        return load_and_render_here
+
+    def _prepared(self, answer: Any) -> Any:
+        if not _is_large(answer):
+            return answer
+        with self._one_at_a_time:
+            return _Prepared(self.answer(answer))
 
     def answer(self, answer: Any) -> Rendering | None:
         """What ``load`` answered → rendering; None where the host is no site's.
@@ -97,6 +148,8 @@ class Renderer:
         """
         if answer is None:
             return None
+        if isinstance(answer, _Prepared):
+            return answer.rendering
         if isinstance(answer, bool):
             return self.rendering(self._flags[answer])
         if isinstance(answer, SitePolicy):
@@ -104,13 +157,18 @@ class Renderer:
         cure = "return a SitePolicy, True (opted out) or False, or None for a host that is no site's"
         raise TypeError(f"it returned {type(answer).__qualname__}: {cure}")
 
-    async def answered(self, answer: Any) -> Rendering | None:
-        """``answer``, with a large policy rendered in a thread."""
-        if isinstance(answer, SitePolicy) and _is_large(answer):
-            return await in_background(self.answer, answer)
-        return self.answer(answer)
+
+class _Prepared:
+    """The rendering of a large policy that ``load`` returned."""
+
+    __slots__ = ("rendering",)
+
+    def __init__(self, rendering: Rendering | None) -> None:
+        self.rendering = rendering
 
 
-def _is_large(policy: SitePolicy) -> bool:
-    entries = len(policy.path_preferences) + len(policy.sitemaps)
-    return len(policy.robots_base or "") + 64 * entries > LARGE
+def _is_large(answer: Any) -> bool:
+    if not isinstance(answer, SitePolicy):
+        return False
+    entries = len(answer.path_preferences) + len(answer.sitemaps)
+    return len(answer.robots_base or "") + 64 * entries > LARGE

@@ -2,7 +2,6 @@
 
 import pickle
 import random
-import time
 from datetime import date
 
 import pytest
@@ -13,6 +12,7 @@ from aipolicy.check.identity import AddressList, Identities, Identity, Ranges, R
 from aipolicy.check.identity.prefixes import networks
 from aipolicy.core.crawlers import CRAWLERS
 from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.effort import calls
 
 VERIFIED, OPERATOR, SPOOFED, UNVERIFIABLE, FAILED = Identity
 
@@ -74,7 +74,7 @@ def asking(resolver: Resolver) -> Identities:
         ("GPTBot", "66.249.64.1", SPOOFED),
         ("Googlebot", "66.249.64.1", OPERATOR),
         ("GoogleOther", "2001:4860:4801:10::5", OPERATOR),
-        ("Googlebot", "2001:4860:4801:11::5", SPOOFED),
+        ("Googlebot", "2001:4860:4801:11::5", UNVERIFIABLE),
         ("bingbot", "40.77.167.9", VERIFIED),
     ],
 )
@@ -201,7 +201,7 @@ def test_an_address_that_nobody_can_have_is_no_crawlers(identities: Identities, 
         ("GPTBot", "8.8.0.0", SPOOFED),
         ("Googlebot", "2001:4860:4801:10::", OPERATOR),
         ("Googlebot", "2001:4860:4801::", FAILED),
-        ("Googlebot", "2001:db8::", SPOOFED),
+        ("Googlebot", "2001:db8::", UNVERIFIABLE),
     ],
 )
 def test_a_masked_address_is_judged_where_all_that_it_may_stand_for_are_alike(
@@ -326,15 +326,13 @@ def test_the_answer_is_a_linear_searchs() -> None:
                     assert (found in (VERIFIED, OPERATOR)) is inside, (token, address)
 
 
-def test_a_hundred_thousand_addresses_take_less_than_a_second() -> None:
+def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are() -> None:
     rng = random.Random(1)
-    addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(100_000)]
+    addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(1000)]
     identities = Identities()
     identities.identify("GPTBot", "1.1.1.1")
-    start = time.process_time()
-    for address in addresses:
-        identities.identify("GPTBot", address)
-    assert time.process_time() - start < 1
+    _, count = calls(lambda: [identities.identify("GPTBot", address) for address in addresses])
+    assert count / 1000 < 60
 
 
 @given(st.text() | st.ip_addresses().map(str) | st.from_regex(r"[\[0-9a-f:.%\]]{1,50}"))
