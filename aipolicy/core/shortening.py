@@ -45,7 +45,7 @@ class OwnRules:
         numbered = list(enumerate(self._robots.groups))
         patterns = dict.fromkeys(p for _, group in numbered for p in _patterns(group, longest))
         statements = (r for number, _ in numbered for r in self._refused_uses(number))
-        records = (*dict.fromkeys(statements), *_rules(patterns))
+        records: tuple[Rule | Record, ...] = (*dict.fromkeys(statements), *_rules(patterns))
         return RobotsTxt((Group(("*",), records),), (), self._site_wide())
 
     def octets(self, longest: int) -> int:
@@ -75,14 +75,10 @@ class OwnRules:
         return tuple(kept)
 
 
-def _spoken(records: Iterable[Rule | Record]) -> list[Rule | Record]:
-    kept: list[Rule | Record] = []
+def _spoken(records: Iterable[Rule | Record]) -> Iterator[Rule | Record]:
     for record in records:
-        if isinstance(record, Rule):
-            kept.append(replace(record, comment="") if record.comment else record)
-        elif record.name:
-            kept.append(replace(record, comment="") if record.comment else record)
-    return kept
+        if isinstance(record, Rule) or record.name:
+            yield replace(record, comment="") if record.comment else record
 
 
 def _patterns(group: Group, longest: int) -> dict[str, None]:
