@@ -4,6 +4,7 @@ import inspect
 import json
 from collections import deque
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,7 @@ from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
-from aipolicy.forks import fork_safe_lock
+from aipolicy.forks import survive_forks
 from aipolicy.lookup.outage import logger
 from aipolicy.lookup.threads import is_async
 from aipolicy.lookup.weights import weigh
@@ -48,6 +49,15 @@ class Renderer:
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
+        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
+        self.after_fork()
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin anew: another thread of the parent may have been amid a change."""
+        # Plain locks: they are taken while a lookup holds its own.
+        self._lock = Lock()  # around the caches, never while a policy is rendered
+        self._one_at_a_time = Lock()
         # All that are in use anywhere; and the last ones, also where no site has them just now.
         self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
         self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
@@ -55,9 +65,6 @@ class Renderer:
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_REMEMBERED)
         self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_LATEST)
         self._told: Memo[int, None] = Memo(_TOLD)
-        self._lock = fork_safe_lock()  # around the caches, never while a policy is rendered
-        self._one_at_a_time = fork_safe_lock()
-        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
 
     def rendering(self, policy: SitePolicy) -> Rendering:
         """The rendering that all sites with this policy share. Raises AIPolicyError."""
