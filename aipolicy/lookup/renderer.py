@@ -145,7 +145,10 @@ class Renderer:
         if not _is_large(answer):
             return answer
         with self._one_at_a_time:
-            return _Prepared(self.answer(answer))
+            rendering = self.answer(answer)
+            if rendering is not None:  # held: a load that is out of time finds it at its next try
+                self._latest.append((b"", rendering))
+            return _Prepared(rendering)
 
     def answer(self, answer: Any) -> Rendering | None:
         """What ``load`` answered → rendering; None where the host is no site's.
