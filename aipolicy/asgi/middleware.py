@@ -5,7 +5,8 @@ loaded.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,11 +17,12 @@ from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
 from aipolicy.asgi.metrics import Metrics
 from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
-from aipolicy.asgi.refusals import Refusal
+from aipolicy.asgi.refusals import Refusal, refuse_handshake
 from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import readings_of, target_of, targets_of
+from aipolicy.asgi.targets import RequestTarget, below_mount, has_plain_path, target_of
 from aipolicy.asgi.tenants import PathTenants
-from aipolicy.core.render import HeaderSet, Rendering
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ class AIPolicyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "websocket" and self._enforcer is not None:
+                return await self._handshake(self._enforcer, scope, receive, send)
             return await self.app(scope, receive, send)
         host, host_header = None, self._host_header
         for name, value in scope["headers"]:
@@ -135,16 +139,43 @@ class AIPolicyMiddleware:
                 file, scope, send, host=host, rendering=rendering, known=known
             ):
                 return None
+        renderings = [rendering]
+        if self._tenants is not None and not has_plain_path(scope):
+            renderings += await self._of_readings(scope, host)
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
-            refused = self._refusal(self._enforcer, scope, host, rendering)
+            refused = self._refusal(self._enforcer, scope, host, renderings)
             if refused is not None:
                 return await answer(send, *refused, scope)
+        if len(renderings) > 1:
+            rendering = _combined(scope, renderings)
         if self._does_more:
             return await self._do_more(scope, receive, send, rendering)
-        header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
+        header_set = _header_set(scope, rendering) if rendering.paths else rendering.site
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
+
+    async def _handshake(self, enforcer: Enforcer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the handshake of a WebSocket where a page would be refused; pass on every other one."""
+        refused = None
+        if enforcer.declared(scope)[1]:
+            hosts = [value for name, value in scope["headers"] if name == self._host_header]
+            host = hosts[0] if len(hosts) == 1 else b""
+            renderings = await self._of_readings(scope, host)
+            refused = self._refusal(enforcer, scope, host, renderings)
+        if refused is None:
+            return await self.app(scope, receive, send)
+        return await refuse_handshake(send, *refused, scope)
+
+    async def _of_readings(self, scope: Scope, host: bytes) -> list[Rendering]:
+        """Return what each site says whose page this may be, by any reading of its path."""
+        try:
+            sites = self._tenants.sites(scope, host) if self._tenants is not None else (host,)
+            found = [self._peek(site) or await self.lookup.find(site) for site in sites]
+            return found or [self.lookup.default, _any_site()]
+        except Exception:
+            logger.exception("the site of a request could not be found: no-ai is sent")
+            return [self.lookup.default, _any_site()]
 
     async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
         try:
@@ -154,23 +185,26 @@ class AIPolicyMiddleware:
             return await answer(send, 500, [(b"content-length", b"0")])
         return await answer(send, 200, headers, body, scope)
 
-    def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
+    def _refusal(
+        self, enforcer: Enforcer, scope: Scope, host: bytes, renderings: Sequence[Rendering]
+    ) -> Refusal | None:
         """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
         try:
-            if _is_exempt(scope):
+            if below_mount(scope).is_within(FILES, "/.well-known/"):
                 return None
-            targets = targets_of(scope)
-            refusal = enforcer.refusal(scope, rendering=rendering, host=host, targets=targets)
+            target = RequestTarget.of(scope)
+            refusal = enforcer.refusal(scope, renderings=renderings, host=host, target=target)
             if refusal is None:
                 return None
-            return refusal._replace(headers=[*rendering.headers_at(targets[0]).headers, *refusal.headers])
+            rendering = most_restrictive([(each, target.header_set(each)) for each in renderings])
+            return refusal._replace(headers=[*rendering.site.headers, *refusal.headers])
         except Exception:
-            logger.exception("it could not be told what a crawler may fetch: it is let in")
+            logger.exception("access check failed: request allowed")
             return None
 
     async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
         """What is off by default: insert meta tags, hear what a post says."""
-        there = rendering.headers_at(_target(scope))
+        there = _header_set(scope, rendering)
         if not (there.headers or self._posts):
             return await self.app(scope, receive, send)
 
@@ -195,10 +229,24 @@ class AIPolicyMiddleware:
         )
 
 
-def _is_exempt(scope: Scope) -> bool:
-    """Whether a crawler reads there what is asked of it, however the path is read: none is refused there."""
-    return all(path in FILES or path.startswith("/.well-known/") for path in readings_of(file_path(scope)))
+def _header_set(scope: Scope, rendering: Rendering) -> HeaderSet:
+    """Return the headers that hold for the request's path in every reading."""
+    if not rendering.paths:
+        return rendering.site
+    try:
+        if has_plain_path(scope):
+            return rendering.headers_at(target_of(scope).decode("utf-8", "surrogateescape"))
+        return RequestTarget.of(scope).header_set(rendering)
+    except Exception:
+        logger.exception("a request's path could not be read: the most restrictive headers are sent")
+        return rendering.headers_over([None])
 
 
-def _target(scope: Scope) -> str:
-    return target_of(scope).decode("utf-8", "surrogateescape")
+def _combined(scope: Scope, renderings: Sequence[Rendering]) -> Rendering:
+    return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
+
+
+@cache
+def _any_site() -> Rendering:
+    """Return what is said where a path has more readings than are looked at, and any site may be meant."""
+    return render(SitePolicy.from_preset("no-ai"))

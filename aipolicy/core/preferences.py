@@ -71,6 +71,10 @@ class Preferences:
         """Both statements hold: the most restrictive one wins a category (vocab-08 §5.1)."""
         return Preferences(*(_most_restrictive(self[c], other[c]) for c in Category))
 
+    def restricted_by(self, other: "Preferences") -> "Preferences":
+        """Return what both grant: either disallows, both allow, or it is unknown."""
+        return Preferences(*(_granted_by_both(self[c], other[c]) for c in Category))
+
     def over(self, base: "Preferences") -> "Preferences":
         """What is unknown here is taken from ``base``."""
         return Preferences(*(base[c] if self[c] is Preference.UNKNOWN else self[c] for c in Category))
@@ -87,6 +91,12 @@ def _most_restrictive(one: Preference, other: Preference) -> Preference:
         if preference in (one, other):
             return preference
     return Preference.UNKNOWN
+
+
+def _granted_by_both(one: Preference, other: Preference) -> Preference:
+    if Preference.DISALLOW in (one, other):
+        return Preference.DISALLOW
+    return one if one == other else Preference.UNKNOWN
 
 
 def _preference(member: object) -> Preference:

@@ -1,7 +1,8 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
@@ -62,16 +63,33 @@ class Rendering:
         """The headers of a response to ``path``."""
         return next((its for pattern, its in self.paths if path_matches(pattern, path)), self.site)
 
+    def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
+        """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
+
+        The most restrictive preferences hold: what one reading disallows is disallowed, and only what all of
+        them allow is allowed.
+        """
+        found: dict[HeaderSet, None] = {}
+        for path in paths:
+            if path is None:
+                found |= dict.fromkeys((self.site, *(its for _, its in self.paths)))
+            else:
+                found[self.headers_at(path)] = None
+        if len(found) == 1:
+            return next(iter(found))
+        preferences = reduce(Preferences.restricted_by, (header_set.preferences for header_set in found))
+        return _header_set(self.policy, preferences, self.signals)
+
     def headers_with(self, stated: Preferences, there: HeaderSet) -> HeaderSet:
         """``there``, one of this rendering's, for content of which ``stated`` is said too."""
         preferences = there.preferences.combined(stated)
         return _header_set(self.policy, preferences, self.signals)
 
-    def closed_to(self, crawler: Crawler, path: str) -> bool:
-        """Whether the policy closes ``path``, with its query, to ``crawler``."""
+    def closed_to(self, crawler: Crawler, path: str | None) -> bool:
+        """Whether the policy closes ``path``, with its query, to ``crawler``; None: any path."""
         return _closes(effect_on(self.policy, crawler), path)
 
-    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
+    def opened_by_licence(self, crawler: Crawler, path: str | None) -> bool:
         """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
         if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
             return False
@@ -96,7 +114,28 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     )
 
 
-def _closes(effect: Effect, path: str) -> bool:
+def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
+    """Return a rendering, of headers alone, for a response that may be any of these sites'.
+
+    Terms that not all of them offer are not offered.
+    """
+    policies = [rendering.policy for rendering, _ in found]
+    preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
+    tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    policy = SitePolicy(
+        preferences=preferences,
+        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
+        license_url=license_urls.pop() if len(license_urls) == 1 else None,
+    )
+    first = found[0][0]
+    header_set = _header_set(policy, preferences, first.signals)
+    return replace(first, policy=policy, site=header_set, paths=())
+
+
+def _closes(effect: Effect, path: str | None) -> bool:
+    if path is None:
+        return effect.blocked or any(blocked for _, blocked in effect.paths)
     return next((blocked for pattern, blocked in effect.paths if path_matches(pattern, path)), effect.blocked)
 
 
