@@ -124,7 +124,7 @@ class AIPolicyMiddleware:
             host = b""
         site = host if self._tenants is None else self._tenants.site(scope, host)
         try:
-            rendering = self._peek(site) or await self.lookup.find(site)
+            rendering = self._peek(site) or await self._found(site)
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             rendering = self.lookup.default
@@ -169,13 +169,21 @@ class AIPolicyMiddleware:
 
     async def _of_readings(self, scope: Scope, host: bytes) -> list[Rendering]:
         """Return what each site says whose page this may be, by any reading of its path."""
+        if self._tenants is None:
+            return [await self._found(host)]
         try:
-            sites = self._tenants.sites(scope, host) if self._tenants is not None else (host,)
-            found = [self._peek(site) or await self.lookup.find(site) for site in sites]
-            return found or [self.lookup.default, _any_site()]
+            found = [await self._found(site) for site in self._tenants.sites(scope, host)]
         except Exception:
-            logger.exception("the site of a request could not be found: no-ai is sent")
-            return [self.lookup.default, _any_site()]
+            logger.exception("the tenant of a request could not be found: no-ai is sent")
+            found = []
+        return found or [await self._found(host), _any_site()]
+
+    async def _found(self, site: bytes) -> Rendering:
+        try:
+            return self._peek(site) or await self.lookup.find(site)
+        except Exception:
+            logger.exception("the lookup failed: the default policy is sent")
+            return self.lookup.default
 
     async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
         try:
