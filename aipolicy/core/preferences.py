@@ -120,19 +120,19 @@ def members_of(statement: str | bytes) -> dict[str, object] | None:
     return dict(members) if isinstance(members, dict) else None
 
 
-def merge_statement(ours: Preferences, theirs: bytes) -> bytes:
-    """One ``Content-Usage`` value for a message that has ``theirs`` already: most restrictive wins.
+def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
+    """One ``Content-Usage`` value for a message that has the field lines ``theirs``: most restrictive wins.
 
-    A second field line would be last-wins (RFC 9651 §4.2), so the two are joined into one. Members of
-    ``theirs`` that this version doesn't know are kept.
+    A second field line would be last-wins (RFC 9651 §4.2), so all are joined into one. Members of ``theirs``
+    that this version doesn't know are kept, and a line that can't be parsed says nothing.
     """
     import http_sf
 
-    members = members_of(theirs)
-    if members is None:
-        return str(ours).encode()
-    combined = ours.combined(Preferences.parse(theirs))
+    combined, others = ours, dict[str, object]()
+    for line in theirs:
+        combined = combined.combined(Preferences.parse(line))
+        members = members_of(line) or {}
+        others |= {label: value for label, value in members.items() if label not in set(Category)}
     stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
-    others = {label: value for label, value in members.items() if label not in set(Category)}
     merged = stated | others
     return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]

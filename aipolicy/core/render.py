@@ -30,7 +30,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeaderSet:
-    """Ready header tuples, and the names that must be merged where a response has them already.
+    """Ready header tuples, and their names in lower case: where a response has one, it must be merged.
 
     ``preferences`` are what they say; ``tags`` is the same as HTML meta tags.
     """
@@ -156,11 +156,4 @@ def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) 
 
 @lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
 def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
-    # ASGI wants lower case; some applications write names as they see them elsewhere.
-    spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
-    names = {spelled(name) for name, _ in headers for spelled in spellings}
-    return HeaderSet(headers, frozenset(names), preferences, meta_tags(headers))
-
-
-def _initials(name: bytes) -> bytes:
-    return name.title().replace(b"Tdm-", b"TDM-")
+    return HeaderSet(headers, frozenset(name for name, _ in headers), preferences, meta_tags(headers))
