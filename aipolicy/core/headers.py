@@ -68,8 +68,8 @@ def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Head
     """The header list of a response that has ``theirs``, with ``ours``; a new list.
 
     ``X-Robots-Tag``: ours first, theirs kept. ``Content-Usage``: one line, most restrictive.
-    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset). Theirs are known in
-    any capitals, and with spaces around them.
+    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset). Theirs
+    are known in any capitals, and with spaces around them.
     """
     theirs, ours = list(theirs), list(ours)
     set_by_us = {name for name, _ in ours} - {X_ROBOTS_TAG, LINK}
