@@ -212,28 +212,34 @@ class AIPolicyMiddleware:
 
     async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
         """What is off by default: insert meta tags, hear what a post says."""
-        there = _header_set(scope, rendering)
-        if not (there.headers or self._posts):
+        there, posts = _header_set(scope, rendering), self._posts
+        if not (there.headers or posts):
             return await self.app(scope, receive, send)
 
-        if self._posts is not None:  # one state, whoever copies the scope on the way
-            scope = {**scope, "state": scope.get("state", {})}
+        if posts is not None:  # one state, whoever copies the scope on the way
+            scope = {**scope, "state": {} if scope.get("state") is None else scope["state"]}
 
         def header_set() -> HeaderSet:  # of an answer that starts now
-            return self._posts.header_set(scope, rendering, there) if self._posts else there
+            return there if posts is None else posts.header_set(scope, rendering, there)
 
         def send_more(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = merged([*message.get("headers", ())], header_set().headers)
+                headers = merged([*(message.get("headers") or ())], header_set().headers)
                 message = dict(message, headers=headers)
             return send(message)
 
-        if not self._html:
+        if not self._html or not (there.tags or posts):
             return await self.app(scope, receive, send_more)
         from aipolicy.asgi.html import with_tags  # only where it is asked for
 
         return await with_tags(
-            self.app, scope, receive, send_more, expected=there.tags, tags=lambda: header_set().tags
+            self.app,
+            scope,
+            receive,
+            send_more,
+            expected=there.tags,
+            tags=lambda: header_set().tags,
+            fixed=posts is None,
         )
 
 
