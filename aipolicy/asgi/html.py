@@ -220,6 +220,7 @@ class _Response:
         self._start: Message | None = None
         self._held = bytearray()
         self._dropped: int | None = None  # bytes, of a body that is not sent
+        self._is_over = False
         self.is_part = False
 
     async def of(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -228,8 +229,7 @@ class _Response:
             await app(scope, receive, self.send)
         except Exception:
             if self._dropped is None or self._dropped <= _MOST_DROPPED:
-                raise
-            # It was told that nobody reads on.
+                raise  # else it was told that nobody reads on
 
     def send(self, message: Message) -> Awaitable[None]:
         if self._dropped is not None:
@@ -273,13 +273,20 @@ class _Response:
         self._dropped = 0
         kept = [(name, value) for name, value in headers if name.lower() not in _OF_BODY]
         await self._send({"type": "http.response.start", "status": 304, "headers": kept})
-        await self._send({"type": "http.response.body", "body": b""})
 
     async def _drop(self, message: Message) -> None:
         """Take what nobody needs; of a long body, say that nobody reads on, as servers do."""
+        if message["type"] != "http.response.body":
+            return
         self._dropped = (self._dropped or 0) + len(message.get("body", b""))
-        if self._dropped > _MOST_DROPPED:
-            raise ConnectionAbortedError("the client has this body already")
+        is_long = self._dropped > _MOST_DROPPED
+        if not self._is_over and (is_long or not message.get("more_body", False)):
+            self._is_over = True
+            # Not before: once a response is over, servers tell the application that the client has gone.
+            if not self.is_part:
+                await self._send({"type": "http.response.body", "body": b""})
+        if is_long:
+            raise ConnectionAbortedError("nobody needs the rest of this body")
 
     async def _hold(self, start: Message, message: Message) -> None:
         self._held += message.get("body", b"")

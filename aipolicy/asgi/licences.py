@@ -95,7 +95,7 @@ def _signed(scope: Scope, host: bytes) -> "SignedRequest | None":
         return None
     from aipolicy.check.identity.signatures import SignedRequest  # loaded with the verification
 
-    scheme = scope.get("scheme", "http")
+    scheme: str = scope.get("scheme", "http")
     return SignedRequest.from_target(
         scope.get("method", "GET"),
         target_of(scope).decode("latin-1"),

@@ -216,7 +216,8 @@ async def test_what_may_be_read_as_another_path_is_not(sent: str) -> None:
 
 
 async def test_below_a_mount_path_the_files_are_open_too() -> None:
-    policy, options = SitePolicy.from_preset("no-ai"), {"user_agent": GPTBOT, "enforce": "declared"}
+    policy = SitePolicy.from_preset("no-ai")
+    options: dict[str, Any] = {"user_agent": GPTBOT, "enforce": "declared"}
     for sent in ("/blog/.well-known/x", "/blog/ai.txt"):
         assert (await get(sent, policy, root_path="/blog", **options)).status == 200
     assert (await get("/blog/.well-known/..%2Fx", policy, root_path="/blog", **options)).status == 403
