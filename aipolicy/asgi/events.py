@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -61,12 +62,17 @@ class Reporter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._queue: Queue[DisallowedFetch] | None = None if is_async(hook) else Queue(_WAITING)
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
         self._left_out, self._next_line = 0, 0.0
 
     def report(self, event: DisallowedFetch) -> None:
         """Hand the event over. Never raises, never waits."""
         try:
             if self._queue is not None:
+                if (
+                    self._pid != os.getpid()
+                ):  # a fork leaves the thread behind, and the queue's locks as they were
+                    self._pid, self._queue, self._thread = os.getpid(), Queue(_WAITING), None
                 self._queue.put_nowait(event)
                 self._start_thread(self._queue)
             elif len(self._tasks) < _WAITING:
@@ -81,7 +87,7 @@ class Reporter:
             logger.exception("an event could not be handed to on_event")
 
     def _start_thread(self, queue: Queue[DisallowedFetch]) -> None:
-        if self._thread is None or not self._thread.is_alive():  # a fork leaves threads behind
+        if self._thread is None or not self._thread.is_alive():
             # A daemon: a hook that hangs must not keep the process from ending.
             self._thread = threading.Thread(
                 target=self._work, args=(queue,), name="aipolicy-events", daemon=True
@@ -95,7 +101,7 @@ class Reporter:
                 answer = self._hook(event)
                 if inspect.iscoroutine(answer):  # a plain function that returns one
                     asyncio.run(answer)
-            except Exception:
+            except BaseException:  # a SystemExit would end the thread, and the events that wait with it
                 logger.exception("on_event failed")
 
     async def _call(self, event: DisallowedFetch) -> None:
@@ -103,7 +109,7 @@ class Reporter:
             answer = self._hook(event)
             if inspect.isawaitable(answer):
                 await answer
-        except Exception:
+        except (Exception, SystemExit, KeyboardInterrupt):  # the last two would end the server
             logger.exception("on_event failed")
 
     def _leave_out(self) -> None:

@@ -40,6 +40,7 @@ _UNTOUCHABLE = frozenset(
 )
 _ENTITY_TAG = re.compile(rb'(?:W/)?("[^"]*"|[^\s",]+)')
 _CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
+_READING = frozenset({"GET", "HEAD"})
 _RANGE = frozenset({b"range", b"if-range"})
 _FILE_SENDING = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 # Of a body that "not modified" has not (RFC 9110 §15.4.5).
@@ -70,7 +71,7 @@ async def with_tags(
     """
     conditions = Conditions.of(scope)
     inner = TagInsertion(expected).scope(scope, validated=fixed)
-    ranged = any(name in _RANGE for name, _ in scope["headers"])
+    ranged = scope["method"] in _READING and any(name in _RANGE for name, _ in scope["headers"])
     body = _Replay(receive) if ranged else None
     state = scope.get("state")
     before = dict(state) if ranged and state else {}
@@ -95,7 +96,7 @@ class Conditions(NamedTuple):
     @classmethod
     def of(cls, scope: Scope) -> Self:
         """Return the conditions of a request."""
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] not in _READING:
             return cls()
         lines = [value for name, value in scope["headers"] if name == b"if-none-match"]
         since = [value for name, value in scope["headers"] if name == b"if-modified-since"]
@@ -131,7 +132,7 @@ class TagInsertion:
         Args:
             validated: Whether the application may say that the client has its page, with these tags.
         """
-        is_read = scope["method"] in ("GET", "HEAD")
+        is_read = scope["method"] in _READING
         headers = []
         for name, value in scope["headers"]:
             if name == b"if-match":

@@ -257,7 +257,12 @@ def _header_set(scope: Scope, rendering: Rendering) -> HeaderSet:
 
 
 def _combined(scope: Scope, renderings: Sequence[Rendering]) -> Rendering:
-    return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
+    """Return what holds for a page that may be any of these sites'."""
+    try:
+        return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
+    except Exception:
+        logger.exception("the policies of several sites could not be combined: no-ai is sent")
+        return _any_site()
 
 
 @cache

@@ -86,7 +86,7 @@ class PathTenants:
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
-        except (Exception, SystemExit, KeyboardInterrupt):
+        except BaseException:  # not even a SystemExit of the function's may end the server
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
 
@@ -115,7 +115,12 @@ class PathTenants:
         try:
             async with asyncio.timeout(self._timeout):
                 composed = await self._composed(name, own)
-        except (Exception, SystemExit, KeyboardInterrupt):
+        except (
+            BaseException
+        ) as error:  # nor may one of ``listed``; a cancellation from outside is another thing
+            task = asyncio.current_task()
+            if isinstance(error, GeneratorExit) or (task is not None and task.cancelling()):
+                raise
             served = "its last robots.txt is served" if kept else "the whole host is opted out"
             logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
             composed = kept[0] if kept else _origin(own)
