@@ -124,7 +124,7 @@ class AIPolicyMiddleware:
             host = b""
         site = host if self._tenants is None else self._tenants.site(scope, host)
         try:
-            rendering = self._peek(site) or await self._found(site)
+            rendering = self._peek(site) or await self.lookup.find(site)
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             rendering = self.lookup.default
@@ -139,15 +139,14 @@ class AIPolicyMiddleware:
                 file, scope, send, host=host, rendering=rendering, known=known
             ):
                 return None
-        renderings = [rendering]
+        several = None
         if self._tenants is not None and not has_plain_path(scope):
-            renderings += await self._of_readings(scope, host)
+            several = [rendering, *await self._of_readings(scope, host)]
+            rendering = _combined(scope, several)
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
-            refused = self._refusal(self._enforcer, scope, host, renderings)
+            refused = self._refusal(self._enforcer, scope, host, several or [rendering])
             if refused is not None:
                 return await answer(send, *refused, scope)
-        if len(renderings) > 1:
-            rendering = _combined(scope, renderings)
         if self._does_more:
             return await self._do_more(scope, receive, send, rendering)
         header_set = _header_set(scope, rendering) if rendering.paths else rendering.site
