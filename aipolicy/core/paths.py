@@ -101,11 +101,13 @@ def read_path(sent: str, seen: str | None = None, root: str = "") -> PathReading
         in_other_place = root and _rooted(once) in (_without(root, path), root + path)
         (others if in_other_place else certain).append((path, 1))
     if root:
-        others.append((_without(root, path) or root + path, 1))
-    return _all_readings(certain, others)
+        others += [(root + (_without(root, path) or path), 1)]
+    return _all_readings(certain, others, root)
 
 
-def _all_readings(certain: list[tuple[str, int]], others: list[tuple[str, int]]) -> PathReadings | None:
+def _all_readings(
+    certain: list[tuple[str, int]], others: list[tuple[str, int]], root: str
+) -> PathReadings | None:
     """Return what the paths, each with how often it was decoded already, lead to by steps in any order."""
     waiting = [*((*path, False) for path in others), *((*path, True) for path in reversed(certain))]
     seen: dict[tuple[str, int], bool] = {}
@@ -124,6 +126,9 @@ def _all_readings(certain: list[tuple[str, int]], others: list[tuple[str, int]])
             is_other = times == 0 and not _MEANINGFUL.search(path)
             waiting.append((decoded(path), times + 1, is_certain and not is_other))
             waiting.append((_DOT.sub(".", path), times, is_certain))
+        below = _without(root, path) if root else None
+        if below is not None:
+            waiting.append((below, times, False))
         steps = (
             path.replace("\\", "/"),
             _PARAMETERS.sub("", path),
@@ -166,9 +171,10 @@ def _rooted(path: str) -> str:
 
 def _without(root: str, path: str) -> str | None:
     """Return ``path`` below ``root``, or None if it isn't below it."""
-    if path == root:
-        return "/"
-    return path[len(root) :] if path.startswith(root + "/") else None
+    rest = path[len(root) :]
+    # Some servers put the root even before an absolute-form target.
+    is_below = path.startswith(root) and (rest[:1] in ("", "/", "\\") or _ABSOLUTE.match(rest))
+    return _rooted(rest) if is_below else None
 
 
 def octets(text: str) -> bytes:

@@ -2,13 +2,9 @@
 
 import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import h11
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +14,11 @@ from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.asgi.events import Hook
 from aipolicy.core.policy import PRESETS, SitePolicy
 from tests.asgi.apps import Recording, lookup
+from tests.asgi.servers import Server, on_hypercorn, on_uvicorn
 from tests.asgi_client import http_scope
 
 GPTBOT, BROWSER = "GPTBot/1.2", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 POLICY = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-ai"]})
-Server = Callable[[ASGIApp], AbstractAsyncContextManager[int]]
 
 
 async def echo(websocket: WebSocket) -> None:
@@ -36,43 +32,9 @@ def mounted(enforce: str = "declared", on_event: Hook | None = None) -> AIPolicy
     return AIPolicyMiddleware(app, lookup(blog=POLICY), enforce=enforce, on_event=on_event)
 
 
-def on_uvicorn(ws: str) -> Server:
-    @asynccontextmanager
-    async def served(app: ASGIApp) -> AsyncIterator[int]:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws=ws, log_level="error"))
-        listening = socket.create_server(("127.0.0.1", 0))
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await running
-
-    return served
-
-
-@asynccontextmanager
-async def on_hypercorn(app: ASGIApp) -> AsyncIterator[int]:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config, ending = Config(), asyncio.Event()
-        config.bind = [f"fd://{listening.fileno()}"]
-        config.loglevel = "ERROR"
-        port = listening.getsockname()[1]
-        running = asyncio.create_task(serve(app, config, shutdown_trigger=ending.wait))  # type: ignore[arg-type]
-        try:
-            yield port
-        finally:
-            ending.set()
-            await running
-            listening.detach()  # Hypercorn has closed it
-
-
 SERVERS = [
-    pytest.param(on_uvicorn("wsproto"), id="uvicorn with wsproto"),
-    pytest.param(on_uvicorn("websockets-sansio"), id="uvicorn with websockets"),
+    pytest.param(on_uvicorn(ws="wsproto"), id="uvicorn with wsproto"),
+    pytest.param(on_uvicorn(ws="websockets-sansio"), id="uvicorn with websockets"),
     pytest.param(on_hypercorn, id="hypercorn"),
 ]
 

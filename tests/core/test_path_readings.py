@@ -110,7 +110,7 @@ def test_an_application_may_be_asked_for_another_path_than_was_sent() -> None:
         ("/art/x", "/art/x", "/blog", {"/art/x"}, {"/blog/art/x"}),
         ("/art/x", "/blog/art/x", "/blog/", {"/art/x"}, {"/blog/art/x"}),
         ("/blogs/x", "/blogs/x", "/blog", {"/blogs/x"}, {"/blog/blogs/x"}),
-        ("/blog", "/blog", "/blog", {"/blog"}, {"/"}),
+        ("/blog", "/blog", "/blog", {"/blog"}, {"/", "/blog/"}),
     ],
 )
 def test_below_a_mount_path_the_rest_and_the_whole_are_read(
