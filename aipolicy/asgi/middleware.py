@@ -43,10 +43,11 @@ class AIPolicyMiddleware:
     ``own_robots_ttl``    seconds for which the application's own is kept, a host.
     ``host_header``       the header that names the site: change it only behind a proxy that always sets it.
     ``enforce``           ``"monitor"`` reports disallowed fetches by crawlers that declare themselves;
-                          ``"declared"`` refuses them too, with 403; ``"verified"`` also refuses clients
-                          that claim to be a licensed crawler and aren't, as far as can be told, with 403,
-                          or 503 while that can't be told; it needs ``aipolicy[identity]``, and the client's
-                          own address in ``scope["client"]``. By default ``"off"``.
+                          ``"declared"`` refuses them too, with 403, and their WebSocket handshakes;
+                          ``"verified"`` also refuses clients that claim to be a licensed crawler and aren't,
+                          as far as can be told, with 403, or 503 while that can't be told; it needs
+                          ``aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
+                          default ``"off"``.
     ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
                           default ``aipolicy.check.identity.Verification()``.
     ``on_event``          called with each DisallowedFetch, sync or async; no response waits for it.
@@ -56,7 +57,8 @@ class AIPolicyMiddleware:
     ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
                           every host; needs ``aipolicy[metrics]``. Keep the public from it.
 
-    A host that is malformed or no site's gets the lookup's default policy.
+    A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in several
+    ways, the most restrictive of them holds, for headers and refusals alike.
     """
 
     def __init__(
