@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import logging
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -62,17 +61,12 @@ class Reporter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._queue: Queue[DisallowedFetch] | None = None if is_async(hook) else Queue(_WAITING)
         self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
         self._left_out, self._next_line = 0, 0.0
 
     def report(self, event: DisallowedFetch) -> None:
         """Hand the event over. Never raises, never waits."""
         try:
             if self._queue is not None:
-                if (
-                    self._pid != os.getpid()
-                ):  # a fork leaves the thread behind, and the queue's locks as they were
-                    self._pid, self._queue, self._thread = os.getpid(), Queue(_WAITING), None
                 self._queue.put_nowait(event)
                 self._start_thread(self._queue)
             elif len(self._tasks) < _WAITING:
@@ -87,7 +81,7 @@ class Reporter:
             logger.exception("an event could not be handed to on_event")
 
     def _start_thread(self, queue: Queue[DisallowedFetch]) -> None:
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None or not self._thread.is_alive():  # a fork leaves threads behind
             # A daemon: a hook that hangs must not keep the process from ending.
             self._thread = threading.Thread(
                 target=self._work, args=(queue,), name="aipolicy-events", daemon=True

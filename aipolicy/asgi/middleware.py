@@ -57,8 +57,8 @@ class AIPolicyMiddleware:
     ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
                           every host; needs ``aipolicy[metrics]``. Keep the public from it.
 
-    A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in several
-    ways, the most restrictive of them holds, for headers and refusals alike.
+    A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in
+    several ways, the most restrictive of them holds, for headers and refusals alike.
     """
 
     def __init__(

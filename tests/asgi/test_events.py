@@ -3,8 +3,6 @@
 import asyncio
 import functools
 import logging
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -139,35 +137,3 @@ def test_an_async_hook_that_ends_the_process_ends_nothing(error: type[BaseExcept
     app = reporting(hook)
     asyncio.run(serve())
     assert len(heard) == 2
-
-
-FORKING = """
-import asyncio, os, signal, sys
-from aipolicy.asgi import AIPolicyMiddleware
-from tests.asgi.apps import answering, lookup
-from tests.asgi_client import request
-
-def fetch(app):
-    return asyncio.run(request(app, user_agent="GPTBot/1.1"))
-
-read, written = os.pipe()
-hook = lambda event: os.write(written, b"x")
-app = AIPolicyMiddleware(answering(), lookup(), enforce="monitor", on_event=hook)
-fetch(app)
-assert os.read(read, 1) == b"x"
-with app._enforcer._reporter._queue.mutex:  # as another thread may hold it
-    child = os.fork()
-    if child == 0:
-        signal.alarm(60)
-        app.lookup = lookup()  # the other has threads of its own
-        app._peek = app.lookup.peek
-        fetch(app)
-        signal.pause()  # the thread writes
-assert os.read(read, 1) == b"x"
-os.kill(child, signal.SIGKILL)
-os.waitpid(child, 0)
-"""
-
-
-def test_a_hook_hears_of_events_after_a_fork() -> None:
-    subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=120)

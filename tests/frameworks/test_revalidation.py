@@ -102,7 +102,7 @@ def flask_app() -> Any:
     app = Flask("blog", static_folder=str(STATIC))
 
     @app.get("/post")
-    def post() -> Response:
+    def post() -> Any:
         request.get_data()
         return Response(POST, headers=VALIDATORS).make_conditional(request)
 
