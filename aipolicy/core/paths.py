@@ -24,7 +24,8 @@ _PARAMETERS = re.compile(";[^/]*")
 _DOT = re.compile("%2e", re.IGNORECASE)
 # Escapes of the characters that have a meaning in a path: / \ % ; ?
 _MEANINGFUL = re.compile("%(?:2F|5C|25|3B|3F)", re.IGNORECASE)
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]{2}[^/\\?#]*")  # RFC 9112 §3.2.2
+# RFC 9112 §3.2.2; without a host it is no target, but a URL (RFC 3986 §4.3) to whoever parses it.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[/\\]{2}[^/\\?#]*)?")
 
 
 def normalise(path: str | bytes) -> str:

@@ -4,6 +4,7 @@ No error but the application's own, and the no is never lost, as an oracle of pa
 """
 
 import random
+import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
@@ -163,10 +164,8 @@ def request_of(chance: random.Random) -> Scope:
 def is_closed(scope: Scope, folder: str) -> bool:
     """Return True if some chain of ordinary steps makes a path in ``folder`` of what was sent."""
     sent = scope["sent"] if "raw_path" in scope else quote(scope["path"], errors="replace")
-    rest = sent.replace("\\", "/").partition("://")[2] if sent.lower().startswith("http:") else ""
-    return any(
-        path.startswith(folder) for path in independent("/" + rest.partition("/")[2] if rest else sent)
-    )
+    path = re.sub(r"^https?:([/\\]{2}[^/\\]*)?", "", sent, flags=re.IGNORECASE)
+    return any(made.startswith(folder) for made in independent("/" + path.removeprefix("/")))
 
 
 @pytest.mark.proof

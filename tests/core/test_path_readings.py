@@ -50,6 +50,8 @@ ART = [
     "http://blog.example//art/x",
     "http:\\\\blog.example\\art\\x",
     "http:%2F%2Fblog.example%2Fart%2Fx",
+    "http:/art/x",
+    "http:art/x",
     "art/x",
 ]
 

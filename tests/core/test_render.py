@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.headers import headers_of
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
-from aipolicy.core.render import Document, render, robots_document
+from aipolicy.core.render import Document, most_restrictive, render, robots_document
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdm_reservation, tdmrep_json
 from aipolicy.errors import AIPolicyError, RobotsTooLargeError
@@ -196,3 +197,40 @@ def test_an_applications_own_robots_txt_has_a_place_unless_the_site_has_one_or_i
 ) -> None:
     policy = SitePolicy.from_preset("no-training", visibility=visibility, robots_base=base)
     assert render(policy).takes_own_robots is takes
+
+
+def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None:
+    paths = {"/a/": PRESETS["allow"], "/b/": PRESETS["no-training"], "/c/": Preferences(ai_use="disallow")}  # type: ignore[arg-type]
+    rendering = render(SitePolicy.from_preset("unset", path_preferences=paths))
+    expected = {
+        ("/a/x",): "train-ai=y, ai-use=y",
+        ("/a/x", "/x"): "",
+        ("/a/x", "/b/x"): "train-ai=n",
+        ("/b/x", "/c/x"): "train-ai=n, ai-use=n",
+        (None,): "train-ai=n, ai-use=n",
+    }
+    assert {over: str(rendering.headers_over(over).preferences) for over in expected} == expected
+    assert rendering.headers_over(["/b/x", "/b/y"]) is rendering.headers_at("/b/x")
+
+
+def test_any_path_is_closed_where_one_is() -> None:
+    paths = {"/b/": PRESETS["no-training"]}
+    crawler = next(crawler for crawler in CRAWLERS if crawler.product_token == "GPTBot")
+    assert render(SitePolicy(path_preferences=paths)).closed_to(crawler, None)
+    assert not render(SitePolicy()).closed_to(crawler, None)
+    licensed = render(SitePolicy(path_preferences=paths, licensed=["GPTBot"]))
+    assert not licensed.closed_to(crawler, None)
+    assert licensed.opened_by_licence(crawler, None)
+
+
+def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() -> None:
+    terms = {"tdm_policy_url": "https://blog.example/t", "license_url": "https://blog.example/l"}
+    signals = Signals(rsl=True, tdm_policy=True)
+    one = render(SitePolicy.from_preset("no-ai", **terms), signals)
+    other = render(SitePolicy.from_preset("allow", visibility="discouraged", **terms), signals)
+    none = render(SitePolicy(), signals)
+    both = most_restrictive([(one, one.site), (other, other.site)])
+    assert str(both.site.preferences) == "train-ai=n, ai-use=n, search=n"
+    assert (both.policy.visibility, both.headers_at("/x")) == ("discouraged", both.site)
+    assert {b"link", b"tdm-policy"} <= both.site.names
+    assert not {b"link", b"tdm-policy"} & most_restrictive([(one, one.site), (none, none.site)]).site.names
