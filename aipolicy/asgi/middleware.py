@@ -143,7 +143,7 @@ class AIPolicyMiddleware:
                 return None
         several = None
         if self._tenants is not None and not has_plain_path(scope):
-            several = [rendering, *await self._of_readings(scope, host)]
+            several = list(dict.fromkeys([rendering, *await self._of_readings(scope, host)]))
             rendering = _combined(scope, several)
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
             refused = self._refusal(self._enforcer, scope, host, several or [rendering])
@@ -205,8 +205,8 @@ class AIPolicyMiddleware:
             refusal = enforcer.refusal(scope, renderings=renderings, host=host, target=target)
             if refusal is None:
                 return None
-            rendering = most_restrictive([(each, target.header_set(each)) for each in renderings])
-            return refusal._replace(headers=[*rendering.site.headers, *refusal.headers])
+            header_set = _header_set(scope, _combined(scope, renderings))
+            return refusal._replace(headers=[*header_set.headers, *refusal.headers])
         except Exception:
             logger.exception("access check failed: request allowed")
             return None
@@ -259,6 +259,8 @@ def _header_set(scope: Scope, rendering: Rendering) -> HeaderSet:
 
 def _combined(scope: Scope, renderings: Sequence[Rendering]) -> Rendering:
     """Return what holds for a page that may be any of these sites'."""
+    if len(renderings) == 1:
+        return renderings[0]
     try:
         return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
     except Exception:
