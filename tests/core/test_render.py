@@ -216,9 +216,9 @@ def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None
 def test_any_path_is_closed_where_one_is() -> None:
     paths = {"/b/": PRESETS["no-training"]}
     crawler = next(crawler for crawler in CRAWLERS if crawler.product_token == "GPTBot")
-    assert render(SitePolicy(path_preferences=paths)).closed_to(crawler, None)
+    assert render(SitePolicy.from_preset("unset", path_preferences=paths)).closed_to(crawler, None)
     assert not render(SitePolicy()).closed_to(crawler, None)
-    licensed = render(SitePolicy(path_preferences=paths, licensed=["GPTBot"]))
+    licensed = render(SitePolicy.from_preset("unset", path_preferences=paths, licensed=["GPTBot"]))
     assert not licensed.closed_to(crawler, None)
     assert licensed.opened_by_licence(crawler, None)
 
