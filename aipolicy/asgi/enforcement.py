@@ -70,7 +70,7 @@ class Enforcer:
             return None
         user_agent, crawlers = self.declared(scope)
         for rendering, crawler in product(renderings, crawlers):
-            if any(rendering.opened_by_licence(crawler, each) for each in target.targets(rendering)):
+            if target.needs_licence(rendering, crawler):
                 claim = self._fetch(scope, crawler, rendering, host, target, user_agent)
                 doubted = self._licences.refusal(scope, claim, host)
                 if doubted is not None:
@@ -93,7 +93,7 @@ class Enforcer:
         """The disallowed fetch that a request is, or None."""
         user_agent, crawlers = self.declared(scope)
         for rendering, crawler in product(renderings, crawlers):
-            if any(rendering.closed_to(crawler, each) for each in target.targets(rendering)):
+            if target.is_closed(rendering, crawler):
                 return self._fetch(scope, crawler, rendering, host, target, user_agent)
         return None
 

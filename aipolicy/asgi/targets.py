@@ -5,11 +5,10 @@ from typing import Self
 
 from starlette.types import Scope
 
+from aipolicy.core.crawlers import Crawler
+from aipolicy.core.fields import Visibility
 from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, octets, read_path
 from aipolicy.core.render import HeaderSet, Rendering
-
-Target = str | None
-"""A path with its query, escaped; None: there are too many readings, and any path may be meant."""
 
 
 class RequestTarget:
@@ -28,20 +27,36 @@ class RequestTarget:
         query = _query(scope).decode("utf-8", "surrogateescape")
         return cls(sent, readings, f"?{query}" if query else "")
 
-    def targets(self, rendering: Rendering) -> tuple[Target, ...]:
-        """Return every reading that the rules of a site are to be applied to."""
+    def header_set(self, rendering: Rendering) -> HeaderSet:
+        """Return the headers of the response, where the site is known."""
+        return rendering.headers_over(self._targets(rendering) or [None])
+
+    def is_closed(self, rendering: Rendering, crawler: Crawler) -> bool:
+        """Return True if a site closes a reading to a crawler."""
         if self._readings is None:
-            return (None,)
+            is_private = rendering.policy.visibility is Visibility.PRIVATE
+            return is_private or (
+                crawler.product_token not in rendering.policy.licensed
+                and _closes_any_path(rendering, crawler)
+            )
+        return any(rendering.closed_to(crawler, target) for target in self._targets(rendering))
+
+    def needs_licence(self, rendering: Rendering, crawler: Crawler) -> bool:
+        """Return True if a reading is open to a crawler by its licence alone."""
+        if self._readings is None:
+            return crawler.product_token in rendering.policy.licensed and _closes_any_path(rendering, crawler)
+        return any(rendering.opened_by_licence(crawler, target) for target in self._targets(rendering))
+
+    def _targets(self, rendering: Rendering) -> tuple[str, ...]:
+        """Return every reading that the rules of a site are to be applied to; none: any path may be meant."""
+        if self._readings is None:
+            return ()
         usual = rendering.site.preferences
         others = [path + self._query for path in self._readings.others] if rendering.paths else []
         return (
             *(path + self._query for path in self._readings.certain),
             *(other for other in others if rendering.headers_at(other).preferences != usual),
         )
-
-    def header_set(self, rendering: Rendering) -> HeaderSet:
-        """Return the headers of the response, where the site is known."""
-        return rendering.headers_over(self.targets(rendering))
 
     def is_within(self, files: frozenset[str], folder: str) -> bool:
         """Return True if every reading is one of ``files``, or in ``folder``, which ends with a slash."""
@@ -55,6 +70,10 @@ class RequestTarget:
         """Return the request once for each reading, as a server would hand it over."""
         for path in self._readings.certain if self._readings else ():
             yield {**scope, "path": decoded(path), "raw_path": octets(path)}
+
+
+def _closes_any_path(rendering: Rendering, crawler: Crawler) -> bool:
+    return rendering.headers_over([None]).preferences.disallows(*crawler.purpose.categories)
 
 
 def has_plain_path(scope: Scope) -> bool:

@@ -85,11 +85,11 @@ class Rendering:
         preferences = there.preferences.combined(stated)
         return _header_set(self.policy, preferences, self.signals)
 
-    def closed_to(self, crawler: Crawler, path: str | None) -> bool:
-        """Whether the policy closes ``path``, with its query, to ``crawler``; None: any path."""
+    def closed_to(self, crawler: Crawler, path: str) -> bool:
+        """Whether the policy closes ``path``, with its query, to ``crawler``."""
         return _closes(effect_on(self.policy, crawler), path)
 
-    def opened_by_licence(self, crawler: Crawler, path: str | None) -> bool:
+    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
         """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
         if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
             return False
@@ -114,28 +114,7 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     )
 
 
-def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
-    """Return a rendering, of headers alone, for a response that may be any of these sites'.
-
-    Terms that not all of them offer are not offered.
-    """
-    policies = [rendering.policy for rendering, _ in found]
-    preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
-    tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
-    policy = SitePolicy(
-        preferences=preferences,
-        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
-        tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
-        license_url=license_urls.pop() if len(license_urls) == 1 else None,
-    )
-    first = found[0][0]
-    header_set = _header_set(policy, preferences, first.signals)
-    return replace(first, policy=policy, site=header_set, paths=())
-
-
-def _closes(effect: Effect, path: str | None) -> bool:
-    if path is None:
-        return effect.blocked or any(blocked for _, blocked in effect.paths)
+def _closes(effect: Effect, path: str) -> bool:
     return next((blocked for pattern, blocked in effect.paths if path_matches(pattern, path)), effect.blocked)
 
 
@@ -157,3 +136,22 @@ def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) 
 @lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
 def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
     return HeaderSet(headers, frozenset(name for name, _ in headers), preferences, meta_tags(headers))
+
+
+def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
+    """Return a rendering, of headers alone, for a response that may be any of these sites'.
+
+    Terms that not all of them offer are not offered.
+    """
+    policies = [rendering.policy for rendering, _ in found]
+    preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
+    tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    policy = SitePolicy(
+        preferences=preferences,
+        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
+        license_url=license_urls.pop() if len(license_urls) == 1 else None,
+    )
+    first = found[0][0]
+    header_set = _header_set(policy, preferences, first.signals)
+    return replace(first, policy=policy, site=header_set, paths=())

@@ -234,6 +234,18 @@ async def test_the_hook_hears_of_one_fetch_with_the_path_as_it_was_sent() -> Non
     assert [event.path for event in events] == ["/x/..%2Fart/x?a=1"]
 
 
+async def test_where_a_path_has_too_many_readings_a_site_closes_it_if_it_closes_any() -> None:
+    sent = "/" + "a/../" * 1000
+    options: dict[str, Any] = {"user_agent": GPTBOT, "enforce": "declared"}
+    for policy, status in ((CLOSED, 403), (OPEN, 403), (LICENSED, 200), (SitePolicy(), 200)):
+        assert (await get(sent, policy, **options)).status == status
+    private = SitePolicy(visibility="private", licensed=("GPTBot",))  # type: ignore[arg-type]
+    assert (await get(sent, private, **options)).status == 403
+    verified = {"enforce": "verified", "verification": Verification(RANGES, dns=False)}
+    response = await get(sent, LICENSED, client=(STRANGER, 1), **options | verified)
+    assert (response.status, response.one("tdm-reservation")) == (403, "1")
+
+
 def site_of(scope: Scope) -> str | None:
     first = scope["path"].split("/")[1]
     return f"{first[1:]}.example" if first.startswith("@") else None

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.headers import headers_of
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
@@ -211,16 +210,6 @@ def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None
     }
     assert {over: str(rendering.headers_over(over).preferences) for over in expected} == expected
     assert rendering.headers_over(["/b/x", "/b/y"]) is rendering.headers_at("/b/x")
-
-
-def test_any_path_is_closed_where_one_is() -> None:
-    paths = {"/b/": PRESETS["no-training"]}
-    crawler = next(crawler for crawler in CRAWLERS if crawler.product_token == "GPTBot")
-    assert render(SitePolicy.from_preset("unset", path_preferences=paths)).closed_to(crawler, None)
-    assert not render(SitePolicy()).closed_to(crawler, None)
-    licensed = render(SitePolicy.from_preset("unset", path_preferences=paths, licensed=["GPTBot"]))
-    assert not licensed.closed_to(crawler, None)
-    assert licensed.opened_by_licence(crawler, None)
 
 
 def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() -> None:
