@@ -103,37 +103,3 @@ async def test_events_beyond_a_thousand_waiting_are_left_out_and_the_log_says_so
     await asyncio.sleep(0.05)
     assert heard == 1000
     assert caplog.text.count("on_event is too slow") == 1
-
-
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
-async def test_a_sync_hook_that_ends_the_process_ends_nothing(error: type[BaseException]) -> None:
-    heard: list[DisallowedFetch] = []
-    twice = threading.Event()
-
-    def hook(event: DisallowedFetch) -> None:
-        heard.append(event)
-        if len(heard) == 2:
-            twice.set()
-        raise error
-
-    app = reporting(hook)
-    for _ in range(2):
-        assert (await fetch(app)).status == 200
-    await asyncio.to_thread(until, twice)
-
-
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_an_async_hook_that_ends_the_process_ends_nothing(error: type[BaseException]) -> None:
-    async def hook(event: DisallowedFetch) -> None:
-        heard.append(event)
-        raise error
-
-    async def serve() -> None:
-        for _ in range(2):
-            assert (await fetch(app)).status == 200
-            await asyncio.sleep(0)
-
-    heard: list[DisallowedFetch] = []
-    app = reporting(hook)
-    asyncio.run(serve())
-    assert len(heard) == 2

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Scope
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.check.identity import Verification
 from aipolicy.core.policy import PRESETS, SitePolicy
-from tests.asgi.apps import Recording, answering, lookup
+from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
 from tests.check.identity.worlds import RANGES, STRANGER
 from tests.core.test_path_readings import ART
@@ -311,15 +311,3 @@ async def test_a_page_of_a_plain_path_asks_for_one_site() -> None:
     )
     await request(app, "/@alice/1")
     assert asked == ["/@alice/1"]
-
-
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, IndexError])
-async def test_a_site_of_that_ends_the_process_costs_the_visitor_nothing(error: type[BaseException]) -> None:
-    def broken(scope: Scope) -> str:
-        raise error
-
-    recording = Recording()
-    app = AIPolicyMiddleware(recording, lookup(blog=False), tenants=PathTenants(broken, listing="headers"))
-    for path in ("/x", "//x"):
-        response = await request(app, path)
-        assert (response.status, response.one("content-usage")) == (200, "train-ai=n")

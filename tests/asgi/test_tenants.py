@@ -186,17 +186,3 @@ def test_a_wrong_option_is_told_with_its_cure(
 ) -> None:
     with pytest.raises(error, match=message):
         PathTenants(site_of, **{"listed": lambda host: [], **options})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-@pytest.mark.parametrize("is_async", [True, False])
-def test_a_list_that_ends_the_process_ends_nothing(error: type[BaseException], is_async: bool) -> None:
-    def listed(host: str) -> Listed:
-        raise error
-
-    async def listed_too(host: str) -> Listed:
-        raise error
-
-    app = mounted(PathTenants(site_of, listed_too if is_async else listed))
-    robots = asyncio.run(request(app, "/robots.txt")).body
-    assert not READERS[0].allowed(robots, "GPTBot", "/@bob/1")
