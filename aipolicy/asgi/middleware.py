@@ -156,6 +156,14 @@ class AIPolicyMiddleware:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
 
+    async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
+        try:
+            headers, body = metrics.answer()
+        except Exception:
+            logger.exception("the status can't be told")
+            return await answer(send, 500, [(b"content-length", b"0")])
+        return await answer(send, 200, headers, body, scope)
+
     async def _handshake(self, enforcer: Enforcer, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the handshake of a WebSocket where a page would be refused; pass on every other one."""
         refused = None
@@ -185,14 +193,6 @@ class AIPolicyMiddleware:
         except Exception:
             logger.exception("the lookup failed: the default policy is sent")
             return self.lookup.default
-
-    async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
-        try:
-            headers, body = metrics.answer()
-        except Exception:
-            logger.exception("the status can't be told")
-            return await answer(send, 500, [(b"content-length", b"0")])
-        return await answer(send, 200, headers, body, scope)
 
     def _refusal(
         self, enforcer: Enforcer, scope: Scope, host: bytes, renderings: Sequence[Rendering]
