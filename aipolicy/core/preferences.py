@@ -63,6 +63,11 @@ class Preferences:
     def __str__(self) -> str:
         return ", ".join(f"{category}={_TOKENS[p]}" for category, p in self if p in _TOKENS)
 
+    @property
+    def disallowed(self) -> "Preferences":
+        """Return the same without what is allowed."""
+        return self.restricted_by(Preferences())
+
     def disallows(self, *categories: Category) -> bool:
         """Whether any of ``categories`` is disallowed."""
         return any(self[category] is Preference.DISALLOW for category in categories)
@@ -123,14 +128,16 @@ def members_of(statement: str | bytes) -> dict[str, object] | None:
 def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
     """One ``Content-Usage`` value for a message that has the field lines ``theirs``: most restrictive wins.
 
-    A second field line would be last-wins (RFC 9651 §4.2), so all are joined into one. Members of ``theirs``
-    that this version doesn't know are kept, and a line that can't be parsed says nothing.
+    A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would unsay the
+    others: so all are joined into one, and what any of them disallows stays disallowed. Members that this
+    version doesn't know are kept.
     """
     import http_sf
 
-    combined, others = ours, dict[str, object]()
+    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip())))
+    others: dict[str, object] = {}
     for line in theirs:
-        combined = combined.combined(Preferences.parse(line))
+        combined = combined.combined(Preferences.parse(line).disallowed)
         members = members_of(line) or {}
         others |= {label: value for label, value in members.items() if label not in set(Category)}
     stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
