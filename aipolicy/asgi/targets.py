@@ -73,7 +73,8 @@ class RequestTarget:
 
 
 def _closes_any_path(rendering: Rendering, crawler: Crawler) -> bool:
-    return rendering.headers_over([None]).preferences.disallows(*crawler.purpose.categories)
+    strictest = rendering.headers_over([None]).preferences
+    return rendering.policy.covers(crawler) and strictest.disallows(*crawler.purpose.categories)
 
 
 def has_plain_path(scope: Scope) -> bool:
