@@ -239,6 +239,10 @@ async def test_where_a_path_has_too_many_readings_a_site_closes_it_if_it_closes_
     options: dict[str, Any] = {"user_agent": GPTBOT, "enforce": "declared"}
     for policy, status in ((CLOSED, 403), (OPEN, 403), (LICENSED, 200), (SitePolicy(), 200)):
         assert (await get(sent, policy, **options)).status == status
+    listed = options | {"user_agent": "EchoboxBot/1.0"}  # which only a broad policy is about
+    for scope, status in (("documented", 200), ("broad", 403)):
+        policy = SitePolicy.from_preset("no-ai", scope=scope)
+        assert (await get(sent, policy, **listed)).status == status
     private = SitePolicy(visibility="private", licensed=("GPTBot",))  # type: ignore[arg-type]
     assert (await get(sent, private, **options)).status == 403
     verified = {"enforce": "verified", "verification": Verification(RANGES, dns=False)}
