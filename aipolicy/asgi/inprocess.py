@@ -1,9 +1,8 @@
 """An in-process HTTP client for the wrapped application's robots.txt.
 
 The answer is shared by all clients of a host, so no client may decide it. Every request has one form: the
-site's canonical host and scheme, no query, no cookie, no address of a client, nothing that a middleware further
-out has put into the scope for one client. Only the application's own objects and its lifespan state are passed
-on.
+site's canonical host and scheme, no query, no cookie, no client's address, and nothing that a middleware
+further out has put into the scope. Only the application's own objects and its lifespan state are passed on.
 """
 
 import re
@@ -32,7 +31,7 @@ _OBJECTS = ("app", "router", "litestar_app", "route_handler", "path_template")
 _PAGES = frozenset({"text/html", "application/xhtml+xml", "application/json"})
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
 
-# As a shared HTTP cache keeps every header of an answer (RFC 9111 §3.1), so do we, but for these: what belongs
+# Every header of an answer is kept, as a shared HTTP cache does (RFC 9111 §3.1), but for these: what belongs
 # to one connection, to the bytes before the merge, to the time of the answer, to caches that would hide a new
 # opt-out, and to one client.
 _DROPPED = re.compile(
@@ -251,14 +250,10 @@ def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> Own
     if not 200 <= status < 300 or status == 206:
         fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if status in (401, 403) else ""
         raise UnreadableError(f"it answered {status}{fix}")
-    coding = b",".join(_values(headers, "content-encoding")).strip().lower()
-    if coding not in (b"", b"identity"):
-        raise UnreadableError(
-            f"its response is encoded ({coding.decode('latin-1')}), which was not asked for"
-        )
-    media_type = (
-        b",".join(_values(headers, "content-type")).partition(b";")[0].strip().lower().decode("latin-1")
-    )
+    coding = _text(headers, "content-encoding").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
+    media_type = _text(headers, "content-type").partition(";")[0].strip().lower()
     if media_type in _PAGES or _MARKUP.match(body):
         raise UnreadableError(f"it answered a page ({media_type or 'no media type'}), not a robots.txt")
     cache_control = b", ".join(_values(headers, "cache-control"))
@@ -277,6 +272,10 @@ def _shared(headers: list[tuple[str, bytes]]) -> tuple[Header, ...]:
             break
         kept.append((name.encode(), value))
     return tuple(kept)
+
+
+def _text(headers: list[tuple[str, bytes]], name: str) -> str:
+    return b",".join(_values(headers, name)).decode("latin-1")
 
 
 def _values(headers: list[tuple[str, bytes]], name: str) -> list[bytes]:

@@ -1,9 +1,9 @@
 """The robots.txt that a site has of its own, read now and then, and merged with its policy.
 
-It comes from the wrapped application (``inprocess``) or from a callable. A good copy is used for ``ttl`` seconds,
-then read anew beside the requests; after twice that time a request waits for a while. Only an answer that says
-that there is no file replaces a good copy by none: every failure leaves it, and the next try is after 1, 2, 4 ...
-60 seconds.
+It comes from the wrapped application (``inprocess``) or from a callable. A good copy is used for ``ttl``
+seconds, then read anew beside the requests; after twice that time a request waits for a while. Only an answer
+that says that there is no file replaces a good copy by none: every failure leaves it, and the next try is
+after 1, 2, 4 ... 60 seconds.
 
 Hosts that are no site's have copies of their own, with less room: clients choose those hosts.
 """
@@ -55,8 +55,8 @@ Robots = bytes | str | None
 class Served(NamedTuple):
     """The robots.txt of a request.
 
-    ``headers`` are the site's own; ``cache_control`` is its own, where it is no laxer than ours. ``brief``: rules
-    of the site may be missing for now.
+    ``headers`` are the site's own; ``cache_control`` is its own, where it is no laxer than ours. ``brief``:
+    rules of the site may be missing for now.
     """
 
     document: Document
@@ -428,7 +428,7 @@ async def _hang_up(receive: Receive, waiting: anyio.CancelScope) -> None:
 
 
 def _longest(cache_control: bytes) -> float:
-    """Return the seconds for which Cache-Control lets a cache keep an answer: infinite where it names none."""
+    """Return the seconds for which Cache-Control lets caches keep an answer, infinite where it names none."""
     longest = None
     for directive in cache_control.lower().split(b","):
         name, _, value = directive.strip().partition(b"=")
