@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
+import anyio
+
 T = TypeVar("T")
 
 
@@ -48,6 +50,30 @@ class Background(Generic[T]):
         tasks = self._tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+
+class Calls:
+    """Tasks that belong to one piece of work. They may outlive it, each for at most ``seconds`` in all."""
+
+    def __init__(self, background: Background[Any], seconds: float) -> None:
+        self._background, self._seconds = background, seconds
+        self._scopes: list[anyio.CancelScope] = []
+
+    def start(self, function: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run ``function(*args)`` in a task. It must not raise."""
+        scope = anyio.CancelScope(deadline=anyio.current_time() + self._seconds)
+        self._scopes.append(scope)
+        self._background.start(_within, scope, function, *args)
+
+    def cancel(self) -> None:
+        """Cancel all of them."""
+        for scope in self._scopes:
+            scope.cancel()
+
+
+async def _within(scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: object) -> None:
+    with scope:
+        await function(*args)
 
 
 def _running_loop() -> object:

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Scope
 
+from aipolicy.asgi.background import Calls
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
@@ -23,6 +23,7 @@ from aipolicy.core.hosts import canonical_host
 USER_AGENT = f"aipolicy/{version('aipolicy')} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
 
+_MOMENT = 0.1  # seconds
 _MOST_REDIRECTS = 5  # RFC 9309 §2.3.1.2: at least five
 _PORTS = {"http": 80, "https": 443}
 # The application's own objects, the same for every request: frameworks need them where the middleware is
@@ -103,7 +104,7 @@ class Application:
             return Place(host)
         return Place(host, root, root + ROBOTS if scope["path"].startswith(root + "/") else ROBOTS)
 
-    async def read(self, place: Place, scope: Scope, calls: TaskGroup) -> OwnFile | None:
+    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
         """Return the robots.txt, or None where the application has none.
 
         Args:
@@ -117,8 +118,11 @@ class Application:
         scheme, host, path, query = self._scheme, place.host, place.path, b""
         for _ in range(_MOST_REDIRECTS + 1):
             exchange = _Exchange()
-            calls.start_soon(exchange.run, self._app, self._request(scope, scheme, host, place, path, query))
+            calls.start(exchange.run, self._app, self._request(scope, scheme, host, place, path, query))
             await exchange.finished.wait()
+            # Nearly every application has ended then, and closed its files. Others have work to do yet.
+            with anyio.move_on_after(_MOMENT):
+                await exchange.ended.wait()
             status, headers, body = exchange.answer()
             if status in (301, 302, 303, 307, 308):
                 scheme, host, path, query = await self._target(
@@ -186,6 +190,7 @@ class _Exchange:
 
     def __init__(self) -> None:
         self.finished = anyio.Event()
+        self.ended = anyio.Event()
         self._status = 0
         self._headers: list[tuple[str, bytes]] = []
         self._body = bytearray()
@@ -203,6 +208,7 @@ class _Exchange:
             self._error = error
         finally:
             self.finished.set()
+            self.ended.set()
 
     async def receive(self) -> Message:
         if not self._requested:

@@ -18,11 +18,10 @@ from typing import NamedTuple, Protocol
 
 import anyio
 from anyio import to_thread
-from anyio.abc import TaskGroup
 from cachetools import LRUCache
 from starlette.types import Receive, Scope
 
-from aipolicy.asgi.background import Background
+from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.inprocess import OwnFile, Place, UnreadableError
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
@@ -76,7 +75,7 @@ class Source(Protocol):
     def place(self, scope: Scope, host: str) -> Place:
         """Return which file a request is for."""
 
-    async def read(self, place: Place, scope: Scope, calls: TaskGroup) -> OwnFile | None:
+    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
         """Return the file, or None where there is none. Raises an exception where that can't be told."""
 
 
@@ -245,18 +244,16 @@ class OwnRobots:
 
     async def _run(self, read: _Read, scope: Scope) -> None:
         """Read a file, as a task of its own."""
+        # What the application does after its answer has its time, too.
+        calls = Calls(self._background, 2 * self._timeout)
         try:
             with read.scope:
-                async with anyio.create_task_group() as calls:
-                    await self._land(read, scope, calls)
-                    self._over(read)
-                    # What the application does after its answer has its time, too.
-                    calls.cancel_scope.deadline = anyio.current_time() + self._timeout
-            if not read.landed.is_set() and not read.scope.cancel_called:
-                self._fail(read, "the application cancelled the task")
+                await self._land(read, scope, calls)
         except Exception:
             logger.exception("reading the robots.txt of %r failed", read.place.host)
         finally:
+            if read.entry is None or read.entry.delay:
+                calls.cancel()
             self._over(read)
 
     def _over(self, read: _Read) -> None:
@@ -265,7 +262,7 @@ class OwnRobots:
             del reads[key]
         read.landed.set()
 
-    async def _land(self, read: _Read, scope: Scope, calls: TaskGroup) -> None:
+    async def _land(self, read: _Read, scope: Scope, calls: Calls) -> None:
         try:
             with anyio.move_on_after(self._timeout) as limit:
                 file = await self._file(read, scope, calls)
@@ -274,7 +271,6 @@ class OwnRobots:
         except Exception as error:
             return self._fail(read, f"{type(error).__name__}: {error}", error)
         if limit.cancelled_caught:
-            calls.cancel_scope.cancel()
             return self._fail(read, f"it took longer than {self._timeout:g} s")
         shelf, place = read.shelf, read.place
         before, now = shelf.entries.get(place), self._clock()
@@ -289,7 +285,7 @@ class OwnRobots:
         read.entry = shelf.entries[place] = _Entry(file, now, now + self._ttl)
         return None
 
-    async def _file(self, read: _Read, scope: Scope, calls: TaskGroup) -> OwnFile | None:
+    async def _file(self, read: _Read, scope: Scope, calls: Calls) -> OwnFile | None:
         if read.shelf is self._sites:
             return await self._source.read(read.place, scope, calls)
         async with self._background.state().unknown:
@@ -364,7 +360,7 @@ class Callback:
         """Return which file a request is for."""
         return Place(host)
 
-    async def read(self, place: Place, scope: Scope, calls: TaskGroup) -> OwnFile | None:
+    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
         """Return the file, or None where there is none. Raises UnreadableError, or what the callable does."""
         if not place.host:
             return None

@@ -414,7 +414,11 @@ async def test_after_twice_its_time_a_request_waits_for_the_new_file() -> None:
     assert "/other/" in (await request(app, "/robots.txt")).text
 
 
-async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy() -> None:
+async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aipolicy.asgi.own._PATIENCE", 0.01)
+
     async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
 
