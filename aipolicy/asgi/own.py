@@ -107,19 +107,29 @@ class _Shelf:
 class _Read:
     """A read under way, and how many requests wait for it."""
 
-    def __init__(self, shelf: _Shelf, place: Place) -> None:
+    def __init__(self, reads: "_Reads", shelf: _Shelf, place: Place) -> None:
+        self._reads = reads
         self.shelf, self.place = shelf, place
         self.landed = anyio.Event()
         self.scope = anyio.CancelScope()
         self.waiting = 0
         self.entry: _Entry | None = None
 
+    def end(self) -> None:
+        """Let go of those who wait; the next request that needs the file begins another read."""
+        if self._reads.get((self.shelf, self.place)) is self:
+            del self._reads[self.shelf, self.place]
+        self.landed.set()
+
+
+_Reads = dict[tuple[_Shelf, Place], _Read]
+
 
 class _State:
     """What belongs to one event loop."""
 
     def __init__(self) -> None:
-        self.reads: dict[tuple[_Shelf, Place], _Read] = {}
+        self.reads: _Reads = {}
         self.unknown = anyio.CapacityLimiter(_UNKNOWN_AT_A_TIME)
         self.merging = {True: anyio.Lock(), False: anyio.Lock()}
 
@@ -210,7 +220,7 @@ class OwnRobots:
         if read is None:
             if shelf is self._unknown and not self._has_token(now):
                 return entry
-            read = reads[shelf, place] = _Read(shelf, place)
+            read = reads[shelf, place] = _Read(reads, shelf, place)
             self._background.start(self._run, read, scope)
         patience = self._patience(entry, now)
         if patience:
@@ -240,7 +250,7 @@ class OwnRobots:
             read.waiting -= 1
             if needed and not read.waiting and not read.landed.is_set():
                 read.scope.cancel()
-                self._over(read)
+                read.end()
 
     async def _run(self, read: _Read, scope: Scope) -> None:
         """Read a file, as a task of its own."""
@@ -254,13 +264,7 @@ class OwnRobots:
         finally:
             if read.entry is None or read.entry.delay:
                 calls.cancel()
-            self._over(read)
-
-    def _over(self, read: _Read) -> None:
-        reads, key = self._background.state().reads, (read.shelf, read.place)
-        if reads.get(key) is read:
-            del reads[key]
-        read.landed.set()
+            read.end()
 
     async def _land(self, read: _Read, scope: Scope, calls: Calls) -> None:
         try:

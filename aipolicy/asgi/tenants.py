@@ -4,17 +4,18 @@ Headers are a site's own, as elsewhere. But a host has one robots.txt and one td
 all: the paths of the sites that opted out are listed in them, unless that would tell too much or be too long.
 """
 
-import asyncio
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
+import anyio
 from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import Scope
 
+from aipolicy.asgi.background import Background
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -74,7 +75,7 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
-        self._loads: dict[tuple[str, Rendering], asyncio.Task[Rendering]] = {}
+        self._background: Background[dict[tuple[str, Rendering], _Load]] = Background(dict)
 
     def site(self, scope: Scope, host: bytes) -> bytes:
         """The name of a request's site in the lookup: a tenant's, or ``host``."""
@@ -94,23 +95,27 @@ class PathTenants:
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
         # One load, however many requests wait, and one that hangs up doesn't fail the others.
-        task = self._loads.get(key)
-        if task is None:
-            task = self._loads[key] = asyncio.get_running_loop().create_task(self._load(key, kept))
-            task.add_done_callback(lambda _: self._loads.pop(key, None))
-        return await asyncio.shield(task)
+        loads = self._background.state()
+        load = loads.get(key)
+        if load is None:
+            load = loads[key] = _Load(loads, kept[0] if kept else _origin(own))
+            self._background.start(self._run, load, key, kept is not None)
+        await load.landed.wait()
+        return load.composed
 
-    async def _load(self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None) -> Rendering:
+    async def _run(self, load: "_Load", key: tuple[str, Rendering], kept: bool) -> None:
         name, own = key
         try:
-            async with asyncio.timeout(self._timeout):
-                composed = await self._composed(name, own)
-        except Exception:
+            with anyio.fail_after(self._timeout):
+                load.composed = await self._composed(name, own)
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException:  # a SystemExit must not end the server
             served = "its last robots.txt is served" if kept else "the whole host is opted out"
             logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
-            composed = kept[0] if kept else _origin(own)
-        self._kept[key] = (composed, self._clock() + self._ttl)
-        return composed
+        finally:
+            load.end(key)
+        self._kept[key] = (load.composed, self._clock() + self._ttl)
 
     async def _composed(self, name: str, own: Rendering) -> Rendering:
         if self._listing == "origin" or self._listed is None:
@@ -128,6 +133,20 @@ class PathTenants:
             instead = "the whole host is opted out" if whole else "headers alone speak for them"
             logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
             return _origin(own) if whole else own
+
+
+class _Load:
+    """A list under way: what is served until it comes, and then what it led to."""
+
+    def __init__(self, loads: "dict[tuple[str, Rendering], _Load]", composed: Rendering) -> None:
+        self._loads = loads
+        self.composed = composed
+        self.landed = anyio.Event()
+
+    def end(self, key: tuple[str, Rendering]) -> None:
+        """Let go of those who wait."""
+        self._loads.pop(key, None)
+        self.landed.set()
 
 
 def _origin(own: Rendering) -> Rendering:
