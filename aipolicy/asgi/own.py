@@ -279,7 +279,7 @@ class OwnRobots:
         shelf, place = read.shelf, read.place
         before, now = shelf.entries.get(place), self._clock()
         if before is not None and before.delay:
-            shelf.log.ended(f"the robots.txt that {place.host!r} has itself can be read again")
+            shelf.log.ended(f"the robots.txt that {_named(place)} has itself can be read again")
         if file is not None:
             max_age = self._max_age if shelf is self._sites else min(self._max_age, BRIEF)
             if _longest(file.cache_control) > max_age:
@@ -302,7 +302,7 @@ class OwnRobots:
         if before is None or not before.delay:
             served = "there is no earlier copy" if read_at is None else "the last copy is served"
             read.shelf.log.began(
-                f"the robots.txt that {read.place.host!r} has itself can't be read: {reason}; {served}, "
+                f"the robots.txt that {_named(read.place)} has itself can't be read: {reason}; {served}, "
                 f"and the next try is in {delay:g} s",
                 error,
             )
@@ -406,6 +406,10 @@ class Callback:
             return self._function(host)
         finally:
             running.discard(call)
+
+
+def _named(place: Place) -> str:
+    return repr(place.host) if place.host else "a request without a valid host"
 
 
 def _size_of_entry(entry: _Entry) -> int:
