@@ -8,8 +8,9 @@ was made.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 
@@ -19,37 +20,48 @@ T = TypeVar("T")
 class Background(Generic[T]):
     """Tasks of the running event loop, and the state that they share there.
 
-    State and tasks of another loop are dropped, not waited for: that loop has ended, or is a forked process's
-    parent's.
+    Each event loop has its own: those of one that has ended, or of a parent process before a fork, are never
+    waited for.
     """
 
     def __init__(self, make_state: Callable[[], T]) -> None:
         self._make_state = make_state
         self._context = copy_context()
-        self._loop: object = None
-        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself holds weak references only
+        self._of_loops: WeakKeyDictionary[Any, tuple[T, set[asyncio.Task[None]]]] = WeakKeyDictionary()
 
     def state(self) -> T:
         """The state of the running event loop, made at its first use."""
-        loop = _running_loop()
-        if loop is not self._loop:
-            self._state, self._tasks, self._loop = self._make_state(), set(), loop
-        return self._state
+        return self._of_loop()[0]
 
-    def start(self, function: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Run ``function(*args)`` in a task. It must not raise; it is cancelled when the event loop ends."""
-        self.state()
+    def start(
+        self, function: Callable[..., Awaitable[None]], *args: object, context: Context | None = None
+    ) -> None:
+        """Run ``function(*args)`` in a task. It must not raise; it is cancelled when the event loop ends.
+
+        Args:
+            function: What to run.
+            args: Its arguments.
+            context: Context variables, where they may be a client's.
+        """
         trio = _trio()
         # Each task has a copy: it may set context variables of its own.
-        context = self._context.copy()
+        context = (self._context if context is None else context).copy()
         if trio is not None:
             trio.lowlevel.spawn_system_task(function, *args, context=context)
             return
+        tasks = self._of_loop()[1]  # asyncio itself holds weak references only
         coroutine: Any = function(*args)
         task = asyncio.get_running_loop().create_task(coroutine, context=context)
-        tasks = self._tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+    def _of_loop(self) -> tuple[T, set[asyncio.Task[None]]]:
+        trio = _trio()
+        loop = asyncio.get_running_loop() if trio is None else trio.lowlevel.current_trio_token()
+        found = self._of_loops.get(loop)
+        if found is None:
+            found = self._of_loops[loop] = (self._make_state(), set())
+        return found
 
 
 class Calls:
@@ -74,11 +86,6 @@ class Calls:
 async def _within(scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: object) -> None:
     with scope:
         await function(*args)
-
-
-def _running_loop() -> object:
-    trio = _trio()
-    return asyncio.get_running_loop() if trio is None else trio.lowlevel.current_trio_token()
 
 
 def _trio() -> Any:

@@ -6,10 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from queue import Full, Queue
 from typing import TYPE_CHECKING
 
+from anyio import get_cancelled_exc_class
+
+from aipolicy.asgi.background import Background
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup.threads import is_async
@@ -58,7 +62,7 @@ class Reporter:
         if not callable(hook):
             raise TypeError(f"on_event is {hook!r}: give a function that takes an event")
         self._hook, self._clock = hook, clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background: Background[set[object]] = Background(set)  # calls of an async hook under way
         self._queue: Queue[DisallowedFetch] | None = None if is_async(hook) else Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._left_out, self._next_line = 0, 0.0
@@ -69,10 +73,9 @@ class Reporter:
             if self._queue is not None:
                 self._queue.put_nowait(event)
                 self._start_thread(self._queue)
-            elif len(self._tasks) < _WAITING:
-                task = asyncio.get_running_loop().create_task(self._call(event))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            elif len(calls := self._background.state()) < _WAITING:
+                calls.add(call := object())
+                self._background.start(self._call, event, calls, call, context=copy_context())
             else:
                 self._leave_out()
         except Full:
@@ -98,13 +101,17 @@ class Reporter:
             except Exception:
                 logger.exception("on_event failed")
 
-    async def _call(self, event: DisallowedFetch) -> None:
+    async def _call(self, event: DisallowedFetch, calls: set[object], call: object) -> None:
         try:
             answer = self._hook(event)
             if inspect.isawaitable(answer):
                 await answer
-        except Exception:
+        except get_cancelled_exc_class():
+            raise
+        except BaseException:  # a SystemExit must not end the server
             logger.exception("on_event failed")
+        finally:
+            calls.discard(call)
 
     def _leave_out(self) -> None:
         self._left_out += 1

@@ -39,7 +39,7 @@ _TIMEOUT = 10.0  # seconds that reading a file may take
 _PATIENCE = 2.0  # seconds that a request waits where there is an answer without
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 _SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as much of merged files
-_OVERHEAD = 1024  # bytes of an entry, roughly, beside its files
+_OVERHEAD = 512  # bytes of an entry, roughly, beside its files
 _READY = 1024  # hosts
 BRIEF = 60  # seconds for which caches may keep an answer that stands in for another
 _LARGE = 16 * 1024  # bytes; merging more than this would hold up the event loop
@@ -302,8 +302,8 @@ class OwnRobots:
         if before is None or not before.delay:
             served = "there is no earlier copy" if read_at is None else "the last copy is served"
             read.shelf.log.began(
-                f"the robots.txt that {_named(read.place)} has itself can't be read: {reason}; {served}, "
-                f"and the next try is in {delay:g} s",
+                f"the robots.txt that {_named(read.place)} has itself can't be read: {reason[:500]}; "
+                f"{served}, and the next try is in {delay:g} s",
                 error,
             )
         read.entry = read.shelf.entries[read.place] = _Entry(file, read_at, now + delay, delay)
