@@ -63,11 +63,15 @@ class Files:
             return True
         served = Served(document)
         if file == ROBOTS and self._own is not None and rendering.takes_own_robots:
-            request = _Request(receive)
-            found = await self._own.served(scope, request.take, host=host, rendering=rendering, known=known)
+            found = self._own.at_hand(scope, host, rendering)
             if found is None:
-                await self._app(scope, request.receive, send)
-                return True
+                request = _Request(receive)
+                found = await self._own.served(
+                    scope, request.take, host=host, rendering=rendering, known=known
+                )
+                if found is None:
+                    await self._app(scope, request.receive, send)
+                    return True
             served, document = found, found.document
         caching = self._caching if known and not served.brief else self._brief_caching
         common = ((b"cache-control", served.cache_control or caching), *self._vary)

@@ -67,7 +67,14 @@ class OwnFile(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The application's robots.txt can't be read now. This doesn't mean that there is none."""
+    """The application's robots.txt can't be read now. This doesn't mean that there is none.
+
+    ``status``: what the application answered, if that is the reason.
+    """
+
+    def __init__(self, reason: str, status: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Application:
@@ -255,7 +262,7 @@ def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> Own
     """Return the file that a response is. Raises UnreadableError where it is none."""
     if not 200 <= status < 300 or status == 206:
         fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if status in (401, 403) else ""
-        raise UnreadableError(f"it answered {status}{fix}")
+        raise UnreadableError(f"it answered {status}{fix}", status)
     coding = _text(headers, "content-encoding").strip().lower()
     if coding not in ("", "identity"):
         raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")

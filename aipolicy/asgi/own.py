@@ -164,6 +164,13 @@ class OwnRobots:
         self._ready: Memo[bytes, tuple[Rendering, float, Served]] = Memo(_READY)
         self._background = Background(_State)
 
+    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> Served | None:
+        """Return the file for a request if nothing need be done for it, as for most."""
+        ready = self._ready.get(host)
+        if ready is None or ready[0] is not rendering or scope.get("root_path"):
+            return None
+        return ready[2] if self._clock() < ready[1] else None
+
     async def served(
         self, scope: Scope, receive: Receive, *, host: bytes, rendering: Rendering, known: bool
     ) -> Served | None:
@@ -180,10 +187,6 @@ class OwnRobots:
             None where the site's own can't be read and the policy has nothing to add: then the application's
             own answer is right.
         """
-        mounted = scope.get("root_path")
-        ready = None if mounted else self._ready.get(host)
-        if ready is not None and ready[0] is rendering and self._clock() < ready[1]:
-            return ready[2]
         name = canonical_host(host) or ""
         place = self._source.place(scope, name)
         shelf = self._shelf(place, known)
@@ -197,8 +200,8 @@ class OwnRobots:
             document = await self._merged(shelf, rendering, entry.file.body)
             served = Served(document, entry.file.headers, entry.file.cache_control)
         # Other spellings are not kept: clients choose them. Nor are large files: memory is bounded.
-        at_hand = not mounted and shelf is self._sites and name.encode() == host
-        if at_hand and len(served.document.body) <= _LARGE:
+        canonical = not scope.get("root_path") and shelf is self._sites and name.encode() == host
+        if canonical and len(served.document.body) <= _LARGE:
             self._ready.keep(host, (rendering, entry.next_read, served))
         return served
 
@@ -271,7 +274,9 @@ class OwnRobots:
             with anyio.move_on_after(self._timeout) as limit:
                 file = await self._file(read, scope, calls)
         except UnreadableError as error:
-            return self._fail(read, str(error), error.__cause__)
+            # That hosts that are no site's are refused is in order: scanners send any.
+            silent = read.shelf is self._unknown and 400 <= error.status < 500
+            return self._fail(read, str(error), error.__cause__, silent=silent)
         except Exception as error:
             return self._fail(read, f"{type(error).__name__}: {error}", error)
         if limit.cancelled_caught:
@@ -295,11 +300,13 @@ class OwnRobots:
         async with self._background.state().unknown:
             return await self._source.read(read.place, scope, calls)
 
-    def _fail(self, read: _Read, reason: str, error: BaseException | None = None) -> None:
+    def _fail(
+        self, read: _Read, reason: str, error: BaseException | None = None, *, silent: bool = False
+    ) -> None:
         before, now = read.shelf.entries.get(read.place), self._clock()
         delay = min(before.delay * 2, _LONGEST_DELAY) if before is not None and before.delay else _FIRST_DELAY
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
-        if before is None or not before.delay:
+        if not silent and (before is None or not before.delay):
             served = "there is no earlier copy" if read_at is None else "the last copy is served"
             read.shelf.log.began(
                 f"the robots.txt that {_named(read.place)} has itself can't be read: {reason[:500]}; "

@@ -371,6 +371,30 @@ async def test_of_a_blog_that_said_nothing_the_application_answers_itself_where_
     assert (response.status, response.one("location")) == (307, "https://cdn.elsewhere.example/robots.txt")
 
 
+async def test_an_application_that_answers_itself_gets_the_whole_request() -> None:
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["client"] is None:
+            return await PlainTextResponse("no", 503)(scope, receive, send)
+        body = (await receive())["body"]
+        assert (await receive())["type"] == "http.disconnect"
+        return await PlainTextResponse(body)(scope, receive, send)
+
+    messages: list[Message] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b"a body", "more_body": False},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await wrapped(echo, blog=False)(http_scope("/robots.txt"), receive, send)
+    assert sent[1]["body"] == b"a body"
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"\n", b" \r\n\r\n", b"\xef\xbb\xbf", b"# nothing\n", OWN, b"\xff\xfe"]
 )

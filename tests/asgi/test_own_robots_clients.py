@@ -548,3 +548,15 @@ async def test_no_fuzzed_request_changes_what_another_client_reads() -> None:
         if number % 10 == 0:
             for host, body in expected.items():
                 assert (await request(app, "/robots.txt", host)).body == body, options
+
+
+async def test_scanners_of_hosts_that_the_application_refuses_write_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = wrapped(TrustedHostMiddleware(blog(), ["blog.example"]))
+    for number in range(10):
+        await request(app, "/robots.txt", f"host{number}.example")
+    assert caplog.text == ""
+    app = wrapped(Changing(PlainTextResponse("down", 503)))
+    await request(app, "/robots.txt", "www.platform.example")
+    assert "'www.platform.example' has itself can't be read: it answered 503" in caplog.text
