@@ -1,18 +1,17 @@
-"""Tasks that outlive the request that starts them, under asyncio and trio.
+"""Tasks that outlive the request that starts them, and depend on none.
 
 A task that a request starts would inherit the context variables of that request: a tenant, a user, a trace.
 What many clients share must depend on none of them, so these tasks run in the context in which the middleware
 was made.
 """
 
-import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import anyio
+
+from aipolicy.lookup.loops import Loop, running_loop
 
 T = TypeVar("T")
 
@@ -27,40 +26,35 @@ class Background(Generic[T]):
     def __init__(self, make_state: Callable[[], T]) -> None:
         self._make_state = make_state
         self._context = copy_context()
-        self._of_loops: WeakKeyDictionary[Any, tuple[T, set[asyncio.Task[None]]]] = WeakKeyDictionary()
+        self._of_loops: dict[Loop, tuple[T, dict[object, object]]] = {}
 
     def state(self) -> T:
         """The state of the running event loop, made at its first use."""
-        return self._of_loop()[0]
+        return self._of_loop(running_loop())[0]
 
-    def start(
-        self, function: Callable[..., Awaitable[None]], *args: object, context: Context | None = None
-    ) -> None:
-        """Run ``function(*args)`` in a task. It must not raise; it is cancelled when the event loop ends.
+    def start(self, function: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run ``function(*args)`` in a task. It must not raise; it is cancelled when the event loop ends."""
+        loop, key = running_loop(), object()
+        held = self._of_loop(loop)[1]  # an event loop may forget its tasks
 
-        Args:
-            function: What to run.
-            args: Its arguments.
-            context: Context variables, where they may be a client's.
-        """
-        trio = _trio()
-        # Each task has a copy: it may set context variables of its own.
-        context = (self._context if context is None else context).copy()
-        if trio is not None:
-            trio.lowlevel.spawn_system_task(function, *args, context=context)
-            return
-        tasks = self._of_loop()[1]  # asyncio itself holds weak references only
-        coroutine: Any = function(*args)
-        task = asyncio.get_running_loop().create_task(coroutine, context=context)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        async def run() -> None:
+            try:
+                await function(*args)
+            finally:
+                held.pop(key, None)
 
-    def _of_loop(self) -> tuple[T, set[asyncio.Task[None]]]:
-        trio = _trio()
-        loop = asyncio.get_running_loop() if trio is None else trio.lowlevel.current_trio_token()
+        held[key] = None
+        # A copy: the task may set context variables of its own.
+        cancel = self._context.copy().run(loop.start, run)
+        if key in held:  # it has not ended yet
+            held[key] = cancel
+
+    def _of_loop(self, loop: Loop) -> tuple[T, dict[object, object]]:
         found = self._of_loops.get(loop)
         if found is None:
-            found = self._of_loops[loop] = (self._make_state(), set())
+            for other in [other for other in self._of_loops if other.is_over()]:
+                del self._of_loops[other]
+            found = self._of_loops[loop] = (self._make_state(), {})
         return found
 
 
@@ -86,9 +80,3 @@ class Calls:
 async def _within(scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: object) -> None:
     with scope:
         await function(*args)
-
-
-def _trio() -> Any:
-    """The module trio where one of its event loops runs, else None."""
-    trio: Any = sys.modules.get("trio")
-    return trio if trio is not None and trio.lowlevel.in_trio_run() else None

@@ -242,16 +242,18 @@ class OwnRobots:
     async def _wait(self, read: _Read, receive: Receive, patience: float, *, needed: bool) -> None:
         """Wait for a read; one that is ``needed`` ends when the last request that waits for it has gone."""
         read.waiting += 1
+        has_gone = True
         try:
             with anyio.move_on_after(patience) as waiting:
                 async with anyio.create_task_group() as group:
                     if needed:
-                        group.start_soon(_hang_up, receive, waiting)
+                        group.start_soon(_hang_up, receive, group.cancel_scope)
                     await read.landed.wait()
                     group.cancel_scope.cancel()
+            has_gone = not waiting.cancelled_caught  # out of patience, its client may still come again
         finally:
             read.waiting -= 1
-            if needed and not read.waiting and not read.landed.is_set():
+            if needed and has_gone and not read.waiting and not read.landed.is_set():
                 read.scope.cancel()
                 read.end()
 

@@ -8,19 +8,21 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 
 import anyio
 from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import Scope
 
-from aipolicy.asgi.background import Background
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -75,14 +77,17 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
-        self._background: Background[dict[tuple[str, Rendering], _Load]] = Background(dict)
+        self._loads: dict[tuple[str, Rendering], _Load] = {}
+        self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes:
         """The name of a request's site in the lookup: a tenant's, or ``host``."""
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
-        except Exception:
+        except BaseException as error:  # SystemExit, too, must not end the server
+            if is_interrupt(error):
+                raise
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
 
@@ -95,27 +100,42 @@ class PathTenants:
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
         # One load, however many requests wait, and one that hangs up doesn't fail the others.
-        loads = self._background.state()
-        load = loads.get(key)
-        if load is None:
-            load = loads[key] = _Load(loads, kept[0] if kept else _origin(own))
-            self._background.start(self._run, load, key, kept is not None)
-        await load.landed.wait()
-        return load.composed
+        loop = running_loop()
+        load = self._loads.get(key)
+        if load is None or load.loop != loop:  # that of an event loop that ended would never be done
+            load = self._loads[key] = _Load(loop)
+            # In no client's context: all of the host get the same.
+            load.hold = self._context.copy().run(loop.start, partial(self._load, key, kept, load))
+        if load.rendering is None:
+            done = anyio.Event()
+            load.waiting.add(done)
+            try:
+                await done.wait()
+            finally:
+                load.waiting.discard(done)
+        return load.rendering or _origin(own)
 
-    async def _run(self, load: "_Load", key: tuple[str, Rendering], kept: bool) -> None:
+    async def _load(
+        self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None, load: "_Load"
+    ) -> None:
         name, own = key
         try:
-            with anyio.fail_after(self._timeout):
-                load.composed = await self._composed(name, own)
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException:  # a SystemExit must not end the server
-            served = "its last robots.txt is served" if kept else "the whole host is opted out"
-            logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
+            try:
+                with anyio.fail_after(self._timeout):
+                    composed = await self._composed(name, own)
+            except BaseException as error:  # whatever ``listed`` raises, it must not end the server
+                if is_interrupt(error) or load.loop.is_ending():
+                    raise
+                served = "its last robots.txt is served" if kept else "the whole host is opted out"
+                logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
+                composed = kept[0] if kept else _origin(own)
+            self._kept[key] = (composed, self._clock() + self._ttl)
+            load.rendering = composed
         finally:
-            load.end(key)
-        self._kept[key] = (load.composed, self._clock() + self._ttl)
+            if self._loads.get(key) is load:
+                del self._loads[key]
+            for done in load.waiting:
+                done.set()
 
     async def _composed(self, name: str, own: Rendering) -> Rendering:
         if self._listing == "origin" or self._listed is None:
@@ -136,17 +156,13 @@ class PathTenants:
 
 
 class _Load:
-    """A list under way: what is served until it comes, and then what it led to."""
+    """A list that is being made, and who waits for it."""
 
-    def __init__(self, loads: "dict[tuple[str, Rendering], _Load]", composed: Rendering) -> None:
-        self._loads = loads
-        self.composed = composed
-        self.landed = anyio.Event()
-
-    def end(self, key: tuple[str, Rendering]) -> None:
-        """Let go of those who wait."""
-        self._loads.pop(key, None)
-        self.landed.set()
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.hold: object = None  # the task
+        self.waiting: set[anyio.Event] = set()
+        self.rendering: Rendering | None = None
 
 
 def _origin(own: Rendering) -> Rendering:

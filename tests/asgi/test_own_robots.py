@@ -781,3 +781,26 @@ def test_what_makes_no_sense_is_refused() -> None:
         AIPolicyMiddleware(answering(), lookup(), site_scheme="ftp")
     with pytest.raises(ValueError, match="own_robots_ttl is -1"):
         AIPolicyMiddleware(answering(), lookup(), own_robots_ttl=-1)
+
+
+async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aipolicy.asgi.own._PATIENCE", 0.01)
+    release = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await release.wait()
+        await PlainTextResponse(OWN)(scope, receive, send)
+
+    own = Changing(PlainTextResponse("down", 503))
+    app, clock = with_clock(wrapped(own))
+    await request(app, "/robots.txt")
+    own.answer = slow
+    clock.now += 1
+    for _ in range(3):
+        assert "/drafts/" not in (await request(app, "/robots.txt")).text
+    release.set()
+    await until(lambda: not reading(app))
+    assert "/drafts/" in (await request(app, "/robots.txt")).text
+    assert len(own.scopes) == 2
