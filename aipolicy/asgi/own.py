@@ -10,9 +10,10 @@ Hosts that are no site's have copies of their own, with less room: clients choos
 
 import inspect
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import copy_context
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
@@ -30,8 +31,9 @@ from aipolicy.core.memo import Memo
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
 from aipolicy.errors import RobotsTooLargeError
+from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.threads import is_async
+from aipolicy.lookup.threads import Threads, is_async
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -365,9 +367,7 @@ class Callback:
             )
         self._function = function
         self._is_async = is_async(function)
-        self._threads = Background(lambda: anyio.CapacityLimiter(_THREADS))
-        self._running: set[object] = set()
-        self._process = os.getpid()
+        self._threads = Threads(_THREADS, "aipolicy-own-robots")
 
     def place(self, scope: Scope, host: str) -> Place:
         """Return which file a request is for."""
@@ -396,25 +396,34 @@ class Callback:
         return OwnFile(robots)
 
     async def _called(self, host: str) -> object:
-        if self._is_async:
-            answer: object = self._function(host)
-        else:
-            if os.getpid() != self._process:  # threads don't survive a fork
-                self._running, self._process = set(), os.getpid()
-            # A call that timed out goes on in its thread. Beside those that are waited for, some may.
-            if len(self._running) >= 2 * _THREADS:
-                raise UnreadableError(f"{_THREADS} earlier calls of own_robots still run")
-            threads = self._threads.state()
-            answer = await to_thread.run_sync(self._run, host, abandon_on_cancel=True, limiter=threads)
+        answer: object = self._function(host) if self._is_async else await self._in_thread(host)
         return await answer if inspect.isawaitable(answer) else answer
 
-    def _run(self, host: str) -> object:
-        running, call = self._running, object()
-        running.add(call)
+    async def _in_thread(self, host: str) -> object:
+        if self._threads.are_stuck(_TIMEOUT):
+            raise UnreadableError(f"all {_THREADS} threads hang in earlier calls of own_robots")
+        loop, context, done = running_loop(), copy_context(), anyio.Event()
+        wanted, answer, error = True, None, None
+
+        def call() -> None:
+            nonlocal answer, error
+            if not wanted:
+                return
+            try:
+                answer = context.run(self._function, host)
+            except BaseException as raised:
+                error = raised
+            with suppress(RuntimeError):  # the event loop has ended
+                loop.soon(done.set)
+
+        self._threads.submit(call)
         try:
-            return self._function(host)
+            await done.wait()
         finally:
-            running.discard(call)
+            wanted = False
+        if error is not None:
+            raise error
+        return answer
 
 
 def _named(place: Place) -> str:

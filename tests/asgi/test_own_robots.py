@@ -746,7 +746,7 @@ class TestCallable:
         try:
             for name in sites:
                 assert (await request(app, "/robots.txt", f"{name}.example")).status == 200
-            assert running[0] <= 32
+            assert running[0] <= 16
         finally:
             release.set()
 
