@@ -5,7 +5,7 @@ loaded.
 """
 
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi.enforcement import MODES, Enforcer
 from aipolicy.asgi.events import Hook
 from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
+from aipolicy.asgi.inprocess import Application
 from aipolicy.asgi.metrics import Metrics
-from aipolicy.asgi.own import OwnRobots
+from aipolicy.asgi.own import Callback, OwnRobots, Robots
 from aipolicy.asgi.posts import Posts
 from aipolicy.asgi.refusals import Refusal, refuse_handshake
 from aipolicy.asgi.responses import adding, merged
@@ -24,6 +25,7 @@ from aipolicy.asgi.tenants import PathTenants
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.lookup import Lookup
+from aipolicy.lookup.base import seconds
 
 if TYPE_CHECKING:
     from aipolicy.check.identity import Verification
@@ -39,8 +41,15 @@ class AIPolicyMiddleware:
     ``app``               the ASGI application to wrap.
     ``lookup``            host → rendering: ``CachedLookup`` or ``LocalLookup``.
     ``max_age``           seconds for which robots.txt and the well-known files may be cached, at most 3600.
-    ``merge_own``         whether the application's own ``/robots.txt`` is merged into ours.
-    ``own_robots_ttl``    seconds for which the application's own is kept, a host.
+    ``merge_own``         whether the application's own ``/robots.txt`` is merged into ours. It is asked for
+                          in-process and in one form, whatever request came: canonical host, no query, no
+                          cookie, no client's address, and a User-Agent that begins with ``aipolicy/``. 404
+                          and 410 mean that there is none; any other failure leaves the last copy.
+    ``own_robots``        a callable that gives a site's own rules instead: canonical host → robots.txt as
+                          bytes or str, or None where there is none. Sync (called in a thread) or async.
+    ``own_robots_ttl``    seconds for which a site's own is kept; a change is in force within twice that.
+    ``site_scheme``       the scheme under which the sites are reached, ``"https"`` or ``"http"``: that of the
+                          requests for the application's own ``/robots.txt``, however clients come.
     ``host_header``       the header that names the site: change it only behind a proxy that always sets it.
     ``enforce``           ``"monitor"`` reports disallowed fetches by crawlers that declare themselves;
                           ``"declared"`` refuses them too, with 403, and their WebSocket handshakes;
@@ -68,7 +77,9 @@ class AIPolicyMiddleware:
         *,
         max_age: int = 600,
         merge_own: bool = True,
+        own_robots: Callable[[str], Robots | Awaitable[Robots]] | None = None,
         own_robots_ttl: float = 60.0,
+        site_scheme: str = "https",
         host_header: str = "host",
         enforce: str = "off",
         verification: "Verification | None" = None,
@@ -98,11 +109,19 @@ class AIPolicyMiddleware:
             raise ValueError(
                 f"status_path is {status_path!r}: give a path of its own, like '/aipolicy/metrics'"
             )
+        if own_robots is not None and not merge_own:
+            raise ValueError("own_robots is never called while merge_own is False; remove merge_own=False")
+        if site_scheme not in ("https", "http"):
+            raise ValueError(f"site_scheme is {site_scheme!r}; use 'https' or 'http'")
+        seconds("own_robots_ttl", own_robots_ttl, zero=True)
         self.app = app
         self.lookup = lookup
         self._peek = lookup.peek
         self._host_header = host_header.lower().encode("latin-1")
-        self._files = Files(max_age, OwnRobots(app, own_robots_ttl) if merge_own else None, tenants)
+        self._application = Application(app, site_scheme, self._host_header, self._is_same_site)
+        source = self._application if own_robots is None else Callback(own_robots)
+        own = OwnRobots(source, own_robots_ttl, max_age) if merge_own else None
+        self._files = Files(app, max_age, own, tenants, self._host_header)
         self._enforcer = None if enforce == "off" else Enforcer(enforce, on_event, verification)
         self._html = html
         self._posts = Posts() if post_preferences else None
@@ -116,6 +135,8 @@ class AIPolicyMiddleware:
         if scope["type"] != "http":
             if scope["type"] == "websocket" and self._enforcer is not None:
                 return await self._handshake(self._enforcer, scope, receive, send)
+            if scope["type"] == "lifespan":
+                self._application.start(scope)
             return await self.app(scope, receive, send)
         host, host_header = None, self._host_header
         for name, value in scope["headers"]:
@@ -138,7 +159,7 @@ class AIPolicyMiddleware:
             if self._enforcer is not None and file in FILES:
                 self._enforcer.foresee(scope, rendering, host)
             if file in FILES and await self._files.serve(
-                file, scope, send, host=host, rendering=rendering, known=known
+                file, scope, receive, send, host=host, rendering=rendering, known=known
             ):
                 return None
         several = None
@@ -155,6 +176,11 @@ class AIPolicyMiddleware:
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
+
+    async def _is_same_site(self, host: str, other: str) -> bool:
+        """Return True if both hosts are sites', with one policy: more a lookup can't tell."""
+        renderings = [await self.lookup.find(name.encode()) for name in (host, other)]
+        return renderings[0] is renderings[1] is not self.lookup.default
 
     async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
         try:

@@ -8,6 +8,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 
@@ -80,6 +81,7 @@ class PathTenants:
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
         self._loads: dict[tuple[str, Rendering], _Load] = {}
+        self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes:
         """Return the name of a request's site in the lookup: a tenant's, or ``host``."""
@@ -112,7 +114,8 @@ class PathTenants:
         load = self._loads.get(key)
         if load is None or load.loop != loop:  # that of an event loop that ended would never be done
             load = self._loads[key] = _Load(loop)
-            load.hold = loop.start(partial(self._load, key, kept, load))
+            # In no client's context: all of the host get the same.
+            load.hold = self._context.copy().run(loop.start, partial(self._load, key, kept, load))
         if load.rendering is None:
             done = anyio.Event()
             load.waiting.add(done)

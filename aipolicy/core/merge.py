@@ -36,8 +36,12 @@ def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | b
     """
     text = base.decode("utf-8", "surrogateescape") if isinstance(base, bytes) else base or ""
     own = without_ours(text)
+    # A file that is empty once our lines are left out is one of ours alone, and is made anew.
+    is_theirs = base is not None and bool(own.strip() or not text.strip())
     parts = (
-        _private() if policy.visibility is Visibility.PRIVATE else _parts(policy, signals or Signals(), own)
+        _private()
+        if policy.visibility is Visibility.PRIVATE
+        else _parts(policy, signals or Signals(), own, is_theirs)
     )
     if parts is None:
         return octets(own)
@@ -56,7 +60,7 @@ def _private() -> list[_Part]:
     return [_ours([*_named(tokens), "Disallow: /"]), _ours([*_named(["*"]), "Disallow: /"])]
 
 
-def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None:
+def _parts(policy: SitePolicy, signals: Signals, own: str, is_theirs: bool) -> list[_Part] | None:
     """The file's parts, in order; None where there is nothing of ours to add."""
     theirs = portable(RobotsTxt.parse(own))
     statements = Statements(policy, signals)
@@ -64,7 +68,7 @@ def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
     # Before the first group it holds for all of them (RSL 1.0 §4).
     licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
-    if own.strip() and not (statements or site_wide or licence):
+    if is_theirs and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in theirs.groups if "*" in group.tokens), None)
     # Ours come first: parsers that take the first group whose name is part of the crawler's find these.
