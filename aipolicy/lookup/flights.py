@@ -217,6 +217,9 @@ class Flights:
         return len(self._running) >= self._unknown
 
     def _begin_safely(self, flight: Flight) -> None:
+        if flight.landed:  # while its turn came
+            self._make_room(flight)
+            return
         try:
             self._begin(flight)
         except Exception as error:  # the event loop is ending, and starts no task any more
@@ -268,7 +271,15 @@ class Flights:
                 self._end_soon(flight)
 
     def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
-        flight.cancel_call = flight.loop.start(partial(self._call, flight, lambda: answer))
+        try:
+            flight.cancel_call = flight.loop.start(partial(self._call, flight, lambda: answer))
+        except Exception as error:  # the event loop is ending
+            flight.thrown_away = True
+            flight.failed(error)
+            self._end(flight)
+        else:
+            if flight.landed:  # it took its time in the thread
+                flight.cancel_call()
 
     def _end_soon(self, flight: Flight) -> None:
         try:
