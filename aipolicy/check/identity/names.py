@@ -82,7 +82,7 @@ class Names:
 
     def use(self, ranges: Ranges) -> None:
         """Go by other lists from now on."""
-        self._identities = Identities(ranges, self._resolver, today=self._today)
+        self._identities = Identities(ranges, self._resolver, signatures=True, today=self._today)
 
     def settle(self) -> None:
         """Wait until nothing is asked any more."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from aipolicy.analysis.index import Bound
-from aipolicy.check.policies.paths import reads_robots_txt
+from aipolicy.check.policies.paths import reads_policy
 from aipolicy.check.policies.readings import Reading, Readings, decides_alike
 from aipolicy.check.policies.standins import ALTERNATIVES, OWN_NAME_ONLY
 from aipolicy.core.paths import normalise
@@ -82,7 +82,7 @@ class Decisions:
     def _ruled(self, asked: pl.DataFrame) -> pl.Series:
         """The ruling on each row by the group that binds its crawler."""
         groups, bounds = self._groups(asked.select("file", "crawler").unique().sort("file", "crawler"))
-        free = reads_robots_txt(pl.col("path")) | ~pl.col("path").str.starts_with("/")
+        free = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
         asked = asked.join(groups, on=["file", "crawler"], how="left", maintain_order="left").select(
             "group", "path", ruling=pl.when(free).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
         )
