@@ -102,7 +102,7 @@ class PathTenants:
         load = self._loads.get(key)
         if load is None or load.loop != loop:  # that of an event loop that ended would never be done
             load = self._loads[key] = _Load(loop)
-            load.hold = loop.start(partial(self._load, key, kept, load))
+            load.hold = loop.start(partial(self._load, key, kept, load), lambda: None)
         if load.rendering is None:
             done = anyio.Event()
             load.waiting.add(done)

@@ -154,6 +154,7 @@ class World:
             if site.changes[-1][1] is not None:
                 assert site.seen[-1][1] == site.number
         assert self.lookup.status().loads == 0
+        assert not self.lookup._flights._running, "a place is lost"
 
     async def step(self, step: int, tasks: Any) -> None:
         chance = self.chance
