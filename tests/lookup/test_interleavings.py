@@ -102,16 +102,23 @@ class World:
         began, raw = self.clock(), host.encode()
         site = self.sites.get(host)
         seen = [] if site is None else list(site.seen)
+        invalidated = None if site is None else site.invalidated
         found = self.lookup.peek(raw) or await self.lookup.find(raw)
         self.answers += 1
         if site is None:
             assert found is self.lookup.default
         else:
-            self.judge(site, began, found.policy, seen)
+            self.judge(site, began, found.policy, seen, invalidated or site.invalidated)
 
     def judge(
-        self, site: Site, began: float, policy: SitePolicy, seen: list[tuple[float, int, bool]]
+        self,
+        site: Site,
+        began: float,
+        policy: SitePolicy,
+        seen: list[tuple[float, int, bool]],
+        invalidated: tuple[float, int],
     ) -> None:
+        """``seen`` and ``invalidated`` are from before the request: much happens at one moment."""
         now = self.clock()
         fine = site.last_fault < began - LONGEST_DELAY - 2 * TTL - TIMEOUT
         if sum(at >= began for at in site.invalidations) >= 3:
@@ -130,10 +137,10 @@ class World:
                 assert not fine, "it gives way without need"
                 assert its is not None, "it is nobody's"
                 assert policy.opted_out or not its.opted_out, f"the no of {number} is unsaid"
-            if began >= site.invalidated[0] >= 0 and number < site.invalidated[1]:
+            if number < invalidated[1]:
                 # A grant is not; what says nothing is what gives way to a default that says nothing.
                 assert policy.opted_out or not str(policy.preferences), "what was invalidated is served"
-                assert site.last_fault >= site.invalidated[0] - TIMEOUT or not fine, "and without need"
+                assert site.last_fault >= invalidated[0] - TIMEOUT or not fine, "and without need"
             if fine:
                 due = site.number_at(began - 2 * TTL - TIMEOUT)
                 assert number >= due, f"number {number} is served, and {due} had been in force"
