@@ -7,6 +7,7 @@ was made.
 
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -45,7 +46,7 @@ class Background(Generic[T]):
 
         held[key] = None
         # A copy: the task may set context variables of its own.
-        cancel = self._context.copy().run(loop.start, run)
+        cancel = self._context.copy().run(loop.start, run, partial(held.pop, key, None))
         if key in held:  # it has not ended yet
             held[key] = cancel
 

@@ -115,7 +115,9 @@ class PathTenants:
         if load is None or load.loop != loop:  # that of an event loop that ended would never be done
             load = self._loads[key] = _Load(loop)
             # In no client's context: all of the host get the same.
-            load.hold = self._context.copy().run(loop.start, partial(self._load, key, kept, load))
+            load.hold = self._context.copy().run(
+                loop.start, partial(self._load, key, kept, load), lambda: None
+            )
         if load.rendering is None:
             done = anyio.Event()
             load.waiting.add(done)

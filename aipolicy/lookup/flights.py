@@ -217,6 +217,9 @@ class Flights:
         return len(self._running) >= self._unknown
 
     def _begin_safely(self, flight: Flight) -> None:
+        if flight.landed:  # while its turn came
+            self._make_room(flight)
+            return
         try:
             self._begin(flight)
         except Exception as error:  # the event loop is ending, and starts no task any more
@@ -231,7 +234,7 @@ class Flights:
         flight.timers.append(flight.loop.later(self._timeout, partial(self._end, flight)))
         host = flight.key.decode("ascii")
         if self._threads is None:
-            flight.cancel_call = flight.loop.start(partial(self._call, flight, partial(self._load, host)))
+            self._start(flight, partial(self._load, host))
             return
         if self._threads.are_stuck(self._timeout):
             flight.failed(TimeoutError("every thread hangs in an earlier call"))
@@ -243,6 +246,13 @@ class Flights:
             except RuntimeError as error:
                 flight.failed(error)
         self._end(flight)
+
+    def _start(self, flight: Flight, load: Callable[[], Any]) -> None:
+        def lost() -> None:
+            flight.over = flight.thrown_away = True
+            self._end(flight)
+
+        flight.cancel_call = flight.loop.start(partial(self._call, flight, load), lost)
 
     async def _call(self, flight: Flight, load: Callable[[], Any]) -> None:
         try:
@@ -268,7 +278,15 @@ class Flights:
                 self._end_soon(flight)
 
     def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
-        flight.cancel_call = flight.loop.start(partial(self._call, flight, lambda: answer))
+        try:
+            self._start(flight, lambda: answer)
+        except Exception as error:  # the event loop is ending
+            flight.thrown_away = True
+            flight.failed(error)
+            self._end(flight)
+        else:
+            if flight.landed and flight.cancel_call is not None:  # it took its time in the thread
+                flight.cancel_call()
 
     def _end_soon(self, flight: Flight) -> None:
         try:
