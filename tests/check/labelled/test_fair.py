@@ -90,6 +90,7 @@ def test_a_cdn_in_front_accuses_nobody_of_forgery_and_acquits_nobody(tmp_path: P
         ("10.0.0.3", f"{OPENAI}, {EDGE}", 2),
         ("10.0.0.3", f"{OPENAI}, {EDGE}, 10.0.0.9", 3),
         (EDGE, IMPOSTOR, None),
+        (EDGE, f"{OPENAI}, {IMPOSTOR}", None),  # the client wrote the first of them
         (EDGE, "-", None),
     ],
 )
