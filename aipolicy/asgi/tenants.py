@@ -4,13 +4,14 @@ Headers are a site's own, as elsewhere. But a host has one robots.txt and one td
 all: the paths of the sites that opted out are listed in them, unless that would tell too much or be too long.
 """
 
-import asyncio
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
+import anyio
 from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import Scope
@@ -20,6 +21,7 @@ from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -74,14 +76,16 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
-        self._loads: dict[tuple[str, Rendering], asyncio.Task[Rendering]] = {}
+        self._loads: dict[tuple[str, Rendering], _Load] = {}
 
     def site(self, scope: Scope, host: bytes) -> bytes:
         """The name of a request's site in the lookup: a tenant's, or ``host``."""
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
-        except Exception:
+        except BaseException as error:  # SystemExit, too, must not end the server
+            if is_interrupt(error):
+                raise
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
 
@@ -94,23 +98,41 @@ class PathTenants:
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
         # One load, however many requests wait, and one that hangs up doesn't fail the others.
-        task = self._loads.get(key)
-        if task is None:
-            task = self._loads[key] = asyncio.get_running_loop().create_task(self._load(key, kept))
-            task.add_done_callback(lambda _: self._loads.pop(key, None))
-        return await asyncio.shield(task)
+        loop = running_loop()
+        load = self._loads.get(key)
+        if load is None or load.loop != loop:  # that of an event loop that ended would never be done
+            load = self._loads[key] = _Load(loop)
+            load.hold = loop.start(partial(self._load, key, kept, load))
+        if load.rendering is None:
+            done = anyio.Event()
+            load.waiting.add(done)
+            try:
+                await done.wait()
+            finally:
+                load.waiting.discard(done)
+        return load.rendering or _origin(own)
 
-    async def _load(self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None) -> Rendering:
+    async def _load(
+        self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None, load: "_Load"
+    ) -> None:
         name, own = key
         try:
-            async with asyncio.timeout(self._timeout):
-                composed = await self._composed(name, own)
-        except Exception:
-            served = "its last robots.txt is served" if kept else "the whole host is opted out"
-            logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
-            composed = kept[0] if kept else _origin(own)
-        self._kept[key] = (composed, self._clock() + self._ttl)
-        return composed
+            try:
+                with anyio.fail_after(self._timeout):
+                    composed = await self._composed(name, own)
+            except BaseException as error:  # whatever ``listed`` raises, it must not end the server
+                if is_interrupt(error) or load.loop.is_ending():
+                    raise
+                served = "its last robots.txt is served" if kept else "the whole host is opted out"
+                logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
+                composed = kept[0] if kept else _origin(own)
+            self._kept[key] = (composed, self._clock() + self._ttl)
+            load.rendering = composed
+        finally:
+            if self._loads.get(key) is load:
+                del self._loads[key]
+            for done in load.waiting:
+                done.set()
 
     async def _composed(self, name: str, own: Rendering) -> Rendering:
         if self._listing == "origin" or self._listed is None:
@@ -128,6 +150,16 @@ class PathTenants:
             instead = "the whole host is opted out" if whole else "headers alone speak for them"
             logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
             return _origin(own) if whole else own
+
+
+class _Load:
+    """A list that is being made, and who waits for it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.hold: object = None  # the task
+        self.waiting: set[anyio.Event] = set()
+        self.rendering: Rendering | None = None
 
 
 def _origin(own: Rendering) -> Rendering:

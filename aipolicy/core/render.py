@@ -40,7 +40,7 @@ class HeaderSet:
     tags: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rendering:
     """Everything that a policy puts on the wire. Sites with equal policies can share one.
 

@@ -1,11 +1,14 @@
 """A policy rendered once: its documents, their entity tags, and the headers of each path."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aipolicy.core.crawlers import Scope, crawler_named
+from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import headers_of
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
@@ -204,3 +207,15 @@ def test_an_applications_own_robots_txt_has_a_place_unless_the_site_has_one_or_i
 ) -> None:
     policy = SitePolicy.from_preset("no-training", visibility=visibility, robots_base=base)
     assert render(policy).takes_own_robots is takes
+
+
+@pytest.mark.parametrize("path", ["/", "/press/x"])
+def test_what_is_only_listed_is_closed_to_by_a_broad_policy_alone(path: str) -> None:
+    crawler, paths = crawler_named("EchoboxBot"), {"/press/": PRESETS["no-ai"]}
+    assert crawler is not None
+    for preset in ("no-training", "no-ai"):
+        documented = SitePolicy.from_preset(preset, path_preferences=paths)
+        assert not render(documented).closed_to(crawler, path)
+        assert not documented.covers(crawler)
+        assert render(replace(documented, scope=Scope.BROAD)).closed_to(crawler, path)
+    assert render(SitePolicy(visibility=Visibility.PRIVATE)).closed_to(crawler, path)
