@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from aipolicy.bulk.folder import STATE, UNFINISHED
+from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.render import render
@@ -61,6 +62,7 @@ class State:
 def rendering_of(signals: Signals) -> str:
     """Changes with the signals, the crawler table and this package: whenever files come out different."""
     digest = blake2b(digest_size=12)
-    for preset, visibility in product(PRESETS, Visibility):
-        digest.update(render(SitePolicy.from_preset(preset, visibility=visibility), signals).robots.body)
+    for preset, visibility, scope in product(PRESETS, Visibility, Scope):
+        policy = SitePolicy.from_preset(preset, visibility=visibility, scope=scope)
+        digest.update(render(policy, signals).robots.body)
     return digest.hexdigest()

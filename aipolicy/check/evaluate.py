@@ -17,7 +17,7 @@ from aipolicy.check.identity import Identities, Identity
 from aipolicy.check.identity.addresses import read_address
 from aipolicy.check.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
 from aipolicy.check.selfdeclared import product_names, self_declared
-from aipolicy.core.crawlers import CRAWLERS, Purpose
+from aipolicy.core.crawlers import CrawlerTable, from_table
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
@@ -34,12 +34,12 @@ is CloudFront's and others' for a client that went before the answer. A 3xx (304
 content) is judged like a 200, and so is every method: robots.txt speaks of access, not of GET.
 """
 
-EXEMPT = tuple(
-    crawler.product_token
-    for crawler in CRAWLERS
-    if crawler.purpose is Purpose.USER_FETCH and crawler.obeys_robots_txt == "no"
-)
-"""Fetchers that act for a user, and whose operator says that robots.txt doesn't apply to them."""
+
+@from_table
+def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
+    """Return the fetchers that act for a user, and to which robots.txt may not apply, their operator says."""
+    return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
+
 
 _REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
 _PROXIES = 3  # addresses of a forwarded column that are tried
@@ -328,7 +328,7 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        .when(pl.col("crawler").is_in(EXEMPT))
+        .when(pl.col("crawler").is_in(exempt_tokens()))
         .then(pl.lit(Verdict.EXEMPT.value))
         .when(refused)
         .then(pl.lit(Verdict.REFUSED.value))

@@ -26,7 +26,7 @@ from aipolicy.cli.options import print_json, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
 from aipolicy.cli.sources import read_source
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import crawler_table
 from aipolicy.core.hosts import site_name
 from aipolicy.errors import AIPolicyError, LogError, PolicyError
 
@@ -155,7 +155,8 @@ def _about(
     method = {
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
-        "crawler_table": max(crawler.checked for crawler in CRAWLERS).isoformat(),
+        "crawler_table": crawler_table().compiled.isoformat(),
+        "crawlers_file": crawler_table().file,
         "ranges": _ranges(terms.identities, ranges_file),
         "dns": given["dns"],
         "forwarded": terms.forwarded,

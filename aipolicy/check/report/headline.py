@@ -110,7 +110,8 @@ def _others(document: Document) -> list[str]:
     if total["exempt"]:
         exempt = counted(total["exempt"], "more fetch was", "more fetches were")
         sentences.append(
-            f"{exempt} made for a user by crawlers whose operator says that robots.txt doesn't apply to them."
+            f"{exempt} made for a user by crawlers whose operator says that robots.txt doesn't or may not "
+            "apply."
         )
     if total["in_grace"]:
         grace = counted(total["in_grace"], "fetch", "fetches")

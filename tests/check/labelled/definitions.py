@@ -202,7 +202,7 @@ def judge(
         return Judgement("allowed", doubtful=doubtful)
     if begun[0].at >= when - window or any(decision.allowed for decision in earlier):
         counter = "in_grace"
-    elif crawler and crawler.purpose == "user-fetch" and crawler.obeys_robots_txt == "no":
+    elif crawler and crawler.purpose == "user-fetch" and crawler.obeys_robots_txt in ("no", "partly"):
         counter = "exempt"
     elif status in REFUSALS:
         counter = "refused"
