@@ -19,7 +19,7 @@ If it takes single pages only, try what gives them to it; if it was stopped, giv
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
-    Verdict.DEPARTS: "departed from",
+    Verdict.DEPARTS: "departed",
     Verdict.OVER_CAUTIOUS: "over-cautious",
     Verdict.DOES_NOT: "neither asked nor claimed",
     Verdict.NOT_TESTED: "not tested",
