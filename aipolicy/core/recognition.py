@@ -12,10 +12,11 @@ from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
 LONGEST_USER_AGENT = 1024
 """Characters that are looked at: no crawler introduces itself behind them."""
 
-_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^\s();,]|[;,](?=\S))*")  # it may hold delimiters
+_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may hold delimiters
 _DELIMITER = re.compile(r"[;,()]")
+_WORDS = re.compile(r"[^ \t]+")  # RFC 9110 §5.6.3: other white space is part of a word
 _VERSION = re.compile(r"v?\d[\w.]*")
-_SEVERAL_WORDS = tuple(c.product_token.lower().split() for c in CRAWLERS if " " in c.product_token)
+_SEVERAL_WORDS = tuple(c.product_token.lower().split(" ") for c in CRAWLERS if " " in c.product_token)
 _FIRST_WORDS = frozenset(words[0] for words in _SEVERAL_WORDS)
 
 
@@ -25,7 +26,7 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot.
     """
     text = _URL.sub(";", user_agent[:LONGEST_USER_AGENT].lower())
-    found = (crawler for element in _DELIMITER.split(text) for crawler in _declared_in(element.split()))
+    found = (crawler for element in _DELIMITER.split(text) for crawler in _declared_in(_WORDS.findall(element)))
     return tuple(dict.fromkeys(found))
 
 

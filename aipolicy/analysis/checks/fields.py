@@ -61,7 +61,7 @@ def _unreadable(line: Line) -> Finding:
 def _known(line: Line) -> Iterator[Finding]:
     field = line.name.lower()
     proper = _proper(line)
-    fix = f"{proper}: {shown(line.value)}".rstrip()
+    fix = f"{proper}: {shown(line.value)}".rstrip(" \t")
     if not line.colon:
         yield _missing_colon(line, fix)
     elif field not in _READ:
@@ -97,8 +97,9 @@ def _missing_colon(line: Line, fix: str) -> Finding:
 
 def _other(line: Line) -> Iterator[Finding]:
     name, _, value = line.text.replace("\t", " ").partition(" ")
-    if name.lower() in SITEMAP and value.strip().startswith(("http:", "https:")):
-        yield _missing_colon(line, f"Sitemap: {shown(value.strip())}")
+    if name.lower() in SITEMAP and value.strip(" \t").startswith(("http:", "https:")):
+        url = value.strip(" \t")
+        yield _missing_colon(line, f"Sitemap: {shown(url)}")
         return
     field = line.name.lower()
     meant = _meant(field)

@@ -126,7 +126,7 @@ def _repeated(file: File) -> Iterator[Finding]:
             [line for token in tokens for line in file.agent_lines(token)],
             f"{listed(spelt)} {'has' if len(spelt) == 1 else 'have'} several groups",
             "RFC 9309 combines them; older Python parsers use the first alone",
-            fix=_cut(shown(line) for line in str(merged).splitlines()),
+            fix=_cut(shown(line) for line in str(merged).split("\n")),
         )
 
 

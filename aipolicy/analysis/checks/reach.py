@@ -143,4 +143,4 @@ def _has(bound: Bound, pattern: str) -> bool:
 
 
 def _path(rule: str) -> str:
-    return shown(rule.partition(":")[2].strip(), 60)
+    return shown(rule.partition(":")[2].strip(" \t"), 60)

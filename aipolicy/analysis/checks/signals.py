@@ -42,7 +42,7 @@ def check(file: File) -> Iterator[Finding]:
 
 
 def _signal(line: Line) -> Iterator[Finding]:
-    members = [member.strip() for member in line.value.split(",")]
+    members = [member.strip(" \t") for member in line.value.split(",")]
     said = parse_content_signal(line.value)
     lost = [member for member in members if not parse_content_signal(member)]
     if lost or not said:
@@ -114,7 +114,7 @@ class _Said:
         """The same line, saying no."""
         value = self.record.value
         if self.record.named("Content-Signal"):
-            value = re.sub(r"\s*=\s*", "=", value.lower())
+            value = re.sub(r"[ \t]*=[ \t]*", "=", value.lower())
         no = self.text.rpartition("=")[0] + ("=no" if self.text.endswith("yes") else "=n")
         return shown(f"{self.record.name}: {value.replace(self.text, no)}")
 

@@ -105,7 +105,7 @@ def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
     rule = ruling_of(RobotsTxt.parse(rules), token, fetch.target).rule
     if trap.because or rule is None:
         return Finding(Verdict.DISOBEYS, trap.because, fetch)
-    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(), rule.line)
+    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(" \t"), rule.line)
 
 
 def _never_came(missed: list[Place], seen: Seen) -> str:

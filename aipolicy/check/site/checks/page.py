@@ -13,7 +13,7 @@ from aipolicy.check.site.htmlsignals import MOST_OCTETS
 from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.statements import Carrier, Place
-from aipolicy.core.headers import parse_x_robots_tag
+from aipolicy.core.headers import named_rules, parse_x_robots_tag
 
 Lines = list[tuple[str, Place]]
 
@@ -118,7 +118,7 @@ def _tags(page: PageSignals) -> Iterator[Finding]:
     lines = page.headers("X-Robots-Tag")
     generic = rules_for(page)
     yield from _unread(lines)
-    named = [place for value, place in lines if value.strip() and not parse_x_robots_tag([value])]
+    named = [place for value, place in lines if any(name for name, _ in named_rules(value))]
     if named:
         yield finding(
             "rules-for-named-crawlers",

@@ -137,7 +137,7 @@ def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
 
 
 def _single(page: PageSignals, name: str, wanted: str) -> Iterator[Finding]:
-    served = page.answer.header(name).strip()
+    served = page.answer.header(name).strip(" \t")
     if served == wanted:
         return
     if not wanted:
