@@ -40,7 +40,13 @@ _SHORTEST = 5  # shorter names resemble each other by chance
 _TABLE = MappingProxyType({crawler.product_token.lower(): crawler for crawler in CRAWLERS})
 _ALIKE = {start: [name for name in _TABLE if name[:2] == start] for start in {n[:2] for n in _TABLE}}
 _LEFT_OUT = MappingProxyType({name.lower(): reason for name, reason in LEFT_OUT.items()})
+_HEADER = re.compile(r"mozilla/|\(|compatible;|https?://", re.IGNORECASE)
 _RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
+
+
+def is_header(value: str) -> bool:
+    """Whether a User-agent line's value is a User-Agent header, or part of one, instead of a product token."""
+    return bool(_HEADER.search(value)) and not crawler_named(value)
 
 
 def meant_by(token: str) -> Crawler | None:

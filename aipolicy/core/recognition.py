@@ -26,7 +26,9 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot.
     """
     text = _URL.sub(";", user_agent[:LONGEST_USER_AGENT].lower())
-    found = (crawler for element in _DELIMITER.split(text) for crawler in _declared_in(_WORDS.findall(element)))
+    found = (
+        crawler for element in _DELIMITER.split(text) for crawler in _declared_in(_WORDS.findall(element))
+    )
     return tuple(dict.fromkeys(found))
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from aipolicy.analysis.findings import KINDS as LINT_KINDS
 from aipolicy.analysis.findings import Finding as LintFinding
 from aipolicy.analysis.findings import Kind, Severity
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed
 
 _MOST_LINES, _LONGEST = 60, 300  # of a cure: lines, and characters of one
 
@@ -124,7 +124,8 @@ def finding(
 def from_lint(found: LintFinding, *, severity: Severity | None = None) -> Finding:
     """A linter's finding, as one of the site."""
     lines = f" line{'s' * (len(found.lines) > 1)} {listed(map(str, found.lines), 6)}" if found.lines else ""
-    cure = "\n".join(shown(line, _LONGEST) for line in found.fix.splitlines()[:_MOST_LINES])
+    fix = found.fix.split("\n")
+    cure = found.fix if len(fix) <= _MOST_LINES and max(map(len, fix)) <= _LONGEST else ""  # never cut
     return Finding(
         found.id, severity or found.severity, f"robots.txt{lines}", found.found, found.effect, cure
     )

@@ -188,7 +188,10 @@ def _decoded(body: bytes, charset: str) -> str:
 
 
 def _tag(kind: str, attributes: Mapping[str, str | None]) -> Tag | None:
-    of = {name: (attributes.get(name) or "").strip(_SPACE) for name in ("name", "content", "rel", "href", "type")}
+    of = {
+        name: (attributes.get(name) or "").strip(_SPACE)
+        for name in ("name", "content", "rel", "href", "type")
+    }
     if kind == "meta" and of["name"]:
         return Tag("meta", of["name"].lower(), of["content"])
     if kind == "link" and "license" in re.split(f"[{_SPACE}]+", of["rel"].lower()):
