@@ -21,6 +21,11 @@ def pasted(text: str) -> str:
     return text if len(text) <= LONGEST_PASTED and text.isprintable() else "\0"
 
 
+def longest_word(texts: Iterable[object], most: int = 40) -> int:
+    """Return the width that a column of ``texts`` needs so that no word of at most ``most`` characters breaks."""
+    return max((len(word) for text in texts for word in str(text).split() if len(word) <= most), default=0)
+
+
 def listed(names: Iterable[str], most: int = 8) -> str:
     """``A, B and 3 more``."""
     items = [shown(name, 60) for name in names]

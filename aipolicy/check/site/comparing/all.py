@@ -36,7 +36,7 @@ def differences(reading: Reading, expectation: Expectation) -> Iterator[Finding]
         *files.differences(reading, policy, expectation.signals),
     ]
     missing = [one for one in found if one.id in _MISSING]
-    if _sends_nothing(reading) and _HEADER_AND_MORE <= {one.id for one in missing}:
+    if _sends_nothing(reading) and {one.id for one in missing} >= _HEADER_AND_MORE:
         yield _no_signals(policy, expectation.signals, reading)
         found = [one for one in found if one not in missing]
     yield from found
