@@ -18,8 +18,8 @@ class Severity(StrEnum):
 class Finding:
     """One finding. ``id`` is a key of KINDS; ``fix`` the lines to paste, or "" where no line mends it.
 
-    ``lines`` are numbered from 1 (none: the file as a whole). All texts are safe to print. ``edits`` say where
-    the fix goes: line number → the lines that stand there instead, None where the line goes.
+    ``lines`` are numbered from 1 (none: the file as a whole). All texts are safe to print. ``edits`` say
+    where the fix goes: line number → the lines that stand there instead, None where the line goes.
     """
 
     id: str
@@ -118,7 +118,7 @@ def finding(
 ) -> Finding:
     """A finding of a kind of the table, as grave as the table says unless told otherwise.
 
-    Without ``edits`` the fix stands in place of ``lines``. One that can't be pasted as it is shown is left out.
+    Without ``edits`` the fix stands in place of ``lines``. One that can't be pasted as shown is left out.
     """
     numbers = tuple(sorted({number for number in lines if number}))
     if fix and edits is None:

@@ -8,7 +8,7 @@ from aipolicy.analysis.lines import Kind, WrittenGroup
 from aipolicy.core.robots import product_token
 
 Edits = Mapping[int, str | None]
-"""Line number → the lines that stand there instead; None: the line goes. A number behind the last line appends."""
+"""Line number → the lines that stand there instead, None: the line goes. Behind the last line it appends."""
 
 _LINE_END = re.compile(rb"(\r\n|\r|\n)")
 
@@ -30,7 +30,7 @@ def edited(octets: bytes, edits: Edits) -> bytes:
 
 
 def own_groups(file: File, tokens: Iterable[str], text: str) -> dict[int, str | None]:
-    """Edits that put the groups of ``text`` above all others, and take ``tokens`` out of every other group."""
+    """Edits that put ``text`` above all groups, and take ``tokens`` out of every group that there is."""
     names = {token.lower() for token in tokens}
     edits: dict[int, str | None] = {}
     for group in file.written.groups:

@@ -1,4 +1,4 @@
-"""Lines that an editor, a form or a copy spoilt: what was meant can be read, and parsers read something else."""
+"""Lines that an editor, a form or a copy spoilt: parsers read something else than what was meant."""
 
 import re
 from collections.abc import Callable
@@ -18,10 +18,11 @@ _TAG = re.compile(
 )
 _NAMES = r"user[- ]?agent|disallow|allow|sitemap|crawl-delay|content-signal|content-usage"
 _SPELT = "User-agent|User-Agent|Disallow|Allow|Sitemap|Crawl-delay|Content-Signal|Content-Usage"
-# A further record on the line: behind a separator, behind a line end that was written as two characters, or with
-# nothing between, where its capital letter tells.
+# A further record on the line: behind a separator, behind a line end that was written as two characters, or
+# with nothing between, where its capital letter tells.
 _NEXT = re.compile(
-    rf"(?:[ \t]*[,;|][ \t]*|[ \t]+|(?:\\r)?\\n[ \t]*)(?=(?i:{_NAMES})[ \t]*:)|(?<=[^ \t])(?=(?:{_SPELT}):)|(?:\\r)?\\n"
+    rf"(?:[ \t]*[,;|][ \t]*|[ \t]+|(?:\\r)?\\n[ \t]*)(?=(?i:{_NAMES})[ \t]*:)"
+    rf"|(?<=[^ \t])(?=(?:{_SPELT}):)|(?:\\r)?\\n"
 )
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a"
 _BETWEEN_TOKENS = re.compile(r"[ \t]*[,;|][ \t]*")
@@ -136,13 +137,13 @@ _FAULTS = (
     _Fault(
         "html-tags",
         "the line holds HTML tags",
-        "robots.txt is plain text: parsers read the tags as part of the record, and other records as its value",
+        "robots.txt is plain text: parsers read the tags, and records behind them, as part of the first",
         _without_tags,
     ),
     _Fault(
         "invisible-character",
         "the line holds a character that nobody sees",
-        "it is no white space in robots.txt (RFC 9309 §2.2): parsers read it as part of the name or the value",
+        "it is no white space there (RFC 9309 §2.2): parsers read it as part of the name or the value",
         _without_invisible,
     ),
     _Fault(

@@ -45,7 +45,7 @@ _RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
 
 
 def is_header(value: str) -> bool:
-    """Whether a User-agent line's value is a User-Agent header, or part of one, instead of a product token."""
+    """Return True if ``value`` is a User-Agent header, or part of one, instead of a product token."""
     return bool(_HEADER.search(value)) and not crawler_named(value)
 
 

@@ -11,7 +11,7 @@ _COMPARED = 50  # wildcards each rule is compared with: files have few, and what
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
 
 
-# Where a content system has no post: its administration, its own code, search results. At most one "*" before.
+# Where a content system has no post: its administration, its own code, search results.
 _NO_POSTS = re.compile(
     r"\*?/(?:wp-(?:admin|includes|json|login\.php|signup\.php|register\.php|cron\.php|trackback\.php)"
     r"|wp-content/(?:plugins|cache|upgrade)|xmlrpc\.php|cgi-bin|admin|administrator|login|search|readme\.html"

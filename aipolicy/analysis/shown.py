@@ -22,7 +22,7 @@ def pasted(text: str) -> str:
 
 
 def longest_word(texts: Iterable[object], most: int = 40) -> int:
-    """Return the width that a column of ``texts`` needs so that no word of at most ``most`` characters breaks."""
+    """Return the width at which no word of ``texts`` breaks; words longer than ``most`` may."""
     return max((len(word) for text in texts for word in str(text).split() if len(word) <= most), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Sites in a CSV file (RFC 4180) with a header line; also with semicolons or tabs, as spreadsheets write it."""
+"""Sites in a CSV file (RFC 4180) with a header line; cells may be apart by semicolons or tabs."""
 
 import csv
 import re

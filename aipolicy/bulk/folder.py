@@ -112,7 +112,7 @@ class Folder:
         return True
 
     def sweep(self, unknown: Callable[[list[str]], set[str]]) -> int:
-        """Remove the files of the hosts that are ``unknown``, and nothing else; how many robots.txt there were."""
+        """Remove the files of hosts that are ``unknown``, and nothing else; how many robots.txt."""
         self._sweep(TDMREP, unknown)
         return self._sweep(FILES, unknown)
 

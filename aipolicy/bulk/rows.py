@@ -85,7 +85,9 @@ def _canonical(host: str) -> str:
     """The host of a name or of a whole URL without a path. Raises HostError."""
     url = _URL.fullmatch(host)
     if url is not None and url["rest"] not in ("", "/"):
-        cure = "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
+        cure = (
+            "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
+        )
         raise HostError(f"{host!r} has the path {url['rest']!r}: {cure}")
     try:
         return site_name(url["host"] if url is not None else host)
@@ -104,7 +106,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
-    """Return the first policy with every no of any of them; who is let in, and what is granted, all must say."""
+    """Return the first policy with every no of any; a licence or a grant counts where all have it."""
     first, *others = policies
     preferences, visibility, licensed = first.preferences, first.visibility, set(first.licensed)
     for other in others:
@@ -132,4 +134,6 @@ def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
 
 def _without_grants(preferences: Preferences) -> Preferences:
     noes = {category for category, said in preferences if said is Preference.DISALLOW}
-    return Preferences(*(Preference.DISALLOW if category in noes else Preference.UNKNOWN for category in Category))
+    return Preferences(
+        *(Preference.DISALLOW if category in noes else Preference.UNKNOWN for category in Category)
+    )

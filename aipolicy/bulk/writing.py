@@ -152,7 +152,7 @@ class Writer:
         return rendering.robots.body, rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED
 
     def _instead(self, host: str, error: Exception) -> tuple[bytes, bytes]:
-        """One bad policy stops nobody else's: the last files stand if they refuse anything; else "no" does."""
+        """One bad policy stops nobody else's: the last files stand if they refuse anything, else "no"."""
         self.summary.failed += 1
         if len(self.summary.errors) < _ERRORS:
             cure = "put its policy anew"

@@ -10,8 +10,8 @@ from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 def portable(robots: RobotsTxt) -> RobotsTxt:
     """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
 
-    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what it
-    reads as one group is written as one.
+    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what
+    it reads as one group is written as one.
     """
     robots = one_group_a_token(replace(robots, groups=tuple(read_together(robots.groups))))
     groups = tuple(map(portable_group, robots.groups))

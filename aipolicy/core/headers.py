@@ -29,7 +29,8 @@ _RULES = _VALUED | {
 }
 # A date may have a comma behind the day's name (RFC 822, RFC 850) or behind the day ("June 25, 2010").
 _REST_OF_DATE = re.compile(
-    r"[ \t]*(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \t]+)?\d+(?:[ \t/]|-[a-z]{3}-|-\d|$)"
+    r"[ \t]*(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \t]+)?"
+    r"\d+(?:[ \t/]|-[a-z]{3}-|-\d|$)"
 )
 _COMMAS_OF_DATE = 2
 

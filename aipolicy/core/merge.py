@@ -132,10 +132,10 @@ def _let_in(licensed: Iterable[str], statements: Statements, theirs: RobotsTxt, 
 
 
 def _uncovered(tokens: tuple[str, ...], covered: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those of a site's tokens that the policy doesn't cover; apart, those that some parsers take for one it does.
+    """The tokens that the policy doesn't cover; apart, those that some parsers take for one that it does.
 
-    ``GPTBot2`` is GPTBot to a parser in Google's style: an Allow of its group would open the site to GPTBot, and
-    its Disallow rules must not be lost to GPTBot2.
+    ``GPTBot2`` is GPTBot to a parser in Google's style: an Allow of its group would open the site to GPTBot,
+    and its Disallow rules must not be lost to GPTBot2.
     """
     names = {token.lower() for token in covered}
     others = [token for token in tokens if token.lower() not in names]

@@ -33,7 +33,8 @@ WORDPRESS = "UA * | Disallow: /wp-admin/ | Allow: /wp-admin/admin-ajax.php"
 
 
 @pytest.mark.parametrize(
-    "text", [WORDPRESS, "UA * | Disallow: /cgi-bin/ | Disallow: /?s= | Disallow: /search | Disallow: /wp-login.php"]
+    "text",
+    [WORDPRESS, "UA * | Disallow: /cgi-bin/ | Disallow: /?s= | Disallow: /search | Disallow: /wp-login.php"],
 )
 def test_where_every_post_is_open_nobody_is_shut_out_in_part(text: str) -> None:
     coverage = lint(lines(text)).coverage
@@ -41,9 +42,13 @@ def test_where_every_post_is_open_nobody_is_shut_out_in_part(text: str) -> None:
     assert coverage.disobedient == ()
 
 
-@pytest.mark.parametrize("rule", ["/wp-content/uploads/", "/admin-notes", "/searching", "/2026/", "/*?p=", "/blog"])
+@pytest.mark.parametrize(
+    "rule", ["/wp-content/uploads/", "/admin-notes", "/searching", "/2026/", "/*?p=", "/blog"]
+)
 def test_where_a_post_may_be_closed_crawlers_are_shut_out_in_part(rule: str) -> None:
-    assert lint(lines(f"{WORDPRESS} | Disallow: {rule}")).coverage.count(Reach.OPEN) == 2  # Yandex's, which heed only their own names
+    assert (
+        lint(lines(f"{WORDPRESS} | Disallow: {rule}")).coverage.count(Reach.OPEN) == 2
+    )  # Yandex's, which heed only their own names
 
 
 def test_a_crawler_that_heeds_only_its_own_name_is_not_blocked_by_the_star() -> None:

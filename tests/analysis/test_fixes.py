@@ -86,7 +86,7 @@ def test_each_fix_of_any_file_removes_its_finding(octets: bytes) -> None:
 
 
 def mended(octets: bytes) -> bytes:
-    """The file after all of its fixes of errors and warnings, one after the other, as a person pastes them."""
+    """The file after all of its fixes of errors and warnings, one after the other, as people paste them."""
     for _ in range(20):
         finding = next((f for f in lint(octets).findings if f.fix and f.severity is not Severity.NOTE), None)
         if finding is None:

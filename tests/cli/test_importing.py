@@ -120,7 +120,9 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_a_blog_that_is_listed_again_keeps_every_no(aipolicy: Run, tmp_path: Path, order: tuple[int, ...]) -> None:
+def test_a_blog_that_is_listed_again_keeps_every_no(
+    aipolicy: Run, tmp_path: Path, order: tuple[int, ...]
+) -> None:
     no_ai, allow, private = (
         {"host": "a.example", "preset": "no-ai", "hosts": ["1.example"], "licensed": ["GPTBot"]},
         {"host": "A.example", "preset": "allow", "path_preferences": {"/press/": {"train-ai": "allow"}}},
@@ -149,7 +151,14 @@ def test_cells_may_be_separated_as_spreadsheets_do(aipolicy: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "host", ["https://a.example", "https://a.example/", "HTTP://A.example:80", "//a.example/", "https://a.example.:443/"]
+    "host",
+    [
+        "https://a.example",
+        "https://a.example/",
+        "HTTP://A.example:80",
+        "//a.example/",
+        "https://a.example.:443/",
+    ],
 )
 def test_a_host_may_be_written_as_a_url(aipolicy: Run, tmp_path: Path, host: str) -> None:
     text = f"host,opted_out,hosts\n{host},1,https://www.a.example/\n"
@@ -160,7 +169,9 @@ def test_a_host_may_be_written_as_a_url(aipolicy: Run, tmp_path: Path, host: str
         assert registry.hosts("a.example") == ("a.example", "www.a.example")
 
 
-@pytest.mark.parametrize("host", ["https://a.example/anna/", "https://a.example?x", "https://ada:x@a.example/", "ftp://a.example"])
+@pytest.mark.parametrize(
+    "host", ["https://a.example/anna/", "https://a.example?x", "https://ada:x@a.example/", "ftp://a.example"]
+)
 def test_a_url_that_is_not_a_whole_hosts_is_a_bad_row(aipolicy: Run, host: str) -> None:
     done = aipolicy("import", "-", "--format", "csv", stdin=f"host,opted_out\n{host},1\n")
     assert done.returncode == 2

@@ -12,7 +12,17 @@ import pytest
 from aipolicy.core.crawlers import CRAWLERS
 
 EXTRAS = (
-    *("dns", "http_message_signatures", "httpx", "httpcore", "platformdirs", "polars", "pyarrow", "isal", "h11"),
+    *(
+        "dns",
+        "http_message_signatures",
+        "httpx",
+        "httpcore",
+        "platformdirs",
+        "polars",
+        "pyarrow",
+        "isal",
+        "h11",
+    ),
     *("justhtml", "jinja2", "uvicorn", "psycopg", "prometheus_client", "pyspark", "pandas"),
 )
 BASE = f"""
@@ -74,7 +84,9 @@ def test_no_product_token_breaks_in_a_table(columns: int) -> None:
         (("demo",), "aipolicy[server]"),
     ],
 )
-def test_a_base_install_says_which_extra_is_missing(arguments: tuple[str, ...], extra: str, tmp_path: Path) -> None:
+def test_a_base_install_says_which_extra_is_missing(
+    arguments: tuple[str, ...], extra: str, tmp_path: Path
+) -> None:
     (tmp_path / "access.log").write_text("")
     (tmp_path / "robots.txt").write_text("User-agent: *\nDisallow: /x\n")
     done = subprocess.run(

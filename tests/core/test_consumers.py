@@ -105,7 +105,9 @@ def test_both_readers_refuse_by_x_robots_tag_alone(reader: str) -> None:
         assert not READERS[reader](response(policy, own, signals))
 
 
-@pytest.mark.parametrize("own", [b"BadBot: noindex, nofollow", b"unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT"])
+@pytest.mark.parametrize(
+    "own", [b"BadBot: noindex, nofollow", b"unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT"]
+)
 def test_datadiligence_refuses_where_a_proxy_joins_our_lines_with_the_applications(own: bytes) -> None:
     for policy in OPTED_OUT:
         sent = response(policy, [(b"x-robots-tag", own)], Signals(tdm=False))

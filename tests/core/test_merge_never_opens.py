@@ -1,7 +1,6 @@
 """A merge never opens what the site's own file closes, as RFC 9309 §2.2.4 reads that file.
 
-Only what our own policy may open is left out: nothing, since a policy allows, and never overrules a Disallow of
-the site's own.
+Whatever our own policy allows, it never overrules a Disallow of the site's own.
 """
 
 import re
@@ -46,16 +45,21 @@ NASTY = {
     "signal-between": "User-agent: *|Content-Signal: ai-train=no|User-agent: Googlebot|Disallow: /search/",
     "usage-between": "User-agent: *|Content-Usage: train-ai=n|User-agent: Googlebot|Disallow: /search/",
     "blank-lines-between": "User-agent: *|Crawl-delay: 2|||User-agent: Googlebot||Disallow: /search/",
-    "comment-between": "User-agent: *|# be kind|Crawl-delay: 2 # s|# ours|User-agent: Googlebot|Disallow: /search/",
-    "three-groups": "User-agent: *|Crawl-delay: 2|User-agent: bingbot|Noindex: /|User-agent: x|Disallow: /search/",
+    "comment-between": "User-agent: *|# be kind|Crawl-delay: 2 # s|# ours"
+    "|User-agent: Googlebot|Disallow: /search/",
+    "three-groups": "User-agent: *|Crawl-delay: 2"
+    "|User-agent: bingbot|Noindex: /|User-agent: x|Disallow: /search/",
     "named-first": "User-agent: Googlebot|Crawl-delay: 2|User-agent: *|Disallow: /search/",
     "star-twice": "User-agent: *|Crawl-delay: 2|User-agent: *|Disallow: /search/",
-    "star-again-later": "User-agent: *|Crawl-delay: 2|User-agent: a|Disallow: /search/|User-agent: *|Disallow: /p/",
+    "star-again-later": "User-agent: *|Crawl-delay: 2"
+    "|User-agent: a|Disallow: /search/|User-agent: *|Disallow: /p/",
     "ai-token-goes-on": "User-agent: OAI-SearchBot|Crawl-delay: 2|User-agent: *|Disallow: /search/",
     "blocked-token-goes-on": "User-agent: GPTBot|Crawl-delay: 2|User-agent: *|Disallow: /search/",
     "star-goes-on-in-blocked": "User-agent: *|Crawl-delay: 2|User-agent: GPTBot|Disallow: /search/",
-    "host-between": "User-agent: *|Host: blog.example|Crawl-delay: 2|User-agent: Googlebot|Disallow: /search/",
-    "sitemap-between": "User-agent: *|Sitemap: https://blog.example/s|User-agent: Googlebot|Disallow: /search/",
+    "host-between": "User-agent: *|Host: blog.example|Crawl-delay: 2"
+    "|User-agent: Googlebot|Disallow: /search/",
+    "sitemap-between": "User-agent: *|Sitemap: https://blog.example/s"
+    "|User-agent: Googlebot|Disallow: /search/",
     "unreadable-between": "User-agent: *|what is this|User-agent: Googlebot|Disallow: /search/",
     "read-by-prefix-between": "User-agent: *|Disallow-AI: /|User-agent: Googlebot|Disallow: /search/",
     "empty-token-between": "User-agent: *|Crawl-delay: 2|User-agent:|Disallow: /search/",
@@ -71,7 +75,8 @@ NASTY = {
     "no-slash": "User-agent: *|Crawl-delay: 2|User-agent: Googlebot|Disallow: search|Disallow: /search/",
     "percent": "User-agent: *|Crawl-delay: 2|User-agent: Googlebot|Disallow: /%73earch/|Disallow: /caf%c3%a9",
     "end-sign": "User-agent: *|Crawl-delay: 2|User-agent: Googlebot|Disallow: /search/$|Disallow: /*?q=",
-    "many-rules": "User-agent: *|Crawl-delay: 2|User-agent: Googlebot|Disallow: /a|Allow: /a/b|Disallow: /*/x",
+    "many-rules": "User-agent: *|Crawl-delay: 2"
+    "|User-agent: Googlebot|Disallow: /a|Allow: /a/b|Disallow: /*/x",
 }
 
 

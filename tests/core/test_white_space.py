@@ -1,4 +1,4 @@
-"""Only space and tab are white space in a protocol, and only CR, LF and CRLF end a line (RFC 9309 §2.2, RFC 9110)."""
+"""Only space and tab are white space, and only CR, LF and CRLF end a line (RFC 9309 §2.2, RFC 9110)."""
 
 import ast
 import re
@@ -47,7 +47,9 @@ def test_rfc9309_2_2_a_path_ends_with_no_other_white_space(white: str) -> None:
 def test_rfc9309_2_2_no_other_white_space_ends_a_line_a_name_or_a_token(white: str) -> None:
     robots = RobotsTxt.parse(f"User-agent: GPTBot{white}\nDisallow: /\n")
     assert verdict(robots, "GPTBot", "/").allowed
-    robots = RobotsTxt.parse(f"User-agent: *\nAllow: /x{white}Disallow: /\n{white}Disallow: /\nDisallow{white}: /\n")
+    robots = RobotsTxt.parse(
+        f"User-agent: *\nAllow: /x{white}Disallow: /\n{white}Disallow: /\nDisallow{white}: /\n"
+    )
     assert verdict(robots, "GPTBot", "/").allowed
     robots = RobotsTxt.parse(f"User-agent: *\nDisallow{white}/x\n# a{white}Disallow: /\n")
     assert verdict(robots, "GPTBot", "/x").allowed

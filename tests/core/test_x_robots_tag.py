@@ -77,7 +77,11 @@ JOINED = "BadBot: noindex, nofollow, GPTBot: noai"
         (f"noai, {JOINED}", "GPTBot", {"noai"}),
         ("noai, noimageai, BadBot: noindex", "GPTBot", {"noai", "noimageai"}),
         ("a: noai, max-snippet: -1, b: none", "a", {"noai", "max-snippet: -1"}),
-        ("max-snippet: -1, max-image-preview: large, b: none", "x", {"max-snippet: -1", "max-image-preview: large"}),
+        (
+            "max-snippet: -1, max-image-preview: large, b: none",
+            "x",
+            {"max-snippet: -1", "max-image-preview: large"},
+        ),
         ("a: unavailable_after: 25 Jun 2010 15:00:00 PST, b: noai", "b", {"noai"}),
         ("a: unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, b: noai", "b", {"noai"}),
         (
@@ -108,7 +112,11 @@ def test_rfc9110_5_3_each_crawler_has_its_own_rules_in_a_joined_line(
         assert found == rules
 
 
-@given(st.lists(st.sampled_from([*TWO_NAMES, "noai, noimageai", "max-snippet: -1", JOINED]), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.sampled_from([*TWO_NAMES, "noai, noimageai", "max-snippet: -1", JOINED]), min_size=1, max_size=4
+    )
+)
 def test_rfc9110_5_3_joining_lines_loses_no_rule_of_a_named_crawler(lines: list[str]) -> None:
     joined = ", ".join(sorted(lines, key=lambda line: ":" in line and not line.startswith("max")))
     for agent in ("googlebot", "otherbot", "badbot", "gptbot", "x"):

@@ -54,7 +54,7 @@ class _Fix(TypedDict):
 
 
 def _into(everyone: WrittenGroup | None, line: Line, text: str, *rules: str) -> _Fix:
-    """A fix that moves a line into the group for everyone, which it makes, with ``rules``, where there is none."""
+    """A fix that moves a line into the group for everyone; where there is none, into a new one."""
     if everyone is None:
         fix = "\n".join(["User-agent: *", text, *rules])
         return {"fix": fix, "edits": {line.number: fix}}

@@ -43,7 +43,7 @@ _WARNINGS = {
     "page-refused-to-crawlers": "A crawler's User-Agent is refused the page, although robots.txt lets it in.",
     "page-differs-by-client": "A browser's or crawler's User-Agent gets the page with other signals.",
     "page-refused": "The page itself is answered with an error.",
-    "not-the-sites-page": "A challenge, an error page or a parked domain's, answered with 200: not the site's own.",
+    "not-the-sites-page": "A challenge, an error page or a parked domain's, answered with 200.",
     "page-unreachable": "The page itself gives no answer: what it says is unknown.",
     "page-unreadable": "Of the page only the headers can be read: not its body, or where it redirects to.",
     "page-on-another-host": "The page redirects to another host, which has a robots.txt of its own.",

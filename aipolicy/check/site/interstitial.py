@@ -1,7 +1,7 @@
-"""Pages that stand in for a site's own although they are answered with 200: challenges, errors, parked domains.
+"""Pages that stand in for a site's own, answered with 200: challenges, errors, parked domains.
 
-Their headers and tags are those of a guard or a host: what the site itself sends isn't known from them. Each mark
-is one that the page of a site itself doesn't have; titles alone count only where the page is small.
+Their headers and tags are those of a guard or a host: what the site itself sends isn't known from them. Each
+mark is one that the page of a site itself doesn't have; titles alone count only where the page is small.
 """
 
 import re
@@ -37,24 +37,27 @@ _MARKS = (
     (b"img1.wsimg.com/parking-lander", "a parked domain's page"),
 )
 _CHALLENGES = re.compile(
-    r"(just a moment|attention required|one moment, please|checking your browser|security check|are you a robot"
-    r"|verify(ing)? (that )?you are (a )?human|robot or human|pardon our interruption|making sure you.re not a bot"
-    r"|ddos-guard|sucuri website firewall|vercel security checkpoint|access (to this page has been )?denied"
-    r"|request rejected|captcha)[ .!?\u2026]*([|\u2013-] .{1,40})?\Z",
+    r"(just a moment|attention required|one moment, please|checking your browser|security check"
+    r"|are you a robot|verify(ing)? (that )?you are (a )?human|robot or human|pardon our interruption"
+    r"|making sure you.re not a bot|ddos-guard|sucuri website firewall|vercel security checkpoint"
+    r"|access (to this page has been )?denied|request rejected|captcha)[ .!?\u2026]*([|\u2013-] .{1,40})?\Z",
     re.IGNORECASE,
 )
 _ERRORS = re.compile(
-    r"((error )?(40[0-9]|410|429|50[0-9]|52[0-9])([ :\u2013-]+(forbidden|not found|error|bad gateway|unauthorized|gone"
-    r"|service (temporarily )?unavailable|internal server error|gateway time-?out|too many requests).{0,30})?"
+    r"((error )?(40[0-9]|410|429|50[0-9]|52[0-9])([ :\u2013-]+(forbidden|not found|error|bad gateway|gone"
+    r"|unauthorized|service (temporarily )?unavailable|internal server error|gateway time-?out"
+    r"|too many requests).{0,30})?"
     r"|(page |site )?not found|bad gateway|service unavailable|internal server error|gateway time-?out"
     r"|(account|site|website) (has been )?(suspended|disabled))[ .!]*([|\u2013-] .{1,40})?\Z",
     re.IGNORECASE,
 )
-_PARKED = re.compile(r"(this )?domain (name )?(is |may be )?(parked|for sale)|\S+\.\S+ (is|may be) for sale", re.IGNORECASE)
+_PARKED = re.compile(
+    r"(this )?domain (name )?(is |may be )?(parked|for sale)|\S+\.\S+ (is|may be) for sale", re.IGNORECASE
+)
 
 
 def interstitial(answer: Answer) -> str:
-    """Return what stands in for the site's own page (``Cloudflare's challenge``), or "" where nothing does."""
+    """Return what stands in for the site's own page (``Cloudflare's challenge``), or ""."""
     if not answer.ok or not answer.is_html:
         return ""
     for name, value, what in _HEADERS:
@@ -71,5 +74,9 @@ def interstitial(answer: Answer) -> str:
     if found is None or len(answer.body) > _SMALL or b"<article" in lower:
         return ""
     title = unescape(found[1].decode("utf-8", "replace")).strip(" \t\r\n")
-    kinds = ((_CHALLENGES, "a challenge or a block page"), (_ERRORS, "an error page"), (_PARKED, "a parked domain's page"))
+    kinds = (
+        (_CHALLENGES, "a challenge or a block page"),
+        (_ERRORS, "an error page"),
+        (_PARKED, "a parked domain's page"),
+    )
     return next((f"{what}, {shown(title, 60)!r}" for pattern, what in kinds if pattern.match(title)), "")

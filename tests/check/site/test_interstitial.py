@@ -3,10 +3,10 @@
 import pytest
 
 from aipolicy.analysis.findings import Severity
+from aipolicy.check.site.expectation import Expectation, Version
 from aipolicy.check.site.interstitial import interstitial
 from aipolicy.check.site.judging import judge
 from aipolicy.core.policy import PRESETS, SitePolicy
-from aipolicy.check.site.expectation import Expectation, Version
 from aipolicy.errors import FetchTrouble
 from tests.check.site.looking import OPTED_OUT, answer, found, opted_out, page, robots, seen
 from tests.check.site.servers import HEADERS
@@ -14,7 +14,8 @@ from tests.cli.conftest import Run, aipolicy  # noqa: F401 - a fixture
 
 STAND_INS = {
     "cloudflare": page(
-        ("cf-mitigated", "challenge"), body="<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+        ("cf-mitigated", "challenge"),
+        body="<title>Just a moment...</title><script>window._cf_chl_opt={}</script>",
     ),
     "cloudflare-by-its-mark": page(body="<title>Un instant</title><script>window._cf_chl_opt={}</script>"),
     "cloudflare-by-its-title": page(body="<html><head><title>Attention Required! | Cloudflare</title>"),
