@@ -90,10 +90,10 @@ def _groups(policy: SitePolicy, statements: Statements, theirs: RobotsTxt, every
         parts += _closed_in_part(tokens, effect, statements, theirs, everyone)
     parts.append(_let_in(licensed, statements, theirs, everyone))
     for group in theirs.groups:
-        tokens, cut = _uncovered(group.tokens, effects)
-        if tokens:
-            parts.append(_open(replace(group, tokens=tokens), statements))
-        closed = Group(cut, _restrictions(group), () if tokens else group.leading)
+        others, cut = _uncovered(group.tokens, effects)
+        if others:
+            parts.append(_open(replace(group, tokens=others), statements))
+        closed = Group(cut, _restrictions(group), () if others else group.leading)
         if cut and closed.rules:
             parts.append(_open(closed, statements))
     return parts

@@ -27,7 +27,8 @@ SITES: dict[str, SitePolicy] = {
     "no-ai.example": SitePolicy.from_preset("no-ai", "no-ai.example", visibility="discouraged"),
     "allow.example": SitePolicy.from_preset("allow", "allow.example"),
     "paths.example": SitePolicy(
-        "paths.example", path_preferences={"/press/": SitePolicy.from_preset("no-ai").preferences}
+        "paths.example",
+        path_preferences=(("/press/", SitePolicy.from_preset("no-ai").preferences),),
     ),
     "no.localhost": SitePolicy.from_preset("no-training", "no.localhost"),
     "no-ai.localhost": SitePolicy.from_preset("no-ai", "no-ai.localhost"),

@@ -84,7 +84,7 @@ def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes)
         # Of a name that it cuts, another finding tells.
         matters = any(truncated(token) == token for token in tokens)
     fix, hint = _fix(file, family, some, rewritten)
-    named = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
+    written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
     return finding(
         "read-differently",
         [number for differs in some for number in (differs.line, differs.their_line)][:20],
@@ -92,7 +92,7 @@ def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes)
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
         fix=fix,
-        edits=own_groups(file, named, fix),
+        edits=own_groups(file, written, fix),
         severity=None if matters and family.id != "urllib-old" else Severity.NOTE,
     )
 
