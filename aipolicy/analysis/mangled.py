@@ -50,7 +50,7 @@ def mangled(line: Line) -> Mangled | None:
     for fault in _FAULTS:
         pieces = fault.meant(line.text)
         if pieces is not None:
-            meant = tuple(m for piece in pieces for m in _mended(piece, _DEPTH))
+            meant = tuple(m for piece in pieces for m in _mended(piece, _DEPTH)) or (f"# {line.text}",)
             return Mangled(fault.kind, fault.found, fault.effect, meant)
     return None
 

@@ -58,7 +58,7 @@ def _mangled(line: Line, one: Mangled) -> Finding:
         one.kind,
         [line.number],
         f"{shown(line.text)!r}: {one.found}",
-        one.effect if one.meant else f"{one.effect}; remove the line",
+        one.effect,
         fix=fix,
     )
 
@@ -124,9 +124,8 @@ def _other(line: Line) -> Iterator[Finding]:
             [line.number],
             f"'{shown(line.name)}' is no record, but begins like '{proper}'",
             f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
-            fix=f"{proper}: {pasted(line.value)}"
-            if len(field) == len(named) + 1
-            else f"# {pasted(line.text)}",
+            # A name of its own, like Disallow-AI, is nobody's slip: a comment says the same to all parsers.
+            fix=f"{proper}: {pasted(line.value)}" if _is_slip(field, named) else f"# {pasted(line.text)}",
         )
     elif meant and field != meant.lower():
         yield finding(
@@ -136,6 +135,10 @@ def _other(line: Line) -> Iterator[Finding]:
             "every parser ignores the line",
             fix=f"{meant}: {pasted(line.value)}",
         )
+
+
+def _is_slip(field: str, meant: str) -> bool:
+    return difflib.SequenceMatcher(None, field, meant).ratio() >= _LIKENESS
 
 
 def _is_unread(line: Line) -> bool:
