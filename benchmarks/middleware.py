@@ -145,8 +145,9 @@ async def main(rounds: int, calls: int) -> None:
     for name in page:
         call, cost = statistics.median(times[name]) * 1e9, added(times, name) * 1e9
         print(f"{name:26} {call:9,.0f} ns a call, adds {cost:9,.0f}")
+    ratio = ours / added(times, "constant headers")
+    print(f"opted out, added cost to that of constant headers: {ratio:.3f}x")
     targets = {
-        "constant headers": "2",
         "secure, three headers": "0.35",
         "asgi-correlation-id": "0.25",
         "BaseHTTPMiddleware": "0.025",

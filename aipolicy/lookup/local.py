@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from cachetools import LRUCache
 
@@ -22,6 +23,7 @@ from aipolicy.lookup.registryfile import (
     CopyError,
     RegistryFile,
     check_made_by_follower,
+    is_temporary,
     registry_path,
     report_damage,
     trouble_with,
@@ -41,7 +43,8 @@ class LocalLookup:
     ``refresh``    seconds within which a change is in force.
     ``maxsize``    sites remembered.
     ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read.
+    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none where
+                   it is ruined and was not read in the second before.
     ``count_hits`` whether ``status()`` tells the hit ratio: counting costs each hit a little.
 
     It reads in the event loop, so the file belongs on a local disk. For one event loop at a time;
@@ -193,7 +196,7 @@ class LocalLookup:
         while self._invalidated:
             self._drop([self._invalidated.popleft()])
         try:
-            self._catch_up()
+            self._catch_up(now)
         except (OSError, sqlite3.Error, RegistryError) as error:
             self._failed(error, now)
         else:
@@ -204,38 +207,71 @@ class LocalLookup:
         if self._invalidated:  # in another thread, just now
             self._lease.end()
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, now: float) -> None:
         file = self._file
-        if file is None or not file.is_in_place():
+        if file is None or not self._is_in_place(file, now):
             if self._followed:
                 check_made_by_follower(self._path)
             # Before another is opened: closed later, it would take away that one's locks on the same log.
             self.close()
             self._file = file = RegistryFile(self._path)
+        self._drop_changed(file)
+
+    def _is_in_place(self, file: RegistryFile, now: float) -> bool:
+        """Return True if the open file is the one at its path.
+
+        Where it was deleted or replaced, the changes committed to it before are read first: what comes in its
+        place may be late, older, or ruined.
+        """
+        try:
+            if file.is_in_place():
+                return True
+        except OSError:
+            if file.is_readable():
+                self._read_changed(file, now)
+            raise
+        if file.is_readable():
+            with suppress(sqlite3.Error, RegistryError):  # it was ruined before it was replaced
+                self._read_changed(file, now)
+        return False
+
+    def _read_changed(self, file: RegistryFile, now: float) -> None:
+        for key in self._drop_changed(file):
+            self._kept(key, file.policy(key.decode()))
+        self._lease.seen(now)
+
+    def _drop_changed(self, file: RegistryFile) -> list[bytes]:
+        """Forget the sites that changed since the last time, and return their hosts that were in memory."""
         registry, last = file.state()
         self._followed = file.followed
         source = (file.identity, registry)
         changed = file.changed(self._last, last) if source == self._source else None
         if changed is None:
             self._drop_all()
-        else:
-            self._drop(changed)
+        dropped = self._drop(changed or ())
         self._source, self._last = source, last
+        return dropped
 
-    def _drop(self, hosts: Iterable[bytes]) -> None:
+    def _drop(self, hosts: Iterable[bytes]) -> list[bytes]:
+        dropped = []
         for key in hosts:
             self._unknown.pop(key, None)
             rendering = self._known.pop(key)
             if rendering is not None:
                 self._outdated.keep(key, rendering)
+                dropped.append(key)
+        return dropped
 
     def _drop_all(self) -> None:
         self._outdated.take_all(self._known)
         self._unknown = LRUCache(STRANGERS)
 
     def _failed(self, error: Exception, now: float) -> None:
-        displaced = isinstance(error, OSError | CopyError)  # then the one that is open can still be read
-        if self._file is not None and not (displaced and self._file.is_readable()):
+        # Where it was only displaced, the one that is open can still be read.
+        readable = (
+            isinstance(error, OSError | CopyError) and self._file is not None and self._file.is_readable()
+        )
+        if not readable:
             self.close()
         if self._followed:
             report_damage(self._path, error)
@@ -246,4 +282,4 @@ class LocalLookup:
                 "and the default policy where there are none"
             )
         self._outcomes.failed(trouble, now)
-        self._lease.put_off(now)
+        self._lease.put_off(now, lost=not readable and not is_temporary(error))

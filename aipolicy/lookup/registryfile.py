@@ -54,6 +54,12 @@ def trouble_with(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{cure}"
 
 
+def is_temporary(error: Exception) -> bool:
+    """Return True if another process only keeps the file from being read just now."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 class CopyError(RegistryError):
     """A copy is in a replica's place, old or not."""
 

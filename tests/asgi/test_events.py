@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 import threading
-import time
 
 import pytest
 
@@ -23,7 +22,7 @@ def reporting(hook: Hook) -> AIPolicyMiddleware:
 
 
 def until(condition: threading.Event) -> None:
-    assert condition.wait(5)
+    assert condition.wait(60)
 
 
 async def test_a_sync_hook_runs_in_a_thread_of_its_own() -> None:
@@ -55,11 +54,10 @@ async def test_a_hook_that_is_async_in_disguise_is_awaited() -> None:
 
 
 async def test_no_response_waits_for_a_slow_hook() -> None:
-    release = threading.Event()
-    app = reporting(lambda event: release.wait(10))
-    started = time.monotonic()
+    release, ended = threading.Event(), []
+    app = reporting(lambda event: ended.append(release.wait(60)))
     responses = [await fetch(app) for _ in range(20)]
-    assert time.monotonic() - started < 5
+    assert not ended
     release.set()
     assert {response.status for response in responses} == {200}
 

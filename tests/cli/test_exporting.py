@@ -76,7 +76,7 @@ def serve(port: int) -> Iterator[Serve]:
         log = Path(command[-1]).with_name("server.log").open("wb")
         with log:
             started.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/"))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and started[-1].poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -87,7 +87,7 @@ def serve(port: int) -> Iterator[Serve]:
     yield start
     for server in started:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=10)
+        server.wait(timeout=60)
 
 
 def program(name: str, package: str) -> str:

@@ -56,6 +56,15 @@ def replace_with_a_directory(path: Path) -> None:
     path.mkdir()
 
 
+def delete(path: Path) -> None:
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+
+
 DAMAGES = [
     truncate,
     overwrite,
@@ -83,6 +92,70 @@ async def test_a_damaged_file_leaves_the_last_good_answers(
     assert (await answer(lookup, "new.example")) in {lookup.default, silent}
     local.clock.advance(61)
     assert await answer(lookup, "blog.example") is opted_out
+
+
+@pytest.mark.parametrize("displace", [delete, move_away, replace_with_garbage, replace_with_a_directory])
+async def test_a_change_made_before_the_file_was_displaced_is_in_force(
+    local: LocalSource, displace: Callable[[Path], None]
+) -> None:
+    """A worker that nobody asked meanwhile reads it in the file that it still has open."""
+    local.put("blog.example", UNSET, hosts=["www.blog.example"])
+    lookup = local.lookup(default="unset")
+    assert await policy(lookup, "blog.example") == UNSET
+    assert await policy(lookup, "www.blog.example") == UNSET
+    local.put("blog.example", NO_AI, hosts=["www.blog.example"])
+    local.clock.advance(5)
+    displace(local.path)
+    assert await policy(lookup, "blog.example") == NO_AI
+    assert await policy(lookup, "www.blog.example") == NO_AI
+    assert lookup.status().trouble
+
+
+async def test_a_copy_in_a_replicas_place_does_not_hide_the_last_changes(
+    local: LocalSource, tmp_path: Path
+) -> None:
+    local.put("blog.example", UNSET)
+    sql(local.path, f"INSERT OR REPLACE INTO meta VALUES ('file', '{local.path.stat().st_ino}')")
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(local.path)) as now, closing(sqlite3.connect(copy)) as then:
+        now.backup(then)
+    lookup = local.lookup(default="unset")
+    assert await policy(lookup, "blog.example") == UNSET
+    local.put("blog.example", NO_AI)
+    local.clock.advance(5)
+    copy.replace(local.path)
+    assert await policy(lookup, "blog.example") == NO_AI
+
+
+@pytest.mark.parametrize("ruin", [truncate, overwrite, cut_in_half])
+async def test_where_changes_may_have_been_lost_with_the_file_nothing_permissive_stands(
+    local: LocalSource, ruin: Callable[[Path], None]
+) -> None:
+    """The owner opted out while nobody asked this worker, and then the file was ruined: it can't know."""
+    local.put("blog.example", UNSET)
+    local.put("art.example", NO_AI)
+    lookup = local.lookup()
+    assert await policy(lookup, "blog.example") == UNSET
+    strict = await answer(lookup, "art.example")
+    local.put("blog.example", NO_AI)
+    local.clock.advance(1.5)
+    ruin(local.path)
+    for _ in range(3):
+        assert (await policy(lookup, "blog.example")).opted_out
+        assert await answer(lookup, "art.example") is strict
+        local.clock.advance(0.7)
+
+
+async def test_a_locked_file_is_not_taken_for_a_ruined_one(local: LocalSource) -> None:
+    local.put("blog.example", UNSET)
+    sql(local.path, "PRAGMA journal_mode = DELETE")
+    lookup = local.lookup()
+    found = await answer(lookup, "blog.example")
+    with closing(sqlite3.connect(local.path, isolation_level=None)) as writer:
+        local.clock.advance(5)
+        writer.execute("BEGIN EXCLUSIVE")
+        assert await answer(lookup, "blog.example") is found
+        assert "locked" in lookup.status().trouble
 
 
 async def test_a_file_truncated_under_a_writer_does_not_kill_the_process(local: LocalSource) -> None:

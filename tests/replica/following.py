@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.registry.conftest import ROOT
 from tests.registry.test_put_many import KEYS, TABLES, tables
 
-ENOUGH = 20.0  # seconds, for a busy machine
+ENOUGH = 60.0  # seconds, for a busy machine
 
 
 def eventually(condition: Callable[[], object], seconds: float = ENOUGH) -> None:

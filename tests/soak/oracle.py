@@ -19,7 +19,7 @@ DEFAULT = "no-training"
 
 class Verdict(StrEnum):
     RIGHT = "right"
-    STAND_IN = "stand-in"  # for an answer that couldn't be had: the default, or a *no* of before
+    STAND_IN = "stand-in"  # for an answer that can't be read: the default, or a *no* of before
     WRONG = "wrong"
 
 
@@ -149,15 +149,25 @@ class Oracle:
         if fitting:
             shown.add(answer.received, min(fitting))
             return Verdict.RIGHT, ""
-        if fault and fault.file and answer.preset in OPTED_OUT:
+        if fault and fault.file and answer.preset in OPTED_OUT and not _says_less(answer, allowed, oldest):
             return Verdict.STAND_IN, ""
-        return Verdict.WRONG, " or ".join(_told(allowed)) or "nothing"
+        expected = " or ".join(_described(allowed, answer)) or "nothing"
+        since_fault = f"; {fault.name} {answer.sent - fault.began:.3f} s before" if fault else ""
+        return Verdict.WRONG, f"{expected} (shown before: version {oldest or 'none'}{since_fault})"
 
 
 def _fits(answer: Answer, version: Version) -> bool:
     return answer.preset == version.preset and (not answer.numbered or answer.number == version.number)
 
 
-def _told(versions: list[Version]) -> Iterator[str]:
+def _says_less(answer: Answer, allowed: list[Version], shown: int) -> bool:
+    """Return True if the worker knew of a no that the answer doesn't say in full."""
+    if not allowed or shown < allowed[0].number:
+        return False
+    return answer.preset != "no-ai" and all(version.preset == "no-ai" for version in allowed)
+
+
+def _described(versions: list[Version], answer: Answer) -> Iterator[str]:
     for version in versions:
-        yield f"version {version.number} ({version.preset})"
+        age = answer.sent - version.begun
+        yield f"version {version.number} ({version.preset}, put {age:.3f} s before the request)"

@@ -27,12 +27,6 @@ def descendants(pid: int) -> list[int]:
     return [found for child in children(pid) for found in (child, *descendants(child))]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 class Log:
     """What processes write to stderr, all into one file."""
 
@@ -87,12 +81,20 @@ class Follower:
 @contextmanager
 def uvicorn(file: Path, log: Log, environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
     """The process that starts the workers anew when they die, and the port."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.soak.app:app", "--port", str(port)]
-    options = ["--workers", str(WORKERS), "--no-access-log", "--log-level", "warning", "--backlog", "1024"]
+    command = [sys.executable, "-m", "uvicorn", "tests.soak.app:app"]
+    options = ["--workers", str(WORKERS), "--no-access-log", "--log-level", "warning"]
     environment = {**os.environ, **environment, "SOAK_FILE": str(file)}
-    with log.path.open("a") as stderr:
-        process = subprocess.Popen([*command, *options], cwd=ROOT, stderr=stderr, env=environment)
+    with log.path.open("a") as stderr, socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        # The socket that uvicorn makes for several workers delays small packets: 40 ms an answer (Nagle).
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [*command, *options, "--fd", str(listener.fileno())],
+            cwd=ROOT,
+            stderr=stderr,
+            env=environment,
+            pass_fds=[listener.fileno()],
+        )
     try:
         yield process.pid, port
     finally:

@@ -78,6 +78,17 @@ def test_where_the_file_is_gone_an_opt_out_may_stand_in_and_nothing_else(oracle:
     assert verdict(oracle, preset="allow", **at(151.0)) is Verdict.WRONG
 
 
+def test_a_stand_in_never_says_less_than_what_the_worker_knew(oracle: Oracle) -> None:
+    oracle.committed(oracle.begin("art.example", "no-ai", 50.0), 50.1)
+    art = {"host": "art.example", "preset": "no-training", "number": None}
+    assert verdict(oracle, host="art.example", **at(100.0)) is Verdict.RIGHT
+    oracle.breaks(Fault("file emptied", file=True), 150.0)
+    assert verdict(oracle, **art, **at(151.0)) is Verdict.WRONG
+    assert verdict(oracle, **art, worker=2, **at(151.0)) is Verdict.STAND_IN, "it never knew"
+    oracle.committed(oracle.begin("art.example", "no-ai", 140.0), 140.1)
+    assert verdict(oracle, **art, **at(151.0)) is Verdict.STAND_IN, "it knew another one"
+
+
 def test_a_stranger_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
     stranger = {"host": "stranger.example", "number": None}
     assert verdict(oracle, **stranger, preset="no-training") is Verdict.RIGHT

@@ -138,12 +138,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], told: str) 
 def test_a_crawler_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"echo $$ >> {pids}; sleep 300 & echo $! >> {pids}; curl -s {{url}} >/dev/null; wait"
-    began = time.monotonic()
     done = check(*few("star-group"), "--seconds=2", "--token=Bot", "--json", "--", "sh", "-c", script)
     (clause,) = json.loads(done.stdout)["clauses"]
     assert clause["ended"]["stopped"]
     assert clause["why"].endswith("(it was stopped after 2 s)")
-    assert time.monotonic() - began < 20
     assert_ended(*pids.read_text().split())
 
 

@@ -91,7 +91,7 @@ def reachable(port: int) -> bool:
 def serving(command: list[str], port: int) -> Iterator[None]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not reachable(port):
             if server.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"{command[0]} didn't start")
@@ -111,7 +111,7 @@ def send(port: int, octets: bytes) -> None:
 
 def written(log: Path, number: int) -> list[str]:
     """The lines of a log, as soon as they are there."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         if len(lines) >= number:

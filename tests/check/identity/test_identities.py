@@ -2,7 +2,6 @@
 
 import pickle
 import random
-import time
 from datetime import date
 
 import pytest
@@ -13,6 +12,7 @@ from aipolicy.check.identity import AddressList, Identities, Identity, Ranges, R
 from aipolicy.check.identity.prefixes import networks
 from aipolicy.core.crawlers import CRAWLERS
 from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.effort import calls
 
 VERIFIED, OPERATOR, SPOOFED, UNVERIFIABLE, FAILED = Identity
 
@@ -326,15 +326,13 @@ def test_the_answer_is_a_linear_searchs() -> None:
                     assert (found in (VERIFIED, OPERATOR)) is inside, (token, address)
 
 
-def test_a_hundred_thousand_addresses_take_less_than_a_second() -> None:
+def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are() -> None:
     rng = random.Random(1)
-    addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(100_000)]
+    addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(1000)]
     identities = Identities()
     identities.identify("GPTBot", "1.1.1.1")
-    start = time.process_time()
-    for address in addresses:
-        identities.identify("GPTBot", address)
-    assert time.process_time() - start < 1
+    _, count = calls(lambda: [identities.identify("GPTBot", address) for address in addresses])
+    assert count / 1000 < 60
 
 
 @given(st.text() | st.ip_addresses().map(str) | st.from_regex(r"[\[0-9a-f:.%\]]{1,50}"))

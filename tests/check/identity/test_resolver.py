@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
 from aipolicy.check.identity import Resolver
-from aipolicy.check.identity.resolver import MOST_NAMES, WITNESSES
+from aipolicy.check.identity.resolver import MOST_NAMES, WITNESSES, Answer, Question
 from aipolicy.errors import ResolverError
 from tests.check.identity.dnsserver import REFUSED, SERVFAIL, SHORT, SILENCE, DNSServer, reverse
 
@@ -132,9 +132,9 @@ def test_silence_costs_no_more_than_the_patience(server: DNSServer, hasty: Resol
     server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(MOST_NAMES)))
     for n in range(MOST_NAMES):
         server.add(f"crawl-{n}.googlebot.com", "A", SILENCE)
-    start = time.monotonic()
     assert fails(hasty)
-    assert time.monotonic() - start < 1.5
+    asked = [name for name, kind in server.asked if kind == "A"]
+    assert len(asked) < MOST_NAMES, "its patience is for all of them together"
 
 
 def test_a_thousand_names_come_over_tcp_and_only_a_few_are_followed(
@@ -183,7 +183,7 @@ def test_only_public_addresses_are_asked_about(server: DNSServer, resolver: Reso
 
 def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServer) -> None:
     clock = Clock()
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, clock=clock)
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20, clock=clock)
     pointer = (reverse(ADDRESS), "PTR")
 
     def asked_after(seconds: float) -> int:
@@ -201,17 +201,24 @@ def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServe
     assert [asked_after(61), asked_after(899), asked_after(2)] == [7, 7, 8]
 
 
-def test_many_addresses_are_asked_about_at_a_time(server: DNSServer) -> None:
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.2, patience=0.2)
-    questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(64)]
+def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=3, patience=3)
+    questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(32)]
     for address, _ in questions:
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed("8.8.8.8", "dns.google.com")
-    start = time.monotonic()
+    together = threading.Barrier(32)
+    ask = resolver.ask
+
+    def asking(question: Question) -> Answer:
+        if question[0].startswith("66.249."):
+            together.wait(60)  # breaks, and fails the test, where fewer are asked at a time
+        return ask(question)
+
+    monkeypatch.setattr(resolver, "ask", asking)
     answers = resolver.ask_all([*questions, *questions, ("8.8.8.8", SUFFIXES)])
-    assert time.monotonic() - start < 5  # one after the other: 13 seconds
     assert answers.pop(("8.8.8.8", SUFFIXES)) == "dns.google.com"
-    assert len(answers) == 64
+    assert len(answers) == 32
     assert all(isinstance(answer, ResolverError) for answer in answers.values())
 
 

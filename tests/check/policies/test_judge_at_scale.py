@@ -1,13 +1,13 @@
 """Long paths, many sites, a million decisions."""
 
 import json
-import time
 
 import polars as pl
 import pytest
 
 from aipolicy.check.policies import Judge, policies_from_jsonl, policies_from_robots
 from tests.check.policies.frames import outcomes, text
+from tests.effort import calls
 
 
 def test_long_paths_do_not_hurt() -> None:
@@ -37,7 +37,7 @@ def test_all_versions_of_equal_text_are_one_file() -> None:
 
 
 @pytest.mark.slow
-def test_a_million_decisions_take_less_than_ten_seconds() -> None:
+def test_a_decision_takes_a_few_calls_however_many_rules_there_are() -> None:
     rules = [
         "Disallow: /wp-admin/", "Allow: /wp-admin/admin-ajax.php", "Disallow: /*?s=", "Disallow: /*.pdf$",
         "Disallow: /search", "Disallow: /cart/", "Disallow: /*/feed/$", "Disallow: /tag/*/page/",
@@ -58,7 +58,8 @@ def test_a_million_decisions_take_less_than_ten_seconds() -> None:
     )
     tails = ["", "/", "?s=1", ".pdf", "/feed/", "?utm_source=x&page=2"]
     heads = ["2026/10", "author/me", "tag/beta", "archive/2025", "wp-content/uploads"]
-    number = pl.int_range(1_000_000, eager=True)
+    rows = 200_000
+    number = pl.int_range(rows, eager=True)
     frame = pl.DataFrame(
         {
             "host": [f"{n % 300}.example" for n in number],
@@ -67,7 +68,6 @@ def test_a_million_decisions_take_less_than_ten_seconds() -> None:
             "path": [f"/{heads[n % 5]}/a-post-{n}{tails[n % 6]}" for n in number],
         }
     )
-    before = time.process_time()
-    found = Judge(sites).judge(frame)
-    assert time.process_time() - before < 10
+    found, count = calls(lambda: Judge(sites).judge(frame))
+    assert count / rows < 25
     assert 0.3 < found.select(pl.col("allowed").mean()).item() < 0.9
