@@ -88,6 +88,7 @@ PROTOCOL = ("core", "analysis", "asgi", "check/site", "check/web", "check/polici
 EXEMPT = {
     "analysis/protegostyle.py": "as protego reads",
     "analysis/urllibstyle.py": "as Python's parsers read",
+    "analysis/shown.py": "the words of a table",
     "analysis/usage.py": "a guess of what was meant",
     "analysis/checks/signals.py": "a guess of what was meant",
     "asgi/html.py": "HTML's white space, in bytes",

@@ -52,7 +52,7 @@ _ERRORS = re.compile(
     re.IGNORECASE,
 )
 _PARKED = re.compile(
-    r"(this )?domain (name )?(is |may be )?(parked|for sale)|\S+\.\S+ (is|may be) for sale", re.IGNORECASE
+    r"(this )?domain (name )?(is |may be )?(parked|for sale)|[^ ]+\.[^ ]+ (is|may be) for sale", re.IGNORECASE
 )
 
 
