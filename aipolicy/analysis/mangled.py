@@ -12,21 +12,24 @@ from aipolicy.core.robots import DISALLOW, KNOWN, USER_AGENT, WHITE_SPACE
 _LONGEST = 2000  # characters: longer lines are not looked at
 _DEPTH = 4  # faults of one line that are mended one inside the other
 
+# As nearly all lines are: a name, and a value of one word without any sign of the faults below.
+_PLAIN = re.compile(r"[A-Za-z-]+:[ \t]*[^ \t,;|\\<:\"'`\u0080-\U0010ffff]*")
 _TAG = re.compile(
     r"</?(?:br|p|div|span|pre|code|ul|ol|li|b|i|strong|em|font|html|head|body|blockquote|td|tr|table)\b[^<>]*>",
     re.IGNORECASE,
 )
 _NAMES = r"user[- ]?agent|disallow|allow|sitemap|crawl-delay|content-signal|content-usage"
 _SPELT = "User-agent|User-Agent|Disallow|Allow|Sitemap|Crawl-delay|Content-Signal|Content-Usage"
+_GAP = r"(?<![ \t])[ \t]"  # from its first character: a long one is looked at once
 # A further record on the line: behind a separator, behind a line end that was written as two characters, or
 # with nothing between, where its capital letter tells.
 _NEXT = re.compile(
-    rf"(?:[ \t]*[,;|][ \t]*|[ \t]+|(?:\\r)?\\n[ \t]*)(?=(?i:{_NAMES})[ \t]*:)"
+    rf"(?:{_GAP}*+[,;|][ \t]*+|{_GAP}++|(?:\\r)?\\n[ \t]*+)(?=(?i:{_NAMES})[ \t]*+:)"
     rf"|(?<=[^ \t])(?=(?:{_SPELT}):)|(?:\\r)?\\n"
 )
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a"
-_BETWEEN_TOKENS = re.compile(r"[ \t]*[,;|][ \t]*")
-_BETWEEN_PATHS = re.compile(r"[ \t]*[,;|][ \t]*(?=/)|[ \t]+(?=/)")
+_BETWEEN_TOKENS = re.compile(rf"{_GAP}*+[,;|][ \t]*+")
+_BETWEEN_PATHS = re.compile(rf"{_GAP}*+[,;|][ \t]*+(?=/)|{_GAP}++(?=/)")
 _WORDS = re.compile(r"[^ \t]+")
 # Characters that nobody sees: white space that robots.txt doesn't know, and those without a width.
 _INVISIBLE_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -45,7 +48,7 @@ class Mangled:
 
 def mangled(line: Line) -> Mangled | None:
     """Return what spoilt ``line``, or None where it is as people mean it."""
-    if line.kind is Kind.NOTHING or len(line.text) > _LONGEST:
+    if line.kind is Kind.NOTHING or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
         return None
     for fault in _FAULTS:
         pieces = fault.meant(line.text)
