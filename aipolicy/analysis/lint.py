@@ -9,6 +9,8 @@ from aipolicy.analysis.coverage import Coverage, coverage
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity
 from aipolicy.analysis.fixes import edited
+from aipolicy.analysis.lines import Written
+from aipolicy.analysis.mangled import mangled
 
 MOST_OF_A_KIND = 50
 """Findings of one kind that a report holds; the others are counted."""
@@ -57,9 +59,14 @@ def _with_true_fixes(
     for found in findings:
         if found.fix:
             work -= len(file.octets) + _FOR_ANY_FILE
-            if work < 0 or not _mends(file, found, grave):
+            if work < 0 or _is_spoilt(found.fix) or not _mends(file, found, grave):
                 found = replace(found, fix="", edits=())
         yield found
+
+
+def _is_spoilt(fix: str) -> bool:
+    """Return True if the fix repeats a line that another finding tells to mend."""
+    return any(map(mangled, Written.read(fix.encode()).lines))
 
 
 def _mends(file: File, found: Finding, before: Counter[tuple[str, Severity]]) -> bool:

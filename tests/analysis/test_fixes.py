@@ -138,6 +138,18 @@ def test_after_its_fixes_every_parser_reads_what_was_meant(text: str, token: str
     assert not [f for f in lint(after).findings if f.severity is Severity.ERROR]
 
 
+@pytest.mark.parametrize(("text", "token", "path"), MEANT_CLOSED)
+def test_no_fix_repeats_a_line_that_is_spoilt(text: str, token: str, path: str) -> None:
+    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
+    for finding in lint(octets).findings:
+        assert not File.read(finding.fix.encode()).mangled, finding
+
+
+def test_a_record_that_was_lost_in_a_line_is_told_once() -> None:
+    (finding,) = lint(b"User-agent: GPTBot Disallow: /\n").findings
+    assert (finding.id, finding.fix) == ("joined-records", "User-agent: GPTBot\nDisallow: /")
+
+
 def test_an_end_sign_misses_a_query_until_it_is_fixed() -> None:
     octets = b"User-agent: *\nDisallow: /*.pdf$\n"
     (finding,) = [f for f in lint(octets).findings if f.id == "end-sign-misses-queries"]

@@ -19,7 +19,8 @@ def check(file: File) -> Iterator[Finding]:
     yield from _preamble(file)
     for place, group in enumerate(file.written.groups):
         following = file.written.groups[place + 1] if place + 1 < len(file.written.groups) else None
-        if not group.rules:
+        spoilt = any(line.number in file.mangled for line in (*group.agents, *group.body))
+        if not group.rules and not spoilt:  # its rules may be in the line that is spoilt
             yield from _without_rules(group, following, file)
         yield from _blank_lines(group)
     yield from _repeated(file)
