@@ -1,11 +1,12 @@
 """Each blog's AI opt-out as every signal that crawlers read.
 
 The core: pure values and bytes. The middleware is in ``aipolicy.asgi``, look-ups in ``aipolicy.lookup``, the
-registry in ``aipolicy.registry``.
+registry in ``aipolicy.registry``; ``aipolicy.crawlers`` loads entries for the crawler table.
 """
 
+from aipolicy import crawlers  # first: the table is read as it says
 from aipolicy.core.contentsignal import content_signal, parse_content_signal
-from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
+from aipolicy.core.crawlers import CRAWLERS, Crawler, EvidenceClass, Purpose, Scope, crawler_named
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import headers_of, merge_headers, parse_x_robots_tag
 from aipolicy.core.hosts import canonical_host, site_name
@@ -19,6 +20,7 @@ from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import tdm_reservation, tdmrep_json
 from aipolicy.errors import (
     AIPolicyError,
+    CrawlersError,
     HostError,
     HostTakenError,
     MissingExtraError,
@@ -35,6 +37,8 @@ __all__ = [
     "AIPolicyError",
     "Category",
     "Crawler",
+    "CrawlersError",
+    "EvidenceClass",
     "Group",
     "HostError",
     "HostTakenError",
@@ -50,6 +54,7 @@ __all__ = [
     "RobotsTooLargeError",
     "RobotsTxt",
     "Rule",
+    "Scope",
     "Signals",
     "SitePolicy",
     "UnknownSiteError",
@@ -60,6 +65,7 @@ __all__ = [
     "content_signal",
     "content_signals",
     "crawler_named",
+    "crawlers",
     "headers_of",
     "merge_headers",
     "parse_content_signal",

@@ -2,6 +2,7 @@
 
 AIPolicyError
 ├── PolicyError (ValueError)          a site policy that can't be made
+├── CrawlersError (ValueError)        entries that the crawler table can't take
 ├── HostError (ValueError)            a name that can't be a host
 ├── RobotsTooLargeError               a robots.txt over the size that every crawler reads
 ├── LogError                          a log that can't be checked
@@ -27,6 +28,10 @@ class AIPolicyError(Exception):
 
 class PolicyError(AIPolicyError, ValueError):
     """A site policy that can't be made; the message names the culprit and the cure."""
+
+
+class CrawlersError(AIPolicyError, ValueError):
+    """Entries that the crawler table can't take; the message names the entry and the fix."""
 
 
 class HostError(AIPolicyError, ValueError):

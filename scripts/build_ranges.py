@@ -1,11 +1,12 @@
 """Build the snapshot of the operators' published addresses from copies of their lists; print what changed.
 
     python scripts/build_ranges.py FOLDER
+    python scripts/build_ranges.py FOLDER --only proxies
 
 FOLDER has the copies that scripts/ranges.toml names, with their sources. A copy is an operator's own file (or
 page), lines of prefixes (of an ipset, too), or the JSON of one of the collections named there. Nothing is
-fetched. Equal copies make equal bytes. Exit codes: 0 the snapshot is as it was, 1 it was changed, 2 a copy
-can't be used.
+fetched. Equal copies make equal bytes. ``--only`` takes the lists of crawlers, or of proxies, and leaves the
+others as they are. Exit codes: 0 the snapshot is as it was, 1 it was changed, 2 a copy can't be used.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 
 from aipolicy.check.identity.lists import AddressList, Ranges, ordered
 from aipolicy.check.identity.prefixes import networks, published
+from aipolicy.check.identity.proxies import PROXY_OF, proxy_networks
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.errors import RangesError
 
@@ -105,10 +107,29 @@ def _list(copy: Copy, operators: Mapping[str, str], manifest: Mapping[str, Any])
     )
 
 
+def proxies(folder: Path, manifest: Mapping[str, Any]) -> Iterator[AddressList]:
+    """Every list of proxies that the manifest names. Raises RangesError naming the file."""
+    for given in manifest.get("proxies", ()):
+        path, url = folder / given["file"], given["url"]
+        try:
+            prefixes = proxy_networks(path.read_text("utf-8"), url)
+        except (OSError, ValueError) as error:
+            raise RangesError(f"{path}: {error}") from None
+        operator, day = PROXY_OF[url].operator, _day(given["date"])
+        yield AddressList((url,), operator, (), day, given["source"], None, prefixes)
+
+
+def _built(folder: Path, manifest: Mapping[str, Any], old: Ranges | None, only: str | None) -> Ranges:
+    """All lists; those that ``only`` leaves out as ``old`` has them."""
+    keeps_crawlers, keeps_proxies = only == "proxies", only == "crawlers"
+    lists = old.lists if old and keeps_crawlers else snapshot(copies(folder, manifest), manifest).lists
+    return ordered(lists, old.proxies if old and keeps_proxies else proxies(folder, manifest))
+
+
 def differences(old: Ranges | None, new: Ranges) -> Iterator[str]:
     """A line for each list that came, went or changed."""
-    before = {each.urls: each for each in old.lists} if old else {}
-    after = {each.urls: each for each in new.lists}
+    before = {each.urls: each for each in (*old.lists, *old.proxies)} if old else {}
+    after = {each.urls: each for each in (*new.lists, *new.proxies)}
     for urls in sorted(before.keys() | after.keys()):
         name = ", ".join(urls)
         if urls not in after:
@@ -131,11 +152,14 @@ def main() -> int:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the copies are")
     parser.add_argument("--manifest", metavar="FILE", type=Path, default=HERE / "ranges.toml")
     parser.add_argument("--output", metavar="FILE", type=Path, default=SNAPSHOT)
+    parser.add_argument("--only", choices=["crawlers", "proxies"], help="leave the other lists as they are")
     options = parser.parse_args()
     try:
         manifest = tomllib.loads(options.manifest.read_text("utf-8"))
         old = Ranges.from_json(options.output.read_bytes()) if options.output.exists() else None
-        new = snapshot(copies(options.folder, manifest), manifest)
+        if options.only and old is None:
+            raise RangesError(f"{options.output} is missing: build all lists, without --only")
+        new = _built(options.folder, manifest, old, options.only)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

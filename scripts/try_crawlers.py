@@ -2,9 +2,11 @@
 
     apt-get install wget wget2 httrack htdig && pip install -e '.[test]' && python scripts/try_crawlers.py
 
-Each is told to wait little and to follow links to other ports; else it is as it comes. Arguments are names
-(see --help); --json prints verdicts for programs, --only CLAUSE tries that clause alone. Exit codes: 0 done,
-2 a crawler is not installed.
+Each is told to wait little and to follow links to other ports; the commands stand below the table as they
+were run. Every verdict is confirmed by hand: serve_clause.py, which uses no part of aipolicy, serves the same
+clause, and a cell that it doesn't confirm is left out of the table and named on stderr. Arguments are names
+(see --help); --json prints verdicts for programs, --only CLAUSE tries that clause alone, --unconfirmed does
+without serve_clause.py. Exit codes: 0 done, 2 a crawler is not installed.
 """
 
 import argparse
@@ -15,13 +17,16 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SPIDER = Path(__file__).with_name("everything_spider.py")
-MOST = 16  # names in a cell
-VERDICTS = ("disobeys", "over-cautious", "does not", "not tested")
+BY_HAND = Path(__file__).with_name("serve_clause.py")
+MOST = 30  # names in a cell
+VERDICTS = ("disobeys", "departs", "over-cautious", "not tested")
+UNASKED = ("bom", "cache", "nofollow", "own-name")  # claims, and what no robots.txt alone shows
 _HTDIG = (
     "printf 'database_dir: {dir}\\nstart_url: {url}\\nlimit_urls_to: http://127.0.0.1\\n"
     "server_wait_time: 0\\n' > {dir}/htdig.conf && exec htdig -i -c {dir}/htdig.conf"
@@ -30,11 +35,12 @@ _HTDIG = (
 
 @dataclass(frozen=True)
 class Tried:
-    """A crawler: its command, the one that tells its version, and how it is installed."""
+    """A crawler: its command, the one that tells its version, when that was released, how it is installed."""
 
     title: str
     command: tuple[str, ...]
     version: tuple[str, ...]
+    released: str
     install: str
     jobs: int = 4
 
@@ -47,21 +53,37 @@ def _scrapy(obey: str) -> tuple[str, ...]:
 _WGET = ("-q", "-r", "-H", "--tries=1", "-P", "{dir}", "{url}")
 _HTTRACK = ("-O", "{dir}", "-q", "-%v0", "--disable-security-limits", "-%c50", "-c4")
 CRAWLERS = {
-    "wget": Tried("GNU Wget", ("wget", *_WGET), ("wget", "--version"), "apt-get install wget"),
-    "wget2": Tried("GNU Wget2", ("wget2", *_WGET), ("wget2", "--version"), "apt-get install wget2"),
+    "wget": Tried("GNU Wget", ("wget", *_WGET), ("wget", "--version"), "2022", "apt-get install wget"),
+    "wget2": Tried("GNU Wget2", ("wget2", *_WGET), ("wget2", "--version"), "2018", "apt-get install wget2"),
     "httrack": Tried(
-        "HTTrack", ("httrack", "{url}", *_HTTRACK), ("httrack", "--version"), "apt-get install httrack", 16
+        "HTTrack",
+        ("httrack", "{url}", *_HTTRACK),
+        ("httrack", "--version"),
+        "2023",
+        "apt-get install httrack",
+        16,
     ),
-    "htdig": Tried("ht://Dig", ("sh", "-c", _HTDIG), ("htdig", "-?"), "apt-get install htdig"),
+    "htdig": Tried("ht://Dig", ("sh", "-c", _HTDIG), ("htdig", "-?"), "2004", "apt-get install htdig"),
     "linkchecker": Tried(
         "LinkChecker",
         ("linkchecker", "--no-status", "--check-extern", "{url}"),
         ("linkchecker", "--version"),
+        "the newest on PyPI in November 2026",
         "pip install LinkChecker",
     ),
-    "scrapy": Tried("Scrapy", _scrapy("1"), ("scrapy", "version"), "pip install scrapy"),
+    "scrapy": Tried(
+        "Scrapy",
+        _scrapy("1"),
+        ("scrapy", "version"),
+        "the newest on PyPI in November 2026",
+        "pip install scrapy",
+    ),
     "scrapy-ignoring": Tried(
-        "Scrapy, `ROBOTSTXT_OBEY=0`", _scrapy("0"), ("scrapy", "version"), "pip install scrapy"
+        "Scrapy, `ROBOTSTXT_OBEY=0`",
+        _scrapy("0"),
+        ("scrapy", "version"),
+        "the newest on PyPI in November 2026",
+        "pip install scrapy",
     ),
 }
 
@@ -92,16 +114,48 @@ def version_of(crawler: Tried) -> str:
     return match[0] if match else "?"
 
 
-def row(crawler: Tried, document: dict[str, Any]) -> str:
+def by_hand(crawler: Tried, clause: str, token: str) -> str:
+    """The verdict of serve_clause.py on a crawler."""
+    served = [sys.executable, str(BY_HAND), clause, "--token", token, "--"]
+    command = [*served, found(crawler.command[0]), *crawler.command[1:]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    verdict: str = json.loads(done.stdout)["verdict"]
+    return verdict
+
+
+def confirmed(crawler: Tried, document: dict[str, Any]) -> dict[str, str]:
+    """Verdicts by clause; ``unconfirmed`` where the hand shows otherwise."""
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
-    obeyed = sum(verdict == "obeys" for verdict in verdicts.values())
-    lists = (listed([name for name, each in verdicts.items() if each == verdict]) for verdict in VERDICTS)
+    asked = [name for name in verdicts if name not in UNASKED and verdicts[name] != "not tested"]
+    token = document["product_token"] or "Nameless"
+    with ThreadPoolExecutor(max(crawler.jobs // 2, 2)) as threads:
+        shown = dict(zip(asked, threads.map(lambda name: by_hand(crawler, name, token), asked), strict=True))
+    for name, verdict in shown.items():
+        if verdict != verdicts[name].replace("departs", "disobeys"):
+            print(f"{crawler.title}: {name} {verdicts[name]}, by hand {verdict}", file=sys.stderr)
+            verdicts[name] = "unconfirmed"
+    return verdicts
+
+
+def row(crawler: Tried, document: dict[str, Any], verdicts: dict[str, str]) -> str:
+    obeyed = sum(verdict == "obeys" for name, verdict in verdicts.items() if name not in UNASKED)
+    lists = (
+        listed([name for name, each in verdicts.items() if each == verdict and name not in UNASKED])
+        for verdict in VERDICTS
+    )
     title, comma, setting = crawler.title.partition(",")
-    return f"| {title} {document['version']}{comma}{setting} | {obeyed} | {' | '.join(lists)} |"
+    version = f"{title} {document['version']}{comma}{setting} ({crawler.released})"
+    return f"| {version} | {obeyed} | {' | '.join(lists)} |"
 
 
 def listed(names: list[str]) -> str:
     return ", ".join(names) or "none" if len(names) <= MOST else f"{len(names)} of all"
+
+
+def shown_command(crawler: Tried) -> str:
+    """The command as it was run, for a shell."""
+    words = (word.replace(str(SPIDER), f"scripts/{SPIDER.name}") for word in crawler.command)
+    return " ".join(word if re.fullmatch(r"[\w{}./=:%-]+", word) else f'"{word}"' for word in words)
 
 
 def main() -> None:
@@ -109,6 +163,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CRAWLERS))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", action="append", default=[], metavar="CLAUSE")
+    parser.add_argument("--unconfirmed", action="store_true")
     given = parser.parse_args()
     names = given.names or list(CRAWLERS)
     for name in set(names) - set(CRAWLERS):
@@ -125,7 +180,15 @@ def main() -> None:
         return
     print(f"| crawler | obeys | {' | '.join(VERDICTS)} |\n|---|---|{'---|' * len(VERDICTS)}")
     for name, document in documents.items():
-        print(row(CRAWLERS[name], document))
+        crawler = CRAWLERS[name]
+        verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
+        print(
+            row(crawler, document, verdicts if given.unconfirmed else confirmed(crawler, document)),
+            flush=True,
+        )
+    print("\n```")
+    print("\n".join(shown_command(CRAWLERS[name]) for name in documents))
+    print("```")
 
 
 if __name__ == "__main__":

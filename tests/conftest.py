@@ -26,6 +26,7 @@ def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         patched.delenv("AIPOLICY_RANGES", raising=False)
+        patched.delenv("AIPOLICY_CRAWLERS", raising=False)
         yield
 
 

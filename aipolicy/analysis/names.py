@@ -2,9 +2,10 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Crawler, crawler_named
+from aipolicy.core.crawlers import LEFT_OUT, Crawler, CrawlerTable, crawler_named, crawler_table, from_table
 
 _OPENAI = ("GPTBot", "OAI-SearchBot", "ChatGPT-User")
 _ANTHROPIC = ("ClaudeBot", "Claude-SearchBot", "Claude-User")
@@ -37,8 +38,6 @@ _NO_SLIPS = frozenset(
 )
 _LIKENESS, _LIKENESS_OF_UNDOCUMENTED = 0.87, 0.93
 _SHORTEST = 5  # shorter names resemble each other by chance
-_TABLE = MappingProxyType({crawler.product_token.lower(): crawler for crawler in CRAWLERS})
-_ALIKE = {start: [name for name in _TABLE if name[:2] == start] for start in {n[:2] for n in _TABLE}}
 _LEFT_OUT = MappingProxyType({name.lower(): reason for name, reason in LEFT_OUT.items()})
 _HEADER = re.compile(r"mozilla/|\(|compatible;|https?://", re.IGNORECASE)
 _RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
@@ -49,15 +48,24 @@ def is_header(value: str) -> bool:
     return bool(_HEADER.search(value)) and not crawler_named(value)
 
 
+@from_table
+def _alike(table: CrawlerTable) -> Mapping[str, list[str]]:
+    """Return the names of the table by their first two letters."""
+    alike: dict[str, list[str]] = {}
+    for name in table.by_token:
+        alike.setdefault(name[:2], []).append(name)
+    return alike
+
+
 def meant_by(token: str) -> Crawler | None:
     """The crawler whose name ``token`` is a slip of, or None; never one that bears the name."""
     name = token.lower()
-    if len(name) < _SHORTEST or len(name) > 60 or name in _NO_SLIPS or name in _TABLE:
+    if len(name) < _SHORTEST or len(name) > 60 or name in _NO_SLIPS or crawler_named(name):
         return None
-    near = difflib.get_close_matches(name, _ALIKE.get(name[:2], ()), n=1, cutoff=_LIKENESS)
+    near = difflib.get_close_matches(name, _alike().get(name[:2], ()), n=1, cutoff=_LIKENESS)
     if not near:
         return None
-    crawler = _TABLE[near[0]]
+    crawler = crawler_table().by_token[near[0]]
     # A crawler that its operator documents nowhere is seldom the one that is meant.
     likely = crawler.obeys_robots_txt != "undocumented" or _ratio(name, near[0]) >= _LIKENESS_OF_UNDOCUMENTED
     return crawler if likely else None
@@ -69,7 +77,7 @@ def _ratio(one: str, other: str) -> float:
 
 def left_out(token: str) -> str:
     """Why the crawler table leaves that name out, or ""."""
-    reason: str = _LEFT_OUT.get(token.lower(), "")
+    reason: str = "" if crawler_named(token) else _LEFT_OUT.get(token.lower(), "")
     return reason
 
 

@@ -1,18 +1,18 @@
 """What the middleware tells the application that mounts it, without making any response wait."""
 
-import asyncio
 import inspect
 import logging
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from queue import Full, Queue
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
-from aipolicy.lookup.threads import is_async
+from aipolicy.forks import survive_forks
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
+from aipolicy.lookup.threads import Threads, is_async
 
 if TYPE_CHECKING:
     from aipolicy.check.identity import Identity
@@ -51,60 +51,74 @@ Hook = Callable[[DisallowedFetch], Awaitable[object] | object]
 class Reporter:
     """Calls a hook, sync (in a thread of its own) or async (as a task). Whatever it does, no response waits.
 
-    Where a thousand events wait, further ones are left out, and the log tells how many.
+    Where a thousand events wait, further ones are left out, and the log tells how many. After a fork, what
+    waits is the parent's to tell.
     """
 
     def __init__(self, hook: Hook, clock: Callable[[], float] = time.monotonic) -> None:
         if not callable(hook):
             raise TypeError(f"on_event is {hook!r}: give a function that takes an event")
         self._hook, self._clock = hook, clock
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._queue: Queue[DisallowedFetch] | None = None if is_async(hook) else Queue(_WAITING)
-        self._thread: threading.Thread | None = None
+        self._thread = None if is_async(hook) else Threads(1, "aipolicy-events")
         self._left_out, self._next_line = 0, 0.0
+        self.after_fork()
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        self._waiting: dict[object, object] = {}  # events by a number, with what holds their tasks
 
     def report(self, event: DisallowedFetch) -> None:
         """Hand the event over. Never raises, never waits."""
         try:
-            if self._queue is not None:
-                self._queue.put_nowait(event)
-                self._start_thread(self._queue)
-            elif len(self._tasks) < _WAITING:
-                task = asyncio.get_running_loop().create_task(self._call(event))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            else:
-                self._leave_out()
-        except Full:
-            self._leave_out()
+            self._report(event)
         except Exception:
             logger.exception("an event could not be handed to on_event")
 
-    def _start_thread(self, queue: Queue[DisallowedFetch]) -> None:
-        if self._thread is None or not self._thread.is_alive():  # a fork leaves threads behind
-            # A daemon: a hook that hangs must not keep the process from ending.
-            self._thread = threading.Thread(
-                target=self._work, args=(queue,), name="aipolicy-events", daemon=True
-            )
-            self._thread.start()
+    def _report(self, event: DisallowedFetch) -> None:
+        if len(self._waiting) >= _WAITING:
+            self._leave_out()
+            return
+        loop, key = running_loop(), object()
+        self._waiting[key] = None
+        try:
+            if self._thread is None:
+                self._start(loop, key, partial(self._hook, event))
+            else:
+                self._thread.submit(partial(self._call, loop, key, event))
+        except BaseException:
+            self._waiting.pop(key, None)
+            raise
 
-    def _work(self, queue: Queue[DisallowedFetch]) -> None:
-        while True:
-            event = queue.get()
-            try:
-                answer = self._hook(event)
-                if inspect.iscoroutine(answer):  # a plain function that returns one
-                    asyncio.run(answer)
-            except Exception:
-                logger.exception("on_event failed")
-
-    async def _call(self, event: DisallowedFetch) -> None:
+    def _call(self, loop: Loop, key: object, event: DisallowedFetch) -> None:
+        """Call a sync hook, in its thread."""
         try:
             answer = self._hook(event)
-            if inspect.isawaitable(answer):
-                await answer
-        except Exception:
+            if inspect.isawaitable(answer):  # a plain function that returns one: it belongs to the event loop
+                loop.soon(partial(self._start, loop, key, lambda: answer))
+                return
+        except BaseException:  # SystemExit, too: it would end this thread, and nothing else
             logger.exception("on_event failed")
+        self._waiting.pop(key, None)
+
+    def _start(self, loop: Loop, key: object, call: Callable[[], object]) -> None:
+        """Call an async hook, in a task of the event loop."""
+
+        async def run() -> None:
+            try:
+                answer = call()
+                if inspect.isawaitable(answer):
+                    await answer
+            except BaseException as error:  # whatever it raises, it must not end the server
+                if is_interrupt(error):
+                    raise
+                if not loop.is_ending():
+                    logger.exception("on_event failed")
+            finally:
+                self._waiting.pop(key, None)
+
+        cancel = loop.start(run)
+        if key in self._waiting:
+            self._waiting[key] = cancel
 
     def _leave_out(self) -> None:
         self._left_out += 1

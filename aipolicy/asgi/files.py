@@ -65,7 +65,7 @@ class Files:
 def file_path(scope: Scope) -> str:
     """The path below the mount path, also of an absolute-form target (RFC 9112 §3.2.2)."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
+    root: str = scope.get("root_path") or ""
     if not root and path in FILES:
         return path
     root = root.rstrip("/")

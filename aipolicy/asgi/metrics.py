@@ -6,6 +6,7 @@ from typing import Any
 
 from aipolicy.core.headers import Header
 from aipolicy.errors import MissingExtraError
+from aipolicy.forks import survive_forks
 from aipolicy.lookup import LookupStatus
 
 Figure = tuple[str, str, str, float | None]
@@ -19,15 +20,22 @@ class Metrics:
         if not callable(getattr(lookup, "status", None)):
             raise TypeError(f"status_path needs a lookup that has a status, and {lookup!r} has none")
         try:
-            from prometheus_client import CollectorRegistry, exposition
+            from prometheus_client import exposition
         except ImportError:
             raise MissingExtraError(
                 "status_path needs prometheus-client: pip install 'aipolicy[metrics]'"
             ) from None
         self._lookup = lookup
+        self.after_fork()
+        survive_forks(self)
+        self._text, self._type = exposition.generate_latest, exposition.CONTENT_TYPE_LATEST
+
+    def after_fork(self) -> None:
+        """Make a registry whose lock nobody holds."""
+        from prometheus_client import CollectorRegistry
+
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        self._text, self._type = exposition.generate_latest, exposition.CONTENT_TYPE_LATEST
 
     def describe(self) -> list[Any]:
         """Nothing yet: the registry asks when it takes us in."""
@@ -60,7 +68,11 @@ def _figures(status: LookupStatus) -> Iterator[Figure]:
     yield "gauge", "lookup_sites", "Hosts whose answer is in memory.", status.sites
     yield "gauge", "lookup_sites_max", "Hosts whose answer may be in memory.", status.maxsize
     yield "gauge", "lookup_strangers", "Hosts that are remembered as no site's.", status.strangers
-    yield "counter", "lookup_misses", "Answers that were read or loaded.", status.misses
+    yield "gauge", "lookup_memory_bytes", "Bytes of the answers in memory.", status.memory
+    yield "counter", "lookup_misses", "Answers that a request waited for.", status.misses
+    yield "counter", "lookup_renewals", "Answers that were loaded in the background.", status.renewals
+    yield "gauge", "lookup_loads", "Hosts that are being loaded now.", status.loads
+    yield "counter", "lookup_refused", "Unknown hosts that got the default without a load.", status.refused
     yield "counter", "lookup_requests", "Answers, where they are counted.", status.requests
     yield "gauge", "lookup_seq", "The last change that is in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Since the source last answered.", status.refresh_age

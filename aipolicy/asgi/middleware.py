@@ -5,7 +5,8 @@ loaded.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,11 +17,12 @@ from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
 from aipolicy.asgi.metrics import Metrics
 from aipolicy.asgi.own import OwnRobots
 from aipolicy.asgi.posts import Posts
-from aipolicy.asgi.refusals import Refusal
+from aipolicy.asgi.refusals import Refusal, refuse_handshake
 from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import readings_of, target_of, targets_of
+from aipolicy.asgi.targets import RequestTarget, below_mount, has_plain_path, target_of
 from aipolicy.asgi.tenants import PathTenants
-from aipolicy.core.render import HeaderSet, Rendering
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -41,10 +43,11 @@ class AIPolicyMiddleware:
     ``own_robots_ttl``    seconds for which the application's own is kept, a host.
     ``host_header``       the header that names the site: change it only behind a proxy that always sets it.
     ``enforce``           ``"monitor"`` reports disallowed fetches by crawlers that declare themselves;
-                          ``"declared"`` refuses them too, with 403; ``"verified"`` also refuses clients
-                          that claim to be a licensed crawler and aren't, as far as can be told, with 403,
-                          or 503 while that can't be told; it needs ``aipolicy[identity]``, and the client's
-                          own address in ``scope["client"]``. By default ``"off"``.
+                          ``"declared"`` refuses them too, with 403, and their WebSocket handshakes;
+                          ``"verified"`` also refuses clients that claim to be a licensed crawler and aren't,
+                          as far as can be told, with 403, or 503 while that can't be told; it needs
+                          ``aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
+                          default ``"off"``.
     ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
                           default ``aipolicy.check.identity.Verification()``.
     ``on_event``          called with each DisallowedFetch, sync or async; no response waits for it.
@@ -54,7 +57,8 @@ class AIPolicyMiddleware:
     ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
                           every host; needs ``aipolicy[metrics]``. Keep the public from it.
 
-    A host that is malformed or no site's gets the lookup's default policy.
+    A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in
+    several ways, the most restrictive of them holds, for headers and refusals alike.
     """
 
     def __init__(
@@ -110,6 +114,8 @@ class AIPolicyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "websocket" and self._enforcer is not None:
+                return await self._handshake(self._enforcer, scope, receive, send)
             return await self.app(scope, receive, send)
         host, host_header = None, self._host_header
         for name, value in scope["headers"]:
@@ -135,13 +141,17 @@ class AIPolicyMiddleware:
                 file, scope, send, host=host, rendering=rendering, known=known
             ):
                 return None
+        several = None
+        if self._tenants is not None and not has_plain_path(scope):
+            several = list(dict.fromkeys([rendering, *await self._of_readings(scope, host)]))
+            rendering = _combined(scope, several)
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
-            refused = self._refusal(self._enforcer, scope, host, rendering)
+            refused = self._refusal(self._enforcer, scope, host, several or [rendering])
             if refused is not None:
                 return await answer(send, *refused, scope)
         if self._does_more:
             return await self._do_more(scope, receive, send, rendering)
-        header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
+        header_set = _header_set(scope, rendering) if rendering.paths else rendering.site
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
@@ -154,51 +164,111 @@ class AIPolicyMiddleware:
             return await answer(send, 500, [(b"content-length", b"0")])
         return await answer(send, 200, headers, body, scope)
 
-    def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
+    async def _handshake(self, enforcer: Enforcer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the handshake of a WebSocket where a page would be refused; pass on every other one."""
+        refused = None
+        if enforcer.declared(scope)[1]:
+            hosts = [value for name, value in scope["headers"] if name == self._host_header]
+            host = hosts[0] if len(hosts) == 1 else b""
+            renderings = await self._of_readings(scope, host)
+            refused = self._refusal(enforcer, scope, host, renderings)
+        if refused is None:
+            return await self.app(scope, receive, send)
+        return await refuse_handshake(send, *refused, scope)
+
+    async def _of_readings(self, scope: Scope, host: bytes) -> list[Rendering]:
+        """Return what each site says whose page this may be, by any reading of its path."""
+        if self._tenants is None:
+            return [await self._found(host)]
+        try:
+            found = [await self._found(site) for site in self._tenants.sites(scope, host)]
+        except Exception:
+            logger.exception("the tenant of a request could not be found: no-ai is sent")
+            found = []
+        return found or [await self._found(host), _any_site()]
+
+    async def _found(self, site: bytes) -> Rendering:
+        try:
+            return self._peek(site) or await self.lookup.find(site)
+        except Exception:
+            logger.exception("the lookup failed: the default policy is sent")
+            return self.lookup.default
+
+    def _refusal(
+        self, enforcer: Enforcer, scope: Scope, host: bytes, renderings: Sequence[Rendering]
+    ) -> Refusal | None:
         """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
         try:
-            if _is_exempt(scope):
+            if below_mount(scope).is_within(FILES, "/.well-known/"):
                 return None
-            targets = targets_of(scope)
-            refusal = enforcer.refusal(scope, rendering=rendering, host=host, targets=targets)
+            target = RequestTarget.of(scope)
+            refusal = enforcer.refusal(scope, renderings=renderings, host=host, target=target)
             if refusal is None:
                 return None
-            return refusal._replace(headers=[*rendering.headers_at(targets[0]).headers, *refusal.headers])
+            header_set = _header_set(scope, _combined(scope, renderings))
+            return refusal._replace(headers=[*header_set.headers, *refusal.headers])
         except Exception:
-            logger.exception("it could not be told what a crawler may fetch: it is let in")
+            logger.exception("access check failed: request allowed")
             return None
 
     async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
         """What is off by default: insert meta tags, hear what a post says."""
-        there = rendering.headers_at(_target(scope))
-        if not (there.headers or self._posts):
+        there, posts = _header_set(scope, rendering), self._posts
+        if not (there.headers or posts):
             return await self.app(scope, receive, send)
 
-        if self._posts is not None:  # one state, whoever copies the scope on the way
-            scope = {**scope, "state": scope.get("state", {})}
+        if posts is not None:  # one state, whoever copies the scope on the way
+            scope = {**scope, "state": {} if scope.get("state") is None else scope["state"]}
 
         def header_set() -> HeaderSet:  # of an answer that starts now
-            return self._posts.header_set(scope, rendering, there) if self._posts else there
+            return there if posts is None else posts.header_set(scope, rendering, there)
 
         def send_more(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = merged([*message.get("headers", ())], header_set().headers)
+                headers = merged([*(message.get("headers") or ())], header_set().headers)
                 message = dict(message, headers=headers)
             return send(message)
 
-        if not self._html:
+        if not self._html or not (there.tags or posts):
             return await self.app(scope, receive, send_more)
         from aipolicy.asgi.html import with_tags  # only where it is asked for
 
         return await with_tags(
-            self.app, scope, receive, send_more, expected=there.tags, tags=lambda: header_set().tags
+            self.app,
+            scope,
+            receive,
+            send_more,
+            expected=there.tags,
+            tags=lambda: header_set().tags,
+            fixed=posts is None,
         )
 
 
-def _is_exempt(scope: Scope) -> bool:
-    """Whether a crawler reads there what is asked of it, however the path is read: none is refused there."""
-    return all(path in FILES or path.startswith("/.well-known/") for path in readings_of(file_path(scope)))
+def _header_set(scope: Scope, rendering: Rendering) -> HeaderSet:
+    """Return the headers that hold for the request's path in every reading."""
+    if not rendering.paths:
+        return rendering.site
+    try:
+        if has_plain_path(scope):
+            return rendering.headers_at(target_of(scope).decode("utf-8", "surrogateescape"))
+        return RequestTarget.of(scope).header_set(rendering)
+    except Exception:
+        logger.exception("a request's path could not be read: the most restrictive headers are sent")
+        return rendering.headers_over([None])
 
 
-def _target(scope: Scope) -> str:
-    return target_of(scope).decode("utf-8", "surrogateescape")
+def _combined(scope: Scope, renderings: Sequence[Rendering]) -> Rendering:
+    """Return what holds for a page that may be any of these sites'."""
+    if len(renderings) == 1:
+        return renderings[0]
+    try:
+        return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
+    except Exception:
+        logger.exception("the policies of several sites could not be combined: no-ai is sent")
+        return _any_site()
+
+
+@cache
+def _any_site() -> Rendering:
+    """Return what is said where a path has more readings than are looked at, and any site may be meant."""
+    return render(SitePolicy.from_preset("no-ai"))

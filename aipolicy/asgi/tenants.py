@@ -4,22 +4,25 @@ Headers are a site's own, as elsewhere. But a host has one robots.txt and one td
 all: the paths of the sites that opted out are listed in them, unless that would tell too much or be too long.
 """
 
-import asyncio
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
+import anyio
 from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import Scope
 
+from aipolicy.asgi.targets import RequestTarget
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import Rendering, render
 from aipolicy.errors import AIPolicyError
+from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -39,6 +42,8 @@ class PathTenants:
         tenants = PathTenants(site_of, listed)
 
     ``site_of``    scope → the site's name in the lookup, like ``"alice.blog.example"``; None: the host's own.
+                   Of a path that can be read in several ways it is asked once a reading, with a scope each,
+                   and what the most restrictive site says holds.
     ``listed``     host → the path of each site that opted out, ending in "/": ``["/@alice/", ...]``, or pairs
                    of path and SitePolicy. Sync (called in a thread) or async.
     ``listing``    ``"paths"`` lists them in robots.txt and tdmrep.json: anyone can read who opted out.
@@ -74,16 +79,25 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
-        self._loads: dict[tuple[str, Rendering], asyncio.Task[Rendering]] = {}
+        self._loads: dict[tuple[str, Rendering], _Load] = {}
 
     def site(self, scope: Scope, host: bytes) -> bytes:
-        """The name of a request's site in the lookup: a tenant's, or ``host``."""
+        """Return the name of a request's site in the lookup: a tenant's, or ``host``."""
+        if not scope["path"].startswith("/"):
+            return host
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
-        except Exception:
+        except BaseException as error:  # SystemExit, too, must not end the server
+            if is_interrupt(error):
+                raise
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
+
+    def sites(self, scope: Scope, host: bytes) -> list[bytes]:
+        """Return the names of every site whose path the request's can be read as; none: there may be more."""
+        scopes = RequestTarget.of(scope).scopes(scope)
+        return [*dict.fromkeys(self.site(each, host) for each in scopes)]
 
     async def of_host(self, host: bytes, own: Rendering) -> Rendering:
         """What the host's files say: its own policy, and its tenants'. Never raises."""
@@ -94,23 +108,41 @@ class PathTenants:
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
         # One load, however many requests wait, and one that hangs up doesn't fail the others.
-        task = self._loads.get(key)
-        if task is None:
-            task = self._loads[key] = asyncio.get_running_loop().create_task(self._load(key, kept))
-            task.add_done_callback(lambda _: self._loads.pop(key, None))
-        return await asyncio.shield(task)
+        loop = running_loop()
+        load = self._loads.get(key)
+        if load is None or load.loop != loop:  # that of an event loop that ended would never be done
+            load = self._loads[key] = _Load(loop)
+            load.hold = loop.start(partial(self._load, key, kept, load))
+        if load.rendering is None:
+            done = anyio.Event()
+            load.waiting.add(done)
+            try:
+                await done.wait()
+            finally:
+                load.waiting.discard(done)
+        return load.rendering or _origin(own)
 
-    async def _load(self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None) -> Rendering:
+    async def _load(
+        self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None, load: "_Load"
+    ) -> None:
         name, own = key
         try:
-            async with asyncio.timeout(self._timeout):
-                composed = await self._composed(name, own)
-        except Exception:
-            served = "its last robots.txt is served" if kept else "the whole host is opted out"
-            logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
-            composed = kept[0] if kept else _origin(own)
-        self._kept[key] = (composed, self._clock() + self._ttl)
-        return composed
+            try:
+                with anyio.fail_after(self._timeout):
+                    composed = await self._composed(name, own)
+            except BaseException as error:  # whatever ``listed`` raises, it must not end the server
+                if is_interrupt(error) or load.loop.is_ending():
+                    raise
+                served = "its last robots.txt is served" if kept else "the whole host is opted out"
+                logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
+                composed = kept[0] if kept else _origin(own)
+            self._kept[key] = (composed, self._clock() + self._ttl)
+            load.rendering = composed
+        finally:
+            if self._loads.get(key) is load:
+                del self._loads[key]
+            for done in load.waiting:
+                done.set()
 
     async def _composed(self, name: str, own: Rendering) -> Rendering:
         if self._listing == "origin" or self._listed is None:
@@ -128,6 +160,16 @@ class PathTenants:
             instead = "the whole host is opted out" if whole else "headers alone speak for them"
             logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
             return _origin(own) if whole else own
+
+
+class _Load:
+    """A list that is being made, and who waits for it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.hold: object = None  # the task
+        self.waiting: set[anyio.Event] = set()
+        self.rendering: Rendering | None = None
 
 
 def _origin(own: Rendering) -> Rendering:

@@ -11,7 +11,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
-COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts")
+COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts", "scope")
 """The last three hold several values, separated by spaces."""
 
 _DELIMITERS = (",", ";", "\t")
@@ -142,6 +142,7 @@ def _policy(cells: dict[str, str]) -> SitePolicy:
         visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
         licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
         sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]
+        scope=cells.get("scope", "").strip() or "documented",  # type: ignore[arg-type]
     )
 
 

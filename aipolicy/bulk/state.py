@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aipolicy.bulk.folder import STATE, UNFINISHED
 from aipolicy.bulk.layout import NOTHING_RESERVED
+from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.render import render
@@ -62,8 +63,8 @@ class State:
 def rendering_of(signals: Signals) -> str:
     """Changes with the signals, the crawler table and this package: whenever files come out different."""
     digest = blake2b(digest_size=12)
-    for preset, visibility in product(PRESETS, Visibility):
-        rendering = render(SitePolicy.from_preset(preset, visibility=visibility), signals)
+    for preset, visibility, scope in product(PRESETS, Visibility, Scope):
+        rendering = render(SitePolicy.from_preset(preset, visibility=visibility, scope=scope), signals)
         digest.update(rendering.robots.body)
         digest.update(rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED)
     return digest.hexdigest()

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aipolicy.check.candidates import as_text, holds_token
-from aipolicy.check.fetches import SCHEMA, Verdict
+from aipolicy.check.candidates import as_text, holds, line_pattern, token_pattern
+from aipolicy.check.fetches import DISALLOWED, SCHEMA, Verdict
 from aipolicy.check.formats import LogFormat
 from aipolicy.check.formats.moments import LATEST
-from aipolicy.check.identity import Identities
-from aipolicy.check.policies import Judge, Policies, reads_robots_txt
-from aipolicy.core.crawlers import CRAWLERS, Purpose
+from aipolicy.check.identity import Identities, Identity
+from aipolicy.check.identity.addresses import read_address
+from aipolicy.check.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
+from aipolicy.check.selfdeclared import product_names, self_declared
+from aipolicy.core.crawlers import CrawlerTable, from_table
+from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
 from aipolicy.errors import LogError
@@ -23,17 +26,25 @@ from aipolicy.errors import LogError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REFUSALS = (401, 402, 403, 429, 451)
-"""Statuses that gave a crawler nothing of what it had been asked not to fetch."""
+REFUSALS = (401, 402, 403, 404, 406, 410, 429, 444, 451, 499)
+"""Statuses that gave a crawler no content of what it had been asked not to fetch, as all of 5xx do.
 
-EXEMPT = tuple(
-    crawler.product_token
-    for crawler in CRAWLERS
-    if crawler.purpose is Purpose.USER_FETCH and crawler.obeys_robots_txt == "no"
-)
-"""Fetchers that act for a user, and whose operator says that robots.txt doesn't apply to them."""
+444 and 499 are nginx's: it closed the connection without an answer, and the client closed it before one. 000
+is CloudFront's and others' for a client that went before the answer. A 3xx (304, too: the crawler has the
+content) is judged like a 200, and so is every method: robots.txt speaks of access, not of GET.
+"""
+
+
+@from_table
+def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
+    """Return the fetchers that act for a user, and to which robots.txt may not apply, their operator says."""
+    return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
+
 
 _REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
+_PROXIES = 3  # addresses of a forwarded column that are tried
+_BEHIND = ""  # the operator of a proxy with a private address
+_GOOD = (Identity.VERIFIED.value, Identity.OPERATOR_VERIFIED.value)
 _SHOWN = 300  # characters of an unreadable line
 _DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python knows no year 0
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
@@ -69,7 +80,7 @@ def evaluate(batch: "pa.RecordBatch", form: LogFormat, evaluator: "Evaluator") -
     The result has the columns of ``aipolicy.check.fetches.SCHEMA``.
     """
     lines = pl.DataFrame(batch)
-    return as_batch(evaluator.frame(lines.filter(holds_token(as_text(lines["text"]))), form))
+    return as_batch(evaluator.frame(lines.filter(holds(as_text(lines["text"]), evaluator.lines)), form))
 
 
 def as_batch(frame: pl.DataFrame) -> "pa.RecordBatch":
@@ -89,39 +100,128 @@ class Evaluator:
         self._terms = terms
         self._judge = Judge(terms.policies, terms.grace_hours)
         self._crawlers: Memo[str, str | None] = Memo(_REMEMBERED)
+        self._names: Memo[str, tuple[tuple[str, ...], str | None]] = Memo(_REMEMBERED)
+        self._named = NamedTokens(terms.policies, terms.sites)
+        self._tokens = token_pattern(self._named.everywhere)
+        self.lines = line_pattern(self._named.everywhere)
+        """What lines match that are to be evaluated (a regular expression)."""
 
     def frame(self, lines: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        """The rows that come of ``lines`` that hold a token, columns as for ``evaluate``, in their order."""
+        """The rows that come of such ``lines``, columns as for ``evaluate``, in their order."""
         if lines.is_empty():
             return SCHEMA.to_frame()
         raw = lines["text"].cast(pl.Binary)
         lines = lines.with_columns(pl.col("file").cast(pl.String), as_text(raw), raw.alias("raw"))
-        parsed = form.parse(lines["text"], forwarded=self._terms.forwarded)
+        parsed = form.read(lines["text"], forwarded=self._terms.forwarded)
         rows = pl.concat([lines, parsed], how="horizontal")
         parts = [self._unreadable(rows.filter(~pl.col("ok"))), self._fetches(rows.filter("ok"), form)]
         return pl.concat(map(_completed, parts)).sort("line", maintain_order=True)
 
     def _unreadable(self, rows: pl.DataFrame) -> pl.DataFrame:
+        # A line that only looks like a self-declared crawler's may be anything's.
+        rows = rows.filter(holds(rows["text"], self._tokens))
         text = pl.col("text").str.slice(0, _SHOWN)
         if self._terms.mask:
             text = text.str.replace_all(_ADDRESS, "(address)")
         return rows.select("file", "line", text, verdict=pl.lit(Verdict.UNREADABLE.value))
 
     def _fetches(self, rows: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        rows = rows.drop("text").with_columns(crawler=self._classified(rows["user_agent"]))
-        rows = rows.filter(pl.col("crawler").is_not_null())
-        # A target in absolute form may be of another site (RFC 9112 §3.2.2): a probe for open proxies. Where
-        # a log has a column for the site, a request without one is nobody's.
-        nameless = "" if form.has_host else self._only_site
-        rows = rows.with_columns(pl.col("host").fill_null(pl.lit(nameless, pl.String)))
-        judged = self._judge.judge(rows)
-        kept = judged.filter(self._within)
-        out = judged.filter(~self._within).select("file", "line", verdict=pl.lit(Verdict.LEFT_OUT.value))
-        kept = kept.with_columns(verdict=_verdict(), identity=self._identified(kept))
+        rows = self._with_sites(rows, form)
+        rows = rows.with_columns(crawler=self._classified(rows["user_agent"]))
+        rows = rows.with_columns(unknown=pl.lit(None, pl.String)).update(self._others(rows), on="row")
+        rows = rows.filter(pl.any_horizontal(pl.col("crawler", "unknown").is_not_null()))
+        known, elsewhere = pl.col("crawler").is_not_null(), pl.col("elsewhere")
+        judged = self._judge.judge(rows.filter(known, ~elsewhere))
+        kept, out = judged.filter(self._within), judged.filter(~self._within)
+        unknown = self._judge.located(rows.filter(~known, ~elsewhere)).filter(self._within)
+        kept = kept.with_columns(identity=self._identified(kept))
+        kept = kept.with_columns(self._behind(kept, form), verdict=_verdict())
         kept = kept.with_columns(sha256=_hashes(kept))
         if self._terms.mask:
             kept = kept.with_columns(address=_masked(kept["address"]))
-        return pl.concat([_completed(kept), _completed(out)])
+        left_out = pl.lit(Verdict.LEFT_OUT.value)
+        parts = [
+            kept,
+            out.select("file", "line", verdict=left_out),
+            rows.filter(known, elsewhere).select("file", "line", site="host", verdict=left_out),
+            unknown.select(
+                *("file", "line", "site", "time"),
+                crawler="unknown",
+                user_agent=pl.col("user_agent").str.slice(0, _SHOWN),
+                verdict=pl.lit(Verdict.UNKNOWN_CRAWLER.value),
+            ),
+        ]
+        return pl.concat(map(_completed, parts))
+
+    def _with_sites(self, rows: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
+        """``rows`` with their number (``row``), ``host``, and whether they are of a site elsewhere.
+
+        A target in absolute form names the site itself, whatever the log's column says (RFC 9112 §3.2.2): a
+        request for another one, like a probe for open proxies, is never booked on this one. Where a log has a
+        column for the site, a request without one is nobody's.
+        """
+        authority = pl.col("authority")
+        rows = rows.drop("text").with_row_index("row")
+        if form.has_host:
+            differs = (
+                authority.is_not_null() & pl.col("host").is_not_null() if self._one_for_all else pl.lit(False)
+            )
+            rows = rows.with_columns(elsewhere=differs)
+        else:
+            rows = rows.with_columns(elsewhere=authority.is_not_null())
+        if rows["elsewhere"].any():
+            asked = rows.filter("elsewhere").select("row", "host", "authority").rows()
+            own = [row for row, host, named in asked if self._is_here(host, named, form)]
+            rows = rows.with_columns(elsewhere=pl.col("elsewhere") & ~pl.col("row").is_in(own))
+        host = pl.coalesce("authority", "host")
+        if not form.has_host:
+            # The site's own name in a target adds nothing: the log is its anyway.
+            host = pl.when("elsewhere").then(authority).otherwise(pl.lit(self._only_site, pl.String))
+        else:
+            host = host.fill_null("")
+        return rows.with_columns(host=host)
+
+    @cached_property
+    def _one_for_all(self) -> bool:
+        """Whether one robots.txt is taken for every host's: then no name tells whose a request is."""
+        return self._terms.policies.timeline("a.invalid") is not None
+
+    def _is_here(self, host: str | None, named: str, form: LogFormat) -> bool:
+        """Whether the host that a target names is that of the log: the column's, or the site's."""
+        canonical = canonical_host(named)
+        if form.has_host:
+            return canonical == canonical_host(host or "")
+        policies, sites = self._terms.policies, self._terms.sites
+        if canonical is None or not (sites or not self._one_for_all):
+            return False
+        own = policies.timeline(self._only_site)
+        return canonical in sites or (
+            own is not None and not self._one_for_all and policies.timeline(canonical) == own
+        )
+
+    def _others(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """``row`` and either ``crawler``, of those that the site's policy names, or ``unknown``."""
+        left = rows.filter(pl.col("crawler").is_null() & pl.col("user_agent").is_not_null())
+        pairs = left.select("host", "user_agent").unique()
+        found = [self._called(host, user_agent) for host, user_agent in pairs.iter_rows()]
+        schema = {"crawler": pl.String, "unknown": pl.String}
+        named = pl.concat([pairs, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
+        return (
+            left.select("row", "host", "user_agent")
+            .join(named, on=["host", "user_agent"], nulls_equal=True, maintain_order="left")
+            .select("row", "crawler", "unknown")
+        )
+
+    def _called(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
+        key = user_agent[:LONGEST_USER_AGENT]
+        names, own = self._names.get(key) or self._names.keep(key, (product_names(key), self_declared(key)))
+        canonical = None if host is None else canonical_host(host)
+        nobodys = not names or (canonical is None and host is not None)
+        tokens = {} if nobodys else self._named.of(self._terms.policies.timeline(canonical))
+        for name in names if tokens else ():
+            if name.lower() in tokens:
+                return best_spelling((tokens[name.lower()], name)), None
+        return None, own
 
     @cached_property
     def _only_site(self) -> str | None:
@@ -179,8 +279,48 @@ class Evaluator:
         )
         return joined["identity"]
 
+    def _behind(self, fetches: pl.DataFrame, form: LogFormat) -> list[pl.Series]:
+        """``proxy`` and ``forwarded``: whose addresses stand for the clients', and where theirs may be."""
+        failed = fetches["identity"] == Identity.CHECK_FAILED.value
+        distinct = fetches["address"].filter(failed).unique().drop_nulls()
+        operators = {each: name for each in distinct if (name := self._operator(each)) is not None}
+        if not operators:
+            nothing = pl.DataFrame({"proxy": [None] * len(fetches)}, schema={"proxy": pl.String})
+            return [*nothing, pl.Series("forwarded", [None] * len(fetches), dtype=pl.Int32)]
+        names = pl.Series(operators.values(), dtype=pl.String)
+        address, nobody = fetches["address"], pl.lit(None, pl.String)
+        proxy = address.replace_strict(list(operators), names, default=None, return_dtype=pl.String)
+        proxy = pl.select(pl.when(failed).then(proxy).otherwise(nobody).alias("proxy")).to_series()
+        return [proxy, self._forwarded(fetches, proxy.is_not_null(), form)]
+
+    def _operator(self, address: str) -> str | None:
+        proxy = self._terms.identities.proxy_of(address)
+        if proxy is not None:
+            return proxy.published.operator
+        client = read_address(address)
+        return _BEHIND if client is not None and client.behind_a_proxy else None
+
+    def _forwarded(self, fetches: pl.DataFrame, wanted: pl.Series, form: LogFormat) -> pl.Series:
+        """The first address from the right in the forwarded column that verifies each wanted client."""
+        found = pl.Series("forwarded", [None] * len(fetches), dtype=pl.Int32)
+        if not form.has_forwarded or self._terms.forwarded:
+            return found
+        lines = as_text(fetches["raw"].filter(wanted))
+        claims = fetches.filter(wanted).select("crawler", "time")
+        numbers: list[int | None] = [None] * len(lines)
+        for number in range(1, _PROXIES + 1):
+            addresses = form.parse(lines, forwarded=number)["address"]
+            identities = self._identified(claims.with_columns(addresses))
+            numbers = [
+                before or (number if identity in _GOOD else None)
+                for before, identity in zip(numbers, identities, strict=True)
+            ]
+        return found.scatter(wanted.arg_true(), pl.Series(numbers, dtype=pl.Int32))
+
 
 def _verdict() -> pl.Expr:
+    status = pl.col("status")
+    refused = status.is_in(REFUSALS) | status.is_between(500, 599) | (status == 0)
     return (
         pl.when(reads_robots_txt(pl.col("path")))
         .then(pl.lit(Verdict.ROBOTS_TXT_READ.value))
@@ -188,16 +328,18 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        .when(pl.col("crawler").is_in(EXEMPT))
+        .when(pl.col("crawler").is_in(exempt_tokens()))
         .then(pl.lit(Verdict.EXEMPT.value))
-        .when(pl.col("status").is_in(REFUSALS))
+        .when(refused)
         .then(pl.lit(Verdict.REFUSED.value))
+        .when(pl.col("identity") == Identity.SPOOFED.value)
+        .then(pl.lit(Verdict.DISALLOWED_SPOOFED.value))
         .otherwise(pl.lit(Verdict.DISALLOWED.value))
     )
 
 
 def _hashes(fetches: pl.DataFrame) -> pl.Series:
-    evidence = fetches["verdict"] == Verdict.DISALLOWED.value
+    evidence = fetches["verdict"].is_in(list(map(str, DISALLOWED)))
     hashes = [
         hashlib.sha256(raw).hexdigest() if shown else None
         for raw, shown in zip(fetches["raw"], evidence, strict=True)

@@ -62,7 +62,7 @@ class _Log:
 
 
 def _evaluated(block: bytes, form: LogFormat | None, evaluator: Evaluator) -> tuple[int, pl.DataFrame]:
-    lines, kept = candidates(block)
+    lines, kept = candidates(block, evaluator.lines)
     if form is None:  # there is nothing in them
         return lines, SCHEMA.to_frame()
     return lines, evaluator.frame(kept.with_columns(file=pl.lit("")), form)
@@ -72,8 +72,10 @@ def _formed(
     name: str, found: Iterator[bytes], form: LogFormat | None
 ) -> Iterator[tuple[bytes, LogFormat | None]]:
     """Each block with the format that its lines have; cut where a directive changes it."""
+    told = False  # a format that was named must fit the log, too
     for block in found:
-        form = form or form_of(name, block.split(b"\n"), form)
+        if not told or form is None:
+            form, told = form_of(name, block.split(b"\n"), form), True
         if form is None or form.directive is None:
             yield block, form
             continue

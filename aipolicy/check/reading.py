@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from aipolicy.check.formats import LOOKED_AT, LogFormat, recognise
+from aipolicy.check.formats import LOOKED_AT, LogFormat, fitting, recognise, telling
 from aipolicy.errors import LogFormatError
 
 EMPTY = "empty"
@@ -35,15 +35,15 @@ class ReadFile:
 
 
 def form_of(name: str, lines: Iterable[bytes], given: LogFormat | None) -> LogFormat | None:
-    """The format of the log that begins with ``lines``; ``given`` says which. Raises LogFormatError.
+    """The format of the log that begins with ``lines``; ``given`` says which. Raises LogFormatError where no
+    line fits it, or none can have a User-Agent.
 
     None where there is nothing in them: blank lines and comments.
     """
-    if given is not None:
-        return given
-    telling = (line for line in lines if _TELLING.match(line))
-    sample = [line.decode("utf-8", "replace") for line in itertools.islice(telling, LOOKED_AT)]
+    some = (line for line in lines if _TELLING.match(line))
+    sample = [line.decode("utf-8", "replace") for line in itertools.islice(some, LOOKED_AT)]
     try:
-        return recognise(sample)
+        found = recognise(sample) if given is None else fitting(given, sample)
+        return None if found is None else telling(found, sample)
     except LogFormatError as error:
         raise LogFormatError(f"{name!r}: {error}") from None

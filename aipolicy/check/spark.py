@@ -22,6 +22,7 @@ from aipolicy.check.fetches import SCHEMA
 from aipolicy.check.formats import LogFormat
 from aipolicy.check.reading import Advance, ReadFile, form_of
 from aipolicy.check.spool import Spool
+from aipolicy.core.crawlers import crawler_table, use_table
 from aipolicy.errors import LogError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -171,7 +172,10 @@ def _evaluation(
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What a worker does: batches of lines in, replies out."""
 
+    table = crawler_table()  # a worker may have another environment, or none
+
     def evaluated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        use_table(table)
         evaluator = Evaluator(terms)
         part: _Part | None = None
         for batch in batches:

@@ -73,14 +73,16 @@ def check() -> None:
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout.")
 @click.option("--html", metavar="FILE", help="Write a report for people: one file, complete in itself.")
-@click.option("--evidence", metavar="FILE", help="Write every disallowed fetch into a Parquet file.")
+@click.option(
+    "--evidence", metavar="FILE", help="Write every disallowed fetch into a Parquet file, impostors' too."
+)
 @click.option("--mask-ip", is_flag=True, help="Cut client addresses to /24 and /48 in all that is written.")
 @click.option(
     "--fail-on",
     type=click.Choice(["disallowed", "spoofed", "never"]),
     default="disallowed",
     show_default=True,
-    help="What makes the exit code 1.",
+    help="What makes the exit code 1: disallowed fetches by all who aren't spoofed, or spoofed clients.",
 )
 @click.option(
     "--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True, help="Who reads."
@@ -96,7 +98,8 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     zcat access.log.gz | aipolicy check logs - --policies policies.jsonl --site a.example --json
 
     Each request is judged by the policy in force when it was made. One that is disallowed is *in grace* if a
-    policy of the last 24 hours allowed it: crawlers keep a robots.txt for that long. Plain, .gz and .zst.
+    policy of the last 24 hours allowed it: crawlers keep a robots.txt for that long. What clients did that
+    only claimed to be a crawler is counted apart, and never as the crawler's. Plain, .gz and .zst.
 
     \b
     policies.jsonl, one version a line, any number a site:

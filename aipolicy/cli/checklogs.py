@@ -20,13 +20,13 @@ from aipolicy.check.policies import Policies, policies_from_jsonl, policies_from
 from aipolicy.check.reading import ReadFile
 from aipolicy.check.repeats import without_repeats
 from aipolicy.check.spool import Spool
-from aipolicy.check.summary import About, summary, write_evidence
+from aipolicy.check.summary import About, in_one_spelling, summary, write_evidence
 from aipolicy.check.times import iso, microseconds
 from aipolicy.cli.options import print_json, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
 from aipolicy.cli.sources import read_source
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import crawler_table
 from aipolicy.core.hosts import site_name
 from aipolicy.errors import AIPolicyError, LogError, PolicyError
 
@@ -43,7 +43,9 @@ def run(**given: Any) -> int:
         require_writable(out)
     with Spool() as spool:
         read, parts = _read(files, form, terms, spool, given)
+        parts = in_one_spelling(parts)
         document = summary(parts, _about(given, terms, read, repeats, file))
+        _require_read(document)
         if given["evidence"]:
             with whole_file(given["evidence"]) as path:
                 write_evidence(parts, path)
@@ -153,7 +155,8 @@ def _about(
     method = {
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
-        "crawler_table": max(crawler.checked for crawler in CRAWLERS).isoformat(),
+        "crawler_table": crawler_table().compiled.isoformat(),
+        "crawlers_file": crawler_table().file,
         "ranges": _ranges(terms.identities, ranges_file),
         "dns": given["dns"],
         "forwarded": terms.forwarded,
@@ -204,6 +207,19 @@ def _report(document: dict[str, Any], given: _Given) -> None:
         Console(width=None if terminal else 200, soft_wrap=False).print(table(document))
     for note in () if given["as_json"] else document["notes"]:
         click.echo(note, err=True)
+
+
+def _require_read(document: Mapping[str, Any]) -> None:
+    """Raises LogError where nothing that names a crawler could be read: that acquits nobody."""
+    lines = document["lines"]
+    unread = lines["unreadable"]
+    if unread and not (lines["crawler"] or lines["left_out"]) and 2 * unread >= lines["read"]:
+        first = document["unreadable"][0]
+        raise LogError(
+            f"{unread} of {lines['read']} lines name a crawler, and none of these can be read; the first is "
+            f"line {first['line']} of {first['file']!r}: give --format the format string of the server's "
+            "configuration"
+        )
 
 
 def _exit_code(document: Mapping[str, Any], fail_on: str) -> int:

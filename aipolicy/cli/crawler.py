@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from aipolicy.cli.options import json_option, list_option
-from aipolicy.errors import MissingExtraError
 
 
 def _list_clauses() -> None:
@@ -20,9 +19,24 @@ def _list_clauses() -> None:
 @click.option(
     "--claims",
     multiple=True,
-    type=click.Choice(["cache", "nofollow"]),
+    type=click.Choice(["bom", "cache", "nofollow"]),
     help="Hold it to this, too: RFC 9309 doesn't ask for it.",
 )
+@click.option(
+    "--random",
+    "sites",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Try it on N sites made at random, too.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="S",
+    help="Make these sites again; else the seed is another each time.",
+)
+@click.option("--no-clauses", is_flag=True, help="Only learn its name, and try the sites made at random.")
+@click.option("--strict", is_flag=True, help="A SHOULD counts like a MUST, and so does what is implied.")
 @click.option(
     "--seconds",
     type=click.FloatRange(1),
@@ -55,7 +69,8 @@ def crawler(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     aipolicy check crawler -- wget -q -r -H -P {dir} {url}
-    aipolicy check crawler --only size --only bom -- scrapy runspider spider.py -a url={url}
+    aipolicy check crawler --only size --only query -- scrapy runspider spider.py -a url={url}
+    aipolicy check crawler --no-clauses --random 40 -- wget -q -r -P {dir} {url}
     aipolicy check crawler --token MyBot --json -- ./mybot --seed {url}
 
     The command is run once for each clause, against a site of its own on this machine, where a crawler that
@@ -65,18 +80,20 @@ def crawler(ctx: click.Context, /, **given: Any) -> None:
     A clause is *not tested* where it never came near what would tell. It runs once more, first: to see that
     it fetches pages at all, and without --token to learn which name it answers to.
 
-    Exit codes: 0 every clause tested is obeyed, 1 some are not, or it fetched nothing or followed no
-    link where that is needed, 2 bad input.
+    It disobeys where it breaks a MUST, and departs from a SHOULD or from what is only implied. A crawl that
+    is ended after --seconds is never said to obey.
+
+    --random tries sites that nobody can learn: a robots.txt made at random from RFC 9309's grammar, with
+    links of which some are forbidden. What it gets wrong is shown in the smallest robots.txt found.
+
+    Exit codes: 0 it broke no MUST (with --strict: nothing) in what was tested, 1 it did, or it fetched
+    nothing or followed no link where that is needed, 2 bad input.
     """
     ctx.exit(_parts().run(**given))
 
 
 def _parts() -> ModuleType:
     # Imported where it is used: other commands should not wait for it.
-    try:
-        from aipolicy.cli import checkcrawler
-    except ModuleNotFoundError as error:
-        if error.name != "h11":
-            raise
-        raise MissingExtraError("testing a crawler needs h11: pip install 'aipolicy[check]'") from None
+    from aipolicy.cli import checkcrawler
+
     return checkcrawler

@@ -13,6 +13,7 @@ from aipolicy.errors import ResolverError
 
 if TYPE_CHECKING:
     from aipolicy.check.identity import Evidence, Identities, Identity
+    from aipolicy.check.identity.evidence import Match
     from aipolicy.check.identity.signatures import SignatureResult
 
 _AT_A_TIME = 32
@@ -63,7 +64,12 @@ def _identified(identities: "Identities", client: Client, crawler: Crawler) -> I
     if client.address is None:
         identity, reasons, evidence, lacking = Identity.UNVERIFIABLE, ["no address was given"], None, None
     else:
-        evidence = identities.evidence(crawler.product_token, client.address, client.day)
+        evidence = identities.evidence(
+            crawler.product_token,
+            client.address,
+            client.day,
+            signatures=client.signatures is not None,
+        )
         identity, reasons, lacking = (
             evidence.identity,
             why(crawler, evidence),
@@ -155,6 +161,7 @@ def _crawler(found: Identified) -> dict[str, Any]:
         "why": found.why,
         "needed": found.needed,
         "lists": [] if evidence is None else list(_lists(evidence)),
+        "proxy": None if evidence is None or evidence.proxy is None else _proxy(evidence.proxy),
         "dns": None if evidence is None else _dns(evidence),
     }
 
@@ -171,6 +178,16 @@ def _lists(evidence: "Evidence") -> Iterator[dict[str, Any]]:
             "gone_by": None if published.gone is None else published.gone.isoformat(),
             "counts": match.counts,
         }
+
+
+def _proxy(match: "Match") -> dict[str, Any]:
+    published = match.published
+    return {
+        "operator": published.operator,
+        "urls": list(published.urls),
+        "read": published.date.isoformat(),
+        "source": published.source,
+    }
 
 
 def _dns(evidence: "Evidence") -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ def import_sites(
 
     \b
     csv        a header line with host, and opted_out (1 or 0) or preset; and if you like
-               visibility, licensed, sitemaps, hosts (the last three separated by spaces)
+               visibility, scope, licensed, sitemaps, hosts (the last three separated by spaces)
     jsonl      an object a line: {"host": "blog.example", "opted_out": true}, or what
                'aipolicy show --json' writes
     wordpress  a mysqldump of a network with wp_blogs and its options tables, or a CSV

@@ -16,7 +16,7 @@ from aipolicy.cli.demo import demo
 from aipolicy.cli.exporting import export
 from aipolicy.cli.generate import headers, robots
 from aipolicy.cli.importing import import_sites
-from aipolicy.cli.options import printable
+from aipolicy.cli.options import add_crawlers_option, printable
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.cli.replica import replica
 from aipolicy.errors import AIPolicyError
@@ -101,3 +101,4 @@ for command in (
     completion,
 ):
     main.add_command(command)
+    add_crawlers_option(command)

@@ -11,10 +11,12 @@ import click
 
 from aipolicy.analysis.shown import longest_word
 from aipolicy.cli.completion import product_tokens
+from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.core.policy import PRESETS
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.signals import Signals
+from aipolicy.crawlers import VARIABLE, load
 from aipolicy.errors import PolicyError
 
 Command = Callable[..., Any]
@@ -43,6 +45,12 @@ _POLICY_OPTIONS = (
         "--visibility",
         type=click.Choice(list(map(str, Visibility))),
         help="discouraged: search engines are asked to stay away, which implies opted out.",
+    ),
+    click.option(
+        "--scope",
+        type=click.Choice(list(map(str, Scope))),
+        help="Crawlers that an opt-out names: documented (the default), or broad: those that one list calls "
+        "AI crawlers, too. Costs visits of some that aren't: brand monitors, a publisher's own tools.",
     ),
     click.option(
         "--licensed",
@@ -82,6 +90,7 @@ def policy_fields(given: dict[str, Any]) -> dict[str, Any]:
     fields = {
         "preferences": PRESETS[given["preset"]] if given["preset"] else None,
         "visibility": given["visibility"],
+        "scope": given["scope"],
         "licensed": given["licensed"],
         "path_preferences": dict(map(_path_preference, given["paths"])),
         "sitemaps": given["sitemaps"],
@@ -170,6 +179,31 @@ def printable(text: str) -> str:
 
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")  # and at nothing else that Unicode has
     return "\n".join(shown(line, len(line) + 1) for line in lines)
+
+
+def add_crawlers_option(command: click.Command) -> None:
+    """Add ``--crawlers FILE`` to a command and to those below it, which all go by the crawler table."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            add_crawlers_option(below)
+        if not command.invoke_without_command:
+            return
+    if not any("--crawlers" in parameter.opts for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--crawlers", "crawlers_file"],
+                is_eager=True,
+                expose_value=False,
+                callback=_load_crawlers,
+                metavar="FILE",
+                help=f"Entries that add to the crawler table, or correct it.  [env var: {VARIABLE}]",
+            )
+        )
+
+
+def _load_crawlers(ctx: click.Context, _parameter: click.Parameter, file: str | None) -> None:
+    if file is not None and not ctx.resilient_parsing:
+        load(file)
 
 
 def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Command]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _CLEARED: dict[str, Any] = {
     "preferences": Preferences(),
     "visibility": "public",
+    "scope": "documented",
     "licensed": (),
     "path_preferences": (),
     "sitemaps": (),
@@ -187,6 +188,8 @@ def _summary(policy: SitePolicy) -> str:
     said = [policy.preset or str(policy.preferences)]
     if policy.visibility != "public":
         said.append(str(policy.visibility))
+    if policy.scope != "documented":
+        said.append(f"scope {policy.scope}")
     if policy.licensed:
         said.append(f"licensed to {', '.join(policy.licensed)}")
     if policy.path_preferences:

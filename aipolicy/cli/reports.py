@@ -1,7 +1,7 @@
 """How the results of an analysis look: for people, and for programs."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aipolicy.analysis import Difference, Explanation, Finding, Report, Severity
@@ -75,7 +75,7 @@ def _coverage(report: Report) -> Iterator[str]:
     yield "Shut out, of the crawlers known (by RFC 9309):"
     for purpose, by in report.coverage.tokens.items():
         total = sum(map(len, by.values()))
-        counts = ", ".join(f"{len(tokens)} {reach}" for reach, tokens in by.items() if tokens)
+        counts = ", ".join(_reach(purpose, reach, tokens) for reach, tokens in by.items() if tokens)
         yield f"  {_GOVERNS.get(purpose, purpose)}: {counts}"
         for reach, tokens in by.items():
             if reach is not Reach.OPEN and tokens and len(tokens) < total:
@@ -83,6 +83,13 @@ def _coverage(report: Report) -> Iterator[str]:
     if report.coverage.disobedient:
         names = listed(report.coverage.disobedient, _SHOWN)
         yield f"  of these, known not to obey, or not always: {names}"
+
+
+def _reach(purpose: Purpose, reach: Reach, tokens: Sequence[str]) -> str:
+    """How many have that reach, and how many of those left open are only listed for that purpose."""
+    known = filter(None, map(crawler_named, tokens))
+    unsure = sum(crawler.listed for crawler in known) if purpose.categories and reach is Reach.OPEN else 0
+    return f"{len(tokens)} {reach}" + (f" ({unsure} of them only listed)" if unsure else "")
 
 
 def difference_text(differences: Iterable[Difference]) -> str:
@@ -137,8 +144,12 @@ def explanation_text(explanation: Explanation) -> str:
     crawler = crawler_named(explanation.token)
     if crawler is None:
         lines.append(f"{token} is not in the crawler table: is it spelt as its operator does?")
-    elif crawler.note:
+        return "\n".join(lines)
+    if crawler.note:
         lines.append(f"{crawler.product_token} of {crawler.operator}: {crawler.note}")
+    if crawler.listed and crawler.purpose.categories:
+        sources = "neither its operator nor two independent sources say so"
+        lines.append(f"{crawler.product_token} is only listed for {crawler.purpose}: {sources}")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from aipolicy.core.crawlers import CRAWLERS, Crawler
+from aipolicy.core.crawlers import Crawler, CrawlerTable, Scope, from_table
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preferences
@@ -12,9 +12,23 @@ from aipolicy.core.robots import Rule
 
 _Paths = tuple[tuple[str, Preferences], ...]
 
-# Few, for many crawlers. Told once: every rendering asks, and hashing an enum's members is slow.
-_KINDS = tuple({crawler.purpose.categories for crawler in CRAWLERS})
-_KIND_OF = {crawler.product_token: _KINDS.index(crawler.purpose.categories) for crawler in CRAWLERS}
+
+class _Kind(NamedTuple):
+    """What decides about a crawler: few, for many crawlers."""
+
+    categories: tuple[Category, ...]
+    listed: bool
+
+
+@from_table
+def _kinds(table: CrawlerTable) -> tuple[tuple[_Kind, ...], dict[str, int]]:
+    """Return the kinds, and the one of each product token, by its place.
+
+    Worked out once: every rendering asks, and hashing an enum's members is slow.
+    """
+    of = {c.product_token: _Kind(c.purpose.categories, c.listed) for c in table.crawlers}
+    kinds = tuple(dict.fromkeys(of.values()))
+    return kinds, {token: kinds.index(kind) for token, kind in of.items()}
 
 
 class Effect(NamedTuple):
@@ -30,8 +44,12 @@ BLOCKED, OPEN = Effect(True), Effect(False)
 def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
     paths = policy.effective_paths
-    effects = [_effect(policy, categories, paths) for categories in _KINDS]
-    affected = {token: effects[kind] for token, kind in _KIND_OF.items() if effects[kind] != OPEN}
+    kinds, kind_of = _kinds()
+    broad = policy.scope is Scope.BROAD
+    effects = [
+        _effect(policy, kind.categories, paths) if broad or not kind.listed else OPEN for kind in kinds
+    ]
+    affected = {token: effects[kind] for token, kind in kind_of.items() if effects[kind] != OPEN}
     licensed = [token for token in affected if token in policy.licensed]
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
 
@@ -47,6 +65,8 @@ def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
 
 def unlicensed_effect(policy: SitePolicy, crawler: Crawler) -> Effect:
     """What the policy of a site that isn't private would mean to a crawler that has no licence."""
+    if not policy.covers(crawler):
+        return OPEN
     return _effect(policy, crawler.purpose.categories, policy.effective_paths)
 
 

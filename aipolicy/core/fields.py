@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from aipolicy.core.crawlers import CRAWLERS, crawler_named
+from aipolicy.core.crawlers import CRAWLERS, Scope, crawler_named
 from aipolicy.core.hosts import site_name
 from aipolicy.core.paths import octets, path_pattern
 from aipolicy.core.preferences import Preferences
@@ -49,6 +49,13 @@ def visibility(value: Any) -> Visibility:
         return Visibility(value)
     except ValueError:
         raise PolicyError(f"visibility is {value!r}: choose one of {', '.join(Visibility)}") from None
+
+
+def scope(value: Any) -> Scope:
+    try:
+        return Scope(value)
+    except ValueError:
+        raise PolicyError(f"scope is {value!r}: choose one of {', '.join(Scope)}") from None
 
 
 def licensed(tokens: Any) -> tuple[str, ...]:

@@ -77,26 +77,32 @@ def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Head
     """The header list of a response that has ``theirs``, with ``ours``; a new list.
 
     ``X-Robots-Tag``: ours first, theirs kept. ``Content-Usage``: one line, most restrictive.
-    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset).
+    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset). Theirs
+    are known in any capitals, and with spaces around them.
     """
     theirs, ours = list(theirs), list(ours)
     set_by_us = {name for name, _ in ours} - {X_ROBOTS_TAG, LINK}
     tags = [header for header in ours if header[0] == X_ROBOTS_TAG]
     kept = [
-        (name, value)
-        for name, value in theirs
-        if name.lower() not in set_by_us and (name.lower(), value) not in ours
+        header
+        for header in theirs
+        if (name := field_name(header[0])) not in set_by_us and (name, bytes(header[1]).strip()) not in ours
     ]
-    stated = b", ".join(value for name, value in theirs if name.lower() == CONTENT_USAGE)
+    stated = [bytes(value) for name, value in theirs if field_name(name) == CONTENT_USAGE]
     rest = [
         (
             name,
-            merge_statement(Preferences.parse(value), stated) if name == CONTENT_USAGE and stated else value,
+            merge_statement(Preferences.parse(value), *stated) if stated and name == CONTENT_USAGE else value,
         )
         for name, value in ours
         if name != X_ROBOTS_TAG
     ]
     return [*tags, *kept, *rest]
+
+
+def field_name(name: bytes) -> bytes:
+    """Return a field name as it is compared, however an application wrote it."""
+    return bytes(name).strip(b" \t\r\n").lower()
 
 
 def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from aipolicy.core import fields
-from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.crawlers import Crawler, Scope, crawler_named
 from aipolicy.core.fields import Visibility
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import PolicyError
@@ -42,6 +42,8 @@ class SitePolicy:
     ``sitemaps``         absolute URLs.
     ``tdm_policy_url``   TDMRep policy; ``license_url`` RSL licence: each absolute, or None.
     ``robots_base``      the site's own robots.txt, or None where the application or nobody has one.
+    ``scope``            documented: an opt-out names the crawlers whose purpose is documented; broad: also
+                         those that are only listed, of which some come for something else than AI.
     """
 
     site: str = ""
@@ -54,6 +56,7 @@ class SitePolicy:
     tdm_policy_url: str | None = None
     license_url: str | None = None
     robots_base: str | None = None
+    scope: Scope = Scope.DOCUMENTED
 
     def __post_init__(self) -> None:
         checked = {
@@ -66,6 +69,7 @@ class SitePolicy:
             "tdm_policy_url": fields.optional_url("tdm_policy_url", self.tdm_policy_url),
             "license_url": fields.optional_url("license_url", self.license_url),
             "robots_base": fields.robots_base(self.robots_base),
+            "scope": fields.scope(self.scope),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -106,6 +110,10 @@ class SitePolicy:
         """Whether AI training is disallowed on the whole site."""
         return self.effective.disallows(Category.TRAIN_AI)
 
+    def covers(self, crawler: Crawler) -> bool:
+        """Return True if an opt-out of this scope names the crawler, if it comes for what is disallowed."""
+        return not crawler.listed or self.scope is Scope.BROAD
+
     def for_site(self, site: str) -> Self:
         """The same declarations for another site."""
         return replace(self, site=site)
@@ -119,6 +127,7 @@ class SitePolicy:
             "tdm_policy_url": self.tdm_policy_url,
             "license_url": self.license_url,
             "robots_base": self.robots_base,
+            "scope": None if self.scope is Scope.DOCUMENTED else str(self.scope),
         }
         always = {
             "site": self.site,

@@ -6,8 +6,9 @@ inside a URL, an e-mail address or a phrase.
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
+from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 
 LONGEST_USER_AGENT = 1024
 """Characters that are looked at: no crawler introduces itself behind them."""
@@ -16,39 +17,68 @@ _URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it
 _DELIMITER = re.compile(r"[;,()]")
 _WORDS = re.compile(r"[^ \t]+")  # RFC 9110 §5.6.3: other white space is part of a word
 _VERSION = re.compile(r"v?\d[\w.]*")
-_SEVERAL_WORDS = tuple(c.product_token.lower().split(" ") for c in CRAWLERS if " " in c.product_token)
-_FIRST_WORDS = frozenset(words[0] for words in _SEVERAL_WORDS)
+# Products that browsers send without a version, before others: "Mobile Safari/537.36 GPTBot/1.2". Other bare
+# words begin a phrase: "not GPTBot/1.2".
+_BROWSER_WORDS = frozenset(
+    {"mobile", "tablet", "desktop", "tv", "vr", "phone", "version", "safari", "chrome", "chromium", "firefox"}
+    | {"gecko", "applewebkit", "webkit", "opera", "edge", "headless", "touch"}
+)
+
+
+class _Names(NamedTuple):
+    """The names of the table, in lower case.
+
+    ``several`` are those of more than one word, the longest first, and ``first`` their first words.
+    """
+
+    crawlers: dict[str, Crawler]
+    several: tuple[list[str], ...]
+    first: frozenset[str]
+    namesakes: dict[str, tuple[str, ...]]
+
+
+@from_table
+def _names(table: CrawlerTable) -> _Names:
+    several = sorted((name.split(" ") for name in table.by_token if " " in name), key=len, reverse=True)
+    namesakes = {c.product_token: tuple(map(str.lower, c.namesakes)) for c in table.crawlers if c.namesakes}
+    first = frozenset(words[0] for words in several)
+    return _Names(dict(table.by_token), tuple(several), first, namesakes)
 
 
 def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
-    """The crawlers of the table that ``user_agent``, the whole header, declares; mostly none or one.
+    """Return the crawlers of the table that ``user_agent``, the whole header, declares; mostly none or one.
 
-    ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot.
+    ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot. Nor is
+    who is known to use a crawler's name for another client: iMessage, which sends facebookexternalhit's.
     """
-    text = _URL.sub(";", user_agent[:LONGEST_USER_AGENT].lower())
-    found = (
-        crawler for element in _DELIMITER.split(text) for crawler in _declared_in(_WORDS.findall(element))
-    )
-    return tuple(dict.fromkeys(found))
+    names = _names()
+    lowered = user_agent[:LONGEST_USER_AGENT].lower()
+    text = _URL.sub(";", lowered)
+    found = (c for element in _DELIMITER.split(text) for c in _declared_in(_WORDS.findall(element), names))
+    return tuple(crawler for crawler in dict.fromkeys(found) if not _is_namesake(crawler, lowered, names))
 
 
-def _declared_in(words: list[str]) -> Iterator[Crawler]:
+def _is_namesake(crawler: Crawler, user_agent: str, names: _Names) -> bool:
+    return any(part in user_agent for part in names.namesakes.get(crawler.product_token, ()))
+
+
+def _declared_in(words: list[str], names: _Names) -> Iterator[Crawler]:
     """The products of one element: a product stands first, or behind one with a version."""
     if words[:1] == ["compatible"]:
         words = words[1:]
     while words:
-        names = words[:1]
-        if words[0] in _FIRST_WORDS:
-            names = next((several for several in _SEVERAL_WORDS if _begins(words, several)), names)
-        *first, last = words[: len(names)]
+        name = words[:1]
+        if words[0] in names.first:
+            name = next((several for several in names.several if _begins(words, several)), name)
+        *first, last = words[: len(name)]
         last, slash, version = last.partition("/")
-        words = words[len(names) :]
+        words = words[len(name) :]
         # Without a version it must be all that there is: "GPTBot is great" only speaks of it.
         if (slash and version) or not words or (len(words) == 1 and _VERSION.fullmatch(words[0])):
-            crawler = crawler_named(" ".join([*first, last]))
+            crawler = names.crawlers.get(" ".join([*first, last]))
             if crawler is not None:
                 yield crawler
-        if not slash:
+        if not slash and last not in _BROWSER_WORDS:
             return
 
 

@@ -9,8 +9,10 @@ from aipolicy.core.render import Rendering
 STRANGERS = 4096
 """How many hosts that are no site's are remembered. They live apart, so that they can't evict a site."""
 
-RECENT = 1024
-"""How many known hosts are also kept in a plain dict, which is emptied when it is full."""
+MAX_BYTES = 256 * 1024 * 1024
+"""How much memory the remembered answers of a lookup may take by default."""
+
+_LONGEST_MESSAGE = 1000  # characters
 
 
 class Lookup(Protocol):
@@ -63,3 +65,8 @@ def count(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} is {value!r}: give 1 or more")
     return value
+
+
+def cut(message: str) -> str:
+    """Return a message of somebody else's, short enough to be kept and logged."""
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

@@ -5,17 +5,19 @@ from collections.abc import Awaitable, Callable
 
 from cachetools import LRUCache
 
-from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
-from aipolicy.lookup.base import RECENT, STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.forks import fork_safe_lock
+from aipolicy.lookup.base import MAX_BYTES, STRANGERS, canonical_key, count, cut, default_policy, seconds
 from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
-from aipolicy.lookup.flights import Flight, Flights
+from aipolicy.lookup.flights import CrowdedError, Flight, Flights
+from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
+from aipolicy.lookup.weights import Weights
 
 Answer = SitePolicy | bool | None
 
@@ -30,16 +32,29 @@ class CachedLookup:
 
     ``load``         canonical host → SitePolicy, or True (opted out) or False (says nothing), or None for a
                      host that is no site's. Sync (called in a thread) or async.
-    ``ttl``          seconds for which an answer is used; ``unknown_ttl``: for which a None is.
-    ``maxsize``      sites remembered.
+    ``ttl``          seconds after which a site's answer is renewed, in the background, while the last one is
+                     served for at most as long again: a change is in force within twice the ttl.
+    ``unknown_ttl``  seconds for which a None is used.
+    ``maxsize``      sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
+                     Sites with large files of their own are forgotten first, and loaded again when asked for.
     ``default``      for hosts that are no site's: the name of a preset, or a SitePolicy.
     ``timeout``      seconds that a load may take.
     ``max_stale``    seconds for which an answer other than an opt-out may outlive its ttl while loads fail.
     ``count_hits``   whether ``status()`` tells the hit ratio: counting costs each hit a little.
     ``max_threads``  threads for a sync ``load``; one that hangs is held until it ends.
+    ``max_unknown``  loads that run at once for hosts not known to be sites, sync or async; by default three
+                     quarters of ``max_threads``. A few more wait for their turn; beyond that the default is
+                     served at once, and the host is loaded when there is room. Known sites never wait behind
+                     them.
 
-    While the loads of a host fail, its last good answer is served (or the default), and the next try is after
-    1, 2, 4 ... 60 seconds. For one event loop at a time; ``invalidate`` may be called in any thread.
+    A request waits for a load only where the host is not known, was invalidated, or its answer is older than
+    twice the ttl. While the loads of a host fail, its last good answer is served (or the default), nobody
+    waits, and the next try is after 1, 2, 4 ... 60 seconds. A load that raises SystemExit or the like has
+    failed, too.
+
+    Runs under asyncio and trio. Best with one event loop at a time: several in several threads share the
+    answers, but each loads for itself. ``invalidate`` may be called in any thread. After a fork the child
+    goes on with what was remembered, and threads of its own.
     """
 
     def __init__(
@@ -48,11 +63,13 @@ class CachedLookup:
         *,
         ttl: float = 60.0,
         maxsize: int = 100_000,
+        max_bytes: int = MAX_BYTES,
         default: str | SitePolicy = "no-training",
         timeout: float = 2.0,
         unknown_ttl: float = 5.0,
         max_stale: float = 3600.0,
         max_threads: int = 16,
+        max_unknown: int | None = None,
         signals: Signals | None = None,
         count_hits: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -63,48 +80,49 @@ class CachedLookup:
         self._unknown_ttl = seconds("unknown_ttl", unknown_ttl, zero=True)
         self._max_stale = seconds("max_stale", max_stale, zero=True)
         self._maxsize = count("maxsize", maxsize)
+        self._timeout = seconds("timeout", timeout)
+        # The rest is for known sites, which are few at a time: most are renewed while nobody waits.
+        share = max(1, count("max_threads", max_threads) * 3 // 4)
+        self._lock = fork_safe_lock()  # of the tables here, and of the loads under way
         self._flights = Flights(
             load,
             self._land,
-            timeout=seconds("timeout", timeout),
-            max_threads=count("max_threads", max_threads),
+            timeout=self._timeout,
+            max_threads=max_threads,
+            unknown=share if max_unknown is None else count("max_unknown", max_unknown),
+            lock=self._lock,
+            clock=clock,
         )
         self._clock = clock
         self._log = OutageLog(clock)
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._known: LRUCache[bytes, Entry] = LRUCache(maxsize)
-        self._recent: Memo[bytes, Entry] = Memo(RECENT)  # some of the known, found in less time
-        self._outdated: LRUCache[bytes, Entry] = LRUCache(maxsize)  # what was known before invalidate_all
+        self._weights = Weights(count("max_bytes", max_bytes))
+        self._known: Generations[Entry] = Generations(
+            maxsize,
+            weights=self._weights,
+            lock=self._lock,
+            rendering=lambda entry: entry.rendering,
+            shrink=self._smaller,
+        )
         # Hosts that are no site's, and those whose every load has failed.
         self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
         self._outcomes = Outcomes()
-        self._misses = 0
+        self._misses = self._renewals = self._refused = 0
         self._finds = 0
         self._counting = CountingPeek(self._peeking()) if count_hits else None
         self.peek = self._counting or self._peeking()
 
     def _peeking(self) -> Callable[[bytes], Rendering | None]:
-        # A closure: every request calls it, and it has nothing to look up in ``self``.
-        recent, clock, remembered = self._recent.get, self._clock, self._remembered
+        # A closure: every request calls it, and it has little to look up in ``self``.
+        clock, known = self._clock, self._known
 
         def peek(host: bytes) -> Rendering | None:
-            entry = recent(host) or remembered(host)
-            return entry.rendering if entry is not None and clock() < entry.expires else None
+            entry = known.young.get(host) or known.get(host)
+            return entry.rendering if entry is not None and clock() < entry.renew_at else None
 
         return peek
-
-    def _remembered(self, host: bytes) -> Entry | None:
-        known, recent = self._known, self._recent
-        try:
-            entry = known[host]
-        except KeyError:
-            return None
-        recent.keep(host, entry)
-        if known is not self._known:  # all were forgotten just now, in another thread
-            recent.clear()
-        return entry
 
     async def find(self, host: bytes) -> Rendering:
         """The answer, loaded where that is due. Raises nothing but the caller's own cancellation."""
@@ -117,7 +135,10 @@ class CachedLookup:
             return self.default
 
     def invalidate(self, host: str) -> None:
-        """Forget what is known of ``host``, in any spelling; a load under way is thrown away."""
+        """Forget what is known of ``host``, in any spelling: the next request waits for a new load.
+
+        One that is under way is thrown away.
+        """
         key = canonical_key(host)
         if key is not None:
             # In this order: what the load keeps before it learns of this is found by the second step.
@@ -127,9 +148,10 @@ class CachedLookup:
     def invalidate_all(self) -> None:
         """Forget what is known of every host."""
         self._flights.throw_all_away()
-        self._outdated, self._known = self._known, LRUCache(self._maxsize)
-        self._recent.clear()
-        self._strangers = LRUCache(STRANGERS)
+        with self._lock:
+            for entry in self._known.values():
+                entry.outdate()
+            self._strangers.clear()
 
     def status(self) -> LookupStatus:
         """How it is. In the thread of the event loop."""
@@ -145,72 +167,94 @@ class CachedLookup:
             last_error=self._outcomes.error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
+            memory=self._weights.total,
+            loads=len(self._flights),
+            renewals=self._renewals,
+            refused=self._refused,
         )
 
     async def _found(self, key: bytes) -> Rendering:
         for _ in range(_MOST_LOADS):
-            entry = self._entry(key)
-            if entry is not None and self._clock() < entry.expires:
-                return entry.rendering
-            rendering = await self._flights.wait(key)
+            entry, known = self._entry(key)
+            if entry is not None:
+                now = self._clock()
+                if now < entry.renew_at:
+                    return entry.rendering
+                if now < entry.expires:
+                    return self._renewed(key, entry, now)
+            try:
+                rendering = await self._flights.wait(key, known=known)
+            except CrowdedError:
+                self._refused += 1
+                return self.default if entry is None else entry.rendering
             if rendering is not None:
                 return rendering
-        entry = self._entry(key)
+        entry, _ = self._entry(key)
         return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
 
-    def _entry(self, key: bytes) -> Entry | None:
-        for cache in (self._known, self._strangers):
-            try:
-                return cache[key]
-            except KeyError:
-                continue
-        entry = self._outdated.pop(key, None)
+    def _entry(self, key: bytes) -> tuple[Entry | None, bool]:
+        """What is remembered of a host, and whether it is known to be a site."""
+        entry = self._known.get(key)
         if entry is not None:
-            entry.outdate()
-            self._known[key] = entry
-            self._recent.pop(key, None)
-        return entry
+            return entry, True
+        with self._lock:
+            return self._strangers.get(key), False
+
+    def _renewed(self, key: bytes, entry: Entry, now: float) -> Rendering:
+        """The answer that stands while it is renewed in the background."""
+        with self._lock:
+            if now < entry.expires:  # else it was invalidated in another thread, just now
+                entry.renew(now, self._timeout)
+        self._flights.refresh(key)
+        return entry.rendering
 
     def _outdate(self, key: bytes) -> None:
-        # Nothing is taken out of a cache: this may be another thread than the event loop's.
-        for cache in (self._known, self._strangers):
-            try:
-                cache[key].outdate()
-            except KeyError:
-                continue
+        with self._lock:
+            entry, _ = self._entry(key)
+            if entry is not None:
+                entry.outdate()
 
-    def _land(self, key: bytes, flight: Flight) -> Rendering | None:
+    def _land(self, flight: Flight) -> Rendering | None:
         """Keep what a load led to. None: it was thrown away."""
-        self._misses += 1
-        if flight.thrown_away:
-            return None
-        try:
-            rendering = self._kept(key, self._renderer.answer(flight.result()))
-        except Exception as error:
-            rendering = self._failed(key, error, flight)
-        if flight.thrown_away:  # in another thread, just now
-            self._outdate(key)
-            return None
-        return rendering
+        with self._lock:
+            if flight.waited:
+                self._misses += 1
+            else:
+                self._renewals += 1
+            if flight.thrown_away:
+                return None
+            entry, _ = self._entry(flight.key)
+            if entry is not None and entry.number > flight.number:
+                return entry.rendering  # another event loop has a newer one
+            try:
+                rendering = self._kept(flight, entry, self._renderer.answer(flight.result()))
+            except Exception as error:
+                rendering = self._failed(flight, entry, error)
+            if flight.thrown_away:  # in another thread, just now
+                self._outdate(flight.key)
+                return None
+            return rendering
 
-    def _kept(self, key: bytes, rendering: Rendering | None) -> Rendering:
-        before, now = self._entry(key), self._clock()
+    def _kept(self, flight: Flight, before: Entry | None, rendering: Rendering | None) -> Rendering:
+        key, now = flight.key, self._clock()
         self._outcomes.answered(now)
         if before is not None and before.delay:
             self._log.ended(f"load({key.decode()!r}) succeeds again")
         if rendering is None:
-            self._known.pop(key, None)
-            self._recent.pop(key, None)
-            self._strangers[key] = Entry(self.default, now + self._unknown_ttl)
+            self._known.pop(key)
+            entry = self._strangers[key] = Entry(self.default, flight.number)
+            entry.renew_at = entry.expires = now + self._unknown_ttl
             return self.default
         self._strangers.pop(key, None)
-        self._known[key] = Entry(rendering, now + self._ttl, self._max_stale)
-        self._recent.pop(key, None)
+        entry = Entry(rendering, flight.number)
+        entry.answer(now, began=flight.began, ttl=self._ttl, max_stale=self._max_stale)
+        self._known.keep(key, entry)
         return rendering
 
-    def _failed(self, key: bytes, error: Exception, flight: Flight) -> Rendering:
-        entry, now = self._entry(key), self._clock()
-        self._outcomes.failed(f"{type(error).__name__}: {error}", now)
+    def _failed(self, flight: Flight, entry: Entry | None, error: Exception) -> Rendering:
+        key, now = flight.key, self._clock()
+        self._outcomes.failed(cut(f"{type(error).__name__}: {error}"), now)
+        known = self._known.get(key) is not None
         if entry is None:
             entry = self._strangers[key] = Entry(self.default)
         rendering = self._fallback.instead(entry.rendering, recent=now < entry.stale_until)
@@ -218,9 +262,20 @@ class CachedLookup:
         if not entry.delay:
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.began(
-                f"load({key.decode()!r}) failed: {type(error).__name__}: {error}; {served} is served, "
-                f"and the next try is in {delay:g} s",
+                f"load({key.decode()!r}) failed: {cut(f'{type(error).__name__}: {error}')}; {served} is "
+                f"served, and the next try is in {delay:g} s",
                 flight.error,
             )
-        entry.fall_back(rendering, now, delay)
+        if rendering is not entry.rendering:
+            entry = entry.with_rendering(rendering)
+            self._known.keep(key, entry)
+        entry.number = flight.number
+        entry.fall_back(now, delay, self._ttl if known else 0.0)
         return rendering
+
+    def _smaller(self, key: bytes, entry: Entry) -> Entry | None:
+        """What is kept of a site for which there is no memory: its *no*, until it is loaded again."""
+        smaller = self._fallback.smaller(entry.rendering)
+        if smaller is None:
+            return None
+        return entry.with_rendering(smaller, outdated=True)

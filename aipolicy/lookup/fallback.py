@@ -10,8 +10,9 @@ from aipolicy.core.render import Rendering
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.outage import logger
 from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.weights import weigh
 
-_REMEMBERED = 4096
+_REMEMBERED = 16 * 1024 * 1024  # bytes
 
 
 class Fallback:
@@ -21,7 +22,10 @@ class Fallback:
         self._renderer = renderer
         # Not the one that sites share: being this very object tells that a host is no site's.
         self.default = renderer.own(default)
-        self._strict: LRUCache[Rendering, Rendering] = LRUCache(_REMEMBERED)
+        # It refers to both; their files differ.
+        self._strict: LRUCache[Rendering, Rendering] = LRUCache(
+            _REMEMBERED, getsizeof=lambda rendering: 2 * weigh(rendering)
+        )
 
     def instead(self, last: Rendering, *, recent: bool) -> Rendering:
         """What to serve while the host's answer can't be had; ``last`` is the last good one.
@@ -34,8 +38,19 @@ class Fallback:
         try:
             return self._strict[last]
         except KeyError:
-            strict = self._strict[last] = self._default_and_refusals(last.policy)
+            strict = self._default_and_refusals(last.policy)
+            self._strict[last] = strict
             return strict
+
+    def smaller(self, last: Rendering) -> Rendering | None:
+        """Return what says no less than ``last`` refuses, and takes little memory; None where ``last`` is it.
+
+        Few sites have others than the same few: what a path refuses is refused for the whole site.
+        """
+        policy = last.policy
+        preferences = policy.preferences.combined(_refusals(*_all(policy)))
+        smaller = self._renderer.rendering(SitePolicy("", preferences, visibility=policy.visibility))
+        return None if smaller.policy == policy else smaller
 
     def _default_and_refusals(self, policy: SitePolicy) -> Rendering:
         strict = with_refusals(self.default.policy, policy)

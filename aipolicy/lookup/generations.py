@@ -1,8 +1,12 @@
-"""A cache of bounded size whose hits cost what a dict's look-up does."""
+"""A cache bounded in entries and in bytes, whose hits cost what a dict's look-up does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from aipolicy.core.render import Rendering
+from aipolicy.lookup.weights import Weights
 
 V = TypeVar("V")
 
@@ -14,16 +18,42 @@ class Generations(Generic[V]):
     make room. When few wait any more they are dropped, and the next turn begins, in which each must be used
     again to stay. So a hit moves an entry once a turn, where an LRU cache moves it each time, and needs a
     second table for that.
+
+    Where the entries take more bytes than ``weights`` allows, those with large renderings go first, so that a
+    few sites with large files evict each other, and no small one. ``shrink`` says what is kept in place of
+    one: a smaller value, or None.
+
+    ``lock`` guards the tables. Only reading ``young`` needs none.
     """
 
-    __slots__ = ("_most", "_turn", "_waiting", "young")
+    __slots__ = (
+        "_large",
+        "_lock",
+        "_most",
+        "_rendering",
+        "_shrink",
+        "_turn",
+        "_waiting",
+        "_weights",
+        "young",
+    )
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        weights: Weights,
+        lock: AbstractContextManager[Any],
+        rendering: Callable[[V], Rendering],
+        shrink: Callable[[bytes, V], V | None] = lambda host, value: None,
+    ) -> None:
         self._most = most
         # Not all: a dict's table doubles at 87,382 entries, and at twice as many, and so on.
         self._turn = most - most * 3 // 20
+        self._weights, self._lock, self._rendering, self._shrink = weights, lock, rendering, shrink
         self.young: dict[bytes, V] = {}
         self._waiting: dict[bytes, V] = {}
+        self._large: dict[bytes, None] = {}  # hosts whose rendering is large, in the order they came
 
     def __len__(self) -> int:
         return len(self.young) + len(self._waiting)
@@ -31,34 +61,88 @@ class Generations(Generic[V]):
     def __iter__(self) -> Iterator[bytes]:
         return chain(self.young, self._waiting)
 
+    def values(self) -> Iterator[V]:
+        """Return an iterator over the values; only with the lock."""
+        return chain(self.young.values(), self._waiting.values())
+
     def get(self, host: bytes) -> V | None:
-        """The value, which counts as its use; or None."""
+        """Return the value, which counts as its use; or None."""
         value = self.young.get(host)
-        if value is None:
-            value = self._waiting.pop(host, None)
-            if value is not None:
+        if value is None and host in self._waiting:
+            with self._lock:
+                value = self._waiting.pop(host, None)
+                if value is None:
+                    return self.young.get(host)
                 self.young[host] = value
         return value
 
     def keep(self, host: bytes, value: V) -> None:
         """Remember ``value``; where there is no room, in place of one that waits."""
-        known = self._waiting.pop(host, None) is not None or host in self.young
-        if not known and len(self) >= self._most:
-            if len(self.young) >= self._turn:
-                self.young, self._waiting = {}, self.young
-            self._waiting.popitem()  # the last that came: what is used much comes early in a turn
-        self.young[host] = value
+        with self._lock:
+            before = self.young.get(host)
+            if before is not None:  # it keeps its place there: what is used much comes early
+                self._large.pop(host, None)
+                self._weights.remove(self._rendering(before))
+            elif self.pop(host) is None and len(self) >= self._most:
+                self._evict()
+            self._put(host, value)
+            while self._weights.are_too_heavy() and len(self):
+                self._lighten()
 
     def pop(self, host: bytes) -> V | None:
         """Forget ``host``, and return what its value was."""
-        value = self.young.pop(host, None)
-        return self._waiting.pop(host, None) if value is None else value
+        with self._lock:
+            value = self.young.pop(host, None)
+            if value is None:
+                value = self._waiting.pop(host, None)
+            if value is not None:
+                self._large.pop(host, None)
+                self._weights.remove(self._rendering(value))
+            return value
 
     def take_all(self, other: "Generations[V]") -> None:
-        """Remember what ``other`` does, which forgets it; and what was here, as far as there is room."""
-        young, waiting, before = other.young, other._waiting, self.young | self._waiting
-        older = {host: value for host, value in before.items() if host not in young and host not in waiting}
-        self.young, self._waiting = young, waiting | older
-        other.young, other._waiting = {}, {}
-        while len(self) > self._most:
-            self._waiting.popitem()
+        """Remember what ``other`` does, which forgets it; and what was here, as far as there is room.
+
+        Both have the same lock and weights.
+        """
+        with self._lock:
+            young, waiting = other.young, other._waiting
+            for host in list(self):
+                if host in young or host in waiting:
+                    self.pop(host)
+            before = self.young | self._waiting
+            self.young, self._waiting = young, waiting | before
+            self._large |= other._large
+            other.young, other._waiting, other._large = {}, {}, {}
+            while len(self) > self._most:
+                self._forget_one_that_waits()
+
+    def _put(self, host: bytes, value: V) -> None:
+        self.young[host] = value
+        if self._weights.add(self._rendering(value)):
+            self._large[host] = None
+
+    def _evict(self) -> tuple[bytes, V]:
+        """Forget one that was not used lately, and return it."""
+        if len(self.young) >= self._turn or not self._waiting:
+            for host, value in self._waiting.items():
+                self._large.pop(host, None)
+                self._weights.remove(self._rendering(value))
+            self.young, self._waiting = {}, self.young
+        return self._forget_one_that_waits()
+
+    def _forget_one_that_waits(self) -> tuple[bytes, V]:
+        host, value = self._waiting.popitem()  # the last that came: what is used much comes early in a turn
+        self._large.pop(host, None)
+        self._weights.remove(self._rendering(value))
+        return host, value
+
+    def _lighten(self) -> None:
+        """Forget one for its bytes, or keep a smaller value in its place."""
+        host = next(iter(self._large), None)
+        value = None if host is None else self.pop(host)
+        if host is None or value is None:
+            host, value = self._evict()
+        smaller = self._shrink(host, value)
+        if smaller is not None:
+            self._put(host, smaller)

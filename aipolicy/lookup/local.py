@@ -14,7 +14,8 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
-from aipolicy.lookup.base import STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.forks import fork_safe_lock, survive_forks
+from aipolicy.lookup.base import MAX_BYTES, STRANGERS, canonical_key, count, default_policy, seconds
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
@@ -29,7 +30,8 @@ from aipolicy.lookup.registryfile import (
     trouble_with,
 )
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
+from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes, ReplicaStatus
+from aipolicy.lookup.weights import Weights
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
 
@@ -41,14 +43,16 @@ class LocalLookup:
 
     ``registry``   a ``sqlite:///`` URL, or a path. The file may come later, go away and come back.
     ``refresh``    seconds within which a change is in force.
-    ``maxsize``    sites remembered.
+    ``maxsize``    sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
+                   Sites with large files of their own are forgotten first, and read again when asked for.
     ``default``    for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none where
-                   it is ruined and was not read in the second before.
+    ``max_stale``  seconds for which answers other than opt-outs stand while the file can't be read; none
+                   where it is ruined and was not read in the second before.
     ``count_hits`` whether ``status()`` tells the hit ratio: counting costs each hit a little.
 
-    It reads in the event loop, so the file belongs on a local disk. For one event loop at a time;
-    ``invalidate`` may be called in any thread.
+    It reads in the event loop, asyncio's or trio's, so the file belongs on a local disk. Several event loops
+    in several threads may share one, and take turns to read; ``invalidate`` may be called in any thread.
+    After a fork the child goes on with what was remembered, and opens the file for itself.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class LocalLookup:
         *,
         refresh: float = 0.1,
         maxsize: int = 100_000,
+        max_bytes: int = MAX_BYTES,
         default: str | SitePolicy = "no-training",
         max_stale: float = 3600.0,
         signals: Signals | None = None,
@@ -71,8 +76,12 @@ class LocalLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._known: Generations[Rendering] = Generations(maxsize)
-        self._outdated: Generations[Rendering] = Generations(maxsize)  # changed, and not yet read anew
+        # Of all that is below, and of the connection: at a fork no thread is reading.
+        self._lock = fork_safe_lock()
+        self._weights = Weights(count("max_bytes", max_bytes))
+        self._known: Generations[Rendering] = self._generations(self._give_up)
+        # What changed and was not read anew; and the little that is kept of what there was no memory for.
+        self._outdated: Generations[Rendering] = self._generations(self._smaller)
         self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
@@ -85,6 +94,16 @@ class LocalLookup:
         self._counting = CountingPeek(self._peeking()) if count_hits else None
         self.peek = self._counting or self._peeking()
         self._follow(clock())
+        survive_forks(self)
+
+    def _generations(self, shrink: Callable[[bytes, Rendering], Rendering | None]) -> Generations[Rendering]:
+        return Generations(
+            self._maxsize,
+            weights=self._weights,
+            lock=self._lock,
+            rendering=lambda rendering: rendering,
+            shrink=shrink,
+        )
 
     @property
     def seq(self) -> int:
@@ -107,7 +126,10 @@ class LocalLookup:
         self._finds += 1
         try:
             key = canonical_key(host)
-            return self.default if key is None else self._found(key)
+            if key is None:
+                return self.default
+            with self._lock:
+                return self._found(key)
         except Exception as error:
             self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
             return self.default
@@ -133,15 +155,25 @@ class LocalLookup:
             last_error=self._outcomes.error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
-            replica=None if self._file is None else self._file.replica(),
+            replica=self._replica(),
+            memory=self._weights.total,
         )
+
+    def _replica(self) -> ReplicaStatus | None:
+        with self._lock:
+            return None if self._file is None else self._file.replica()
 
     def close(self) -> None:
         """Let go of the file; another request opens it again."""
-        self._lease.end()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            self._lease.end()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def after_fork(self) -> None:
+        """Close the parent's connection, before another is opened, which would share its locks."""
+        self.close()
 
     def _found(self, key: bytes) -> Rendering:
         now = self._clock()
@@ -244,13 +276,22 @@ class LocalLookup:
         """Forget the sites that changed since the last time, and return their hosts that were in memory."""
         registry, last = file.state()
         self._followed = file.followed
-        source = (file.identity, registry)
+        source = (file.identity[:2], registry)  # a child goes on with its parent's answers
         changed = file.changed(self._last, last) if source == self._source else None
         if changed is None:
             self._drop_all()
         dropped = self._drop(changed or ())
         self._source, self._last = source, last
         return dropped
+
+    def _give_up(self, key: bytes, rendering: Rendering) -> None:
+        """For one there is no memory: its *no* is kept, until it is read again."""
+        smaller = self._fallback.smaller(rendering)
+        if smaller is not None:
+            self._outdated.keep(key, smaller)
+
+    def _smaller(self, _: bytes, rendering: Rendering) -> Rendering | None:
+        return self._fallback.smaller(rendering)
 
     def _drop(self, hosts: Iterable[bytes]) -> list[bytes]:
         dropped = []

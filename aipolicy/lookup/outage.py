@@ -4,6 +4,8 @@ import logging
 import math
 from collections.abc import Callable
 
+from aipolicy.lookup.base import cut
+
 logger = logging.getLogger("aipolicy.lookup")
 
 _APART, _FARTHEST = 1.0, 60.0
@@ -30,7 +32,7 @@ class OutageLog:
         self._line(logging.INFO, message, None)
 
     def _line(self, level: int, message: str, error: BaseException | None) -> None:
-        now = self._clock()
+        message, now = cut(message), self._clock()
         if now < self._next[level]:
             self._left_out[level] += 1
             return

@@ -2,14 +2,17 @@
 
 import json
 from typing import Any
+from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
+from aipolicy.lookup.weights import weigh
 
 _REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
+_LARGE = 16 * 1024  # bytes; what is larger is not kept here, but shared while a site has it
 
 
 class Renderer:
@@ -17,6 +20,9 @@ class Renderer:
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
+        # All that are in use anywhere; and the last ones, also where no site has them just now.
+        self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
+        self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
         self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_REMEMBERED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_REMEMBERED)
         self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
@@ -24,22 +30,36 @@ class Renderer:
     def rendering(self, policy: SitePolicy) -> Rendering:
         """The rendering that all sites with this policy share. Raises AIPolicyError."""
         anyones = policy.for_site("") if policy.site else policy
-        try:
-            return self._memo[anyones]
-        except KeyError:
-            rendering = self._memo[anyones] = self.own(anyones)
-            return rendering
+        rendering = self._in_use.get(anyones)
+        if rendering is None:
+            rendering = self._in_use[anyones] = self.own(self._with_shared_base(anyones))
+        if weigh(rendering) <= _LARGE:
+            self._memo[anyones] = rendering
+        return rendering
+
+    def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:
+        """Let ``policy`` have the very text that another one has as its robots.txt, where they are equal."""
+        if policy.robots_base is not None:
+            same = self._bases.get(policy.robots_base)
+            if same is not None:  # an equal value: nobody can tell
+                object.__setattr__(policy, "robots_base", same.policy.robots_base)
+        return policy
 
     def own(self, policy: SitePolicy) -> Rendering:
         """A rendering of ``policy`` that is shared with nobody. Raises AIPolicyError."""
-        return render(policy, self._signals)
+        rendering = render(policy, self._signals)
+        if policy.robots_base is not None:
+            self._bases.setdefault(policy.robots_base, rendering)
+        return rendering
 
     def read(self, text: bytes) -> Rendering:
         """The rendering of a policy in JSON. Raises AIPolicyError, ValueError, RecursionError."""
         try:
             return self._texts[text]
         except KeyError:
-            rendering = self._texts[text] = self.rendering(SitePolicy.from_dict(json.loads(text)))
+            rendering = self.rendering(SitePolicy.from_dict(json.loads(text)))
+            if len(text) <= _LARGE:
+                self._texts[text] = rendering
             return rendering
 
     def answer(self, answer: Any) -> Rendering | None:

@@ -36,7 +36,7 @@ class LookupStatus:
 
     ``sites``        hosts whose answer is in memory; at most ``maxsize``.
     ``strangers``    hosts that are remembered as no site's, or as such that can't be loaded.
-    ``misses``       how many answers were read, or loaded, since the lookup was made.
+    ``misses``       how many answers were read, or loaded, while a request waited, since the lookup was made.
     ``requests``     how many were answered since then; None: not counted, which ``count_hits=True`` does.
                      It costs each hit another call.
     ``seq``          the last change that is in force; None: it has no numbers.
@@ -44,6 +44,9 @@ class LookupStatus:
     ``trouble``      why the source can't be read now, or for CachedLookup why a load failed last and nothing
                      succeeded since; empty: it can.
     ``last_error``   the last trouble, also when it is over; and seconds since then, or None.
+    ``memory``       bytes that the answers in memory take, as far as they are counted; at most ``max_bytes``.
+    ``loads``        hosts that are being loaded now; ``renewals``: how many loads nobody waited for.
+    ``refused``      how often an unknown host got the default at once, for too many were being loaded.
     """
 
     sites: int
@@ -57,6 +60,10 @@ class LookupStatus:
     last_error_age: float | None
     replica: ReplicaStatus | None = None
     requests: int | None = None
+    memory: int = 0
+    loads: int = 0
+    renewals: int = 0
+    refused: int = 0
 
     @property
     def hit_ratio(self) -> float | None:

@@ -1,48 +1,99 @@
-"""Sync functions called from an event loop, in a bounded number of threads."""
+"""Functions of the user called in threads: a bounded number of them, whatever happens to one."""
 
-import asyncio
 import functools
 import inspect
+import logging
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from typing import Any
+from contextlib import suppress
+
+from aipolicy.forks import survive_forks
+
+logger = logging.getLogger("aipolicy.lookup")
+
+_IDLE = 10.0  # seconds after which a thread that has nothing to do ends
+
+Job = Callable[[], object]
 
 
 class Threads:
-    """At most ``limit`` threads. One that hangs keeps its place until it ends: it can't be stopped.
+    """A bounded pool of daemon threads, which are started when they are needed.
 
-    ``patience``: the seconds after which a call is taken to hang.
+    A thread whose job hangs keeps its place until it ends, for nothing can stop it; but it keeps no process
+    from ending. In a child process the pool is empty, and works.
     """
 
-    def __init__(self, limit: int, patience: float) -> None:
-        self._limit, self._patience = limit, patience
-        # Not anyio's: its limiter gives the place away when the waiter leaves, while the thread lives on.
-        self._executor = ThreadPoolExecutor(limit, thread_name_prefix="aipolicy-load")
-        self._since: dict[object, float] = {}  # calls that run now, and when each began
+    def __init__(self, limit: int, name: str = "aipolicy") -> None:
+        self._limit, self._name = limit, name
+        self.after_fork()
+        survive_forks(self)
 
-    async def run(self, function: Callable[[str], Any], argument: str) -> Any:
-        """The function's result. Raises what it raises, and TimeoutError where every thread hangs."""
-        since = self._since.copy()
-        if len(since) >= self._limit and max(since.values()) < time.monotonic() - self._patience:
-            raise TimeoutError(f"all {self._limit} threads hang in earlier calls")
-        call = self._executor.submit(copy_context().run, self._timed, function, argument)
-        return await asyncio.wrap_future(call)  # cancelled before it began, it never begins
+    def after_fork(self) -> None:
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._threads = self._idle = 0
+        self._since: dict[object, float] = {}  # jobs that run now, and when each began
 
-    def _timed(self, function: Callable[[str], Any], argument: str) -> Any:
-        call = object()
-        self._since[call] = time.monotonic()
+    def submit(self, job: Job) -> None:
+        """Run ``job`` as soon as a thread is free. Raises RuntimeError where no thread can be started."""
+        with self._changed:
+            self._jobs.append(job)
+            if self._idle >= len(self._jobs):
+                self._changed.notify()
+            elif self._threads < self._limit:
+                try:
+                    self._start()
+                except RuntimeError:  # too many threads here, or the process is ending
+                    if not self._threads:
+                        self._jobs.remove(job)
+                        raise
+
+    def are_stuck(self, seconds: float) -> bool:
+        """Return True if each thread has been busy with one job for longer than that."""
+        since = list(self._since.values())
+        return len(since) >= self._limit and max(since) < time.monotonic() - seconds
+
+    def _start(self) -> None:
+        # A daemon: a job that hangs must not keep the process from ending.
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._threads += 1
         try:
-            return function(argument)
-        except StopIteration as error:  # asyncio's futures can't carry it
-            raise RuntimeError("it raised StopIteration") from error
-        finally:
-            del self._since[call]
+            thread.start()
+        except RuntimeError:
+            self._threads -= 1
+            raise
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            key = object()
+            self._since[key] = time.monotonic()
+            try:
+                job()
+            except BaseException:  # SystemExit, too: it would end this thread, and nothing else
+                logger.exception("a background job failed")
+            finally:
+                self._since.pop(key, None)
+            del job  # it refers to whoever waited for it
+
+    def _next(self) -> Job | None:
+        """Wait for a job; None after a while, and then the thread must end."""
+        with self._changed:
+            self._idle += 1
+            try:
+                if not self._jobs:
+                    self._changed.wait(_IDLE)
+                with suppress(IndexError):
+                    return self._jobs.popleft()
+                self._threads -= 1
+                return None
+            finally:
+                self._idle -= 1
 
 
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine; also for a partial, and an object that can be called."""
+def is_async(function: Callable[..., object]) -> bool:
+    """Return True if calling it gives a coroutine; also for a partial, and an object that can be called."""
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

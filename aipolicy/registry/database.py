@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aipolicy.errors import RegistryError, RegistryURLError
+from aipolicy.forks import survive_forks
 from aipolicy.registry import postgres, sqlite
 from aipolicy.registry.address import masked
 from aipolicy.registry.schema import SCHEMA_VERSION, meta, metadata, sequence
@@ -53,11 +54,22 @@ class Database:
         self._at_work: int | None = None  # the thread whose turn it is
         self._closed = False
         self._replica_of = ""
+        survive_forks(self)
         try:
             self.registry_id = self._open(create=create)
         except BaseException:
             self.close()
             raise
+
+    def after_fork(self) -> None:
+        """Connect anew in a child.
+
+        PostgreSQL's connections stay the parent's: closed here, they would end there. SQLite's must be closed
+        before another is opened, which would share what this process takes for its locks.
+        """
+        self._turn = threading.Lock()
+        self._at_work = None
+        self._engine.dispose(close=self._kind is sqlite)
 
     def close(self) -> None:
         self._closed = True

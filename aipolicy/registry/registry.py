@@ -59,7 +59,8 @@ def _now() -> datetime:
 
 
 class Registry:
-    """A context manager; threads may share one, processes may not: open one in each.
+    """A context manager; threads may share one. A process that is forked while none of them uses it may go on
+    with it; else open one in each.
 
     ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path; or
                 ``postgresql://user@host/database``, which needs ``aipolicy[postgres]``.

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.check.candidates import candidates
+from aipolicy.check.candidates import candidates, line_pattern, token_pattern
 from aipolicy.core.crawlers import CRAWLERS
 
 TOKENS = [crawler.product_token for crawler in CRAWLERS]
 
 
 def held(block: bytes) -> list[tuple[int, bytes]]:
-    _, lines = candidates(b"\n" + block)
+    _, lines = candidates(b"\n" + block, token_pattern())
     return [(line, text) for line, text in lines.select("line", "text").iter_rows()]
 
 
@@ -26,6 +26,18 @@ def test_no_token_is_missed_however_it_is_spelled(token: str) -> None:
 
 def test_other_lines_are_left_alone() -> None:
     assert held(b"Mozilla/5.0 Firefox/140.0\n\n\ncurl/8.0\r\n") == []
+
+
+def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
+    named, bot, other = (
+        b'"NewThing/1.0"',
+        b'"(compatible; NewBot/1.0; +https://new.example)"',
+        b"Firefox/140.0",
+    )
+    _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(["newthing"]))
+    assert rows["text"].to_list() == [named, bot]
+    _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(map(str, range(30_000))))
+    assert len(rows) == 3  # so many names that every line may have one
 
 
 def test_a_line_loses_its_end_and_keeps_its_number() -> None:
@@ -43,7 +55,7 @@ def test_what_begins_like_a_compressed_file_is_a_line() -> None:
 @given(st.lists(st.sampled_from([b"a", b"GPTBot", b"\n", b"\r", b"\x00", b"\xff", b"x\x9c"]), min_size=1))
 def test_every_line_is_counted(parts: list[bytes]) -> None:
     block = b"".join(parts)
-    lines, rows = candidates(b"\n" + block)
+    lines, rows = candidates(b"\n" + block, token_pattern())
     expected = block.removesuffix(b"\n").split(b"\n")
     assert lines == len(expected)
     wanted = [(n, line.removesuffix(b"\r")) for n, line in enumerate(expected, 1) if b"GPTBot" in line]

@@ -309,7 +309,7 @@ def test_a_list_that_lost_most_is_accepted_only_when_told_to(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["update", "--operator", "Nobody"], "--operator 'Nobody' publishes no lists: Amazon, Anthropic"),
+        (["update", "--operator", "Nobody"], "--operator 'Nobody' publishes no lists: Akamai, Amazon"),
         (["update", "--to", "no/such/folder/ranges.json"], "can't be written"),
         (["update", "--to", "/"], "can't be written"),
         (["update", "--to", "."], "Is a directory"),

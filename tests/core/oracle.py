@@ -162,6 +162,8 @@ class Intent:
         crawler = crawler_named(token)
         if crawler is None or crawler.product_token in self.policy.licensed or path == "/robots.txt":
             return False
+        if crawler.to_dict()["class"] == "listed" and self.policy.scope != "broad":
+            return False
         return any(self.refuses(category, path) for category in crawler.purpose.categories)
 
     def answers(self, token: str, path: str) -> set[bool]:

@@ -4,7 +4,7 @@ from itertools import chain
 
 from hypothesis import strategies as st
 
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import CRAWLERS, Scope
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
@@ -42,6 +42,7 @@ policies = st.builds(
     licensed=st.lists(st.sampled_from(TOKENS), max_size=4),
     path_preferences=st.one_of(st.just({}), st.dictionaries(path_patterns, preferences, max_size=4)),
     sitemaps=st.lists(st.sampled_from(["https://blog.example/sitemap.xml", "https://blog.example/s?n=1"])),
+    scope=st.sampled_from(Scope),
 )
 
 # A line of a file, as a form to fill: the field in some spelling, a value, perhaps a comment.

@@ -1,11 +1,24 @@
 """The crawler table: complete, careful, and each fact with its source."""
 
+import json
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Purpose, crawler_named
+from aipolicy.core.crawlers import (
+    CRAWLERS,
+    LEFT_OUT,
+    PACKAGED,
+    Crawler,
+    EvidenceClass,
+    Purpose,
+    Scope,
+    crawler_named,
+)
+from aipolicy.core.effects import effects_of
+from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category
 from aipolicy.core.robots import product_token, truncated
 
@@ -27,14 +40,12 @@ TRAINING = [
     "Google-Extended",
     "GoogleOther",
     "GPTBot",
-    "ImagesiftBot",
     "LAIONDownloader",
     "meta-externalagent",
     "MistralAI-Training",
     "omgili",
     "omgilibot",
     "PanguBot",
-    "Timpibot",
     "Webzio-Extended",
     "YandexAdditional",
     "YandexAdditionalBot",
@@ -51,6 +62,100 @@ def test_tokens_are_sorted_and_each_is_there_once() -> None:
 @pytest.mark.parametrize("token", TRAINING)
 def test_an_opt_out_from_training_reaches(token: str) -> None:
     assert Category.TRAIN_AI in BY_TOKEN[token].purpose.categories
+    assert BY_TOKEN[token].evidence_class is EvidenceClass.DOCUMENTED
+
+
+# What their operators or others describe as something else, or one list alone as training.
+@pytest.mark.parametrize(
+    "token",
+    [
+        *(
+            "EchoboxBot",
+            "ISSCyberRiskCrawler",
+            "Linguee Bot",
+            "Awario",
+            "AwarioRssBot",
+            "AwarioSmartBot",
+            "YaK",
+        ),
+        *(
+            "netEstate Imprint Crawler",
+            "Spawning-AI",
+            "ImagesiftBot",
+            "Timpibot",
+            "aiHitBot",
+            "FirecrawlAgent",
+        ),
+    ],
+)
+def test_what_is_not_known_to_collect_for_training_is_only_listed(token: str) -> None:
+    assert BY_TOKEN[token].listed
+
+
+# ai.robots.txt takes over what knownagents.com has, and ai-crawler-index cites it: they are one source.
+PUBLISHERS = {
+    "github.com/ai-robots-txt/": "lists",
+    "pypi.org/project/ai-crawler-index/": "lists",
+    "github.com/matomo-org/": "matomo",
+    "github.com/monperrus/": "crawler-user-agents",
+    "developers.cloudflare.com/": "cloudflare",
+    "github.com/Automattic/": "automattic",
+    "squareranked.com/": "squarespace",
+}
+
+
+def says_so(crawler: Crawler, says: str) -> bool:
+    if crawler.purpose in (Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL):
+        return says in ("training", "dataset") or (says == "control" and crawler.purpose is Purpose.CONTROL)
+    return says == crawler.purpose
+
+
+@pytest.mark.parametrize("crawler", CRAWLERS, ids=lambda crawler: crawler.product_token)
+def test_documented_is_what_the_operator_says_or_two_independent_sources(crawler: Crawler) -> None:
+    operators = [each for each in crawler.evidence if each.source == "operator" and each.says != "unclear"]
+    if operators:
+        assert crawler.listed is not any(says_so(crawler, each.says) for each in operators)
+        return
+    said: dict[str, set[str]] = {}
+    for each in crawler.evidence:
+        (publisher,) = {name for url, name in PUBLISHERS.items() if url in each.url} or {"the operator"}
+        said.setdefault(publisher, set()).add(each.says)
+    stated = {name: says - {"ai", "unclear"} for name, says in said.items()}
+    for_it = {name for name, says in stated.items() if says and all(says_so(crawler, one) for one in says)}
+    against = {name for name, says in stated.items() if says} - for_it
+    vaguely = {name for name, says in said.items() if says == {"ai"} and name != "lists"}
+    documented = bool(for_it) and len(for_it | vaguely) >= 2 and len(for_it | vaguely) > len(against)
+    assert crawler.listed is not documented, (for_it, vaguely, against)
+
+
+def test_each_entry_has_its_evidence_with_the_day() -> None:
+    for crawler in CRAWLERS:
+        assert crawler.evidence, crawler
+        for each in crawler.evidence:
+            assert each.url.startswith("https://"), crawler
+            assert date(2026, 4, 1) <= each.date <= PACKAGED.compiled, crawler
+            assert each.source in {"operator", "platform", "list"}, crawler
+
+
+def test_the_packaged_table_is_valid_as_others_have_to_be() -> None:
+    document = {"crawlers": [crawler.to_dict() for crawler in CRAWLERS]}
+    read = PACKAGED.with_entries(json.loads(json.dumps(document)))
+    assert (read.crawlers, read.added, read.corrected) == (PACKAGED.crawlers, (), ())
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["ChatGPT-User", "meta-externalfetcher", "Perplexity-User", "Google-Agent", "Kimi-User", "Amzn-User"],
+)
+def test_who_fetches_for_a_user_and_may_not_be_bound_is_exempt(token: str) -> None:
+    assert BY_TOKEN[token].exempt
+
+
+@pytest.mark.parametrize(
+    "token", ["Claude-User", "MistralAI-User", "DuckAssistBot", "GPTBot", "facebookexternalhit"]
+)
+def test_who_is_said_to_obey_or_fetches_for_nobody_is_not_exempt(token: str) -> None:
+    assert not BY_TOKEN[token].exempt
 
 
 @pytest.mark.parametrize("token", ["OAI-SearchBot", "PerplexityBot", "Claude-User", "ChatGPT-User", "YouBot"])
@@ -82,7 +187,8 @@ def test_every_purpose_is_used() -> None:
 def test_every_fact_has_a_source_that_was_read_before_the_table_was_made() -> None:
     for crawler in CRAWLERS:
         assert re.fullmatch(r"https://[^\s]+", crawler.source), crawler
-        assert date(2026, 1, 1) <= crawler.checked <= date(2026, 11, 23), crawler
+        assert crawler.checked is not None
+        assert date(2026, 1, 1) <= crawler.checked <= PACKAGED.compiled, crawler
         assert all(url.startswith("https://") for url in crawler.ranges), crawler
         assert not any(suffix.startswith(".") for suffix in crawler.rdns), crawler
         assert crawler.obeys_robots_txt in {"yes", "no", "partly", "undocumented"}, crawler
@@ -130,3 +236,26 @@ def test_a_crawler_is_found_by_its_token_in_any_case() -> None:
 )
 def test_the_documented_time_that_a_robots_txt_is_kept_is_told(token: str, hours: float | None) -> None:
     assert BY_TOKEN[token].robots_cache_hours == hours
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_the_documentation_has_the_numbers_of_names(scope: Scope) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "crawlers.md").read_text()
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{scope}`"))
+    names = [len(effects_of(SitePolicy.from_preset(p, scope=scope))[0]) for p in ("no-training", "no-ai")]
+    assert row.split("|")[2:4] == [f" {number} " for number in names]
+
+
+def test_what_cloudflare_and_jetpack_block_by_default_is_named_by_default() -> None:
+    theirs = {
+        "Amazonbot",
+        "Applebot-Extended",
+        "Bytespider",
+        "CCBot",
+        "ClaudeBot",
+        "Google-Extended",
+        "GPTBot",
+    }
+    named = effects_of(SitePolicy.from_preset("no-training"))[0]
+    assert theirs | {"meta-externalagent"} < set(named)
+    assert len(named) == 33

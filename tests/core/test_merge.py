@@ -71,6 +71,9 @@ POLICIES = {
     "paths": SitePolicy.from_preset(
         "no-training", path_preferences={"/press/": PRESETS["allow"], "/art/": PRESETS["no-ai"]}
     ),
+    "broad": SitePolicy.from_preset(
+        "no-ai", scope="broad", path_preferences={"/press/": PRESETS["allow"]}, licensed=("EchoboxBot",)
+    ),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
@@ -216,6 +217,7 @@ def test_the_json_form_has_every_field() -> None:
         tdm_policy_url=URL,
         license_url=URL,
         robots_base="User-agent: *\n",
+        scope=Scope.BROAD,
     )
     assert policy.to_dict() == {
         "site": "blog.example",
@@ -228,6 +230,7 @@ def test_the_json_form_has_every_field() -> None:
         "tdm_policy_url": URL,
         "license_url": URL,
         "robots_base": "User-agent: *\n",
+        "scope": "broad",
     }
     assert set(policy.to_dict()) == {field.name for field in dataclasses.fields(policy)} | {"preset"}
 
@@ -247,3 +250,19 @@ def test_the_json_form_may_be_written_by_hand(source: dict[str, Any], policy: Si
     before = json.dumps(source)
     assert SitePolicy.from_dict(source) == policy
     assert json.dumps(source) == before
+
+
+def test_the_scope_is_documented_unless_it_is_said_and_left_out_of_the_json_form_then() -> None:
+    assert SitePolicy.from_dict({"preset": "no-training"}).scope is Scope.DOCUMENTED
+    assert "scope" not in SitePolicy.from_preset("no-training").to_dict()
+    broad = SitePolicy.from_preset("no-training", scope="broad")
+    assert SitePolicy.from_dict(broad.to_dict()) == broad
+    assert broad.preset == "no-training"
+
+
+@pytest.mark.parametrize("scope", ["wide", "", None, 1, [], "Broad"])
+def test_an_unknown_scope_is_refused_with_the_choices(scope: object) -> None:
+    with pytest.raises(PolicyError, match="choose one of documented, broad"):
+        SitePolicy(scope=scope)  # type: ignore[arg-type]
+    with pytest.raises(PolicyError, match="choose one of documented, broad"):
+        SitePolicy.from_dict({"scope": scope})

@@ -14,6 +14,13 @@ CHROME = (
 )
 
 
+MOBILE = "Mozilla/5.0 (Linux; Android 5.0) AppleWebKit/537.36 (KHTML, like Gecko) Mobile Safari/537.36"
+MESSAGES = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) "
+    "Version/9.0.1 Safari/601.2.4"
+)
+
+
 def declared(user_agent: str) -> list[str]:
     return [crawler.product_token for crawler in declared_crawlers(user_agent)]
 
@@ -34,6 +41,14 @@ def declared(user_agent: str) -> list[str]:
         ("Brightbot 1.0", ["Brightbot"]),
         ("facebookexternalhit/1.1 Facebot Twitterbot/1.0", ["facebookexternalhit"]),
         ("facebookexternalhit/1.1 GPTBot/1.0", ["facebookexternalhit", "GPTBot"]),
+        (f"{MOBILE} Bytespider;https://zhanzhang.toutiao.com/", ["Bytespider"]),
+        (f"{MOBILE} GPTBot/1.2", ["GPTBot"]),
+        (f"{MOBILE} (compatible) GPTBot/1.2", ["GPTBot"]),
+        ("Mozilla/5.0 (Android) Gecko/1.0 Tablet Safari/537.36 ClaudeBot/1.0 (x)", ["ClaudeBot"]),
+        ("Mozilla/5.0 (Linux) Mobile VR Safari/537.36 CCBot/2.0", ["CCBot"]),
+        ("ExaBot/1.0", ["ExaBot"]),
+        ("Mozilla/5.0 (compatible; ExaBot/1.0; +https://exa.ai)", ["ExaBot"]),
+        ("facebookexternalhit/1.1 (+http://www.facebook.com/x)", ["facebookexternalhit"]),
     ],
 )  # fmt: skip
 def test_a_product_or_an_element_of_a_comment_is_a_declaration(user_agent: str, tokens: list[str]) -> None:
@@ -57,9 +72,33 @@ def test_a_product_or_an_element_of_a_comment_is_a_declaration(user_agent: str, 
         "Feed/1.0 (https://GPTBot/1.0)",
         "Feed/1.0 (gptbot@openai.com; +claudebot@anthropic.com)",
         "Mozilla/5.0 (treat like Googlebot)",
+        "not GPTBot/1.2",
+        "curl/8.0 (not GPTBot/1.2)",
+        "Mozilla/5.0 (compatible; like GPTBot/1.2)",
+        "Mobile GPTBot is blocked",
     ],
 )
 def test_a_phrase_a_longer_word_an_address_or_a_url_is_none(user_agent: str) -> None:
+    assert declared(user_agent) == []
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        f"{MESSAGES} facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        f"{MESSAGES} facebookexternalhit/1.1 Facebot",
+        f"{MESSAGES} facebookexternalhit/1.1 Twitterbot/1.0",
+        "facebookexternalhit/1.1;line-poker/1.0",
+        "facebookexternalhit/1.1; kakaotalk-scrap/1.0; +https://devtalk.kakao.com/t/scrap/33984",
+        "facebookexternalhit/1.1 (compatible; Blueno/1.0; +http://naver.me/scrap)",
+        "MeWeBot/1.0 (compatible; Mozilla/5.0; Googlebot/2.1; facebookexternalhit/1.1; +https://mewe.com/x)",
+        "Exabot/3.0 (+http://www.exabot.com/go/robot)",
+        "Mozilla/5.0 (compatible; Exabot/3.0 (BiggerBetter); +http://www.exabot.com/go/robot)",
+        "Exabot/2.0",
+    ],
+)
+def test_who_only_uses_the_name_of_a_crawler_is_not_that_crawler(user_agent: str) -> None:
+    """iMessage, LINE, KakaoTalk, Naver and MeWe send Meta's name; Exalead's crawler has that of Exa AI's."""
     assert declared(user_agent) == []
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import anyio
+import anyio.lowlevel
+
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.lookup import CachedLookup, LocalLookup, Lookup
@@ -53,6 +56,7 @@ class CachedSource:
     """A source of policies behind a CachedLookup."""
 
     freshness = 60.0
+    """Seconds after which an answer is asked for anew."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -65,6 +69,9 @@ class CachedSource:
         for name in (host, *hosts):
             self.flags.policies[name] = policy
 
+    def put_all(self, policies: dict[str, SitePolicy]) -> None:
+        self.flags.policies |= policies
+
     def fail(self) -> None:
         self.flags.trouble = "the database is down"
 
@@ -72,8 +79,8 @@ class CachedSource:
         self.flags.trouble = ""
 
     def pass_freshness(self) -> None:
-        """Let so much time pass that every answer is asked for anew."""
-        self.clock.advance(61)
+        """Let so much time pass that a request waits until the answer has been asked for anew."""
+        self.clock.advance(121)
 
 
 class LocalSource:
@@ -101,6 +108,10 @@ class LocalSource:
         with Registry(self.url) as registry:
             registry.put(policy.for_site(host), by="test", hosts=hosts)
 
+    def put_all(self, policies: dict[str, SitePolicy]) -> None:
+        with Registry(self.url) as registry:
+            registry.put_many((its.for_site(host) for host, its in policies.items()), by="test")
+
     def fail(self) -> None:
         """Not by deleting the file, which would still be read."""
         self.path.rename(self.path.with_suffix(".away"))
@@ -121,7 +132,17 @@ MakeSource = Callable[[], Source]
 async def answer(lookup: Lookup, host: str | bytes) -> Rendering:
     """What a request gets: as the middleware asks."""
     raw = host.encode() if isinstance(host, str) else host
-    return lookup.peek(raw) or await lookup.find(raw)
+    found = lookup.peek(raw) or await lookup.find(raw)
+    await settled(lookup)
+    return found
+
+
+async def settled(lookup: Lookup) -> None:
+    """Wait until nothing is being loaded in the background."""
+    if isinstance(lookup, CachedLookup):
+        with anyio.fail_after(10):
+            while lookup.status().loads:
+                await anyio.lowlevel.checkpoint()
 
 
 async def policy(lookup: Lookup, host: str | bytes) -> SitePolicy:

@@ -252,7 +252,7 @@ async def test_sync_loads_run_beside_each_other_up_to_a_bound() -> None:
             running -= 1
         return True
 
-    lookup = CachedLookup(load, max_threads=4)
+    lookup = CachedLookup(load, max_threads=4, max_unknown=4)
     found = await asyncio.gather(*(policy(lookup, f"blog{number}.example") for number in range(40)))
     assert set(found) == {OPTED_OUT}
     assert most == 4

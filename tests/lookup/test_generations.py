@@ -1,6 +1,7 @@
 """Generations: bounded as an LRU cache is, and as good at telling what will be asked for again."""
 
 import random
+import threading
 from itertools import accumulate
 
 import pytest
@@ -8,7 +9,20 @@ from cachetools import LRUCache
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import render
 from aipolicy.lookup.generations import Generations
+from aipolicy.lookup.weights import Weights
+
+RENDERING = render(SitePolicy())
+
+
+def of_numbers(most: int, weights: Weights | None = None) -> Generations[int]:
+    """A cache of numbers, which weigh nothing to speak of."""
+    return Generations(
+        most, weights=weights or Weights(1 << 30), lock=threading.RLock(), rendering=lambda number: RENDERING
+    )
+
 
 HOSTS = st.sampled_from([b"a", b"b", b"c", b"d", b"e", b"f"])
 STEPS = st.lists(st.tuples(st.sampled_from(["get", "keep", "pop", "take_all"]), HOSTS))
@@ -18,7 +32,8 @@ STEPS = st.lists(st.tuples(st.sampled_from(["get", "keep", "pop", "take_all"]), 
 def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
     most: int, steps: list[tuple[str, bytes]]
 ) -> None:
-    cache, kept = Generations[int](most), dict[bytes, int]()
+    weights = Weights(1 << 30)
+    cache, kept = of_numbers(most, weights), dict[bytes, int]()
     for number, (step, host) in enumerate(steps, 1):
         if step == "keep":
             cache.keep(host, number)
@@ -30,7 +45,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
             assert cache.pop(host) in (None, kept.pop(host, None))
             assert cache.get(host) is None
         else:
-            taking = Generations[int](most)
+            taking = of_numbers(most, weights)
             taking.take_all(cache)
             assert not len(cache)
             cache = taking
@@ -39,7 +54,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
 
 @given(st.integers(1, 40), st.lists(st.integers(0, 39)), st.randoms())
 def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: random.Random) -> None:
-    cache, kept = Generations[int](most), dict[bytes, int]()
+    cache, kept = of_numbers(most), dict[bytes, int]()
     for number in numbers:
         host = b"%d" % (number % most)
         cache.keep(host, number)
@@ -50,7 +65,7 @@ def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: ran
 
 
 def test_what_is_used_outlasts_any_number_that_come_once() -> None:
-    cache = Generations[int](100)
+    cache = of_numbers(100)
     for number in range(10_000):
         cache.keep(b"%d" % number, 1)
         cache.keep(b"used", 1)
@@ -66,7 +81,7 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
     requests = [
         b"%d" % (chance.randrange(hosts) + hosts if chance.random() < swept else host) for host in asked
     ]
-    lru, ours = LRUCache[bytes, int](most), Generations[int](most)
+    lru, ours = LRUCache[bytes, int](most), of_numbers(most)
     found = [0, 0]
     for host in requests:
         found[0] += bool(lru.get(host))
@@ -77,7 +92,8 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
 
 
 def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
-    taking, first, second = Generations[int](3), Generations[int](3), Generations[int](3)
+    weights = Weights(1 << 30)
+    taking, first, second = (of_numbers(3, weights) for _ in range(3))
     first.keep(b"a", 1)
     second.keep(b"b", 2)
     second.keep(b"a", 3)

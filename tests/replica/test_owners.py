@@ -21,6 +21,7 @@ from aipolicy.registry.replica.filling import fill
 from aipolicy.registry.replica.lock import Lock
 from aipolicy.registry.replica.source import Source
 from aipolicy.registry.replica.standing import Standing
+from tests.forking import join_child, start_child
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
@@ -188,3 +189,26 @@ def test_a_lock_that_was_deleted_is_nobodys(file: Path) -> None:
     second.release()
     assert first.take(wait=True, stopping=stopping, waiting=print)
     first.release()
+
+
+def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path) -> None:
+    go, gone = os.pipe()
+    with Registry(url) as registry, Replica(url, file) as replica:
+        registry.put(SitePolicy.from_preset("no-ai", "before.example"), by="test")
+        eventually(lambda: file.exists() and seq(file) == 1)
+
+        def child() -> None:
+            replica.stop()  # as a handler of the end would
+            os.read(go, 1)
+
+        children = [start_child(child), start_child(lambda: replica.__exit__())]
+        join_child(children.pop())
+        registry.put(SitePolicy.from_preset("no-ai", "after.example"), by="test")
+        eventually(lambda: seq(file) == 2)
+    lock = Lock(file)  # of another process, while the child still lives
+    assert lock.take(wait=False, stopping=threading.Event(), waiting=print)
+    lock.release()
+    os.write(gone, b"x")
+    join_child(children.pop())
+    os.close(go)
+    os.close(gone)

@@ -2,17 +2,21 @@
 
 from aipolicy.check.crawler.catalogue import CLAIMS, CLAUSES, clauses_named
 from aipolicy.check.crawler.clause import Clause, Finding, Level, Verdict
+from aipolicy.check.crawler.randomtrial import Disagreement, RandomTrial, try_at_random
 from aipolicy.check.crawler.trial import Result, Trial, try_out
 
 __all__ = [
     "CLAIMS",
     "CLAUSES",
     "Clause",
+    "Disagreement",
     "Finding",
     "Level",
+    "RandomTrial",
     "Result",
     "Trial",
     "Verdict",
     "clauses_named",
+    "try_at_random",
     "try_out",
 ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aipolicy.check.crawler.building import always, one_site, page, site, text
 from aipolicy.check.crawler.clause import Clause, Level
-from aipolicy.check.crawler.judging import by_pages, fresh, nothing_at_all, nothing_before_robots
+from aipolicy.check.crawler.judging import asked_for, by_pages, fresh, nothing_at_all, nothing_before_robots
 from aipolicy.check.crawler.trap import (
     BEGINNING,
     CLOSED,
@@ -19,8 +19,10 @@ from aipolicy.check.crawler.trap import (
 )
 
 _RULES = f"User-agent: *\nDisallow: {CLOSED}\n".encode()
+_ANYTHING = b"User-agent: *\nAllow: /\n"
+_WAITING = 6  # links to one port, on one page
 _LIFE = 1.0  # seconds: the shortest that Cache-Control can say
-_MARGIN = 0.5
+_MARGIN = 2.0  # a busy machine may hand the crawler its copy late: its life begins then
 _HOPS = (301, 302, 307, 308, 301)
 
 
@@ -61,15 +63,29 @@ def _refused(setting: Setting) -> Trap:
 
 
 def _two_authorities(setting: Setting) -> Trap:
+    # No two requests wait for the second port's robots.txt at a time: one link leads there, until it is read.
     rules = {name: f"User-agent: *\nDisallow: /{name}.html\n".encode() for name in (START, "second")}
     forbidden = Place("/first.html"), Place("/second.html", "second")
     free = Place("/second.html"), Place("/first.html", "second")
+    enter, onward, control = Place("/enter.html", "second"), Place("/onward.html"), Place(CONTROL, "second")
+    there = [place for place in (*forbidden, *free, control) if place.authority == "second"]
+    links = [f"http://{setting.at['second']}{place.path}" for place in there]
+    more = {onward.path: replace(page("Onward", links), after="second")}
+    authorities = site(always(text(rules[START])), (forbidden[0], free[0], enter, onward), setting.at, more)
+    pages = {place.path: page(place.path) for place in (*there, enter)} | {"/": page("Start")}
+    authorities |= {"second": Authority(always(text(rules["second"])), pages)}
+    return Trap(authorities, (enter, control), forbidden, free, rules)
+
+
+def _many_waiting(setting: Setting) -> Trap:
+    # Several links lead to the second port at a time: all of them wait for its robots.txt.
+    rules = b"User-agent: *\nDisallow: /private/\n"
+    forbidden = tuple(Place(f"/private/{number}.html", "second") for number in range(_WAITING))
     control = Place(CONTROL, "second")
-    places = (*forbidden, *free, control)
-    there = {place.path: page(place.path) for place in places if place.authority == "second"}
-    authorities = site(always(text(rules[START])), places, setting.at)
-    authorities |= {"second": Authority(always(text(rules["second"])), {"/": page("Start"), **there})}
-    return Trap(authorities, (control,), forbidden, free, rules)
+    pages = {place.path: page(place.path) for place in (*forbidden, control)}
+    authorities = site(always(text(_ANYTHING)), (*forbidden, control), setting.at)
+    authorities |= {"second": Authority(always(text(rules)), pages)}
+    return Trap(authorities, (control,), forbidden, rules={"second": rules})
 
 
 def _changing(setting: Setting) -> Trap:
@@ -105,7 +121,7 @@ def _nofollow(setting: Setting) -> Trap:
 ROBOTS_FIRST = Clause(
     "robots-first",
     "2.3",
-    Level.MUST,
+    Level.IMPLIED,
     "It reads /robots.txt before anything else.",
     one_site(_RULES, forbidden=(CLOSED,)),
     nothing_before_robots,
@@ -115,9 +131,18 @@ ACCESS_CLAUSES = (
     Clause(
         "authority",
         "2.3",
-        Level.MUST,
+        Level.IMPLIED,
         "Each port has a robots.txt of its own.",
         _two_authorities,
+        by_pages,
+        second=True,
+    ),
+    Clause(
+        "waiting-requests",
+        "2.2.1",
+        Level.MUST,
+        "It obeys in all requests that wait for one robots.txt.",
+        _many_waiting,
         by_pages,
         second=True,
     ),
@@ -125,9 +150,19 @@ ACCESS_CLAUSES = (
         "redirect",
         "2.3.1.2",
         Level.SHOULD,
-        "It follows a redirect of /robots.txt to another authority, and obeys the rules where it began.",
+        "It follows a redirect of /robots.txt to another authority.",
+        _moved,
+        asked_for(Place("/robots.txt", "second")),
+        second=True,
+    ),
+    Clause(
+        "redirect-rules",
+        "2.3.1.2",
+        Level.MUST,
+        "It obeys the rules that a redirect of /robots.txt leads to, where it began.",
         _moved,
         by_pages,
+        requires="redirect",
         second=True,
     ),
     Clause(
@@ -136,8 +171,17 @@ ACCESS_CLAUSES = (
         Level.SHOULD,
         "It follows five redirects of /robots.txt.",
         _moved_often,
-        by_pages,
+        asked_for(Place(f"/hops/{len(_HOPS)}.txt")),
         requires="redirect",
+    ),
+    Clause(
+        "five-redirects-rules",
+        "2.3.1.2",
+        Level.MUST,
+        "It obeys the rules that five redirects of /robots.txt lead to.",
+        _moved_often,
+        by_pages,
+        requires="five-redirects",
     ),
     Clause(
         "status-404",

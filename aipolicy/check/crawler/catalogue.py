@@ -31,3 +31,19 @@ def clauses_named(names: Iterable[str]) -> tuple[Clause, ...]:
         if name not in known:
             raise CrawlerTestError(f"--only {name!r} is no clause: --list shows them")
     return tuple(clause for clause in CLAUSES if not names or clause.id in names)
+
+
+def with_required(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """Return the clauses and those that they require, each before what requires it."""
+    by_id = {clause.id: clause for clause in CLAUSES}
+    found: dict[str, Clause] = {}
+
+    def add(clause: Clause) -> None:
+        if clause.id not in found:
+            if clause.requires:
+                add(by_id[clause.requires])
+            found[clause.id] = clause
+
+    for clause in clauses:
+        add(clause)
+    return tuple(found.values())

@@ -1,7 +1,7 @@
 """What a clause is: one thing that RFC 9309 asks of crawlers, a trap for it, and a judge."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aipolicy.check.crawler.seen import Fetch, Seen
@@ -9,19 +9,29 @@ from aipolicy.check.crawler.trap import START, Setting, Trap
 
 
 class Level(StrEnum):
-    """How RFC 9309 asks for it (RFC 2119). ``CLAIM``: it doesn't; a crawler may claim it for itself."""
+    """How strongly RFC 9309 asks for it (RFC 2119).
+
+    ``IMPLIED``: it follows from what RFC 9309 says, but no key word states it. ``CLAIM``: RFC 9309 doesn't
+    ask for it; a crawler may claim it for itself.
+    """
 
     MUST = "MUST"
     SHOULD = "SHOULD"
+    IMPLIED = "implied"
     MAY = "MAY"
     CLAIM = "claim"
 
 
 class Verdict(StrEnum):
-    """What the crawler did. ``DOES_NOT``: what nobody asks for, and it doesn't claim."""
+    """What the crawler did.
+
+    ``DISOBEYS``: it broke a MUST, or what it claims for itself. ``DEPARTS``: it did otherwise than a SHOULD
+    says, or than is implied. ``DOES_NOT``: nobody asks for it, and the crawler doesn't claim it.
+    """
 
     OBEYS = "obeys"
     DISOBEYS = "disobeys"
+    DEPARTS = "departs"
     OVER_CAUTIOUS = "over-cautious"
     DOES_NOT = "does not"
     NOT_TESTED = "not tested"
@@ -39,7 +49,10 @@ class Finding:
 
 
 Judge = Callable[[Trap, Seen, str], Finding]
-"""Judges what was seen in a trap of the crawler with a product token."""
+"""Judges what was seen in a trap of the crawler with a product token.
+
+A judge says DISOBEYS for every breach; ``Clause.graded`` tells a MUST from a SHOULD.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +80,13 @@ class Clause:
     def authorities(self) -> tuple[str, ...]:
         """Names of those that answer."""
         return (START, "second") if self.second else (START,)
+
+    def graded(self, finding: Finding, claims: Collection[str]) -> Finding:
+        """Return the finding with the verdict that a breach of this clause has at its level."""
+        if finding.verdict is not Verdict.DISOBEYS:
+            return finding
+        if self.claim:
+            return finding if self.claim in claims else replace(finding, verdict=Verdict.DOES_NOT)
+        if self.level in (Level.SHOULD, Level.IMPLIED):
+            return replace(finding, verdict=Verdict.DEPARTS)
+        return finding

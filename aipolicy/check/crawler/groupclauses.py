@@ -1,4 +1,4 @@
-"""Clauses of RFC 9309 §2.2.1: which group binds a crawler."""
+"""Clauses of RFC 9309 §2.1 and §2.2.1: which group binds a crawler."""
 
 from aipolicy.check.crawler.building import one_site
 from aipolicy.check.crawler.clause import Clause, Level
@@ -6,19 +6,42 @@ from aipolicy.check.crawler.judging import by_pages
 from aipolicy.check.crawler.trap import CLOSED, Setting, Trap
 
 _SECTION = "2.2.1"
+_OTHERS = 40  # groups before the one that binds
 
 
-def _whole_token(setting: Setting) -> Trap:
-    # A longer and a shorter name: it has to compare its whole token.
-    others = f"{setting.token}-Extra", setting.token[:-1] or "OTHER"
-    groups = "".join(f"\nUser-agent: {name}\nDisallow: /theirs.html\n" for name in others)
-    robots = f"User-agent: *\nDisallow: {CLOSED}\n{groups}"
-    return one_site(robots, forbidden=(CLOSED,), free=("/theirs.html",))(setting)
+def _longer_name(setting: Setting) -> Trap:
+    # Before and after the group for everyone: to some, the first group that may be theirs is theirs.
+    longer = f"{setting.token}-Extra", f"{setting.token}-More"
+    robots = (
+        f"User-agent: {longer[0]}\nDisallow: /longer.html\n\nUser-agent: *\nDisallow: {CLOSED}\n\n"
+        f"User-agent: {longer[1]}\nDisallow: /longest.html\n"
+    )
+    return one_site(robots, forbidden=(CLOSED,), free=("/longer.html", "/longest.html"))(setting)
+
+
+def _shorter_name(setting: Setting) -> Trap:
+    shorter = setting.token[:-1] or "OTHER"
+    robots = (
+        f"User-agent: {shorter}\nDisallow: /shorter.html\n\nUser-agent: *\nDisallow: {CLOSED}\n\n"
+        f"User-agent: {shorter}\nDisallow: /short.html\n"
+    )
+    return one_site(robots, forbidden=(CLOSED,), free=("/shorter.html", "/short.html"))(setting)
 
 
 def _other_case(setting: Setting) -> Trap:
     robots = f"User-agent: {setting.token.swapcase()}\nDisallow: {CLOSED}\n"
     return one_site(robots, forbidden=(CLOSED,))(setting)
+
+
+def _many_groups() -> str:
+    names = (_in_letters(number) for number in range(_OTHERS))
+    others = "".join(f"User-agent: OTHER-{name}\nDisallow: /theirs.html\n\n" for name in names)
+    return f"{others}User-agent: *\nDisallow: {CLOSED}\n"
+
+
+def _in_letters(number: int) -> str:
+    """Return a name for a number; digits are outside the grammar of product tokens."""
+    return chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
 
 
 GROUP_CLAUSES = (
@@ -29,9 +52,9 @@ GROUP_CLAUSES = (
         "It obeys the group that names it, and not the one for everyone.",
         one_site(
             "User-agent: *\nDisallow: /everyone.html\n\nUser-agent: TOKEN\nDisallow: /it.html\n\n"
-            "User-agent: *\nDisallow: /all.html\n",
+            "User-agent: OTHER\nDisallow: /theirs.html\n",
             forbidden=("/it.html",),
-            free=("/everyone.html", "/all.html"),
+            free=("/everyone.html", "/theirs.html"),
         ),
         by_pages,
         names_it=True,
@@ -50,7 +73,7 @@ GROUP_CLAUSES = (
     ),
     Clause(
         "shared-group",
-        _SECTION,
+        "2.1",
         Level.MUST,
         "It obeys a group that names others, too.",
         one_site(
@@ -75,11 +98,28 @@ GROUP_CLAUSES = (
         names_it=True,
     ),
     Clause(
-        "whole-token",
-        _SECTION,
+        "many-groups",
+        "2.3.1.5",
         Level.MUST,
-        "It isn't bound by groups for names that only begin like its own.",
-        _whole_token,
+        f"It obeys a group that stands after {_OTHERS} others.",
+        one_site(_many_groups(), forbidden=(CLOSED,), free=("/theirs.html",)),
+        by_pages,
+    ),
+    Clause(
+        "whole-token-longer",
+        _SECTION,
+        Level.IMPLIED,
+        "It isn't bound by a group for a longer name that begins like its own.",
+        _longer_name,
+        by_pages,
+        names_it=True,
+    ),
+    Clause(
+        "whole-token-shorter",
+        _SECTION,
+        Level.IMPLIED,
+        "It isn't bound by a group for a shorter name that its own begins with.",
+        _shorter_name,
         by_pages,
         names_it=True,
     ),
@@ -91,5 +131,26 @@ GROUP_CLAUSES = (
         _other_case,
         by_pages,
         names_it=True,
+    ),
+    Clause(
+        "empty-group",
+        "2.1",
+        Level.IMPLIED,
+        "A last group without rules allows everything to whom it names.",
+        one_site("User-agent: *\nDisallow: /everyone.html\n\nUser-agent: TOKEN\n", free=("/everyone.html",)),
+        by_pages,
+        names_it=True,
+    ),
+    Clause(
+        "ungrouped-rules",
+        "2.2.2",
+        Level.SHOULD,
+        "It ignores rules before the first User-agent line.",
+        one_site(
+            f"Disallow: /loose.html\n\nUser-agent: *\nDisallow: {CLOSED}\n",
+            forbidden=(CLOSED,),
+            free=("/loose.html",),
+        ),
+        by_pages,
     ),
 )

@@ -1,16 +1,16 @@
-"""From what was seen in a trap to a verdict."""
+"""From what was seen in a trap to a verdict.
 
-from itertools import pairwise
+A crawl that was stopped proves nothing but what it did: it may break a clause, and never obeys one.
+"""
 
-from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.clause import Finding, Judge, Verdict
 from aipolicy.check.crawler.seen import Fetch, Seen
 from aipolicy.check.crawler.trap import BEGINNING, START, Place, Trap
 from aipolicy.core.matching import verdict as ruling_of
 from aipolicy.core.robots import RobotsTxt, lines_of
 
+_LIFE_AND_DELAY = 2.5  # seconds: max-age=1, and what a busy machine may take to hand over the copy
 _FLOODED = "it asked more than could be watched"
-_PATIENCE = 1.5  # times its longest pause between new pages: after that, no more of them will come
-_SHORTEST = 0.5  # seconds: pauses on one machine may be next to none
 
 
 def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
@@ -23,14 +23,11 @@ def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
         return Finding(Verdict.NOT_TESTED, _never_came(missed, seen))
     if seen.flooded:
         return Finding(Verdict.NOT_TESTED, _FLOODED)
+    if seen.ending.stopped:
+        return Finding(Verdict.NOT_TESTED, _unfinished(seen))
     spared = [place for place in trap.free if not seen.of(place)]
-    if spared and seen.ending.stopped:
-        return Finding(Verdict.NOT_TESTED, f"{_stopped(seen)} before it fetched {spared[0].path}")
     if spared:
         return Finding(Verdict.OVER_CAUTIOUS, f"it never fetched {spared[0].path}, which it may")
-    if seen.ending.stopped and _still_came(seen):
-        why = f"{_stopped(seen)} while it still came to new pages: give it more --seconds"
-        return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.OBEYS)
 
 
@@ -58,9 +55,26 @@ def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
         return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
     if seen.flooded:
         return Finding(Verdict.NOT_TESTED, _FLOODED)
-    # It may well ask for a month: that is what the clause wants.
-    watched = f"for the {seen.ending.seconds:.0f} s that it was watched" if seen.ending.stopped else ""
-    return Finding(Verdict.OBEYS, watched)
+    if seen.ending.stopped:  # it may well ask for a month, and be right: but nobody waited for it
+        return Finding(Verdict.NOT_TESTED, _unfinished(seen))
+    return Finding(Verdict.OBEYS)
+
+
+def asked_for(place: Place) -> Judge:
+    """Return a judge that wants one place to be asked for, and else nothing but that pages are fetched."""
+
+    def judge(trap: Trap, seen: Seen, token: str) -> Finding:
+        if seen.of(place):
+            return Finding(Verdict.OBEYS)
+        finding = by_pages(trap, seen, token)
+        if finding.verdict in (Verdict.OBEYS, Verdict.DISOBEYS):
+            if not seen.robots():
+                return Finding(Verdict.DISOBEYS, "it never read /robots.txt")
+            why = f"it never asked for {place.path}{_where(place)}, to where /robots.txt redirects"
+            return Finding(Verdict.DISOBEYS, why)
+        return finding
+
+    return judge
 
 
 def as_deep(trap: Trap, seen: Seen, token: str) -> Finding:
@@ -87,7 +101,7 @@ def fresh(trap: Trap, seen: Seen, token: str) -> Finding:
     if copies[-1].answer.body == trap.rules[START]:
         return against(trap, late, token)
     age = late.at - copies[-1].done
-    if age <= 1:
+    if age <= _LIFE_AND_DELAY:
         why = f"its crawl came to {trap.forbidden[0].path} before its copy of robots.txt was stale"
         return Finding(Verdict.NOT_TESTED, why)
     return Finding(Verdict.DISOBEYS, f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)
@@ -102,9 +116,14 @@ def followed_a_link(trap: Trap, seen: Seen) -> bool:
 def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
     """The finding for a forbidden fetch, with the rule that forbade it."""
     rules = trap.rules.get(fetch.authority, b"")
-    rule = ruling_of(RobotsTxt.parse(rules), token, fetch.target).rule
+    linked = next((place for place in trap.forbidden if fetch.key in place.keys), None)
+    asked = linked.path if linked else fetch.target
+    rule = ruling_of(RobotsTxt.parse(rules), token, asked).rule
     if trap.because or rule is None:
         return Finding(Verdict.DISOBEYS, trap.because, fetch)
+    if linked and fetch.key != linked.key:
+        why = f"read from the link {linked.path}, which line {rule.line} forbids"
+        return Finding(Verdict.DISOBEYS, why, fetch)
     return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(" \t"), rule.line)
 
 
@@ -113,8 +132,11 @@ def _never_came(missed: list[Place], seen: Seen) -> str:
         return "it fetched nothing" + _how(seen)
     if not seen.pages:
         return "it read /robots.txt, and then nothing" + _how(seen)
-    where = "" if missed[0].authority == START else f" of the {missed[0].authority} port"
-    return f"it never fetched {missed[0].path}{where}, which is linked and allowed" + _how(seen)
+    return f"it never fetched {missed[0].path}{_where(missed[0])}, which is linked and allowed" + _how(seen)
+
+
+def _where(place: Place) -> str:
+    return "" if place.authority == START else f" of the {place.authority} port"
 
 
 def _how(seen: Seen) -> str:
@@ -125,11 +147,8 @@ def _how(seen: Seen) -> str:
     return f" (it ended with exit code {seen.ending.exit_code})" if seen.ending.exit_code else ""
 
 
-def _still_came(seen: Seen) -> bool:
-    """Whether a further page was to be expected yet when the crawl was stopped: by its longest pause."""
-    news = seen.news
-    longest = max((later - earlier for earlier, later in pairwise(news)), default=0.0)
-    return seen.ending.seconds - news[-1] < max(_PATIENCE * longest, _SHORTEST)
+def _unfinished(seen: Seen) -> str:
+    return f"{_stopped(seen)}, and had not ended: give it more --seconds"
 
 
 def _stopped(seen: Seen) -> str:

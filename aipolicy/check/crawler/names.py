@@ -76,9 +76,20 @@ def _build(setting: Setting) -> Trap:
 def learned(seen: Seen, given: str = "") -> str:
     """The product token: the one given, that it answered to, or the only one that it may be; else "".
 
-    Nobody is accused under a name that may be none of theirs.
+    Nobody is accused under a name that may be none of theirs: some read robots.txt with the User-Agent of a
+    library, and pages with their own.
     """
-    return given or answered_to(seen) or (sole_name(_reader(seen).user_agent) if seen.fetches else "")
+    if given or not seen.fetches:
+        return given
+    names = {sole_name(fetch.user_agent).lower() for fetch in seen.fetches}
+    return answered_to(seen) or (sole_name(_reader(seen).user_agent) if len(names) == 1 else "")
+
+
+def name_for_pages(seen: Seen) -> str:
+    """The only name that the User-Agent for pages has, where it isn't among those for robots.txt; else ""."""
+    names = {name for fetch in seen.pages if (name := sole_name(fetch.user_agent))}
+    known = {name.lower() for name in _names(seen, "")}
+    return "".join(names) if len(names) == 1 and not {name.lower() for name in names} & known else ""
 
 
 def answered_to(seen: Seen, given: str = "") -> str:
@@ -107,8 +118,7 @@ def _judge(trap: Trap, seen: Seen, token: str) -> Finding:
     name = answered_to(seen, token)
     names = ", ".join(_names(seen, token)) or "none"
     if not name and seen.of(Place(_EVERYONE)):
-        why = "it obeyed no group, not even the one for everyone"
-        return Finding(Verdict.DISOBEYS, why, seen.of(Place(_EVERYONE)), f"Disallow: {_EVERYONE}")
+        return Finding(Verdict.NOT_TESTED, "it obeyed no group, not even the one for everyone")
     if not name:
         why = f"it answers to no name that is known of it ({names}), only to *: give --token"
         return Finding(Verdict.NOT_TESTED, why)

@@ -3,7 +3,7 @@
 from aipolicy.check.crawler.building import always, one_site, page, site, text
 from aipolicy.check.crawler.clause import Clause, Level
 from aipolicy.check.crawler.judging import by_pages
-from aipolicy.check.crawler.trap import CLOSED, CONTROL, START, Answer, Place, Setting, Trap
+from aipolicy.check.crawler.trap import BEGINNING, CLOSED, CONTROL, START, Answer, Place, Setting, Trap
 
 _SECTION = "2.2.2"
 _ALL = "User-agent: *\n"
@@ -15,6 +15,23 @@ def _redirected(setting: Setting) -> Trap:
     controls = Place("/go.html"), Place(CONTROL)
     authorities = site(always(text(robots)), controls, setting.at, onward)
     return Trap(authorities, controls, (Place(CLOSED),), rules={START: robots})
+
+
+def _empty_rule(setting: Setting) -> Trap:
+    # No control: who takes it for everything fetches nothing at all.
+    robots = f"{_ALL}Disallow:\n".encode()
+    places = (Place("/open.html"),)
+    authorities = site(always(text(robots)), places, setting.at)
+    return Trap(authorities, free=(BEGINNING, *places), rules={START: robots})
+
+
+def _same_slash(setting: Setting) -> Trap:
+    # Who decodes %2F asks for a page that nothing links to.
+    closed, control = Place("/a%2Fb.html", read_as="/a/b.html"), Place(CONTROL)
+    robots = f"{_ALL}Disallow: {closed.path}\n".encode()
+    decoded = {closed.read_as: page("Decoded")}
+    authorities = site(always(text(robots)), (closed, control), setting.at, decoded)
+    return Trap(authorities, (control,), (closed,), rules={START: robots})
 
 
 RULE_CLAUSES = (
@@ -43,9 +60,17 @@ RULE_CLAUSES = (
         by_pages,
     ),
     Clause(
+        "empty-rule",
+        "2.2",
+        Level.IMPLIED,
+        "A Disallow without a path closes nothing.",
+        _empty_rule,
+        by_pages,
+    ),
+    Clause(
         "path-case",
         _SECTION,
-        Level.MUST,
+        Level.SHOULD,
         "Paths are compared with their case.",
         one_site(
             f"{_ALL}Disallow: /Shut/\nDisallow: /rest/\nAllow: /REST/open.html\n",
@@ -63,31 +88,65 @@ RULE_CLAUSES = (
         by_pages,
     ),
     Clause(
-        "encoded-octets",
+        "unicode-rule",
         _SECTION,
         Level.MUST,
-        "Octets outside ASCII are compared percent-encoded, in a rule and in a link.",
-        one_site(
-            f"{_ALL}Disallow: /naïve.html\nDisallow: /caf%C3%A9.html\nDisallow: /%c3%bcber.html\n",
-            forbidden=("/na%C3%AFve.html", "/café.html", "/%C3%BCber.html"),
-        ),
+        "A rule outside ASCII is percent-encoded before it is compared.",
+        one_site(f"{_ALL}Disallow: /naïve.html\n", forbidden=("/na%C3%AFve.html",)),
         by_pages,
     ),
     Clause(
-        "encoded-letters",
+        "unicode-link",
         _SECTION,
         Level.MUST,
-        "A percent-encoded unreserved character is that character, in a rule and in a link.",
-        one_site(
-            f"{_ALL}Disallow: /%62%61%7A.html\nDisallow: /qux.html\n",
-            forbidden=("/baz.html", "/%71ux.html"),
-        ),
+        "A link outside ASCII is percent-encoded before it is compared.",
+        one_site(f"{_ALL}Disallow: /caf%C3%A9.html\n", forbidden=("/café.html",)),
+        by_pages,
+    ),
+    Clause(
+        "unicode-encoded",
+        _SECTION,
+        Level.MUST,
+        "A rule and a link that are percent-encoded alike are compared as they are.",
+        one_site(f"{_ALL}Disallow: /%C3%A9t%C3%A9.html\n", forbidden=("/%C3%A9t%C3%A9.html",)),
+        by_pages,
+    ),
+    Clause(
+        "hex-case",
+        _SECTION,
+        Level.IMPLIED,
+        "%c3 is %C3 (RFC 3986 §6.2.2.1).",
+        one_site(f"{_ALL}Disallow: /%c3%bcber.html\n", forbidden=("/%C3%BCber.html",)),
+        by_pages,
+    ),
+    Clause(
+        "encoded-letter-link",
+        _SECTION,
+        Level.MUST,
+        "A percent-encoded letter in a link is that letter.",
+        one_site(f"{_ALL}Disallow: /qux.html\n", forbidden=("/%71ux.html",)),
+        by_pages,
+    ),
+    Clause(
+        "encoded-letter-rule",
+        _SECTION,
+        Level.IMPLIED,
+        "A percent-encoded letter in a rule is that letter (Figure 4).",
+        one_site(f"{_ALL}Disallow: /%62%61%7A.html\n", forbidden=("/baz.html",)),
         by_pages,
     ),
     Clause(
         "encoded-slash",
         _SECTION,
         Level.MUST,
+        "A percent-encoded slash in a link stays encoded.",
+        _same_slash,
+        by_pages,
+    ),
+    Clause(
+        "encoded-slash-apart",
+        _SECTION,
+        Level.IMPLIED,
         "A percent-encoded slash is no slash.",
         one_site(
             f"{_ALL}Disallow: /shelf/\nAllow: /shelf%2Fopen.html\nDisallow: /a%2Fb.html\n",
@@ -99,7 +158,7 @@ RULE_CLAUSES = (
     Clause(
         "redirected-page",
         _SECTION,
-        Level.MUST,
+        Level.IMPLIED,
         "What a page redirects to is judged by the rules, too.",
         _redirected,
         by_pages,

@@ -49,28 +49,26 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a crawler did in one trap; ``flooded``: it asked so often that the rest was not kept."""
+    """All that a crawler did in one trap.
+
+    ``flooded``: it asked so often that the rest was not kept. ``unreadable``: first lines that it sent which
+    are no request, as they came; a few.
+    """
 
     fetches: tuple[Fetch, ...]
     ending: Ending
     flooded: bool = False
+    unreadable: tuple[str, ...] = ()
 
     @property
     def pages(self) -> tuple[Fetch, ...]:
         """The fetches of anything but a robots.txt."""
         return tuple(fetch for fetch in self.fetches if not fetch.reads_robots)
 
-    @property
-    def news(self) -> tuple[float, ...]:
-        """When it came to each page, also to a robots.txt, for the first time; in order."""
-        first: dict[tuple[str, str], float] = {}
-        for fetch in self.fetches:
-            first[fetch.key] = min(fetch.at, first.get(fetch.key, fetch.at))
-        return tuple(sorted(first.values()))
-
     def robots(self, authority: str = START) -> tuple[Fetch, ...]:
         return tuple(f for f in self.fetches if f.reads_robots and f.authority == authority)
 
     def of(self, place: Place) -> Fetch | None:
         """The first fetch of a page."""
-        return next((fetch for fetch in self.fetches if fetch.key == place.key), None)
+        keys = place.keys
+        return next((fetch for fetch in self.fetches if fetch.key in keys), None)

@@ -11,7 +11,7 @@ from typing import Self
 
 from aipolicy.check.crawler.building import page
 from aipolicy.check.crawler.clause import Clause
-from aipolicy.check.crawler.connection import Answered, Asked, converse
+from aipolicy.check.crawler.connection import LONGEST_HEAD, Answered, Asked, converse
 from aipolicy.check.crawler.seen import Ending, Fetch, Seen, is_robots
 from aipolicy.check.crawler.trap import START, Answer, Setting, Trap
 from aipolicy.core.paths import normalise
@@ -19,6 +19,9 @@ from aipolicy.core.paths import normalise
 _HOST = "127.0.0.1"
 _MOST_FETCHES = 5000
 _MOST_CONNECTIONS = 200
+_MOST_UNREADABLE = 20
+_LONGEST_WAIT = 5.0  # seconds for the robots.txt of another port
+_READING = 0.1  # seconds
 _LONGEST = 1000  # characters kept of a target or a User-Agent
 _NOT_FOUND = Answer(page("No such page").body, 404, (("Content-Type", "text/html; charset=utf-8"),))
 
@@ -38,6 +41,7 @@ class Server:
         self._talks: set[asyncio.Task[None]] = set()
         self._first_read: dict[str, float] = {}
         self._flooded = False
+        self._unreadable: list[str] = []
 
     async def __aenter__(self) -> Self:
         self._opened = asyncio.get_running_loop().time()
@@ -57,7 +61,9 @@ class Server:
         self.url = f"http://{at[START]}/"
         self._stack.push_async_callback(self._end_talks)
         for name, bound in listening.items():
-            server = await asyncio.start_server(self._talker(name), sock=bound, backlog=_MOST_CONNECTIONS)
+            server = await asyncio.start_server(
+                self._talker(name), sock=bound, backlog=_MOST_CONNECTIONS, limit=LONGEST_HEAD
+            )
             self._stack.callback(server.close)
 
     async def __aexit__(
@@ -66,7 +72,7 @@ class Server:
         await self._stack.aclose()
 
     def seen(self, ending: Ending) -> Seen:
-        return Seen(tuple(self._fetches), ending, self._flooded)
+        return Seen(tuple(self._fetches), ending, self._flooded, tuple(self._unreadable))
 
     def _bound(self) -> socket.socket:
         bound = self._stack.enter_context(socket.socket())
@@ -82,7 +88,9 @@ class Server:
             if len(self._talks) >= _MOST_CONNECTIONS:
                 writer.transport.abort()
                 return
-            talking = converse(reader, writer, lambda asked: self._answered(name, asked))
+            talking = converse(
+                reader, writer, lambda asked: self._answered(name, asked), self._keep_unreadable
+            )
             task = asyncio.get_running_loop().create_task(talking)
             self._talks.add(task)
             task.add_done_callback(self._talks.discard)
@@ -105,6 +113,8 @@ class Server:
         number = self._keep(Fetch(name, at, math.inf, asked.method[:_LONGEST], path, agent, answer))
         if answer.waits and name in self._first_read:
             await asyncio.sleep(self._first_read[name] + answer.waits - at)
+        if answer.after:
+            await self._robots_answered(answer.after)
 
         def sent() -> None:
             done = self._now()
@@ -114,6 +124,16 @@ class Server:
                 self._first_read.setdefault(name, done)
 
         return answer, sent
+
+    async def _robots_answered(self, name: str) -> None:
+        """Wait until a robots.txt has been answered and read; not for ever, since none need ask for it."""
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                while name not in self._first_read:
+                    await asyncio.sleep(_READING)
+                await asyncio.sleep(_READING)
+        except TimeoutError:
+            pass
 
     def _answer(self, name: str, path: str, user_agent: str) -> Answer:
         if self._flooded:
@@ -131,6 +151,10 @@ class Server:
             return None
         self._fetches.append(fetch)
         return len(self._fetches) - 1
+
+    def _keep_unreadable(self, line: str) -> None:
+        if len(self._unreadable) < _MOST_UNREADABLE:
+            self._unreadable.append(line[:_LONGEST])
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time() - self._opened

@@ -7,12 +7,20 @@ from rich.table import Table
 from rich.text import Text
 
 from aipolicy.check.crawler.clause import Clause, Level, Verdict
-from aipolicy.check.crawler.telling import conclusion, evidence, introduction
+from aipolicy.check.crawler.randomtrial import RandomTrial
+from aipolicy.check.crawler.telling import (
+    conclusion,
+    disagreement,
+    evidence,
+    introduction,
+    random_conclusion,
+)
 from aipolicy.check.crawler.trial import Result, Trial
 
 _STYLES = {
     Verdict.OBEYS: "green",
     Verdict.DISOBEYS: "bold red",
+    Verdict.DEPARTS: "magenta",
     Verdict.OVER_CAUTIOUS: "yellow",
     Verdict.DOES_NOT: "",
     Verdict.NOT_TESTED: "dim",
@@ -32,6 +40,20 @@ def table(trial: Trial) -> RenderableType:
         grid.add_row(*_row(result))
     style = "bold red" if trial.counts[Verdict.DISOBEYS] else "bold"
     return Group(Text(introduction(trial)), Text(), grid, Text(), Text(conclusion(trial), style=style))
+
+
+def random_table(trial: RandomTrial, token: str) -> RenderableType:
+    """A renderable for rich: what a crawler got wrong on sites made at random, with the smallest of each."""
+    style = "bold red" if trial.disagreeing.get(Verdict.DISOBEYS) else "bold"
+    parts: list[RenderableType] = [Text(random_conclusion(trial), style=style)]
+    for found in trial.disagreements:
+        section, says = (found.cause.section, found.cause.says) if found.cause else ("", "")
+        head = (
+            Text("\n").append(f"{section:8}", style="dim").append(found.verdict, style=_STYLES[found.verdict])
+        )
+        parts.append(head.append(f"  {says}", style="dim"))
+        parts.extend(Text(f"  {line}") for line in disagreement(found, token))
+    return Group(*parts)
 
 
 def listing(clauses: Iterable[Clause]) -> RenderableType:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aipolicy.check.crawler.clause import Finding, Verdict
+from aipolicy.check.crawler.randomtrial import Disagreement, RandomTrial
 from aipolicy.check.crawler.seen import Ending
 from aipolicy.check.crawler.trial import Result, Trial
 from aipolicy.check.report.logged import logged
@@ -18,6 +19,7 @@ If it takes single pages only, try what gives them to it; if it was stopped, giv
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
+    Verdict.DEPARTS: "departed from",
     Verdict.OVER_CAUTIOUS: "over-cautious",
     Verdict.DOES_NOT: "neither asked nor claimed",
     Verdict.NOT_TESTED: "not tested",
@@ -54,6 +56,8 @@ def account(result: Result) -> Iterator[str]:
         for fetch in result.seen.fetches[:_LINES]:
             request = logged(f"{fetch.method} {fetch.target}", _LONGEST)
             yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
+        for line in result.seen.unreadable:
+            yield f"  unreadable: {logged(line, _LONGEST)}"
         yield from ended(result.seen.ending)
 
 
@@ -76,9 +80,72 @@ def conclusion(trial: Trial) -> str:
     return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in trial.counts.items() if count)
 
 
-def document(trial: Trial, command: Sequence[str]) -> dict[str, Any]:
-    """A trial for a program. Strings that the crawler sent are as they came."""
+def random_conclusion(trial: RandomTrial) -> str:
+    """``40 sites made at random with seed 7: 38 tested, 2 not finished; it disobeys on 3``."""
+    if trial.why_untested:
+        return f"No site made at random was tested: {trial.why_untested}."
+    unfinished = f", {trial.unfinished} not finished (give it more --seconds)" if trial.unfinished else ""
+    told = [f"{_ON_SITES[verdict]} on {count}" for verdict, count in trial.disagreeing.items() if count]
+    return (
+        f"{trial.sites} sites made at random with --seed {trial.seed}: {trial.tested} tested{unfinished}; "
+        f"{' and '.join(told) or 'it obeys on all of these'}"
+    )
+
+
+_ON_SITES = {Verdict.DISOBEYS: "it disobeys", Verdict.OVER_CAUTIOUS: "it is over-cautious"}
+
+
+def disagreement(found: Disagreement, token: str) -> Iterator[str]:
+    """What a crawler did on a site made at random, line by line: the request, the rule, the robots.txt."""
+    line, rule = found.rule(token)
+    against = f"against line {line}: {rule}" if line else "which no rule speaks of"
+    path = logged(found.path, _LONGEST)
+    if found.verdict is Verdict.DISOBEYS:
+        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {logged(against, _LONGEST)}"
+    else:
+        may = f"allowed by line {line}: {rule}" if line else "which no rule forbids"
+        yield f"it never fetched {path}, {logged(may, _LONGEST)}"
+    if not found.repeats:
+        yield f"once, on site {found.number}, and not when it was tried there again"
+    lines = lines_of(found.robots_txt[:_MOST_RULES].removesuffix(b"\n"))
+    yield from (f"  | {logged(line, _LONGEST)}" for line in lines[:_LINES])
+    if len(lines) > _LINES:
+        yield f"  | and {len(lines) - _LINES} lines more: --json has them"
+
+
+def random_document(trial: RandomTrial, token: str) -> dict[str, Any]:
+    """Return what came of sites made at random, for a program."""
     return {
+        "sites": trial.sites,
+        "seed": trial.seed,
+        "tested": trial.tested,
+        "unfinished": trial.unfinished,
+        "why_untested": trial.why_untested or None,
+        "disagreeing": {str(verdict): count for verdict, count in trial.disagreeing.items()},
+        "disagreements": [_disagreement(found, token) for found in trial.disagreements],
+    }
+
+
+def _disagreement(found: Disagreement, token: str) -> dict[str, Any]:
+    line, rule = found.rule(token)
+    return {
+        "site": found.number,
+        "verdict": str(found.verdict),
+        "section": found.cause.section if found.cause else None,
+        "says": found.cause.says if found.cause else None,
+        "path": found.path,
+        "rule": {"line": line, "text": rule} if line else None,
+        "robots_txt": found.robots_txt.decode(),
+        "links": [{"kind": link.kind, "path": link.path, "on": link.on} for link in found.links],
+        "repeats": found.repeats,
+        "runs": found.runs,
+    }
+
+
+def document(trial: Trial, command: Sequence[str], random: RandomTrial | None = None) -> dict[str, Any]:
+    """A trial for a program. Strings that the crawler sent are as they came."""
+    added = {"random": random_document(random, trial.token)} if random else {}
+    return added | {
         "command": list(command),
         "product_token": trial.token or None,
         "product_token_from": trial.token_from or None,
@@ -110,6 +177,7 @@ def _clause(result: Result) -> dict[str, Any]:
         "rule": {"line": finding.line or None, "text": finding.rule} if finding.rule else None,
         "robots_txt": result.robots_txt[:_MOST_RULES].decode("utf-8", "backslashreplace"),
         "requests": [f"{each.method} {each.target}" for each in seen.fetches[:100]] if seen else [],
+        "unreadable": list(seen.unreadable) if seen else [],
         "ended": seen
         and {
             "exit_code": seen.ending.exit_code,

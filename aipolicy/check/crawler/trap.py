@@ -18,7 +18,8 @@ Headers = tuple[tuple[str, str], ...]
 class Answer:
     """What the server sends. ``hangs_up``: nothing, the connection is dropped.
 
-    ``waits`` are seconds after the first answer to /robots.txt before which it isn't sent.
+    ``waits`` are seconds after the first answer to /robots.txt before which it isn't sent. ``after`` names an
+    authority whose /robots.txt is answered first, if it is asked for at all.
     """
 
     body: bytes = b""
@@ -26,6 +27,7 @@ class Answer:
     headers: Headers = ()
     hangs_up: bool = False
     waits: float = 0.0
+    after: str = ""
 
 
 Robots = Callable[[str, float | None], Answer]
@@ -42,14 +44,23 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page, as its link spells it."""
+    """A page, as its link spells it.
+
+    ``read_as``: another path that nothing links to, and that only who misreads this link asks for.
+    """
 
     path: str
     authority: str = START
+    read_as: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return self.authority, normalise(self.path)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """``key``, and that of the misread link."""
+        return (self.key, (self.authority, normalise(self.read_as))) if self.read_as else (self.key,)
 
 
 BEGINNING = Place("/")

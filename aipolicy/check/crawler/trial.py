@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from aipolicy.check.crawler.catalogue import with_required
 from aipolicy.check.crawler.clause import Clause, Finding, Verdict
 from aipolicy.check.crawler.judging import followed_a_link
-from aipolicy.check.crawler.names import NAME, answered_to, learned
+from aipolicy.check.crawler.names import NAME, answered_to, learned, name_for_pages
 from aipolicy.check.crawler.seen import Ending, Seen
 from aipolicy.check.crawler.server import Server
 from aipolicy.check.crawler.trap import BEGINNING, START, Trap
@@ -87,12 +88,21 @@ async def try_out(
     tell(None)
     if not first.fetches:
         return _nothing(clauses, first)
-    known = learned(first, token)
+    asked = token
+    if not token and not answered_to(first) and (other := name_for_pages(first)):
+        asked = other
+        first, first_trap = await _tried(crawl, NAME, other)
+        known = answered_to(first, other)
+    else:
+        known = learned(first, token)
     gate = asyncio.Semaphore(jobs)
+
+    wanted = set(clauses)
+    clauses = with_required(clauses)
 
     async def result_of(clause: Clause) -> Result:
         if clause is NAME:
-            seen, trap, named = first, first_trap, token
+            seen, trap, named = first, first_trap, asked
         elif clause.names_it and not known:
             why = "which name it answers to is not known: give its product token with --token"
             return Result(clause, Finding(Verdict.NOT_TESTED, why))
@@ -100,9 +110,10 @@ async def try_out(
             named = known
             async with gate:
                 seen, trap = await _tried(crawl, clause, known or _NAMELESS)
-        finding = _as_claimed(clause, clause.judge(trap, seen, named), claims)
+        finding = clause.graded(clause.judge(trap, seen, named), claims)
         result = Result(clause, finding, seen, trap)
-        tell(result)
+        if clause in wanted:
+            tell(result)
         return result
 
     try:
@@ -111,6 +122,7 @@ async def try_out(
     except ExceptionGroup as group_of_errors:
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
+    results = [result for result in results if result.clause in wanted]
     runs = [(first_trap, first), *((each.trap, each.seen) for each in results if each.trap and each.seen)]
     followed_links = any(followed_a_link(trap, seen) for trap, seen in runs)
     if not any(seen.pages for _, seen in runs):
@@ -118,7 +130,7 @@ async def try_out(
         results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
     elif not followed_links:
         results = [_without_links(each) for each in results]
-    return Trial(known, _whence(known, token, first), tuple(results), followed_links)
+    return Trial(known, _whence(known, token, answered_to(first, asked)), tuple(results), followed_links)
 
 
 def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
@@ -131,26 +143,29 @@ async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
         return server.seen(await crawl(server.url)), server.trap
 
 
-def _whence(known: str, given: str, first: Seen) -> str:
+def _whence(known: str, given: str, answered: str) -> str:
     if given:
         return "given"
-    if answered_to(first):
+    if answered:
         return "it answers to it"
     return "in its User-Agent" if known else ""
 
 
-def _as_claimed(clause: Clause, finding: Finding, claims: Collection[str]) -> Finding:
-    if finding.verdict is not Verdict.DISOBEYS or not clause.claim or clause.claim in claims:
-        return finding
-    return Finding(Verdict.DOES_NOT, finding.why, finding.fetch, finding.rule, finding.line)
-
-
 def _without_links(result: Result) -> Result:
-    """Who follows no link leaves pages for that reason, but for the one that it was given."""
-    given = result.seen and result.seen.of(BEGINNING)
-    if result.finding.verdict is not Verdict.OVER_CAUTIOUS or not given:
-        return result
-    return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
+    """Return the result of a crawler that follows no link.
+
+    It leaves pages for that reason, but for the one that it was given. And who fetches the page that its user
+    named and never looks at /robots.txt is no crawler there: RFC 9309 speaks of automatic clients.
+    """
+    seen, finding = result.seen, result.finding
+    given = seen and seen.of(BEGINNING)
+    if finding.verdict is Verdict.OVER_CAUTIOUS and given:
+        return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
+    if finding.fetch and finding.fetch.key == BEGINNING.key and seen and not seen.robots():
+        return replace(
+            result, finding=Finding(Verdict.NOT_TESTED, "one page that its user named is no crawl")
+        )
+    return result
 
 
 def _with_requirements(results: Sequence[Result]) -> list[Result]:

@@ -6,6 +6,6 @@ unreadable: it never becomes a row that says something else.
 
 from aipolicy.check.formats.base import LogFormat
 from aipolicy.check.formats.naming import FORMATS, named
-from aipolicy.check.formats.recognition import LOOKED_AT, recognise
+from aipolicy.check.formats.recognition import LOOKED_AT, fitting, recognise, telling
 
-__all__ = ["FORMATS", "LOOKED_AT", "LogFormat", "named", "recognise"]
+__all__ = ["FORMATS", "LOOKED_AT", "LogFormat", "fitting", "named", "recognise", "telling"]

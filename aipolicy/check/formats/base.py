@@ -35,7 +35,15 @@ class LogFormat(ABC):
         """The same, knowing which of the columns that may lack these lines have."""
         return self
 
+    def targets_name_sites(self, sample: pl.Series) -> bool:
+        """Whether all targets are in absolute form, as Varnish and forward proxies log them."""
+        authority = self.read(sample).filter("ok")["authority"]
+        return len(authority) > 0 and authority.is_not_null().all()
+
     @abstractmethod
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        """Say where User-Agents were looked for, if these lines can't have any; else None."""
+
     def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         """One row a line, in the lines' order. ``lines`` are Strings without line ends.
 
@@ -57,6 +65,14 @@ class LogFormat(ABC):
         N being how many proxies of one's own append to it. What stands left of those entries is only the
         client's claim, so counting from the left would let anyone choose the address. Null where the list
         is shorter. Raises LogFormatError where the format has no such column.
+        """
+        return self.read(lines, forwarded=forwarded).drop("authority")
+
+    @abstractmethod
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+        """``parse``, and ``authority`` (String): the host of a target in absolute form, else null.
+
+        It is the request's then, whatever ``host`` says (RFC 9112 §3.2.2).
         """
 
     @abstractmethod

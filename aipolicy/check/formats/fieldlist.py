@@ -70,8 +70,12 @@ class FieldListFormat(LogFormat):
     def notes(self) -> tuple[str, ...]:
         return self.columns.notes if self.columns else ()
 
-    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
-        return self.columns.parse(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+        return self.columns.read(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
+
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        found = None if self.columns is None else self.columns.lacks_user_agent(sample)
+        return found and f"{found}: '{DIRECTIVE}' has no cs(User-Agent)"
 
     def shaped(self, lines: pl.Series) -> pl.Series:
         if self.columns:

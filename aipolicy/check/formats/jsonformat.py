@@ -1,6 +1,8 @@
 """Formats of JSON lines."""
 
+import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -40,7 +42,7 @@ class JsonFormat(LogFormat):
             has_forwarded=not there.isdisjoint(wanted["forwarded"]),
         )
 
-    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         columns = {name for name, _ in self.members}
         found = self._columns(lines, columns if forwarded else columns - {"forwarded"})
         target, fits = pl.col("target"), pl.lit(True)
@@ -61,6 +63,17 @@ class JsonFormat(LogFormat):
         about = pl.any_horizontal(pl.exclude("time").is_not_null())
         return found.select(pl.col("time").is_not_null() & about).to_series()
 
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        members = dict(self.members)
+        paths = members["user_agent"]
+        targets = [path for name in ("target", "request", "uri") for path in members.get(name, ())]
+        records = [record for line in sample if (record := _object(line)) is not None]
+        found = [record for record in records if any(_is_there(record, path) for path in targets)]
+        if not found or any(_is_there(record, path) for record in found for path in paths):
+            return None
+        keys = ", ".join(repr(path.removesuffix(_LIST).replace("/", ".")) for path in paths)
+        return f"no line has a key for the User-Agent: looked for {keys}"
+
     def _columns(self, lines: pl.Series, names: set[str]) -> pl.DataFrame:
         """The wanted columns, as Strings."""
         wanted = {name: paths for name, paths in self.members if name in names}
@@ -69,6 +82,23 @@ class JsonFormat(LogFormat):
             pl.coalesce(*(given(_member(path)) for path in paths)).alias(name)
             for name, paths in wanted.items()
         )
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_there(record: dict[str, Any], path: str) -> bool:
+    """Whether a record has the member, be it null; of request headers it is enough that they are logged."""
+    *outer, last = path.removesuffix(_LIST).split("/")
+    inside: Any = record
+    for key in outer:
+        inside = inside.get(key) if isinstance(inside, dict) else None
+    return isinstance(inside, dict) and (last in inside or outer[-1:] == ["headers"])
 
 
 def _schema(paths: list[str]) -> dict[str, pl.DataType]:

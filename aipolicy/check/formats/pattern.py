@@ -16,6 +16,7 @@ from aipolicy.check.formats.rows import rows, with_query
 
 _NO_OFFSET = "times are written without an offset: they are read as UTC"
 _NO_USER_AGENT = "lines have no User-Agent: no crawler can be told"
+_NO_FIELD = "the format has no field for the User-Agent"
 
 
 class Escape(Enum):
@@ -53,13 +54,16 @@ class PatternFormat(LogFormat):
             found.append(_NO_USER_AGENT)
         return tuple(found)
 
+    def lacks_user_agent(self, sample: pl.Series) -> str | None:
+        return None if Role.USER_AGENT in self.layout.roles else _NO_FIELD
+
     def seen(self, sample: pl.Series) -> "PatternFormat":
         if not self.has_forwarded:
             return self
         lists = self.columns(sample)["forwarded"].drop_nulls()
         return replace(self, has_forwarded=((lists == "-") | bare(from_right(lists, 1)).is_not_null()).any())
 
-    def parse(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
+    def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         groups = self._groups(lines.cast(pl.String))
         parts = [pl.col(f"time{number}") for number in range(len(self.layout.times))]
         texts = groups.select(pl.concat_str(parts, separator="|")).to_series()

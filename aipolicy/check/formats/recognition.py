@@ -1,6 +1,7 @@
 """Which format a log has, from its first lines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -9,6 +10,7 @@ from aipolicy.check.formats.addresses import bare
 from aipolicy.check.formats.base import LogFormat
 from aipolicy.check.formats.elements import Role
 from aipolicy.check.formats.fieldlist import DIRECTIVE, FieldListFormat
+from aipolicy.check.formats.jsonformat import JsonFormat
 from aipolicy.check.formats.naming import FORMATS, cure
 from aipolicy.check.formats.pattern import PatternFormat
 from aipolicy.check.formats.rows import given
@@ -40,6 +42,49 @@ def recognise(sample: Sequence[str]) -> LogFormat | None:
     if isinstance(found, PatternFormat) and Role.HOST in found.layout.roles:
         _require_names(lines, found)
     return found.seen(lines)
+
+
+def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat:
+    """Return the format that somebody named, if any line of a log fits it.
+
+    Raises LogFormatError where not one of the first lines does.
+    """
+    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    directives = isinstance(given, FieldListFormat)
+    if directives and any(line.startswith(DIRECTIVE) for line in first):
+        _with_directives(first)
+        return given
+    lines = _requests(first)
+    if lines.len() and directives:
+        raise LogFormatError(
+            f"no line begins with '{DIRECTIVE}', which says what the columns are: '{shown(lines[0])}'; "
+            "put it back, or give --format the format string of the lines"
+        )
+    if lines.len() and not given.shaped(lines).any():
+        raise LogFormatError(
+            f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {cure()}"
+        )
+    return given
+
+
+def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
+    """Return the format with what the lines of a log tell of it.
+
+    Raises LogFormatError where the lines can have no User-Agent: no crawler could be told.
+    """
+    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    lines = _requests(first)
+    if not lines.len():
+        return found
+    for directive in [line for line in first if line.startswith(DIRECTIVE)] or [None]:
+        one = found if directive is None else found.after(directive)
+        if (lack := one.lacks_user_agent(lines)) is not None:
+            raise LogFormatError(
+                f"{lack}, without which no crawler can be told: log it, or leave this log out "
+                f"('{shown(lines[0])}')"
+            )
+    named = found.has_host or not isinstance(found, PatternFormat | JsonFormat)
+    return found if named or not found.targets_name_sites(lines) else replace(found, has_host=True)
 
 
 def _with_directives(first: list[str]) -> LogFormat:

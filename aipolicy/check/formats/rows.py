@@ -24,7 +24,7 @@ _STATUS = r"\A[0-9]{1,3}\z"
 
 
 def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.DataFrame:
-    """The table of ``LogFormat.parse``.
+    """The table of ``LogFormat.read``.
 
     ``found`` has ``fits`` (Boolean: the line is built like the format), ``time`` (Int64), and as Strings what
     the format has of host, address, forwarded, target, status and user_agent.
@@ -44,6 +44,7 @@ def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.Data
     table = pl.DataFrame(
         {
             "host": harmless(found["host"].fill_null(host)),
+            "authority": harmless(host),
             "address": bare(address),
             "time": found["time"],
             "path": harmless(path),
@@ -64,7 +65,9 @@ def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.Data
 
 def unreadable(number: int) -> pl.DataFrame:
     """As many rows, of lines that all can't be read."""
-    return pl.DataFrame(schema=SCHEMA).clear(number).with_columns(ok=pl.lit(False))
+    return (
+        pl.DataFrame(schema={"authority": pl.String()} | SCHEMA).clear(number).with_columns(ok=pl.lit(False))
+    )
 
 
 def given(text: pl.Expr) -> pl.Expr:

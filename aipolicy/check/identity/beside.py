@@ -4,8 +4,11 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable
-from queue import Full, Queue
+from functools import partial
 from typing import Generic, TypeVar
+
+from aipolicy.forks import fork_safe_lock, survive_forks
+from aipolicy.lookup.threads import Threads
 
 logger = logging.getLogger("aipolicy.identity")
 
@@ -35,13 +38,18 @@ class Beside(Generic[K]):
         of_one: int = 1,
     ) -> None:
         self._work = work
-        self._queue: Queue[K] = Queue(waiting)
+        self._threads = Threads(threads, "aipolicy-identity")
+        self._most = waiting + threads
+        self._whose, self._of_one = whose, of_one
+        self._lock = fork_safe_lock()
+        self._changed = threading.Condition(self._lock)
+        self.after_fork()
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """Nothing is under way in a child: its parent's threads are not here."""
         self._under_way: dict[K, Hashable] = {}
         self._of: Counter[Hashable] = Counter()
-        self._whose, self._of_one = whose, of_one
-        self._threads: list[threading.Thread] = []
-        self._most = threads
-        self._lock = threading.Lock()
 
     def start(self, key: K) -> bool:
         """See to it that ``key`` is worked on. False: too much is under way, so it isn't. Never waits."""
@@ -49,39 +57,36 @@ class Beside(Generic[K]):
             if key in self._under_way:
                 return True
             whose = self._whose(key)
-            if self._of[whose] >= self._of_one:
-                return False
-            try:
-                self._queue.put_nowait(key)
-            except Full:
+            if self._of[whose] >= self._of_one or len(self._under_way) >= self._most:
                 return False
             self._under_way[key] = whose
             self._of[whose] += 1
-            self._threads = [thread for thread in self._threads if thread.is_alive()]  # a fork leaves them
-            if len(self._threads) < self._most:
-                # A daemon: what hangs in a look-up must not keep the process from ending.
-                thread = threading.Thread(target=self._run, name="aipolicy-identity", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            try:
+                self._threads.submit(partial(self._run, key))
+            except RuntimeError:  # no thread can be started, as while the process ends
+                self._done(key)
+                return False
             return True
 
     def settle(self) -> None:
         """Wait until nothing is under way."""
-        self._queue.join()
+        with self._changed:
+            while self._under_way:
+                self._changed.wait()
 
-    def _run(self) -> None:
-        while True:
-            key = self._queue.get()
-            try:
-                self._work(key)
-            except Exception as error:
-                if ending(error):
-                    return
+    def _run(self, key: K) -> None:
+        try:
+            self._work(key)
+        except Exception as error:
+            if not ending(error):
                 logger.exception("who a client is could not be looked up")
-            finally:
-                with self._lock:
-                    whose = self._under_way.pop(key)
-                    self._of[whose] -= 1
-                    if not self._of[whose]:
-                        del self._of[whose]
-                self._queue.task_done()
+        finally:
+            self._done(key)
+
+    def _done(self, key: K) -> None:
+        with self._changed:
+            whose = self._under_way.pop(key)
+            self._of[whose] -= 1
+            if not self._of[whose]:
+                del self._of[whose]
+            self._changed.notify_all()

@@ -21,12 +21,13 @@ class Identity(StrEnum):
     OPERATOR_VERIFIED = "operator_verified"
     """It is one of that operator's; which one can't be told."""
     SPOOFED = "spoofed"
-    """The operator publishes a check, and it failed."""
+    """Every check that the operator publishes was made, and failed."""
     UNVERIFIABLE = "unverifiable"
-    """The operator publishes no check, or only one that was not made."""
+    """The operator publishes no check, or one that was not made: of an address that is not in its list, DNS
+    or a signature may still tell that it is the operator's."""
     CHECK_FAILED = "check_failed"
-    """The operator publishes a check, and it could not be made: an unreadable address, an error of DNS, keys
-    that can't be read."""
+    """The operator publishes a check, and it could not be made: an unreadable address, a proxy's instead of
+    the client's, an error of DNS, keys that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Check:
     ``mixed`` of copies of several lists in one, of which one is its, and ``latest`` of those that tell what
     a single list is now. ``read`` are the days of the first and last readings of all that the crawler has;
     None: not all are known, and an address outside them may be its. ``suffixes`` are the host names of its
-    operator, where the crawler has any, and ``own`` those that only this crawler has.
+    operator, where the crawler has any, and ``own`` those that only this crawler has. ``signs``: it may show
+    who it is by a signature.
     """
 
     lists: tuple[AddressList, ...]
@@ -51,6 +53,7 @@ class Check:
     read: tuple[date, date] | None
     suffixes: tuple[str, ...]
     own: tuple[str, ...]
+    signs: bool
 
     def by_ranges(self, client: ClientAddress | None, day: date) -> Identity:
         """What the lists say; for an address that can't be read, or isn't the client's: that they can't."""
@@ -75,6 +78,14 @@ class Check:
             return found if self.publishes_ranges else Identity.SPOOFED
         own = any(answer == suffix or answer.endswith(f".{suffix}") for suffix in self.own)
         return Identity.VERIFIED if own else Identity.OPERATOR_VERIFIED
+
+    def left_open(self, found: Identity, *, dns: bool, signatures: bool) -> Identity:
+        """``found``, but no forgery where a check was not made that may tell otherwise.
+
+        ``dns`` and ``signatures``: whether host names, and the request's signatures, were looked at.
+        """
+        unasked = bool(self.suffixes and not dns) or (self.signs and not signatures)
+        return Identity.UNVERIFIABLE if found is Identity.SPOOFED and unasked else found
 
     @property
     def published(self) -> bool:
@@ -130,7 +141,7 @@ class Check:
 
 _NONE: Lists = frozenset()
 
-NO_CHECK = Check((), Index(()), _NONE, _NONE, _NONE, _NONE, False, None, (), ())
+NO_CHECK = Check((), Index(()), _NONE, _NONE, _NONE, _NONE, False, None, (), (), False)
 """Of a product token that isn't in the crawler table."""
 
 
@@ -171,4 +182,5 @@ def check_of(crawler: Crawler, ranges: Ranges, index: Index) -> Check:
         read=(max(first[url] for url in wanted), min(last[url] for url in wanted)) if listed else None,
         suffixes=tuple(dict.fromkeys((*crawler.rdns, *sorted(shared)))) if crawler.rdns else (),
         own=tuple(suffix for suffix in crawler.rdns if suffix not in shared),
+        signs=crawler.web_bot_auth is not None,
     )

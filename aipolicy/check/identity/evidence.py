@@ -25,12 +25,14 @@ class Match:
 class Evidence:
     """What is known of a client on ``day`` that declares a crawler, as of ``today``.
 
-    ``client`` is None where the address can't be read, ``trace`` where DNS was not asked about it.
+    ``client`` is None where the address can't be read, ``trace`` where DNS was not asked about it. ``proxy``
+    is the prefix of a CDN's or load balancer's that has the address, where that is why the check failed.
     """
 
     identity: Identity
     check: Check
     client: ClientAddress | None
+    proxy: Match | None
     day: date
     today: date
     trace: Trace | None

@@ -8,15 +8,23 @@ from urllib.parse import urlsplit
 import anyio
 
 from aipolicy.check.identity.prefixes import Network, networks, published
+from aipolicy.check.identity.proxies import PROXIES, PROXY_OF, proxy_networks
 from aipolicy.check.identity.rangesfile import Validators, sendable
 from aipolicy.check.web import Fetcher, Response
 from aipolicy.errors import FetchError, RangesError
 
-PAGES = frozenset({"https://kagi.com/bot", "https://you.com/docs/youbot"})
+PAGES = frozenset(
+    {
+        "https://kagi.com/bot",
+        "https://you.com/docs/youbot",
+        *(url for proxy in PROXIES if proxy.by_hand for url in proxy.urls),
+    }
+)
 """Pages that name addresses in their text: for people, and read by people when the package is made."""
 
 _HOSTS = 8  # asked at a time; of each, one list after the other
 _HOPS = 3
+_LONGEST = 8 << 20  # octets; Amazon's list of all its addresses has 2.6 MB
 _ACCEPT = ("Accept", "application/json, text/html;q=0.9, */*;q=0.1")
 
 
@@ -69,7 +77,8 @@ async def _result(client: Fetcher, target: Target, validators: Validators | None
     if validators is not None and validators.last_modified is not None:
         headers.append(("If-Modified-Since", validators.last_modified))
     try:
-        response = await client.follow(target.url, hops=_HOPS, headers=headers)
+        most = _LONGEST if target.url in PROXY_OF else None
+        response = await client.follow(target.url, hops=_HOPS, headers=headers, octets=most)
         return _read(response, target, validators)
     except (FetchError, RangesError) as error:
         return error
@@ -86,7 +95,11 @@ def _read(response: Response, target: Target, validators: Validators | None) -> 
     if response.cut:
         raise RangesError(f"{response.url} is longer than {len(response.body)} octets: no list is")
     try:
-        prefixes = networks(published(response.body.decode("utf-8-sig")), target.operator)
+        text = response.body.decode("utf-8-sig")
+        if target.url in PROXY_OF:
+            prefixes = proxy_networks(text, target.url)
+        else:
+            prefixes = networks(published(text), target.operator)
     except (UnicodeDecodeError, RangesError) as error:
         raise RangesError(f"{response.url}: {error}") from None
     fresh = Validators(*(sendable(response.header(name)) for name in ("etag", "last-modified")))

@@ -1,7 +1,6 @@
 """The lists in force, while they are refreshed: for servers, which run longer than lists hold."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from aipolicy.check.identity.lists import Ranges
 from aipolicy.check.identity.rangesfile import kept_path, ranges_in_force
 from aipolicy.errors import RangesError
+from aipolicy.forks import fork_safe_lock
 
 logger = logging.getLogger("aipolicy.identity")
 
@@ -27,7 +27,7 @@ class FreshRanges:
         self._path = kept_path()
         self._seen = _version(self._path)
         self._due_at = clock() + _LOOK
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self.ranges: Ranges = ranges_in_force()[0]
 
     @property

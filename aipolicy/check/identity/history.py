@@ -10,6 +10,7 @@ from itertools import groupby
 
 from aipolicy.check.identity.lists import AddressList, Ranges, ordered
 from aipolicy.check.identity.prefixes import Network
+from aipolicy.check.identity.proxies import PROXY_OF
 from aipolicy.core.crawlers import CRAWLERS
 
 KEPT = dt.timedelta(days=400)
@@ -21,15 +22,18 @@ def with_reading(ranges: Ranges, read: AddressList) -> Ranges:
 
     A reading that is older than the one that is known changes nothing.
     """
-    before = [each for each in ranges.lists if each.urls == read.urls]
+    proxies = not PROXY_OF.keys().isdisjoint(read.urls)
+    lists = ranges.proxies if proxies else ranges.lists
+    before = [each for each in lists if each.urls == read.urls]
     last = max((each.date for each in before if each.gone is None), default=None)
     if last is not None and last > read.date:
         return ranges
     # Where another list is known to have been published in between, what that had isn't known.
-    covering = (each for each in ranges.lists if each.gone is None and each.superseded is None)
+    covering = (each for each in lists if each.gone is None and each.superseded is None)
     first = min((each.since for each in covering if set(each.urls) >= set(read.urls)), default=read.date)
     parts = _parts(before, replace(read, first=first), last)
-    return ordered([*_others(ranges.lists, read), *_bounded(parts, read.date)])
+    found = [*_others(lists, read), *_bounded(parts, read.date)]
+    return ordered(ranges.lists, found) if proxies else ordered(found, ranges.proxies)
 
 
 def until(ranges: Ranges, url: str, today: dt.date) -> Ranges:
@@ -42,16 +46,20 @@ def until(ranges: Ranges, url: str, today: dt.date) -> Ranges:
         first, came, gone = map(bounded, (each.first, each.came, each.gone))
         return replace(each, date=min(each.date, today), first=first, came=came, gone=gone)
 
-    return Ranges(tuple(part(each) if each.urls == (url,) else each for each in ranges.lists))
+    def parts(lists: Iterable[AddressList]) -> tuple[AddressList, ...]:
+        return tuple(part(each) if each.urls == (url,) else each for each in lists)
+
+    return Ranges(parts(ranges.lists), parts(ranges.proxies))
 
 
 def merged(ranges: Ranges, others: Ranges) -> Ranges:
     """``ranges``, with what of ``others`` is newer or not in it, and the tokens of today's crawler table."""
-    for each in sorted(others.current, key=lambda each: each.date):
+    for each in sorted((*others.current, *others.current_proxies), key=lambda each: each.date):
         known = {url: _last_of(ranges, url) for url in each.urls}
         if any(day is None or day < each.date for day in known.values()):
             ranges = with_reading(ranges, each)
-    return ordered(replace(each, tokens=tokens_of(each.urls)) for each in ranges.lists)
+    named = (replace(each, tokens=tokens_of(each.urls)) for each in ranges.lists)
+    return ordered(named, ranges.proxies)
 
 
 def tokens_of(urls: Collection[str]) -> tuple[str, ...]:
@@ -60,7 +68,8 @@ def tokens_of(urls: Collection[str]) -> tuple[str, ...]:
 
 
 def _last_of(ranges: Ranges, url: str) -> dt.date | None:
-    days = (each.date for each in ranges.lists if each.gone is None and url in each.urls)
+    every = (*ranges.lists, *ranges.proxies)
+    days = (each.date for each in every if each.gone is None and url in each.urls)
     return max(days, default=None)
 
 

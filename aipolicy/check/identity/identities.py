@@ -9,15 +9,19 @@ a list had at another time, more than ``NEAR`` away, is *unverifiable*: who had 
 A list that was first read more than ``NEAR`` after the request makes no forgery, nor does one that was last
 read more than ``LONG`` before. DNS tells of today: that a host name is missing now says nothing against a
 request that is older than ``NEAR``.
+
+A client is *spoofed* only where every check that its operator publishes was made and failed: a list alone
+makes no forgery of who may have a host name, or sign. The address of a CDN, a load balancer or a cloud's
+proxy (``proxies``) isn't the client's: the check can't be made. A crawler's own list is asked first.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from aipolicy.check.identity.addresses import read_address
+from aipolicy.check.identity.addresses import ClientAddress, read_address
 from aipolicy.check.identity.checks import NO_CHECK, Check, Identity, check_of
-from aipolicy.check.identity.evidence import Evidence
+from aipolicy.check.identity.evidence import Evidence, Match
 from aipolicy.check.identity.index import Index
 from aipolicy.check.identity.lists import NEAR, AddressList, Ranges, packaged_ranges
 from aipolicy.check.identity.resolver import Answer, Question, Resolver
@@ -40,8 +44,9 @@ class Identities:
     """Verifies clients by published addresses and, with a ``resolver``, by forward-confirmed reverse DNS.
 
     Without ``ranges`` the packaged snapshot is used. Without a resolver nothing is asked of the network, and
-    a crawler whose operator publishes only host names is *unverifiable*: no check was made. It can be sent
-    to other processes then.
+    a crawler whose operator publishes host names, too, is *unverifiable* unless a list has its address. It
+    can be sent to other processes then. ``signatures``: the requests' signatures are looked at beside; in a
+    log they are not.
     """
 
     def __init__(
@@ -49,13 +54,18 @@ class Identities:
         ranges: Ranges | None = None,
         resolver: Resolver | None = None,
         *,
+        signatures: bool = False,
         today: Callable[[], date] = _today,
     ) -> None:
         self.ranges = packaged_ranges() if ranges is None else ranges
         self._resolver = resolver
+        self._signatures = signatures
         self._today = today
         self._newest = self.ranges.newest
         self._indexes: dict[str, Index] = {}
+        # A file that an older version wrote has none; without any, everyone behind a CDN would be a forgery.
+        self._proxy_lists = self.ranges.proxies or packaged_ranges().proxies
+        self._proxies = Index(self._proxy_lists)
         self._checks: Memo[str, Check] = Memo(_CHECKS)
         self._listed: Memo[tuple[str, str | None, date], Identity] = Memo(_REMEMBERED)
 
@@ -90,8 +100,13 @@ class Identities:
     def identify_all(self, claims: Iterable[tuple[str, A, D]]) -> dict[tuple[str, A, D], Identity]:
         """``identify`` for many product tokens, addresses and days; DNS is asked several at a time."""
         found = {claim: self._by_ranges(*claim) for claim in claims}
-        if self._resolver is None:
-            return found
+        if self._resolver is not None:
+            self._ask(found)
+        return {claim: self._left_open(claim[0], each) for claim, each in found.items()}
+
+    def _ask(self, found: dict[tuple[str, A, D], Identity]) -> None:
+        """Put what DNS says in the place of what the lists leave open."""
+        assert self._resolver is not None  # noqa: S101
         questions = {claim: self._question(*claim, each) for claim, each in found.items() if each in _OPEN}
         answers = self._resolver.ask_all(each for each in questions.values() if isinstance(each, tuple))
         for claim, question in questions.items():
@@ -100,10 +115,42 @@ class Identities:
                 if isinstance(question, Identity)
                 else self._by_answer(*claim, answers[question], found[claim])
             )
-        return found
 
-    def evidence(self, product_token: str, address: str | None, day: date | None = None) -> Evidence:
-        """What ``identify`` says, and what that rests on; DNS is asked anew."""
+    def _left_open(self, token: str, found: Identity, *, signatures: bool = False) -> Identity:
+        if found is not Identity.SPOOFED:
+            return found
+        dns, signatures = self._resolver is not None, self._signatures or signatures
+        return self._check(token).left_open(found, dns=dns, signatures=signatures)
+
+    def proxy_of(self, address: str | None) -> Match | None:
+        """The prefix of a CDN's, load balancer's or cloud's proxies that the address is in, or None."""
+        client = read_address(address)
+        at = None if client is None else self._proxy(client)
+        if client is None or at is None:
+            return None
+        published = self._proxy_lists[at]
+        first = client.value
+        inside = (net for net in published.prefixes if net.version == client.version and first in net)
+        prefix = next(inside, None)  # an address that is masked may only touch it
+        return Match(published, prefix or published.prefixes[0], counts=True, exact=False)
+
+    def _proxy(self, client: ClientAddress) -> int | None:
+        """The list of proxies that any address is in that ``client`` may stand for."""
+        found = self._proxies.lists_between(client.version, client.first, client.last)
+        return min((at for lists in found for at in lists), default=None)
+
+    def evidence(
+        self,
+        product_token: str,
+        address: str | None,
+        day: date | None = None,
+        *,
+        signatures: bool = False,
+    ) -> Evidence:
+        """What ``identify`` says, and what that rests on; DNS is asked anew.
+
+        ``signatures``: those of this request were looked at.
+        """
         day = day or self._newest
         identity = self._by_ranges(product_token, address, day)
         trace = None
@@ -114,10 +161,12 @@ class Identities:
             else:
                 trace = self._resolver.trace(question)
                 identity = self._by_answer(product_token, address, day, trace.answer, identity)
+        client = read_address(address)
         return Evidence(
-            identity=identity,
+            identity=self._left_open(product_token, identity, signatures=signatures),
             check=self._check(product_token),
-            client=read_address(address),
+            client=client,
+            proxy=self.proxy_of(address) if identity is Identity.CHECK_FAILED else None,
             day=day,
             today=self._today(),
             trace=trace,
@@ -151,15 +200,19 @@ class Identities:
     def _by_answer(
         self, token: str, address: str | None, day: date | None, answer: Answer, found: Identity
     ) -> Identity:
+        check = self._check(token)
         if answer is None and day is not None and self._today() - day > NEAR:
-            return found
-        return self._check(token).by_answer(answer, found)
+            return check.left_open(found, dns=False, signatures=True)
+        return check.by_answer(answer, found)
 
     def _by_ranges(self, token: str, address: str | None, day: date | None) -> Identity:
         day = day or self._newest
         found = self._listed.get((token, address, day))
         if found is None:
-            identity = self._check(token).by_ranges(read_address(address), day)
+            check, client = self._check(token), read_address(address)
+            identity = check.by_ranges(client, day)
+            if identity in _OPEN and check.published and client is not None:
+                identity = Identity.CHECK_FAILED if self._proxy(client) is not None else identity
             found = self._listed.keep((token, address, day), identity)
         return found
 

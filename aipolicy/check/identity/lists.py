@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
 
-from aipolicy.check.identity.prefixes import Network, networks
+from aipolicy.check.identity.prefixes import CRAWLERS, PROXIES, Limits, Network, networks
 from aipolicy.errors import RangesError
 
 NEAR = dt.timedelta(days=14)
@@ -60,8 +60,8 @@ class AddressList:
         return not too_early and not too_late
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> Self:
-        """The inverse of ``to_dict``. Raises RangesError where a prefix can't be a crawler's."""
+    def from_dict(cls, given: dict[str, Any], limits: Limits = CRAWLERS) -> Self:
+        """The inverse of ``to_dict``. Raises RangesError where a prefix is beyond the ``limits``."""
         try:
             return cls(
                 urls=_texts(given, "urls", least=1),
@@ -69,7 +69,7 @@ class AddressList:
                 tokens=_texts(given, "tokens"),
                 date=dt.date.fromisoformat(given["date"]),
                 source=_text(given, "source"),
-                prefixes=networks(given["prefixes"], given["operator"]),
+                prefixes=networks(given["prefixes"], given["operator"], limits),
                 superseded=_day(given["superseded"]),
                 **{name: _day(given.get(name)) for name in _OPTIONAL},
             )
@@ -110,9 +110,13 @@ def _day(text: str | None) -> dt.date | None:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """All lists and parts of lists, and how old they are. At least one that is current: else RangesError."""
+    """All lists and parts of lists, and how old they are. At least one that is current: else RangesError.
+
+    ``lists`` are the crawlers', ``proxies`` those of content delivery networks and load balancers.
+    """
 
     lists: tuple[AddressList, ...]
+    proxies: tuple[AddressList, ...] = ()
 
     def __post_init__(self) -> None:
         if not any(published.gone is None for published in self.lists):
@@ -121,7 +125,12 @@ class Ranges:
     @property
     def current(self) -> tuple[AddressList, ...]:
         """One part of each list that its operator still publishes, as far as is known."""
-        return tuple({each.urls: each for each in self.lists if each.gone is None}.values())
+        return _current(self.lists)
+
+    @property
+    def current_proxies(self) -> tuple[AddressList, ...]:
+        """``current``, of the proxies."""
+        return _current(self.proxies)
 
     @property
     def oldest(self) -> dt.date:
@@ -138,7 +147,8 @@ class Ranges:
 
     def of_url(self, url: str) -> tuple[AddressList, ...]:
         """The parts of the list at ``url`` that its operator still publishes; not of copies of several."""
-        return tuple(each for each in self.lists if each.urls == (url,) and each.gone is None)
+        every = (*self.lists, *self.proxies)
+        return tuple(each for each in every if each.urls == (url,) and each.gone is None)
 
     def read_on(self, url: str) -> dt.date | None:
         """The day on which the list at ``url`` was read last."""
@@ -159,25 +169,29 @@ class Ranges:
     def from_dict(cls, given: Any) -> Self:
         """The inverse of ``to_dict``. Raises RangesError."""
         try:
-            return cls(tuple(map(AddressList.from_dict, given["lists"])))
-        except (KeyError, TypeError) as error:
+            proxies = tuple(AddressList.from_dict(each, PROXIES) for each in given.get("proxies", ()))
+            return cls(tuple(map(AddressList.from_dict, given["lists"])), proxies)
+        except (KeyError, TypeError, AttributeError) as error:
             raise RangesError(f"the lists of addresses can't be read: {error!r}") from None
 
     def to_dict(self) -> dict[str, Any]:
-        return {"lists": [published.to_dict() for published in self.lists]}
+        lists = {"lists": [published.to_dict() for published in self.lists]}
+        proxies = [published.to_dict() for published in self.proxies]
+        return lists | {"proxies": proxies} if proxies else lists
 
 
-def ordered(lists: Iterable[AddressList]) -> Ranges:
+def _current(lists: Iterable[AddressList]) -> tuple[AddressList, ...]:
+    return tuple({each.urls: each for each in lists if each.gone is None}.values())
+
+
+def ordered(lists: Iterable[AddressList], proxies: Iterable[AddressList] = ()) -> Ranges:
     """The lists in the order of a snapshot: by operator, then by URL, then by what became of the parts."""
+    return Ranges(tuple(sorted(lists, key=_place)), tuple(sorted(proxies, key=_place)))
+
+
+def _place(each: AddressList) -> tuple[str, tuple[str, ...], dt.date, dt.date]:
     never = dt.date.min
-    return Ranges(
-        tuple(
-            sorted(
-                lists,
-                key=lambda each: (each.operator.lower(), each.urls, each.gone or never, each.came or never),
-            )
-        )
-    )
+    return each.operator.lower(), each.urls, each.gone or never, each.came or never
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,5 @@
 """What reverse DNS says of clients that are here now: looked up beside their requests, and remembered."""
 
-import threading
 import time
 from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from aipolicy.check.identity.identities import Identities
 from aipolicy.check.identity.lists import Ranges
 from aipolicy.check.identity.resolver import Resolver
 from aipolicy.core.crawlers import crawler_named
+from aipolicy.forks import fork_safe_lock
 
 _REMEMBERED = 8192  # clients that are verified, and as many that aren't: strangers evict no crawler
 _THREADS, _WAITING, _OF_ONE_NETWORK = 4, 256, 8
@@ -59,7 +59,7 @@ class Names:
         self.use(ranges)
         self._good: LRUCache[_Client, _Kept] = LRUCache(remembered)
         self._other: LRUCache[_Client, _Kept] = LRUCache(remembered)
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._beside: Beside[_Client] = Beside(
             self._ask, threads=_THREADS, waiting=_WAITING, whose=_network, of_one=_OF_ONE_NETWORK
         )
@@ -82,7 +82,7 @@ class Names:
 
     def use(self, ranges: Ranges) -> None:
         """Go by other lists from now on."""
-        self._identities = Identities(ranges, self._resolver, today=self._today)
+        self._identities = Identities(ranges, self._resolver, signatures=True, today=self._today)
 
     def settle(self) -> None:
         """Wait until nothing is asked any more."""

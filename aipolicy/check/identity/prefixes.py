@@ -7,7 +7,9 @@ import html
 import ipaddress
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from aipolicy.check.publicnetworks import is_public
@@ -15,19 +17,30 @@ from aipolicy.errors import RangesError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_WIDEST = {4: 12, 6: 29}
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a list may hold, by version: the length of its widest prefix, and addresses in all."""
+
+    whose: str
+    widest: Mapping[int, int]
+    most: Mapping[int, int]
+
+
+CRAWLERS = Limits("a crawler", MappingProxyType({4: 12, 6: 29}), MappingProxyType({4: 1 << 25, 6: 1 << 101}))
+PROXIES = Limits("a proxy", MappingProxyType({4: 10, 6: 24}), MappingProxyType({4: 1 << 25, 6: 1 << 105}))
+
 _WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # 17.0.0.0/8 is Apple's own, whole
-_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
-_MOST = {4: 1 << 25, 6: 1 << 101}  # addresses of a list in all: twice as many as the widest prefix has
+_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix", "prefix")
 _CODE = re.compile(r"<code(?=[\s>])", re.IGNORECASE)
 _CODE_END = re.compile(r"</code", re.IGNORECASE)
 _SHOWN = 80  # characters of what can't be read
 
 
-def network(text: str, operator: str = "") -> Network:
+def network(text: str, operator: str = "", limits: Limits = CRAWLERS) -> Network:
     """The network of a prefix; an address alone is a network of one.
 
-    Raises RangesError for what isn't a prefix, isn't public, or is too wide to be a crawler's.
+    Raises RangesError for what isn't a prefix, isn't public, or is wider than ``limits`` allow.
     """
     address, slash, length = text.partition("/")
     shown = repr(text[:_SHOWN])
@@ -42,26 +55,26 @@ def network(text: str, operator: str = "") -> Network:
         raise RangesError(f"{shown} has a zone: a published prefix has none")
     if not is_public(found):
         raise RangesError(f"{shown} is not public: private, reserved or for documentation")
-    widest = _WIDEST_OF.get(operator, _WIDEST)[found.version]
+    widest = _WIDEST_OF.get(operator, limits.widest)[found.version]
     if found.prefixlen < widest:
-        raise RangesError(f"{shown} is too wide for {operator or 'a crawler'}: at most a /{widest}")
+        raise RangesError(f"{shown} is too wide for {operator or limits.whose}: at most a /{widest}")
     return found
 
 
-def networks(texts: Iterable[str], operator: str = "") -> tuple[Network, ...]:
+def networks(texts: Iterable[str], operator: str = "", limits: Limits = CRAWLERS) -> tuple[Network, ...]:
     """The networks of ``texts``: sorted, IPv4 first, joined where they touch. Raises RangesError.
 
     An empty list is an error, too: it would make a forgery of every request. So is one of half the Internet.
     """
-    found = [network(str(text), operator) for text in texts]
+    found = [network(str(text), operator, limits) for text in texts]
     if not found:
         raise RangesError("the list is empty: keep the last good one")
     v4 = (net for net in found if isinstance(net, ipaddress.IPv4Network))
     v6 = (net for net in found if isinstance(net, ipaddress.IPv6Network))
     joined: tuple[Network, ...] = (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
-    for version, most in _MOST.items():
+    for version, most in limits.most.items():
         if (total := sum(net.num_addresses for net in joined if net.version == version)) > most:
-            raise RangesError(f"the list has {total} addresses of IPv{version}: too many for a crawler")
+            raise RangesError(f"the list has {total} addresses of IPv{version}: too many for {limits.whose}")
     return joined
 
 

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from aipolicy.check.identity.checks import Identity
-from aipolicy.core.crawlers import CRAWLERS, Crawler
+from aipolicy.core.crawlers import Crawler, crawler_named
 
 if TYPE_CHECKING:
     from aipolicy.check.identity.signatures import Agents, SignatureResult, SignedRequest
     from aipolicy.check.web import Fetcher
 
-_OPERATORS = {crawler.product_token: crawler.operator for crawler in CRAWLERS}
 # A check that couldn't be made leaves open what another one, that failed, seems to tell.
 _WEIGHTIEST_FIRST = (
     Identity.VERIFIED,
@@ -47,7 +46,7 @@ def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "A
     pending: set[str] = set()
     for result in results:
         tokens = agents.signs_for(result.directory or "")
-        if not any(_OPERATORS[token] == crawler.operator for token in tokens):
+        if not any(_operator(token) == crawler.operator for token in tokens):
             continue
         identity, reason = _identity(result), result.reason
         counts = identity is Identity.VERIFIED and crawler.product_token in tokens
@@ -63,6 +62,11 @@ def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "A
     return min(found, key=lambda each: _WEIGHTIEST_FIRST.index(each.identity))._replace(
         pending=frozenset(pending)
     )
+
+
+def _operator(product_token: str) -> str | None:
+    crawler = crawler_named(product_token)
+    return None if crawler is None else crawler.operator
 
 
 def weightier(found: Identity, other: Identity) -> Identity:

@@ -13,6 +13,7 @@ from aipolicy.check.identity.history import merged, tokens_of, until, with_readi
 from aipolicy.check.identity.keeping import held, settled, write_whole
 from aipolicy.check.identity.lists import AddressList, Ranges, packaged_ranges
 from aipolicy.check.identity.prefixes import Network
+from aipolicy.check.identity.proxies import PROXY_OF
 from aipolicy.check.identity.rangesfile import RangesFile, Validators
 from aipolicy.check.web import Fetcher
 from aipolicy.core.crawlers import CRAWLERS
@@ -45,8 +46,9 @@ class Outcome:
 
 
 def default_targets(ranges: Ranges) -> tuple[Target, ...]:
-    """The lists of the crawler table, and those that only ``ranges`` has, by operator and URL."""
-    operators = {each.urls[0]: each.operator for each in ranges.current if len(each.urls) == 1}
+    """The lists of crawlers and proxies, and those that only ``ranges`` has, by operator and URL."""
+    operators = {url: proxy.operator for url, proxy in PROXY_OF.items()}
+    operators |= {each.urls[0]: each.operator for each in ranges.current if len(each.urls) == 1}
     operators |= {url: crawler.operator for crawler in CRAWLERS for url in crawler.ranges}
     found = (Target(url, operator) for url, operator in operators.items())
     return tuple(sorted(found, key=lambda target: (target.operator.lower(), target.url)))

@@ -89,7 +89,7 @@ class Verification:
         if self._fresh is not None:
             ranges = self._fresh.ranges
         self._clock = clock
-        self._identities = Identities(ranges)
+        self._identities = Identities(ranges, signatures=True)
         self._names: Names | None = None
         if dns:
             resolver = Resolver(timeout=_TRY, patience=_PATIENCE) if resolver is None else resolver
@@ -154,7 +154,7 @@ class Verification:
     def _refresh(self, _: str) -> None:
         ranges = None if self._fresh is None else self._fresh.again()
         if ranges is not None:
-            self._identities = Identities(ranges)
+            self._identities = Identities(ranges, signatures=True)
             if self._names is not None:
                 self._names.use(ranges)
 
@@ -178,6 +178,10 @@ class Verification:
         if identity is Identity.SPOOFED:
             return "its address is none that its operator publishes"
         if identity is Identity.CHECK_FAILED:
+            proxy = self._identities.proxy_of(address)
+            if proxy is not None:
+                operator = proxy.published.operator
+                return f"its address is not known: one of {operator}'s proxies stands for it"
             return (
                 "its address is not known: a proxy's stands for it" if address else "its address is not known"
             )
@@ -192,6 +196,8 @@ class Verification:
         """What DNS says, or None where there is nothing to ask."""
         if self._names is None or not crawler.rdns or not client.public:
             return None
+        if self._identities.proxy_of(text) is not None:
+            return None  # its host name is the proxy's
         named = self._names.find(crawler.product_token, text)
         if named is None:
             return _Evidence(Identity.CHECK_FAILED, False, "its host name is being looked up", True)

@@ -6,6 +6,7 @@ from datetime import date
 from aipolicy.check.identity.checks import Identity
 from aipolicy.check.identity.evidence import Evidence, Match
 from aipolicy.check.identity.lists import LONG, NEAR, AddressList
+from aipolicy.check.identity.proxies import HEADERS
 from aipolicy.core.crawlers import Crawler
 from aipolicy.errors import ResolverError
 
@@ -23,6 +24,9 @@ def needed(crawler: Crawler, evidence: Evidence) -> str | None:
     check, client = evidence.check, evidence.client
     if evidence.identity in _ANSWERED or not check.published:
         return None
+    if evidence.proxy is not None:
+        header = HEADERS.get(evidence.proxy.published.operator, "X-Forwarded-For")
+        return f"the client's own address, as {evidence.proxy.published.operator} passes it on in {header}"
     if client is None or client.behind_a_proxy or client.masked:
         return "the client's own address, whole"
     ways = []
@@ -43,6 +47,11 @@ def _why(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
         return
     if client.behind_a_proxy:
         yield f"{client.value} is private: a proxy's in front of the server, not the client's"
+        return
+    if evidence.proxy is not None:
+        published = evidence.proxy.published
+        where = f"{_some(published.urls, 'and')}, read on {published.date}{_copied(published)}"
+        yield f"{client.value} is a proxy's of {published.operator}, not the client's: it is in {where}"
         return
     if client.masked:
         yield f"{client.value} seems masked: it may stand for any address up to {client.last_value}"
@@ -109,7 +118,7 @@ def _dns(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
         return
     if trace is None:
         if not evidence.asks_dns:
-            yield "DNS was not asked for the host name of the address"
+            yield "DNS was not asked for the host name of the address, which may tell (--dns)"
         return
     if isinstance(trace.answer, ResolverError):
         yield f"DNS gave no answer that decides: {trace.answer}"

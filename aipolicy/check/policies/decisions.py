@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from aipolicy.analysis.index import Bound
-from aipolicy.check.policies.paths import reads_robots_txt
+from aipolicy.check.policies.paths import reads_policy
 from aipolicy.check.policies.readings import Reading, Readings, decides_alike
-from aipolicy.check.policies.standins import ALTERNATIVES, OWN_NAME_ONLY
+from aipolicy.check.policies.standins import alternatives, own_name_only
 from aipolicy.core.paths import normalise
 
 NO_RULE = 0
@@ -62,11 +62,12 @@ class Decisions:
 
     def _by_alternatives(self, asked: pl.DataFrame, ruling: pl.Series) -> pl.DataFrame:
         """The disallowed rows of crawlers that no group names, once for each whose group they may use."""
-        concerned = pl.col("crawler").is_in(list(ALTERNATIVES)) & ~self._allows(ruling)
+        takers = alternatives()
+        concerned = pl.col("crawler").is_in(list(takers)) & ~self._allows(ruling)
         disallowed = asked.filter(concerned)
         pairs = disallowed.select("file", "crawler").unique()
         others = [
-            [] if self._names(file, crawler) else [n for n in ALTERNATIVES[crawler] if self._names(file, n)]
+            [] if self._names(file, crawler) else [n for n in takers[crawler] if self._names(file, n)]
             for file, crawler in pairs.iter_rows()
         ]
         instead = pairs.with_columns(other=pl.Series(others, dtype=pl.List(pl.String))).explode("other")
@@ -82,7 +83,7 @@ class Decisions:
     def _ruled(self, asked: pl.DataFrame) -> pl.Series:
         """The ruling on each row by the group that binds its crawler."""
         groups, bounds = self._groups(asked.select("file", "crawler").unique().sort("file", "crawler"))
-        free = reads_robots_txt(pl.col("path")) | ~pl.col("path").str.starts_with("/")
+        free = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
         asked = asked.join(groups, on=["file", "crawler"], how="left", maintain_order="left").select(
             "group", "path", ruling=pl.when(free).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
         )
@@ -103,10 +104,11 @@ class Decisions:
         rulings: list[int | None] = []
         bounds: list[tuple[int, Reading, Bound]] = []
         known: dict[tuple[int, str], int] = {}  # file and the group's name → group
+        own_name = own_name_only()
         for file, crawler in pairs.iter_rows():
             reading = self._readings.of(self._files[file])
             bound = reading.bound(crawler)
-            if crawler in OWN_NAME_ONLY and not bound.is_named:
+            if crawler in own_name and not bound.is_named:
                 numbers.append(None)
                 rulings.append(NO_RULE)
                 continue

@@ -1,19 +1,61 @@
-"""Paths of whole columns."""
+"""Paths of whole columns: which of them are the site's policy, read by whoever wants to obey it."""
 
 import re
+from urllib.parse import unquote
 
 import polars as pl
 
+ROBOTS_TXT = "robots.txt"
+POLICY_FILE = "policy file"
 
-def _spellings(character: str) -> str:
-    """A regular expression for an unreserved character, plain or percent-encoded (RFC 9309 §2.2.2)."""
-    escape = f"%{ord(character):02x}"
-    return f"(?:{re.escape(character)}|{escape}|{escape.upper()})"
+_FILES = {"robots.txt": ROBOTS_TXT, "ai.txt": POLICY_FILE}
+_FOLDER = ".well-known"
 
 
-_ROBOTS_TXT = "^/" + "".join(map(_spellings, "robots.txt")) + r"(?:\?|$)"
+def _spellings(text: str) -> str:
+    """A regular expression for ``text``, each character plain or percent-encoded."""
+    return "".join(f"(?:{re.escape(c)}|(?i:%{ord(c):02x}))" for c in text)
+
+
+# Whatever its path looks like, a policy's name is in it: the others needn't be taken apart.
+_MAYBE = "|".join(map(_spellings, (*_FILES, _FOLDER)))
+
+
+def policy_reads(paths: pl.Series) -> pl.Series:
+    """Return ``ROBOTS_TXT``, ``POLICY_FILE`` (``/ai.txt``, ``/.well-known/*``) or null for each path.
+
+    In any spelling that a server may take for it: ``//robots.txt``, ``/./robots.txt``, ``/%72obots.txt``,
+    ``/a/../ai.txt``. Paths may have a query.
+    """
+    maybe = paths.filter(paths.str.contains(_MAYBE).fill_null(False)).unique()
+    kinds = {path: kind for path in maybe if (kind := _kind(path)) is not None}
+    if not kinds:
+        return pl.Series(paths.name, [None] * len(paths), dtype=pl.String)
+    return paths.replace_strict(
+        list(kinds), pl.Series(kinds.values(), dtype=pl.String), default=None, return_dtype=pl.String
+    )
+
+
+def reads_policy(path: pl.Expr) -> pl.Expr:
+    """Whether a path (with its query) is a policy's, however it is spelled: reading it is always allowed."""
+    return path.map_batches(lambda paths: policy_reads(paths).is_not_null(), return_dtype=pl.Boolean)
 
 
 def reads_robots_txt(path: pl.Expr) -> pl.Expr:
-    """Whether a path (with its query) is that of robots.txt, however it is encoded: it is always allowed."""
-    return path.str.contains(_ROBOTS_TXT)
+    """Whether a path (with its query) is that of robots.txt, however it is spelled."""
+    return path.map_batches(
+        lambda paths: (policy_reads(paths) == ROBOTS_TXT).fill_null(False), return_dtype=pl.Boolean
+    )
+
+
+def _kind(path: str) -> str | None:
+    segments: list[str] = []
+    parts = unquote(path.partition("?")[0].partition("#")[0]).split("/")
+    for segment in parts:
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    if len(segments) == 1 and parts[-1] == segments[0]:  # "/robots.txt/" is another path
+        return _FILES.get(segments[0])
+    return POLICY_FILE if segments[:1] == [_FOLDER] else None

@@ -27,6 +27,11 @@ class Reading:
         """The group that binds a product token."""
         return self._index.bound(token)
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Every product token that the file names; not ``*``."""
+        return self._index.tokens
+
     def rule(self, line: int) -> str:
         """A line as it was written, without its comment, on one line and at most 500 characters."""
         return shown(self._lines[line - 1].partition("#")[0].strip(" \t").replace("\t", " "), _LONGEST_RULE)

@@ -4,10 +4,9 @@ Only ever in a crawler's favour: nobody is accused by a group that doesn't bind 
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from aipolicy.analysis.names import STAND_INS
-from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.core.crawlers import CrawlerTable, from_table
 
 _OTHERS = dict(
     {token: (other,) for token, other in STAND_INS.items()},
@@ -21,10 +20,16 @@ _OTHERS = dict(
     },
 )
 
-ALTERNATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {c.product_token: others for c in CRAWLERS if (others := _OTHERS.get(c.product_token.lower()))}
-)
-"""Product tokens, and those whose groups they may use where no group names them."""
 
-OWN_NAME_ONLY = frozenset(c.product_token for c in CRAWLERS if c.note and "own name only" in c.note)
-"""Product tokens that ``*`` doesn't bind, by what their operator says."""
+@from_table
+def alternatives(table: CrawlerTable) -> Mapping[str, tuple[str, ...]]:
+    """Return product tokens, and those whose groups they may use where no group names them."""
+    return {
+        c.product_token: others for c in table.crawlers if (others := _OTHERS.get(c.product_token.lower()))
+    }
+
+
+@from_table
+def own_name_only(table: CrawlerTable) -> frozenset[str]:
+    """Return the product tokens that ``*`` doesn't bind, by what their operator says."""
+    return frozenset(c.product_token for c in table.crawlers if c.note and "own name only" in c.note)

@@ -1,6 +1,6 @@
 """What was asked on a host, and since when."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -62,6 +62,9 @@ class Policies(Protocol):
         The same object for all hosts that have the same one, where that costs nothing. Raises AIPolicyError.
         """
 
+    def every(self) -> Iterable[Timeline]:
+        """All timelines, where they are at hand; none where each is read when it is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class FilePolicies:
@@ -78,3 +81,7 @@ class FilePolicies:
 
     def timeline(self, host: str | None) -> Timeline | None:
         return self.hostless if host is None else self.timelines.get(host, self.others)
+
+    def every(self) -> Iterable[Timeline]:
+        further = [each for each in (self.hostless, self.others) if each is not None]
+        return {id(each): each for each in (*self.timelines.values(), *further)}.values()

@@ -16,7 +16,7 @@ __all__ = ["csv_rows", "html", "schema", "table"]
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the summary document, version 1."""
-    text = resources.files(__package__).joinpath("schema-1.json").read_bytes()
+    """The JSON Schema (draft 2020-12) of the summary document, version 2."""
+    text = resources.files(__package__).joinpath("schema-2.json").read_bytes()
     document: dict[str, Any] = json.loads(text)
     return document

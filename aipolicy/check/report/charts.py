@@ -19,12 +19,16 @@ _LEAST = 1.5  # one fetch among a million is still seen
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step of time: where it stands, how high both parts are, whether robots.txt was read in it."""
+    """One step of time: where it stands, how high its parts are, whether robots.txt was read in it.
+
+    From the bottom up: ``disallowed``, ``spoofed`` (disallowed fetches by impostors), all other ``fetches``.
+    """
 
     x: float
     width: float
     fetches: float
     disallowed: float
+    spoofed: float
     read: bool
     label: str
 
@@ -109,12 +113,12 @@ def _steps(document: Document) -> _Steps | None:
 
 
 def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Chart:
-    sums = [[0, 0, 0] for _ in range(steps.count)]
+    sums = [[0, 0, 0, 0] for _ in range(steps.count)]
     for day in days:
         index = (date.fromisoformat(day["day"]) - steps.first).days // steps.days
-        for at, key in enumerate(("fetches", "disallowed", "robots_txt_reads")):
+        for at, key in enumerate(("fetches", "disallowed", "disallowed_spoofed", "robots_txt_reads")):
             sums[index][at] += day[key]
-    highest = max(fetches for fetches, _, _ in sums)
+    highest = max(fetches for fetches, *_ in sums)
     scale = (_BASE - _TOP) / _round_up(highest)
     pitch = (width - _LEFT - _RIGHT) / steps.count
     thick = round(min(max(pitch * 0.75, pitch - 3), 36), 2)
@@ -122,23 +126,25 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
         Bar(
             round(_LEFT + (index + 0.5) * pitch - thick / 2, 2),
             thick,
-            _height(fetches - disallowed, scale),
+            _height(fetches - disallowed - spoofed, scale),
             _height(disallowed, scale),
+            _height(spoofed, scale),
             bool(reads),
-            f"{steps.label(index)}: {_said(fetches, disallowed)}, {counted(reads, 'robots.txt read')}",
+            f"{steps.label(index)}: {_said(fetches, disallowed, spoofed)}, "
+            f"{counted(reads, 'robots.txt read')}",
         )
-        for index, (fetches, disallowed, reads) in enumerate(sums)
+        for index, (fetches, disallowed, spoofed, reads) in enumerate(sums)
         if fetches
     )
     totals = [sum(column) for column in zip(*sums, strict=True)]
-    peak = next(index for index, (fetches, _, _) in enumerate(sums) if fetches == highest)
+    peak = next(index for index, (fetches, *_) in enumerate(sums) if fetches == highest)
     about = (
-        f"{_said(totals[0], totals[1])} and {counted(totals[2], 'robots.txt read')}, in {steps.count} bars "
+        f"{_said(*totals[:3])} and {counted(totals[3], 'robots.txt read')}, in {steps.count} bars "
         f"from {long_date(steps.first)}. Most fetches: {highest:,} ({steps.label(peak)})."
     )
     return Chart(
         name,
-        f"{totals[1]:,} of {counted(totals[0], 'fetch', 'fetches')} disallowed",
+        _summary(*totals[:3]),
         about,
         _STEPS[steps.days],
         width,
@@ -148,8 +154,14 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
     )
 
 
-def _said(fetches: int, disallowed: int) -> str:
-    return f"{counted(fetches, 'fetch', 'fetches')}, {disallowed:,} of them disallowed"
+def _summary(fetches: int, disallowed: int, spoofed: int) -> str:
+    text = f"{disallowed:,} of {counted(fetches, 'fetch', 'fetches')} disallowed"
+    return f"{text}, {spoofed:,} more by impostors" if spoofed else text
+
+
+def _said(fetches: int, disallowed: int, spoofed: int) -> str:
+    text = f"{counted(fetches, 'fetch', 'fetches')}, {disallowed:,} of them disallowed"
+    return f"{text} and {spoofed:,} disallowed to impostors" if spoofed else text
 
 
 def _height(number: int, scale: float) -> float:

@@ -8,8 +8,9 @@ from aipolicy.check.report.logged import logged
 
 # What a spreadsheet takes for the beginning of a formula, in both widths.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-_IDENTITIES = tuple(
-    f"{split}_{key}" for split in ("identity", "disallowed_by_identity") for key in IDENTITIES
+_IDENTITIES = (
+    *(f"identity_{key}" for key in IDENTITIES),
+    *(f"disallowed_by_identity_{key}" for key in IDENTITIES if key != "spoofed"),
 )
 _COUNTERS = ("fetches", *VERDICTS, *_IDENTITIES)
 _DISALLOWED = ("first_disallowed", "last_disallowed")

@@ -11,13 +11,17 @@ VERDICTS = MappingProxyType(
     {
         "allowed": "Allowed",
         "disallowed": "Disallowed",
+        "disallowed_spoofed": "By impostors",
         "in_grace": "In grace",
         "exempt": "Exempt",
         "refused": "Refused",
         "robots_txt_reads": "robots.txt reads",
     }
 )
-"""What a fetch can be, each exactly one of them, and its heading."""
+"""What a fetch can be, each exactly one of them, and its heading.
+
+What impostors did stands apart: it is no count of the crawler's, or its operator's.
+"""
 
 IDENTITIES = MappingProxyType(
     {
@@ -43,3 +47,10 @@ PURPOSES = MappingProxyType(
     }
 )
 """Why a crawler comes."""
+
+
+def whose(crawler: Document) -> str:
+    """Who runs a crawler, and what for; of one that a policy names and nobody else, that."""
+    if crawler["operator"] is None:
+        return "named by the policy"
+    return f"{crawler['operator']}, {PURPOSES.get(crawler['purpose'], crawler['purpose'])}"

@@ -7,9 +7,11 @@ said apart.
 from dataclasses import dataclass
 
 from aipolicy.check.report.document import Document
+from aipolicy.check.report.logged import logged
 from aipolicy.check.report.words import counted, joined, span
 
 _ASKED = "had been asked not to make"
+_NAME = 40  # characters of a name that a client chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,6 @@ def headline(document: Document) -> Headline:
     )
 
 
-def own(crawler: Document) -> int:
-    """The disallowed fetches that no impostor is known to have made; of one crawler or of all."""
-    disallowed: int = crawler["disallowed"] - crawler["disallowed_by_identity"]["spoofed"]
-    return disallowed
-
-
-def impostors(crawler: Document) -> int:
-    """The disallowed fetches of clients that only pretended to be it."""
-    spoofed: int = crawler["disallowed_by_identity"]["spoofed"]
-    return spoofed
-
-
 def _title(document: Document) -> str:
     total, when = document["total"], span(document["period"])
     during = f", {when}" if when else ""
@@ -51,17 +41,17 @@ def _title(document: Document) -> str:
         return f"No known crawler fetched anything{during}"
     if _unjudged(document):
         return "Nobody can be judged: no policy is known of any site in these logs"
-    crawlers = [crawler for crawler in document["crawlers"] if own(crawler)]
+    crawlers = [crawler for crawler in document["crawlers"] if crawler["disallowed"]]
     if crawlers:
         they = "it" if len(crawlers) == 1 else "they"
         who = crawlers[0]["product_token"] if len(crawlers) == 1 else counted(len(crawlers), "crawler")
-        return f"{who} made {counted(own(total), 'fetch', 'fetches')} {they} {_ASKED}{during}"
-    if impostors(total):
+        return f"{who} made {counted(total['disallowed'], 'fetch', 'fetches')} {they} {_ASKED}{during}"
+    if total["disallowed_spoofed"]:
         names = _pretended(document)
         whom = names[0] if len(names) == 1 else "these"
         return (
             f"Clients that only pretended to be {joined(names)} made "
-            f"{counted(impostors(total), 'fetch', 'fetches')} that {whom} {_ASKED}{during}"
+            f"{counted(total['disallowed_spoofed'], 'fetch', 'fetches')} that {whom} {_ASKED}{during}"
         )
     return f"No crawler fetched anything it had been asked not to{during}"
 
@@ -69,19 +59,20 @@ def _title(document: Document) -> str:
 def _unjudged(document: Document) -> bool:
     """No policy is known of any site that a crawler came to."""
     total, without = document["total"], document["without_policy"]
-    if any(total[verdict] for verdict in ("disallowed", "in_grace", "exempt", "refused")):
+    closed = ("disallowed", "disallowed_spoofed", "in_grace", "exempt", "refused")
+    if any(total[verdict] for verdict in closed):
         return False
     return bool(without["fetches"] >= total["allowed"] > 0 and without["sites"] >= document["sites"])
 
 
 def _pretended(document: Document) -> list[str]:
-    return [crawler["product_token"] for crawler in document["crawlers"] if impostors(crawler)]
+    return [crawler["product_token"] for crawler in document["crawlers"] if crawler["disallowed_spoofed"]]
 
 
 def _identities(document: Document) -> list[str]:
     """How sure it is that those who are named did it."""
     total = document["total"]
-    if not own(total):
+    if not total["disallowed"]:
         return []
     by = total["disallowed_by_identity"]
     sure, unsure = by["verified"] + by["operator_verified"], by["unverifiable"] + by["check_failed"]
@@ -101,15 +92,14 @@ def _identities(document: Document) -> list[str]:
 
 def _impostors(document: Document) -> list[str]:
     total = document["total"]
-    if not impostors(total):
+    if not total["disallowed_spoofed"]:
         return []
     ending = "their addresses fail the operator's published check, and they are not counted against it."
-    if not own(total):
+    if not total["disallowed"]:
         return [f"These are impostors: {ending}"]
-    return [
-        f"A further {counted(impostors(total), 'disallowed fetch', 'disallowed fetches')} came from clients "
-        f"that only pretended to be {joined(_pretended(document))}: {ending}"
-    ]
+    further = counted(total["disallowed_spoofed"], "disallowed fetch", "disallowed fetches")
+    pretended = joined(_pretended(document))
+    return [f"A further {further} came from clients that only pretended to be {pretended}: {ending}"]
 
 
 def _others(document: Document) -> list[str]:
@@ -120,7 +110,8 @@ def _others(document: Document) -> list[str]:
     if total["exempt"]:
         exempt = counted(total["exempt"], "more fetch was", "more fetches were")
         sentences.append(
-            f"{exempt} made for a user by crawlers whose operator says that robots.txt doesn't apply to them."
+            f"{exempt} made for a user by crawlers whose operator says that robots.txt doesn't or may not "
+            "apply."
         )
     if total["in_grace"]:
         grace = counted(total["in_grace"], "fetch", "fetches")
@@ -130,6 +121,13 @@ def _others(document: Document) -> list[str]:
 
 def _unknown(document: Document) -> list[str]:
     sentences, without = [], document["without_policy"]
+    if unknown := document["unknown_crawlers"]["fetches"]:
+        names = [crawler["name"] for crawler in document["unknown_crawlers"]["listed"][:1]]
+        example = f", such as {logged(names[0], _NAME)}" if names else ""
+        sentences.append(
+            f"{counted(unknown, 'request', 'requests')} came from crawlers that nobody here knows{example}: "
+            "they are listed, and not judged."
+        )
     if without["fetches"]:
         fetches = counted(without["fetches"], "fetch", "fetches")
         sites = counted(without["sites"], "site")

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aipolicy.check.report import charts, words
-from aipolicy.check.report.document import IDENTITIES, PURPOSES, VERDICTS, Document
+from aipolicy.check.report.document import IDENTITIES, VERDICTS, Document, whose
 from aipolicy.check.report.headline import headline
 from aipolicy.check.report.selfcontained import environment
 
@@ -25,12 +25,11 @@ def html(document: Document) -> str:
         charts=each if len(document["crawlers"]) > 1 else [],
         verdicts=VERDICTS,
         identities=IDENTITIES,
-        purposes=PURPOSES,
     )
 
 
 @lru_cache(maxsize=1)
 def _template() -> "Template":
     found = environment()
-    found.filters |= {name: getattr(words, name) for name in _FILTERS}
+    found.filters |= {name: getattr(words, name) for name in _FILTERS} | {"whose": whose}
     return found.get_template("report.html")

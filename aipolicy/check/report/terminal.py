@@ -1,7 +1,7 @@
 """The summary as a table on a terminal, or in a pipe."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
@@ -16,6 +16,12 @@ from aipolicy.check.report.words import split
 _UNBOUNDED = 1_000_000  # columns
 _SECOND = 100  # characters of a key that stands there a second time
 _NUMBERS = {"fetches": "Fetches", **VERDICTS}
+_STYLES = {"disallowed": "bold red", "disallowed_spoofed": "magenta"}
+_IMPOSTORS = (
+    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are in no count "
+    "of the crawler's, nor its operator's."
+)
+_NAME = 40  # characters that a client chose
 
 
 def table(document: Document) -> RenderableType:
@@ -25,6 +31,10 @@ def table(document: Document) -> RenderableType:
     which fold. Nothing is cut. Text is taken for an attacker's: no markup, no control, no escape.
     """
     parts: list[RenderableType] = [_Fitting(lambda numbers, told: _crawlers(document, numbers, told))]
+    if document["total"]["disallowed_spoofed"]:
+        parts += [Text(), Text(_IMPOSTORS, style="dim")]
+    if unknown := document["unknown_crawlers"]["listed"]:
+        parts += [Text(), _unknown(unknown, document["unknown_crawlers"])]
     by = document["by"]
     if by is not None:
         parts += [Text(), _Fitting(lambda numbers, told: _by(by, numbers, told))]
@@ -54,7 +64,8 @@ def _crawlers(document: Document, numbers: bool, told: bool) -> Table:
     titles = ("Clients", "Rule most often broken", "Seen (UTC)", "Disallowed (UTC)")
     grid = _grid("Crawler", numbers, titles if told else ())
     for crawler in document["crawlers"]:
-        name = Text(f"{logged(crawler['product_token'])} ({logged(crawler['operator'])})")
+        owner = "named by the policy" if crawler["operator"] is None else logged(crawler["operator"])
+        name = Text(f"{logged(crawler['product_token'])} ({owner})")
         more = (_clients(crawler), _broken(crawler), _span(crawler["first"], crawler["last"]))
         grid.add_row(
             name, *(_numbers(crawler) if numbers else ()), *((*more, _disallowed(crawler)) if told else ())
@@ -91,17 +102,26 @@ def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
 
 def _numbers(counters: Document) -> list[Text]:
     return [
-        Text(f"{counters[key]:,}", style="bold red" if key == "disallowed" and counters[key] else "")
-        for key in _NUMBERS
+        Text(f"{counters[key]:,}", style=_STYLES.get(key, "") if counters[key] else "") for key in _NUMBERS
     ]
 
 
 def _clients(counters: Document) -> Text:
-    clients = split(counters["identity"])
-    # What impostors did is not the operator's, whose name stands in the row.
-    if impostors := counters["disallowed_by_identity"]["spoofed"]:
-        clients += f"; of the disallowed {impostors:,} spoofed"
-    return Text(clients)
+    return Text(split(counters["identity"]))
+
+
+def _unknown(listed: Sequence[Document], every: Document) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    grid.add_column("Unknown crawlers, not judged", overflow="fold")
+    grid.add_column("Requests", justify="right")
+    grid.add_column("Seen (UTC)", overflow="fold")
+    for crawler in listed:
+        seen = _span(crawler["first"], crawler["last"])
+        grid.add_row(Text(logged(crawler["name"], _NAME)), Text(f"{crawler['fetches']:,}"), seen)
+    if (more := every["names"] - len(listed)) > 0:
+        rest = every["fetches"] - sum(crawler["fetches"] for crawler in listed)
+        grid.add_row(Text(f"and {more:,} more", style="dim"), Text(f"{rest:,}", style="dim"), Text())
+    return grid
 
 
 def _broken(crawler: Document) -> Text:

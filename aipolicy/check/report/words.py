@@ -28,7 +28,7 @@ def joined(names: Sequence[str], most: int = 3) -> str:
 
 def split(identity: Document) -> str:
     """Who the clients were: ``1,000 verified, 412 spoofed``; what is zero is left out."""
-    return ", ".join(f"{identity[key]:,} {word}" for key, word in IDENTITIES.items() if identity[key])
+    return ", ".join(f"{identity[key]:,} {word}" for key, word in IDENTITIES.items() if identity.get(key))
 
 
 def when(time: str | None) -> str:
@@ -76,7 +76,10 @@ def times(number: int) -> str:
 
 def robots_reading(crawler: Document) -> str:
     """Whether a crawler read robots.txt, and how long before its first disallowed fetch."""
-    reads, seconds = crawler["robots_txt_reads"], crawler["robots_txt"]["seconds_before_first_disallowed"]
+    reads, seconds = (
+        crawler["robots_txt"]["own_reads"],
+        crawler["robots_txt"]["seconds_before_first_disallowed"],
+    )
     if not reads:
         return "Never read robots.txt in these logs."
     text = f"Read robots.txt {times(reads)}."

@@ -12,16 +12,21 @@ from aipolicy.check.times import iso
 
 _NAMES = {Verdict.ROBOTS_TXT_READ: "robots_txt_reads"}
 
+_OWN = tuple(identity for identity in Identity if identity is not Identity.SPOOFED)
+
 Keyed = tuple[Any, "Counters"]
 
 
 @dataclass(slots=True)
 class Counters:
-    """The figures of one crawler, site, path or day; times in microseconds since the epoch."""
+    """The figures of one crawler, site, path or day; times in microseconds since the epoch.
+
+    What clients did that only claimed to be the crawler is in none of those about *disallowed*.
+    """
 
     verdicts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(FETCHES, 0))
     identity: dict[Identity, int] = field(default_factory=lambda: dict.fromkeys(Identity, 0))
-    disallowed_by_identity: dict[Identity, int] = field(default_factory=lambda: dict.fromkeys(Identity, 0))
+    disallowed_by_identity: dict[Identity, int] = field(default_factory=lambda: dict.fromkeys(_OWN, 0))
     first: int | None = None
     last: int | None = None
     first_disallowed: int | None = None

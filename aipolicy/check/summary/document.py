@@ -1,4 +1,4 @@
-"""The summary document; ``aipolicy/check/report/schema-1.json`` is its schema."""
+"""The summary document; ``aipolicy/check/report/schema-2.json`` is its schema."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -8,6 +8,7 @@ import polars as pl
 
 from aipolicy.check.fetches import FETCHES, Verdict
 from aipolicy.check.reading import ReadFile
+from aipolicy.check.summary.apart import elsewhere, proxies, statuses, unknown_crawlers
 from aipolicy.check.summary.counters import by_key, counted, highest, ranked, total_of
 from aipolicy.check.summary.evidence import examples, unreadable
 from aipolicy.check.summary.notes import notes
@@ -62,13 +63,15 @@ def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
     of_crawlers = by_key(crawlers)
     reads = robots_reads(rows, of_crawlers)
     shown = examples(parts, about.top)
+    claimed = examples(parts, about.top, Verdict.DISALLOWED_SPOOFED)
+    unknown = unknown_crawlers(parts, about.top)
     total = total_of(crawlers)
     by_known = {known: {"fetches": fetched, "sites": its} for known, fetched, its in sites.iter_rows()}
     document = {
-        "schema": 1,
+        "schema": 2,
         "aipolicy": about.version,
         "made": about.made,
-        "lines": _lines(about.files, dict(kinds.iter_rows()), total.fetches),
+        "lines": _lines(about.files, dict(kinds.iter_rows()), total.fetches, unknown["fetches"]),
         "period": {"from": iso(total.first), "to": iso(total.last)},
         "sites": sum(its["sites"] for its in by_known.values()),
         "files": [{"file": f.file, "format": f.format, "lines": f.lines} for f in about.files],
@@ -82,17 +85,23 @@ def summary(parts: Sequence[pl.LazyFrame], about: About) -> dict[str, Any]:
                 "robots_txt": reads.get(token, RobotsReads()).to_dict(),
                 "rules": _rules(rules.filter(crawler=token), about.top),
                 "examples": shown.get(token, []),
+                "spoofed_examples": claimed.get(token, []),
             }
             for token, counters in ranked(of_crawlers.items())
         ],
+        "unknown_crawlers": unknown,
+        "statuses": statuses(rows),
+        "proxies": proxies(rows),
         "by": _by(about.key, about.top, keyed) if about.key else None,
         "days": days.to_dicts(),
         "unreadable": unreadable(parts, about.top),
     }
-    return document | {"notes": [*about.repeats, *notes(document, about.files, one_robots=about.one_robots)]}
+    others = elsewhere(rows)
+    told = notes(document, about.files, one_robots=about.one_robots, elsewhere=others)
+    return document | {"notes": [*about.repeats, *told]}
 
 
-def _lines(files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int) -> dict[str, int]:
+def _lines(files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int, unknown: int) -> dict[str, int]:
     read = sum(file.lines for file in files)
     unread = kinds.get(Verdict.UNREADABLE, 0)
     return {
@@ -100,14 +109,15 @@ def _lines(files: Iterable[ReadFile], kinds: Mapping[str, int], fetches: int) ->
         "crawler": fetches,
         "other": read - fetches - unread,
         "unreadable": unread,
+        "unknown_crawlers": unknown,
         "left_out": kinds.get(Verdict.LEFT_OUT, 0),
     }
 
 
 def _about(token: str) -> dict[str, Any]:
     crawler = crawler_named(token)
-    if crawler is None:
-        raise ValueError(f"{token!r} is no crawler of the table")
+    if crawler is None:  # a policy names it
+        return {"product_token": token, "operator": None, "purpose": None}
     return {"product_token": token, "operator": crawler.operator, "purpose": str(crawler.purpose)}
 
 
@@ -125,6 +135,7 @@ def _days(fetches: pl.LazyFrame) -> pl.LazyFrame:
     counts = {
         "fetches": pl.len(),
         "disallowed": (verdict == str(Verdict.DISALLOWED)).sum(),
+        "disallowed_spoofed": (verdict == str(Verdict.DISALLOWED_SPOOFED)).sum(),
         "robots_txt_reads": (verdict == str(Verdict.ROBOTS_TXT_READ)).sum(),
     }
     days = fetches.group_by(KEYS["day"].alias("day"), pl.col("crawler").alias("product_token")).agg(**counts)

@@ -1,4 +1,7 @@
-"""Rows that show what the figures mean: the first disallowed fetches, and lines that could not be read."""
+"""Rows that show what the figures mean: the first disallowed fetches, and lines that could not be read.
+
+Those of clients that only claimed to be a crawler stand apart from the crawler's.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from aipolicy.check.fetches import Verdict
+from aipolicy.check.fetches import DISALLOWED, Verdict
 from aipolicy.check.times import iso
 
 EVIDENCE = (
@@ -29,9 +32,11 @@ EVIDENCE = (
 _ORDER = ("time", "file", "line")
 
 
-def examples(parts: Sequence[pl.LazyFrame], most: int | None) -> dict[str, list[dict[str, Any]]]:
-    """The first disallowed fetches of each crawler, by product token."""
-    found = _first(parts, Verdict.DISALLOWED, ("crawler", *EVIDENCE), most)
+def examples(
+    parts: Sequence[pl.LazyFrame], most: int | None, verdict: Verdict = Verdict.DISALLOWED
+) -> dict[str, list[dict[str, Any]]]:
+    """The first disallowed fetches of each crawler, by product token; or those in its name."""
+    found = _first(parts, verdict, ("crawler", *EVIDENCE), most)
     shown: dict[str, list[dict[str, Any]]] = {}
     for row in found.iter_rows(named=True):
         shown.setdefault(row.pop("crawler"), []).append(row | {"time": iso(row["time"])})
@@ -66,10 +71,14 @@ def _firsts(rows: pl.DataFrame, most: int | None) -> pl.DataFrame:
 
 
 def write_evidence(parts: Sequence[pl.LazyFrame], path: Path) -> None:
-    """Every disallowed fetch, in the order of the logs, into a Parquet file. Raises OSError."""
+    """Every disallowed fetch, in the order of the logs, into a Parquet file. Raises OSError.
+
+    ``verdict`` says whether it was the crawler (``disallowed``) or somebody who only claimed to be it.
+    """
     time = pl.from_epoch("time", time_unit="us").dt.replace_time_zone("UTC")
-    disallowed = pl.concat(parts).filter(pl.col("verdict") == str(Verdict.DISALLOWED))
-    rows = disallowed.select(pl.col("crawler").alias("product_token"), *EVIDENCE).with_columns(time)
+    disallowed = pl.concat(parts).filter(pl.col("verdict").is_in(list(map(str, DISALLOWED))))
+    columns = (pl.col("crawler").alias("product_token"), "verdict", *EVIDENCE)
+    rows = disallowed.select(columns).with_columns(time)
     try:
         rows.sink_parquet(path, maintain_order=True)
     except pl.exceptions.ComputeError as error:

@@ -7,19 +7,23 @@ from typing import Any
 import polars as pl
 
 from aipolicy.check.fetches import Verdict
+from aipolicy.check.identity import Identity
 from aipolicy.check.summary.counters import Counters
 from aipolicy.check.times import iso
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsReads:
-    """The first and the last time, and how long before its first disallowed fetch it had last read one.
+    """How often and when, and how long before its first disallowed fetch it had last read one.
+
+    Without the reads of those who only claimed to be it: they show nothing of what the crawler knew.
 
     Microseconds; ``lead`` None: it had not, or nothing was disallowed. On any site: crawlers are run by one
     operator, and a log may begin after they read. ``unavailable`` counts those answered 4xx, after which RFC
     9309 §2.3.1.3 lets a crawler fetch anything (429 is no such answer: it says *later*).
     """
 
+    reads: int = 0
     first: int | None = None
     last: int | None = None
     lead: int | None = None
@@ -30,6 +34,7 @@ class RobotsReads:
         if seconds is not None and seconds.is_integer():
             seconds = int(seconds)
         return {
+            "own_reads": self.reads,
             "first_read": iso(self.first),
             "last_read": iso(self.last),
             "seconds_before_first_disallowed": seconds,
@@ -46,9 +51,11 @@ def robots_reads(rows: pl.LazyFrame, crawlers: Mapping[str, Counters]) -> dict[s
     time, status = pl.col("time"), pl.col("status")
     found = (
         rows.filter(pl.col("verdict") == str(Verdict.ROBOTS_TXT_READ))
+        .filter(pl.col("identity") != str(Identity.SPOOFED))
         .join(broke, on="crawler")
         .group_by("crawler")
         .agg(
+            pl.len().alias("reads"),
             time.min().alias("first"),
             time.max().alias("last"),
             (pl.col("broke") - time).filter(time <= pl.col("broke")).min().alias("lead"),

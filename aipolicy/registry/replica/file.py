@@ -13,6 +13,7 @@ from typing import Any
 
 from aipolicy.core.mark import COLUMNS, Mark
 from aipolicy.errors import RegistryError
+from aipolicy.forks import fork_safe_lock
 from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
 from aipolicy.registry.schema import SCHEMA_VERSION
@@ -20,6 +21,8 @@ from aipolicy.registry.schema import SCHEMA_VERSION
 _BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log
 SETTLED = 10.0  # seconds for which a file that was just opened is taken to be sound
 _LARGEST_LOG = 64 << 20  # octets that the log may keep on the disk after a large catch-up
+
+_at_work = fork_safe_lock()  # no follower's connection is in use when the process forks
 
 Identity = tuple[int, int]
 """Of a file: its device and its number there."""
@@ -57,6 +60,11 @@ class ReplicaFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._opened = time.monotonic()
+        self._is_taking_over = False
+        with _at_work:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
         self.identity = _identity(path)
         number = str(self.identity[1])
         if _size(path.with_name(f"{path.name}-wal")) and _number(path) not in (number, None):
@@ -88,7 +96,13 @@ class ReplicaFile:
             raise
 
     def close(self) -> None:
-        self._connection.close()
+        with _at_work:
+            self._connection.close()
+
+    def close_in_child(self) -> None:
+        """Close the parent's connection, or a lookup's would share what SQLite takes for its locks here."""
+        if not self._is_taking_over:  # then the thread that does so has it in its hands for ever
+            self._connection.close()
 
     def check(self) -> None:
         """Raises DamagedError where another process deleted, cut or overwrote it, and ReplacedError."""
@@ -120,10 +134,15 @@ class ReplicaFile:
 
     def has(self, change: Mark) -> bool:
         """Whether that change is here, as it is there."""
-        return self._mark(change.seq) == change
+        with _at_work:
+            return self._mark(change.seq) == change
 
     def apply(self, changes: Sequence[Row], note: Note) -> None:
         """Make the next ``changes``, rows of the table, at least one; all or none of them."""
+        with _at_work:
+            self._apply_all(changes, note)
+
+    def _apply_all(self, changes: Sequence[Row], note: Note) -> None:
         execute = self._connection.execute
         seq = self.seq
         execute("BEGIN IMMEDIATE")
@@ -143,14 +162,17 @@ class ReplicaFile:
         self.last = Mark.of(changes[-1])
 
     def note(self, note: Note) -> None:
-        self._connection.execute(NOTE, note.row())
+        with _at_work:
+            self._connection.execute(NOTE, note.row())
 
     def become(self, filled: Path) -> None:
         """Take over all that is in another file, at once for every reader."""
         other = sqlite3.connect(filled)
+        self._is_taking_over = True
         try:
             other.backup(self._connection)
         finally:
+            self._is_taking_over = False
             other.close()
 
     def _mark(self, seq: int) -> Mark:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from aipolicy.errors import RegistryError
+from aipolicy.forks import survive_forks
 from aipolicy.registry.replica.file import (
     DamagedError,
     Identity,
@@ -55,7 +56,8 @@ class Replica:
     ``progress``  shows a fill: see ``filling.Progress``.
 
     What keeps it from following is told in the log when it begins, each minute, and when it ends; the file
-    stays as it is meanwhile. The table ``replica`` in it says how far it is. For one run.
+    stays as it is meanwhile. The table ``replica`` in it says how far it is. For one run. Where a process
+    forks, as servers with workers do, the parent follows on.
     """
 
     def __init__(
@@ -80,6 +82,17 @@ class Replica:
         self._ruined = False  # what is at the path is of no use
         self._noted = 0.0
         self._delay = 0.0
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """In a child nothing follows: its parent does, with its connection, its file and its lock."""
+        self._thread = None
+        self._stopping = threading.Event()
+        self._stopping.set()
+        self._source.leave_to_parent()
+        if self._file is not None:
+            self._file.close_in_child()
+            self._file = None
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run_in_thread, name="aipolicy-replica", daemon=True)

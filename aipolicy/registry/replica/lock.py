@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aipolicy.errors import RegistryError
+from aipolicy.forks import survive_forks
 
 _LOOK = 0.25  # seconds between two tries to get a lock that is waited for
 _AGAIN = 0.01  # and where it was deleted just now
@@ -23,6 +24,11 @@ class Lock:
         self._file = file
         self.path = file.with_name(f"{file.name}.lock")
         self._descriptor: int | None = None
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave it to the parent: a child that kept it open would hold it for longer than that one lives."""
+        self.release()
 
     def is_held(self) -> bool:
         """Whether it is ours, and the one that others meet: deleted, it would keep nobody out."""

@@ -95,6 +95,10 @@ class Source:
         if self._connection is not None:
             self._connection.close()
 
+    def leave_to_parent(self) -> None:
+        """Forget the connection, in a child: ended here, it would end there."""
+        self._connection = None
+
     def interrupt(self) -> None:
         """Whoever waits for an answer gets an error at once. From any thread or signal handler."""
         if not self._in_snapshot:  # whose reader looks itself whether it is to end

@@ -3,7 +3,9 @@
 As a command: python -m tests.check.crawler.crawler URL [FAULT]
 """
 
+import html
 import http.client
+import re
 import sys
 import time
 import urllib.parse
@@ -45,6 +47,8 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        if tag == "img" or (tag == "link" and given.get("rel") == "alternate"):
+            self.found.append(given.get("src") or given["href"])
         if tag == "meta" and given.get("name") == "robots" and "nofollow" in given["content"]:
             self.follow = self._marked_too
         if tag == "a" and (self._marked_too or given.get("rel") != "nofollow"):
@@ -55,13 +59,15 @@ class Links(HTMLParser):
 class Crawler:
     """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
 
-    ``agent``: the User-Agent that it sends instead of its own. ``follows``: links, and not redirects alone.
+    ``agent``: the User-Agent that it sends instead of its own; ``reads_as``: the one for robots.txt.
+    ``follows``: links, and not redirects alone.
     """
 
     fault: str = ""
     engine: Decides | None = None
     ignores: bool = False
     agent: str = ""
+    reads_as: str = ""
     follows: bool = True
     robots: dict[str, Copy] = field(default_factory=dict)
 
@@ -72,8 +78,10 @@ class Crawler:
         if self.fault == "robots-first":
             self._get(url)
         queue, known = [url], {url}
+        decode = self.fault == "encoded-slash"
         while queue:
             page = queue.pop(0)
+            page = page.replace("%2F", "/") if decode else page
             if not self._may(page, decides):
                 continue
             reply = self._get(page)
@@ -95,14 +103,18 @@ class Crawler:
         if reply.headers.get("X-Robots-Tag") == "nofollow" and not marked_too:
             return []
         links = Links(marked_too=marked_too)
-        links.feed(reply.body.decode())
-        quoted = (urllib.parse.quote(link, safe="/:?=&%*") for link in links.found)
+        if reply.headers.get_content_type() == "application/rss+xml":
+            links.found = re.findall("<link>(.*?)</link>", html.unescape(reply.body.decode()))
+        elif reply.headers.get_content_maintype() == "text":
+            links.feed(reply.body.decode())
+        raw = self.fault == "unicode-link"
+        quoted = (link if raw else urllib.parse.quote(link, safe="/:?=&%*") for link in links.found)
         return [urllib.parse.urljoin(page, link) for link in quoted] if links.follow else []
 
     def _may(self, url: str, decides: Decides) -> bool:
-        if self.ignores:
-            return True
         parts = urllib.parse.urlsplit(url)
+        if self.ignores or (self.fault == "waiting-requests" and parts.path.startswith("/private/")):
+            return True
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         return decides.allowed(self._robots_of(parts), TOKEN, path)
 
@@ -120,6 +132,8 @@ class Crawler:
             hops -= 1
             url = urllib.parse.urljoin(url, reply.headers["Location"])
             reply, refusing = self._get(url), True
+        if reply and self.fault == {4: "redirect-rules", 0: "five-redirects-rules"}.get(hops):
+            return Copy(_ANYTHING, time.monotonic() + 60)
         if reply is None:
             excused = "refused" if refusing else "dropped"
             return Copy(_ANYTHING if self.fault == excused else _NOTHING, time.monotonic() + 60)
@@ -137,8 +151,10 @@ class Crawler:
         parts = urllib.parse.urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
         try:
-            target = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
-            connection.request("GET", target, headers=self._headers)
+            path = urllib.parse.quote(parts.path, safe="/%")
+            target = urllib.parse.urlunsplit(("", "", path, parts.query, ""))
+            reads = {"User-Agent": self.reads_as} if self.reads_as and path == "/robots.txt" else {}
+            connection.request("GET", target, headers=self._headers | reads)
             response = connection.getresponse()
             return Reply(response.status, response.read(), response.headers)
         except (OSError, http.client.HTTPException):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aipolicy.check.crawler import CLAUSES
 from tests.check.crawler.processes import assert_ended, needs_setsid
 
 ROOT = Path(__file__).parents[3]
@@ -47,22 +48,76 @@ def test_a_crawler_that_obeys_passes_and_its_name_is_learned() -> None:
 
 
 def test_disobedience_is_shown_with_the_request_and_the_rule() -> None:
-    done = check(*few("wildcard", "bom"), "--token=TestCrawler", "--json", "--", *CRAWLER, "bom")
+    done = check(*few("wildcard", "cr"), "--token=TestCrawler", "--json", "--", *CRAWLER, "cr")
     assert done.returncode == 1
-    wildcard, bom = json.loads(done.stdout)["clauses"]
+    wildcard, ends = json.loads(done.stdout)["clauses"]
     assert (wildcard["verdict"], wildcard["request"], wildcard["rule"]) == ("obeys", None, None)
-    assert bom["verdict"] == "disobeys"
-    request = {key: bom["request"][key] for key in ("method", "target", "user_agent")}
+    assert ends["verdict"] == "disobeys"
+    request = {key: ends["request"][key] for key in ("method", "target", "user_agent")}
     assert request == {"method": "GET", "target": "/closed.html", "user_agent": "TestCrawler/1.0 (a test)"}
-    assert bom["rule"] == {"line": 2, "text": "Disallow: /closed.html"}
-    assert (bom["section"], bom["level"]) == ("2.3", "MUST")
+    assert ends["rule"] == {"line": 2, "text": "Disallow: /closed.html"}
+    assert (ends["section"], ends["level"]) == ("2.2", "MUST")
+
+
+@pytest.mark.parametrize("clause", ["path-case", "hex-case", "no-last-newline"])
+def test_who_departs_from_a_should_or_what_is_implied_fails_only_if_asked(clause: str) -> None:
+    arguments = [*few(clause, "query"), "--token=TestCrawler"]
+    done = check(*arguments, "--json", "--", *CRAWLER, clause)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["counts"]["departs"] == 1
+    assert check(*arguments, "--strict", "--", *CRAWLER, clause).returncode == 1
+    assert check(*arguments, "--strict", "--fail-on=never", "--", *CRAWLER, clause).returncode == 0
+
+
+def test_what_a_clause_requires_is_tried_with_it_and_not_told() -> None:
+    done = check(
+        *few("record-between-names"), "--token=TestCrawler", "--json", "--", *CRAWLER, "shared-group"
+    )
+    (clause,) = json.loads(done.stdout)["clauses"]
+    assert (clause["verdict"], clause["why"]) == ("not tested", "shared-group comes first")
+
+
+@pytest.mark.parametrize("claims", [(), ("--claims=bom",)])
+def test_a_byte_order_mark_counts_only_where_it_is_claimed(claims: tuple[str, ...]) -> None:
+    done = check(*few("bom", "query"), "--token=TestCrawler", "--json", *claims, "--", *CRAWLER, "bom")
+    (bom,) = (clause for clause in json.loads(done.stdout)["clauses"] if clause["id"] == "bom")
+    assert (bom["verdict"], done.returncode) == (("disobeys", 1) if claims else ("does not", 0))
+
+
+def test_sites_made_at_random_are_told_with_the_smallest_that_shows_a_fault() -> None:
+    arguments = ("--no-clauses", "--random=8", "--seed=9309", "--jobs=8", "--token=TestCrawler")
+    done = check(*arguments, "--json", "--", *CRAWLER, "sitemap-record")
+    random = json.loads(done.stdout)["random"]
+    assert done.returncode == 1
+    assert (random["sites"], random["seed"], random["tested"]) == (8, 9309, 8)
+    first = random["disagreements"][0]
+    assert (first["verdict"], first["section"]) == ("disobeys", "2.2.4")
+    assert first["robots_txt"].splitlines()[first["rule"]["line"] - 1] == first["rule"]["text"]
+    assert len(first["robots_txt"].splitlines()) == 3
+
+
+def test_who_agrees_on_every_site_made_at_random_passes_and_the_seed_is_told() -> None:
+    arguments = ("--no-clauses", "--random=3", "--token=TestCrawler")
+    done = check(*arguments, "--", *CRAWLER)
+    assert done.returncode == 0, done.stdout
+    assert "3 sites made at random with --seed " in done.stdout
+    assert "it obeys on all of these" in done.stdout
+
+
+@needs_curl
+def test_one_page_that_its_user_named_is_no_crawl() -> None:
+    done = check(*few("robots-first", "star-group"), "--token=curl", "--json", "--", "curl", "-s", "{url}")
+    told = [(clause["verdict"], clause["why"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert told[0] == ("not tested", "one page that its user named is no crawl")
+    assert told[1][0] == "not tested"
+    assert done.returncode == 1
 
 
 def test_the_table_tells_clause_section_verdict_and_evidence() -> None:
-    done = check(*few("bom"), "--token=TestCrawler", "--", *CRAWLER, "bom")
+    done = check(*few("cr"), "--token=TestCrawler", "--", *CRAWLER, "cr")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "TestCrawler/1.0 (a test): as TestCrawler (given)" in lines
-    assert any(line.startswith("bom 2.3 MUST disobeys The file is UTF-8") for line in lines)
+    assert any(line.startswith("cr 2.2 MUST disobeys Lines may end with CR alone") for line in lines)
     assert "GET /closed.html, against line 2: Disallow: /closed.html" in lines
     assert lines[-1] == "1 disobeyed"
 
@@ -71,7 +126,7 @@ def test_who_ignores_robots_txt_fails_clearly() -> None:
     done = check(*few("robots-first", "star-group", "status-500"), "--json", "--", *CRAWLER, "everything")
     document = json.loads(done.stdout)
     assert done.returncode == 1
-    assert document["counts"]["disobeys"] == 3
+    assert (document["counts"]["disobeys"], document["counts"]["departs"]) == (2, 1)
     assert document["clauses"][0]["why"] == "it never read /robots.txt"
 
 
@@ -109,7 +164,7 @@ def test_over_caution_is_told_and_fails_only_if_asked() -> None:
 def test_what_nobody_asks_counts_only_where_it_is_claimed(
     claims: tuple[str, ...], verdict: str, code: int
 ) -> None:
-    arguments = [*few("nofollow", "bom"), "--token=TestCrawler", "--json", *claims]
+    arguments = [*few("nofollow", "cr"), "--token=TestCrawler", "--json", *claims]
     done = check(*arguments, "--", *CRAWLER, "nofollow")
     assert json.loads(done.stdout)["clauses"][-1]["verdict"] == verdict
     assert done.returncode == code
@@ -123,6 +178,9 @@ def test_what_nobody_asks_counts_only_where_it_is_claimed(
         (["--", str(ROOT / "README.md"), "{url}"], "is no command"),
         (["--", "wget -r {url}"], "that its words stand apart"),
         (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is no clause"),
+        (["--no-clauses", "--", "true", "{url}"], "--no-clauses leaves nothing to test"),
+        (["--seed=1", "--", "true", "{url}"], "--seed makes sites at random: add --random 40"),
+        (["--no-clauses", "--random=1", "--only=cr", "--", "true", "{url}"], "exclude each other"),
         (["--token=a b", "--", "true", "{url}"], "--token 'a b' is no product token"),
         ([], "Missing argument"),
     ],
@@ -213,8 +271,8 @@ def test_no_more_of_its_output_is_kept_than_can_be_shown() -> None:
 
 
 def test_verbose_tells_robots_txt_requests_and_output() -> None:
-    done = check(*few("bom"), "--token=TestCrawler", "--verbose", "--", *CRAWLER, "bom")
-    assert "bom: the robots.txt" in done.stderr
+    done = check(*few("cr"), "--token=TestCrawler", "--verbose", "--", *CRAWLER, "cr")
+    assert "cr: the robots.txt" in done.stderr
     assert "2 Disallow: /closed.html" in done.stderr
     assert "GET /robots.txt (first port)" in done.stderr
 
@@ -223,7 +281,7 @@ def test_verbose_tells_robots_txt_requests_and_output() -> None:
 def test_what_a_crawler_sends_can_not_act_on_the_terminal() -> None:
     title, agent = r"printf '\033]0;owned\007[red]x[/red]\n'", r"$(printf '\033[31mBot/1.0')"
     script = f'{title}; curl -s -A "{agent}" {{url}}closed.html'
-    done = check(*few("robots-first"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
+    done = check(*few("cr"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
     assert done.returncode == 1
     assert "\x1b" not in done.stdout + done.stderr
     assert "[red]x[/red]" in done.stderr
@@ -251,4 +309,4 @@ def test_the_list_has_every_clause_and_no_command_is_run() -> None:
     done = check("--list")
     assert done.returncode == 0
     assert "five-redirects" in done.stdout
-    assert len(done.stdout.splitlines()) == 39
+    assert len(done.stdout.splitlines()) == len(CLAUSES) + 1

@@ -11,27 +11,29 @@ from tests.readers import READERS, STDLIB_IS_RFC9309, Reader
 
 pytestmark = pytest.mark.slow
 
-NO, SHY = Verdict.DISOBEYS, Verdict.OVER_CAUTIOUS
+NO, APART, SHY = Verdict.DISOBEYS, Verdict.DEPARTS, Verdict.OVER_CAUTIOUS
 # R numbers: the rows of tests/readers/test_matrix.py.
-GOOGLE = {"encoded-letters": NO}  # needless escapes in the rule
+GOOGLE = {"encoded-letter-link": NO, "encoded-letter-rule": APART}  # its callers are to spell URLs plainly
 OLD = {
     "merged-groups": NO,  # R9
-    "whole-token": NO,  # R10
+    "whole-token-shorter": APART,  # R10
+    "empty-group": SHY,  # R22
     "longest-match": NO,  # R8
     "ties": SHY,  # R18
-    "encoded-slash": SHY,  # an escaped slash in the rule
+    "encoded-slash-apart": SHY,  # an escaped slash in the rule
     "wildcard": NO,  # R17
     "anchor": NO,  # R17
-    "blank-lines": NO,  # R6, R7
+    "blank-line-after-name": NO,  # R6
+    "blank-line-between-rules": NO,  # R7
     "bom": NO,  # R19
 }
-NEW = {"whole-token": NO, "encoded-slash": NO, "bom": NO}
+NEW = {"whole-token-shorter": APART, "encoded-slash-apart": APART, "bom": NO}
 DEVIATIONS = {
     "jwm-robotstxt": GOOGLE,
     "gpyrobotstxt": GOOGLE,
-    "fast-robotstxt": {"encoded-slash": NO},
-    "protego": {"whole-token": NO, "other-records": NO, "bom": NO},  # R10, R5, R19
-    "robotspy": {"encoded-slash": NO, "cr": NO},  # lines that end in CR
+    "fast-robotstxt": {"encoded-slash-apart": APART},
+    "protego": {"whole-token-shorter": APART, "record-between-names": NO, "bom": NO},  # R10, R5, R19
+    "robotspy": {"encoded-slash-apart": APART, "cr": NO},  # lines that end in CR
     "urllib.robotparser": NEW if STDLIB_IS_RFC9309 else OLD,
 }
 

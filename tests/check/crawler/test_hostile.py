@@ -103,6 +103,47 @@ async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page(
         assert {fetch.key for fetch in server.seen(DONE).fetches} == {("first", "/closed.html")}
 
 
+@pytest.mark.parametrize(
+    ("octets", "key"),
+    [
+        ("GET /café.html HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "/caf%C3%A9.html"),
+        (b"GET /caf\xe9.html HTTP/1.1\r\nHost: x\r\n\r\n", "/caf%E9.html"),
+        (b"GET /a page.html HTTP/1.1\r\nHost: x\r\n\r\n", "/a%20page.html"),
+        (b"GET  /closed.html  HTTP/1.1\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"get /closed.html HTTP/1.1\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\nHost: x\n\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\nHost: x\r\nno colon here\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\nA\x01: \x00\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\n\r\n", "/closed.html"),  # no Host: refused, and recorded
+        (b'GET /"<closed>".html HTTP/1.1\r\nHost: x\r\n\r\n', "/%22%3Cclosed%3E%22.html"),
+        (b"GET /closed.html HTTP/3.0\r\nHost: x\r\n\r\n", "/closed.html"),
+    ],
+)
+async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key: str) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        answer = await ask(server, octets.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        assert answer.startswith(b"HTTP/1.1 ")
+        (fetch,) = server.seen(DONE).fetches
+        assert fetch.key == ("first", key)
+        assert fetch.method.upper() == "GET"
+
+
+async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        assert (await ask(server, b"\x16\x03\x01\x02\x00hello\r\n\r\n")).split()[1] == b"400"
+        seen = server.seen(DONE)
+        assert (seen.fetches, seen.unreadable) == ((), ("\x16\x03\x01\x02\x00hello",))
+
+
+async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_kind() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        length = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+        chunks = b"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+        await ask(server, length + chunks + get("/closed.html"))
+        assert [fetch.target for fetch in server.seen(DONE).fetches] == ["/a", "/b", "/closed.html"]
+
+
 async def test_a_page_that_no_trap_has_is_not_found_so_that_a_crawl_ends() -> None:
     async with Server(CLAUSE, "Bot") as server:
         for target in ("/other.html", "/closed.html?page=2", "/favicon.ico"):

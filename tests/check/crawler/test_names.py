@@ -71,6 +71,22 @@ def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_
     assert (told["product_token"], told["product_token_from"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("agent", "token"),
+    [
+        ("TestCrawler/1.0", "TestCrawler"),  # tried with the name that it has for pages, it answers
+        ("OtherCrawler/1.0", ""),  # it answers to neither: nobody knows which is its own
+    ],
+)
+def test_who_reads_robots_txt_under_the_name_of_a_library_is_not_held_to_that(agent: str, token: str) -> None:
+    make = partial(Crawler, agent=agent, reads_as="Python-urllib/3.11")
+    clauses = clauses_named(("own-name", "own-group", "star-group"))
+    trial = try_all({"": make}, clauses, token="")[""]
+    assert trial.token == token
+    expected = {} if token else dict.fromkeys(("own-name", "own-group"), Verdict.NOT_TESTED)
+    assert not_obeyed(trial) == expected
+
+
 def test_who_answers_to_no_name_is_held_to_the_only_one_that_it_has() -> None:
     trial = learned_by("Mozilla/5.0 (X11; Linux x86_64; OtherCrawler/1.0)")
     assert (trial.token, trial.token_from) == ("OtherCrawler", "in its User-Agent")

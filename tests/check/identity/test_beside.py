@@ -1,6 +1,7 @@
 """What is looked up beside the requests: bounded, each thing once, and quietly to the end."""
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import threading
 import pytest
 
 from aipolicy.check.identity.beside import Beside
+from tests.forking import in_child
 
 
 def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
@@ -83,3 +85,27 @@ for number, url in enumerate(urls):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stderr == ""
+
+
+def test_in_a_child_process_nothing_is_under_way_and_all_can_be() -> None:
+    going, done = threading.Event(), []
+
+    def work(key: str) -> None:
+        if os.getpid() == parent:
+            going.wait(30)
+        done.append(key)
+
+    def child() -> None:
+        assert beside.start("a")
+        assert beside.start("b")
+        beside.settle()
+        assert sorted(done) == ["a", "b"]
+
+    parent = os.getpid()
+    beside = Beside(work, threads=1, waiting=1)
+    assert beside.start("a")
+    assert beside.start("b")
+    in_child(child)
+    going.set()
+    beside.settle()
+    assert done == ["a", "b"]

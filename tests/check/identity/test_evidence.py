@@ -169,7 +169,7 @@ def test_a_host_name_that_is_missing_today_says_nothing_of_long_ago(
     later = Identities(RANGES, resolver, today=lambda: READ + 60 * DAY)
     assert later.identify("YandexBot", "8.8.8.8", READ + 50 * DAY) is Identity.SPOOFED
     assert later.identify("YandexBot", "8.8.8.8", READ) is Identity.UNVERIFIABLE
-    assert later.identify("bingbot", "8.8.8.8", READ) is Identity.SPOOFED  # as its list has it
+    assert later.identify("bingbot", "8.8.8.8", READ) is Identity.UNVERIFIABLE  # only its list speaks of then
     assert "DNS tells of 2026-11-01: that says nothing against a client of 2026-09-02" in words(
         later, "YandexBot", "8.8.8.8"
     )

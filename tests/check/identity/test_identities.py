@@ -74,7 +74,7 @@ def asking(resolver: Resolver) -> Identities:
         ("GPTBot", "66.249.64.1", SPOOFED),
         ("Googlebot", "66.249.64.1", OPERATOR),
         ("GoogleOther", "2001:4860:4801:10::5", OPERATOR),
-        ("Googlebot", "2001:4860:4801:11::5", SPOOFED),
+        ("Googlebot", "2001:4860:4801:11::5", UNVERIFIABLE),
         ("bingbot", "40.77.167.9", VERIFIED),
     ],
 )
@@ -201,7 +201,7 @@ def test_an_address_that_nobody_can_have_is_no_crawlers(identities: Identities, 
         ("GPTBot", "8.8.0.0", SPOOFED),
         ("Googlebot", "2001:4860:4801:10::", OPERATOR),
         ("Googlebot", "2001:4860:4801::", FAILED),
-        ("Googlebot", "2001:db8::", SPOOFED),
+        ("Googlebot", "2001:db8::", UNVERIFIABLE),
     ],
 )
 def test_a_masked_address_is_judged_where_all_that_it_may_stand_for_are_alike(

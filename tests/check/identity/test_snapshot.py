@@ -59,7 +59,7 @@ def test_it_is_written_as_it_is_read() -> None:
         ("MistralAI-User", "20.240.160.161", Identity.VERIFIED),
         ("MistralAI-Training", "8.8.8.8", Identity.UNVERIFIABLE),
         ("Googlebot", "66.249.66.1", Identity.OPERATOR_VERIFIED),
-        ("Googlebot", "203.0.113.9", Identity.SPOOFED),
+        ("Googlebot", "203.0.113.9", Identity.UNVERIFIABLE),  # its host name may tell, and was not asked for
         ("Bytespider", "1.0.0.120", Identity.UNVERIFIABLE),  # a version, and in a peer's ranges
         ("Amazonbot", "8.8.8.8", Identity.UNVERIFIABLE),  # the copy of its list is superseded
     ],

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 OWN_LIST = frozenset({"GPTBot"})
 SHARED_LIST = frozenset({"ClaudeBot", "Claude-User", "Claude-SearchBot"})
 # They have a list too, but no address of it is told here: only who isn't in it can be labelled.
-OTHER_LISTS = frozenset({"OAI-SearchBot", "ChatGPT-User", "PerplexityBot", "Perplexity-User"})
-# Their list may be missing from a snapshot, or reverse DNS (off here) may vouch for them: not verified is
-# all that the definitions say of an address in nobody's list.
-UNSETTLED = frozenset(
-    {"DuckAssistBot", "MistralAI-Index", "CCBot", "Googlebot", "bingbot", "Google-Agent", "YouBot"}
+OTHER_LISTS = frozenset(
+    {"OAI-SearchBot", "ChatGPT-User", "PerplexityBot", "Perplexity-User", "MistralAI-Index"}
 )
+# They have a list and host names, or sign their requests. A log shows no signature, and no name server is
+# asked here, so of an address in nobody's list only one of two published checks was made: that is no forgery.
+TWO_CHECKS = frozenset({"DuckAssistBot", "CCBot", "Googlebot", "bingbot", "Google-Agent", "YouBot"})
 NO_CHECK = frozenset(
     {
         "AI2Bot",
@@ -33,10 +33,16 @@ NO_CHECK = frozenset(
         "meta-externalfetcher",
     }
 )
-CRAWLERS = tuple(sorted(OWN_LIST | SHARED_LIST | OTHER_LISTS | UNSETTLED | NO_CHECK))
+CRAWLERS = tuple(sorted(OWN_LIST | SHARED_LIST | OTHER_LISTS | TWO_CHECKS | NO_CHECK))
 
-NOT_VERIFIED = "not verified"
-"""The label of those in ``UNSETTLED``: spoofed, unverifiable or check_failed."""
+NAMED = "NewAICrawler"
+"""A crawler that the table doesn't have, and some robots.txt name: judged where one of the site's does."""
+
+EDGES = ("172.68", "162.158", "104.23")
+"""Beginnings of addresses from which Cloudflare calls origins: never the client's own.
+
+Its list has 172.64.0.0/13, 162.158.0.0/15 and 104.16.0.0/13.
+"""
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -71,8 +77,19 @@ PRETENDERS = (
     '{"User-Agent":["GPTBot/1.2"]}',
     'Mozilla/5.0\n192.0.2.1 - - [01/Oct/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "GPTBot/1.2',
     "%47%50TBot %s%n%x",
+    "Mozilla/5.0 (compatible; BrandNewAIBot/1.0; +https://new-ai.example/bot)",
 )
 """Browsers and tools: a token within a word, a phrase, a URL or an address is nobody's name."""
+
+UNKNOWN = {
+    "Mozilla/5.0 (compatible; my-ClaudeBot/1.0)": "my-ClaudeBot",
+    "Mozilla/5.0 (compatible; GPTBot-Inspector)": "GPTBot-Inspector",
+    "Mozilla/5.0 (compatible; ClaudeBot_clone/2.0)": "ClaudeBot_clone",
+    "Feed/1.0 (+https://openai.com/gptbot)": "Feed",
+    "Feed/1.0 (+https://example.com/a;GPTBot/1.0)": "Feed",
+    "Mozilla/5.0 (compatible; BrandNewAIBot/1.0; +https://new-ai.example/bot)": "BrandNewAIBot",
+}
+"""Those of the pretenders that call themselves a bot, or give an address to read about them."""
 
 _SHAPES = (
     "Mozilla/5.0 (compatible; {token}/1.0; +https://crawler.example/about)",
@@ -95,12 +112,16 @@ _OWN = {
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``crawler`` and ``identity`` are the labels; both None for who is no crawler of the table."""
+    """``crawler`` and ``identity`` are the labels; both None for who is no crawler that is judged.
+
+    ``unknown``: the name under which it introduces itself as a crawler that nobody knows.
+    """
 
     user_agent: str
     address: str
     crawler: str | None = None
     identity: str | None = None
+    unknown: str | None = None
 
 
 def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Client:
@@ -113,18 +134,31 @@ def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Cl
             return Client(user_agent, _written(f"132.196.86.{rng.randint(11, 250)}", rng), token, "verified")
         address = f"216.73.{rng.randint(216, 219)}.{rng.randint(11, 250)}"
         return Client(user_agent, _written(address, rng), token, "operator_verified")
+    if rng.random() < 0.15:
+        edge = f"{rng.choice(EDGES)}.{rng.randint(0, 255)}.{rng.randint(11, 250)}"
+        identity = "unverifiable" if token in NO_CHECK else "check_failed"
+        return Client(user_agent, _written(edge, rng), token, identity)
     return Client(user_agent, _nobodys(token, rng), token, _of_nobodys_address(token))
 
 
 def other_client(rng: random.Random) -> Client:
     user_agent = rng.choice(PRETENDERS if rng.random() < 0.3 else BROWSERS)
-    return Client(user_agent, rng.choice((_documentation(rng), "132.196.86.99", "216.73.217.99")))
+    address = rng.choice((_documentation(rng), "132.196.86.99", "216.73.217.99"))
+    return Client(user_agent, address, unknown=UNKNOWN.get(user_agent))
+
+
+def named_client(rng: random.Random, *, named: bool) -> Client:
+    """One that introduces itself as ``NAMED``, to a site whose policy names it, or doesn't."""
+    shape = rng.choice(_SHAPES[:4])
+    address = rng.choice((_documentation(rng), "172.68.10.20"))
+    user_agent = shape.replace("{token}", rng.choice((NAMED, NAMED, NAMED.lower())))
+    if named:
+        return Client(user_agent, address, NAMED, "unverifiable")
+    return Client(user_agent, address, unknown=NAMED)
 
 
 def _of_nobodys_address(token: str) -> str:
-    if token in UNSETTLED:
-        return NOT_VERIFIED
-    return "unverifiable" if token in NO_CHECK else "spoofed"
+    return "unverifiable" if token in NO_CHECK | TWO_CHECKS else "spoofed"
 
 
 def _nobodys(token: str, rng: random.Random) -> str:

@@ -9,4 +9,4 @@ from tests.check.labelled.worlds import World, make_world
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A dozen sites, 3,000 requests in one vhost log, hostile lines between; read only."""
-    return make_world(tmp_path_factory.mktemp("world"), 4, {"access.log": VCOMBINED})
+    return make_world(tmp_path_factory.mktemp("world"), 5, {"access.log": VCOMBINED})

@@ -10,7 +10,8 @@ from aipolicy.core.crawlers import CRAWLERS
 
 UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
-REFUSALS = frozenset({401, 402, 403, 429, 451})
+REFUSALS = frozenset({401, 402, 403, 404, 406, 410, 429, 444, 451, 499, *range(500, 600)})
+"""Answers without content."""
 FACTS = {crawler.product_token: crawler for crawler in CRAWLERS}
 
 
@@ -113,7 +114,7 @@ class Decision:
 @cache
 def decide(robots_txt: str, token: str, path: str) -> Decision:
     """§2.2.2: the longest pattern wins, Allow on a tie; where none matches it may. ``path`` is canonical."""
-    if is_robots_txt(path):
+    if is_policy(path):
         return Decision(True)
     rules = [rule for rule in binding_rules(robots_txt, token) if rule.pattern]
     matching = [rule for rule in rules if matches(canonical(rule.pattern), path)]
@@ -132,7 +133,27 @@ def _winners(matching: list[Rule], length: Callable[[Rule], int]) -> list[Rule]:
 
 
 def is_robots_txt(path: str) -> bool:
-    return path.partition("?")[0] == "/robots.txt"
+    """Whether a server takes a path for that of robots.txt: ``//robots.txt`` and ``/./robots.txt``, too."""
+    return resolved(path) == "/robots.txt"
+
+
+def is_policy(path: str) -> bool:
+    """Whether who asks for it reads what is asked: robots.txt, ai.txt, anything at a well-known URI."""
+    target = resolved(path)
+    return target in ("/robots.txt", "/ai.txt") or target.startswith("/.well-known/")
+
+
+@cache
+def resolved(path: str) -> str:
+    """RFC 3986 §5.2.4 and §6.2.2: without query, repeated slashes and dot segments; ``path`` is canonical."""
+    kept: list[str] = []
+    *folders, file = path.partition("?")[0].split("/")
+    for segment in folders:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join([*kept, file])
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,8 @@ def judge(
 ) -> Judgement:
     """Exactly one of: robots_txt_reads, allowed, in_grace, exempt, refused, disallowed; in this order.
 
-    Before the first version nothing was disallowed, so a robots.txt fetched then allows everything.
+    Whether it was an impostor that did what was disallowed is told by who the client is, and not here. Before
+    the first version nothing was disallowed, so a robots.txt fetched then allows everything.
     """
     wanted = canonical(path)
     if is_robots_txt(wanted):
@@ -167,8 +189,8 @@ def judge(
     begun = [version for version in history if version.at <= when]
     if not begun:
         return Judgement("allowed")
-    crawler = FACTS[token]
-    window = timedelta(hours=max(grace_hours, crawler.robots_cache_hours or 0))
+    crawler = FACTS.get(token)  # a policy may name others
+    window = timedelta(hours=max(grace_hours, (crawler and crawler.robots_cache_hours) or 0))
     in_force = decide(begun[-1].robots_txt, token, wanted)
     earlier = [
         decide(version.robots_txt, token, wanted)
@@ -180,7 +202,7 @@ def judge(
         return Judgement("allowed", doubtful=doubtful)
     if begun[0].at >= when - window or any(decision.allowed for decision in earlier):
         counter = "in_grace"
-    elif crawler.purpose == "user-fetch" and crawler.obeys_robots_txt == "no":
+    elif crawler and crawler.purpose == "user-fetch" and crawler.obeys_robots_txt in ("no", "partly"):
         counter = "exempt"
     elif status in REFUSALS:
         counter = "refused"

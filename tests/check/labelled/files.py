@@ -2,10 +2,11 @@
 
 import random
 
-from tests.check.labelled.clients import CRAWLERS
+from tests.check.labelled.clients import CRAWLERS, NAMED
 
 # Only names within RFC 9309's grammar: how others are read is no fact.
 _NAMED = tuple(t for t in CRAWLERS if all(c.isascii() and (c.isalpha() or c in "-_") for c in t))
+_NAMED += (NAMED,) * 3
 _PATTERNS = (
     "/", "/", "/private/", "/private/press/", "/p", "/page", "/page$", "/pages/*", "/*.jpg$", "/*.jpg",
     "/*?s=", "/*/print", "/a*c", "/a/b", "/a%2Fb", "/a%2fb/c", "/foo/bar/%62%61%7A", "/foo/bar/baz/",
@@ -23,7 +24,11 @@ PATHS = (
     b"/post/print",
     b"/x/drafts/1", b"/drafts/", b"/x/../private/y", b"/./private/", b"//private/", b"/private%2Fx",
     b"/robots.txt", b"/robots.txt", b"/robots.txt?v=2", b"/robots.txt/", b"/robots.txt.bak", b"/x/robots.txt",
-    b"/ROBOTS.TXT", b"/r%6Fbots.txt", b"/.well-known/tdmrep.json", b"/100%", b"/%zz", b"/q?a=%22%20%5C",
+    b"/ROBOTS.TXT", b"/r%6Fbots.txt", b"//robots.txt", b"/./robots.txt", b"/%72obots.txt",
+    b"/a/../robots.txt",
+    b"/ai.txt", b"/ai%2etxt?x", b"/ai.txt.bak", b"/x/ai.txt",
+    b"/.well-known/../private/x", b"/%2Ewell-known/x",
+    b"/.well-known/tdmrep.json", b"/100%", b"/%zz", b"/q?a=%22%20%5C",
     b'/say-"hello"', b"/back\\slash", b"/tab\there", b"/bin/\xff\xfe", b"/plus+plus?a+b",
     b'/x" 200 1 "-" "ClaudeBot/1.0', b"/%47PTBot/1.0",
 )  # fmt: skip

@@ -49,7 +49,8 @@ class LogFile:
 
 def write_down(request: Request, form: Form, rng: random.Random) -> Line:
     kind = "crawler" if request.crawler and form.agents else "other"
-    return Line(form.line(request, None, rng), kind, request if kind == "crawler" else None)
+    told = form.agents and (request.crawler or request.client.unknown)
+    return Line(form.line(request, None, rng), kind, request if told else None)
 
 
 def make_file(

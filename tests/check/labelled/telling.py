@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from tests.check.labelled.clients import NOT_VERIFIED
 from tests.check.labelled.definitions import rule_text
-from tests.check.labelled.oracle import COUNTERS, loosened
+from tests.check.labelled.oracle import COUNTERS
 
 
-def told(document: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a summary document that an oracle's answer has; identities as exactly as that has them."""
+def told(document: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a summary document that an oracle's answer has."""
     crawlers = {entry["product_token"]: entry for entry in document["crawlers"]}
     return {
         "lines": document["lines"],
@@ -17,18 +16,19 @@ def told(document: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         "sites": document["sites"],
         "files": [(file["file"], file["lines"]) for file in document["files"]],
         "without_policy": document["without_policy"],
-        "total": loosened(counters(document["total"])),
-        "crawlers": {
-            token: _crawler(
-                entry, loose=NOT_VERIFIED in wanted["crawlers"].get(token, {}).get("identity", ())
-            )
-            for token, entry in crawlers.items()
+        "total": counters(document["total"]),
+        "unknown_crawlers": {
+            row["name"].lower(): row["fetches"] for row in document["unknown_crawlers"]["listed"]
         },
+        "crawlers": {token: _crawler(entry) for token, entry in crawlers.items()},
         "days": {
-            (row["day"], row["product_token"]): (row["fetches"], row["disallowed"], row["robots_txt_reads"])
+            (row["day"], row["product_token"]): tuple(row[name] for name in _DAILY)
             for row in document["days"]
         },
     }
+
+
+_DAILY = ("fetches", "disallowed", "disallowed_spoofed", "robots_txt_reads")
 
 
 def counters(entry: dict[str, Any]) -> dict[str, Any]:
@@ -40,12 +40,12 @@ def moment(text: str | None) -> datetime | None:
     return (text and datetime.fromisoformat(text)) or None
 
 
-def _crawler(entry: dict[str, Any], *, loose: bool) -> dict[str, Any]:
-    counts = counters(entry)
-    return (loosened(counts) if loose else counts) | {
+def _crawler(entry: dict[str, Any]) -> dict[str, Any]:
+    return counters(entry) | {
         "operator": entry["operator"],
         "purpose": entry["purpose"],
         **{name: moment(entry[name]) for name in ("first", "last", "first_disallowed", "last_disallowed")},
+        "reads": entry["robots_txt"]["own_reads"],
         "first_read": moment(entry["robots_txt"]["first_read"]),
         "last_read": moment(entry["robots_txt"]["last_read"]),
         "rules": _rules(entry["rules"]),
@@ -84,6 +84,13 @@ def contradictions(document: dict[str, Any]) -> list[str]:
     ]
     if total["fetches"] != lines["crawler"]:
         found.append("there are other fetches than crawlers' lines")
+    for row in rows:
+        if row["identity"]["spoofed"] < row["disallowed_spoofed"]:
+            found.append(f"impostors did more than there are: {row}")
+    if sum(
+        row["disallowed"] + row["disallowed_spoofed"] + row["refused"] for row in document["statuses"]
+    ) != sum(total[name] for name in ("disallowed", "disallowed_spoofed", "refused")):
+        found.append("statuses don't add up")
     order = [(-entry["disallowed"], -entry["fetches"]) for entry in document["crawlers"]]
     if order != sorted(order):
         found.append("crawlers are not in order")

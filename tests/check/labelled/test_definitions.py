@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.check.labelled import clients
-from tests.check.labelled.definitions import FACTS, Version, canonical, decide, judge, matches
+from tests.check.labelled.definitions import (
+    FACTS,
+    Version,
+    canonical,
+    decide,
+    is_policy,
+    is_robots_txt,
+    judge,
+    matches,
+)
 
 ROWS = [
     ("R1", "GPTBot", "/admin/x", True,
@@ -125,8 +134,10 @@ def test_each_request_is_one_of_six_in_their_order() -> None:
     assert counter("Perplexity-User", 48, status=403) == "exempt"
     assert counter("Perplexity-User", 12) == "in_grace"
     assert counter("LAIONDownloader", 48) == "disallowed"  # it says no, and acts for no user
-    assert {counter("GPTBot", 48, status=status) for status in (401, 402, 403, 429, 451)} == {"refused"}
-    assert {counter("GPTBot", 48, status=status) for status in (200, 304, 404, 500)} == {"disallowed"}
+    refused = (401, 402, 403, 404, 406, 410, 429, 444, 451, 499, 500, 503, 599)
+    assert {counter("GPTBot", 48, status=status) for status in refused} == {"refused"}
+    assert {counter("GPTBot", 48, status=status) for status in (200, 206, 301, 302, 304)} == {"disallowed"}
+    assert counter("GPTBot", 48, path=b"/.well-known/tdmrep.json") == "allowed"  # who reads what is asked
 
 
 def test_a_change_back_within_the_window_is_no_trap() -> None:
@@ -143,7 +154,37 @@ def test_the_labels_of_identity_are_what_the_crawler_table_says() -> None:
     for token in clients.OWN_LIST | clients.SHARED_LIST | clients.OTHER_LISTS:
         assert FACTS[token].ranges, token
         assert not FACTS[token].rdns, token
+        assert not FACTS[token].web_bot_auth, token
+    for token in clients.TWO_CHECKS:
+        assert FACTS[token].rdns or FACTS[token].web_bot_auth, token
+        assert FACTS[token].ranges, token
+    assert clients.NAMED not in FACTS
     shared = {FACTS[token].ranges for token in clients.SHARED_LIST}
     own = {FACTS[token].ranges for token in clients.OWN_LIST | clients.OTHER_LISTS}
     assert len(shared) == 1
     assert len(own) == len(clients.OWN_LIST | clients.OTHER_LISTS)
+
+
+@pytest.mark.parametrize(
+    ("path", "robots_txt", "policy"),
+    [
+        ("/robots.txt", True, True),
+        ("//robots.txt?x", True, True),
+        ("/./robots.txt", True, True),
+        ("/%72obots.txt", True, True),
+        ("/a/../robots.txt", True, True),
+        ("/robots.txt/", False, False),
+        ("/ROBOTS.TXT", False, False),
+        ("/x/robots.txt", False, False),
+        ("/ai.txt", False, True),
+        ("/ai%2etxt?x", False, True),
+        ("/x/ai.txt", False, False),
+        ("/.well-known/tdmrep.json", False, True),
+        ("/%2Ewell-known/x", False, True),
+        ("/.well-known/../private/x", False, False),
+        ("/x/.well-known/y", False, False),
+    ],
+)
+def test_whoever_reads_what_is_asked_may(path: str, robots_txt: bool, policy: bool) -> None:
+    assert is_robots_txt(canonical(path)) is robots_txt
+    assert is_policy(canonical(path)) is policy

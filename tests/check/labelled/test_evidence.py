@@ -13,7 +13,7 @@ import polars as pl
 from tests.check.labelled import linewise
 from tests.check.labelled.command import check_logs
 from tests.check.labelled.definitions import rule_text
-from tests.check.labelled.oracle import COUNTERS, disallowed_lines
+from tests.check.labelled.oracle import COUNTERS, counter_of, disallowed_lines
 from tests.check.labelled.telling import moment
 from tests.check.labelled.test_exact import ALL
 from tests.check.labelled.worlds import World, make_world
@@ -33,6 +33,7 @@ def test_the_evidence_is_each_disallowed_fetch_with_its_line_and_hash(tmp_path: 
         request = by_line[row["file"], row["line"]]
         assert request.judgement is not None
         assert (row["product_token"], row["site"]) == (request.crawler, request.site)
+        assert (row["verdict"], row["identity"]) == (counter_of(request), request.client.identity)
         assert row["status"] == request.status
         assert request.judgement.rule is not None
         assert (rule_text(row["rule"]), row["rule_line"]) == (
@@ -42,8 +43,9 @@ def test_the_evidence_is_each_disallowed_fetch_with_its_line_and_hash(tmp_path: 
 
 
 def test_the_evidence_has_as_many_rows_where_nothing_was_disallowed(tmp_path: Path) -> None:
-    world = make_world(tmp_path, 72, {"access.log": linewise.COMMON}, requests=300)
-    outcome = check_logs(tmp_path, *world.names, *world.options, *world.policies, "--evidence", "e.parquet")
+    world = make_world(tmp_path, 72, {"access.log": linewise.COMBINED}, requests=300)
+    arguments = (*world.names, *world.options, *world.policies, "--since", "2031-01-01")
+    outcome = check_logs(tmp_path, *arguments, "--evidence", "e.parquet")
     assert outcome.code == 0
     assert pl.read_parquet(tmp_path / "e.parquet").height == 0
 
@@ -63,8 +65,10 @@ def test_each_example_is_a_disallowed_fetch_of_that_crawler(world: World) -> Non
     shown = 0
     for crawler in document["crawlers"]:
         assert bool(crawler["examples"]) == bool(crawler["disallowed"])
-        for example in crawler["examples"]:
+        assert len(crawler["spoofed_examples"]) == crawler["disallowed_spoofed"]
+        for example in (*crawler["examples"], *crawler["spoofed_examples"]):
             shown += 1
+            assert (example["identity"] == "spoofed") is (example in crawler["spoofed_examples"])
             assert_is(example, crawler["product_token"], *by_line[example["file"], example["line"]], world)
     assert shown > 10
 
@@ -77,7 +81,7 @@ def assert_is(example: dict[str, Any], token: str, line: Any, request: Any, worl
     assert (rule_text(example["rule"]), example["rule_line"]) == (rule.text, rule.line)
     assert example["sha256"] == line.sha256
     assert example["user_agent"] == request.client.user_agent
-    assert request.client.identity in (example["identity"], "not verified")
+    assert request.client.identity == example["identity"]
     policy_line = world.policy_lines[request.site, request.judgement.version.at]
     assert example["policy"] == f"line {policy_line}"
     if request.path.isascii() and request.path.decode().isprintable() and b" " not in request.path:
@@ -143,7 +147,7 @@ def test_masked_no_address_is_left_anywhere(world: World) -> None:
 def test_masking_changes_no_number(world: World) -> None:
     def numbers(*options: str) -> Any:
         document = check_logs(world.folder, *world.names, *world.policies, *ALL, *options).document
-        return [{k: v for k, v in c.items() if k != "examples"} for c in document["crawlers"]]
+        return [{k: v for k, v in c.items() if "examples" not in k} for c in document["crawlers"]]
 
     assert numbers("--mask-ip") == numbers()
 
@@ -182,7 +186,7 @@ def test_the_same_lines_in_any_files_are_the_same_numbers(tmp_path: Path) -> Non
 
     def numbers(*names: str) -> Any:
         document = check_logs(tmp_path, *names, *world.policies, *ALL).document
-        return [{k: v for k, v in c.items() if k != "examples"} for c in document["crawlers"]], document[
+        return [{k: v for k, v in c.items() if "examples" not in k} for c in document["crawlers"]], document[
             "lines"
         ]
 

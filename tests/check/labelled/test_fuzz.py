@@ -104,6 +104,10 @@ def test_any_bytes_are_answered_or_refused(tmp_path: Path, octets: bytes) -> Non
         assert_counted(octets, outcome)
 
 
+NO_VERDICT = ("fits --format", "no field for the User-Agent", "a key for the User-Agent", "can be read")
+"""Why a log that was named right can say nothing of crawlers."""
+
+
 @settings(FUZZ, max_examples=60)
 @given(
     st.sampled_from(sorted(BY_NAME)),
@@ -115,7 +119,7 @@ def test_any_bytes_are_lines_of_a_named_form(tmp_path: Path, name: str, octets: 
     form = BY_NAME[name]
     outcome = asked(tmp_path, octets, *form.options)
     if octets and not is_compressed(octets) and not form.head:  # a form that its head defines may lack it
-        assert outcome.code == 0, outcome.err
+        assert outcome.code == 0 or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
         assert_counted(octets, outcome)
 
@@ -126,7 +130,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) 
     form, octets = damaged
     outcome = asked(tmp_path, octets, *form.options)
     if octets and not is_compressed(octets) and not form.head:
-        assert outcome.code in (0, 1), outcome.err
+        assert outcome.code in (0, 1) or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
         assert_counted(octets, outcome)
 

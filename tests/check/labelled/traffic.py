@@ -4,12 +4,12 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.check.labelled.clients import CRAWLERS, Client, crawler_client, other_client
-from tests.check.labelled.definitions import FACTS, Judgement, judge
+from tests.check.labelled.clients import CRAWLERS, NAMED, Client, crawler_client, named_client, other_client
+from tests.check.labelled.definitions import FACTS, Judgement, groups, judge
 from tests.check.labelled.files import PATHS
 from tests.check.labelled.sites import BEGIN, DAYS, Site
 
-_STATUSES = (200,) * 12 + (206, 301, 304, 404, 500, 401, 402, 403, 403, 429, 451)
+_STATUSES = (200,) * 12 + (206, 301, 304, 404, 500, 503, 401, 402, 403, 403, 429, 444, 451, 499, 410, 302)
 _REFERRERS = (
     b"-", b"-", b"-", b"https://search.example/?q=GPTBot/1.2", b'https://x.example/" "ClaudeBot/1.0',
     b"https://x.example/\xc3\xa9", b"https://x.example/%22%20%22GPTBot/1.2",
@@ -58,6 +58,10 @@ def _request(rng: random.Random, site: Site, *, fractions: bool, grace_hours: fl
     client = other_client(rng)
     if rng.random() < 0.4:
         client = crawler_client(rng.choice(CRAWLERS), rng)
+    elif rng.random() < 0.05:
+        files = [groups(version.robots_txt) for version in site.versions]
+        named = any(NAMED.lower() in group.tokens for file in files for group in file)
+        client = named_client(rng, named=named)
     path, status = rng.choice(PATHS), rng.choice(_STATUSES)
     when = _when(rng, site, client.crawler, grace_hours)
     if fractions:
@@ -79,7 +83,8 @@ def _request(rng: random.Random, site: Site, *, fractions: bool, grace_hours: fl
 def _when(rng: random.Random, site: Site, crawler: str | None, grace_hours: float) -> datetime:
     """Any time of the log; or around a change, or around the end of the window that follows it."""
     if crawler and site.said and rng.random() < 0.4:
-        window = max(grace_hours, FACTS[crawler].robots_cache_hours or 0)
+        facts = FACTS.get(crawler)
+        window = max(grace_hours, (facts and facts.robots_cache_hours) or 0)
         change = rng.choice(site.said).at
         around = rng.choice((timedelta(), timedelta(hours=window), timedelta(hours=1)))
         when = change + around + timedelta(seconds=rng.choice((-1, 0, 1, -300, 300)))

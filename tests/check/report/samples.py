@@ -9,8 +9,19 @@ from typing import Any
 from aipolicy.core.crawlers import CRAWLERS, crawler_named
 
 IDENTITIES = ("verified", "operator_verified", "spoofed", "unverifiable", "check_failed")
-VERDICTS = ("allowed", "disallowed", "in_grace", "exempt", "refused", "robots_txt_reads")
+OWN = tuple(identity for identity in IDENTITIES if identity != "spoofed")
+VERDICTS = (
+    "allowed",
+    "disallowed",
+    "disallowed_spoofed",
+    "in_grace",
+    "exempt",
+    "refused",
+    "robots_txt_reads",
+)
 USUAL = ("GPTBot", "ClaudeBot", "Bytespider", "CCBot", "PerplexityBot", "ChatGPT-User", "Googlebot")
+
+_CLOSED = ("refused", "disallowed", "disallowed_spoofed")
 
 HOSTILE = (
     "/<script>alert(1)</script>",
@@ -42,7 +53,7 @@ def sample(
     crawlers.sort(key=lambda c: (-c["disallowed"], -c["fetches"], c["product_token"]))
     total = added(crawlers)
     document = {
-        "schema": 1,
+        "schema": 2,
         "aipolicy": "0.1.0",
         "made": "2026-11-24T21:00:00Z",
         "lines": {
@@ -50,6 +61,7 @@ def sample(
             "crawler": total["fetches"],
             "other": 1_991_566,
             "unreadable": 17,
+            "unknown_crawlers": 12,
             "left_out": 0,
         },
         "period": {"from": "2026-11-01T00:00:04Z", "to": _time(days * 86_400 - 9)},
@@ -69,6 +81,27 @@ def sample(
         "without_policy": {"fetches": 0, "sites": 0},
         "total": total,
         "crawlers": crawlers,
+        "unknown_crawlers": {
+            "fetches": 12,
+            "names": 2,
+            "listed": [_unknown("BrandNewAIBot", 9), _unknown("OtherSpider", 3)],
+        },
+        "statuses": [
+            {"status": status, "counts_as": counts_as} | dict(zip(_CLOSED, counts, strict=True))
+            for status, counts_as, counts in (
+                (200, "fetched", (0, total["disallowed"], total["disallowed_spoofed"])),
+                (403, "refused", (total["refused"], 0, 0)),
+            )
+        ],
+        "proxies": [
+            {
+                "operator": "Cloudflare",
+                "fetches": 4,
+                "header": "CF-Connecting-IP",
+                "forwarded": None,
+                "would_verify": 0,
+            }
+        ],
         "by": None,
         "days": rows,
         "unreadable": [
@@ -81,7 +114,9 @@ def sample(
 
 def nobody() -> dict[str, Any]:
     """A log in which no crawler was seen."""
-    return sample((), period={"from": None, "to": None}, unreadable=[], notes=[])
+    document = sample((), period={"from": None, "to": None}, unreadable=[], notes=[], statuses=[], proxies=[])
+    document["lines"]["unknown_crawlers"] = 0
+    return document | {"unknown_crawlers": {"fetches": 0, "names": 0, "listed": []}}
 
 
 def hostile(*urls: str) -> dict[str, Any]:
@@ -95,6 +130,8 @@ def hostile(*urls: str) -> dict[str, Any]:
         }
         for place, text in enumerate(texts)
     ]
+    document["crawlers"][0]["spoofed_examples"] = document["crawlers"][0]["examples"]
+    document["unknown_crawlers"]["listed"] = [_unknown(text, 1) | {"user_agent": text} for text in texts]
     document["crawlers"][0]["rules"] = [{"rule": text, "line": 4, "disallowed": 1} for text in texts]
     document["unreadable"] = [{"file": text, "line": 1, "text": text} for text in texts]
     document["files"] = [{"file": text, "format": text, "lines": 1} for text in texts]
@@ -124,8 +161,8 @@ def by(key: str, names: tuple[str | None, ...], left_out: int = 0) -> dict[str, 
 def added(crawlers: list[dict[str, Any]]) -> dict[str, Any]:
     """The counters of all crawlers together."""
     total: dict[str, Any] = {name: sum(c[name] for c in crawlers) for name in ("fetches", *VERDICTS)}
-    for part in ("identity", "disallowed_by_identity"):
-        total[part] = {key: sum(c[part][key] for c in crawlers) for key in IDENTITIES}
+    for part, keys in (("identity", IDENTITIES), ("disallowed_by_identity", OWN)):
+        total[part] = {key: sum(c[part][key] for c in crawlers) for key in keys}
     return total
 
 
@@ -148,11 +185,14 @@ def _crawler(
         disallowed = 0 if obeys or exempt or index < days // 4 else round(fetches * chance.uniform(0, 0.6))
         reads = min(fetches - disallowed, chance.choice((0, 1, 1, 4))) if token != "Bytespider" else 0
         rest = fetches - disallowed - reads
+        impostors = disallowed // 4 if spoofed else 0
+        disallowed -= impostors
         graced = 0 if obeys or exempt or index != days // 4 else rest // 3
         refused = 0 if obeys or exempt else rest // 9
         exempted = rest // 4 if exempt else 0
         counts.update(
             allowed=rest - graced - refused - exempted, disallowed=disallowed, in_grace=graced,
+            disallowed_spoofed=impostors,
             exempt=exempted, refused=refused, robots_txt_reads=reads, fetches=fetches,
         )  # fmt: skip
         if fetches:
@@ -163,6 +203,7 @@ def _crawler(
                     "product_token": token,
                     "fetches": fetches,
                     "disallowed": disallowed,
+                    "disallowed_spoofed": impostors,
                     "robots_txt_reads": reads,
                 }
             )
@@ -176,12 +217,13 @@ def _crawler(
         "purpose": str(entry.purpose),
         **named,
         "identity": _split(counts["fetches"], spoofed),
-        "disallowed_by_identity": _split(disallowed, spoofed),
+        "disallowed_by_identity": {key: _split(disallowed, False)[key] for key in OWN},
         "first": "2026-11-01T00:00:04Z",
         "last": _time(days * 86_400 - 9 - place),
         "first_disallowed": first,
         "last_disallowed": _time(days * 86_400 - 5_000) if disallowed else None,
         "robots_txt": {
+            "own_reads": reads,
             "first_read": "2026-11-01T03:10:00.250000Z" if reads else None,
             "last_read": _time(days * 86_400 - 7_000) if reads else None,
             "seconds_before_first_disallowed": 2_130 if reads and disallowed else None,
@@ -195,8 +237,12 @@ def _crawler(
             if part
         ],
         "examples": [
-            _example(token, 60 * index, chance.choice(("verified", "spoofed", "unverifiable")))
+            _example(token, 60 * index, chance.choice(("verified", "check_failed", "unverifiable")))
             for index in range(min(disallowed, 3))
+        ],
+        "spoofed_examples": [
+            _example(token, 60 * index + 7, "spoofed")
+            for index in range(min(counts["disallowed_spoofed"], 2))
         ],
     }  # fmt: skip
     return crawler, rows
@@ -207,6 +253,16 @@ def _split(number: int, spoofed: bool) -> dict[str, int]:
     found = dict.fromkeys(IDENTITIES, 0) | parts
     found["verified"] = number - sum(parts.values())
     return found
+
+
+def _unknown(name: str, fetches: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "fetches": fetches,
+        "first": "2026-11-01T00:00:04Z",
+        "last": "2026-11-02T00:00:04Z",
+        "user_agent": f"Mozilla/5.0 (compatible; {name}/1.0; +https://new-ai.example/bot)",
+    }
 
 
 def _example(token: str, second: int, identity: str) -> dict[str, Any]:

@@ -6,9 +6,16 @@ from aipolicy.check.report.charts import MOST_CRAWLERS, Chart, charts, overview
 from tests.check.report.samples import many, nobody, sample
 
 
-def only(days: list[tuple[str, int, int]], token: str = "GPTBot") -> Chart:
+def only(days: list[tuple[str, int, int]], token: str = "GPTBot", *, spoofed: int = 0) -> Chart:
     rows: list[dict[str, Any]] = [
-        {"day": day, "product_token": token, "fetches": fetches, "disallowed": part, "robots_txt_reads": 0}
+        {
+            "day": day,
+            "product_token": token,
+            "fetches": fetches,
+            "disallowed": part,
+            "disallowed_spoofed": spoofed,
+            "robots_txt_reads": 0,
+        }
         for day, fetches, part in days
     ]
     document = sample((token,), days=1) | {"days": rows, "period": {"from": None, "to": None}}
@@ -24,6 +31,15 @@ def test_bars_are_as_high_as_what_they_count() -> None:
     assert (second.disallowed, second.fetches) == (height / 2, 0)
 
 
+def test_what_impostors_did_is_a_part_of_its_own() -> None:
+    chart = only([("2026-11-01", 100, 25)], spoofed=50)
+    height = chart.base - chart.top
+    (bar,) = chart.bars
+    assert (bar.disallowed, bar.spoofed, bar.fetches) == (height / 4, height / 2, height / 4)
+    assert chart.summary == "25 of 100 fetches disallowed, 50 more by impostors"
+    assert "25 of them disallowed and 50 disallowed to impostors" in bar.label
+
+
 def test_a_single_disallowed_fetch_among_a_million_is_seen() -> None:
     (bar,) = only([("2026-11-01", 1_000_000, 1)]).bars
     assert bar.disallowed > 1
@@ -36,7 +52,9 @@ def test_bars_stay_within_the_chart_and_apart() -> None:
             assert edges == sorted(edges)
             assert chart.left <= edges[0]
             assert edges[-1] <= chart.width - chart.right
-            assert all(bar.fetches + bar.disallowed <= chart.base - chart.top + 3 for bar in chart.bars)
+            assert all(
+                bar.fetches + bar.disallowed + bar.spoofed <= chart.base - chart.top + 3 for bar in chart.bars
+            )
 
 
 def test_days_without_a_fetch_take_their_place() -> None:

@@ -19,12 +19,12 @@ def test_columns_are_named_as_in_json() -> None:
     heading, *_ = csv_rows(sample())
     assert heading == [
         "product_token", "operator", "purpose",
-        "fetches", "allowed", "disallowed", "in_grace", "exempt", "refused", "robots_txt_reads",
+        "fetches", "allowed", "disallowed", "disallowed_spoofed", "in_grace",
+        "exempt", "refused", "robots_txt_reads",
         "identity_verified", "identity_operator_verified", "identity_spoofed", "identity_unverifiable",
         "identity_check_failed",
         "disallowed_by_identity_verified", "disallowed_by_identity_operator_verified",
-        "disallowed_by_identity_spoofed", "disallowed_by_identity_unverifiable",
-        "disallowed_by_identity_check_failed",
+        "disallowed_by_identity_unverifiable", "disallowed_by_identity_check_failed",
         "first", "last", "first_disallowed", "last_disallowed",
         "robots_txt_first_read", "robots_txt_last_read", "robots_txt_seconds_before_first_disallowed",
         "rule", "rule_line", "rule_disallowed",
@@ -37,6 +37,7 @@ def test_each_crawler_is_a_row_with_the_numbers_of_the_document() -> None:
     assert [row["product_token"] for row in rows] == [c["product_token"] for c in document["crawlers"]]
     for row, crawler in zip(rows, document["crawlers"], strict=True):
         assert int(row["disallowed"]) == crawler["disallowed"]
+        assert int(row["disallowed_spoofed"]) == crawler["disallowed_spoofed"]
         assert int(row["identity_spoofed"]) == crawler["identity"]["spoofed"]
         assert row["rule"] == (crawler["rules"][0]["rule"] if crawler["rules"] else "")
         assert row["first_disallowed"] == (crawler["first_disallowed"] or "")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aipolicy.check.report.headline import headline
-from tests.check.report.samples import IDENTITIES, VERDICTS, added, nobody, sample
+from tests.check.report.samples import OWN, VERDICTS, added, nobody, sample
 
 
 def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[str, Any]:
@@ -15,12 +15,14 @@ def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[
     for crawler in document["crawlers"]:
         fetches, split = by_token[crawler["product_token"]]
         crawler |= dict.fromkeys(VERDICTS, 0)
-        crawler["disallowed"] = sum(split.values())
-        crawler["allowed"] = fetches - crawler["disallowed"]
+        crawler["disallowed_spoofed"] = split.get("spoofed", 0)
+        crawler["disallowed"] = sum(split.values()) - crawler["disallowed_spoofed"]
+        crawler["allowed"] = fetches - sum(split.values())
         crawler["fetches"] = fetches
-        crawler["disallowed_by_identity"] = dict.fromkeys(IDENTITIES, 0) | split
+        crawler["disallowed_by_identity"] = {key: split.get(key, 0) for key in OWN}
     document["total"] = added(document["crawlers"])
     document["lines"]["unreadable"] = 0
+    document["unknown_crawlers"] = {"fetches": 0, "names": 0, "listed": []}
     return document | changes
 
 

@@ -88,7 +88,7 @@ def test_the_headline_comes_first_and_the_method_last() -> None:
     headings = [element.text for element in report.all("h1", "h2")]
     assert headings[0].startswith("5 crawlers made ")
     assert headings[1:] == [
-        "Key figures", "Over time", "All crawlers", "By day", "Crawler by crawler",
+        "Key figures", "Over time", "All crawlers", "Unknown crawlers", "By day", "Crawler by crawler",
         "Lines that could not be read", "Notes", "Method and limits",
     ]  # fmt: skip
 

@@ -25,7 +25,7 @@ def printed(document: dict[str, Any], width: int, *, terminal: bool = False) -> 
 
 def test_a_pipe_gets_one_line_a_crawler_and_a_total() -> None:
     document = sample()
-    heading, *lines = printed(document, 10_000).splitlines()
+    heading, *lines = printed(document, 10_000).partition("\n\n")[0].splitlines()
     assert len(lines) == len(document["crawlers"]) + 1
     assert heading.split()[:3] == ["Crawler", "Fetches", "Allowed"]
     for line, crawler in zip(lines, document["crawlers"], strict=False):
@@ -36,14 +36,22 @@ def test_a_pipe_gets_one_line_a_crawler_and_a_total() -> None:
     assert "Disallow: / (line 4)" in lines[0]
 
 
-def test_what_impostors_did_is_told_where_it_is_counted() -> None:
+def test_what_impostors_did_has_a_column_and_a_legend() -> None:
     document = sample()
-    lines = printed(document, 10_000).splitlines()[1:]
-    for line, counters in zip(lines, [*document["crawlers"], document["total"]], strict=True):
-        impostors = counters["disallowed_by_identity"]["spoofed"]
-        assert ("of the disallowed" in line) is bool(impostors)
-        assert f"of the disallowed {impostors:,} spoofed" in line or not impostors
-    assert any("of the disallowed" in line for line in lines)
+    text = printed(document, 10_000)
+    lines = text.splitlines()
+    column = len(lines[0].split("By impostors")[0]) + len("By impostors")
+    for line, counters in zip(lines[1:], [*document["crawlers"], document["total"]], strict=False):
+        assert line[:column].endswith(f" {counters['disallowed_spoofed']:,}")
+    assert "They are in no count of the crawler's, nor its operator's." in text
+    nobodys = document | {"total": document["total"] | {"disallowed_spoofed": 0}}
+    assert "in no count of" not in printed(nobodys, 10_000)
+
+
+def test_unknown_crawlers_are_listed_with_their_requests() -> None:
+    text = printed(sample(), 80)
+    assert "Unknown crawlers, not judged" in text
+    assert ["BrandNewAIBot", "9"] in [line.split()[:2] for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -91,4 +99,4 @@ def test_only_disallowed_fetches_are_red() -> None:
 
 def test_without_a_crawler_there_is_a_total_of_nothing() -> None:
     *_, total = printed(nobody(), 10_000).splitlines()
-    assert total.split() == ["Total", *("0" * 7)]
+    assert total.split() == ["Total", *("0" * 8)]

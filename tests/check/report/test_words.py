@@ -57,14 +57,20 @@ def test_identities_that_nobody_had_are_left_out() -> None:
 
 
 def test_whether_robots_txt_was_read_before_is_told() -> None:
-    crawler = sample(("GPTBot",))["crawlers"][0] | {"robots_txt_reads": 14, "disallowed": 3}
-    timing = {"first_read": None, "last_read": None, "seconds_before_first_disallowed": 2130}
+    crawler = sample(("GPTBot",))["crawlers"][0] | {"disallowed": 3}
+    timing = {"own_reads": 14, "first_read": None, "last_read": None, "seconds_before_first_disallowed": 2130}
     before, never_before = timing, timing | {"seconds_before_first_disallowed": None}
     assert robots_reading(crawler | {"robots_txt": before}) == (
         "Read robots.txt 14 times. It had read it 35 minutes before its first disallowed fetch."
     )
-    assert robots_reading(crawler | {"robots_txt": never_before, "robots_txt_reads": 1}) == (
+    assert robots_reading(crawler | {"robots_txt": never_before | {"own_reads": 1}}) == (
         "Read robots.txt once. It had not read it before its first disallowed fetch."
     )
-    assert robots_reading(crawler | {"robots_txt_reads": 0}) == "Never read robots.txt in these logs."
-    assert robots_reading(crawler | {"disallowed": 0, "robots_txt_reads": 2}) == "Read robots.txt twice."
+    assert (
+        robots_reading(crawler | {"robots_txt": never_before | {"own_reads": 0}})
+        == "Never read robots.txt in these logs."
+    )
+    assert (
+        robots_reading(crawler | {"disallowed": 0, "robots_txt": before | {"own_reads": 2}})
+        == "Read robots.txt twice."
+    )

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ from aipolicy.check.identity.signatures.pace import Pace
 from aipolicy.check.identity.signatures.verifier import Found
 from aipolicy.check.web import Fetcher, Response
 from aipolicy.errors import FetchError
+from aipolicy.forks import fork_safe_lock, survive_forks
 
 logger = logging.getLogger("aipolicy.identity")
 
@@ -82,8 +82,13 @@ class Directories:
         self._clock = clock
         self._pace = Pace(per_host, overall)
         self._known: LRUCache[str, Directory] = LRUCache(_DIRECTORIES)
+        self._lock = fork_safe_lock()
+        self.after_fork()
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """Nothing is being read in a child: its parent's event loops are not here."""
         self._flights: dict[str, Future[None]] = {}
-        self._lock = threading.Lock()
 
     def find(self, directory: str, keyid: str) -> Found:
         """The key of that thumbprint, as far as it is known now; and whether ``fetch`` is due."""

@@ -83,7 +83,8 @@ def _which_counts(no: Statement, yes: Statement) -> str:
 
 
 def _training(crawler: Crawler) -> bool:
-    return crawler.purpose in (Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL)
+    """Return True if it is documented that the crawler collects for training."""
+    return not crawler.listed and crawler.purpose in (Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL)
 
 
 def _not_in_robots(reading: Reading) -> Iterator[Finding]:

@@ -1,0 +1,37 @@
+"""Runs a function in a child process that is forked here and now."""
+
+import os
+import signal
+import traceback
+import warnings
+from collections.abc import Callable
+
+
+def start_child(function: Callable[[], object], seconds: int = 30) -> int:
+    """Fork, and return the child's number. It ends with 0 where ``function`` returns; a hang ends it, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
+        pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(seconds)
+        function()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def join_child(pid: int) -> None:
+    """Wait for a child, and fail where it failed."""
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, f"the child ended with {status}: see its traceback above"
+
+
+def in_child(function: Callable[[], object], seconds: int = 30) -> None:
+    """Run ``function`` in a child, and fail where it fails or hangs."""
+    join_child(start_child(function, seconds))

@@ -1,0 +1,193 @@
+"""CachedLookup: loads, failures, timeouts, cancellations and invalidations in any order, judged by an oracle.
+
+Of each host there is a history of policies, each with a number of its own in it. A load reads the number at
+some moment of its time, and may fail in any way. Nothing here depends on the machine: time is virtual.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import CachedLookup
+from tests.lookup import virtualtime
+from tests.sizes import size
+
+TTL, TIMEOUT, UNKNOWN_TTL = 10.0, 2.0, 3.0
+LONGEST_DELAY = 60.0  # between two tries while loads fail
+PRESETS = ("unset", "no-training", "no-ai", "allow")
+FAULTS: tuple[Callable[[], BaseException], ...] = (
+    lambda: RuntimeError("down"),
+    lambda: SystemExit(3),
+    lambda: KeyboardInterrupt(),
+    lambda: GeneratorExit(),
+    lambda: asyncio.CancelledError(),
+)
+
+
+@dataclass
+class Site:
+    """What was in force when, and what was answered."""
+
+    changes: list[tuple[float, SitePolicy | None]] = field(default_factory=list)
+    invalidated: tuple[float, int] = (-1.0, -1)  # when, and the number in force then
+    last_fault: float = -1.0  # when a load failed, or was out of time
+    seen: list[tuple[float, int, bool]] = field(default_factory=list)  # answered when, number, opted out
+
+    @property
+    def number(self) -> int:
+        return len(self.changes) - 1
+
+    def number_at(self, time: float) -> int:
+        return max((number for number, (at, _) in enumerate(self.changes) if at <= time), default=0)
+
+
+class World:
+    """Sites, their owners, a source that fails, and visitors."""
+
+    def __init__(self, seed: int, clock: Callable[[], float]) -> None:
+        self.chance = random.Random(seed)
+        self.clock = clock
+        self.sites = {f"site{number}.example": Site() for number in range(4)}
+        for site in self.sites.values():
+            self.change(site)
+        late = self.sites["late.example"] = Site()
+        late.changes.append((clock(), None))
+        self.lookup = CachedLookup(
+            self.load,
+            ttl=TTL,
+            timeout=TIMEOUT,
+            unknown_ttl=UNKNOWN_TTL,
+            max_stale=15.0,
+            max_unknown=self.chance.choice([1, 2, 12]),
+            default="unset",
+            clock=clock,
+        )
+        self.faulty = 0.0
+        self.answers = self.fine = 0
+
+    def change(self, site: Site) -> None:
+        preset = self.chance.choice(PRESETS)
+        sitemap = f"https://sites.example/{len(site.changes)}.xml"
+        site.changes.append((self.clock(), SitePolicy.from_preset(preset, sitemaps=[sitemap])))
+
+    async def load(self, host: str) -> Any:
+        chance = self.chance
+        site = self.sites.get(host)
+        await anyio.sleep(chance.choice([0, 0.001, 0.1, 0.5]))
+        read = site.changes[-1][1] if site is not None else None
+        kind = chance.random()
+        if kind < self.faulty and site is not None:
+            site.last_fault = self.clock() + TIMEOUT  # at the latest
+            if kind < self.faulty / 3:
+                await anyio.sleep(chance.choice([TIMEOUT + 0.5, 30]))
+            elif kind < self.faulty / 2:
+                return "nonsense"
+            else:
+                raise chance.choice(FAULTS)()
+        await anyio.sleep(chance.choice([0, 0.001, 0.2, 1]))
+        return read
+
+    async def visit(self, host: str) -> None:
+        began, raw = self.clock(), host.encode()
+        site = self.sites.get(host)
+        seen = [] if site is None else list(site.seen)
+        found = self.lookup.peek(raw) or await self.lookup.find(raw)
+        self.answers += 1
+        if site is None:
+            assert found is self.lookup.default
+        else:
+            self.judge(site, began, found.policy, seen)
+
+    def judge(
+        self, site: Site, began: float, policy: SitePolicy, seen: list[tuple[float, int, bool]]
+    ) -> None:
+        now = self.clock()
+        fine = site.last_fault < began - LONGEST_DELAY - 2 * TTL - TIMEOUT
+        self.fine += fine
+        known = max(seen, key=lambda each: each[1], default=None)
+        number = int(policy.sitemaps[0].split("/")[-1][:-4]) if policy.sitemaps else None
+        if number is None:
+            assert not (known and known[2]), f"a no is unsaid: {known}"
+            _, in_force = site.changes[site.number_at(began - UNKNOWN_TTL - 2 * TIMEOUT)]
+            crowded = self.lookup.status().refused
+            assert not fine or in_force is None or crowded, "the default is served of a site, without need"
+        else:
+            assert known is None or number >= known[1], f"number {number} after {known}"
+            its = site.changes[number][1]
+            if policy != its:  # what gave way to the default
+                assert not fine, "it gives way without need"
+                assert its is not None, "it is nobody's"
+                assert policy.opted_out or not its.opted_out, f"the no of {number} is unsaid"
+            if began >= site.invalidated[0] >= 0 and number < site.invalidated[1]:
+                # A grant is not; what says nothing is what gives way to a default that says nothing.
+                assert policy.opted_out or not str(policy.preferences), "what was invalidated is served"
+                assert site.last_fault >= site.invalidated[0] - TIMEOUT, "and without need"
+            if fine:
+                due = site.number_at(began - 2 * TTL - TIMEOUT)
+                assert number >= due, f"number {number} is served, and {due} had been in force"
+            site.seen.append((now, number, policy.opted_out))
+
+    async def run(self, steps: int) -> None:
+        async with anyio.create_task_group() as tasks:
+            for step in range(steps):
+                await self.step(step, tasks)
+        await anyio.sleep(100)  # all is over, and all can be loaded
+        self.faulty = 0.0
+        for host in self.sites:
+            self.lookup.invalidate(host)
+            for _ in range(3):
+                await self.visit(host)
+                await anyio.sleep(2 * TTL)
+            site = self.sites[host]
+            assert site.seen[-1][1] == site.number
+        assert self.lookup.status().loads == 0
+
+    async def step(self, step: int, tasks: Any) -> None:
+        chance = self.chance
+        host = chance.choice(list(self.sites))
+        site = self.sites[host]
+        kind = chance.random()
+        if kind < 0.05:
+            self.change(site)
+            if chance.random() < 0.5:
+                site.invalidated = (self.clock(), site.number)
+                self.lookup.invalidate(host.upper())
+        elif kind < 0.06:
+            for its in self.sites.values():
+                its.invalidated = (self.clock(), its.number)
+            self.lookup.invalidate_all()
+        elif kind < 0.08:
+            self.faulty = chance.choice([0.0, 0.0, 0.0, 0.2, 1.0])
+        elif kind < 0.2:
+            await anyio.sleep(chance.choice([0.01, 1, 5, 11, 25]))
+        elif kind < 0.3:
+            tasks.start_soon(self.leave_early, host, chance.choice([0, 0.01, 0.3, 1.5]))
+        elif kind < 0.4:
+            tasks.start_soon(self.visit, f"stranger{step}.example")
+        else:
+            tasks.start_soon(self.visit, host)
+            if chance.random() < 0.5:
+                await anyio.sleep(chance.choice([0, 0.01, 0.3]))
+
+    async def leave_early(self, host: str, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            await self.visit(host)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("seed", range(size(full=400, ci=12)))
+def test_no_answer_is_older_than_one_before_it_and_no_no_is_unsaid(backend: str, seed: int) -> None:
+    async def test(clock: Callable[[], float]) -> None:
+        world = World(seed, clock)
+        await world.run(600)
+        assert world.answers > 200
+        assert world.fine > 20
+
+    virtualtime.run(backend, test)

@@ -1,0 +1,36 @@
+"""What every lookup keeps to, under trio: the tests of the contract, which are written for any event loop."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import trio
+
+from tests.lookup import test_contract
+
+
+def under_trio(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The same test, with its fixtures and parameters, run by trio."""
+
+    @functools.wraps(test)
+    def run(**given: Any) -> None:
+        trio.run(functools.partial(test, **given))
+
+    return run
+
+
+# One takes long, and waits for nothing.
+TESTS = {
+    name: test
+    for name, test in vars(test_contract).items()
+    if name.startswith("test_")
+    and inspect.iscoroutinefunction(test)
+    and not hasattr(test, "hypothesis")
+    and name != "test_random_hosts_cost_no_memory_and_evict_no_site"
+}
+globals().update({f"{name}_under_trio": under_trio(test) for name, test in TESTS.items()})
+
+
+def test_the_whole_contract_is_here() -> None:
+    assert len(TESTS) > 20
