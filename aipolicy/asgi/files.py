@@ -127,4 +127,4 @@ async def answer(
 
 def _has_tag(given: bytes, etag: bytes) -> bool:
     """Whether the client has this version: ``If-None-Match``, compared weakly (RFC 9110 §13.1.2)."""
-    return any(tag.strip().removeprefix(b"W/") in (etag, b"*") for tag in given.split(b","))
+    return any(tag.strip(b" \t").removeprefix(b"W/") in (etag, b"*") for tag in given.split(b","))

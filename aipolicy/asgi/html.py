@@ -154,7 +154,7 @@ class TagInsertion:
         media_type = fields.get(b"content-type", b"")
         return (
             status not in (204, 206, 304)
-            and media_type.partition(b";")[0].strip() == b"text/html"
+            and media_type.partition(b";")[0].strip(b" \t") == b"text/html"
             and b"utf-16" not in media_type
             and b"utf-32" not in media_type
             and b"no-transform" not in fields.get(b"cache-control", b"")

@@ -124,7 +124,7 @@ def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
     if linked and fetch.key != linked.key:
         why = f"read from the link {linked.path}, which line {rule.line} forbids"
         return Finding(Verdict.DISOBEYS, why, fetch)
-    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(), rule.line)
+    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(" \t"), rule.line)
 
 
 def _never_came(missed: list[Place], seen: Seen) -> str:

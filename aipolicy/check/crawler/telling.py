@@ -49,7 +49,7 @@ def introduction(trial: Trial) -> str:
 def account(result: Result) -> Iterator[str]:
     """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
     yield f"{result.clause.id}: the robots.txt"
-    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip())
+    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip(b" \t\r\n"))
     yield from (f"  {number:3} {logged(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
     if result.seen is not None:
         yield "the requests"
