@@ -453,7 +453,7 @@ def _longest(cache_control: bytes) -> float:
     """Return the seconds for which Cache-Control lets caches keep an answer, infinite where it names none."""
     longest = None
     for directive in cache_control.lower().split(b","):
-        name, _, value = directive.strip().partition(b"=")
+        name, _, value = directive.strip(b" \t").partition(b"=")
         if name in (b"no-store", b"no-cache"):
             return 0
         if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
