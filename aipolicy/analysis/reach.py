@@ -1,5 +1,6 @@
 """How much of a site a list of rules keeps a crawler out of, and which rules can never decide."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -10,8 +11,17 @@ _COMPARED = 50  # wildcards each rule is compared with: files have few, and what
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
 
 
+# Where a content system has no post: its administration, its own code, search results.
+_NO_POSTS = re.compile(
+    r"\*?/(?:wp-(?:admin|includes|json|login\.php|signup\.php|register\.php|cron\.php|trackback\.php)"
+    r"|wp-content/(?:plugins|cache|upgrade)|xmlrpc\.php|cgi-bin|admin|administrator|login|search|readme\.html"
+    r"|license\.txt)(?:[/?*$]|$)"
+    r"|(?:\*?/)?\*?\?(?:s|replytocom)="
+)
+
+
 class Reach(StrEnum):
-    """How much of a site a crawler is kept out of."""
+    """How much of a site a crawler is kept out of. OPEN: every post may be fetched."""
 
     BLOCKED = "blocked"
     PARTLY = "in part"
@@ -28,7 +38,9 @@ def reach(rules: Iterable[Rule]) -> Reach:
     opening = (rule for rule in allows if len(rule.pattern) >= whole)
     if whole and all(against_allows.overruling(rule) for rule in opening):
         return Reach.BLOCKED
-    closes = any(not against_disallows.overruling(rule) for rule in disallows)
+    closes = any(
+        not against_disallows.overruling(rule) for rule in disallows if not _NO_POSTS.match(rule.pattern)
+    )
     return Reach.PARTLY if closes else Reach.OPEN
 
 

@@ -27,6 +27,9 @@ class _Line(NamedTuple):
 
 _Part = list[_Line]  # what stands between two blank lines
 
+# A rule that says nothing (/robots.txt may always be fetched, RFC 9309 §2.2.2) and ends its group.
+_ENDING = Rule(True, "/robots.txt$")
+
 
 def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | bytes | None = None) -> bytes:
     """The robots.txt of ``policy``, merged with ``base``, the site's own (None: it has none).
@@ -36,8 +39,12 @@ def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | b
     """
     text = base.decode("utf-8", "surrogateescape") if isinstance(base, bytes) else base or ""
     own = without_ours(text)
+    # A file that is empty once our lines are left out is one of ours alone, and is made anew.
+    is_theirs = base is not None and bool(own.strip() or not text.strip())
     parts = (
-        _private() if policy.visibility is Visibility.PRIVATE else _parts(policy, signals or Signals(), own)
+        _private()
+        if policy.visibility is Visibility.PRIVATE
+        else _parts(policy, signals or Signals(), own, is_theirs)
     )
     if parts is None:
         return octets(own)
@@ -56,7 +63,7 @@ def _private() -> list[_Part]:
     return [_ours([*_named(tokens), "Disallow: /"]), _ours([*_named(["*"]), "Disallow: /"])]
 
 
-def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None:
+def _parts(policy: SitePolicy, signals: Signals, own: str, is_theirs: bool) -> list[_Part] | None:
     """The file's parts, in order; None where there is nothing of ours to add."""
     theirs = portable(RobotsTxt.parse(own))
     statements = Statements(policy, signals)
@@ -64,7 +71,7 @@ def _parts(policy: SitePolicy, signals: Signals, own: str) -> list[_Part] | None
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
     # Before the first group it holds for all of them (RSL 1.0 §4).
     licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
-    if own.strip() and not (statements or site_wide or licence):
+    if is_theirs and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in theirs.groups if "*" in group.tokens), None)
     # Ours come first: parsers that take the first group whose name is part of the crawler's find these.
@@ -86,8 +93,14 @@ def _groups(policy: SitePolicy, statements: Statements, theirs: RobotsTxt, every
         tokens = [token for token, its in effects.items() if its == effect]
         parts += _closed_in_part(tokens, effect, statements, theirs, everyone)
     parts.append(_let_in(licensed, statements, theirs, everyone))
-    open_groups = (replace(group, tokens=_uncovered(group.tokens, effects)) for group in theirs.groups)
-    return parts + [_open(group, statements) for group in open_groups if group.tokens]
+    for group in theirs.groups:
+        others, cut = _uncovered(group.tokens, effects)
+        if others:
+            parts.append(_open(replace(group, tokens=others), statements))
+        closed = Group(cut, _restrictions(group), () if others else group.leading)
+        if cut and closed.rules:
+            parts.append(_open(closed, statements))
+    return parts
 
 
 def _closed_in_part(
@@ -100,6 +113,8 @@ def _closed_in_part(
         named = tuple(unnamed[token.lower()] for token in group.tokens if token.lower() in unnamed)
         closed = Group(named, _restrictions(group))
         if named and any(map(speaks, statements.lines(closed.records)[1])):
+            if not closed.rules:  # when our rules are taken out again, it must not go on in the next group
+                closed = replace(closed, records=(*closed.records, _ENDING))
             parts.append(_partly_blocked(closed, effect, statements))
             unnamed = {name: token for name, token in unnamed.items() if token not in named}
     if unnamed:
@@ -120,10 +135,16 @@ def _let_in(licensed: Iterable[str], statements: Statements, theirs: RobotsTxt, 
     return _all_ours(_open(Group(unnamed, records), statements)) if unnamed else []
 
 
-def _uncovered(tokens: tuple[str, ...], covered: Iterable[str]) -> tuple[str, ...]:
-    """Those of a site's tokens that no parser takes for one that the policy covers."""
+def _uncovered(tokens: tuple[str, ...], covered: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tokens that the policy doesn't cover; apart, those that some parsers take for one that it does.
+
+    ``GPTBot2`` is GPTBot to a parser in Google's style: an Allow of its group would open the site to GPTBot,
+    and its Disallow rules must not be lost to GPTBot2.
+    """
     names = {token.lower() for token in covered}
-    return tuple(t for t in tokens if t.lower() not in names and truncated(t).lower() not in names)
+    others = [token for token in tokens if token.lower() not in names]
+    cut = tuple(token for token in others if truncated(token).lower() in names)
+    return tuple(token for token in others if token not in cut), cut
 
 
 def _open(group: Group, statements: Statements) -> _Part:
@@ -143,7 +164,9 @@ def _partly_blocked(group: Group, effect: Effect, statements: Statements) -> _Pa
     """A group that the policy closes in part: the site's restrictions, the signal lines, then our rules."""
     closed = {path for path, blocked in effect.paths if blocked}
     lines, records = statements.lines(group.records, closed)
-    return _group_part(group, lines, records) + _ours(path_rules(effect, group.rules))
+    return _group_part(group, lines, records) + _ours(
+        path_rules(effect, (rule for rule in group.rules if not rule.allow))
+    )
 
 
 def _group_part(group: Group, lines: list[str], records: list[Rule | Record]) -> _Part:

@@ -1,7 +1,8 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
@@ -29,7 +30,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeaderSet:
-    """Ready header tuples, and the names that must be merged where a response has them already.
+    """Ready header tuples, and their names in lower case: where a response has one, it must be merged.
 
     ``preferences`` are what they say; ``tags`` is the same as HTML meta tags.
     """
@@ -61,6 +62,23 @@ class Rendering:
     def headers_at(self, path: str) -> HeaderSet:
         """The headers of a response to ``path``."""
         return next((its for pattern, its in self.paths if path_matches(pattern, path)), self.site)
+
+    def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
+        """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
+
+        The most restrictive preferences hold: what one reading disallows is disallowed, and only what all of
+        them allow is allowed.
+        """
+        found: dict[HeaderSet, None] = {}
+        for path in paths:
+            if path is None:
+                found |= dict.fromkeys((self.site, *(its for _, its in self.paths)))
+            else:
+                found[self.headers_at(path)] = None
+        if len(found) == 1:
+            return next(iter(found))
+        preferences = reduce(Preferences.restricted_by, (header_set.preferences for header_set in found))
+        return _header_set(self.policy, preferences, self.signals)
 
     def headers_with(self, stated: Preferences, there: HeaderSet) -> HeaderSet:
         """``there``, one of this rendering's, for content of which ``stated`` is said too."""
@@ -117,11 +135,23 @@ def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) 
 
 @lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
 def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
-    # ASGI wants lower case; some applications write names as they see them elsewhere.
-    spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
-    names = {spelled(name) for name, _ in headers for spelled in spellings}
-    return HeaderSet(headers, frozenset(names), preferences, meta_tags(headers))
+    return HeaderSet(headers, frozenset(name for name, _ in headers), preferences, meta_tags(headers))
 
 
-def _initials(name: bytes) -> bytes:
-    return name.title().replace(b"Tdm-", b"TDM-")
+def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
+    """Return a rendering, of headers alone, for a response that may be any of these sites'.
+
+    Terms that not all of them offer are not offered.
+    """
+    policies = [rendering.policy for rendering, _ in found]
+    preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
+    tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    policy = SitePolicy(
+        preferences=preferences,
+        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
+        license_url=license_urls.pop() if len(license_urls) == 1 else None,
+    )
+    first = found[0][0]
+    header_set = _header_set(policy, preferences, first.signals)
+    return replace(first, policy=policy, site=header_set, paths=())

@@ -9,6 +9,7 @@ from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
+from aipolicy.analysis.shown import longest_word
 from aipolicy.check.report.document import VERDICTS, Document
 from aipolicy.check.report.logged import logged
 from aipolicy.check.report.words import split
@@ -119,6 +120,7 @@ def _by(by: Document, numbers: bool, told: bool) -> Table:
         key = Text("unknown", style="dim") if row["key"] is None else Text(name)
         more = (_clients(row), _disallowed(row)) if told else ()
         grid.add_row(key, *(_numbers(row) if numbers else ()), *more)
+    grid.columns[0].min_width = longest_word(grid.columns[0].cells)
     return grid
 
 
