@@ -1,5 +1,6 @@
 """Two files compared by their effect: order, comments and spelling make no difference."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -97,7 +98,9 @@ def _alone(bound: Bound) -> RobotsTxt:
 
 def _usage_paths(records: Iterable[object]) -> list[str]:
     paths = (
-        r.value.split()[0] for r in records if isinstance(r, Record) and r.named("Content-Usage") and r.value
+        re.split("[ \t]", r.value)[0]
+        for r in records
+        if isinstance(r, Record) and r.named("Content-Usage") and r.value
     )
     samples = (normalise(p.replace("*", "x").removesuffix("$")) for p in paths if p.startswith("/"))
     return list(dict.fromkeys(samples))[:_USAGE_PATHS]

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from aipolicy.analysis.index import Bound, Index
 from aipolicy.analysis.lines import Written
+from aipolicy.analysis.mangled import Mangled, mangled
 from aipolicy.core.crawlers import CRAWLERS, Crawler, crawler_named
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.robots import RobotsTxt, product_token
@@ -30,6 +31,12 @@ class File:
     @property
     def robots(self) -> RobotsTxt:
         return self.index.robots
+
+    @cached_property
+    def mangled(self) -> dict[int, Mangled]:
+        """The lines that an editor or a copy spoilt, by their number: other checks leave them alone."""
+        found = ((line.number, mangled(line)) for line in self.written.lines)
+        return {number: one for number, one in found if one}
 
     @cached_property
     def known(self) -> tuple[Crawler, ...]:

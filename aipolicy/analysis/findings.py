@@ -1,7 +1,7 @@
 """What a linter may find: every kind of finding, its identifier and how grave it is."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -18,7 +18,8 @@ class Severity(StrEnum):
 class Finding:
     """One finding. ``id`` is a key of KINDS; ``fix`` the lines to paste, or "" where no line mends it.
 
-    ``lines`` are numbered from 1 (none: the file as a whole). All texts are safe to print.
+    ``lines`` are numbered from 1 (none: the file as a whole). All texts are safe to print. ``edits`` say
+    where the fix goes: line number → the lines that stand there instead, None where the line goes.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Finding:
     found: str
     effect: str
     fix: str = ""
+    edits: tuple[tuple[int, str | None], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ _ERRORS = {
     "misspelt-field": "A slip in a record's name: most or all parsers ignore the line.",
     "unreadable-usage": "A Content-Usage line, or a label of one, that says nothing, as it stands.",
     "unreadable-signal": "A Content-Signal line, or a member of one, that says nothing, as it stands.",
+    "html-tags": "HTML tags in a line: parsers read them as part of the record.",
+    "invisible-character": "A character that nobody sees, and that is no white space in robots.txt.",
+    "joined-records": "Several records on one line: parsers read all but the first as part of its value.",
+    "quoted-value": "Quotation marks around a product token or a path: they are part of it to parsers.",
+    "several-tokens": "Several product tokens on one User-agent line: no crawler answers to that.",
+    "several-paths": "Several paths in one rule: it matches none of them.",
     "signals-disagree": "Two signals that hold for one crawler say yes and no to the same use.",
 }
 _WARNINGS = {
@@ -87,6 +95,7 @@ _NOTES = {
     "signal-not-repeated": "A crawler's own group replaces the signals for everyone, and has none.",
     "signal-spelling": "A Content-Signal in other than its usual spelling.",
     "too-many-combinations": "Product tokens in so many groups that not every combination was checked.",
+    "end-sign-misses-queries": "A Disallow that ends in $: the same URL with a query may be fetched.",
     "duplicate-rule": "The same rule twice in a group.",
 }
 
@@ -105,8 +114,17 @@ def finding(
     effect: str,
     *,
     fix: str = "",
+    edits: Mapping[int, str | None] | None = None,
     severity: Severity | None = None,
 ) -> Finding:
-    """A finding of a kind of the table, as grave as the table says unless told otherwise."""
+    """A finding of a kind of the table, as grave as the table says unless told otherwise.
+
+    Without ``edits`` the fix stands in place of ``lines``. One that can't be pasted as shown is left out.
+    """
     numbers = tuple(sorted({number for number in lines if number}))
-    return Finding(kind, severity or KINDS[kind].severity, numbers, found, effect, fix)
+    if fix and edits is None:
+        edits = {number: fix if number == numbers[0] else None for number in numbers}
+    if not fix or any("\0" in (text or "") for text in (fix, *(edits or {}).values())):
+        fix, edits = "", {}
+    placed = tuple(sorted((edits or {}).items()))
+    return Finding(kind, severity or KINDS[kind].severity, numbers, found, effect, fix, placed)

@@ -15,6 +15,7 @@ _ALLOW = "allow"
 _TOKEN = re.compile(r"[A-Za-z_-]*")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|[^\x00-\x7f]")
 _SPACE = " \t\n\r\v\f"
+_WORDS = re.compile(r"[^ \t]+")
 _INDEX = "/index.htm"
 
 
@@ -54,7 +55,7 @@ def _fields(octets: bytes) -> Iterator[tuple[int, str, str]]:
         text = line[:GOOGLE_LINE_OCTETS].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
         name, colon, value = text.partition(":")
         if not colon:
-            words = text.split()
+            words = _WORDS.findall(text)
             if len(words) != 2:
                 continue
             name, value = words

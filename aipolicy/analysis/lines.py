@@ -3,6 +3,7 @@
 The same reading as ``aipolicy.core.robots`` has: a test holds the two together.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +12,8 @@ from aipolicy.core.robots import DISALLOW, KNOWN, SITE_WIDE, USER_AGENT, lines_o
 
 GOOGLE_LINE_OCTETS = 2083 * 8 - 1
 """Octets of a line that Google's parser keeps."""
+
+_WORDS = re.compile(r"[^ \t]+")
 
 
 class Kind(Enum):
@@ -92,16 +95,16 @@ def _grouped(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], tuple[WrittenGr
 
 
 def _line(number: int, line: str) -> Line:
-    text = line.partition("#")[0].strip()
+    text = line.partition("#")[0].strip(" \t")
     name, colon, value = text.partition(":")
-    name = name.strip()
+    name = name.strip(" \t")
     if not (colon and name):
-        words = text.split()
+        words = _WORDS.findall(text)
         if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
             return Line(number, _kind(words[0]), words[0], words[1], text, colon=False, empty=False)
         kind = Kind.UNREADABLE if text else Kind.NOTHING
         return Line(number, kind, "", "", text, bool(colon), not line)
-    return Line(number, _kind(name), name, value.strip(), text, colon=True, empty=False)
+    return Line(number, _kind(name), name, value.strip(" \t"), text, colon=True, empty=False)
 
 
 def _kind(name: str) -> Kind:

@@ -1,17 +1,23 @@
 """All checks of one file, and what it does to the crawlers of the table."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from aipolicy.analysis.checks import CHECKS
+from aipolicy.analysis.checks import CHECKS, readings
 from aipolicy.analysis.coverage import Coverage, coverage
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity
+from aipolicy.analysis.fixes import edited
+from aipolicy.analysis.lines import Written
+from aipolicy.analysis.mangled import mangled
 
 MOST_OF_A_KIND = 50
 """Findings of one kind that a report holds; the others are counted."""
 
 _GRAVITY = tuple(Severity)
+_TRIED = 500_000  # octets that are read again to try fixes; behind that a finding has advice and no fix
+_FOR_ANY_FILE = 8_000  # the work on a file of nearly nothing, in octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,46 @@ def lint(octets: bytes) -> Report:
     """Check a robots.txt, as it is served. Its first 500 KiB are read (RFC 9309 §2.5). Never raises."""
     file = File.read(octets)
     counted: Counter[str] = Counter()
+    grave: Counter[tuple[str, Severity]] = Counter()
     kept: list[Finding] = []
     for check in CHECKS:
         for found in check(file):
             counted[found.id] += 1
+            grave[found.id, found.severity] += 1
             if counted[found.id] <= MOST_OF_A_KIND:
                 kept.append(found)
     kept.sort(key=lambda found: (_GRAVITY.index(found.severity), found.lines[:1] or (0,)))
     more = {kind: count - MOST_OF_A_KIND for kind, count in counted.items() if count > MOST_OF_A_KIND}
-    return Report(tuple(kept), more, coverage(file))
+    return Report(tuple(_with_true_fixes(file, kept, grave)), more, coverage(file))
+
+
+def _with_true_fixes(
+    file: File, findings: list[Finding], grave: Counter[tuple[str, Severity]]
+) -> Iterator[Finding]:
+    """The findings, and of their fixes those that were tried: the finding goes, and no error comes."""
+    work = _TRIED
+    for found in findings:
+        if found.fix:
+            work -= len(file.octets) + _FOR_ANY_FILE
+            if work < 0 or _is_spoilt(found.fix) or not _mends(file, found, grave):
+                found = replace(found, fix="", edits=())
+        yield found
+
+
+def _is_spoilt(fix: str) -> bool:
+    """Return True if the fix repeats a line that another finding tells to mend."""
+    return any(map(mangled, Written.read(fix.encode()).lines))
+
+
+def _mends(file: File, found: Finding, before: Counter[tuple[str, Severity]]) -> bool:
+    mended = File.read(edited(file.octets, dict(found.edits)))
+    # What parsers read differently is never an error, and takes the longest to find.
+    checks = [check for check in CHECKS if check is not readings.check or found.id == "read-differently"]
+    left = Counter((other.id, other.severity) for check in checks for other in check(mended))
+    as_grave = _GRAVITY[: _GRAVITY.index(found.severity) + 1]
+    goes = sum(left[found.id, one] for one in as_grave) < sum(before[found.id, one] for one in as_grave)
+    return goes and _errors(left) <= _errors(before)
+
+
+def _errors(findings: Counter[tuple[str, Severity]]) -> int:
+    return sum(count for (_, severity), count in findings.items() if severity is Severity.ERROR)

@@ -39,7 +39,13 @@ _NO_SLIPS = frozenset(
 _LIKENESS, _LIKENESS_OF_UNDOCUMENTED = 0.87, 0.93
 _SHORTEST = 5  # shorter names resemble each other by chance
 _LEFT_OUT = MappingProxyType({name.lower(): reason for name, reason in LEFT_OUT.items()})
+_HEADER = re.compile(r"mozilla/|\(|compatible;|https?://", re.IGNORECASE)
 _RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
+
+
+def is_header(value: str) -> bool:
+    """Return True if ``value`` is a User-Agent header, or part of one, instead of a product token."""
+    return bool(_HEADER.search(value)) and not crawler_named(value)
 
 
 @from_table

@@ -1,5 +1,6 @@
 """How much of a site a list of rules keeps a crawler out of, and which rules can never decide."""
 
+import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import islice
@@ -12,8 +13,17 @@ _COMPARED = 50  # wildcards each rule is compared with: files have few, and what
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
 
 
+# Where a content system has no post: its administration, its own code, search results.
+_NO_POSTS = re.compile(
+    r"\*?/(?:wp-(?:admin|includes|json|login\.php|signup\.php|register\.php|cron\.php|trackback\.php)"
+    r"|wp-content/(?:plugins|cache|upgrade)|xmlrpc\.php|cgi-bin|admin|administrator|login|search|readme\.html"
+    r"|license\.txt)(?:[/?*$]|$)"
+    r"|(?:\*?/)?\*?\?(?:s|replytocom)="
+)
+
+
 class Reach(StrEnum):
-    """How much of a site a crawler is kept out of."""
+    """How much of a site a crawler is kept out of. OPEN: every post may be fetched."""
 
     BLOCKED = "blocked"
     PARTLY = "in part"
@@ -27,6 +37,7 @@ class ReachPart:
         rules = list(rules)
         self.allows = [rule for rule in rules if rule.allow and rule.pattern not in _ALWAYS_ALLOWED]
         self.disallows = [rule for rule in rules if not rule.allow]
+        self.closing = [rule for rule in self.disallows if not _NO_POSTS.match(rule.pattern)]
         everything = (len(rule.pattern) for rule in self.disallows if matches_everything(rule.pattern))
         self.whole = max(everything, default=0)
 
@@ -34,7 +45,7 @@ class ReachPart:
 def reach(parts: Sequence[ReachPart]) -> Reach:
     """How much of the site those are kept out of whom all of ``parts`` bind."""
     whole = max((part.whole for part in parts), default=0)
-    closing = any(part.disallows for part in parts)
+    closing = any(part.closing for part in parts)
     if not any(part.allows for part in parts):
         return Reach.BLOCKED if whole else Reach.PARTLY if closing else Reach.OPEN
     allows = [rule for part in parts for rule in part.allows]
@@ -43,7 +54,7 @@ def reach(parts: Sequence[ReachPart]) -> Reach:
     if whole and (not opening or all(map(Opponents(disallows).overruling, opening))):
         return Reach.BLOCKED
     against_disallows = Opponents(allows)
-    closes = any(not against_disallows.overruling(rule) for rule in disallows)
+    closes = any(not against_disallows.overruling(rule) for part in parts for rule in part.closing)
     return Reach.PARTLY if closes else Reach.OPEN
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 LONGEST = 120
 """Characters of one quotation."""
+LONGEST_PASTED = 1000
+"""Characters of one line of a fix: a fix is never cut."""
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
@@ -12,6 +14,16 @@ def shown(text: str, longest: int = LONGEST) -> str:
     if cut.isprintable():
         return cut
     return "".join(c if c.isprintable() else _escape(c) for c in cut)
+
+
+def pasted(text: str) -> str:
+    """``text`` as it goes into a fix: as it is, or with a NUL, with which a finding shows no fix."""
+    return text if len(text) <= LONGEST_PASTED and text.isprintable() else "\0"
+
+
+def longest_word(texts: Iterable[object], most: int = 40) -> int:
+    """Return the width at which no word of ``texts`` breaks; words longer than ``most`` may."""
+    return max((len(word) for text in texts for word in str(text).split() if len(word) <= most), default=0)
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:

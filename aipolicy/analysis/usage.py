@@ -75,7 +75,7 @@ def split_usage(value: str) -> tuple[str, str]:
     if not value.startswith("/"):
         return "", value
     path, _, statement = value.replace("\t", " ").partition(" ")
-    return path, statement.strip()
+    return path, statement.strip(" \t")
 
 
 def usage_meant(statement: str) -> Preferences:

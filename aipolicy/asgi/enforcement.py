@@ -1,10 +1,12 @@
 """Crawlers that the policy closes a path to: reported, or refused with 403, as they declare themselves.
 
-Off unless asked for: robots.txt and headers ask, this answers. Never for robots.txt or a well-known file,
-where a crawler reads what is asked of it.
+Off unless asked for: robots.txt and headers ask, this answers. Never for robots.txt, ai.txt or a well-known
+file, where a crawler reads what is asked of it. The handshake of a WebSocket is a request like any other.
 """
 
+import logging
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from starlette.types import Scope
@@ -12,6 +14,7 @@ from starlette.types import Scope
 from aipolicy.asgi.events import DisallowedFetch, Hook, Reporter
 from aipolicy.asgi.licences import Licences
 from aipolicy.asgi.refusals import Refusal, closed
+from aipolicy.asgi.targets import RequestTarget
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.memo import Memo
 from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
@@ -19,6 +22,8 @@ from aipolicy.core.render import Rendering
 
 if TYPE_CHECKING:
     from aipolicy.check.identity import Verification
+
+logger = logging.getLogger("aipolicy.asgi")
 
 MODES = ("off", "monitor", "declared", "verified")
 
@@ -49,22 +54,24 @@ class Enforcer:
         return user_agent, self._recognised(user_agent) if crawlers is None else crawlers
 
     def refusal(
-        self, scope: Scope, *, rendering: Rendering, host: bytes, targets: Sequence[str]
+        self, scope: Scope, *, renderings: Sequence[Rendering], host: bytes, target: RequestTarget
     ) -> Refusal | None:
         """What to answer to a crawler that is refused; None: it may go on. Reports a disallowed fetch.
 
-        ``targets``: what is asked for as it was sent, and how else it may be read: one of them is enough.
+        Args:
+            renderings: Of every site that the request may be for: one that closes the path is enough.
+            target: What is asked for; one reading that is closed is enough.
         """
-        fetch = self.disallowed(scope, rendering=rendering, host=host, targets=targets)
+        fetch = self.disallowed(scope, renderings=renderings, host=host, target=target)
         if fetch is not None:
             self._report(fetch)
             return closed(fetch) if fetch.refused else None
         if self._licences is None:
             return None
         user_agent, crawlers = self.declared(scope)
-        for crawler in crawlers:
-            if any(rendering.opened_by_licence(crawler, target) for target in targets):
-                claim = self._fetch(scope, crawler, rendering, host, targets[0], user_agent)
+        for rendering, crawler in product(renderings, crawlers):
+            if target.needs_licence(rendering, crawler):
+                claim = self._fetch(scope, crawler, rendering, host, target, user_agent)
                 doubted = self._licences.refusal(scope, claim, host)
                 if doubted is not None:
                     refusal, fetch = doubted
@@ -81,13 +88,13 @@ class Enforcer:
             self._licences.foresee(scope, claimed, host)
 
     def disallowed(
-        self, scope: Scope, *, rendering: Rendering, host: bytes, targets: Sequence[str]
+        self, scope: Scope, *, renderings: Sequence[Rendering], host: bytes, target: RequestTarget
     ) -> DisallowedFetch | None:
         """The disallowed fetch that a request is, or None."""
         user_agent, crawlers = self.declared(scope)
-        for crawler in crawlers:
-            if any(rendering.closed_to(crawler, target) for target in targets):
-                return self._fetch(scope, crawler, rendering, host, targets[0], user_agent)
+        for rendering, crawler in product(renderings, crawlers):
+            if target.is_closed(rendering, crawler):
+                return self._fetch(scope, crawler, rendering, host, target, user_agent)
         return None
 
     def _fetch(
@@ -96,21 +103,25 @@ class Enforcer:
         crawler: Crawler,
         rendering: Rendering,
         host: bytes,
-        target: str,
+        target: RequestTarget,
         user_agent: bytes,
     ) -> DisallowedFetch:
         return DisallowedFetch(
             crawler=crawler,
             policy=rendering.policy,
             host=host[:256].decode("latin-1"),
-            method=scope["method"],
-            path=target[:2048],
+            method=scope.get("method", "GET"),
+            path=target.sent[:2048],
             user_agent=user_agent[:512].decode("latin-1"),
             refused=self._refuses,
         )
 
     def _recognised(self, user_agent: bytes) -> tuple[Crawler, ...]:
-        crawlers = declared_crawlers(user_agent[:LONGEST_USER_AGENT].decode("latin-1"))
+        try:
+            crawlers = declared_crawlers(user_agent[:LONGEST_USER_AGENT].decode("latin-1"))
+        except Exception:
+            logger.exception("a User-Agent could not be read: it declares no crawler")
+            return ()
         if len(user_agent) <= _LONGEST_REMEMBERED:
             self._memo.keep(user_agent, crawlers)
         return crawlers

@@ -116,7 +116,7 @@ class Reporter:
             finally:
                 self._waiting.pop(key, None)
 
-        cancel = loop.start(run)
+        cancel = loop.start(run, partial(self._waiting.pop, key, None))
         if key in self._waiting:
             self._waiting[key] = cancel
 

@@ -95,10 +95,12 @@ def _signed(scope: Scope, host: bytes) -> "SignedRequest | None":
         return None
     from aipolicy.check.identity.signatures import SignedRequest  # loaded with the verification
 
+    scheme: str = scope.get("scheme", "http")
     return SignedRequest.from_target(
-        scope["method"],
+        scope.get("method", "GET"),
         target_of(scope).decode("latin-1"),
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
-        scheme=scope.get("scheme", "http"),
+        # The handshake of a WebSocket is a request of HTTP (RFC 6455 §4.1).
+        scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
         host=host.decode("latin-1"),
     )

@@ -5,7 +5,8 @@ loaded.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,15 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi.enforcement import MODES, Enforcer
 from aipolicy.asgi.events import Hook
 from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
+from aipolicy.asgi.inprocess import Application
 from aipolicy.asgi.metrics import Metrics
-from aipolicy.asgi.own import OwnRobots
+from aipolicy.asgi.own import Callback, OwnRobots, Robots
 from aipolicy.asgi.posts import Posts
-from aipolicy.asgi.refusals import Refusal
+from aipolicy.asgi.refusals import Refusal, refuse_handshake
 from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import readings_of, target_of, targets_of
+from aipolicy.asgi.targets import RequestTarget, below_mount, has_plain_path, target_of
 from aipolicy.asgi.tenants import PathTenants
-from aipolicy.core.render import HeaderSet, Rendering
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.lookup import Lookup
+from aipolicy.lookup.base import seconds
 
 if TYPE_CHECKING:
     from aipolicy.check.identity import Verification
@@ -37,14 +41,22 @@ class AIPolicyMiddleware:
     ``app``               the ASGI application to wrap.
     ``lookup``            host → rendering: ``CachedLookup`` or ``LocalLookup``.
     ``max_age``           seconds for which robots.txt and the well-known files may be cached, at most 3600.
-    ``merge_own``         whether the application's own ``/robots.txt`` is merged into ours.
-    ``own_robots_ttl``    seconds for which the application's own is kept, a host.
+    ``merge_own``         whether the application's own ``/robots.txt`` is merged into ours. It is asked for
+                          in-process and in one form, whatever request came: canonical host, no query, no
+                          cookie, no client's address, and a User-Agent that begins with ``aipolicy/``. 404
+                          and 410 mean that there is none; any other failure leaves the last copy.
+    ``own_robots``        a callable that gives a site's own rules instead: canonical host → robots.txt as
+                          bytes or str, or None where there is none. Sync (called in a thread) or async.
+    ``own_robots_ttl``    seconds for which a site's own is kept; a change is in force within twice that.
+    ``site_scheme``       the scheme under which the sites are reached, ``"https"`` or ``"http"``: that of the
+                          requests for the application's own ``/robots.txt``, however clients come.
     ``host_header``       the header that names the site: change it only behind a proxy that always sets it.
     ``enforce``           ``"monitor"`` reports disallowed fetches by crawlers that declare themselves;
-                          ``"declared"`` refuses them too, with 403; ``"verified"`` also refuses clients
-                          that claim to be a licensed crawler and aren't, as far as can be told, with 403,
-                          or 503 while that can't be told; it needs ``aipolicy[identity]``, and the client's
-                          own address in ``scope["client"]``. By default ``"off"``.
+                          ``"declared"`` refuses them too, with 403, and their WebSocket handshakes;
+                          ``"verified"`` also refuses clients that claim to be a licensed crawler and aren't,
+                          as far as can be told, with 403, or 503 while that can't be told; it needs
+                          ``aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
+                          default ``"off"``.
     ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
                           default ``aipolicy.check.identity.Verification()``.
     ``on_event``          called with each DisallowedFetch, sync or async; no response waits for it.
@@ -54,7 +66,8 @@ class AIPolicyMiddleware:
     ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
                           every host; needs ``aipolicy[metrics]``. Keep the public from it.
 
-    A host that is malformed or no site's gets the lookup's default policy.
+    A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in
+    several ways, the most restrictive of them holds, for headers and refusals alike.
     """
 
     def __init__(
@@ -64,7 +77,9 @@ class AIPolicyMiddleware:
         *,
         max_age: int = 600,
         merge_own: bool = True,
+        own_robots: Callable[[str], Robots | Awaitable[Robots]] | None = None,
         own_robots_ttl: float = 60.0,
+        site_scheme: str = "https",
         host_header: str = "host",
         enforce: str = "off",
         verification: "Verification | None" = None,
@@ -94,11 +109,19 @@ class AIPolicyMiddleware:
             raise ValueError(
                 f"status_path is {status_path!r}: give a path of its own, like '/aipolicy/metrics'"
             )
+        if own_robots is not None and not merge_own:
+            raise ValueError("own_robots is never called while merge_own is False; remove merge_own=False")
+        if site_scheme not in ("https", "http"):
+            raise ValueError(f"site_scheme is {site_scheme!r}; use 'https' or 'http'")
+        seconds("own_robots_ttl", own_robots_ttl, zero=True)
         self.app = app
         self.lookup = lookup
         self._peek = lookup.peek
         self._host_header = host_header.lower().encode("latin-1")
-        self._files = Files(max_age, OwnRobots(app, own_robots_ttl) if merge_own else None, tenants)
+        self._application = Application(app, site_scheme, self._host_header, self._is_same_site)
+        source = self._application if own_robots is None else Callback(own_robots)
+        own = OwnRobots(source, own_robots_ttl, max_age) if merge_own else None
+        self._files = Files(app, max_age, own, tenants, self._host_header)
         self._enforcer = None if enforce == "off" else Enforcer(enforce, on_event, verification)
         self._html = html
         self._posts = Posts() if post_preferences else None
@@ -110,6 +133,10 @@ class AIPolicyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "websocket" and self._enforcer is not None:
+                return await self._handshake(self._enforcer, scope, receive, send)
+            if scope["type"] == "lifespan":
+                self._application.start(scope)
             return await self.app(scope, receive, send)
         host, host_header = None, self._host_header
         for name, value in scope["headers"]:
@@ -132,19 +159,28 @@ class AIPolicyMiddleware:
             if self._enforcer is not None and file in FILES:
                 self._enforcer.foresee(scope, rendering, host)
             if file in FILES and await self._files.serve(
-                file, scope, send, host=host, rendering=rendering, known=known
+                file, scope, receive, send, host=host, rendering=rendering, known=known
             ):
                 return None
+        several = None
+        if self._tenants is not None and not has_plain_path(scope):
+            several = list(dict.fromkeys([rendering, *await self._of_readings(scope, host)]))
+            rendering = _combined(scope, several)
         if self._enforcer is not None and self._enforcer.declared(scope)[1]:
-            refused = self._refusal(self._enforcer, scope, host, rendering)
+            refused = self._refusal(self._enforcer, scope, host, several or [rendering])
             if refused is not None:
                 return await answer(send, *refused, scope)
         if self._does_more:
             return await self._do_more(scope, receive, send, rendering)
-        header_set = rendering.headers_at(_target(scope)) if rendering.paths else rendering.site
+        header_set = _header_set(scope, rendering) if rendering.paths else rendering.site
         if not header_set.headers:
             return await self.app(scope, receive, send)
         return await self.app(scope, receive, adding(header_set, send))
+
+    async def _is_same_site(self, host: str, other: str) -> bool:
+        """Return True if both hosts are sites', with one policy: more a lookup can't tell."""
+        renderings = [await self.lookup.find(name.encode()) for name in (host, other)]
+        return renderings[0] is renderings[1] is not self.lookup.default
 
     async def _tell(self, metrics: Metrics, scope: Scope, send: Send) -> None:
         try:
@@ -154,51 +190,111 @@ class AIPolicyMiddleware:
             return await answer(send, 500, [(b"content-length", b"0")])
         return await answer(send, 200, headers, body, scope)
 
-    def _refusal(self, enforcer: Enforcer, scope: Scope, host: bytes, rendering: Rendering) -> Refusal | None:
+    async def _handshake(self, enforcer: Enforcer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the handshake of a WebSocket where a page would be refused; pass on every other one."""
+        refused = None
+        if enforcer.declared(scope)[1]:
+            hosts = [value for name, value in scope["headers"] if name == self._host_header]
+            host = hosts[0] if len(hosts) == 1 else b""
+            renderings = await self._of_readings(scope, host)
+            refused = self._refusal(enforcer, scope, host, renderings)
+        if refused is None:
+            return await self.app(scope, receive, send)
+        return await refuse_handshake(send, *refused, scope)
+
+    async def _of_readings(self, scope: Scope, host: bytes) -> list[Rendering]:
+        """Return what each site says whose page this may be, by any reading of its path."""
+        if self._tenants is None:
+            return [await self._found(host)]
+        try:
+            found = [await self._found(site) for site in self._tenants.sites(scope, host)]
+        except Exception:
+            logger.exception("the tenant of a request could not be found: no-ai is sent")
+            found = []
+        return found or [await self._found(host), _any_site()]
+
+    async def _found(self, site: bytes) -> Rendering:
+        try:
+            return self._peek(site) or await self.lookup.find(site)
+        except Exception:
+            logger.exception("the lookup failed: the default policy is sent")
+            return self.lookup.default
+
+    def _refusal(
+        self, enforcer: Enforcer, scope: Scope, host: bytes, renderings: Sequence[Rendering]
+    ) -> Refusal | None:
         """The answer to a crawler that is refused, with the site's headers; None: it may go on."""
         try:
-            if _is_exempt(scope):
+            if below_mount(scope).is_within(FILES, "/.well-known/"):
                 return None
-            targets = targets_of(scope)
-            refusal = enforcer.refusal(scope, rendering=rendering, host=host, targets=targets)
+            target = RequestTarget.of(scope)
+            refusal = enforcer.refusal(scope, renderings=renderings, host=host, target=target)
             if refusal is None:
                 return None
-            return refusal._replace(headers=[*rendering.headers_at(targets[0]).headers, *refusal.headers])
+            header_set = _header_set(scope, _combined(scope, renderings))
+            return refusal._replace(headers=[*header_set.headers, *refusal.headers])
         except Exception:
-            logger.exception("it could not be told what a crawler may fetch: it is let in")
+            logger.exception("access check failed: request allowed")
             return None
 
     async def _do_more(self, scope: Scope, receive: Receive, send: Send, rendering: Rendering) -> None:
         """What is off by default: insert meta tags, hear what a post says."""
-        there = rendering.headers_at(_target(scope))
-        if not (there.headers or self._posts):
+        there, posts = _header_set(scope, rendering), self._posts
+        if not (there.headers or posts):
             return await self.app(scope, receive, send)
 
-        if self._posts is not None:  # one state, whoever copies the scope on the way
-            scope = {**scope, "state": scope.get("state", {})}
+        if posts is not None:  # one state, whoever copies the scope on the way
+            scope = {**scope, "state": {} if scope.get("state") is None else scope["state"]}
 
         def header_set() -> HeaderSet:  # of an answer that starts now
-            return self._posts.header_set(scope, rendering, there) if self._posts else there
+            return there if posts is None else posts.header_set(scope, rendering, there)
 
         def send_more(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = merged([*message.get("headers", ())], header_set().headers)
+                headers = merged([*(message.get("headers") or ())], header_set().headers)
                 message = dict(message, headers=headers)
             return send(message)
 
-        if not self._html:
+        if not self._html or not (there.tags or posts):
             return await self.app(scope, receive, send_more)
         from aipolicy.asgi.html import with_tags  # only where it is asked for
 
         return await with_tags(
-            self.app, scope, receive, send_more, expected=there.tags, tags=lambda: header_set().tags
+            self.app,
+            scope,
+            receive,
+            send_more,
+            expected=there.tags,
+            tags=lambda: header_set().tags,
+            fixed=posts is None,
         )
 
 
-def _is_exempt(scope: Scope) -> bool:
-    """Whether a crawler reads there what is asked of it, however the path is read: none is refused there."""
-    return all(path in FILES or path.startswith("/.well-known/") for path in readings_of(file_path(scope)))
+def _header_set(scope: Scope, rendering: Rendering) -> HeaderSet:
+    """Return the headers that hold for the request's path in every reading."""
+    if not rendering.paths:
+        return rendering.site
+    try:
+        if has_plain_path(scope):
+            return rendering.headers_at(target_of(scope).decode("utf-8", "surrogateescape"))
+        return RequestTarget.of(scope).header_set(rendering)
+    except Exception:
+        logger.exception("a request's path could not be read: the most restrictive headers are sent")
+        return rendering.headers_over([None])
 
 
-def _target(scope: Scope) -> str:
-    return target_of(scope).decode("utf-8", "surrogateescape")
+def _combined(scope: Scope, renderings: Sequence[Rendering]) -> Rendering:
+    """Return what holds for a page that may be any of these sites'."""
+    if len(renderings) == 1:
+        return renderings[0]
+    try:
+        return most_restrictive([(rendering, _header_set(scope, rendering)) for rendering in renderings])
+    except Exception:
+        logger.exception("the policies of several sites could not be combined: no-ai is sent")
+        return _any_site()
+
+
+@cache
+def _any_site() -> Rendering:
+    """Return what is said where a path has more readings than are looked at, and any site may be meant."""
+    return render(SitePolicy.from_preset("no-ai"))

@@ -1,133 +1,466 @@
-"""The wrapped application's own robots.txt: asked in-process, kept for a while, merged with the policy."""
+"""The robots.txt that a site has of its own, read now and then, and merged with its policy.
 
-import asyncio
+It comes from the wrapped application (``inprocess``) or from a callable. A good copy is used for ``ttl``
+seconds, then read anew beside the requests; after twice that time a request waits for a while. Only an answer
+that says that there is no file replaces a good copy by none: every failure leaves it, and the next try is
+after 1, 2, 4 ... 60 seconds.
+
+Hosts that are no site's have copies of their own, with less room: clients choose those hosts.
+"""
+
+import inspect
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import copy_context
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
+import anyio
+from anyio import to_thread
 from cachetools import LRUCache
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import Receive, Scope
 
+from aipolicy.asgi.background import Background, Calls
+from aipolicy.asgi.inprocess import OwnFile, Place, UnreadableError
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
+from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
 from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
-from aipolicy.lookup.renderer import LARGE, in_background
+from aipolicy.lookup.loops import running_loop
+from aipolicy.lookup.outage import OutageLog
+from aipolicy.lookup.threads import Threads, is_async
 
 logger = logging.getLogger("aipolicy.asgi")
 
-_KEPT_BYTES = 32 * 1024 * 1024  # of memory, for the applications' files and as much again for merged ones
+_TIMEOUT = 10.0  # seconds that reading a file may take
+_PATIENCE = 2.0  # seconds that a request waits where there is an answer without
+_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+_SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as much of merged files
+_OVERHEAD = 512  # bytes of an entry, roughly, beside its files
 _READY = 1024  # hosts
-_OVERHEAD = 512  # bytes of an entry, roughly, beside the file itself
-_REDIRECTS = 5  # RFC 9309 §2.3.1.2
-# What would make the answer partial, conditional or compressed.
-_LEFT_OUT = frozenset({b"accept-encoding", b"content-length", b"content-type", b"range", b"if-range"})
+BRIEF = 60  # seconds for which caches may keep an answer that stands in for another
+_LARGE = 16 * 1024  # bytes; merging more than this would hold up the event loop
+_ROOT_PATHS = 8  # of sites' requests; a proxy's header may set the mount path, and clients that header
+_UNKNOWN_AT_A_TIME = 16  # reads for hosts that are no site's
+_UNKNOWN_A_SECOND, _UNKNOWN_AT_ONCE = 100.0, 200.0
+_THREADS = 16
+
+Robots = bytes | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the application answered: status, headers and as much of the body as crawlers read."""
+class Served(NamedTuple):
+    """The robots.txt of a request.
 
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
+    ``headers`` are the site's own; ``cache_control`` is its own, where it is no laxer than ours. ``brief``:
+    rules of the site may be missing for now.
+    """
 
-    @property
-    def robots(self) -> bytes | None:
-        """Its robots.txt, or None where it has none: a 4xx means "no rules" (RFC 9309 §2.3.1.3).
-
-        A page is no robots.txt: applications that answer everything with one are common.
-        """
-        if not 200 <= self.status < 300 or self.header(b"content-type").startswith(b"text/html"):
-            return None
-        if len(self.body) <= MAX_ROBOTS_BYTES:
-            return self.body
-        return self.body[:MAX_ROBOTS_BYTES].rpartition(b"\n")[0]
-
-    def header(self, name: bytes) -> bytes:
-        return next((value for key, value in self.headers if key.lower() == name), b"")
+    document: Document
+    headers: tuple[Header, ...] = ()
+    cache_control: bytes = b""
+    brief: bool = False
 
 
-class AnswerFailed(Exception):  # noqa: N818 (it carries an answer to pass on)
-    """The application failed to answer, and no earlier answer is known."""
+class Source(Protocol):
+    """Where a site's own robots.txt comes from.
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"the application answered /robots.txt with status {answer.status}")
-        self.answer = answer
+    ``is_application``: whether it is the wrapped application, which can also answer a client itself.
+    """
+
+    is_application: bool
+
+    def place(self, scope: Scope, host: str) -> Place:
+        """Return which file a request is for."""
+
+    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
+        """Return the file, or None where there is none. Raises an exception where that can't be told."""
+
+
+class _Entry(NamedTuple):
+    """What is known of one file. ``read_at`` None: nothing, for every read has failed."""
+
+    file: OwnFile | None
+    read_at: float | None
+    next_read: float
+    delay: float = 0.0
+
+
+class _Shelf:
+    """The copies and merged files of one kind of hosts, bounded in bytes."""
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self.entries: LRUCache[Place, _Entry] = LRUCache(limit, getsizeof=_size_of_entry)
+        self.merged: LRUCache[tuple[Rendering, bytes], tuple[Document, int]] = LRUCache(
+            limit, getsizeof=itemgetter(1)
+        )
+        self.log = OutageLog(clock, logger)
+
+    def keep(self, key: tuple[Rendering, bytes], document: Document) -> None:
+        rendering, base = key
+        size = len(base) + len(document.body) + len(rendering.robots.body) + _OVERHEAD
+        self.merged[key] = document, size
+
+
+class _Read:
+    """A read under way, and how many requests wait for it."""
+
+    def __init__(self, reads: "_Reads", shelf: _Shelf, place: Place) -> None:
+        self._reads = reads
+        self.shelf, self.place = shelf, place
+        self.landed = anyio.Event()
+        self.scope = anyio.CancelScope()
+        self.waiting = 0
+        self.entry: _Entry | None = None
+
+    def end(self) -> None:
+        """Let go of those who wait; the next request that needs the file begins another read."""
+        if self._reads.get((self.shelf, self.place)) is self:
+            del self._reads[self.shelf, self.place]
+        self.landed.set()
+
+
+_Reads = dict[tuple[_Shelf, Place], _Read]
+
+
+class _State:
+    """What belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.reads: _Reads = {}
+        self.unknown = anyio.CapacityLimiter(_UNKNOWN_AT_A_TIME)
+        self.merging = {True: anyio.Lock(), False: anyio.Lock()}
 
 
 class OwnRobots:
-    """host → the merged robots.txt, with the application's own asked at most every ``ttl`` seconds a host."""
+    """The merged robots.txt of each host.
 
-    def __init__(self, app: ASGIApp, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app, self._ttl, self._clock = app, ttl, clock
-        self._own: LRUCache[str, tuple[bytes | None, float]] = LRUCache(
-            _KEPT_BYTES, getsizeof=lambda kept: len(kept[0] or b"") + _OVERHEAD
-        )
+    Args:
+        source: Where the sites' own files come from.
+        ttl: Seconds for which a copy is used.
+        max_age: Seconds for which caches may keep a file, unless a site's own Cache-Control is stricter.
+        timeout: Seconds that reading a file may take.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ttl: float,
+        max_age: int,
+        *,
+        timeout: float = _TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._ttl, self._max_age = source, ttl, max_age
+        self._timeout, self._clock = timeout, clock
+        self._sites = _Shelf(_SITES_BYTES, clock)
+        self._unknown = _Shelf(_UNKNOWN_BYTES, clock)
+        self._root_paths: set[str] = {""}
+        self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
         # What the last answers were, at hand without any of the rest.
-        self._ready: Memo[bytes, tuple[Rendering, float, Document]] = Memo(_READY)
-        # Equal files of equal policies are kept once, however many blogs have them.
-        self._merged: LRUCache[tuple[Rendering, bytes], Document] = LRUCache(
-            _KEPT_BYTES, getsizeof=lambda document: len(document.body) + _OVERHEAD
-        )
+        self._ready: Memo[bytes, tuple[Rendering, float, Served]] = Memo(_READY)
+        self._background = Background(_State)
 
-    async def document(self, scope: Scope, host: bytes, rendering: Rendering, known: bool) -> Document:
-        """The file for a request. ``known``: whether the host is a site's; for others nothing is kept.
-
-        Raises AnswerFailed, or what the application raises, where no earlier answer is known.
-        """
+    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> Served | None:
+        """Return the file for a request if nothing need be done for it, as for most."""
         ready = self._ready.get(host)
-        if ready is not None and ready[0] is rendering and self._clock() < ready[1]:
-            return ready[2]
-        name = canonical_host(host) if known else None
-        base, until = await self._base(scope, name)
-        document = rendering.robots if base is None else await self._merge(rendering, base)
-        # Other spellings are not kept: strangers choose them. Nor are large files: memory is bounded.
-        if name and name.encode() == host and len(document.body) <= LARGE:
-            self._ready.keep(host, (rendering, until, document))
-        return document
+        if ready is None or ready[0] is not rendering or scope.get("root_path"):
+            return None
+        return ready[2] if self._clock() < ready[1] else None
 
-    async def _merge(self, rendering: Rendering, base: bytes) -> Document:
+    async def served(
+        self, scope: Scope, receive: Receive, *, host: bytes, rendering: Rendering, known: bool
+    ) -> Served | None:
+        """Return the file for a request. Never raises but when the request is cancelled.
+
+        Args:
+            scope: The request's.
+            receive: The request's; at most the request itself is taken from it, and a disconnect.
+            host: The value of its Host header.
+            rendering: The host's policy.
+            known: Whether the host is a site's.
+
+        Returns:
+            None where the site's own can't be read and the policy has nothing to add: then the application's
+            own answer is right.
+        """
+        name = canonical_host(host) or ""
+        place = self._source.place(scope, name)
+        shelf = self._shelf(place, known)
+        entry = await self._entry(shelf, place, scope, receive)
+        if entry is None or entry.read_at is None:
+            if self._source.is_application and not (await self._merged(shelf, rendering, b"")).body:
+                return None
+            return Served(rendering.robots, brief=True)
+        served = Served(rendering.robots)
+        if entry.file is not None:
+            document = await self._merged(shelf, rendering, entry.file.body)
+            served = Served(document, entry.file.headers, entry.file.cache_control)
+        # Other spellings are not kept: clients choose them. Nor are large files: memory is bounded.
+        canonical = not scope.get("root_path") and shelf is self._sites and name.encode() == host
+        if canonical and len(served.document.body) <= _LARGE:
+            self._ready.keep(host, (rendering, entry.next_read, served))
+        return served
+
+    def _shelf(self, place: Place, known: bool) -> _Shelf:
+        if known and len(self._root_paths) < _ROOT_PATHS:
+            self._root_paths.add(place.root_path)
+        # A site stays one while the lookup fails.
+        is_site = known or place in self._sites.entries
+        return self._sites if is_site and place.root_path in self._root_paths else self._unknown
+
+    async def _entry(self, shelf: _Shelf, place: Place, scope: Scope, receive: Receive) -> _Entry | None:
+        """What is known of a file, read anew where that is due."""
+        entry = shelf.entries.get(place)
+        now = self._clock()
+        if entry is not None and now < entry.next_read:
+            return entry
+        reads = self._background.state().reads
+        read = reads.get((shelf, place))
+        if read is None:
+            if shelf is self._unknown and not self._has_token(now):
+                return entry
+            read = reads[shelf, place] = _Read(reads, shelf, place)
+            self._background.start(self._run, read, scope)
+        patience = self._patience(entry, now)
+        if patience:
+            await self._wait(read, receive, patience, needed=entry is None or entry.read_at is None)
+        return read.entry or entry
+
+    def _patience(self, entry: _Entry | None, now: float) -> float:
+        """How many seconds a request waits for a read that is due."""
+        if entry is None:
+            return self._timeout + _PATIENCE
+        if entry.read_at is None:
+            return _PATIENCE
+        failing, recent = entry.delay > 0, now < entry.read_at + 2 * self._ttl
+        return 0 if failing or recent else _PATIENCE
+
+    async def _wait(self, read: _Read, receive: Receive, patience: float, *, needed: bool) -> None:
+        """Wait for a read; one that is ``needed`` ends when the last request that waits for it has gone."""
+        read.waiting += 1
+        has_gone = True
+        try:
+            with anyio.move_on_after(patience) as waiting:
+                async with anyio.create_task_group() as group:
+                    if needed:
+                        group.start_soon(_hang_up, receive, group.cancel_scope)
+                    await read.landed.wait()
+                    group.cancel_scope.cancel()
+            has_gone = not waiting.cancelled_caught  # out of patience, its client may still come again
+        finally:
+            read.waiting -= 1
+            if needed and has_gone and not read.waiting and not read.landed.is_set():
+                read.scope.cancel()
+                read.end()
+
+    async def _run(self, read: _Read, scope: Scope) -> None:
+        """Read a file, as a task of its own."""
+        # What the application does after its answer has its time, too.
+        calls = Calls(self._background, 2 * self._timeout)
+        try:
+            with read.scope:
+                await self._land(read, scope, calls)
+        except Exception:
+            logger.exception("reading the robots.txt of %r failed", read.place.host)
+        finally:
+            if read.entry is None or read.entry.delay:
+                calls.cancel()
+            read.end()
+
+    async def _land(self, read: _Read, scope: Scope, calls: Calls) -> None:
+        try:
+            with anyio.move_on_after(self._timeout) as limit:
+                file = await self._file(read, scope, calls)
+        except UnreadableError as error:
+            # That hosts that are no site's are refused is in order: scanners send any.
+            silent = read.shelf is self._unknown and 400 <= error.status < 500
+            return self._fail(read, str(error), error.__cause__, silent=silent)
+        except Exception as error:
+            return self._fail(read, f"{type(error).__name__}: {error}", error)
+        if limit.cancelled_caught:
+            return self._fail(read, f"it took longer than {self._timeout:g} s")
+        shelf, place = read.shelf, read.place
+        before, now = shelf.entries.get(place), self._clock()
+        if before is not None and before.delay:
+            shelf.log.ended(f"the robots.txt that {_named(place)} has itself can be read again")
+        if file is not None:
+            max_age = self._max_age if shelf is self._sites else min(self._max_age, BRIEF)
+            if _longest(file.cache_control) > max_age:
+                file = file._replace(cache_control=b"")
+            if before is not None and before.file is not None and before.file.body == file.body:
+                file = file._replace(body=before.file.body)  # one object: it is the key of the merged file
+        read.entry = shelf.entries[place] = _Entry(file, now, now + self._ttl)
+        return None
+
+    async def _file(self, read: _Read, scope: Scope, calls: Calls) -> OwnFile | None:
+        if read.shelf is self._sites:
+            return await self._source.read(read.place, scope, calls)
+        async with self._background.state().unknown:
+            return await self._source.read(read.place, scope, calls)
+
+    def _fail(
+        self, read: _Read, reason: str, error: BaseException | None = None, *, silent: bool = False
+    ) -> None:
+        before, now = read.shelf.entries.get(read.place), self._clock()
+        delay = min(before.delay * 2, _LONGEST_DELAY) if before is not None and before.delay else _FIRST_DELAY
+        file, read_at = (None, None) if before is None else (before.file, before.read_at)
+        if not silent and (before is None or not before.delay):
+            served = "there is no earlier copy" if read_at is None else "the last copy is served"
+            read.shelf.log.began(
+                f"the robots.txt that {_named(read.place)} has itself can't be read: {reason[:500]}; "
+                f"{served}, and the next try is in {delay:g} s",
+                error,
+            )
+        read.entry = read.shelf.entries[read.place] = _Entry(file, read_at, now + delay, delay)
+
+    def _has_token(self, now: float) -> bool:
+        """Return True if a host that is no site's may be read now: clients choose such hosts."""
+        tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
+        self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    async def _merged(self, shelf: _Shelf, rendering: Rendering, base: bytes) -> Document:
         key = (rendering, base)
         try:
-            return self._merged[key]
+            return shelf.merged[key][0]
         except KeyError:
             pass
-        large = len(base) + len(rendering.robots.body) > LARGE
-        merged = await in_background(_merge, *key) if large else _merge(*key)
-        self._merged[key] = merged
-        return merged
-
-    async def _base(self, scope: Scope, host: str | None) -> tuple[bytes | None, float]:
-        """The application's own, and until when it is used."""
-        kept = self._own.get(host) if host else None
-        now = self._clock()
-        if kept and now < kept[1]:
-            return kept
         try:
-            base = await self._ask(scope)
-        except Exception as error:
-            if kept is None:
-                raise
-            logger.warning("%s keeps its last robots.txt: %s", host, error)
-            base = kept[0]
-        if host:
-            self._own[host] = (base, now + self._ttl)
-        return base, now + self._ttl
+            if len(base) + len(rendering.robots.body) <= _LARGE:
+                document = _merge(rendering, base)
+            else:
+                async with self._background.state().merging[shelf is self._sites]:  # each once
+                    if key in shelf.merged:
+                        return shelf.merged[key][0]
+                    document = await to_thread.run_sync(_merge, rendering, base)
+                    shelf.keep(key, document)
+        except Exception:
+            logger.exception("a site's own robots.txt can't be merged: the policy's rules are served alone")
+            return rendering.robots
+        shelf.keep(key, document)
+        return document
 
-    async def _ask(self, scope: Scope) -> bytes | None:
-        for _ in range(_REDIRECTS + 1):
-            answer = await ask(self._app, scope)
-            if answer.status >= 500:
-                raise AnswerFailed(answer)
-            elsewhere = _redirected(scope, answer)
-            if elsewhere is None:
-                return answer.robots
-            scope = elsewhere
-        return None
+
+class Callback:
+    """A callable of the host application, as the source of its hosts' robots.txt.
+
+    Args:
+        function: Called with a canonical host; returns its robots.txt as bytes or str, or None where it has
+            none. Sync (called in a thread) or async.
+    """
+
+    is_application = False
+
+    def __init__(self, function: Callable[[str], Robots | Awaitable[Robots]]) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"own_robots is {function!r}; give a function of a host that returns its robots.txt, or None"
+            )
+        self._function = function
+        self._is_async = is_async(function)
+        self._threads = Threads(_THREADS, "aipolicy-own-robots")
+
+    def place(self, scope: Scope, host: str) -> Place:
+        """Return which file a request is for."""
+        return Place(host)
+
+    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
+        """Return the file, or None where there is none. Raises UnreadableError, or what the callable does."""
+        if not place.host:
+            return None
+        try:
+            robots = await self._called(place.host)
+        except (Exception, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as error:  # a SystemExit must not end the server
+            raise UnreadableError(f"own_robots({place.host!r}) raised {error!r}") from error
+        if robots is None:
+            return None
+        if isinstance(robots, str):
+            robots = robots.encode()
+        if not isinstance(robots, bytes):
+            raise UnreadableError(
+                f"own_robots({place.host!r}) returned {robots!r:.80}; return bytes, str or None"
+            )
+        if len(robots) > MAX_ROBOTS_BYTES:
+            robots = robots[:MAX_ROBOTS_BYTES].rpartition(b"\n")[0]
+        return OwnFile(robots)
+
+    async def _called(self, host: str) -> object:
+        answer: object = self._function(host) if self._is_async else await self._in_thread(host)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    async def _in_thread(self, host: str) -> object:
+        if self._threads.are_stuck(_TIMEOUT):
+            raise UnreadableError(f"all {_THREADS} threads hang in earlier calls of own_robots")
+        loop, context, done = running_loop(), copy_context(), anyio.Event()
+        wanted, answer, error = True, None, None
+
+        def call() -> None:
+            nonlocal answer, error
+            if not wanted:
+                return
+            try:
+                answer = context.run(self._function, host)
+            except BaseException as raised:
+                error = raised
+            with suppress(RuntimeError):  # the event loop has ended
+                loop.soon(done.set)
+
+        self._threads.submit(call)
+        try:
+            await done.wait()
+        finally:
+            wanted = False
+        if error is not None:
+            raise error
+        return answer
+
+
+def _named(place: Place) -> str:
+    return repr(place.host) if place.host else "a request without a valid host"
+
+
+def _size_of_entry(entry: _Entry) -> int:
+    if entry.file is None:
+        return _OVERHEAD
+    headers = sum(len(name) + len(value) + 128 for name, value in entry.file.headers)
+    return len(entry.file.body) + len(entry.file.cache_control) + headers + _OVERHEAD
+
+
+async def _hang_up(receive: Receive, waiting: anyio.CancelScope) -> None:
+    """End ``waiting`` when the client hangs up."""
+    try:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            message = await receive()
+    except Exception:
+        return  # a server's trouble; then the wait ends by itself
+    if message["type"] == "http.disconnect":
+        waiting.cancel()
+
+
+def _longest(cache_control: bytes) -> float:
+    """Return the seconds for which Cache-Control lets caches keep an answer, infinite where it names none."""
+    longest = None
+    for directive in cache_control.lower().split(b","):
+        name, _, value = directive.strip(b" \t").partition(b"=")
+        if name in (b"no-store", b"no-cache"):
+            return 0
+        if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
+            seconds = value.strip(b'" ')
+            if not (seconds.isdigit() and len(seconds) < 10):
+                return float("inf")
+            longest = max(longest or 0, int(seconds))
+    return float("inf") if longest is None else longest
 
 
 def _merge(rendering: Rendering, base: bytes) -> Document:
@@ -135,47 +468,3 @@ def _merge(rendering: Rendering, base: bytes) -> Document:
     if fitted.cut:
         logger.error("the application's robots.txt is cut: %s", fitted.cut)
     return robots_document(fitted.body)
-
-
-def _redirected(scope: Scope, answer: Answer) -> Scope | None:
-    """The scope to follow a redirect within the application, or None where there is none to follow."""
-    location = answer.header(b"location").decode("latin-1")
-    if not 300 <= answer.status < 400 or not location:
-        return None
-    target = urlsplit(urljoin(scope["path"], location))
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    if target.netloc not in ("", host):
-        logger.warning("/robots.txt redirects to another host, %s: its rules are not merged", target.netloc)
-        return None
-    path = target.path or "/"
-    return {**scope, "path": path, "raw_path": path.encode(), "query_string": target.query.encode()}
-
-
-async def ask(app: ASGIApp, scope: Scope) -> Answer:
-    """GET ``scope``'s path from ``app`` in-process."""
-    status, headers, body = 500, [], bytearray()
-    finished = asyncio.Event()
-    requested = False
-
-    async def receive() -> Message:
-        nonlocal requested
-        if requested:
-            await finished.wait()
-            return {"type": "http.disconnect"}
-        requested = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        nonlocal status, headers
-        if message["type"] == "http.response.start":
-            status, headers = message["status"], list(message.get("headers", ()))
-        elif message["type"] == "http.response.body":
-            if len(body) <= MAX_ROBOTS_BYTES:
-                body.extend(message.get("body", b""))
-            if not message.get("more_body", False):
-                finished.set()
-
-    kept = [(k, v) for k, v in scope["headers"] if k not in _LEFT_OUT and not k.startswith(b"if-")]
-    # Without extensions the application sends its file as a body, not as a path for the server to open.
-    await app({**scope, "method": "GET", "headers": kept, "extensions": {}}, receive, send)
-    return Answer(status, headers, bytes(body))

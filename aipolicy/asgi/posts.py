@@ -28,12 +28,15 @@ class Posts:
         self._memo: LRUCache[tuple[Rendering, HeaderSet, Preferences], HeaderSet] = LRUCache(_REMEMBERED)
 
     def header_set(self, scope: Scope, rendering: Rendering, site: HeaderSet) -> HeaderSet:
-        """``site``: what holds for the path unless something is stated."""
-        state = scope.get("state") or {}
-        stated = state.get(STATE)
-        if stated is None or stated is False:
-            return site
-        key = (rendering, site, _preferences(stated))
+        """Return what is sent where ``site`` holds for the path unless something is stated. Never raises."""
+        try:
+            stated = scope["state"].get(STATE)
+            if stated is None or stated is False:
+                return site
+            key = (rendering, site, _preferences(stated))
+        except (Exception, SystemExit, KeyboardInterrupt):
+            logger.exception("request.state.%s could not be read; no-ai is sent", STATE)
+            key = (rendering, site, PRESETS["no-ai"])
         try:
             return self._memo[key]
         except KeyError:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from starlette.types import Scope, Send
+
 from aipolicy.asgi.events import DisallowedFetch
 from aipolicy.core.headers import Header
 
@@ -51,6 +53,14 @@ def undecided(fetch: DisallowedFetch, seconds: int) -> Refusal:
     )
     later = [(b"retry-after", b"%d" % seconds)]
     return _problem(503, "Service Unavailable", fetch, {"detail": detail}, later)
+
+
+async def refuse_handshake(send: Send, status: int, headers: list[Header], body: bytes, scope: Scope) -> None:
+    """Refuse the handshake of a WebSocket, with a whole response where the server can send one."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        return await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    return await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _problem(

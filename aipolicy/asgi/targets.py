@@ -1,23 +1,105 @@
-"""What a request asks for, as the client sent it, and as an application may read it."""
+"""What a request asks for: as the client sent it, and as every server and application may read it."""
 
-import re
-from urllib.parse import quote
+from collections.abc import Iterator
+from typing import Self
 
 from starlette.types import Scope
 
-from aipolicy.core.paths import octets, without_dot_segments
+from aipolicy.core.crawlers import Crawler
+from aipolicy.core.fields import Visibility
+from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, octets, read_path
+from aipolicy.core.render import HeaderSet, Rendering
 
-# A segment that is ".", ".." or empty; a backslash parts segments, too, where the server's system says so.
-_WINDING = re.compile(r"[/\\](?=\.{1,2}(?:[/\\]|$)|[/\\])|\\")
-_SLASHES = re.compile(r"[/\\]+")
-_PLAIN = "/:@!$&'()*+,;=~"
+
+class RequestTarget:
+    """The readings of one request's path: the most restrictive of what holds for each holds for it."""
+
+    __slots__ = ("_query", "_readings", "sent")
+
+    def __init__(self, sent: str, readings: PathReadings | None, query: str = "") -> None:
+        self.sent, self._readings, self._query = sent + query, readings, query
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Return the target of a request: never raises for what a client can send."""
+        sent, seen = _paths(scope)
+        readings = read_path(sent, seen, scope.get("root_path") or "")
+        query = _query(scope).decode("utf-8", "surrogateescape")
+        return cls(sent, readings, f"?{query}" if query else "")
+
+    def header_set(self, rendering: Rendering) -> HeaderSet:
+        """Return the headers of the response, where the site is known."""
+        return rendering.headers_over(self._targets(rendering) or [None])
+
+    def is_closed(self, rendering: Rendering, crawler: Crawler) -> bool:
+        """Return True if a site closes a reading to a crawler."""
+        if self._readings is None:
+            is_private = rendering.policy.visibility is Visibility.PRIVATE
+            return is_private or (
+                crawler.product_token not in rendering.policy.licensed
+                and _closes_any_path(rendering, crawler)
+            )
+        return any(rendering.closed_to(crawler, target) for target in self._targets(rendering))
+
+    def needs_licence(self, rendering: Rendering, crawler: Crawler) -> bool:
+        """Return True if a reading is open to a crawler by its licence alone."""
+        if self._readings is None:
+            return crawler.product_token in rendering.policy.licensed and _closes_any_path(rendering, crawler)
+        return any(rendering.opened_by_licence(crawler, target) for target in self._targets(rendering))
+
+    def _targets(self, rendering: Rendering) -> tuple[str, ...]:
+        """Return every reading that the rules of a site are to be applied to; none: any path may be meant."""
+        if self._readings is None:
+            return ()
+        usual = rendering.site.preferences
+        others = [path + self._query for path in self._readings.others] if rendering.paths else []
+        return (
+            *(path + self._query for path in self._readings.certain),
+            *(other for other in others if rendering.headers_at(other).preferences != usual),
+        )
+
+    def is_within(self, files: frozenset[str], folder: str) -> bool:
+        """Return True if every reading is one of ``files``, or in ``folder``, which ends with a slash."""
+        if self._readings is None:
+            return False
+        # An empty segment makes no other file of it: //robots.txt is never anything else.
+        paths = ("/" + path.lstrip("/") for path in (*self._readings.certain, *self._readings.others))
+        return all(path in files or path.startswith(folder) for path in paths)
+
+    def scopes(self, scope: Scope) -> Iterator[Scope]:
+        """Return the request once for each reading, as a server would hand it over."""
+        for path in self._readings.certain if self._readings else ():
+            yield {**scope, "path": decoded(path), "raw_path": octets(path)}
+
+
+def _closes_any_path(rendering: Rendering, crawler: Crawler) -> bool:
+    strictest = rendering.headers_over([None]).preferences
+    return rendering.policy.covers(crawler) and strictest.disallows(*crawler.purpose.categories)
+
+
+def has_plain_path(scope: Scope) -> bool:
+    """Return True, and quickly, if a request's path has one reading, which is what the client sent."""
+    path: str = scope["path"]
+    raw: bytes | None = scope.get("raw_path")
+    return (
+        is_plain(path) and not scope.get("root_path") and path.isascii() and (not raw or raw == path.encode())
+    )
 
 
 def target_of(scope: Scope) -> bytes:
-    """Path and query, with their escapes: what path patterns are matched against, and signatures cover."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    query: bytes = scope.get("query_string", b"")
+    """Path and query as the client sent them: what signatures cover."""
+    path: bytes = scope.get("raw_path") or octets(scope["path"])
+    query = _query(scope)
     return path + b"?" + query if query else path
+
+
+def below_mount(scope: Scope) -> RequestTarget:
+    """Return the target below the path at which the application is mounted."""
+    root = (scope.get("root_path") or "").rstrip("/")
+    sent, seen = (
+        path[len(root) :] if root and path.startswith(f"{root}/") else path for path in _paths(scope)
+    )
+    return RequestTarget(sent, read_path(sent, seen))
 
 
 def below_the_host(path: str) -> str:
@@ -25,22 +107,16 @@ def below_the_host(path: str) -> str:
     return path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
 
 
-def targets_of(scope: Scope) -> tuple[str, ...]:
-    """The target as it was sent; and, where the path winds, what applications may make of it, too.
-
-    ``/press/../post`` is ``/post`` for a URL (RFC 3986 §5.2.4), and for Starlette's StaticFiles;
-    ``/press//../post`` is ``/press/post`` for the one and ``/post`` for the other, as for file systems. No
-    client that reads URLs as it should sends dots, for it carries them out itself (RFC 3986 §5.2).
-    """
-    sent = target_of(scope).decode("utf-8", "surrogateescape")
-    query: bytes = scope.get("query_string", b"")
-    behind = f"?{query.decode('utf-8', 'surrogateescape')}" if query else ""
-    others = readings_of(below_the_host(scope["path"]))[1:]
-    return (sent, *(quote(octets(each), _PLAIN) + behind for each in others))
+def _paths(scope: Scope) -> tuple[str, str]:
+    """Return the path as it was sent, and as the application sees it."""
+    seen: str = scope["path"]
+    raw: bytes | None = scope.get("raw_path")
+    if not raw:
+        return escaped(seen), seen
+    # Some servers leave the query in it.
+    return raw.partition(b"?")[0].decode("utf-8", "surrogateescape"), seen
 
 
-def readings_of(path: str) -> tuple[str, ...]:
-    """The path as it is; and, where it winds, what applications may make of it, too."""
-    if not _WINDING.search(path):
-        return (path,)
-    return (path, without_dot_segments(path), without_dot_segments(_SLASHES.sub("/", path)))
+def _query(scope: Scope) -> bytes:
+    query: bytes = scope.get("query_string") or b""
+    return query

@@ -8,6 +8,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +17,7 @@ from anyio import to_thread
 from cachetools import LRUCache
 from starlette.types import Scope
 
+from aipolicy.asgi.targets import RequestTarget
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -41,6 +43,8 @@ class PathTenants:
         tenants = PathTenants(site_of, listed)
 
     ``site_of``    scope → the site's name in the lookup, like ``"alice.blog.example"``; None: the host's own.
+                   Of a path that can be read in several ways it is asked once a reading, with a scope each,
+                   and what the most restrictive site says holds.
     ``listed``     host → the path of each site that opted out, ending in "/": ``["/@alice/", ...]``, or pairs
                    of path and SitePolicy. Sync (called in a thread) or async.
     ``listing``    ``"paths"`` lists them in robots.txt and tdmrep.json: anyone can read who opted out.
@@ -77,9 +81,12 @@ class PathTenants:
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
         self._loads: dict[tuple[str, Rendering], _Load] = {}
+        self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes:
-        """The name of a request's site in the lookup: a tenant's, or ``host``."""
+        """Return the name of a request's site in the lookup: a tenant's, or ``host``."""
+        if not scope["path"].startswith("/"):
+            return host
         try:
             name = self._site_of(scope)
             return host if name is None else name.encode()
@@ -88,6 +95,11 @@ class PathTenants:
                 raise
             logger.exception("site_of failed: the default policy is sent")
             return b""  # no site's: the default, and never somebody else's choice
+
+    def sites(self, scope: Scope, host: bytes) -> list[bytes]:
+        """Return the names of every site whose path the request's can be read as; none: there may be more."""
+        scopes = RequestTarget.of(scope).scopes(scope)
+        return [*dict.fromkeys(self.site(each, host) for each in scopes)]
 
     async def of_host(self, host: bytes, own: Rendering) -> Rendering:
         """What the host's files say: its own policy, and its tenants'. Never raises."""
@@ -102,7 +114,10 @@ class PathTenants:
         load = self._loads.get(key)
         if load is None or load.loop != loop:  # that of an event loop that ended would never be done
             load = self._loads[key] = _Load(loop)
-            load.hold = loop.start(partial(self._load, key, kept, load))
+            # In no client's context: all of the host get the same.
+            load.hold = self._context.copy().run(
+                loop.start, partial(self._load, key, kept, load), lambda: None
+            )
         if load.rendering is None:
             done = anyio.Event()
             load.waiting.add(done)

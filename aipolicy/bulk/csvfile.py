@@ -1,7 +1,9 @@
-"""Sites in a CSV file (RFC 4180) with a header line."""
+"""Sites in a CSV file (RFC 4180) with a header line; cells may be apart by semicolons or tabs."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from aipolicy.bulk.rows import Entry, Policies, Row, did_you_mean, flag, hosts_of, site_of
@@ -11,6 +13,8 @@ from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts", "scope")
 """The last three hold several values, separated by spaces."""
+
+_DELIMITERS = (",", ";", "\t")
 
 
 def read_csv(lines: Iterable[str]) -> Iterator[Row]:
@@ -27,8 +31,17 @@ def read_csv(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPolicyError]]:
-    """The lines of each record, counted from 1, and its cells; blank lines are left out."""
-    reader = csv.reader(lines, strict=True)
+    """The lines of each record, counted from 1, and its cells; blank lines are left out.
+
+    What separates cells is what separates the names in the header, the first line that isn't blank.
+    """
+    lines = iter(lines)
+    head = []
+    for line in lines:
+        head.append(line)
+        if line.strip():
+            break
+    reader = csv.reader(chain(head, lines), strict=True, delimiter=_delimiter(head[-1] if head else ""))
     while True:
         first = reader.line_num + 1
         try:
@@ -42,6 +55,12 @@ def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPol
         else:
             if "".join(cells).strip():
                 yield range(first, reader.line_num + 1), cells
+
+
+def _delimiter(header: str) -> str:
+    """The one of comma, semicolon and tab that the header has most of; a comma where it has none."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(_DELIMITERS, key=bare.count)  # the first of equals
 
 
 def header_names(cells: Sequence[str]) -> list[str]:
@@ -80,7 +99,7 @@ def _outcome(
     if isinstance(cells, AIPolicyError):
         return cells
     if len(cells) != len(columns):
-        cure = "quote the cells that hold a comma, and leave none out"
+        cure = "quote the cells that hold a comma (or what else separates them), and leave none out"
         return PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {cure}")
     try:
         return entry(dict(zip(columns, cells, strict=True)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aipolicy.bulk.layout import FILES, is_place_of, shard
+from aipolicy.bulk.layout import FILES, TDMREP, is_place_of, shard
 from aipolicy.errors import AIPolicyError
 
 STATE = ".aipolicy.json"
@@ -24,6 +24,9 @@ STATE = ".aipolicy.json"
 
 DEFAULT = "default.txt"
 """In the folder: the robots.txt of hosts that are no site's."""
+
+DEFAULT_TDMREP = "default.tdmrep.json"
+"""In the folder: their tdmrep.json."""
 
 UNFINISHED = ".unfinished"
 """What is not whole yet has this name; no host begins with a dot."""
@@ -50,7 +53,7 @@ class Folder:
         except BaseException:
             os.close(self._handle)
             raise
-        self._root = os.fspath(path / FILES)
+        self._path = os.fspath(path)
         self._links = True
         self._sources: dict[bytes, tuple[str, _INode]] = {}
         self._source_at: dict[str, bytes] = {}
@@ -63,15 +66,15 @@ class Folder:
     ) -> None:
         os.close(self._handle)
 
-    def put_default(self, body: bytes) -> None:
+    def put_default(self, body: bytes, name: str = DEFAULT) -> None:
         """Make ``body`` the file for hosts that are no site's: a 404 would mean *no rules*."""
-        target = os.fspath(self.path / DEFAULT)
+        target = os.fspath(self.path / name)
         if self._found(target) is None or not _holds(target, body):
             self._replace(os.fspath(self.path), target, body, None)
 
-    def put(self, host: str, body: bytes) -> bool:
-        """Make ``body`` the contents of the host's file. Whether it was not."""
-        folder = f"{self._root}/{shard(host)}"
+    def put(self, host: str, body: bytes, kind: str = FILES) -> bool:
+        """Make ``body`` the contents of the host's file of that kind. Whether it was not."""
+        folder = f"{self._path}/{kind}/{shard(host)}"
         target = f"{folder}/{host}"
         source = self._sources.get(body) if self._links else None
         try:
@@ -89,16 +92,16 @@ class Folder:
             self._replace(folder, target, body, self._sources.get(body))
         return True
 
-    def holds(self, host: str) -> bytes | None:
-        """The contents of the host's file, or None."""
+    def holds(self, host: str, kind: str = FILES) -> bytes | None:
+        """The contents of the host's file of that kind, or None."""
         try:
-            return Path(f"{self._root}/{shard(host)}/{host}").read_bytes()
+            return Path(f"{self._path}/{kind}/{shard(host)}/{host}").read_bytes()
         except FileNotFoundError:
             return None
 
-    def remove(self, host: str) -> bool:
-        """Remove the host's file. Whether there was one."""
-        target = f"{self._root}/{shard(host)}/{host}"
+    def remove(self, host: str, kind: str = FILES) -> bool:
+        """Remove the host's file of that kind. Whether there was one."""
+        target = f"{self._path}/{kind}/{shard(host)}/{host}"
         self._forget(target)
         try:
             if not stat.S_ISREG(os.lstat(target).st_mode):
@@ -109,14 +112,18 @@ class Folder:
         return True
 
     def sweep(self, unknown: Callable[[list[str]], set[str]]) -> int:
-        """Remove the files of the hosts that are ``unknown``, and nothing else; how many there were."""
-        removed = 0
-        for folder in (name for name in _names(self._root) if len(name) <= 2):
-            self._clear(f"{self._root}/{folder}/{UNFINISHED}")
-            for hosts in self._hosts_in(folder):
-                removed += sum(map(self.remove, sorted(unknown(hosts))))
+        """Remove the files of hosts that are ``unknown``, and nothing else; how many robots.txt."""
+        self._sweep(TDMREP, unknown)
+        return self._sweep(FILES, unknown)
+
+    def _sweep(self, kind: str, unknown: Callable[[list[str]], set[str]]) -> int:
+        removed, root = 0, f"{self._path}/{kind}"
+        for folder in (name for name in _names(root) if len(name) <= 2):
+            self._clear(f"{root}/{folder}/{UNFINISHED}")
+            for hosts in self._hosts_in(root, folder):
+                removed += sum(self.remove(host, kind) for host in sorted(unknown(hosts)))
             with contextlib.suppress(OSError):  # it holds something
-                Path(self._root, folder).rmdir()
+                Path(root, folder).rmdir()
         return removed
 
     def _hold(self) -> None:
@@ -194,9 +201,9 @@ class Folder:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             Path(unfinished).unlink()
 
-    def _hosts_in(self, folder: str) -> Iterator[list[str]]:
+    def _hosts_in(self, root: str, folder: str) -> Iterator[list[str]]:
         """The names of our files in one folder, some at a time."""
-        ours = [name for name in _names(f"{self._root}/{folder}") if is_place_of(folder, name)]
+        ours = [name for name in _names(f"{root}/{folder}") if is_place_of(folder, name)]
         for start in range(0, len(ours), _BATCH):
             yield ours[start : start + _BATCH]
 

@@ -2,12 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from aipolicy.core.fields import Visibility
 from aipolicy.core.hosts import site_name
 from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 
@@ -48,6 +50,7 @@ A bad row is an error *in* the stream; raised is only what makes the rest unread
 """
 
 _NO_UTF_8 = re.compile("[\udc80-\udcff\ufffd]")  # an octet escaped as a surrogate, or replaced
+_URL = re.compile(r"(?:https?:)?//(?P<host>[^/?#@\\]+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _NONE: frozenset[str] = frozenset()
 _REMEMBERED = 4096  # policies
 _LONGEST = 4096  # characters: sixteen megabytes in all
@@ -79,8 +82,15 @@ def hosts_of(hosts: Iterable[str]) -> frozenset[str]:
 
 
 def _canonical(host: str) -> str:
+    """The host of a name or of a whole URL without a path. Raises HostError."""
+    url = _URL.fullmatch(host)
+    if url is not None and url["rest"] not in ("", "/"):
+        cure = (
+            "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
+        )
+        raise HostError(f"{host!r} has the path {url['rest']!r}: {cure}")
     try:
-        return site_name(host)
+        return site_name(url["host"] if url is not None else host)
     except HostError:
         if not _NO_UTF_8.search(host):
             raise
@@ -93,3 +103,37 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     choices = list(known)
     near = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"
+
+
+def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
+    """Return the first policy with every no of any; a licence or a grant counts where all have it."""
+    first, *others = policies
+    preferences, visibility, licensed = first.preferences, first.visibility, set(first.licensed)
+    for other in others:
+        preferences = preferences.combined(other.preferences)
+        visibility = max(visibility, other.visibility, key=list(Visibility).index)
+        licensed &= set(other.licensed)
+    paths: dict[str, Preferences] = {}
+    for policy in policies:
+        for path, stated in policy.path_preferences:
+            paths[path] = stated.combined(paths.get(path, Preferences()))
+    everywhere = [dict(policy.path_preferences) for policy in policies]
+    if others:
+        paths = {
+            path: stated if all(path in its for its in everywhere) else _without_grants(stated)
+            for path, stated in paths.items()
+        }
+    return replace(
+        first,
+        preferences=preferences,
+        visibility=visibility,
+        licensed=tuple(licensed),
+        path_preferences=tuple((path, stated) for path, stated in paths.items() if stated),
+    )
+
+
+def _without_grants(preferences: Preferences) -> Preferences:
+    noes = {category for category, said in preferences if said is Preference.DISALLOW}
+    return Preferences(
+        *(Preference.DISALLOW if category in noes else Preference.UNKNOWN for category in Category)
+    )

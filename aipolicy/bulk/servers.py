@@ -6,9 +6,9 @@ Each text says how it is used, in comments whose indented lines are the configur
 import re
 from collections.abc import Iterable, Iterator
 
-from aipolicy.bulk.folder import DEFAULT
+from aipolicy.bulk.folder import DEFAULT, DEFAULT_TDMREP
 from aipolicy.bulk.headersets import HeaderSets
-from aipolicy.bulk.layout import FILES, SHARD
+from aipolicy.bulk.layout import FILES, SHARD, TDMREP
 from aipolicy.errors import AIPolicyError
 
 Hosts = Iterable[tuple[str, int]]
@@ -31,6 +31,15 @@ def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
         f"     try_files /{FILES}/$aipolicy_folder/$host /{DEFAULT} =404;",
         *(f"     add_header {slot.name} ${slot.variable} always;" for slot in sets.slots),
         "   }",
+        *_if_tdm(
+            sets,
+            "   location = /.well-known/tdmrep.json {",
+            f"     root {path};",
+            "     default_type application/json;",
+            f"     try_files /{TDMREP}/$aipolicy_folder/$host /{DEFAULT_TDMREP} =404;",
+            *(f"     add_header {slot.name} ${slot.variable} always;" for slot in sets.slots),
+            "   }",
+        ),
         "A location with an add_header of its own inherits none: repeat them there, as in this one.",
         f"'aipolicy robots --all --out {path}' writes the files.",
     )
@@ -67,6 +76,15 @@ def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
         f"     try_files /{FILES}/{{aipolicy_folder}}/{{host}} /{DEFAULT}",
         "     file_server",
         "   }",
+        *_if_tdm(
+            sets,
+            "   handle /.well-known/tdmrep.json {",
+            f"     root * {path}",
+            "     header Content-Type application/json",
+            f"     try_files /{TDMREP}/{{aipolicy_folder}}/{{host}} /{DEFAULT_TDMREP}",
+            "     file_server",
+            "   }",
+        ),
         "Caddy compares hosts one after another, and as they are written: for some thousand sites. A host in",
         "capitals is answered like an unknown one.",
         f"'aipolicy robots --all --out {path}' writes the files.",
@@ -104,6 +122,13 @@ def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
         "   RewriteRule ^/robots\\.txt$ "
         f"{path}/{FILES}/%{{ENV:AIPOLICY_FOLDER}}/%{{ENV:AIPOLICY_HOST}} [L,T=text/plain]",
         f"   RewriteRule ^/robots\\.txt$ {path}/{DEFAULT} [L,T=text/plain]",
+        *_if_tdm(
+            sets,
+            f"   RewriteCond {path}/{TDMREP}/%{{ENV:AIPOLICY_FOLDER}}/%{{ENV:AIPOLICY_HOST}} -f",
+            "   RewriteRule ^/\\.well-known/tdmrep\\.json$ "
+            f"{path}/{TDMREP}/%{{ENV:AIPOLICY_FOLDER}}/%{{ENV:AIPOLICY_HOST}} [L,T=application/json]",
+            f"   RewriteRule ^/\\.well-known/tdmrep\\.json$ {path}/{DEFAULT_TDMREP} [L,T=application/json]",
+        ),
         f'   <Directory "{path}">',
         "     Require all granted",
         "   </Directory>",
@@ -125,6 +150,11 @@ def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
 def apache_map(hosts: Hosts) -> Iterator[str]:
     """The text of the RewriteMap."""
     return (f"{host} {number}" for host, number in hosts)
+
+
+def _if_tdm(sets: HeaderSets, *lines: str) -> tuple[str, ...]:
+    """Lines that serve tdmrep.json; none where the switch is off."""
+    return lines if any(slot.name == "tdm-reservation" for slot in sets.slots) else ()
 
 
 def _comment(*lines: str) -> Iterator[str]:

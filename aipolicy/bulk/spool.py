@@ -4,6 +4,7 @@ Memory stays flat however many rows there are, a host that two rows name is foun
 name: a database takes them several times as fast in the order of its indexes.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from aipolicy.bulk.rows import Entry, Row
+from aipolicy.bulk.rows import Entry, Row, strictest
 from aipolicy.core.memo import Memo
 from aipolicy.core.merge import check_fits
 from aipolicy.core.policy import SitePolicy
@@ -28,6 +29,7 @@ CREATE TABLE further (host, entry);
 CREATE TABLE bad_entry (id INTEGER PRIMARY KEY);
 CREATE TABLE needs (entry, giver, PRIMARY KEY (entry, giver)) WITHOUT ROWID;
 CREATE TABLE bad (number, error);
+CREATE TABLE again (site PRIMARY KEY) WITHOUT ROWID;
 """
 # Sorting once is ten times as fast as keeping an index while rows come.
 _SORT = """
@@ -39,9 +41,9 @@ CREATE TABLE shared AS
     UNION SELECT host FROM further JOIN entry ON site = host;
 """
 _SHARING = """
-SELECT shared.host, entry.id, number FROM shared CROSS JOIN entry ON site = shared.host
+SELECT shared.host, entry.id, number, site FROM shared CROSS JOIN entry ON site = shared.host
 UNION ALL
-SELECT shared.host, entry.id, number FROM shared CROSS JOIN further ON further.host = shared.host
+SELECT shared.host, entry.id, number, site FROM shared CROSS JOIN further ON further.host = shared.host
     JOIN entry ON entry.id = further.entry
 ORDER BY 1, 2
 """
@@ -51,6 +53,10 @@ SELECT entry.id, site, text, hosts, EXISTS (SELECT 1 FROM needs WHERE needs.entr
 FROM entry JOIN policy ON policy.id = policy WHERE site > ? AND {_GOOD} ORDER BY site
 """  # noqa: S608 - no input
 _ENTRY = "SELECT site, text, hosts FROM entry JOIN policy ON policy.id = policy WHERE entry.id = ?"
+_AGAIN = f"""
+SELECT entry.id, number, text, hosts FROM entry JOIN policy ON policy.id = policy
+WHERE site = ? AND {_GOOD} ORDER BY entry.id
+"""  # noqa: S608 - no input
 _GIVERS = "SELECT giver FROM needs WHERE entry = ? ORDER BY giver"
 _NAMED = "SELECT site, number FROM entry WHERE id = ?"
 _OF_SITE = f"SELECT entry.id, number, hosts FROM entry WHERE site = ? AND {_GOOD}"  # noqa: S608
@@ -114,20 +120,48 @@ class Spool:
             self._flush()
 
     def sort(self) -> None:
-        """All rows are there. Of two with one host neither is good: which is meant can't be known."""
+        """All rows are there. Of two sites with one host neither is good: which is meant can't be known.
+
+        Of two rows of one site the first is, made as strict as all of them together: a no is never lost.
+        """
         self._flush()
         with _told():
             self._kept.executescript(_SORT)  # which commits what was begun
             self._kept.execute("BEGIN")
             first = first_number = 0
-            before = None
-            for host, entry, number in self._kept.execute(_SHARING):
+            before = first_site = None
+            for host, entry, number, site in self._kept.execute(_SHARING):
                 if host != before:
-                    before, first, first_number = host, entry, number
-                    continue
-                said = f"rows {first_number} and {number} both have the host {host!r}: keep one"
-                self._spoil(first, first_number, PolicyError(said))
-                self._spoil(entry, number, PolicyError(said))
+                    before, first, first_number, first_site = host, entry, number, site
+                elif site == first_site:
+                    self._kept.execute("INSERT OR IGNORE INTO again VALUES (?)", (site,))
+                else:
+                    said = f"rows {first_number} and {number} both have the host {host!r}: keep one"
+                    self._spoil(first, first_number, PolicyError(said))
+                    self._spoil(entry, number, PolicyError(said))
+            for (site,) in self._kept.execute("SELECT site FROM again"):
+                self._keep_strictest(site)
+
+    def _keep_strictest(self, site: str) -> None:
+        """Make one row of all of the site's: the first, with every no of any."""
+        rows = self._kept.execute(_AGAIN, (site,)).fetchall()
+        if len(rows) < 2:
+            return
+        policies = [SitePolicy.from_dict(json.loads(text)) for text in dict.fromkeys(row[2] for row in rows)]
+        hosts = [hosts_of_text(text) for *_, text in rows if text is not None]
+        (first, first_number, _, _), *others = rows
+        self._kept.execute(
+            "UPDATE entry SET policy = ?, hosts = ? WHERE id = ?",
+            (
+                self._policy_id(strictest(policies)),
+                hosts_text(site, frozenset().union(*hosts)) if hosts else None,
+                first,
+            ),
+        )
+        kept = "keep one; the strictest of both is what --skip-bad stores"
+        for entry, number, *_ in others:
+            said = f"rows {first_number} and {number} both have the host {site!r}: {kept}"
+            self._spoil(entry, number, PolicyError(said))
 
     def entries(self, after: str = "") -> Iterator[Spooled]:
         """What is to be put, of sites above ``after``, by name.

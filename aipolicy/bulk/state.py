@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from aipolicy.bulk.folder import STATE, UNFINISHED
+from aipolicy.bulk.layout import NOTHING_RESERVED
 from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
@@ -63,6 +64,7 @@ def rendering_of(signals: Signals) -> str:
     """Changes with the signals, the crawler table and this package: whenever files come out different."""
     digest = blake2b(digest_size=12)
     for preset, visibility, scope in product(PRESETS, Visibility, Scope):
-        policy = SitePolicy.from_preset(preset, visibility=visibility, scope=scope)
-        digest.update(render(policy, signals).robots.body)
+        rendering = render(SitePolicy.from_preset(preset, visibility=visibility, scope=scope), signals)
+        digest.update(rendering.robots.body)
+        digest.update(rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED)
     return digest.hexdigest()

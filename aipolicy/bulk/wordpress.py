@@ -21,7 +21,7 @@ from aipolicy.errors import AIPolicyError, HostError, PolicyError
 _PUBLIC, _OPT_OUT = "blog_public", "wpcom_data_sharing_opt_out"
 _BLOGS, _OPTIONS = re.compile(r".*blogs"), re.compile(r".*options")
 _NEEDED = ("blog_id", "domain", "path")
-_LOOKS_LIKE_CSV = re.compile(r'\s*"?\w+"?\s*,')
+_LOOKS_LIKE_CSV = re.compile(r'\s*"?\w+"?\s*[,;\t]')
 
 _TABLES = """
 CREATE TABLE blog (prefix, number, blog_id, domain, path, public);

@@ -1,12 +1,14 @@
-"""Every site's robots.txt into a folder, and from then on what changes."""
+"""Every site's robots.txt and tdmrep.json into a folder, and from then on what changes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from aipolicy.bulk.folder import Folder
+from aipolicy.bulk.folder import DEFAULT_TDMREP, Folder
+from aipolicy.bulk.layout import NOTHING_RESERVED, TDMREP
 from aipolicy.bulk.state import State, rendering_of
 from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import AIPolicyError, HistoryError
 from aipolicy.lookup.renderer import Renderer
@@ -49,8 +51,9 @@ class Writer:
         self._rendering = rendering_of(signals or Signals())
         self._advance = advance
         self._since_checkpoint = 0
+        self._tdm = (signals or Signals()).tdm
         self._safe, self._silent = (
-            self._renderer.rendering(SitePolicy.from_flag(flag)).robots.body for flag in (True, False)
+            self._files_of(self._renderer.rendering(SitePolicy.from_flag(flag))) for flag in (True, False)
         )
         self.summary = Summary()
 
@@ -87,7 +90,9 @@ class Writer:
                 last = self._registry.last
                 known = replace(known, since=last.seq, digest=last.digest)
             known = self._all(known, sweep=sweep)
-        self._folder.put_default(self._safe)
+        self._folder.put_default(self._safe[0])
+        if self._tdm:
+            self._folder.put_default(self._safe[1], DEFAULT_TDMREP)
         self._changes(known)
 
     def _all(self, state: State, *, sweep: bool) -> State:
@@ -127,28 +132,35 @@ class Writer:
                 if host in texts:
                     self._write(host, texts[host])
                 else:
+                    self._folder.remove(host, TDMREP)
                     self.summary.removed += self._folder.remove(host)
 
     def _write(self, host: str, text: str) -> None:
         try:
-            body = self._renderer.read(text.encode()).robots.body
+            robots, tdmrep = self._files_of(self._renderer.read(text.encode()))
         except (AIPolicyError, ValueError, TypeError, RecursionError) as error:
-            body = self._instead(host, error)
-        if self._folder.put(host, body):
+            robots, tdmrep = self._instead(host, error)
+        changed = self._folder.put(host, tdmrep, TDMREP) if self._tdm else self._folder.remove(host, TDMREP)
+        if self._folder.put(host, robots) or changed:
             self.summary.written += 1
         else:
             self.summary.unchanged += 1
         self._since_checkpoint += 1
         self._advance(1)
 
-    def _instead(self, host: str, error: Exception) -> bytes:
-        """One bad policy stops nobody else's: the last file stands if it refuses anything; else "no" does."""
+    def _files_of(self, rendering: Rendering) -> tuple[bytes, bytes]:
+        return rendering.robots.body, rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED
+
+    def _instead(self, host: str, error: Exception) -> tuple[bytes, bytes]:
+        """One bad policy stops nobody else's: the last files stand if they refuse anything, else "no"."""
         self.summary.failed += 1
         if len(self.summary.errors) < _ERRORS:
             cure = "put its policy anew"
             self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {cure}")
-        last = self._folder.holds(host)
-        return self._safe if last in (None, self._silent) else last or self._safe
+        robots, tdmrep = self._folder.holds(host), self._folder.holds(host, TDMREP)
+        if not robots or robots == self._silent[0]:
+            return self._safe
+        return robots, tdmrep or self._safe[1]
 
     def _unknown(self, hosts: list[str]) -> set[str]:
         return set(hosts) - self._registry.texts_of(hosts).keys()

@@ -308,13 +308,14 @@ class Evaluator:
         lines = as_text(fetches["raw"].filter(wanted))
         claims = fetches.filter(wanted).select("crawler", "time")
         numbers: list[int | None] = [None] * len(lines)
+        leads_on = [True] * len(lines)  # what stands left of a client's own address is only its claim
         for number in range(1, _PROXIES + 1):
             addresses = form.parse(lines, forwarded=number)["address"]
             identities = self._identified(claims.with_columns(addresses))
-            numbers = [
-                before or (number if identity in _GOOD else None)
-                for before, identity in zip(numbers, identities, strict=True)
-            ]
+            for row, (address, identity) in enumerate(zip(addresses, identities, strict=True)):
+                if leads_on[row] and identity in _GOOD:
+                    numbers[row] = number
+                leads_on[row] &= identity not in _GOOD and self._operator(address or "") is not None
         return found.scatter(wanted.arg_true(), pl.Series(numbers, dtype=pl.Int32))
 
 

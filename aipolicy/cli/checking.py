@@ -8,7 +8,7 @@ from aipolicy.cli.checksite import site
 from aipolicy.cli.crawler import crawler
 from aipolicy.cli.identity import identity
 from aipolicy.cli.options import json_option, ranges_option
-from aipolicy.errors import AIPolicyError
+from aipolicy.errors import AIPolicyError, MissingExtraError
 
 
 @click.group()
@@ -109,7 +109,12 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     Exit codes: 0 no disallowed fetch, 1 some, 2 bad input.
     """
     # Imported where it is used: other commands should not wait for it.
-    from aipolicy.cli.checklogs import run
+    try:
+        from aipolicy.cli.checklogs import run
+    except ModuleNotFoundError as error:
+        if error.name not in ("polars", "pyarrow", "isal"):
+            raise
+        raise MissingExtraError(f"checking logs needs {error.name}: pip install 'aipolicy[check]'") from None
 
     if given["as_json"] and given["as_csv"]:
         raise AIPolicyError("--json and --csv both write to stdout: give one of them")

@@ -44,7 +44,8 @@ def robots(**given: Any) -> None:
     nothing.
 
     With --all, each host of each site gets DIR/robots/XX/HOST, where XX is the last two characters of its
-    first label without a leading "www.": DIR/robots/og/blog.example. A first run writes all of them, a later
+    first label without a leading "www.": DIR/robots/og/blog.example. DIR/tdmrep/XX/HOST is its
+    /.well-known/tdmrep.json, "[]" where it reserves nothing. A first run writes all of them, a later
     one what has changed since; a file of a host that is gone is removed. Equal files are hard links: replace
     one, don't edit it. 'aipolicy export' writes the server's side.
     """

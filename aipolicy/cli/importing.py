@@ -75,13 +75,18 @@ def import_sites(
 
     A row is all that its site declares: what it leaves out is reset, but for the hosts, which stay where
     none are given. A site that says the same already is not changed, and sites that the file doesn't
-    mention stay. Of two rows with one host neither is stored.
+    mention stay. Cells may be separated by commas, semicolons or tabs, and a host may be written as a URL.
+
+    Of two rows of one site, --skip-bad stores one that has every no of both; of two sites with one host,
+    neither.
 
     The whole file is read and checked first: with a bad row nothing is stored. The rows are then stored by
     site name, ten thousand at a time, and other writers get their turn in between. Whatever stops that, the
     same command goes on where it was: what is stored is not stored again, even where the site was changed
     since. The input must be the same, which its content tells, from a pipe as well; another one is
     imported from its beginning.
+
+    Exit codes: 0 every row is stored, 1 some were skipped (--skip-bad), 2 bad input.
     """
     from aipolicy.bulk.importing import Import
     from aipolicy.bulk.input import Input
@@ -112,6 +117,8 @@ def import_sites(
         if not as_json:
             seconds = time.monotonic() - began
             _tell_result(spool, made, dry_run=dry_run, seconds=seconds, rows=spool.rows - before)
+        if spool.bad:
+            click.get_current_context().exit(1)
 
 
 def _form_of(file: BinaryIO) -> str:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from aipolicy.analysis.shown import longest_word
 from aipolicy.cli.completion import product_tokens
 from aipolicy.core.crawlers import Scope
 from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
@@ -147,6 +148,7 @@ def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
+    table.columns[0].min_width = longest_word(table.columns[0].cells)  # a token that breaks can't be copied
     print_fitted(table, in_a_pipe=10_000, soft_wrap=True)
 
 

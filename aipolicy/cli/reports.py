@@ -34,7 +34,7 @@ def report_document(source: str, report: Report) -> dict[str, Any]:
     """A report for a program."""
     return {
         "source": shown(source),
-        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "findings": [_finding_document(finding) for finding in report.findings],
         "more": report.more,
         "coverage": {
             purpose: {reach.name.lower(): list(tokens) for reach, tokens in by.items()}
@@ -44,11 +44,17 @@ def report_document(source: str, report: Report) -> dict[str, Any]:
     }
 
 
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    document = dataclasses.asdict(finding)
+    del document["edits"]
+    return document
+
+
 def _finding(finding: Finding) -> Iterator[str]:
     where = _lines(finding.lines) if finding.lines else "the file"
     yield f"{finding.severity}: {where}: {finding.found} [{finding.id}]"
     yield f"    {finding.effect}"
-    for number, line in enumerate(finding.fix.splitlines()):
+    for number, line in enumerate(finding.fix.split("\n") if finding.fix else ()):
         yield f"{'    fix: ' if number == 0 else '         '}{line}".rstrip()
     yield ""
 

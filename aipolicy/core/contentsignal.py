@@ -28,7 +28,7 @@ def content_signal(preferences: Preferences) -> dict[str, str]:
 def parse_content_signal(value: str) -> dict[str, str]:
     """Read one line's value: lower-case keys and values; members that mean nothing are left out."""
     pairs = (member.partition("=") for member in value.lower().split(","))
-    members = ((key.strip(), said.strip()) for key, _, said in pairs)
+    members = ((key.strip(" \t"), said.strip(" \t")) for key, _, said in pairs)
     return {key: said for key, said in members if said in _meanings(key)}
 
 

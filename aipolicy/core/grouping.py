@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
-from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
+from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 from aipolicy.errors import RobotsTooLargeError
 
 
 def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+
+    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what
+    it reads as one group is written as one.
 
     Args:
         robots: the file.
@@ -18,7 +21,7 @@ def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     Raises:
         RobotsTooLargeError: they would have more.
     """
-    robots = one_group_a_token(robots, most)
+    robots = one_group_a_token(replace(robots, groups=tuple(read_together(robots.groups))), most)
     groups = tuple(map(portable_group, robots.groups))
     preamble, site_wide = portable_group(Group((), robots.preamble)).records, robots.site_wide
     if not any(map(speaks, preamble)):
@@ -42,7 +45,9 @@ def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     places: dict[str, tuple[str, list[int]]] = {}
     for index, group in enumerate(robots.groups):
         for token in group.tokens:
-            places.setdefault(token.lower(), (token, []))[1].append(index)
+            indexes = places.setdefault(token.lower(), (token, []))[1]
+            if indexes[-1:] != [index]:  # a group that went on in the next may name one twice
+                indexes.append(index)
     together: dict[tuple[int, ...], list[str]] = {}
     for token, indexes in places.values():
         together.setdefault(tuple(indexes), []).append(token)

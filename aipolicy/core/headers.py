@@ -10,6 +10,7 @@ from html import escape
 from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preferences, merge_statement
+from aipolicy.core.robots import WHITE_SPACE
 from aipolicy.core.signals import Signals
 
 Header = tuple[bytes, bytes]
@@ -20,10 +21,18 @@ TDM_RESERVATION, TDM_POLICY, LINK = b"tdm-reservation", b"tdm-policy", b"link"
 # As the specifications write them; HTTP itself doesn't care.
 _SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
 
-# X-Robots-Tag rules with a value: what stands before their colon is no crawler's name.
+# X-Robots-Tag rules: what stands before their colon is no crawler's name.
 _VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
-# A date may have a comma behind the day's name (RFC 822, RFC 850).
-_RULE = re.compile(r"\s*unavailable_after:\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,[^,]*|[^,]+")
+_RULES = _VALUED | {
+    *("all", "index", "follow", "noindex", "nofollow", "none", "noarchive", "nocache", "nosnippet"),
+    *("noimageindex", "notranslate", "indexifembedded", "noai", "noimageai", "noml", "noodp", "noydir"),
+}
+# A date may have a comma behind the day's name (RFC 822, RFC 850) or behind the day ("June 25, 2010").
+_REST_OF_DATE = re.compile(
+    r"[ \t]*(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \t]+)?"
+    r"\d+(?:[ \t/]|-[a-z]{3}-|-\d|$)"
+)
+_COMMAS_OF_DATE = 2
 
 
 def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
@@ -68,26 +77,33 @@ def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Head
     """The header list of a response that has ``theirs``, with ``ours``; a new list.
 
     ``X-Robots-Tag``: ours first, theirs kept. ``Content-Usage``: one line, most restrictive.
-    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset).
+    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset). Theirs
+    are known in any capitals, and with spaces around them.
     """
     theirs, ours = list(theirs), list(ours)
     set_by_us = {name for name, _ in ours} - {X_ROBOTS_TAG, LINK}
     tags = [header for header in ours if header[0] == X_ROBOTS_TAG]
     kept = [
-        (name, value)
-        for name, value in theirs
-        if name.lower() not in set_by_us and (name.lower(), value) not in ours
+        header
+        for header in theirs
+        if (name := field_name(header[0])) not in set_by_us
+        and (name, bytes(header[1]).strip(b" \t\r\n")) not in ours
     ]
-    stated = b", ".join(value for name, value in theirs if name.lower() == CONTENT_USAGE)
+    stated = [bytes(value) for name, value in theirs if field_name(name) == CONTENT_USAGE]
     rest = [
         (
             name,
-            merge_statement(Preferences.parse(value), stated) if name == CONTENT_USAGE and stated else value,
+            merge_statement(Preferences.parse(value), *stated) if stated and name == CONTENT_USAGE else value,
         )
         for name, value in ours
         if name != X_ROBOTS_TAG
     ]
     return [*tags, *kept, *rest]
+
+
+def field_name(name: bytes) -> bytes:
+    """Return a field name as it is compared, however an application wrote it."""
+    return bytes(name).strip(b" \t\r\n").lower()
 
 
 def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
@@ -96,17 +112,34 @@ def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
     Google's robots meta tag specification (2026-03-24): rules without a name hold for all, those behind
     ``name:`` for that crawler alone; names and rules are not case-sensitive.
     """
-    found: set[str] = set()
-    for line in lines:
-        name, rules = _agent_and_rules(line.strip().lower())
-        if not name or name == agent.lower():
-            found |= set(rules)
-    return frozenset(found)
+    return frozenset(
+        rule for line in lines for name, rule in named_rules(line) if not name or name == agent.lower()
+    )
 
 
-def _agent_and_rules(line: str) -> tuple[str, list[str]]:
-    before, colon, after = line.partition(":")
-    name = before.strip()
-    if not colon or "," in name or name in _VALUED:
-        name, after = "", line
-    return name, [rule.strip() for rule in _RULE.findall(after) if rule.strip()]
+def named_rules(line: str) -> list[tuple[str, str]]:
+    """The rules of one ``X-Robots-Tag`` line in lower case, each with the crawler that it is for; "" is all.
+
+    Proxies join lines with commas (RFC 9110 §5.3), so a name may stand before any rule, and holds up to the
+    next name: ``BadBot: noindex, nofollow, GPTBot: noai``.
+    """
+    found: list[tuple[str, str]] = []
+    name = ""
+    for member in line.lower().split(","):
+        if _goes_on(found, member):
+            found[-1] = name, f"{found[-1][1]},{member.rstrip(WHITE_SPACE)}"
+            continue
+        before, colon, after = member.partition(":")
+        before, rule = before.strip(WHITE_SPACE), member.strip(WHITE_SPACE)
+        if colon and before not in _RULES:
+            name, rule = before, after.strip(WHITE_SPACE)
+        if rule:
+            found.append((name, rule))
+    return found
+
+
+def _goes_on(found: list[tuple[str, str]], member: str) -> bool:
+    """Return True if ``member`` is the rest of a date in the last rule."""
+    last = found[-1][1] if found else ""
+    is_date = last.startswith("unavailable_after") and last.count(",") < _COMMAS_OF_DATE
+    return is_date and _REST_OF_DATE.match(member) is not None

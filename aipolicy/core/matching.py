@@ -100,7 +100,7 @@ def _usage(record: Record) -> tuple[str, str] | None:
     if not record.value.startswith("/"):
         return "/", record.value
     path, _, statement = record.value.replace("\t", " ").partition(" ")
-    return normalise(path), statement.strip()
+    return normalise(path), statement.strip(" \t")
 
 
 def _matches(rule: Rule, path: str) -> bool:

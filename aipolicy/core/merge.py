@@ -35,6 +35,9 @@ class _Line(NamedTuple):
 
 _Part = list[_Line]  # what stands between two blank lines
 
+# A rule that says nothing (/robots.txt may always be fetched, RFC 9309 §2.2.2) and ends its group.
+_ENDING = Rule(True, "/robots.txt$")
+
 
 class FittedRobotsTxt(NamedTuple):
     """A robots.txt that crawlers read to its end. ``cut``: what was left out for that, in words, or ""."""
@@ -55,7 +58,7 @@ def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | b
         written = _merged(policy, signals or Signals(), own, most=_COUNTED)
     except RobotsTooLargeError:
         written = None
-    if written is None or (len(written) > MAX_ROBOTS_BYTES and written != octets(own)):
+    if written is None or (len(written) > MAX_ROBOTS_BYTES and written != octets(own or "")):
         size = f"more than {_COUNTED}" if written is None else f"{len(written)}"
         raise RobotsTooLargeError(
             f"the robots.txt of {policy.site or 'this policy'} has {size} bytes, and crawlers read "
@@ -93,27 +96,36 @@ def fitted_robots_txt(
     try:
         return FittedRobotsTxt(robots_txt(policy, signals, base), "")
     except RobotsTooLargeError as error:
-        return _cut(policy, signals or Signals(), _own(base), str(error))
+        return _cut(policy, signals or Signals(), _own(base) or "", str(error))
 
 
-def _own(base: str | bytes | None) -> str:
-    return without_ours(base.decode("utf-8", "surrogateescape") if isinstance(base, bytes) else base or "")
+def _own(base: str | bytes | None) -> str | None:
+    """The site's own file without our lines; None where it has none.
+
+    A file that is empty once our lines are left out is one of ours alone, and is made anew.
+    """
+    if base is None:
+        return None
+    text = base.decode("utf-8", "surrogateescape") if isinstance(base, bytes) else base
+    own = without_ours(text)
+    return own if own.strip(" \t\r\n") or not text.strip(" \t\r\n") else None
 
 
-def _merged(policy: SitePolicy, signals: Signals, own: str, *, most: int) -> bytes:
+def _merged(policy: SitePolicy, signals: Signals, own: str | None, *, most: int) -> bytes:
     """The file. Raises RobotsTooLargeError as soon as more than ``most`` bytes are made."""
     if policy.visibility is Visibility.PRIVATE:
         return _written(_private()).encode()
-    if not _says_anything(policy, signals) and own.strip():
+    if own is not None and not _says_anything(policy, signals):
         return octets(own)
-    if len(own) > most:
+    if own is not None and len(own) > most:
         raise RobotsTooLargeError(f"the site's own has more than {most} bytes")
-    return _joined(policy, signals, own, RobotsTxt.parse(own), most)
+    return _joined(policy, signals, own, RobotsTxt.parse(own or ""), most)
 
 
-def _joined(policy: SitePolicy, signals: Signals, own: str, theirs: RobotsTxt, most: int) -> bytes:
-    parts = _parts(policy, signals, own, portable(theirs, most), most)
-    return octets(own) if parts is None else _written(parts).encode()
+def _joined(policy: SitePolicy, signals: Signals, own: str | None, theirs: RobotsTxt, most: int) -> bytes:
+    """Merge ``theirs``. Where there is nothing to add, ``own``, the file that they are from, stays."""
+    parts = _parts(policy, signals, own is not None, portable(theirs, most), most)
+    return octets(own or "") if parts is None else _written(parts).encode()
 
 
 def _says_anything(policy: SitePolicy, signals: Signals) -> bool:
@@ -125,10 +137,10 @@ def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobo
     """The largest form of the site's own rules that fits."""
     cut = f"{why}; "
     try:
-        alone = len(_merged(policy, signals, "", most=MAX_ROBOTS_BYTES - _RESERVED))
+        alone = len(_merged(policy, signals, None, most=MAX_ROBOTS_BYTES - _RESERVED))
     except RobotsTooLargeError:
         policy = _without_paths(policy)
-        alone = len(_merged(policy, signals, "", most=_COUNTED))
+        alone = len(_merged(policy, signals, None, most=_COUNTED))
         cut += "what is refused on some paths is refused on all; "
     if len(own) > MAX_ROBOTS_BYTES:  # no crawler reads the rest; half an Allow would open too much
         own = own[:MAX_ROBOTS_BYTES].rpartition("\n")[0] or own[:MAX_ROBOTS_BYTES]
@@ -136,7 +148,7 @@ def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobo
 
     def fitted(theirs: RobotsTxt) -> bytes | None:
         try:
-            written = _joined(policy, signals, "", theirs, MAX_ROBOTS_BYTES)
+            written = _joined(policy, signals, None, theirs, MAX_ROBOTS_BYTES)
         except RobotsTooLargeError:
             return None
         return written if len(written) <= MAX_ROBOTS_BYTES else None
@@ -153,7 +165,7 @@ def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobo
     if written is not None:
         return FittedRobotsTxt(written, cut)
     closed = RobotsTxt((Group(("*",), (Rule(False, "/"),)),))
-    return FittedRobotsTxt(_joined(policy, signals, "", closed, _COUNTED), cut)
+    return FittedRobotsTxt(_joined(policy, signals, None, closed, _COUNTED), cut)
 
 
 def _largest(
@@ -190,15 +202,15 @@ def _private() -> list[_Part]:
 
 
 def _parts(
-    policy: SitePolicy, signals: Signals, own: str, theirs: RobotsTxt, most: int
+    policy: SitePolicy, signals: Signals, is_theirs: bool, theirs: RobotsTxt, most: int
 ) -> list[_Part] | None:
-    """The file's parts, in order; None where there is nothing of ours to add to ``own``."""
+    """The file's parts, in order; None where there is nothing of ours to add to a file of theirs."""
     statements = Statements(policy, signals)
     listed = {record.value for record in theirs.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
     # Before the first group it holds for all of them (RSL 1.0 §4).
     licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
-    if own.strip() and not (statements or site_wide or licence):
+    if is_theirs and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in theirs.groups if "*" in group.tokens), None)
     # Ours come first: parsers that take the first group whose name is part of the crawler's find these.
@@ -235,9 +247,12 @@ def _groups(
     yield _let_in(licensed, statements, theirs, everyone)
     covered = {token.lower() for token in effects}
     for group in theirs.groups:
-        uncovered = _uncovered(group.tokens, covered)
-        if uncovered:
-            yield _open(replace(group, tokens=uncovered), statements)
+        others, cut = _uncovered(group.tokens, covered)
+        if others:
+            yield _open(replace(group, tokens=others), statements)
+        closed = Group(cut, _restrictions(group), () if others else group.leading) if cut else None
+        if closed is not None and closed.rules:
+            yield _open(closed, statements)
 
 
 def _closed_in_part(
@@ -251,6 +266,8 @@ def _closed_in_part(
             continue
         closed = Group(named, _restrictions(group))
         if any(map(speaks, statements.kept(closed.records))):
+            if not closed.rules:  # when our rules are taken out again, it must not go on in the next group
+                closed = replace(closed, records=(*closed.records, _ENDING))
             yield _partly_blocked(closed, effect, statements)
             unnamed = {name: token for name, token in unnamed.items() if token not in named}
     if unnamed:
@@ -270,9 +287,18 @@ def _let_in(licensed: Iterable[str], statements: Statements, theirs: RobotsTxt, 
     return _all_ours(_open(Group(unnamed, records), statements)) if unnamed else []
 
 
-def _uncovered(tokens: tuple[str, ...], covered: Container[str]) -> tuple[str, ...]:
-    """Those of a site's tokens that no parser takes for one that the policy covers (in lower case)."""
-    return tuple(t for t in tokens if t.lower() not in covered and truncated(t).lower() not in covered)
+def _uncovered(tokens: tuple[str, ...], covered: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tokens that the policy doesn't cover; apart, those that some parsers take for one that it does.
+
+    ``GPTBot2`` is GPTBot to a parser in Google's style: an Allow of its group would open the site to GPTBot,
+    and its Disallow rules must not be lost to GPTBot2. ``covered`` is in lower case.
+    """
+    others: list[str] = []
+    cut: list[str] = []
+    for token in tokens:
+        if token.lower() not in covered:
+            (cut if truncated(token).lower() in covered else others).append(token)
+    return tuple(others), tuple(cut)
 
 
 def _open(group: Group, statements: Statements) -> _Part:
@@ -292,7 +318,9 @@ def _partly_blocked(group: Group, effect: Effect, statements: Statements) -> _Pa
     """A group that the policy closes in part: the site's restrictions, the signal lines, then our rules."""
     closed = {path for path, blocked in effect.paths if blocked}
     lines, records = statements.lines(group.records, closed)
-    return _group_part(group, lines, records) + _ours(path_rules(effect, group.rules))
+    return _group_part(group, lines, records) + _ours(
+        path_rules(effect, (rule for rule in group.rules if not rule.allow))
+    )
 
 
 def _group_part(group: Group, lines: list[str], records: list[Rule | Record]) -> _Part:

@@ -1,8 +1,13 @@
 """URL paths and path patterns in the one spelling that every parser compares alike (RFC 9309 §2.2.2)."""
 
 import re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from aipolicy.errors import PolicyError
+
+MOST_READINGS = 64
+LONGEST_READ = 1024  # characters of a path that isn't plain
 
 # Not behind a lone "%": what is decoded there could make a new escape ("%%341" would be "%41").
 _ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
@@ -11,6 +16,16 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _PLAIN = _UNRESERVED | frozenset(b"/?:@!$&'()*+,;=%[]")
 _NOT_PLAIN = re.compile(b"[^%s]" % re.escape(bytes(_PLAIN)))
 _NORMAL = re.compile(f"[{re.escape(bytes(_PLAIN - {ord('%')}).decode())}]*")
+
+# What gives a path a second reading: empty and dot segments, escapes of ASCII, backslashes, parameters, "?".
+_AMBIGUOUS = re.compile(r"//|/\.\.?(?:/|\Z)|%(?![89A-Fa-f][0-9A-Fa-f])|[\\;?]")
+_SLASHES = re.compile("//+")
+_PARAMETERS = re.compile(";[^/]*")
+_DOT = re.compile("%2e", re.IGNORECASE)
+# Escapes of the characters that have a meaning in a path: / \ % ; ?
+_MEANINGFUL = re.compile("%(?:2F|5C|25|3B|3F)", re.IGNORECASE)
+# RFC 9112 §3.2.2; without a host it is no target, but a URL (RFC 3986 §4.3) to whoever parses it.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[/\\]{2}[^/\\?#]*)?")
 
 
 def normalise(path: str | bytes) -> str:
@@ -39,6 +54,128 @@ def without_dot_segments(path: str) -> str:
     if segments[-1:] in (["."], [".."]):
         kept.append("")
     return "/" + "/".join(kept)
+
+
+class PathReadings(NamedTuple):
+    """Every path that one request's path can be read as, in ASCII; no two are equal.
+
+    ``certain``  the path as it was sent, and what a server or an application can make of it.
+    ``others``   the same paths with reserved characters spelled another way (``(`` for ``%28``), and what
+                 they are below the application's mount path. Path patterns are seldom written for these: they
+                 count where a pattern matches one.
+    """
+
+    certain: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def is_plain(path: str) -> bool:
+    """Return True if ``path`` can be read in one way only."""
+    return path[:1] == "/" and not _AMBIGUOUS.search(path)
+
+
+def read_path(sent: str, seen: str | None = None, root: str = "") -> PathReadings | None:
+    """Return every reading of a request's path, or None if there is no path or there are too many readings.
+
+    Escapes are decoded not at all, once and twice; empty and dot segments are removed or kept; a backslash
+    separates segments or not; parameters (``;v=1``) are part of a segment or not: all of it in any order. An
+    absolute-form target is read below its host. Case and a trailing dot are significant, as in every URL.
+
+    Args:
+        sent: The path of the request line, without its query.
+        seen: The path that the application sees, where that isn't ``sent`` decoded once.
+        root: The path at which the application is mounted; ``seen`` may begin with it or not.
+    """
+    once = decoded(sent)
+    seen = once if seen is None else seen
+    root = f"/{root.strip('/')}".rstrip("/")
+    if not root and is_plain(sent) and once == seen:
+        return PathReadings((sent if sent.isascii() else normalise(sent),), ())
+    if "*" in (sent, seen) or max(len(sent), len(seen)) > LONGEST_READ:
+        return None
+    certain = [(_rooted(sent), 0)]
+    others: list[tuple[str, int]] = []
+    if not sent.startswith("/"):
+        certain += [(_rooted(once), 1), (_rooted(decoded(once)), 2)]
+    path = _rooted(seen)
+    if path != _rooted(once):
+        in_other_place = root and _rooted(once) in (_without(root, path), root + path)
+        (others if in_other_place else certain).append((path, 1))
+    if root:
+        others += [(root + (_without(root, path) or path), 1)]
+    return _all_readings(certain, others, root)
+
+
+def _all_readings(
+    certain: list[tuple[str, int]], others: list[tuple[str, int]], root: str
+) -> PathReadings | None:
+    """Return what the paths, each with how often it was decoded already, lead to by steps in any order."""
+    waiting = [*((*path, False) for path in others), *((*path, True) for path in reversed(certain))]
+    seen: dict[tuple[str, int], bool] = {}
+    found: dict[str, bool] = {}
+    while waiting:
+        path, times, is_certain = waiting.pop()
+        if (path, times) in seen and seen[path, times] >= is_certain:
+            continue
+        seen[path, times] = is_certain
+        for spelled in _spellings(path, times):
+            found[spelled] = found.get(spelled, False) or is_certain
+        if len(found) > MOST_READINGS or len(seen) > 4 * MOST_READINGS:
+            return None
+        if times < 2 and "%" in path:
+            # Decoded once, only characters that have a meaning make another path of it than it was.
+            is_other = times == 0 and not _MEANINGFUL.search(path)
+            waiting.append((decoded(path), times + 1, is_certain and not is_other))
+            waiting.append((_DOT.sub(".", path), times, is_certain))
+        below = _without(root, path) if root else None
+        if below is not None:
+            waiting.append((below, times, False))
+        steps = (
+            path.replace("\\", "/"),
+            _PARAMETERS.sub("", path),
+            _SLASHES.sub("/", path),
+            without_dot_segments(path) if "/." in path else path,
+        )
+        waiting += [(changed, times, is_certain) for changed in steps if changed != path]
+    return PathReadings(
+        tuple(path for path, is_certain in found.items() if is_certain),
+        tuple(path for path, is_certain in found.items() if not is_certain),
+    )
+
+
+def _spellings(path: str, times: int) -> tuple[str, ...]:
+    """Return the path as a target has it, given how often it was decoded."""
+    if times == 0:
+        return (normalise(path),)
+    spelled = escaped(path)
+    # A "?" that was escaped may be taken for the beginning of the query.
+    return (spelled, spelled.replace("%3F", "?")) if "?" in path else (spelled,)
+
+
+def escaped(path: str) -> str:
+    """Return a decoded path as a target has it: normalised, with ``%`` and ``?`` escaped."""
+    return normalise(octets(path).replace(b"%", b"%25")).replace("?", "%3F")
+
+
+def decoded(path: str) -> str:
+    """Return a path of a target as an application sees it, with surrogate escapes for what isn't UTF-8."""
+    return unquote_to_bytes(octets(path)).decode("utf-8", "surrogateescape")
+
+
+def _rooted(path: str) -> str:
+    """Return the path, below the host if it is an absolute-form target, with a slash at its beginning."""
+    absolute = _ABSOLUTE.match(path)
+    if absolute:
+        path = path[absolute.end() :]
+    return path if path.startswith("/") else "/" + path
+
+
+def _without(root: str, path: str) -> str | None:
+    """Return ``path`` below ``root``, or None if it isn't below it."""
+    rest = path[len(root) :]
+    # Some servers put the root even before an absolute-form target.
+    is_below = path.startswith(root) and (rest[:1] in ("", "/", "\\") or _ABSOLUTE.match(rest))
+    return _rooted(rest) if is_below else None
 
 
 def octets(text: str) -> bytes:

@@ -63,6 +63,11 @@ class Preferences:
     def __str__(self) -> str:
         return ", ".join(f"{category}={_TOKENS[p]}" for category, p in self if p in _TOKENS)
 
+    @property
+    def disallowed(self) -> "Preferences":
+        """Return the same without what is allowed."""
+        return self.restricted_by(Preferences())
+
     def disallows(self, *categories: Category) -> bool:
         """Whether any of ``categories`` is disallowed."""
         return any(self[category] is Preference.DISALLOW for category in categories)
@@ -70,6 +75,10 @@ class Preferences:
     def combined(self, other: "Preferences") -> "Preferences":
         """Both statements hold: the most restrictive one wins a category (vocab-08 §5.1)."""
         return Preferences(*(_most_restrictive(self[c], other[c]) for c in Category))
+
+    def restricted_by(self, other: "Preferences") -> "Preferences":
+        """Return what both grant: either disallows, both allow, or it is unknown."""
+        return Preferences(*(_granted_by_both(self[c], other[c]) for c in Category))
 
     def over(self, base: "Preferences") -> "Preferences":
         """What is unknown here is taken from ``base``."""
@@ -87,6 +96,12 @@ def _most_restrictive(one: Preference, other: Preference) -> Preference:
         if preference in (one, other):
             return preference
     return Preference.UNKNOWN
+
+
+def _granted_by_both(one: Preference, other: Preference) -> Preference:
+    if Preference.DISALLOW in (one, other):
+        return Preference.DISALLOW
+    return one if one == other else Preference.UNKNOWN
 
 
 def _preference(member: object) -> Preference:
@@ -110,19 +125,21 @@ def members_of(statement: str | bytes) -> dict[str, object] | None:
     return dict(members) if isinstance(members, dict) else None
 
 
-def merge_statement(ours: Preferences, theirs: bytes) -> bytes:
-    """One ``Content-Usage`` value for a message that has ``theirs`` already: most restrictive wins.
+def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
+    """One ``Content-Usage`` value for a message that has the field lines ``theirs``: most restrictive wins.
 
-    A second field line would be last-wins (RFC 9651 §4.2), so the two are joined into one. Members of
-    ``theirs`` that this version doesn't know are kept.
+    A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would unsay the
+    others: so all are joined into one, and what any of them disallows stays disallowed. Members that this
+    version doesn't know are kept.
     """
     import http_sf
 
-    members = members_of(theirs)
-    if members is None:
-        return str(ours).encode()
-    combined = ours.combined(Preferences.parse(theirs))
+    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip(b" \t"))))
+    others: dict[str, object] = {}
+    for line in theirs:
+        combined = combined.combined(Preferences.parse(line).disallowed)
+        members = members_of(line) or {}
+        others |= {label: value for label, value in members.items() if label not in set(Category)}
     stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
-    others = {label: value for label, value in members.items() if label not in set(Category)}
     merged = stated | others
     return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 LONGEST_USER_AGENT = 1024
 """Characters that are looked at: no crawler introduces itself behind them."""
 
-_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^\s();,]|[;,](?=\S))*")  # it may hold delimiters
+_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may hold delimiters
 _DELIMITER = re.compile(r"[;,()]")
+_WORDS = re.compile(r"[^ \t]+")  # RFC 9110 §5.6.3: other white space is part of a word
 _VERSION = re.compile(r"v?\d[\w.]*")
 # Products that browsers send without a version, before others: "Mobile Safari/537.36 GPTBot/1.2". Other bare
 # words begin a phrase: "not GPTBot/1.2".
@@ -38,7 +39,7 @@ class _Names(NamedTuple):
 
 @from_table
 def _names(table: CrawlerTable) -> _Names:
-    several = sorted((name.split() for name in table.by_token if " " in name), key=len, reverse=True)
+    several = sorted((name.split(" ") for name in table.by_token if " " in name), key=len, reverse=True)
     namesakes = {c.product_token: tuple(map(str.lower, c.namesakes)) for c in table.crawlers if c.namesakes}
     first = frozenset(words[0] for words in several)
     return _Names(dict(table.by_token), tuple(several), first, namesakes)
@@ -53,7 +54,7 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     names = _names()
     lowered = user_agent[:LONGEST_USER_AGENT].lower()
     text = _URL.sub(";", lowered)
-    found = (c for element in _DELIMITER.split(text) for c in _declared_in(element.split(), names))
+    found = (c for element in _DELIMITER.split(text) for c in _declared_in(_WORDS.findall(element), names))
     return tuple(crawler for crawler in dict.fromkeys(found) if not _is_namesake(crawler, lowered, names))
 
 

@@ -1,8 +1,8 @@
 """A policy rendered once, into the bytes that every response reuses."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
@@ -12,7 +12,7 @@ from aipolicy.core.merge import FittedRobotsTxt, fitted_robots_txt, robots_txt
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import PatternTable
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.preferences import Preferences
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdmrep_json
 
@@ -31,7 +31,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeaderSet:
-    """Ready header tuples, and the names that must be merged where a response has them already.
+    """Ready header tuples, and their names in lower case: where a response has one, it must be merged.
 
     ``preferences`` are what they say; ``tags`` is the same as HTML meta tags.
     """
@@ -72,6 +72,23 @@ class Rendering:
             return self.strictest
         return self._table.first(normalise(path)) or self.site
 
+    def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
+        """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
+
+        The most restrictive preferences hold: what one reading disallows is disallowed, and only what all of
+        them allow is allowed.
+        """
+        found: dict[HeaderSet, None] = {}
+        for path in paths:
+            if path is None:
+                found |= dict.fromkeys((self.site, *(its for _, its in self.paths)))
+            else:
+                found[self.headers_at(path)] = None
+        if len(found) == 1:
+            return next(iter(found))
+        preferences = reduce(Preferences.restricted_by, (header_set.preferences for header_set in found))
+        return _header_set(self.policy, preferences, self.signals)
+
     def headers_with(self, stated: Preferences, there: HeaderSet) -> HeaderSet:
         """``there``, one of this rendering's, for content of which ``stated`` is said too."""
         preferences = there.preferences.combined(stated)
@@ -108,7 +125,7 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = 
     signals = signals or Signals()
     paths = policy.effective_paths
     header_sets = {p: _header_set(policy, p, signals) for p in {p for _, p in paths}}
-    strictest = _strictest([policy.effective, *header_sets])
+    strictest = reduce(Preferences.restricted_by, header_sets, policy.effective)
     placed = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
     if whole:
@@ -130,20 +147,6 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = 
     )
 
 
-def _strictest(stated: Sequence[Preferences]) -> Preferences:
-    """Refused is what any of them refuses, granted only what all grant."""
-    return Preferences(
-        *(
-            Preference.DISALLOW
-            if any(p[category] is Preference.DISALLOW for p in stated)
-            else Preference.ALLOW
-            if all(p[category] is Preference.ALLOW for p in stated)
-            else Preference.UNKNOWN
-            for category in Category
-        )
-    )
-
-
 def robots_document(body: bytes) -> Document:
     """A robots.txt ready to send (RFC 9309 §2.3: UTF-8, text/plain)."""
     return _document(body, _TEXT)
@@ -161,11 +164,23 @@ def _header_set(policy: SitePolicy, preferences: Preferences, signals: Signals) 
 
 @lru_cache(maxsize=256)  # policies that differ in their robots.txt alone have the same headers
 def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> HeaderSet:
-    # ASGI wants lower case; some applications write names as they see them elsewhere.
-    spellings = (bytes.lower, bytes.title, bytes.upper, _initials)
-    names = {spelled(name) for name, _ in headers for spelled in spellings}
-    return HeaderSet(headers, frozenset(names), preferences, meta_tags(headers))
+    return HeaderSet(headers, frozenset(name for name, _ in headers), preferences, meta_tags(headers))
 
 
-def _initials(name: bytes) -> bytes:
-    return name.title().replace(b"Tdm-", b"TDM-")
+def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
+    """Return a rendering, of headers alone, for a response that may be any of these sites'.
+
+    Terms that not all of them offer are not offered.
+    """
+    policies = [rendering.policy for rendering, _ in found]
+    preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
+    tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    policy = SitePolicy(
+        preferences=preferences,
+        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
+        license_url=license_urls.pop() if len(license_urls) == 1 else None,
+    )
+    first = found[0][0]
+    header_set = _header_set(policy, preferences, first.signals)
+    return replace(first, policy=policy, site=header_set, paths=(), strictest=header_set)

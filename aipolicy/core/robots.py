@@ -13,8 +13,15 @@ from aipolicy.core.paths import normalise, octets
 BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
 """What stands around our lines in a merged file."""
 
+WHITE_SPACE = " \t"
+"""White space in robots.txt (RFC 9309 §2.2) and around HTTP field values (RFC 9110 §5.6.3).
+
+A bare ``str.strip()`` also takes U+00A0, U+0085 and others, which are part of a value.
+"""
+
 # RFC 9309 §2.2 NL; str.splitlines() would also split at U+2028 and others.
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+_WORDS = re.compile(r"[^ \t]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_-]+")
 # Names of fields, in lower case, with the slips that Google's parser forgives.
 USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
@@ -121,13 +128,15 @@ def read_together(groups: Iterable[Group]) -> list[Group]:
     together: list[Group] = []
     tokens: list[str] = []
     records: list[Rule | Record] = []
+    leading: list[Record] = []
     for group in groups:
         tokens += group.tokens
         records += group.records
+        leading += group.leading
         if group.rules:
-            together.append(Group(tuple(tokens), tuple(records)))
-            tokens, records = [], []
-    return [*together, Group(tuple(tokens), tuple(records))] if tokens else together
+            together.append(Group(tuple(tokens), tuple(records), tuple(leading)))
+            tokens, records, leading = [], [], []
+    return [*together, Group(tuple(tokens), tuple(records), tuple(leading))] if tokens else together
 
 
 def without_ours(text: str) -> str:
@@ -140,7 +149,7 @@ def without_ours(text: str) -> str:
     after_ours = False
     lines = lines_of(text)
     for line in lines:
-        bare = line.replace("\ufeff", "").strip()
+        bare = line.replace("\ufeff", "").strip(WHITE_SPACE)
         if bare == BEGIN:
             opened = len(kept)
         elif bare == END:
@@ -160,10 +169,10 @@ def product_token(value: str) -> str:
     Google's parser reads ``GPTBot/1.2`` and ``GPTBot*`` as GPTBot and ``* x`` as ``*``; others don't, so the
     plain form is what we understand and write.
     """
-    token = value.split("/", 1)[0].strip()
-    if token.startswith("* "):
+    token = value.split("/", 1)[0].strip(WHITE_SPACE)
+    if token.startswith(("* ", "*\t")):
         return "*"
-    return token if token == "*" else token.rstrip("*").rstrip()  # noqa: S105 (no password)
+    return token if token == "*" else token.rstrip("*").rstrip(WHITE_SPACE)  # noqa: S105 (no password)
 
 
 def truncated(token: str) -> str:
@@ -187,7 +196,7 @@ class _Reader:
         content, sharp, comment = line.partition("#")
         field, value = _field(content)
         if not field:
-            self._comment(number, content.strip(), comment if sharp else None)
+            self._comment(number, content.strip(WHITE_SPACE), comment if sharp else None)
         elif field in USER_AGENT:
             self._user_agent(product_token(_printable(value)))
         elif field in SITE_WIDE:
@@ -239,9 +248,9 @@ def lines_of(text: str | bytes) -> list[str]:
 def _field(content: str) -> tuple[str, str]:
     """Name (lower case) and value of a line; no name where it isn't one."""
     name, colon, value = content.partition(":")
-    if colon and name.strip():
-        return name.strip().lower(), value.strip()
-    words = content.split()
+    if colon and name.strip(WHITE_SPACE):
+        return name.strip(WHITE_SPACE).lower(), value.strip(WHITE_SPACE)
+    words = _WORDS.findall(content)
     if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
         return words[0].lower(), words[1]
     return "", ""
@@ -251,19 +260,20 @@ def _record(field: str, content: str, value: str, number: int, comment: str) -> 
     if field in _RULES:
         pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
         return Rule(field not in DISALLOW, pattern, number, comment)
-    name = content.partition(":")[0].strip()
+    name = content.partition(":")[0].strip(WHITE_SPACE)
     return Record(_printable(name), _printable(value), number, comment)
 
 
 def _line(name: str, value: str, comment: str) -> str:
-    return f"{name}: {value}".rstrip() + (f" #{comment}" if comment else "")
+    return f"{name}: {value}".rstrip(WHITE_SPACE) + (f" #{comment}" if comment else "")
 
 
 def _printable(text: str) -> str:
     """``text`` on one line for every parser: some split at U+0085 or U+2028, others choke on controls."""
+    text = text.rstrip(WHITE_SPACE)
     if text.isprintable():
-        return text.rstrip()
-    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in text.rstrip())
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:

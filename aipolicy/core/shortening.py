@@ -114,7 +114,7 @@ def _refused_uses(records: Iterable[Rule | Record]) -> Iterator[Record]:
         if record.named("Content-Usage"):
             statement = record.value
             if statement.startswith("/"):
-                statement = statement.replace("\t", " ").partition(" ")[2].strip()
+                statement = statement.replace("\t", " ").partition(" ")[2].strip(" \t")
             if statement not in read:
                 usage = usage.combined(Preferences.parse(statement))
                 read.add(statement)

@@ -104,7 +104,7 @@ def _usage_without_grants(record: Record, ours: dict[str, Preferences]) -> Recor
     combined = stays.combined(refused)
     if combined:
         ours[path] = combined
-    return replace(record, value=f"{path} {stays}".strip()) if grants else record
+    return replace(record, value=f"{path} {stays}".strip(" \t")) if grants else record
 
 
 def _split(value: str) -> tuple[str, str]:
@@ -112,4 +112,4 @@ def _split(value: str) -> tuple[str, str]:
     if not value.startswith("/"):
         return "", value
     path, _, statement = value.replace("\t", " ").partition(" ")
-    return path, statement.strip()
+    return path, statement.strip(" \t")

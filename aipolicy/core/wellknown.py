@@ -87,4 +87,4 @@ def _location_matches(location: object, path: str) -> bool:
 
 
 def _reservation(value: str | None) -> int | None:
-    return {"0": 0, "1": 1}.get((value or "").strip())
+    return {"0": 0, "1": 1}.get((value or "").strip(" \t"))

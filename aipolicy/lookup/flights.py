@@ -37,7 +37,7 @@ class Flight:
     """
 
     __slots__ = (
-        "_answer", "_timeout", "began", "cancel_call", "context", "crowded", "error", "fault",
+        "_answer", "_timeout", "began", "cancel_call", "crowded", "error", "fault",
         "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "timers", "waited", "waiting",
     )  # fmt: skip
 
@@ -48,7 +48,6 @@ class Flight:
         self.began = 0.0
         self.waited = self.thrown_away = self.crowded = self.landed = self.over = False
         self.waiting: set[anyio.Event] = set()
-        self.context = copy_context()  # the first request's, also where the load begins later
         self.cancel_call: Callable[[], None] | None = None
         self.timers: list[Callable[[], None]] = []
         self._answer: Any = None
@@ -112,6 +111,8 @@ class Flights:
         lock: AbstractContextManager[Any],
         clock: Callable[[], float],
     ) -> None:
+        # Of no request: whoever asks first must not decide what all get.
+        self._context = copy_context()
         self._load, self._land, self._clock = load, land, clock
         self._timeout = timeout
         self._unknown = unknown
@@ -217,6 +218,9 @@ class Flights:
         return len(self._running) >= self._unknown
 
     def _begin_safely(self, flight: Flight) -> None:
+        if flight.landed:  # while its turn came
+            self._make_room(flight)
+            return
         try:
             self._begin(flight)
         except Exception as error:  # the event loop is ending, and starts no task any more
@@ -231,18 +235,26 @@ class Flights:
         flight.timers.append(flight.loop.later(self._timeout, partial(self._end, flight)))
         host = flight.key.decode("ascii")
         if self._threads is None:
-            flight.cancel_call = flight.loop.start(partial(self._call, flight, partial(self._load, host)))
+            self._start(flight, partial(self._load, host))
             return
         if self._threads.are_stuck(self._timeout):
             flight.failed(TimeoutError("every thread hangs in an earlier call"))
         else:
             try:
-                load = partial(copy_context().run, self._load, host)
+                load = partial(self._context.copy().run, self._load, host)
                 self._threads.submit(partial(self._call_in_thread, flight, load))
                 return
             except RuntimeError as error:
                 flight.failed(error)
         self._end(flight)
+
+    def _start(self, flight: Flight, load: Callable[[], Any]) -> None:
+        def lost() -> None:
+            flight.over = flight.thrown_away = True
+            self._end(flight)
+
+        start = partial(flight.loop.start, partial(self._call, flight, load), lost)
+        flight.cancel_call = self._context.copy().run(start)
 
     async def _call(self, flight: Flight, load: Callable[[], Any]) -> None:
         try:
@@ -268,7 +280,15 @@ class Flights:
                 self._end_soon(flight)
 
     def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
-        flight.cancel_call = flight.loop.start(partial(self._call, flight, lambda: answer))
+        try:
+            self._start(flight, lambda: answer)
+        except Exception as error:  # the event loop is ending
+            flight.thrown_away = True
+            flight.failed(error)
+            self._end(flight)
+        else:
+            if flight.landed and flight.cancel_call is not None:  # it took its time in the thread
+                flight.cancel_call()
 
     def _end_soon(self, flight: Flight) -> None:
         try:
@@ -332,7 +352,7 @@ class Flights:
                 begin.append(following)
         for following in begin:
             try:
-                following.loop.soon(partial(following.context.run, self._begin_safely, following))
+                following.loop.soon(partial(self._begin_safely, following))
             except RuntimeError:  # that event loop has ended
                 self._forget(following)
 

@@ -20,8 +20,10 @@ AsyncFunction = Callable[[], Awaitable[object]]
 class Loop(Protocol):
     """One event loop that runs. Two are equal where they are the same loop."""
 
-    def start(self, function: AsyncFunction) -> Callable[[], None]:
+    def start(self, function: AsyncFunction, lost: Callable[[], object]) -> Callable[[], None]:
         """Run ``function`` in a task of its own, and return what cancels it, from the loop's own thread.
+
+        ``lost`` is called where it was cancelled before it began, and nothing of ``function`` ran.
 
         Keep that until the end: the loop itself may forget its tasks. ``function`` must raise nothing but an
         interrupt (``is_interrupt``): there is nobody to catch it.
@@ -86,8 +88,16 @@ class _Asyncio:
     def __hash__(self) -> int:
         return hash(self._loop)
 
-    def start(self, function: AsyncFunction) -> Callable[[], None]:
-        task = self._loop.create_task(_awaited(function))
+    def start(self, function: AsyncFunction, lost: Callable[[], object]) -> Callable[[], None]:
+        began = False
+
+        async def run() -> None:
+            nonlocal began
+            began = True
+            await function()
+
+        task = self._loop.create_task(run())
+        task.add_done_callback(lambda _: None if began else lost())
 
         def cancel() -> None:
             if not self._loop.is_closed():
@@ -109,10 +119,6 @@ class _Asyncio:
         return task is not None and task.cancelling() > 0
 
 
-async def _awaited(function: AsyncFunction) -> object:
-    return await function()
-
-
 class _Trio:
     """trio's event loop. What runs here is protected from Ctrl-C, which trio raises in the main task."""
 
@@ -128,11 +134,11 @@ class _Trio:
     def __hash__(self) -> int:
         return hash(self._token)
 
-    def start(self, function: AsyncFunction) -> Callable[[], None]:
+    def start(self, function: AsyncFunction, lost: Callable[[], object]) -> Callable[[], None]:
         scope = self._trio.CancelScope()
 
         async def run() -> None:
-            with scope:
+            with scope:  # also where it is cancelled by now, all runs up to the first checkpoint
                 await function()
 
         self._trio.lowlevel.spawn_system_task(run, context=copy_context())
@@ -143,7 +149,7 @@ class _Trio:
             await self._trio.sleep(seconds)
             callback()
 
-        return self.start(wait)
+        return self.start(wait, _nothing)
 
     def soon(self, callback: Callable[[], None]) -> None:
         self._token.run_sync_soon(callback)  # its RunFinishedError is a RuntimeError

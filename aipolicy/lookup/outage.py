@@ -16,8 +16,8 @@ what comes and goes may flood the log."""
 class OutageLog:
     """Few warnings and recoveries: each tells how many lines were left out before it."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], logger: logging.Logger = logger) -> None:
+        self._clock, self._logger = clock, logger
         self._next = {logging.WARNING: -math.inf, logging.INFO: -math.inf}
         self._apart = {logging.WARNING: _APART, logging.INFO: _APART}
         self._last = {logging.WARNING: "", logging.INFO: ""}
@@ -42,4 +42,4 @@ class OutageLog:
         self._apart[level] = min(self._apart[level] * 2, _FARTHEST) if again else _APART
         self._next[level] = now + self._apart[level]
         more = f" ({left_out} more like this were left out)" if left_out else ""
-        logger.log(level, "%s%s", message, more, exc_info=error)
+        self._logger.log(level, "%s%s", message, more, exc_info=error)

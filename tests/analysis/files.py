@@ -7,7 +7,9 @@ from aipolicy.analysis import Finding, lint
 
 def lines(text: str) -> bytes:
     """Lines separated by ``|``; nothing between two is an empty line. ``UA`` is short for User-agent."""
-    return "".join(f"{re.sub('^UA ', 'User-agent: ', line.strip())}\n" for line in text.split("|")).encode()
+    return "".join(
+        f"{re.sub('^UA ', 'User-agent: ', line.strip(' '))}\n" for line in text.split("|")
+    ).encode()
 
 
 def found(octets: bytes, kind: str) -> list[Finding]:

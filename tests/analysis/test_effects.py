@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from tests.analysis.files import lines
 from tests.core.strategies import base_files
 from tests.effort import calls
 
-BLOCKED = "UA GPTBot | UA CCBot | Disallow: / | | UA * | Disallow: /admin/ | Allow: /"
+BLOCKED = "UA GPTBot | UA CCBot | Disallow: / | | UA * | Disallow: /drafts/ | Allow: /"
 
 
 def test_the_summary_says_who_is_blocked_in_part_or_not_by_purpose() -> None:
@@ -26,6 +27,28 @@ def test_the_summary_says_who_is_blocked_in_part_or_not_by_purpose() -> None:
     assert tokens[Purpose.DATASET][Reach.BLOCKED] == ("CCBot",)
     assert "ClaudeBot" in tokens[Purpose.TRAINING][Reach.PARTLY]
     assert sum(len(names) for by in tokens.values() for names in by.values()) == len(CRAWLERS)
+
+
+WORDPRESS = "UA * | Disallow: /wp-admin/ | Allow: /wp-admin/admin-ajax.php"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [WORDPRESS, "UA * | Disallow: /cgi-bin/ | Disallow: /?s= | Disallow: /search | Disallow: /wp-login.php"],
+)
+def test_where_every_post_is_open_nobody_is_shut_out_in_part(text: str) -> None:
+    coverage = lint(lines(text)).coverage
+    assert coverage.count(Reach.PARTLY) == coverage.count(Reach.BLOCKED) == 0
+    assert coverage.disobedient == ()
+
+
+@pytest.mark.parametrize(
+    "rule", ["/wp-content/uploads/", "/admin-notes", "/searching", "/2026/", "/*?p=", "/blog"]
+)
+def test_where_a_post_may_be_closed_crawlers_are_shut_out_in_part(rule: str) -> None:
+    assert (
+        lint(lines(f"{WORDPRESS} | Disallow: {rule}")).coverage.count(Reach.OPEN) == 2
+    )  # Yandex's, which heed only their own names
 
 
 def test_a_crawler_that_heeds_only_its_own_name_is_not_blocked_by_the_star() -> None:
@@ -75,11 +98,11 @@ def test_order_comments_and_spelling_make_no_difference() -> None:
 
 
 def test_a_new_group_is_one_difference_for_all_its_crawlers() -> None:
-    (difference,) = compare(lines("UA * | Disallow: /admin/ | Allow: /"), lines(BLOCKED))
+    (difference,) = compare(lines("UA * | Disallow: /drafts/ | Allow: /"), lines(BLOCKED))
     assert difference.tokens == ("CCBot", "GPTBot")
     assert not difference.others
     assert {"/", "/2026/a-post"} <= set(difference.change.closed)
-    assert "/admin/" not in difference.change.closed
+    assert "/drafts/" not in difference.change.closed
     assert difference.change.opened == ()
 
 

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.enforcement import Enforcer
+from aipolicy.asgi.targets import RequestTarget
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.render import render
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
@@ -185,7 +186,8 @@ def test_a_hundred_thousand_user_agents_leave_memory_flat() -> None:
     def visits(numbers: range) -> int:
         for number in numbers:
             scope = http_scope(user_agent=f"Mozilla/5.0 (X{number}; {'x' * 100}) {number}/1.0")
-            assert enforcer.disallowed(scope, rendering=rendering, host=b"", targets=["/"]) is None
+            target = RequestTarget.of(scope)
+            assert enforcer.disallowed(scope, renderings=[rendering], host=b"", target=target) is None
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

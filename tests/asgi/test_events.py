@@ -1,14 +1,18 @@
 """Hooks hear of everything that they can keep up with, and no response waits for them."""
 
 import asyncio
+import contextvars
 import functools
 import logging
 import threading
 
 import pytest
+import trio
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.events import Hook
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering, render
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
 
@@ -103,3 +107,56 @@ async def test_events_beyond_a_thousand_waiting_are_left_out_and_the_log_says_so
     await asyncio.sleep(0.05)
     assert heard == 1000
     assert caplog.text.count("on_event is too slow") == 1
+
+
+async def test_an_async_hook_runs_in_the_context_of_the_request() -> None:
+    request_id = contextvars.ContextVar("request_id", default="")
+    heard: list[str] = []
+
+    async def hook(event: DisallowedFetch) -> None:
+        heard.append(request_id.get())
+
+    app = reporting(hook)
+    request_id.set("17")
+    await fetch(app)
+    await asyncio.sleep(0)
+    assert heard == ["17"]
+
+
+async def test_a_hook_that_raises_systemexit_ends_no_server(caplog: pytest.LogCaptureFixture) -> None:
+    async def hook(event: DisallowedFetch) -> None:
+        raise SystemExit(3)
+
+    app = reporting(hook)
+    assert (await fetch(app)).status == 200
+    await asyncio.sleep(0)
+    assert "on_event failed" in caplog.text
+    assert (await fetch(app)).status == 200
+
+
+def test_under_trio_an_async_hook_is_called() -> None:
+    heard = trio.Event()
+
+    async def hook(event: DisallowedFetch) -> None:
+        await trio.sleep(0)
+        heard.set()
+
+    class OptedOut:
+        default = render(SitePolicy.from_preset("unset"))
+        policy = render(SitePolicy.from_preset("no-training"))
+
+        def peek(self, host: bytes) -> Rendering:
+            return self.policy
+
+        async def find(self, host: bytes) -> Rendering:
+            return self.policy
+
+        def invalidate(self, host: str) -> None: ...
+
+    async def run() -> None:
+        app = AIPolicyMiddleware(answering(), OptedOut(), enforce="monitor", on_event=hook)
+        await fetch(app)
+        with trio.fail_after(60):
+            await heard.wait()
+
+    trio.run(run)

@@ -95,6 +95,71 @@ async def test_tdm_reservation_is_set_and_never_appended() -> None:
     assert values == [b"1"]
 
 
+SPELLINGS = ["tdm-reservation", "Tdm-reservation", "TDM-reservation", "tDM-rESERVATION", "TDM-RESERVATION"]
+
+
+@pytest.mark.parametrize("name", [*SPELLINGS, " Tdm-Reservation", "tdm-Reservation ", "\tTDM-reservation"])
+@pytest.mark.parametrize("value", [b"0", b"0, 1", b"1", b" 0 ", b""])
+async def test_a_reservation_in_any_capitals_is_one_header(name: str, value: bytes) -> None:
+    written = name.encode()
+    for headers in (
+        [(written, value)],
+        [(b"date", b""), (written, value), (b"x-app", b"1"), (written, value)],
+    ):
+        response = await request(wrapped(answering(200, headers)))
+        values = [value for name, value in response.headers if name.strip().lower() == b"tdm-reservation"]
+        assert values == [b"1"]
+
+
+@pytest.mark.parametrize("name", [b"Content-usage", b"CONTENT-usage", b" content-usage", b"content-usagE "])
+async def test_content_usage_in_any_capitals_is_one_header(name: bytes) -> None:
+    headers = [
+        (name, b" ai-use=n "),
+        (b"content-usage", b""),
+        (name, b"(;,"),
+        (b"Content-Usage", b"ai-use=y"),
+    ]
+    response = await request(wrapped(answering(200, headers)))
+    values = [value for name, value in response.headers if name.strip().lower() == b"content-usage"]
+    assert values == [b"train-ai=n, ai-use=n"]
+
+
+@pytest.mark.parametrize("name", [b"X-Robots-tag", b"x-ROBOTS-tag", b" x-robots-tag", b"x-robots-taG "])
+async def test_x_robots_tag_in_any_capitals_is_not_repeated(name: bytes) -> None:
+    headers = [(name, b"noai, noimageai"), (name, b" noai, noimageai "), (name, b"noindex")]
+    response = await request(wrapped(answering(200, headers)))
+    values = [value for name, value in response.headers if name.strip().lower() == b"x-robots-tag"]
+    assert values == [b"noai, noimageai", b"noindex"]
+
+
+async def test_headers_that_cannot_be_merged_say_ours_and_nothing_against_it() -> None:
+    class Odd(bytes):
+        def lower(self) -> bytes:
+            raise RuntimeError("odd")
+
+    odd = Odd(b"x-odd")
+    headers = [
+        (b"TDM-reservation", b"0"),
+        [b"Content-Usage", b"train-ai=y"],
+        (bytearray(b"x-app"), b"1"),
+        (odd, b""),
+    ]
+    response = await request(wrapped(answering(200, headers)))  # type: ignore[arg-type]
+    assert (response.one("tdm-reservation"), response.one("content-usage")) == ("1", "train-ai=n")
+    assert [name for name, _ in response.headers if b"app" in name or b"odd" in name] == [b"x-app", odd]
+
+
+async def test_an_application_that_invents_names_takes_no_memory() -> None:
+    from aipolicy.asgi import responses
+
+    for number in range(5000):
+        response = await request(
+            wrapped(answering(200, [(b"x-%d" % number, b""), (b"Tdm-reservation", b"0")]))
+        )
+        assert len(response.headers) == 4
+    assert len(responses._others) <= responses._MOST_NAMES
+
+
 async def test_a_path_with_preferences_of_its_own_gets_its_own_headers() -> None:
     policy = SitePolicy.from_preset(
         "no-training", path_preferences={"/press/": Preferences(train_ai=Preference.ALLOW)}

@@ -217,14 +217,6 @@ async def test_ranges_of_a_file_that_is_no_page_work_as_before(files: Path) -> N
     assert (response.status, response.body) == (206, bytes(range(10, 20)))
 
 
-async def test_no_range_of_a_changed_page_is_offered(files: Path) -> None:
-    app = inserting(site(files))
-    assert (await request(app, "/files/page.html")).one("accept-ranges") == "none"
-    ranged = await request(app, "/files/page.html", headers=[(b"range", b"bytes=0-9")])
-    # A client that asks all the same must not mix the two: the range is the application's page's.
-    assert (ranged.status, ranged.body) == (206, PAGE[:10])
-
-
 async def test_streaming_and_compression_outside_work(files: Path) -> None:
     app = GZipMiddleware(inserting(site(files)))
     response = await request(app, "/", headers=[(b"accept-encoding", b"gzip")])

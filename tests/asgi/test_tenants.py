@@ -1,6 +1,7 @@
 """Sites that share a host, each under a path of its own."""
 
 import asyncio
+import contextvars
 import json
 import logging
 from collections.abc import Callable
@@ -186,3 +187,24 @@ def test_a_wrong_option_is_told_with_its_cure(
 ) -> None:
     with pytest.raises(error, match=message):
         PathTenants(site_of, **{"listed": lambda host: [], **options})  # type: ignore[arg-type]
+
+
+async def test_what_is_listed_for_all_depends_on_no_clients_context() -> None:
+    language = contextvars.ContextVar("language", default="")
+
+    def listed(host: str) -> list[str]:
+        return [f"/{language.get() or 'neutral'}/"]
+
+    app = AIPolicyMiddleware(answering(), lookup(blog=False), tenants=PathTenants(lambda scope: None, listed))
+    language.set("eve")
+    response = await request(app, "/robots.txt")
+    assert "/neutral/" in response.text
+    assert "/eve/" not in response.text
+
+
+async def test_a_list_that_raises_systemexit_ends_no_server() -> None:
+    def listed(host: str) -> list[str]:
+        raise SystemExit(3)
+
+    app = AIPolicyMiddleware(answering(), lookup(), tenants=PathTenants(lambda scope: None, listed))
+    assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text

@@ -82,7 +82,7 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
         ("a.example,,,", "''", "yes"),
         ("b\udcfccher.example,1,,", "'b\ufffdcher.example'", "save the file as UTF-8"),
         (",1,,", "host is ''", "blog.example"),
-        ("https://a.example/,1,,", "https://a.example/", "without scheme"),
+        ("https://a.example/x,1,,", "https://a.example/x", "a whole host"),
         ("a.example,1,GTPBot,", "GTPBot", "did you mean 'GPTBot'"),
         ("a.example,1,,a b..c", "b..c", "host name"),
         ("a.example,1,", "3 cells, the header 4", "quote"),

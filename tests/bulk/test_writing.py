@@ -28,7 +28,7 @@ def test_every_host_of_every_site_gets_its_file(registry: Registry, out: Path) -
 def test_what_unknown_hosts_are_answered_lies_beside_the_others(registry: Registry, out: Path) -> None:
     write(registry, out)
     assert (out / "default.txt").read_bytes() == NO
-    assert sorted(path.name for path in out.iterdir()) == [STATE, "default.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [STATE, "default.tdmrep.json", "default.txt"]
 
 
 def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Registry, out: Path) -> None:

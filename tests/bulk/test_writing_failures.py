@@ -136,10 +136,10 @@ def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
     registry.put_many((OPTED_OUT.for_site(f"b{n:02}.example") for n in range(40)), by="import")
 
     class Interrupted(Folder):
-        def put(self, host: str, body: bytes) -> bool:
+        def put(self, host: str, body: bytes, kind: str = FILES) -> bool:
             if host == "b25.example":
                 raise KeyboardInterrupt
-            return super().put(host, body)
+            return super().put(host, body, kind)
 
     with Interrupted(out) as folder, pytest.raises(KeyboardInterrupt):
         Writer(registry, folder).run()

@@ -26,6 +26,13 @@ SITES: dict[str, SitePolicy] = {
     "no.example": SitePolicy.from_flag(True, "no.example"),
     "no-ai.example": SitePolicy.from_preset("no-ai", "no-ai.example", visibility="discouraged"),
     "allow.example": SitePolicy.from_preset("allow", "allow.example"),
+    "paths.example": SitePolicy(
+        "paths.example",
+        path_preferences=(("/press/", SitePolicy.from_preset("no-ai").preferences),),
+    ),
+    "no.localhost": SitePolicy.from_preset("no-training", "no.localhost"),
+    "no-ai.localhost": SitePolicy.from_preset("no-ai", "no-ai.localhost"),
+    "allow.localhost": SitePolicy.from_preset("allow", "allow.localhost"),
     "private.example": SitePolicy("private.example", visibility="private"),  # type: ignore[arg-type]
     "awkward.example": SitePolicy.from_preset(
         "no-ai", "awkward.example", tdm_policy_url=AWKWARD, license_url=AWKWARD
@@ -108,7 +115,7 @@ def check(port: int, *, braces: bool = False) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         for host, policy in asked.items():
             rendering = render(policy, SIGNALS)
-            for path in ("/", "/robots.txt", "/missing"):
+            for path in ("/", "/robots.txt", "/.well-known/tdmrep.json", "/missing"):
                 answer = client.get(path, headers={"host": host})
                 headers = [(n.lower(), v) for n, v in answer.headers.multi_items() if n.lower() in ours]
                 wanted = [(n.decode(), v.decode()) for n, v in rendering.site.headers]
@@ -118,9 +125,23 @@ def check(port: int, *, braces: bool = False) -> None:
                 assert answer.status_code == (404 if path == "/missing" else 200), (host, path)
                 tags = [v for n, v in headers if n == "x-robots-tag"]
                 assert tags == [v for n, v in wanted if n == "x-robots-tag"], "noai stands first, alone"
+                if path == "/.well-known/tdmrep.json":
+                    assert answer.content == (rendering.tdmrep.body if rendering.tdmrep else b"[]\n"), host
+                    assert answer.headers["content-type"].startswith("application/json"), host
                 if path == "/robots.txt":
                     assert answer.content == rendering.robots.body, host
                     assert answer.headers["content-type"].startswith("text/plain"), host
+
+
+def audit(aipolicy: Run, port: int) -> None:
+    """What was deployed is what was declared, as the project's own audit sees it."""
+    presets = {"no": "no-training", "no-ai": "no-ai", "allow": "allow", "nobody": "no-training"}
+    for name, preset in presets.items():
+        done = aipolicy(
+            *("check", "site", f"http://{name}.localhost:{port}/", "--expect", preset, "--allow-private"),
+            *("--delay", "0", "--fail-on", "difference", *SWITCHES),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nginx_serves_every_hosts_headers_and_robots_txt(
@@ -143,6 +164,7 @@ def test_nginx_serves_every_hosts_headers_and_robots_txt(
     assert "warn" not in tested.stderr.replace('the "user" directive', "")
     serve([nginx, "-c", str(configuration)])
     check(port, braces=True)
+    audit(aipolicy, port)
     capitals = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": "ALLOW.example.:80"}, trust_env=False)
     assert capitals.headers["content-usage"] == "train-ai=y, ai-use=y"
 
@@ -159,6 +181,7 @@ def test_caddy_serves_every_hosts_headers_and_robots_txt(
     )
     serve([caddy, "run", "--adapter", "caddyfile", "--config", str(configuration)])
     check(port)
+    audit(aipolicy, port)
 
 
 def test_apache_serves_every_hosts_headers_and_robots_txt(
@@ -181,6 +204,7 @@ def test_apache_serves_every_hosts_headers_and_robots_txt(
     )
     serve([apache, "-X", "-f", str(configuration)])
     check(port)
+    audit(aipolicy, port)
     capitals = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": "ALLOW.example.:80"}, trust_env=False)
     assert capitals.headers["content-usage"] == "train-ai=y, ai-use=y"
 

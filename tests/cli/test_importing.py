@@ -74,15 +74,15 @@ def test_with_a_bad_row_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert "row 3: opted_out is 'perhaps': write one of 1" in done.stderr
     assert "rows 2 and 5 both have the host 'a.example'" in done.stderr
-    assert "3 of 4 rows are bad, nothing is stored: mend them, or give --skip-bad" in done.stderr
+    assert "2 of 4 rows are bad, nothing is stored: mend them, or give --skip-bad" in done.stderr
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
 
 
 def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=BAD)
-    assert done.returncode == 0
-    assert sites(tmp_path) == {"c.example": True}
-    assert done.stderr.splitlines()[-1] == "4 rows: 1 new, 0 changed, 0 unchanged, 3 bad and skipped"
+    assert done.returncode == 1
+    assert sites(tmp_path) == {"a.example": True, "c.example": True}
+    assert done.stderr.splitlines()[-1] == "4 rows: 2 new, 0 changed, 0 unchanged, 2 bad and skipped"
     assert done.stderr.count("row 3: ") == 1
 
 
@@ -114,9 +114,69 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
     assert "row 2: 'www.a.example' can't be a host of 'a.example': 'owner.example' has it" in done.stderr
     assert sites(tmp_path) == {"owner.example": True}
     done = aipolicy("import", "blogs.csv", "--skip-bad")
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "1 new, 0 changed, 0 unchanged, 1 bad and skipped" in done.stderr
     assert sites(tmp_path) == {"owner.example": True, "b.example": False}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_blog_that_is_listed_again_keeps_every_no(
+    aipolicy: Run, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    no_ai, allow, private = (
+        {"host": "a.example", "preset": "no-ai", "hosts": ["1.example"], "licensed": ["GPTBot"]},
+        {"host": "A.example", "preset": "allow", "path_preferences": {"/press/": {"train-ai": "allow"}}},
+        {"host": "a.example.", "opted_out": False, "visibility": "discouraged", "hosts": ["1.example"]},
+    )
+    rows = [json.dumps((no_ai, allow, private)[place]) for place in order]
+    done = aipolicy("import", "-", "--format", "jsonl", "--skip-bad", stdin="\n".join(rows))
+    assert done.returncode == 1, done.stderr
+    assert "keep one; the strictest of both is what --skip-bad stores" in done.stderr
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
+        (policy,) = registry.sites()
+        assert str(policy.preferences).startswith("train-ai=n, ai-use=n")
+        assert policy.visibility == "discouraged"
+        assert policy.licensed == ()
+        assert policy.path_preferences == ()
+        assert registry.hosts("a.example") == ("a.example", "1.example")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_cells_may_be_separated_as_spreadsheets_do(aipolicy: Run, tmp_path: Path, separator: str) -> None:
+    text = '\ufeffhost,opted_out,hosts\r\na.example,1,"x.example y.example"\r\nb.example,0,\r\n'
+    (tmp_path / "blogs.csv").write_text(text.replace(",", separator), newline="")
+    done = aipolicy("import", "blogs.csv")
+    assert done.returncode == 0, done.stderr
+    assert sites(tmp_path) == {"a.example": True, "b.example": False}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://a.example",
+        "https://a.example/",
+        "HTTP://A.example:80",
+        "//a.example/",
+        "https://a.example.:443/",
+    ],
+)
+def test_a_host_may_be_written_as_a_url(aipolicy: Run, tmp_path: Path, host: str) -> None:
+    text = f"host,opted_out,hosts\n{host},1,https://www.a.example/\n"
+    done = aipolicy("import", "-", "--format", "csv", stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert sites(tmp_path) == {"a.example": True}
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
+        assert registry.hosts("a.example") == ("a.example", "www.a.example")
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example/anna/", "https://a.example?x", "https://ada:x@a.example/", "ftp://a.example"]
+)
+def test_a_url_that_is_not_a_whole_hosts_is_a_bad_row(aipolicy: Run, host: str) -> None:
+    done = aipolicy("import", "-", "--format", "csv", stdin=f"host,opted_out\n{host},1\n")
+    assert done.returncode == 2
+    assert "row 2: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_two_rows_that_share_a_further_host_are_told(aipolicy: Run) -> None:

@@ -1,7 +1,7 @@
 """What a merged robots.txt must mean, worked out from the design alone and not from the code under test.
 
-RFC 9309 decides what the site's own file means, read as leniently as Google reads it, with one choice of the
-house: a group without any Allow or Disallow says nothing, and doesn't go on in the next.
+RFC 9309 decides what the site's own file means, read as leniently as Google reads it: other records don't end
+a group (section 2.2.4), so one without any Allow or Disallow goes on in the next.
 """
 
 import re
@@ -76,7 +76,7 @@ def unmarked(robots_txt: bytes) -> list[str]:
     kept: list[str] = []
     begun: list[int] = []
     for line in lines(robots_txt):
-        match line.replace("\ufeff", "").strip():
+        match line.replace("\ufeff", "").strip(" \t"):
             case "# BEGIN aipolicy":
                 begun = [len(kept)]
             case "# END aipolicy":
@@ -87,35 +87,31 @@ def unmarked(robots_txt: bytes) -> list[str]:
 
 
 def field(line: str) -> tuple[str, str]:
-    content = line.partition("#")[0].strip()
+    content = line.partition("#")[0].strip(" \t")
     name, colon, value = content.partition(":")
-    if colon and name.strip():
-        return name.strip().lower(), value.strip()
-    words = content.split()
+    if colon and name.strip(" \t"):
+        return name.strip(" \t").lower(), value.strip(" \t")
+    words = re.findall(r"[^ \t]+", content)
     if len(words) == 2 and words[0].lower() in AGENT | RULE | SITE_WIDE:
         return words[0].lower(), words[1]
     return "", ""
 
 
 def product_token(value: str) -> str:
-    token = value.partition("/")[0].strip()
-    return "*" if re.match(r"\*( |$)", token) else token.rstrip("*").strip().lower()
+    token = value.partition("/")[0].strip(" \t")
+    return "*" if re.match(r"\*([ \t]|\Z)", token) else token.rstrip("*").strip(" \t").lower()
 
 
 def groups(text: list[str]) -> list[tuple[set[str], Rules]]:
     found: list[tuple[set[str], Rules]] = []
-    header = False
     for line in text:
         name, value = field(line)
         if name in AGENT:
-            if not header:
+            if not found or found[-1][1]:  # only a rule ends a run of User-agent lines
                 found.append((set(), []))
             found[-1][0].add(product_token(value))
-            header = True
-        elif name and name not in SITE_WIDE:
-            if name in RULE and found:
-                found[-1][1].append((name not in DISALLOW, value))
-            header = False
+        elif name in RULE and found:
+            found[-1][1].append((name not in DISALLOW, value))
     return [(tokens - {""}, rules) for tokens, rules in found]
 
 

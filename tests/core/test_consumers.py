@@ -105,6 +105,16 @@ def test_both_readers_refuse_by_x_robots_tag_alone(reader: str) -> None:
         assert not READERS[reader](response(policy, own, signals))
 
 
+@pytest.mark.parametrize(
+    "own", [b"BadBot: noindex, nofollow", b"unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT"]
+)
+def test_datadiligence_refuses_where_a_proxy_joins_our_lines_with_the_applications(own: bytes) -> None:
+    for policy in OPTED_OUT:
+        sent = response(policy, [(b"x-robots-tag", own)], Signals(tdm=False))
+        joined = b", ".join(value for name, value in sent if name == b"x-robots-tag")
+        assert not accepted_by_datadiligence([(b"x-robots-tag", joined)])
+
+
 def test_datadiligence_would_not_see_a_reservation_that_was_appended() -> None:
     assert accepted_by_datadiligence(RESERVED_TWICE)
     assert not accepted_by_datadiligence(merge_headers(RESERVED_TWICE, RESERVED_TWICE[:1]))

@@ -251,7 +251,9 @@ def test_joining_loses_nothing_and_weakens_nothing(
     assert {v for n, v in theirs if n.lower() == b"x-robots-tag"} <= set(tags)
     assert others(merged) == others(theirs)
     if (stated := dict(ours).get(b"content-usage")) is not None:
-        said = b", ".join(value for name, value in theirs if name.lower() == b"content-usage")
-        both = Preferences.parse(stated).combined(Preferences.parse(said))
+        lines = [value for name, value in theirs if name.lower() == b"content-usage"]
+        both = Preferences.parse(stated).combined(Preferences.parse(b", ".join(filter(None, lines))))
+        for line in lines:  # the next one may take it back, or be none that can be parsed
+            both = both.combined(Preferences.parse(line).disallowed)
         assert Preferences.parse(dict(merged)[b"content-usage"]) == both
     assert merge_headers(merged, ours) == merged

@@ -267,3 +267,13 @@ def test_a_group_says_nothing_of_paths_that_it_closes() -> None:
     assert "Disallow: /art/" in closed
     assert "Content-Usage" not in closed
     assert "Content-Usage: /art/ train-ai=n" in everyone
+
+
+@pytest.mark.parametrize("base", [b"", b"\n", b" \r\n"])
+def test_an_empty_file_of_a_site_that_said_nothing_stays_as_it_is(base: bytes) -> None:
+    assert robots_txt(SitePolicy.from_preset("unset"), None, base) == base
+    ours = robots_txt(SitePolicy.from_preset("unset"))
+    assert robots_txt(SitePolicy.from_preset("unset"), None, ours) == ours
+    assert robots_txt(SitePolicy.from_preset("no-training"), None, base) == robots_txt(
+        SitePolicy.from_preset("no-training")
+    )

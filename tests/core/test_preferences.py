@@ -234,3 +234,14 @@ def unknown_labels(statement: bytes) -> dict[str, object]:
     members = http_sf.parse(statement, tltype="dictionary")
     assert isinstance(members, dict)
     return {label: value for label, value in members.items() if label not in set(Category)}
+
+
+def test_what_two_readings_grant_is_what_both_do() -> None:
+    for one, other in product(EVERY, repeat=2):
+        both = one.restricted_by(other)
+        assert both == other.restricted_by(one)
+        assert both.restricted_by(one) == both
+        for category in Category:
+            stated = {one[category], other[category]}
+            assert both.disallows(category) is (Preference.DISALLOW in stated)
+            assert (both[category] is Preference.ALLOW) is (stated == {Preference.ALLOW})

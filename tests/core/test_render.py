@@ -13,7 +13,7 @@ from aipolicy.core.headers import headers_of
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
-from aipolicy.core.render import Document, render, robots_document
+from aipolicy.core.render import Document, most_restrictive, render, robots_document
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdm_reservation, tdmrep_json
 from tests.core.oracle import matches
@@ -177,21 +177,13 @@ def test_header_and_tdmrep_file_agree_on_every_path(policy: SitePolicy, path: st
     assert bool(tdm_reservation(path, file=file)) is (header == b"1")
 
 
-def test_the_names_to_join_are_known_in_every_spelling_that_is_seen() -> None:
+def test_the_names_to_join_are_known() -> None:
     policy = SitePolicy.from_preset(
         "no-ai", tdm_policy_url="https://blog.example/t", license_url="https://blog.example/l"
     )
     rendering = render(policy, Signals(rsl=True, tdm_policy=True))
-    assert rendering.site.names == {
-        *(b"x-robots-tag", b"content-usage", b"tdm-reservation", b"tdm-policy", b"link"),
-        *(b"X-Robots-Tag", b"Content-Usage", b"Tdm-Reservation", b"Tdm-Policy", b"Link"),
-        *(b"X-ROBOTS-TAG", b"CONTENT-USAGE", b"TDM-RESERVATION", b"TDM-POLICY", b"LINK"),
-        *(b"TDM-Reservation", b"TDM-Policy"),
-    }
-
-
-def test_the_name_of_the_reservation_is_known_as_it_is_often_written() -> None:
-    assert b"TDM-Reservation" in render(NO_TRAINING).site.names
+    names = {b"x-robots-tag", b"content-usage", b"tdm-reservation", b"tdm-policy", b"link"}
+    assert rendering.site.names == names
 
 
 @pytest.mark.parametrize(
@@ -209,6 +201,33 @@ def test_an_applications_own_robots_txt_has_a_place_unless_the_site_has_one_or_i
 ) -> None:
     policy = SitePolicy.from_preset("no-training", visibility=visibility, robots_base=base)
     assert render(policy).takes_own_robots is takes
+
+
+def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None:
+    paths = {"/a/": PRESETS["allow"], "/b/": PRESETS["no-training"], "/c/": Preferences(ai_use="disallow")}  # type: ignore[arg-type]
+    rendering = render(SitePolicy.from_preset("unset", path_preferences=paths))
+    expected = {
+        ("/a/x",): "train-ai=y, ai-use=y",
+        ("/a/x", "/x"): "",
+        ("/a/x", "/b/x"): "train-ai=n",
+        ("/b/x", "/c/x"): "train-ai=n, ai-use=n",
+        (None,): "train-ai=n, ai-use=n",
+    }
+    assert {over: str(rendering.headers_over(over).preferences) for over in expected} == expected
+    assert rendering.headers_over(["/b/x", "/b/y"]) is rendering.headers_at("/b/x")
+
+
+def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() -> None:
+    terms = {"tdm_policy_url": "https://blog.example/t", "license_url": "https://blog.example/l"}
+    signals = Signals(rsl=True, tdm_policy=True)
+    one = render(SitePolicy.from_preset("no-ai", **terms), signals)
+    other = render(SitePolicy.from_preset("allow", visibility="discouraged", **terms), signals)
+    none = render(SitePolicy(), signals)
+    both = most_restrictive([(one, one.site), (other, other.site)])
+    assert str(both.site.preferences) == "train-ai=n, ai-use=n, search=n"
+    assert (both.policy.visibility, both.headers_at("/x")) == ("discouraged", both.site)
+    assert {b"link", b"tdm-policy"} <= both.site.names
+    assert not {b"link", b"tdm-policy"} & most_restrictive([(one, one.site), (none, none.site)]).site.names
 
 
 @pytest.mark.parametrize("path", ["/", "/press/x"])

@@ -21,6 +21,7 @@ from tests.frameworks.exchange import chunks, connection, exchange, raw
 OPTED_OUT, SILENT, STRANGER = "opted-out.example", "silent.example", "stranger.example"
 FLAGS = {OPTED_OUT: True, SILENT: False}
 PAGE = "<h1>A post</h1>"
+POST = "<!doctype html><html><head><title>A post</title></head><body>Hello</body></html>"
 CHUNKS = ["one ", "two ", "three"]
 OWN_ROBOTS = "User-agent: *\nDisallow: /admin/\n"
 OWN_SIGNALS = {"X-Robots-Tag": "noindex", "Content-Usage": "ai-use=n", "TDM-Reservation": "0"}

@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.frameworks.contract import OURS, Application, Contract
+from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.lookup import CachedLookup
+from tests.asgi_client import request
+from tests.frameworks.contract import OPTED_OUT, OURS, SILENT, Application, Contract
 from tests.frameworks.exchange import exchange
 
 
@@ -96,3 +99,80 @@ def test_the_lookup_leaves_no_connection_in_its_threads(blog: Any) -> None:
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(asgi.opted_out, blog.host).result() is False
         assert threads.submit(lambda: connection.connection).result() is None
+
+
+def limited(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A middleware that answers 429 to an address after its first request."""
+    from django.http import HttpResponse
+
+    seen: set[str] = set()
+
+    def middleware(request: Any) -> Any:
+        address = request.META.get("REMOTE_ADDR")
+        if address in seen:
+            return HttpResponse("slow down", status=429)
+        if address is not None:
+            seen.add(address)
+        return get_response(request)
+
+    return middleware
+
+
+MIDDLEWARE = "django.middleware."
+STOCK: dict[str, dict[str, Any]] = {
+    "https only": {"MIDDLEWARE": [f"{MIDDLEWARE}security.SecurityMiddleware"], "SECURE_SSL_REDIRECT": True},
+    "https only, behind a proxy": {
+        "MIDDLEWARE": [f"{MIDDLEWARE}security.SecurityMiddleware"],
+        "SECURE_SSL_REDIRECT": True,
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+    },
+    "https only, behind a proxy with a header of its own": {
+        "MIDDLEWARE": [f"{MIDDLEWARE}security.SecurityMiddleware"],
+        "SECURE_SSL_REDIRECT": True,
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_SSL", "on"),
+    },
+    "allowed hosts": {"MIDDLEWARE": [f"{MIDDLEWARE}common.CommonMiddleware"], "ALLOWED_HOSTS": [OPTED_OUT]},
+    "the proxy's host": {
+        "MIDDLEWARE": [f"{MIDDLEWARE}common.CommonMiddleware"],
+        "USE_X_FORWARDED_HOST": True,
+    },
+    "www": {"MIDDLEWARE": [f"{MIDDLEWARE}common.CommonMiddleware"], "PREPEND_WWW": True},
+    "conditional requests": {"MIDDLEWARE": [f"{MIDDLEWARE}http.ConditionalGetMiddleware"]},
+    "compression": {"MIDDLEWARE": [f"{MIDDLEWARE}gzip.GZipMiddleware"]},
+    "the cache": {
+        "MIDDLEWARE": [
+            f"{MIDDLEWARE}cache.UpdateCacheMiddleware",
+            f"{MIDDLEWARE}cache.FetchFromCacheMiddleware",
+        ]
+    },
+    "a rate limiter": {"MIDDLEWARE": [f"{__name__}.limited"]},
+}
+CLIENTS: list[dict[str, Any]] = [
+    {},
+    {"host": f"{OPTED_OUT}."},
+    {"host": f"{OPTED_OUT.upper()}:8000"},
+    {"scheme": "https"},
+    {"method": "HEAD"},
+    {"headers": [(b"accept-encoding", b"gzip"), (b"if-none-match", b'"x"')]},
+    {"headers": [(b"x-forwarded-host", b"silent.example"), (b"x-forwarded-proto", b"http")]},
+    {"query_string": b"x=" + b"1" * 100, "headers": [(b"cookie", b"sessionid=x")]},
+]
+
+
+@pytest.mark.usefixtures("django_project")
+@pytest.mark.parametrize("stock", STOCK)
+async def test_with_djangos_own_middleware_the_first_client_decides_nothing(stock: str) -> None:
+    from django.core.cache import cache
+    from django.core.handlers.asgi import ASGIHandler
+    from django.test import override_settings
+
+    with override_settings(**STOCK[stock]):
+        for client in CLIENTS:
+            cache.clear()
+            flags = {OPTED_OUT: True, f"www.{OPTED_OUT}": True, SILENT: False}
+            app = AIPolicyMiddleware(ASGIHandler(), CachedLookup(flags.get))
+            first = await request(app, **({"path": "/robots.txt", "host": OPTED_OUT} | client))
+            response = await request(app, "/robots.txt", OPTED_OUT)
+            assert response.text.count("Disallow: /admin/") == 1, client
+            assert "User-agent: GPTBot" in response.text
+            assert (first.status, first.headers) == (200, response.headers)

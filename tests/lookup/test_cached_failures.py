@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import logging
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -12,6 +14,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup import CachedLookup
 from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, CachedSource, answer, policy
+from tests.registry.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +288,20 @@ async def test_an_error_of_the_lookup_itself_reaches_no_visitor(
     monkeypatch.setattr(lookup, "_failed", None)
     assert await lookup.find(b"blog.example") is lookup.default
     assert "the lookup of b'blog.example' failed: the default policy is served" in caplog.text
+
+
+HANGING = """
+import asyncio, threading
+from aipolicy.lookup import CachedLookup
+
+lookup = CachedLookup(lambda host: threading.Event().wait(), timeout=0.05)
+asyncio.run(lookup.find(b"blog.example"))
+print("over")
+"""
+
+
+def test_a_load_that_hangs_keeps_no_process_from_ending() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, "over\n")

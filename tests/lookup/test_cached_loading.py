@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -303,3 +304,23 @@ async def test_an_answer_is_kept_however_slow_its_load_was(clock: Clock) -> None
     lookup = CachedLookup(load, ttl=10, clock=clock)
     await lookup.find(b"blog.example")
     assert lookup.peek(b"blog.example") is not None
+
+
+@pytest.mark.parametrize("kind", ["async", "sync", "returns a coroutine"])
+async def test_a_load_sees_nothing_of_the_request_that_came_first(kind: str) -> None:
+    language = ContextVar("language", default="none")
+    seen = []
+
+    async def load(host: str) -> bool:
+        seen.append(language.get())
+        return True
+
+    def load_in_thread(host: str) -> bool:
+        seen.append(language.get())
+        return True
+
+    loads: dict[str, Any] = {"async": load, "sync": load_in_thread, "returns a coroutine": lambda h: load(h)}
+    lookup = CachedLookup(loads[kind])
+    language.set("de")
+    assert await policy(lookup, "blog.example") == OPTED_OUT
+    assert seen == ["none"]

@@ -36,8 +36,13 @@ class Site:
 
     changes: list[tuple[float, SitePolicy | None]] = field(default_factory=list)
     invalidated: tuple[float, int] = (-1.0, -1)  # when, and the number in force then
+    invalidations: list[float] = field(default_factory=list)
     last_fault: float = -1.0  # when a load failed, or was out of time
     seen: list[tuple[float, int, bool]] = field(default_factory=list)  # answered when, number, opted out
+
+    def invalidate(self, now: float) -> None:
+        self.invalidated = (now, self.number)
+        self.invalidations.append(now)
 
     @property
     def number(self) -> int:
@@ -69,7 +74,7 @@ class World:
             clock=clock,
         )
         self.faulty = 0.0
-        self.answers = self.fine = 0
+        self.answers = 0
 
     def change(self, site: Site) -> None:
         preset = self.chance.choice(PRESETS)
@@ -97,19 +102,27 @@ class World:
         began, raw = self.clock(), host.encode()
         site = self.sites.get(host)
         seen = [] if site is None else list(site.seen)
+        invalidated = None if site is None else site.invalidated
         found = self.lookup.peek(raw) or await self.lookup.find(raw)
         self.answers += 1
         if site is None:
             assert found is self.lookup.default
         else:
-            self.judge(site, began, found.policy, seen)
+            self.judge(site, began, found.policy, seen, invalidated or site.invalidated)
 
     def judge(
-        self, site: Site, began: float, policy: SitePolicy, seen: list[tuple[float, int, bool]]
+        self,
+        site: Site,
+        began: float,
+        policy: SitePolicy,
+        seen: list[tuple[float, int, bool]],
+        invalidated: tuple[float, int],
     ) -> None:
+        """``seen`` and ``invalidated`` are from before the request: much happens at one moment."""
         now = self.clock()
         fine = site.last_fault < began - LONGEST_DELAY - 2 * TTL - TIMEOUT
-        self.fine += fine
+        if sum(at >= began for at in site.invalidations) >= 3:
+            fine = False  # so many loads that were thrown away a request doesn't wait for
         known = max(seen, key=lambda each: each[1], default=None)
         number = int(policy.sitemaps[0].split("/")[-1][:-4]) if policy.sitemaps else None
         if number is None:
@@ -124,10 +137,10 @@ class World:
                 assert not fine, "it gives way without need"
                 assert its is not None, "it is nobody's"
                 assert policy.opted_out or not its.opted_out, f"the no of {number} is unsaid"
-            if began >= site.invalidated[0] >= 0 and number < site.invalidated[1]:
+            if number < invalidated[1]:
                 # A grant is not; what says nothing is what gives way to a default that says nothing.
                 assert policy.opted_out or not str(policy.preferences), "what was invalidated is served"
-                assert site.last_fault >= site.invalidated[0] - TIMEOUT, "and without need"
+                assert site.last_fault >= invalidated[0] - TIMEOUT or not fine, "and without need"
             if fine:
                 due = site.number_at(began - 2 * TTL - TIMEOUT)
                 assert number >= due, f"number {number} is served, and {due} had been in force"
@@ -145,8 +158,10 @@ class World:
                 await self.visit(host)
                 await anyio.sleep(2 * TTL)
             site = self.sites[host]
-            assert site.seen[-1][1] == site.number
+            if site.changes[-1][1] is not None:
+                assert site.seen[-1][1] == site.number
         assert self.lookup.status().loads == 0
+        assert not self.lookup._flights._running, "a place is lost"
 
     async def step(self, step: int, tasks: Any) -> None:
         chance = self.chance
@@ -156,11 +171,11 @@ class World:
         if kind < 0.05:
             self.change(site)
             if chance.random() < 0.5:
-                site.invalidated = (self.clock(), site.number)
+                site.invalidate(self.clock())
                 self.lookup.invalidate(host.upper())
         elif kind < 0.06:
             for its in self.sites.values():
-                its.invalidated = (self.clock(), its.number)
+                its.invalidate(self.clock())
             self.lookup.invalidate_all()
         elif kind < 0.08:
             self.faulty = chance.choice([0.0, 0.0, 0.0, 0.2, 1.0])
@@ -188,6 +203,5 @@ def test_no_answer_is_older_than_one_before_it_and_no_no_is_unsaid(backend: str,
         world = World(seed, clock)
         await world.run(600)
         assert world.answers > 200
-        assert world.fine > 20
 
     virtualtime.run(backend, test)

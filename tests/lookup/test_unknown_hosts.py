@@ -247,3 +247,21 @@ def test_after_twice_the_ttl_a_request_waits_and_after_a_timeout_nobody_does(bac
         assert calls == 3
 
     run(backend, test)
+
+
+def test_a_load_that_is_thrown_away_before_it_began_leaves_its_place(backend: str) -> None:
+    async def test() -> None:
+        gates = Gates()
+        gates.open = True
+        lookup = CachedLookup(gates, max_unknown=1, default="unset", timeout=20)
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(lookup.find, b"site%d.example" % number)
+                await anyio.lowlevel.checkpoint()
+                lookup.invalidate(f"site{number}.example")
+                lookup.invalidate_all()
+        await settled(lookup)
+        assert (await lookup.find(b"site30.example")).policy == NO_AI
+        assert not lookup._flights._running
+
+    run(backend, test)

@@ -99,7 +99,7 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
             with process(OWNER, FOLLOWER, anywhere, shared):
                 # Not by reading it here: as root, SQLite would give the log back to the file's owner.
                 eventually(lambda: owner(log_of(shared)) == owner(shared) == OWNER)
-                assert float(reader.stdout.readline()) > 0, "it is opted out now"
+                assert reader.stdout.readline() == "in force\n"
                 assert is_copy(shared, anywhere)
 
 
@@ -125,7 +125,7 @@ def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
         assert "its directory must be the follower's own" in second.stdout.readline()
         assert shared.stat().st_ino == inode
         shared.parent.chmod(0o777)
-        assert float(reader.stdout.readline()) > 0, "it is opted out now"
+        assert reader.stdout.readline() == "in force\n"
 
 
 @of_two_users
@@ -145,7 +145,7 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
             registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
             with Replica(anywhere, shared):
                 eventually(lambda: seq(shared) == 2)
-                assert float(reader.stdout.readline()) > 0, "it is opted out now"
+                assert reader.stdout.readline() == "in force\n"
 
 
 def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str, file: Path) -> None:

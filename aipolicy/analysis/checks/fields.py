@@ -7,7 +7,8 @@ from aipolicy.analysis.checks.octets import is_something_else
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.lines import Kind, Line
-from aipolicy.analysis.shown import shown
+from aipolicy.analysis.mangled import Mangled
+from aipolicy.analysis.shown import pasted, shown
 from aipolicy.core.robots import DISALLOW, SITEMAP, USER_AGENT, Record
 
 _SPELT = {Kind.AGENT: "User-agent", Kind.ALLOW: "Allow", Kind.DISALLOW: "Disallow"}
@@ -29,7 +30,10 @@ def check(file: File) -> Iterator[Finding]:
     other_file = is_something_else(file)
     unread: dict[str, list[Line]] = {}
     for line in file.written.lines:
-        if line.kind is Kind.UNREADABLE and not other_file:
+        if line.number in file.mangled:
+            if not other_file:
+                yield _mangled(line, file.mangled[line.number])
+        elif line.kind is Kind.UNREADABLE and not other_file:
             yield _unreadable(line)
         elif line.kind in (Kind.AGENT, Kind.ALLOW, Kind.DISALLOW, Kind.SITE_WIDE):
             yield from _known(line)
@@ -48,20 +52,31 @@ def check(file: File) -> Iterator[Finding]:
         )
 
 
+def _mangled(line: Line, one: Mangled) -> Finding:
+    fix = "\n".join(map(pasted, one.meant))
+    return finding(
+        one.kind,
+        [line.number],
+        f"{shown(line.text)!r}: {one.found}",
+        one.effect,
+        fix=fix,
+    )
+
+
 def _unreadable(line: Line) -> Finding:
     return finding(
         "unreadable-line",
         [line.number],
         f"{shown(line.text)!r} is no 'name: value'",
         "no parser reads it",
-        fix=f"# {shown(line.text)}",
+        fix=f"# {pasted(line.text)}",
     )
 
 
 def _known(line: Line) -> Iterator[Finding]:
     field = line.name.lower()
     proper = _proper(line)
-    fix = f"{proper}: {shown(line.value)}".rstrip()
+    fix = f"{proper}: {pasted(line.value)}".rstrip(" \t")
     if not line.colon:
         yield _missing_colon(line, fix)
     elif field not in _READ:
@@ -74,14 +89,12 @@ def _known(line: Line) -> Iterator[Finding]:
             severity=Severity.NOTE if line.kind is Kind.SITE_WIDE else None,
         )
     if field in SITEMAP and line.value and "://" not in line.value:
-        rest = shown(line.value)
-        whole = f"https:{rest}" if rest.startswith("//") else f"https://YOUR.HOST/{rest.lstrip('/')}"
         yield finding(
             "sitemap-not-absolute",
             [line.number],
             f"{shown(line.value)!r} is not a whole URL",
-            "the sitemap protocol wants one, with scheme and host; crawlers ignore others",
-            fix=f"Sitemap: {whole}",
+            "the sitemap protocol wants one; crawlers ignore others: write https:// and your host before it",
+            fix=f"Sitemap: https:{pasted(line.value)}" if line.value.startswith("//") else "",
         )
 
 
@@ -97,8 +110,9 @@ def _missing_colon(line: Line, fix: str) -> Finding:
 
 def _other(line: Line) -> Iterator[Finding]:
     name, _, value = line.text.replace("\t", " ").partition(" ")
-    if name.lower() in SITEMAP and value.strip().startswith(("http:", "https:")):
-        yield _missing_colon(line, f"Sitemap: {shown(value.strip())}")
+    if name.lower() in SITEMAP and value.strip(" \t").startswith(("http:", "https:")):
+        url = value.strip(" \t")
+        yield _missing_colon(line, f"Sitemap: {pasted(url)}")
         return
     field = line.name.lower()
     meant = _meant(field)
@@ -110,7 +124,8 @@ def _other(line: Line) -> Iterator[Finding]:
             [line.number],
             f"'{shown(line.name)}' is no record, but begins like '{proper}'",
             f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
-            fix=f"{proper}: {shown(line.value)}" if len(field) == len(named) + 1 else f"# {shown(line.text)}",
+            # A name of its own, like Disallow-AI, is nobody's slip: a comment says the same to all parsers.
+            fix=f"{proper}: {pasted(line.value)}" if _is_slip(field, named) else f"# {pasted(line.text)}",
         )
     elif meant and field != meant.lower():
         yield finding(
@@ -118,8 +133,12 @@ def _other(line: Line) -> Iterator[Finding]:
             [line.number],
             f"'{shown(line.name)}' is written, it seems, for '{meant}'",
             "every parser ignores the line",
-            fix=f"{meant}: {shown(line.value)}",
+            fix=f"{meant}: {pasted(line.value)}",
         )
+
+
+def _is_slip(field: str, meant: str) -> bool:
+    return difflib.SequenceMatcher(None, field, meant).ratio() >= _LIKENESS
 
 
 def _is_unread(line: Line) -> bool:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypedDict
 
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.fixes import below_agents, own_groups
 from aipolicy.analysis.index import Content
 from aipolicy.analysis.lines import Kind, Line, WrittenGroup
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.grouping import one_group_a_token
 from aipolicy.core.robots import Group, RobotsTxt, product_token
 
@@ -20,21 +22,25 @@ def check(file: File) -> Iterator[Finding]:
     yield from _preamble(file)
     for place, group in enumerate(file.written.groups):
         following = file.written.groups[place + 1] if place + 1 < len(file.written.groups) else None
-        if not group.rules:
+        spoilt = any(line.number in file.mangled for line in (*group.agents, *group.body))
+        if not group.rules and not spoilt:  # its rules may be in the line that is spoilt
             yield from _without_rules(group, following, file)
         yield from _blank_lines(group)
     yield from _repeated(file)
 
 
 def _preamble(file: File) -> Iterator[Finding]:
+    everyone = next((g for g in file.written.groups if "*" in _tokens(g)), None)
     for line in file.written.preamble:
+        if line.number in file.mangled:
+            continue
         if line.is_rule:
             yield finding(
                 "rule-before-group",
                 [line.number],
                 f"{shown(line.text)!r} stands before any User-agent line",
                 "nobody is bound by it (RFC 9309 §2.2.1)",
-                fix=f"User-agent: *\n{shown(line.text)}",
+                **_into(everyone, line, pasted(line.text)),
             )
         elif line.named("Content-Signal") or line.named("Content-Usage"):
             yield finding(
@@ -42,8 +48,22 @@ def _preamble(file: File) -> Iterator[Finding]:
                 [line.number],
                 f"{shown(line.text)!r} stands before any User-agent line",
                 "it belongs to no group, so it holds for no crawler",
-                fix=f"User-agent: *\n{shown(line.text)}\nAllow: /",
+                **_into(everyone, line, pasted(line.text), "Allow: /"),
             )
+
+
+class _Fix(TypedDict):
+    fix: str
+    edits: dict[int, str | None]
+
+
+def _into(everyone: WrittenGroup | None, line: Line, text: str, *rules: str) -> _Fix:
+    """A fix that moves a line into the group for everyone; where there is none, into a new one."""
+    if everyone is None:
+        fix = "\n".join(["User-agent: *", text, *rules])
+        return {"fix": fix, "edits": {line.number: fix}}
+    fix = "\n".join([*(pasted(agent.text) for agent in everyone.agents), text])
+    return {"fix": fix, "edits": {line.number: None, **below_agents(everyone, text)}}
 
 
 def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: File) -> Iterator[Finding]:
@@ -84,6 +104,10 @@ def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: Fi
             f"{said} stands between the User-agent lines of {whose} and {theirs}",
             f"one group to RFC 9309 and Google's parser; protego starts a new one, and {whose} has no rules",
             fix=_text((*group.agents, *following.agents, *others)),
+            edits=_in_place(
+                [*group.agents, *others, *following.agents],
+                _text((*group.agents, *following.agents, *others)),
+            ),
             severity=severity,
         )
 
@@ -105,6 +129,10 @@ def _blank_lines(group: WrittenGroup) -> Iterator[Finding]:
             if lost
             else "older Python parsers forget the User-agent lines before it",
             fix=_text(line for line in lines if line.kind is not Kind.NOTHING),
+            edits=_in_place(
+                [line for line in lines if line.kind is not Kind.NOTHING or line.empty],
+                _text(line for line in lines if line.kind is not Kind.NOTHING),
+            ),
             severity=None if closes else Severity.NOTE,
         )
 
@@ -126,7 +154,8 @@ def _repeated(file: File) -> Iterator[Finding]:
             [line for token in tokens for line in file.agent_lines(token)],
             f"{listed(spelt)} {'has' if len(spelt) == 1 else 'have'} several groups",
             "RFC 9309 combines them; older Python parsers use the first alone",
-            fix=_combined(spelt, file.index.bound(tokens[0]).content),
+            fix=(text := _combined(spelt, file.index.bound(tokens[0]).content)),
+            edits=own_groups(file, tokens, text),
         )
 
 
@@ -135,7 +164,7 @@ def _combined(tokens: list[str], content: Content) -> str:
     if len(records) == _TRIED:
         return ""
     merged = one_group_a_token(RobotsTxt((Group(tuple(tokens), records),)))
-    return _cut(shown(line) for line in str(merged).splitlines())
+    return _cut(pasted(line) for line in str(merged).rstrip("\n").split("\n"))
 
 
 def _tokens(group: WrittenGroup) -> list[str]:
@@ -143,7 +172,13 @@ def _tokens(group: WrittenGroup) -> list[str]:
 
 
 def _text(lines: Iterable[Line], *more: str) -> str:
-    return _cut([*(shown(line.text) for line in lines), *more])
+    return _cut([*(pasted(line.text) for line in lines), *more])
+
+
+def _in_place(lines: Iterable[Line], text: str) -> dict[int, str | None]:
+    """Edits that put ``text`` where the first of ``lines`` stands, and take the others out."""
+    numbers = sorted(line.number for line in lines)
+    return {number: text if number == numbers[0] else None for number in numbers}
 
 
 def _cut(lines: Iterable[str]) -> str:

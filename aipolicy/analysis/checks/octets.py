@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.lines import GOOGLE_LINE_OCTETS
-from aipolicy.analysis.shown import shown
+from aipolicy.analysis.shown import pasted, shown
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 
 _HTML = re.compile(r"<(!doctype html|html|head|body|meta|script|title)\b", re.IGNORECASE)
@@ -37,6 +37,7 @@ def check(file: File) -> Iterator[Finding]:
             "there is no User-agent line",
             "every crawler may fetch everything",
             fix="User-agent: *\nAllow: /",
+            edits={len(file.written.lines) + 1: "User-agent: *\nAllow: /"},
         )
     yield from _size(file)
     yield from _encoding(file)
@@ -91,7 +92,7 @@ def _encoding(file: File) -> Iterator[Finding]:
             f"protego and Python's parsers don't recognise line 1: {shown(first.text)!r} is lost to them"
             if first.text
             else "protego and Python's parsers don't recognise line 1; nothing stands there",
-            fix=shown(first.text),
+            fix=pasted(first.text),
             severity=None if first.text else Severity.NOTE,
         )
     for number, octets in enumerate(re.split(rb"\r\n|\r|\n", file.octets[:MAX_ROBOTS_BYTES]), 1):
@@ -105,7 +106,7 @@ def _encoding(file: File) -> Iterator[Finding]:
                 [number],
                 f"octet {octets[error.start]:02X} is not UTF-8 here",
                 "some parsers fail on the whole file (Python's up to 3.12), others drop or replace the octet",
-                fix=shown(octets.decode("latin-1")),
+                fix=pasted(octets.decode("latin-1")),
             )
             continue
         odd = _ODD_LINE_END.search(text)

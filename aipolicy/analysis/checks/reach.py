@@ -1,16 +1,17 @@
 """Who is shut out: search engines by mistake, AI crawlers in name only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aipolicy.analysis.checks.signals import signal_lines, signals_of_everyone
 from aipolicy.analysis.coverage import is_disobedient, reach_of, whose_group
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.fixes import below_agents, own_groups
 from aipolicy.analysis.index import Content
 from aipolicy.analysis.names import successors
 from aipolicy.analysis.reach import Reach, matches_everything
 from aipolicy.analysis.rulesets import covers
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
 from aipolicy.core.patterns import Pattern, PatternTable, is_literal
 from aipolicy.core.preferences import Category
@@ -40,7 +41,8 @@ def _search_engines(file: File) -> Iterator[Finding]:
             [*file.agent_lines("*"), *rules],
             "everyone is shut out of the whole site",
             f"search engines too: {listed(by_all)} find nothing, and the site leaves their results",
-            fix="\n".join(f"User-agent: {token}" for token in by_all) + "\nAllow: /",
+            fix=(fix := "\n".join([*(f"User-agent: {token}" for token in by_all), "Allow: /"])),
+            edits=own_groups(file, by_all, fix),
         )
     for crawler in blocked:
         lines = file.agent_lines(crawler.product_token)
@@ -96,7 +98,8 @@ def _in_name_only(file: File) -> Iterator[Finding]:
             file.agent_lines(crawler.product_token),
             f"{crawler.product_token}: {shown((crawler.note or '').rstrip('.'))}",
             open_now if shut else "it does no harm",
-            fix="\n".join(f"User-agent: {c.product_token}" for c in still_open) if shut else "",
+            fix=(fix := "\n".join(f"User-agent: {c.product_token}" for c in still_open) if shut else ""),
+            edits=_beside(file, crawler.product_token, fix),
             severity=Severity.WARNING if shut and trains else None,
         )
 
@@ -129,7 +132,8 @@ def _not_repeated(file: File) -> Iterator[Finding]:
             [line for token in tokens for line in file.agent_lines(token)],
             f"the group of {listed(tokens)} lacks {len(lacking)} Disallow of the group for everyone",
             f"a group of its own replaces the other: {_path(lacking[0])} and the like may be fetched",
-            fix="\n".join(map(shown, lacking)) if len(lacking) <= _LINES else "",
+            fix=(fix := "\n".join(map(pasted, lacking)) if len(lacking) <= _LINES else ""),
+            edits=_below(file, tokens, fix),
         )
     if unsaid:
         yield finding(
@@ -137,7 +141,8 @@ def _not_repeated(file: File) -> Iterator[Finding]:
             [line for token in unsaid for line in file.agent_lines(token)],
             f"the group of {listed(unsaid)} has no signal, and the one for everyone has",
             f"nothing is said to {listed(unsaid)}: a group of its own replaces the other",
-            fix="\n".join(dict.fromkeys(shown(str(record)) for record in signals[:_LINES])),
+            fix=(fix := "\n".join(dict.fromkeys(pasted(str(record)) for record in signals[:_LINES]))),
+            edits=_below(file, unsaid, fix),
         )
 
 
@@ -171,5 +176,20 @@ class _Holds:
         return bool(self._prefixes.first(sample)) or any(covers(wild, pattern) for wild in self._wild)
 
 
+def _below(file: File, tokens: Iterable[str], text: str) -> dict[int, str | None]:
+    """Edits that put ``text`` into the first group of each of ``tokens``."""
+    edits: dict[int, str | None] = {}
+    for first in {file.agent_lines(token)[0] for token in tokens}:
+        group = next(g for g in file.written.groups if any(line.number == first for line in g.agents))
+        edits |= below_agents(group, text)
+    return edits
+
+
+def _beside(file: File, token: str, text: str) -> dict[int, str | None]:
+    """Edits that put User-agent lines below the first one of ``token``."""
+    number = file.agent_lines(token)[0]
+    return {number: f"{file.written.lines[number - 1].text}\n{text}"}
+
+
 def _path(rule: str) -> str:
-    return shown(rule.partition(":")[2].strip(), 60)
+    return shown(rule.partition(":")[2].strip(" \t"), 60)

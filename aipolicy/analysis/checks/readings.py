@@ -7,10 +7,11 @@ from aipolicy.analysis.coverage import whose_group
 from aipolicy.analysis.families import FAMILIES, Family, Reading
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.fixes import own_groups
 from aipolicy.analysis.index import Content
 from aipolicy.analysis.probes import probes
 from aipolicy.analysis.rulesets import RuleSet
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.grouping import portable, portable_group
@@ -89,6 +90,7 @@ def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes)
         # Of a name that it cuts, another finding tells.
         matters = any(truncated(token) == token for token in tokens)
     fix, hint = _fix(file, family, some, rewritten)
+    written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
     return finding(
         "read-differently",
         [number for differs in some for number in (differs.line, differs.their_line)][:20],
@@ -96,6 +98,7 @@ def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes)
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
         fix=fix,
+        edits=own_groups(file, written, fix),
         severity=None if matters and family.id != "urllib-old" else Severity.NOTE,
     )
 
@@ -138,7 +141,7 @@ def _lines(group: Group) -> list[str]:
     """Without comments: these are for the reader of the file itself."""
     said = [record for record in group.records if isinstance(record, Rule) or record.name]
     plain = Group(group.tokens, tuple(replace(record, comment="") for record in said))
-    return list(map(shown, plain.lines()))
+    return list(map(pasted, plain.lines()))
 
 
 def _agrees(family: Family, octets: bytes, some: list[_Differs]) -> bool:

@@ -5,22 +5,27 @@ from urllib.parse import urlsplit
 
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
+from aipolicy.analysis.fixes import own_groups
 from aipolicy.analysis.index import Bound, Content
-from aipolicy.analysis.lines import Line, WrittenGroup
+from aipolicy.analysis.lines import Kind, Line, WrittenGroup
 from aipolicy.analysis.reach import Opponents, matches_everything
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.rulesets import covers
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import Pattern
 from aipolicy.core.robots import Rule
 
 _COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
+_CLOSED = 200  # Disallow rules of a group that each is compared with
 
 
 def check(file: File) -> Iterator[Finding]:
     for group in file.written.groups:
         for line in group.rules:
-            if line.value and not line.value.startswith(("/", "*")):
+            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.mangled:
                 yield _matches_nothing(line)
+        yield from _misses_queries(group)
         yield from _empty(group)
         yield from _twice(group)
     told: set[int] = set()
@@ -58,7 +63,7 @@ def _matches_nothing(line: Line) -> Finding:
         [line.number],
         f"{shown(line.text)!r}: a path starts with '/' or '*'",
         "it matches nothing: the rule has no effect",
-        fix=f"{name}: {_as_path(line.value)}",
+        fix=f"{name}: {pasted(_as_path(line.value))}",
     )
 
 
@@ -82,10 +87,31 @@ def _empty(group: WrittenGroup) -> Iterator[Finding]:
             f"{shown(empty[0].text)!r} stands beside rules with a path",
             "it says nothing (RFC 9309 §2.2.2)"
             + (", but to older Python parsers it allows everything, whatever follows" if after else ""),
-            fix="\n".join(shown(line.text) for line in group.rules if line.value)
+            fix="\n".join(pasted(line.text) for line in group.rules if line.value)
             if len(group.rules) <= 40
             else "",
+            edits={line.number: None for line in empty},
             severity=None if after else Severity.NOTE,
+        )
+
+
+def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
+    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is Kind.DISALLOW]
+    if len(closed) > _CLOSED:
+        return
+    for line in group.rules:
+        path = line.value.removesuffix("$")
+        ends = line.kind is Kind.DISALLOW and path != line.value and path not in ("", "/")
+        if not ends or path.endswith("*") or "?" in path or not path.startswith(("/", "*")):
+            continue
+        if any(covers(pattern, f"{path}?x") for pattern in closed):
+            continue
+        yield finding(
+            "end-sign-misses-queries",
+            [line.number],
+            f"{shown(line.text)!r} ends in '$'",
+            f"it matches the end of the URL: {shown(path.replace('*', 'x'), 60)}?a=b may be fetched",
+            fix=f"Disallow: {pasted(line.value)}\nDisallow: {pasted(path)}?",
         )
 
 
@@ -126,13 +152,16 @@ def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Findin
     tie = len(rule.pattern) == len(winner.pattern)
     why = "of two equally long, Allow wins" if tie else "the longer wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
-        whose = listed(bound.tokens)
+        bounds = (file.index.bound(token) for token in file.index.tokens)
+        tokens = [b.tokens[0] for b in bounds if b.content is bound.content and _is_for_ai(b)]
+        fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
         return finding(
             "reopened-by-allow",
             lines,
             found,
-            f"{whose} may fetch everything: {why} (RFC 9309 §2.2.2)",
-            fix=f"User-agent: {bound.tokens[0]}\nDisallow: /",
+            f"{listed(tokens)} may fetch everything: {why} (RFC 9309 §2.2.2)",
+            fix=fix if len(tokens) <= 40 else "",
+            edits=own_groups(file, tokens, fix),
         )
     return finding(
         "rule-never-decides",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 
 from aipolicy.analysis.checks.rules import too_many
 from aipolicy.analysis.file import UNNAMED, File
@@ -10,7 +11,7 @@ from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.lines import Line
 from aipolicy.analysis.reach import Reach
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.analysis.usage import LABELS, MEANT, USE_OF, split_usage, usage_meant
 from aipolicy.core.contentsignal import parse_content_signal, signal_text
 from aipolicy.core.crawlers import Crawler, crawler_named
@@ -49,7 +50,7 @@ def check(file: File) -> Iterator[Finding]:
 
 
 def _signal(line: Line) -> Iterator[Finding]:
-    members = [member.strip() for member in line.value.split(",")]
+    members = [member.strip(" \t") for member in line.value.split(",")]
     said = parse_content_signal(line.value)
     lost = [member for member in members if not parse_content_signal(member)]
     if lost or not said:
@@ -100,7 +101,7 @@ def _usage(line: Line) -> Iterator[Finding]:
         [line.number],
         f"{shown(line.text)!r}: {what}",
         why,
-        fix=f"Content-Usage: {shown(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
+        fix=f"Content-Usage: {pasted(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
         severity=Severity.WARNING if said else None,
     )
 
@@ -117,13 +118,23 @@ class _Said:
     def line(self) -> int:
         return self.record.line
 
-    def refusing(self) -> str:
-        """The same line, saying no."""
-        value = self.record.value
-        if self.record.named("Content-Signal"):
-            value = re.sub(r"\s*=\s*", "=", value.lower())
-        no = self.text.rpartition("=")[0] + ("=no" if self.text.endswith("yes") else "=n")
-        return shown(f"{self.record.name}: {value.replace(self.text, no)}")
+
+class _Fix(TypedDict):
+    fix: str
+    edits: dict[int, str | None]
+
+
+def _refusing(saying: list[_Said]) -> _Fix:
+    """A fix: the line of all of ``saying``, saying no."""
+    record = saying[0].record
+    value = record.value
+    if record.named("Content-Signal"):
+        value = re.sub(r"[ \t]*=[ \t]*", "=", value.lower())
+    for said in saying:
+        no = said.text.rpartition("=")[0] + ("=no" if said.text.endswith("yes") else "=n")
+        value = value.replace(said.text, no)
+    fix = pasted(f"{record.name}: {value}")
+    return {"fix": fix, "edits": {record.line: fix}}
 
 
 def _said(content: Content) -> list[_Said]:
@@ -156,7 +167,7 @@ def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
                 [other.line, said.line],
                 f"'{other.text}' and '{said.text}' hold for the same crawlers",
                 "which one counts is up to the reader: nothing published says",
-                fix=(said if said.allows else other).refusing(),
+                **_refusing([said if said.allows else other]),
             )
 
 
@@ -164,16 +175,19 @@ def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> I
     if not any(said.allows for said in all_said) or bound.reach is not Reach.BLOCKED:
         return
     uses = crawler.purpose.categories if crawler else tuple(Category)
+    granting: dict[int, list[_Said]] = {}
     for said in all_said:
         if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
-            whose = listed(bound.tokens)
-            yield finding(
-                "signal-grants-what-is-disallowed",
-                [said.line],
-                f"'{said.text}' stands in the group that shuts {whose} out",
-                "the rule stops fetching, yet the line grants the use of what is had already",
-                fix=said.refusing(),
-            )
+            granting.setdefault(said.line, []).append(said)
+    for line, saying in granting.items():
+        whose, what = listed(bound.tokens), " and ".join(f"'{said.text}'" for said in saying)
+        yield finding(
+            "signal-grants-what-is-disallowed",
+            [line],
+            f"{what} {'stands' if len(saying) == 1 else 'stand'} in the group that shuts {whose} out",
+            "the rule stops fetching, yet the line grants the use of what is had already",
+            **_refusing(saying),
+        )
 
 
 def signal_lines(bound: Bound) -> list[Record]:

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.lines import Line
-from aipolicy.analysis.names import ANSWERED_BY, left_out, meant_by, mentioned
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.names import ANSWERED_BY, is_header, left_out, meant_by, mentioned
+from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.robots import product_token
 
-_HEADER = re.compile(r"mozilla/|\(|compatible;|https?://", re.IGNORECASE)
 _COMPARED = 1000  # unknown names that are compared with known ones
 _CUT = re.compile(r"[A-Za-z_-]*")
 
 
 def check(file: File) -> Iterator[Finding]:
-    agents = [line for group in file.written.groups for line in group.agents]
+    written = (line for group in file.written.groups for line in group.agents)
+    agents = [line for line in written if line.number not in file.mangled]
     unknown: set[str] = set()
     for line in agents:
         if not line.value:
             yield _empty(line)
-        elif _is_header(line):
+        elif is_header(line.value):
             yield _header(line)
         elif not crawler_named(line.value) and len(unknown) < _COMPARED:
             unknown.add(line.value)
@@ -39,10 +39,6 @@ def _empty(line: Line) -> Finding:
         "nobody is bound by it, but Python's parsers take it for everyone",
         fix="User-agent: *",
     )
-
-
-def _is_header(line: Line) -> bool:
-    return bool(_HEADER.search(line.value)) and not crawler_named(line.value)
 
 
 def _header(line: Line) -> Finding:
@@ -86,7 +82,7 @@ def _unknown(line: Line, token: str) -> Iterator[Finding]:
 
 
 def _versions(agents: list[Line]) -> Iterator[Finding]:
-    worn = [line for line in agents if product_token(line.value) != line.value and not _is_header(line)]
+    worn = [line for line in agents if product_token(line.value) != line.value and not is_header(line.value)]
     if worn:
         tokens = dict.fromkeys(product_token(line.value) for line in worn)
         yield finding(
@@ -94,13 +90,14 @@ def _versions(agents: list[Line]) -> Iterator[Finding]:
             [line.number for line in worn],
             f"more than a product token: {listed(line.value for line in worn)}",
             "Google's parser leaves the rest out; others look for a crawler of the whole name: there is none",
-            fix="\n".join(f"User-agent: {shown(token)}" for token in tokens) if len(tokens) <= 40 else "",
+            fix="\n".join(f"User-agent: {pasted(token)}" for token in tokens) if len(tokens) <= 40 else "",
+            edits={line.number: f"User-agent: {pasted(product_token(line.value))}" for line in worn},
         )
 
 
 def _outside(agents: list[Line]) -> Iterator[Finding]:
     """Names that Google's parser cuts, but for those it cuts as they are meant: at a version."""
-    cut = [line for line in agents if line.value and not _is_header(line) and _is_cut(line)]
+    cut = [line for line in agents if line.value and not is_header(line.value) and _is_cut(line)]
     for line in cut:
         other = crawler_named(_cut(line.value))
         if other and other is not crawler_named(line.value):

@@ -52,7 +52,7 @@ def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
         if fetch.authority == START and (fetch.key != BEGINNING.key or (read and fetch.at >= min(read))):
             return Finding(Verdict.DISOBEYS, trap.because, fetch)
     if not read:
-        return Finding(Verdict.NOT_TESTED, _never_came([Place("/robots.txt")], seen))
+        return Finding(Verdict.NOT_TESTED, f"it never asked for /robots.txt{_how(seen)}")
     if seen.flooded:
         return Finding(Verdict.NOT_TESTED, _FLOODED)
     if seen.ending.stopped:  # it may well ask for a month, and be right: but nobody waited for it
@@ -124,7 +124,7 @@ def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
     if linked and fetch.key != linked.key:
         why = f"read from the link {linked.path}, which line {rule.line} forbids"
         return Finding(Verdict.DISOBEYS, why, fetch)
-    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(), rule.line)
+    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(" \t"), rule.line)
 
 
 def _never_came(missed: list[Place], seen: Seen) -> str:

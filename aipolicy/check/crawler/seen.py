@@ -62,8 +62,8 @@ class Seen:
 
     @property
     def pages(self) -> tuple[Fetch, ...]:
-        """The fetches of anything but a robots.txt."""
-        return tuple(fetch for fetch in self.fetches if not fetch.reads_robots)
+        """The fetches of anything but a robots.txt; ``OPTIONS *`` and the like name no page."""
+        return tuple(f for f in self.fetches if not f.reads_robots and f.target.startswith("/"))
 
     def robots(self, authority: str = START) -> tuple[Fetch, ...]:
         return tuple(f for f in self.fetches if f.reads_robots and f.authority == authority)

@@ -19,6 +19,7 @@ _MANY_LINES, _MANY_LINKS, _MANY_GROUPS, _MANY_RULES = 60, 12, 3, 5
 _LINE = re.compile(
     r"(?P<before>[ \t]*)(?P<field>[^:#]*?)(?P<space>[ \t]*):[ \t]*(?P<value>[^#]*?)[ \t]*(?P<comment>#.*)?"
 )
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _KNOWN = {"user-agent": "User-agent", "allow": "Allow", "disallow": "Disallow"}
 
 Shows = Callable[[RandomSite, str], Awaitable[bool]]
@@ -124,7 +125,8 @@ class _Shrinking:
         number, field = rule.line - 1, "Allow" if rule.allow else "Disallow"
         plain = normalise(self.path)
         with_query = "/page.html?page=2" if "?" in plain else "/page.html"
-        spelt = "/page.html", plain.partition("?")[0], with_query, plain
+        letters = _ESCAPE.sub("xxx", plain)  # as long and as deep, without an escape
+        spelt = "/page.html", letters.partition("?")[0], with_query, letters, plain
         paths = (*((path, path) for path in spelt), (self.path, plain))
         for path, pattern in paths:
             others = [each for each in self.site.links if each.path == path and each != link]

@@ -19,7 +19,7 @@ If it takes single pages only, try what gives them to it; if it was stopped, giv
 _COUNTED = {
     Verdict.OBEYS: "obeyed",
     Verdict.DISOBEYS: "disobeyed",
-    Verdict.DEPARTS: "departed from",
+    Verdict.DEPARTS: "departed",
     Verdict.OVER_CAUTIOUS: "over-cautious",
     Verdict.DOES_NOT: "neither asked nor claimed",
     Verdict.NOT_TESTED: "not tested",
@@ -49,7 +49,7 @@ def introduction(trial: Trial) -> str:
 def account(result: Result) -> Iterator[str]:
     """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
     yield f"{result.clause.id}: the robots.txt"
-    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip())
+    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip(b" \t\r\n"))
     yield from (f"  {number:3} {logged(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
     if result.seen is not None:
         yield "the requests"

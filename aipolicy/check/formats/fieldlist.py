@@ -4,6 +4,7 @@ Sources: https://www.w3.org/TR/WD-logfile.html, https://learn.microsoft.com/wind
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,7 @@ class FieldListFormat(LogFormat):
         return DIRECTIVE
 
     def after(self, directive_line: str) -> LogFormat:
-        names = directive_line.removeprefix(DIRECTIVE).split()
+        names = re.findall(r"[^ \t\r\n]+", directive_line.removeprefix(DIRECTIVE))
         cloudfront = any(name.startswith("x-edge-") for name in names)
         elements = [_field(name, r"[^\t]*" if cloudfront else r"[^ \t]+") for name in names]
         try:

@@ -76,15 +76,16 @@ def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
     lines = _requests(first)
     if not lines.len():
         return found
-    for directive in [line for line in first if line.startswith(DIRECTIVE)] or [None]:
-        one = found if directive is None else found.after(directive)
+    directives = [line for line in first if line.startswith(DIRECTIVE)]
+    for one in [found.after(directive) for directive in directives] or [found]:
         if (lack := one.lacks_user_agent(lines)) is not None:
             raise LogFormatError(
                 f"{lack}, without which no crawler can be told: log it, or leave this log out "
                 f"('{shown(lines[0])}')"
             )
-    named = found.has_host or not isinstance(found, PatternFormat | JsonFormat)
-    return found if named or not found.targets_name_sites(lines) else replace(found, has_host=True)
+    if not isinstance(found, PatternFormat | JsonFormat) or found.has_host:
+        return found
+    return replace(found, has_host=True) if found.targets_name_sites(lines) else found
 
 
 def _with_directives(first: list[str]) -> LogFormat:

@@ -65,9 +65,8 @@ def rows(found: pl.DataFrame, *, forwarded: int, has_forwarded: bool) -> pl.Data
 
 def unreadable(number: int) -> pl.DataFrame:
     """As many rows, of lines that all can't be read."""
-    return (
-        pl.DataFrame(schema={"authority": pl.String()} | SCHEMA).clear(number).with_columns(ok=pl.lit(False))
-    )
+    schema = {**SCHEMA, "authority": pl.String()}
+    return pl.DataFrame(schema=schema).clear(number).with_columns(ok=pl.lit(False))
 
 
 def given(text: pl.Expr) -> pl.Expr:

@@ -153,12 +153,14 @@ class _Update:
 
 
 def _lost(before: set[Network], after: set[Network]) -> int:
-    """How many prefixes of a list are missing, where that is most of them and little came instead; else 0."""
-    if 2 * len(after) >= len(before):
-        return 0
+    """How many prefixes are missing, where that is all, or most and little came instead; else 0.
+
+    All of them at once, with as many others instead, is what another operator's list at that URL looks like.
+    """
     wider = {net.supernet(new_prefix=length) for net in before for length in range(net.prefixlen)} & after
     missing = [net for net in before if net not in after and not any(_holds(each, net) for each in wider)]
-    return len(missing) if 2 * len(missing) > len(before) else 0
+    most_of_it = 2 * len(missing) > len(before) and 2 * len(after) < len(before)
+    return len(missing) if most_of_it or len(missing) == len(before) else 0
 
 
 def _holds(wide: Network, net: Network) -> bool:

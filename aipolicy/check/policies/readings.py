@@ -34,7 +34,7 @@ class Reading:
 
     def rule(self, line: int) -> str:
         """A line as it was written, without its comment, on one line and at most 500 characters."""
-        return shown(self._lines[line - 1].partition("#")[0].strip().replace("\t", " "), _LONGEST_RULE)
+        return shown(self._lines[line - 1].partition("#")[0].strip(" \t").replace("\t", " "), _LONGEST_RULE)
 
     @cached_property
     def _lines(self) -> list[str]:

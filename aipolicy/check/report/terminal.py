@@ -1,13 +1,15 @@
 """The summary as a table on a terminal, or in a pipe."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
+from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
+from aipolicy.analysis.shown import longest_word
 from aipolicy.check.report.document import VERDICTS, Document
 from aipolicy.check.report.logged import logged
 from aipolicy.check.report.words import split
@@ -21,6 +23,7 @@ _IMPOSTORS = (
     "of the crawler's, nor its operator's."
 )
 _NAME = 40  # characters that a client chose
+_WIDEST_TOKEN = 20  # columns; the others need the rest of 80
 
 
 def table(document: Document) -> RenderableType:
@@ -53,10 +56,41 @@ class _Fitting:
         wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), whole).maximum
         if wanted <= options.max_width:
             yield whole
-        else:
-            yield self._build(True, False)
-            yield Text()
-            yield self._build(False, True)
+            return
+        numbers = self._build(True, False)
+        wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), numbers).maximum
+        yield from [numbers] if wanted <= options.max_width else _stacked(numbers)
+        yield Text()
+        told = self._build(False, True)
+        first, *others = told.columns
+        if first.min_width is not None:  # rich would let the others run out of the terminal
+            for column in others:
+                column.max_width = max((options.max_width - first.min_width) // len(others) - 1, 1)
+        yield told
+
+
+def _stacked(table: Table) -> Iterator[Text]:
+    """The rows of a table of numbers, each name on a line of its own: no token is broken for want of room."""
+    names, *columns = ([cell for cell in column.cells if isinstance(cell, Text)] for column in table.columns)
+    headings = [str(column.header).split("\n") for column in table.columns[1:]]
+    widths = [
+        max(map(len, [*heading, *(cell.plain for cell in cells)]))
+        for heading, cells in zip(headings, columns, strict=True)
+    ]
+    for line in range(height := max(map(len, headings))):
+        texts = ([""] * (height - len(heading)) + heading for heading in headings)
+        yield _right([Text(text[line]) for text in texts], widths, "bold")
+    for name, *cells in zip(names, *columns, strict=True):
+        yield name
+        yield _right(cells, widths, name.style)
+
+
+def _right(cells: Sequence[Text], widths: Sequence[int], style: StyleType) -> Text:
+    row = Text("  ", overflow="fold", style=style)
+    for cell, width in zip(cells, widths, strict=True):
+        row.append(" " * (width - len(cell.plain))).append_text(cell).append(" ")
+    row.rstrip()
+    return row
 
 
 def _crawlers(document: Document, numbers: bool, told: bool) -> Table:
@@ -69,6 +103,8 @@ def _crawlers(document: Document, numbers: bool, told: bool) -> Table:
         grid.add_row(
             name, *(_numbers(crawler) if numbers else ()), *((*more, _disallowed(crawler)) if told else ())
         )
+    if told and not numbers:
+        _whole_tokens(grid, (crawler["product_token"] for crawler in document["crawlers"]))
     grid.add_section()
     total = document["total"]
     cells = (*(_numbers(total) if numbers else ()), *((_clients(total),) if told else ()))
@@ -84,6 +120,7 @@ def _by(by: Document, numbers: bool, told: bool) -> Table:
         key = Text("unknown", style="dim") if row["key"] is None else Text(name)
         more = (_clients(row), _disallowed(row)) if told else ()
         grid.add_row(key, *(_numbers(row) if numbers else ()), *more)
+    grid.columns[0].min_width = longest_word(grid.columns[0].cells)
     return grid
 
 
@@ -96,6 +133,13 @@ def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
     for title in titles:
         grid.add_column(title, overflow="fold")
     return grid
+
+
+def _whole_tokens(grid: Table, names: Iterable[str]) -> None:
+    """Keep the first column as wide as its longest word, within reason: a product token is read whole."""
+    grid.padding = (0, 1, 0, 0)
+    longest = max((len(word) for name in names for word in name.split()), default=0)
+    grid.columns[0].min_width = min(longest, _WIDEST_TOKEN)
 
 
 def _numbers(counters: Document) -> list[Text]:

@@ -15,7 +15,7 @@ DAY = 24 * 3600
 """Seconds that RFC 9309 §2.4 lets a crawler keep a robots.txt."""
 
 _MOST = 2**31  # seconds; RFC 9111 §1.2.2 takes more for as much
-_DIRECTIVE = re.compile(r"([\w-]+)\s*(?:=\s*\"?([^,\"]*)\"?)?")
+_DIRECTIVE = re.compile(r"([\w-]+)[ \t]*(?:=[ \t]*\"?([^,\"]*)\"?)?")
 # What proxies and CDNs tell of themselves; Age and Via are HTTP's, Cache-Status is RFC 9211's.
 TRACES = (
     *("age", "via", "cache-status", "x-cache", "cf-cache-status", "x-varnish", "x-served-by"),
@@ -117,7 +117,7 @@ def _lifetime(answer: Answer) -> tuple[int | None, str]:
 
 
 def _seconds(text: str) -> int | None:
-    text = text.strip()
+    text = text.strip(" \t")
     if not (text.isascii() and text.isdigit()):
         return None
     return min(int(text[:12]), _MOST)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from aipolicy.analysis.findings import KINDS as LINT_KINDS
 from aipolicy.analysis.findings import Finding as LintFinding
 from aipolicy.analysis.findings import Kind, Severity
-from aipolicy.analysis.shown import listed, shown
+from aipolicy.analysis.shown import listed
 
 _MOST_LINES, _LONGEST = 60, 300  # of a cure: lines, and characters of one
 
@@ -43,6 +43,7 @@ _WARNINGS = {
     "page-refused-to-crawlers": "A crawler's User-Agent is refused the page, although robots.txt lets it in.",
     "page-differs-by-client": "A browser's or crawler's User-Agent gets the page with other signals.",
     "page-refused": "The page itself is answered with an error.",
+    "not-the-sites-page": "A challenge, an error page or a parked domain's, answered with 200.",
     "page-unreachable": "The page itself gives no answer: what it says is unknown.",
     "page-unreadable": "Of the page only the headers can be read: not its body, or where it redirects to.",
     "page-on-another-host": "The page redirects to another host, which has a robots.txt of its own.",
@@ -69,7 +70,8 @@ _DIFFERENCES = {
     "unknown-site": (Severity.ERROR, "The registry has no site with that host."),
     "earlier-policy": (Severity.ERROR, "What is served is that of an earlier policy of the site."),
     "robots-differs": (Severity.ERROR, "robots.txt has another effect than the policy."),
-    "headers-unknown": (Severity.ERROR, "The page gives no answer: nobody knows whether headers arrive."),
+    "headers-unknown": (Severity.ERROR, "The page can't be had: nobody knows whether headers arrive."),
+    "no-signals": (Severity.ERROR, "The site sends none of the signals of its policy."),
     "header-missing": (Severity.ERROR, "A header that the policy sends doesn't arrive."),
     "header-differs": (Severity.ERROR, "A header arrives that says something else than the policy."),
     "header-added": (Severity.WARNING, "A header says what the policy doesn't."),
@@ -124,7 +126,8 @@ def finding(
 def from_lint(found: LintFinding, *, severity: Severity | None = None) -> Finding:
     """A linter's finding, as one of the site."""
     lines = f" line{'s' * (len(found.lines) > 1)} {listed(map(str, found.lines), 6)}" if found.lines else ""
-    cure = "\n".join(shown(line, _LONGEST) for line in found.fix.splitlines()[:_MOST_LINES])
+    fix = found.fix.split("\n")
+    cure = found.fix if len(fix) <= _MOST_LINES and max(map(len, fix)) <= _LONGEST else ""  # never cut
     return Finding(
         found.id, severity or found.severity, f"robots.txt{lines}", found.found, found.effect, cure
     )

@@ -38,6 +38,7 @@ _DECLARED = re.compile(
 _XHTML = "http://www.w3.org/1999/xhtml"
 _ENTITY = re.compile(r"&(\w+;)", re.A)
 _XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})  # XML §4.6
+_SPACE = " \t\n\f\r"  # HTML's own white space
 _NOSCRIPT = re.compile(r"<(/?)noscript(?=[\s/>])", re.I)
 
 _Element = tuple[str, Mapping[str, str | None]]
@@ -187,9 +188,12 @@ def _decoded(body: bytes, charset: str) -> str:
 
 
 def _tag(kind: str, attributes: Mapping[str, str | None]) -> Tag | None:
-    of = {name: (attributes.get(name) or "").strip() for name in ("name", "content", "rel", "href", "type")}
+    of = {
+        name: (attributes.get(name) or "").strip(_SPACE)
+        for name in ("name", "content", "rel", "href", "type")
+    }
     if kind == "meta" and of["name"]:
         return Tag("meta", of["name"].lower(), of["content"])
-    if kind == "link" and "license" in of["rel"].lower().split():
+    if kind == "link" and "license" in re.split(f"[{_SPACE}]+", of["rel"].lower()):
         return Tag("link", "license", of["href"], of["type"].lower())
     return None

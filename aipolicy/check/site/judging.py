@@ -12,6 +12,7 @@ from aipolicy.check.site.expectation import Expectation, policy_robots
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.observation import Observation
 from aipolicy.check.site.reading import Reading
+from aipolicy.errors import FetchTrouble
 
 MOST_OF_A_KIND = 20
 """Findings of one kind that a report holds; the others are counted."""
@@ -97,10 +98,13 @@ def _meant(expectation: Expectation | None) -> bytes | None:
 
 
 def _unreachable(observation: Observation) -> Finding:
+    refused = FetchTrouble.ADDRESS in (observation.robots.plain.trouble, observation.page.plain.trouble)
     return finding(
         "unreachable",
         "site",
         observation.robots.plain.reason or observation.page.plain.reason,
         "nothing is known of what it tells crawlers",
-        cure="is the address right, and is it up?",
+        cure="give --allow-private to connect to private and loopback addresses"
+        if refused
+        else "is the address right, and is it up?",
     )

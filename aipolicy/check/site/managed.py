@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aipolicy.core.robots import lines_of
 
-_MARK = re.compile(r"#+\s*(BEGIN|END)\s+(.{1,60}?)\s+managed content\b", re.IGNORECASE)
+_MARK = re.compile(r"#+[ \t]*(BEGIN|END)[ \t]+(.{1,60}?)[ \t]+managed content\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def managed_parts(text: str | bytes) -> tuple[Managed, ...]:
     opened: tuple[str, int] | None = None
     lines = lines_of(text)
     for number, line in enumerate(lines, 1):
-        match = _MARK.match(line.strip())
+        match = _MARK.match(line.strip(" \t"))
         if match is None:
             continue
         if match[1].upper() == "BEGIN" and opened is None:

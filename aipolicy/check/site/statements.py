@@ -49,7 +49,7 @@ class Place:
     @property
     def where(self) -> str:
         """``robots.txt line 12``, ``header X-Robots-Tag``."""
-        what = f"{self.carrier} {shown(self.name, 40)}".rstrip()
+        what = f"{self.carrier} {shown(self.name, 40)}".rstrip(" \t")
         return f"{what} line {self.line}" if self.line else what
 
     def __str__(self) -> str:

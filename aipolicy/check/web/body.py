@@ -101,7 +101,7 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str, most: int) -> tup
 
 
 def _decoder(coding: str) -> _Decoder:
-    names = [name.strip().lower() for name in coding.split(",")]
+    names = [name.strip(" \t").lower() for name in coding.split(",")]
     applied = [name for name in names if name not in ("", "identity")]
     if not applied:
         return _Identity()

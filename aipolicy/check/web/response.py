@@ -46,7 +46,7 @@ class Response:
     @property
     def media_type(self) -> str:
         """The media type in lower case, without parameters."""
-        return self.header("content-type").partition(";")[0].strip().lower()
+        return self.header("content-type").partition(";")[0].strip(" \t").lower()
 
     @property
     def charset(self) -> str:

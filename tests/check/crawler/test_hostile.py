@@ -136,6 +136,14 @@ async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
         assert (seen.fetches, seen.unreadable) == ((), ("\x16\x03\x01\x02\x00hello",))
 
 
+@pytest.mark.parametrize("line", [b"PRI * HTTP/2.0", b"OPTIONS * HTTP/1.1", b"CONNECT x:443 HTTP/1.1"])
+async def test_what_names_no_page_is_no_fetch_of_one(line: bytes) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        assert await ask(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        seen = server.seen(DONE)
+        assert (len(seen.fetches), seen.pages) == (1, ())
+
+
 async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_kind() -> None:
     async with Server(CLAUSE, "Bot") as server:
         length = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"

@@ -88,7 +88,8 @@ for number, url in enumerate(urls):
 
 
 def test_in_a_child_process_nothing_is_under_way_and_all_can_be() -> None:
-    going, done = threading.Event(), []
+    going = threading.Event()
+    done: list[str] = []
 
     def work(key: str) -> None:
         if os.getpid() == parent:

@@ -98,7 +98,7 @@ def test_what_is_read_is_told_with_its_day_and_where_it_is_from(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    (found,) = refreshed(GPTBOT)
+    (found,) = refreshed(GPTBOT, accept=True)
     old = {str(net) for each in packaged_ranges().of_url(GPTBOT.url) for net in each.prefixes}
     assert (found.date, found.prefixes, found.came, found.gone) == (TODAY, 16, 16, len(old))
     (current,) = RangesFile.read(file).ranges.of_url(GPTBOT.url)
@@ -109,7 +109,7 @@ def test_what_is_read_is_told_with_its_day_and_where_it_is_from(
 def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT")
     lists.put(CHATGPT.url, listing(*openai(50, 200)), Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT")
-    refreshed(GPTBOT, CHATGPT)
+    refreshed(GPTBOT, CHATGPT, accept=True)
     assert lists.unchanged == []
     found = refreshed(GPTBOT, CHATGPT, today=TODAY + DAY)
     assert len(lists.unchanged) == 2
@@ -136,7 +136,7 @@ def test_a_validator_that_can_not_be_sent_back_is_not_kept(
 
 def test_the_same_list_without_validators_is_unchanged_too(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    assert states([*refreshed(GPTBOT), *refreshed(GPTBOT)]) == [State.CHANGED, State.UNCHANGED]
+    assert states([*refreshed(GPTBOT, accept=True), *refreshed(GPTBOT)]) == [State.CHANGED, State.UNCHANGED]
     assert not any("if-none-match" in sent for _, sent in lists.asked)
 
 
@@ -213,7 +213,7 @@ def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1, 16)))
-    refreshed(GPTBOT)
+    refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing(*openai(1, 7)))
     (failed,) = refreshed(GPTBOT)
     assert (failed.state, failed.prefixes) == (State.FAILED, 16)
@@ -224,7 +224,7 @@ def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
 
 def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"')
-    refreshed(GPTBOT)
+    refreshed(GPTBOT, accept=True)
     before = file.read_bytes()
     lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
     (failed,) = refreshed(GPTBOT, today=TODAY - DAY)
@@ -241,7 +241,7 @@ def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    refreshed(GPTBOT, today=TODAY - DAY)
+    refreshed(GPTBOT, today=TODAY - DAY, accept=True)
     lists.put(GPTBOT.url, listing(*openai(2)))
     refreshed(GPTBOT, today=date(2099, 1, 1))
     lists.put(GPTBOT.url, listing(*openai(3)))
@@ -261,15 +261,31 @@ def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, re
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing("20.7.0.0/20"))
     assert states(refreshed(GPTBOT)) == [State.CHANGED]
-    lists.put(GPTBOT.url, listing("52.7.0.0/20", "52.8.0.0/20"))
+
+
+def test_a_list_that_lost_all_its_prefixes_is_refused_however_many_came_instead(
+    lists: ListServer, refreshed: Update
+) -> None:
+    lists.put(GPTBOT.url, listing(*openai(1)))
+    (failed,) = refreshed(GPTBOT)  # against the package's copy, too
+    assert failed.state is State.FAILED
+    refreshed(GPTBOT, accept=True)
+    for others in (["52.7.0.0/20"], [f"52.7.{n}.0/24" for n in range(0, 100, 2)]):
+        lists.put(GPTBOT.url, listing(*others))
+        (failed,) = refreshed(GPTBOT)
+        assert (failed.state, failed.prefixes) == (State.FAILED, 16)
+        assert f"has {len(others)} prefixes, and 16 are missing of 16 that it had" in str(failed.reason)
+    lists.put(GPTBOT.url, listing(*openai(16)))  # one of them is left, and as many came
     assert states(refreshed(GPTBOT)) == [State.CHANGED]
+    lists.put(GPTBOT.url, listing("52.7.0.0/20"))
+    assert states(refreshed(GPTBOT, accept=True)) == [State.CHANGED]
 
 
 def test_a_list_that_fails_does_not_keep_others_from_being_read(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    found = refreshed(GOOGLE, GPTBOT, BING)
+    found = refreshed(GOOGLE, GPTBOT, BING, accept=True)
     assert states(found) == [State.FAILED, State.CHANGED, State.FAILED]
     ranges = RangesFile.read(file).ranges
     assert ranges.of_url(GOOGLE.url) == packaged_ranges().of_url(GOOGLE.url)
@@ -291,7 +307,7 @@ def test_a_server_that_nobody_trusts_is_not_believed(lists: ListServer, file: Pa
 
 def test_last_months_log_can_still_be_checked(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1, 16)))
-    refreshed(GPTBOT)
+    refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing(*openai(2, 16)))
     refreshed(GPTBOT, today=TODAY + 30 * DAY)
     identities = Identities(RangesFile.read(file).ranges)
@@ -348,14 +364,14 @@ def test_a_link_to_the_file_stays_one(lists: ListServer, tmp_path: Path) -> None
     link, behind = tmp_path / "link.json", tmp_path / "inside" / "ranges.json"
     link.symlink_to(behind)
     lists.put(GPTBOT.url, listing(*openai(1)))
-    update(link, targets=[GPTBOT], fetcher=lists.fetcher)
+    update(link, targets=[GPTBOT], fetcher=lists.fetcher, accept=True)
     assert link.is_symlink()
     assert RangesFile.read(behind).ranges.of_url(GPTBOT.url)
 
 
 def test_who_may_read_the_file_stays_as_it_was(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    refreshed(GPTBOT)
+    refreshed(GPTBOT, accept=True)
     file.chmod(0o640)
     refreshed(GPTBOT)
     assert file.stat().st_mode & 0o777 == 0o640

@@ -143,7 +143,7 @@ def _crawler(token: str, requests: list[Request]) -> dict[str, Any]:
     }
 
 
-def _days(requests: list[Request]) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+def _days(requests: list[Request]) -> dict[tuple[str, str], tuple[int, ...]]:
     """Day (UTC) and product token → fetches, disallowed, disallowed_spoofed, robots_txt_reads."""
     days: dict[tuple[str, str], list[str]] = {}
     for request in requests:

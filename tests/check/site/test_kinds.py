@@ -56,6 +56,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "unreachable": lambda: seen(
         robots_txt=answer("/robots.txt", trouble=FetchTrouble.DNS), page_=answer(trouble=FetchTrouble.DNS)
     ),
+    "not-the-sites-page": lambda: opted_out(page_=page(body="<title>Just a moment...</title>")),
     "robots-refused": lambda: opted_out(robots_txt=robots("", status=401)),
     "robots-rate-limited": lambda: opted_out(robots_txt=robots("", status=429)),
     "robots-unreachable": lambda: opted_out(robots_txt=answer("/robots.txt", trouble=FetchTrouble.TIMEOUT)),
@@ -143,6 +144,7 @@ DIFFERING: dict[str, tuple[Callable[[], Observation], Expectation]] = {
         lambda: opted_out(page_=answer("/2026/post", trouble=FetchTrouble.TIMEOUT)),
         OPTED_OUT,
     ),
+    "no-signals": (seen, OPTED_OUT),
     "header-missing": (lambda: opted_out(page_=page(*WITHOUT_TAGS)), OPTED_OUT),
     "header-differs": (
         lambda: opted_out(page_=page(*HEADERS[:1], ("Content-Usage", "train-ai=n, ai-use=n"), *HEADERS[2:])),

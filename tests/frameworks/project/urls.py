@@ -7,7 +7,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 
-from tests.frameworks.contract import CHUNKS, OWN_ROBOTS, OWN_SIGNALS, PAGE, Failure
+from tests.frameworks.contract import CHUNKS, OWN_ROBOTS, OWN_SIGNALS, PAGE, POST, Failure
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -36,8 +36,13 @@ def robots(request: HttpRequest) -> HttpResponse:
     return HttpResponse(OWN_ROBOTS, content_type="text/plain")
 
 
+def post(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(POST)
+
+
 urlpatterns = [
     path("", page),
+    path("post", post),
     path("signals", signals),
     path("stream", stream),
     path("crash", crash),

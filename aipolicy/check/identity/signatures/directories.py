@@ -33,8 +33,8 @@ _FRESH = (60.0, 3600.0, 86_400.0)  # seconds that keys are fresh: at least, wher
 _USED = 7 * 86_400.0  # seconds that keys are used after the directory was last read
 _FAILED = 300.0  # seconds until a directory that failed is tried again: the draft's longest
 _LACKED = 60.0  # until one that lacked a key is
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
-_NOT_KEPT = re.compile(r"(?:^|[,\s])no-(?:store|cache)\b", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|[, \t])max-age[ \t]*=[ \t]*\"?(\d{1,9})", re.IGNORECASE)
+_NOT_KEPT = re.compile(r"(?:^|[, \t])no-(?:store|cache)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

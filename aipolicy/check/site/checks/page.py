@@ -10,10 +10,11 @@ from aipolicy.check.site.engines.tdmrep import NAME, values_in_page
 from aipolicy.check.site.engines.xrobots import rules_for
 from aipolicy.check.site.findings import Finding, finding
 from aipolicy.check.site.htmlsignals import MOST_OCTETS
+from aipolicy.check.site.interstitial import interstitial
 from aipolicy.check.site.observation import Answer
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.check.site.statements import Carrier, Place
-from aipolicy.core.headers import parse_x_robots_tag
+from aipolicy.core.headers import named_rules, parse_x_robots_tag
 
 Lines = list[tuple[str, Place]]
 
@@ -57,6 +58,15 @@ def _had(reading: Reading) -> Iterator[Finding]:
             "a tag of the page is not known here, and to many crawlers neither",
             cure="answer it whole, in the coding that was asked for, or redirect to a URL",
         )
+    for where, came in (("page", answer), ("robots.txt", reading.observation.robots.seen)):
+        if stand_in := interstitial(came):
+            yield finding(
+                "not-the-sites-page",
+                where,
+                f"it is {stand_in}, answered with {came.status}",
+                "it comes from what stands before the site: what the site itself says isn't known",
+                cure="let this check through, or run it from behind that; crawlers may be stopped there, too",
+            )
     if answer.status >= 400:
         yield finding(
             "page-refused",
@@ -118,7 +128,7 @@ def _tags(page: PageSignals) -> Iterator[Finding]:
     lines = page.headers("X-Robots-Tag")
     generic = rules_for(page)
     yield from _unread(lines)
-    named = [place for value, place in lines if value.strip() and not parse_x_robots_tag([value])]
+    named = [place for value, place in lines if any(name for name, _ in named_rules(value))]
     if named:
         yield finding(
             "rules-for-named-crawlers",

@@ -10,6 +10,7 @@ from aipolicy.check.site.engines.contentsignal import signals_in_page
 from aipolicy.check.site.engines.tdmrep import NAME
 from aipolicy.check.site.expectation import Version
 from aipolicy.check.site.findings import Finding, finding
+from aipolicy.check.site.interstitial import interstitial
 from aipolicy.check.site.reading import PageSignals, Reading
 from aipolicy.core.headers import Header, as_text, parse_x_robots_tag
 from aipolicy.core.policy import SitePolicy
@@ -36,6 +37,15 @@ def differences(
             cure="look whether it is up, and whether it answers in time",
         )
         return
+    if stand_in := interstitial(page.answer):
+        yield finding(
+            "headers-unknown",
+            "page",
+            f"what comes is {stand_in}: whether the site's own page says {version} isn't known",
+            "its headers are those of what stands before the site",
+            cure="let this check through, or run it from behind that",
+        )
+        return
     wanted = headers_at(policy, signals, reading.path)
     found = list(_compared(page, wanted, policy.effective))
     old = next((v for v in earlier if _is_of(v, page, signals, reading.path)), None) if found else None
@@ -51,7 +61,8 @@ def differences(
         yield from found
     to: dict[Finding, list[str]] = {}
     for who, answer in reading.observation.page.others:
-        theirs = _compared(PageSignals(answer), wanted, policy.effective) if answer.ok else ()
+        own = answer.ok and not interstitial(answer)
+        theirs = _compared(PageSignals(answer), wanted, policy.effective) if own else ()
         for one in theirs:
             if one not in found:
                 to.setdefault(one, []).append(who)
@@ -129,7 +140,7 @@ def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
 
 
 def _single(page: PageSignals, name: str, wanted: str) -> Iterator[Finding]:
-    served = page.answer.header(name).strip()
+    served = page.answer.header(name).strip(" \t")
     if served == wanted:
         return
     if not wanted:

@@ -57,7 +57,7 @@ def strictest_in_headers(page: PageSignals) -> Preferences:
     """The same if no member replaced another of its label: the most restrictive of each."""
     whole, strictest = page.answer.header("Content-Usage"), Preferences()
     for member in _MEMBER.findall(whole) if members_of(whole) else ():
-        strictest = strictest.combined(Preferences.parse(member.strip()))
+        strictest = strictest.combined(Preferences.parse(member.strip(" \t")))
     return strictest
 
 

@@ -33,7 +33,7 @@ def licences(reading: Reading) -> tuple[Licence, ...]:
         for url, parameters in _LINK.findall(value):
             bare = parameters.lower().replace('"', "").replace(" ", "")
             if "rel=license" in bare and f"type={_TYPE}" in bare:
-                found.append(Licence(url.strip(), place))
+                found.append(Licence(url.strip(" \t"), place))
     found += [
         Licence(tag.content, Place(Carrier.META, 0, str(tag), "link"))
         for tag in reading.page.answer.markup.tags

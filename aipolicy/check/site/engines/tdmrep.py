@@ -41,8 +41,8 @@ def values_in_page(page: PageSignals) -> list[tuple[str, Place]]:
     """
     sent, tags = page.headers(NAME), page.metas(NAME)
     joined = (
-        ", ".join(value.strip() for value, _ in sent),
-        ", ".join(dict.fromkeys(v.strip() for v, _ in tags)),
+        ", ".join(value.strip(" \t") for value, _ in sent),
+        ", ".join(dict.fromkeys(v.strip(" \t") for v, _ in tags)),
     )
     return [(value, lines[0][1]) for value, lines in zip(joined, (sent, tags), strict=True) if lines]
 

@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from aipolicy.analysis.shown import longest_word
 from aipolicy.check.report.logged import logged
 from aipolicy.check.report.words import counted
 from aipolicy.check.site.report import words
@@ -97,6 +98,7 @@ def _crawlers(site: Document) -> Table:
             cells.append(_cell(ANSWERS[said["preference"]], said["preference"] == "disallow", wheres))
         grid.add_row(whom, *cells)
         grid.add_row()
+    grid.columns[0].min_width = longest_word(grid.columns[0].cells)
     return grid
 
 

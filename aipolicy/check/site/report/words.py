@@ -69,7 +69,7 @@ def outcome(answer: Document) -> str:
     """``200, text/plain, 2,510 octets``, or what went wrong."""
     if answer["status"] is None:
         return f"no answer: {answer['reason']}"
-    kind = answer["content_type"].partition(";")[0].strip()
+    kind = answer["content_type"].partition(";")[0].strip(" \t")
     size = f"{answer['octets']:,} octets{' and more' if answer['cut'] else ''}"
     hops = len(answer["redirects"])
     led = f", {counted(hops, 'redirect')} to {answer['url']}" if hops else ""
