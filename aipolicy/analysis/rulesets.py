@@ -64,10 +64,14 @@ class LongestMatch(RuleSet):
     def __init__(self, parts: Iterable["Part"], spelling: Spelling = str) -> None:
         super().__init__(spelling)
         self._parts = tuple(parts)
+        self._first: Callable[[str], PathRule | None] | None = None  # of the only part
 
     def deciding(self, path: str) -> PathRule | None:
+        if self._first is not None:
+            return self._first(path)
         if len(self._parts) == 1:
-            return self._parts[0].first(path)
+            self._first = self._parts[0].first
+            return self._first(path)
         best: PathRule | None = None
         for part in self._parts:
             rule = part.deciding(path)
@@ -87,20 +91,17 @@ class Part:
         self._decided: Memo[str, PathRule | None] = Memo(_REMEMBERED)
 
     @cached_property
-    def _table(self) -> PatternTable[PathRule]:
+    def first(self) -> Callable[[str], PathRule | None]:
+        """Path → the rule that decides about it, or None. Nothing is remembered."""
         ranked = sorted(self._rules, key=rank)
-        return PatternTable(((rule.pattern, rule) for rule in ranked), literally=self._literally)
-
-    def first(self, path: str) -> PathRule | None:
-        """The rule that decides about ``path``, or None. Nothing is remembered."""
-        return self._table.first(path)
+        return PatternTable(((rule.pattern, rule) for rule in ranked), literally=self._literally).first
 
     def deciding(self, path: str) -> PathRule | None:
         """The rule that decides about ``path``, or None."""
         try:
             return self._decided[path]
         except KeyError:
-            return self._decided.keep(path, self._table.first(path))
+            return self._decided.keep(path, self.first(path))
 
 
 _Rank = tuple[int, bool, int]

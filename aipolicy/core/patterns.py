@@ -10,6 +10,7 @@ patterns whose clue stands in it. Nothing backtracks: a part is searched from wh
 is how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -19,6 +20,7 @@ V = TypeVar("V")
 _CLUE = 3  # octets; shorter where no literal part has as many
 _MOST_CLUES = 64  # that are weighed for one pattern
 _FEW = 32  # patterns with wildcards that are compared one by one
+_BEHIND_ALL = sys.maxsize  # the place of no entry
 _EARLY = 8  # questions that are answered without clues: finding them costs more than it saves
 
 
@@ -74,6 +76,11 @@ def is_literal(pattern: str) -> bool:
     return "*" not in pattern and not pattern.endswith("$")
 
 
+_Entry = tuple[
+    int, str, Pattern, V
+]  # its place, the pattern's longest part, which most paths lack, and value
+
+
 class PatternTable(Generic[V]):
     """Values by path pattern; ``first`` returns that of the first pattern that matches a path.
 
@@ -91,67 +98,75 @@ class PatternTable(Generic[V]):
     ) -> None:
         self._literally = literally
         self._literal: dict[str, tuple[int, V]] = {}
-        self._wild: list[tuple[int, Pattern, V]] = []
+        self._wild: list[_Entry[V]] = []
         for place, (pattern, value) in enumerate(entries):
             if not is_literal(pattern) or (not literally and unescaped(pattern) != pattern):
-                self._wild.append((place, Pattern(pattern, literally=literally), value))
+                compiled = Pattern(pattern, literally=literally)
+                self._wild.append((place, compiled.longest, compiled, value))
             elif pattern:
                 self._literal.setdefault(pattern, (place, value))
         self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
         self._asked = 0
-        self._clued: dict[str, list[tuple[int, Pattern, V]]] | None = None
+        self._clued: dict[str, list[_Entry[V]]] | None = None
         self._sizes: tuple[int, ...] = ()
         if many_paths and len(self._wild) > _FEW:
             self._file_under_clues()
 
     def first(self, path: str) -> V | None:
         """Return the value of the first pattern that matches ``path``, which is normalised, or None."""
-        path = path if self._literally else unescaped(path)
+        if "%2" in path and not self._literally:
+            path = unescaped(path)
         found: tuple[int, V] | None = None
+        literal = self._literal.get
         for length in self._lengths:
-            found = self._literal.get(path[:length])
+            found = literal(path[:length])
             if found is not None:
                 break
-        if self._wild:
-            found = self._among_wild(path, found)
+        if self._clued is None and len(self._wild) > _FEW:
+            self._asked += 1
+            if self._asked > _EARLY:
+                self._file_under_clues()
+        if self._clued is not None:
+            found = self._among_clued(self._clued, path, found)
+        elif self._wild:  # as ``_first_of``, without the call: logs have millions of paths
+            limit = _BEHIND_ALL if found is None else found[0]
+            for place, longest, pattern, value in self._wild:
+                if limit < place:
+                    break
+                if longest in path and pattern.end(path) >= 0:
+                    return value
         return None if found is None else found[1]
 
-    def _among_wild(self, path: str, found: tuple[int, V] | None) -> tuple[int, V] | None:
-        if self._clued is None:
-            self._asked += 1
-            if self._asked > _EARLY and len(self._wild) > _FEW:
-                self._file_under_clues()
-        if self._clued is None:
-            return _first_of(self._wild, path, found)
+    def _among_clued(
+        self, clued: dict[str, list[_Entry[V]]], path: str, found: tuple[int, V] | None
+    ) -> tuple[int, V] | None:
         held = {path[at : at + size] for size in self._sizes for at in range(len(path) - size + 1)}
         held.add("")
         # The smaller of the two is gone through: a long path may hold more than there are clues.
-        clues = held & self._clued.keys() if len(held) < len(self._clued) else self._clued.keys() & held
+        clues = held & clued.keys() if len(held) < len(clued) else clued.keys() & held
         for clue in clues:
-            found = _first_of(self._clued[clue], path, found)
+            found = _first_of(clued[clue], path, found)
         return found
 
     def _file_under_clues(self) -> None:
         clues: list[list[str]] = []
-        for _, pattern, _ in self._wild:
+        for _, _, pattern, _ in self._wild:
             size = min(_CLUE, len(pattern.longest))
             clues.append(pattern.clues(size) if size else [""])
         common = Counter(clue for of_one in clues for clue in set(of_one))
-        filed: dict[str, list[tuple[int, Pattern, V]]] = {}
+        filed: dict[str, list[_Entry[V]]] = {}
         for entry, of_one in zip(self._wild, clues, strict=True):
             filed.setdefault(min(of_one, key=common.__getitem__), []).append(entry)
         self._sizes = tuple(sorted({len(clue) for clue in filed} - {0}))
         self._clued = filed
 
 
-def _first_of(
-    entries: Iterable[tuple[int, Pattern, V]], path: str, found: tuple[int, V] | None
-) -> tuple[int, V] | None:
+def _first_of(entries: Iterable[_Entry[V]], path: str, found: tuple[int, V] | None) -> tuple[int, V] | None:
     """Return the first of ``entries``, which are in order, that matches; ``found`` if it comes before it."""
-    limit = found[0] if found is not None else -1
-    for place, pattern, value in entries:
-        if 0 <= limit < place:
+    limit = _BEHIND_ALL if found is None else found[0]
+    for place, longest, pattern, value in entries:
+        if limit < place:
             break
-        if pattern.longest in path and pattern.end(path) >= 0:
+        if longest in path and pattern.end(path) >= 0:
             return place, value
     return found
