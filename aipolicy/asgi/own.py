@@ -32,6 +32,7 @@ from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
 from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
+from aipolicy.lookup.renderer import is_large
 from aipolicy.lookup.threads import Threads, is_async
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -334,7 +335,7 @@ class OwnRobots:
         except KeyError:
             pass
         try:
-            if len(base) + len(rendering.robots.body) <= _LARGE:
+            if len(base) + len(rendering.robots.body) <= _LARGE and not is_large(rendering.policy):
                 document = _merge(rendering, base)
             else:
                 async with self._background.state().merging[shelf is self._sites]:  # each once

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Preferences
+from aipolicy.core.render import Document, Rendering, render, robots_document
 from aipolicy.core.robots import RobotsTxt
 from tests.asgi.apps import answering, lookup, wrapped
 from tests.asgi_client import http_scope, request
@@ -823,3 +825,23 @@ async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_
     await until(lambda: not reading(app))
     assert "/drafts/" in (await request(app, "/robots.txt")).text
     assert len(own.scopes) == 2
+
+
+async def test_a_policy_that_takes_long_to_merge_is_merged_in_a_thread_however_short_the_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file that is cut, since it didn't fit, is short; to make it took longest."""
+    no = Preferences.parse("train-ai=n")
+    policy = SitePolicy(path_preferences=tuple((f"/{number:x}/", no) for number in range(300)))
+    assert len(render(policy).robots.body) + len(OWN) < 16 * 1024
+    threads: list[threading.Thread] = []
+
+    def watched(rendering: Rendering, base: bytes) -> Document:
+        threads.append(threading.current_thread())
+        return robots_document(base)
+
+    monkeypatch.setattr("aipolicy.asgi.own._merge", watched)
+    response = await request(wrapped(answering(robots=OWN), blog=policy), "/robots.txt")
+    assert response.body == OWN
+    assert threads
+    assert threading.main_thread() not in threads
