@@ -153,7 +153,9 @@ class SitePolicy:
         if "licensed" in given:
             given["licensed"] = [t for t in fields.strings("licensed", given["licensed"]) if crawler_named(t)]
         paths = fields.mapping("path_preferences", given.pop("path_preferences", {}))
-        given["path_preferences"] = {path: _preferences(stated) for path, stated in paths.items()}
+        equal: dict[Preferences, Preferences] = {}  # one object each: few, however many paths there are
+        read = ((path, _preferences(stated)) for path, stated in paths.items())
+        given["path_preferences"] = {path: equal.setdefault(p, p) for path, p in read}
         unknown = sorted(set(given) - set(cls.__slots__), key=str)
         if unknown:
             raise PolicyError(f"a site policy has no field {unknown[0]!r}: it has {', '.join(cls.__slots__)}")
