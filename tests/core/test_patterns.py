@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from aipolicy.core.matching import path_matches
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import Pattern, PatternTable, unescaped
+from tests.sizes import size
 from tests.steps import steps
 
 pieces = st.lists(
@@ -18,13 +19,15 @@ patterns = st.builds(str.__add__, pieces.map("/".__add__), st.sampled_from(["", 
 paths = pieces.map(lambda path: normalise("/" + path.replace("*", "b")))
 
 
-@settings(max_examples=1500, deadline=None)
+@pytest.mark.proof
+@settings(max_examples=size(full=1500, ci=400), deadline=None)
 @given(patterns, paths)
 def test_a_pattern_matches_what_protego_says_that_it_matches(pattern: str, path: str) -> None:
     assert Pattern(pattern).matches(unescaped(path)) is path_matches(pattern, path)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.proof
+@settings(max_examples=size(full=200, ci=30), deadline=None)
 @given(st.lists(patterns, min_size=33, max_size=80, unique=True), st.lists(paths, min_size=1, max_size=20))
 def test_a_table_finds_the_first_pattern_that_matches(some: list[str], asked: list[str]) -> None:
     longest_first = sorted(some, key=len, reverse=True)
