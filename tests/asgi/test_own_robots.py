@@ -390,9 +390,22 @@ async def test_a_long_error_page_of_the_application_goes_out_whole_under_its_len
     assert b"User-agent: GPTBot" in response.body
 
 
+async def test_the_log_says_what_an_application_raised_that_answered_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def robots(request: Request) -> Response:
+        raise ValueError("no such table: pages")
+
+    app = wrapped(Starlette(routes=[Route("/robots.txt", robots)]))
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(app, "/robots.txt")
+    assert "it answered 500 and raised ValueError('no such table: pages')" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 async def test_an_application_that_answers_itself_gets_the_whole_request() -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["client"] is None:
+        if dict(scope["headers"])[b"user-agent"].startswith(b"aipolicy/"):
             return await PlainTextResponse("no", 503)(scope, receive, send)
         body = (await receive())["body"]
         assert (await receive())["type"] == "http.disconnect"
