@@ -277,7 +277,8 @@ def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> Own
         raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
     media_type = _text(headers, "content-type").partition(";")[0].strip(" \t").lower()
     if media_type in _PAGES or _MARKUP.match(body):
-        raise UnreadableError(f"it answered a page ({media_type or 'no media type'}), not a robots.txt")
+        page = f"it answered a page ({media_type or 'no media type'}), not a robots.txt"
+        raise UnreadableError(f"{page}; answer 404 where there is none, or give merge_own=False")
     cache_control = b", ".join(_values(headers, "cache-control"))
     return OwnFile(body, _shared(headers), cache_control if _VALUE.fullmatch(cache_control) else b"")
 

@@ -403,6 +403,19 @@ async def test_the_log_says_what_an_application_raised_that_answered_500(
     assert "Traceback" in caplog.text
 
 
+async def test_the_log_says_what_to_do_about_an_application_that_answers_every_path_with_a_page(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = Response("<!doctype html><div id=app></div>", media_type="text/html")
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(wrapped(page), "/robots.txt")
+    assert "answer 404 where there is none, or give merge_own=False" in caplog.text
+    caplog.clear()
+    app = AIPolicyMiddleware(page, lookup(), merge_own=False)
+    assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
+    assert caplog.messages == []
+
+
 async def test_an_application_that_answers_itself_gets_the_whole_request() -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         if dict(scope["headers"])[b"user-agent"].startswith(b"aipolicy/"):
