@@ -41,9 +41,7 @@ async def test_nonsense_is_a_failure_and_never_a_permission(
     assert await answer(lookup, "blog.example") is lookup.default
     (line,) = caplog.messages
     type_name = f"{__name__}.Unspeakable" if isinstance(nonsense, Unspeakable) else type(nonsense).__name__
-    assert line.startswith(
-        f"load('blog.example') failed: TypeError: it returned {type_name}: return"
-    )
+    assert line.startswith(f"load('blog.example') failed: TypeError: it returned {type_name}: return")
     assert "the default policy is served, and the next try is in 1 s" in line
 
 
