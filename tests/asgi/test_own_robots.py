@@ -403,6 +403,16 @@ async def test_the_log_says_what_an_application_raised_that_answered_500(
     assert "Traceback" in caplog.text
 
 
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_the_log_says_whom_a_firewall_or_a_rate_limiter_should_let_through(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(wrapped(PlainTextResponse("no", status)), "/robots.txt")
+    (line,) = (text for text in caplog.messages if f"it answered {status}; let 'aipolicy/" in text)
+    assert "read it, or give own_robots=..." in line
+
+
 async def test_the_log_says_what_to_do_about_an_application_that_answers_every_path_with_a_page(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
