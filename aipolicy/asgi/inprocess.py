@@ -270,7 +270,8 @@ class _Exchange:
 def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> OwnFile:
     """Return the file that a response is. Raises UnreadableError where it is none."""
     if not 200 <= status < 300 or status == 206:
-        fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if status in (401, 403, 429) else ""
+        refused = status in (401, 403, 429)
+        fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if refused else ""
         raise UnreadableError(f"it answered {status}{fix}", status)
     coding = _text(headers, "content-encoding").strip(" \t").lower()
     if coding not in ("", "identity"):
