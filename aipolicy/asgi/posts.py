@@ -52,8 +52,9 @@ def _preferences(stated: object) -> Preferences:
     if isinstance(stated, str) and stated in PRESETS:
         return PRESETS[stated]
     logger.error(
-        "request.state.%s is %.80r: give Preferences(...), True or the name of a preset; no-ai is sent",
+        "request.state.%s is %.80r: give Preferences(...), True or the name of a preset (%s); no-ai is sent",
         STATE,
         stated,
+        ", ".join(PRESETS),
     )
     return PRESETS["no-ai"]

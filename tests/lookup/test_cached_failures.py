@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any
 
+import numpy
 import pytest
 
 from aipolicy.core.policy import SitePolicy
@@ -39,10 +40,19 @@ async def test_nonsense_is_a_failure_and_never_a_permission(
     lookup = cached.lookup()
     assert await answer(lookup, "blog.example") is lookup.default
     (line,) = caplog.messages
-    assert line.startswith(
-        f"load('blog.example') failed: TypeError: it returned {type(nonsense).__name__}: return"
-    )
+    type_name = f"{__name__}.Unspeakable" if isinstance(nonsense, Unspeakable) else type(nonsense).__name__
+    assert line.startswith(f"load('blog.example') failed: TypeError: it returned {type_name}: return")
     assert "the default policy is served, and the next try is in 1 s" in line
+
+
+async def test_a_flag_of_another_librarys_type_is_named_with_its_module(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.flags.policies["blog.example"] = numpy.bool_(False)
+    lookup = cached.lookup()
+    assert await answer(lookup, "blog.example") is lookup.default
+    assert f"it returned numpy.{type(numpy.bool_(False)).__name__}: return" in caplog.text
+    assert "bool(...) makes a flag" in caplog.text
 
 
 @pytest.mark.parametrize("error", [RuntimeError("down"), KeyError("x"), asyncio.CancelledError(), Odd("x")])
