@@ -322,6 +322,7 @@ class Evaluator:
 def _verdict() -> pl.Expr:
     status = pl.col("status")
     refused = status.is_in(REFUSALS) | status.is_between(500, 599) | (status == 0)
+    spoofed = pl.col("identity").eq_missing(Identity.SPOOFED.value)
     return (
         pl.when(reads_robots_txt(pl.col("path")))
         .then(pl.lit(Verdict.ROBOTS_TXT_READ.value))
@@ -329,11 +330,12 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        .when(pl.col("crawler").is_in(exempt_tokens()))
+        # What an operator says of its fetchers covers no impostor.
+        .when(pl.col("crawler").is_in(exempt_tokens()) & ~spoofed)
         .then(pl.lit(Verdict.EXEMPT.value))
         .when(refused)
         .then(pl.lit(Verdict.REFUSED.value))
-        .when(pl.col("identity") == Identity.SPOOFED.value)
+        .when(spoofed)
         .then(pl.lit(Verdict.DISALLOWED_SPOOFED.value))
         .otherwise(pl.lit(Verdict.DISALLOWED.value))
     )

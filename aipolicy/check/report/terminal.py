@@ -19,8 +19,8 @@ _SECOND = 100  # characters of a key that stands there a second time
 _NUMBERS = {"fetches": "Fetches", **VERDICTS}
 _STYLES = {"disallowed": "bold red", "disallowed_spoofed": "magenta"}
 _IMPOSTORS = (
-    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are in no count "
-    "of the crawler's, nor its operator's."
+    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are not counted "
+    "as Disallowed. The other columns count every client that sent the crawler's name."
 )
 _NAME = 40  # characters that a client chose
 _WIDEST_TOKEN = 20  # columns; the others need the rest of 80

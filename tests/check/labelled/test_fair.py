@@ -44,6 +44,18 @@ def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -
         assert checked(tmp_path, *spoofed, options=("--fail-on", fail_on)).code == code
 
 
+@pytest.mark.parametrize("user_agent", ["Perplexity-User/1.0", "ChatGPT-User/1.0", "Perplexity-User"])
+def test_an_operators_exemption_covers_no_impostor(tmp_path: Path, user_agent: str) -> None:
+    robots = "User-agent: Perplexity-User\nUser-agent: ChatGPT-User\nDisallow: /\n"
+    lines = [line(f"/{n}", user_agent=user_agent, address=IMPOSTOR, status=n) for n in (200, 403)]
+    outcome = checked(tmp_path, *lines, line("/robots.txt", user_agent=user_agent), robots=robots)
+    found = outcome.document["total"]
+    assert [found[name] for name in ("exempt", "disallowed_spoofed", "refused", "disallowed")] == [0, 1, 1, 0]
+    assert outcome.code == 0
+    edge = checked(tmp_path, line("/a", user_agent=user_agent, address=EDGE), robots=robots)
+    assert edge.document["total"]["exempt"] == 1
+
+
 def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> None:
     lines = [line("/a"), line("/b", user_agent=CLAUDE, address=IMPOSTOR)]
     html, evidence = tmp_path / "r.html", tmp_path / "e.parquet"
@@ -64,7 +76,7 @@ def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> Non
     ]
     table = check_logs_here(*arguments).out.decode()
     assert "By impostors" in table
-    assert "They are in no count of the crawler's" in table
+    assert "They are not counted as Disallowed" in " ".join(table.split())
 
 
 def test_a_cdn_in_front_accuses_nobody_of_forgery_and_acquits_nobody(tmp_path: Path) -> None:
@@ -107,6 +119,20 @@ def test_a_forwarded_column_that_would_verify_is_told(
         told = checked(tmp_path, *lines, options=("--forwarded", str(number))).document
         assert told["total"]["identity"]["verified"] == 3
         assert told["proxies"] == []
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "advice"),
+    [
+        (f"{OPENAI}, 10.0.0.9", "try --forwarded 2"),
+        (f"{OPENAI}, {EDGE}", "try --forwarded 2"),
+        ("-", "has no address that is the 1. from the right"),
+    ],
+)
+def test_advice_with_forwarded_is_not_to_use_forwarded(tmp_path: Path, forwarded: str, advice: str) -> None:
+    lines = [line("/a", address=EDGE) + f' "{forwarded}"'.encode()]
+    (note,) = checked(tmp_path, *lines, options=("--forwarded",)).document["notes"]
+    assert advice in note
 
 
 def test_a_list_alone_makes_no_forgery_where_dns_may_tell(tmp_path: Path) -> None:
