@@ -106,7 +106,9 @@ def _unlisted(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
             superseded = max(each.superseded or each.date for each in its)
             yield f"{url} has changed since, on {superseded}: the address may be in it by now"
         elif (first := min(each.since for each in fresh)) - evidence.day > NEAR:
-            older = max((each for each in its if each.since < first), key=lambda each: each.date, default=None)
+            older = max(
+                (each for each in its if each.since < first), key=lambda each: each.date, default=None
+            )
             if older is None:
                 read = f"was first read on {first}"
             else:
