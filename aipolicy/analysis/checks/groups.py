@@ -39,7 +39,7 @@ def _preamble(file: File) -> Iterator[Finding]:
                 "rule-before-group",
                 [line.number],
                 f"{shown(line.text)!r} stands before any User-agent line",
-                "nobody is bound by it (RFC 9309 §2.2.1): rules stand below the User-agent lines they are for",
+                "nobody is bound by it (RFC 9309 §2.2.1): rules stand below their User-agent lines",
                 fix=fix,
                 edits={line.number: None, **below_agents(first, pasted(line.text))} if fix else None,
             )

@@ -106,14 +106,12 @@ def _unlisted(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
             superseded = max(each.superseded or each.date for each in its)
             yield f"{url} has changed since, on {superseded}: the address may be in it by now"
         elif (first := min(each.since for each in fresh)) - evidence.day > NEAR:
-            older = max(
-                (each for each in its if each.since < first), key=lambda each: each.date, default=None
+            older = max(((each.date, each.superseded) for each in its if each.since < first), default=None)
+            before = (
+                "first" if older is None else f"read on {older[0]}, had changed by {older[1]}, and was next"
             )
-            if older is None:
-                read = f"was first read on {first}"
-            else:
-                read = f"was read on {older.date}, had changed by {older.superseded}, and was next read on {first}"
-            yield f"{url} {read}{_far(first, evidence.day)}: it may have been another then"
+            far = _far(first, evidence.day)
+            yield f"{url} was {before} read on {first}{far}: it may have been another then"
         elif evidence.day - (last := max(each.date for each in fresh)) > LONG:
             cure = "aipolicy crawlers update reads it anew"
             yield f"{url} was last read on {last}: the address may be in it by now ({cure})"

@@ -84,8 +84,8 @@ def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_a
     newer = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ + 32 * DAY, "a test", None, networks([NEW]))
     found = words(Identities(Ranges((older, newer))), "GPTBot", "8.8.8.8", READ + 8 * DAY)
     assert (
-        "https://openai.com/gptbot.json was read on 2026-09-02, had changed by 2026-09-22, and was next read on "
-        "2026-10-04, 24 days after 2026-09-10: it may have been another then"
+        "https://openai.com/gptbot.json was read on 2026-09-02, had changed by 2026-09-22, and was next read "
+        "on 2026-10-04, 24 days after 2026-09-10: it may have been another then"
     ) in found
     assert "first read" not in found
 

@@ -247,6 +247,8 @@ JSON = '{"remote_addr": "192.0.2.7", "time_iso8601": "2026-10-01T10:00:00Z", "re
     [
         (JSON % "", (), "'http_user_agent', 'user_agent', 'agent', 'useragent'"),
         (JSON % ', "ua": "GPTBot/1.2"', (), "'http_user_agent'"),
+        (JSON % ', "ua": "GPTBot/1.2"', (), '"agent":"$http_user_agent"'),
+        ('{"a": "192.0.2.7", "b": "2026-10-01T10:00:00Z", "c": "GPTBot/1.2"}\n', (), '"$http_user_agent"'),
         ("User-agent: GPTBot\nDisallow: /\n", ("--format", "combined"), "none of the first 2 lines fits"),
         ("2026-10-01\t10:00:00\tx\tGPTBot/1.2\n", ("--format", "cloudfront"), "#Fields:"),
         ("GPTBot was here\n", ("--format", "w3c"), "#Fields:"),
@@ -271,6 +273,19 @@ def test_a_log_that_can_show_no_crawler_is_an_error(
     assert (outcome.code, outcome.out) == (2, b"")
     assert looked_for in outcome.err
     assert "access.log" in outcome.err
+
+
+def test_json_of_any_server_is_read_with_variables_in_place_of_its_values(tmp_path: Path) -> None:
+    keys = (
+        '{"ClientAddr":"%s:5","ClientHost":"%s","DownstreamStatus":%s,"RequestHost":"%s","RequestMethod":"GET",'
+        '"RequestPath":"%s","level":"info","request_User-Agent":"%s","time":"%s"}'
+    )
+    written = keys % (OPENAI, OPENAI, 200, "a.example", "/x", GPTBOT, "2026-10-01T10:00:00Z")
+    names = ("peer", "remote_addr", "status", "host", "request_uri", "http_user_agent", "time_iso8601")
+    form = keys % tuple(f"${name}" for name in names)
+    document = checked(tmp_path, written.encode(), options=("--format", form)).document
+    assert document["total"]["disallowed_by_identity"]["verified"] == 1
+    assert document["crawlers"][0]["examples"][0]["site"] == "a.example"
 
 
 def test_a_user_agent_that_was_not_sent_is_no_missing_key(tmp_path: Path) -> None:
