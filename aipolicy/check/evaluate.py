@@ -17,10 +17,10 @@ from aipolicy.check.identity import Identities, Identity
 from aipolicy.check.identity.addresses import read_address
 from aipolicy.check.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
 from aipolicy.check.selfdeclared import product_names, self_declared
-from aipolicy.core.crawlers import CrawlerTable, from_table
+from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
-from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers, uses_anothers_name
 from aipolicy.errors import LogError
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ class Evaluator:
         for name in names if tokens else ():
             if name.lower() in tokens:
                 return best_spelling((tokens[name.lower()], name)), None
+        if own is not None and uses_anothers_name(key) and crawler_named(own.split(" ")[-1]):
+            return None, None  # a link preview of iMessage: no crawler, though it names Twitterbot
         return None, own
 
     @cached_property

@@ -38,7 +38,8 @@ def notes(
         yield f"the logs are of {hosts} hosts, and one robots.txt was taken as that of all: {cure}"
     if fetches := document["without_policy"]["fetches"]:
         sites = document["without_policy"]["sites"]
-        yield f"no policy is known for {fetches} of the fetches, on {sites} hosts: they count as allowed"
+        hosts = "1 host" if sites == 1 else f"{sites} hosts"
+        yield f"no policy is known for {fetches} of the fetches, on {hosts}: they count as allowed"
     denied = {
         crawler["product_token"]: crawler["robots_txt"]["unavailable"]
         for crawler in document["crawlers"]

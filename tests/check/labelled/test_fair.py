@@ -330,6 +330,22 @@ def test_every_crawler_that_the_policy_names_is_judged(tmp_path: Path, user_agen
     assert f"{token} made 1 fetch" in html.read_text()
 
 
+IMESSAGE = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 "
+    "Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0"
+)
+
+
+@pytest.mark.parametrize("named", ["Facebot", "Twitterbot", "facebookexternalhit", "GPTBot"])
+def test_a_link_preview_of_imessage_is_no_crawler(tmp_path: Path, named: str) -> None:
+    robots = f"User-agent: {named}\nDisallow: /\n"
+    document = checked(tmp_path, line("/a", user_agent=IMESSAGE), robots=robots).document
+    assert document["crawlers"] == []
+    assert document["unknown_crawlers"]["fetches"] == 0
+    own = checked(tmp_path, line("/a", user_agent="MeWeBot/1.0 (like Googlebot/2.1)"), robots=robots)
+    assert own.document["unknown_crawlers"]["listed"][0]["name"] == "MeWeBot"
+
+
 def test_a_name_of_a_browser_in_a_policy_accuses_no_reader(tmp_path: Path) -> None:
     robots = "User-agent: Mozilla\nUser-agent: Safari\nUser-agent: Chrome\nDisallow: /\n"
     agent = (
