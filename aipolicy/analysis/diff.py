@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from aipolicy.analysis.coverage import binding
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.probes import probes
@@ -45,7 +46,7 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     known: dict[tuple[Content, Content], Change] = {}  # one group may have ten thousand tokens
     alike: dict[Change, list[str]] = {}
     for token in (UNNAMED, *sorted(named.values(), key=str.lower)):
-        bounds = one.index.bound(token), other.index.bound(token)
+        bounds = binding(one, token), binding(other, token)
         contents = bounds[0].content, bounds[1].content
         if contents not in known:
             known[contents] = _change(*bounds)
