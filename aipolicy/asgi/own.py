@@ -28,9 +28,8 @@ from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
-from aipolicy.core.merge import robots_txt
+from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
-from aipolicy.errors import RobotsTooLargeError
 from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.threads import Threads, is_async
@@ -465,13 +464,7 @@ def _longest(cache_control: bytes) -> float:
 
 
 def _merge(rendering: Rendering, base: bytes) -> Document:
-    policy, signals = rendering.policy, rendering.signals
-    while True:
-        try:
-            return robots_document(robots_txt(policy, signals, base))
-        except RobotsTooLargeError as error:
-            if not base:
-                return rendering.robots
-            # Crawlers would not read the end: better to cut the application's rules there than ours.
-            logger.error("the application's robots.txt is cut: %s", error)
-            base = base[: len(base) // 2].rpartition(b"\n")[0]
+    fitted = fitted_robots_txt(rendering.policy, rendering.signals, base)
+    if fitted.cut:
+        logger.error("the application's robots.txt is cut: %s", fitted.cut)
+    return robots_document(fitted.body)

@@ -1,17 +1,18 @@
 """Which group binds a product token, may it fetch a path, and which line decided (RFC 9309 §2.2).
 
 The group is chosen here, by equal product token; protego matches the rules. It is only ever asked about one
-constant name: it remembers every name it is asked about.
+constant name: it remembers every name it is asked about. Where many paths are matched, as in requests and
+access logs, ``aipolicy.core.patterns`` does it; a test holds the two to the same answers.
 """
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from protego import Protego
 
 from aipolicy.core.contentsignal import parse_content_signal
 from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import Pattern, unescaped
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
@@ -52,9 +53,9 @@ def verdict(robots: RobotsTxt, token: str, path: str) -> Verdict:
     path = normalise(path)
     if group is None or path.partition("?")[0] == "/robots.txt":  # implicitly allowed (§2.2.2)
         return Verdict(True, group, None)
-    matching = [rule for rule in group.rules if _matches(rule, path)]
-    # The longest wins, and Allow on a tie (§2.2.2).
-    rule = max(matching, key=lambda rule: (len(rule.pattern), rule.allow), default=None)
+    # The longest wins, and Allow on a tie (§2.2.2): the first that matches, in this order.
+    ranked = sorted(group.rules, key=lambda rule: (-len(rule.pattern), not rule.allow))
+    rule = next((rule for rule in ranked if _matches(rule, path)), None)
     return Verdict(rule is None or rule.allow, group, rule)
 
 
@@ -103,12 +104,14 @@ def _usage(record: Record) -> tuple[str, str] | None:
 
 
 def _matches(rule: Rule, path: str) -> bool:
+    # To ask protego costs a hundred times what it costs to see that a part of the pattern is missing.
+    if not rule.effective or not Pattern(rule.pattern).matches(unescaped(path)):
+        return False
     # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
     name = _SPECIAL.sub(_named, path)
-    return rule.effective and not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{name}", _ANYONE)
+    return not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{name}", _ANYONE)
 
 
-@lru_cache(maxsize=4096)
 def _closing(pattern: str) -> Protego:
     # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
     # (it reads an Allow of /index.html as one of its folder, too).
