@@ -7,7 +7,6 @@ from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.names import STAND_INS
 from aipolicy.analysis.reach import Reach
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
-from aipolicy.core.robots import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def binding(file: File, token: str) -> Bound:
     """Return what binds the crawler ``token``, by RFC 9309 and by what its operator documents beyond it."""
     bound = file.index.bound(whose_group(file, token))
     if not bound.is_named and heeds_only_its_name(token):
-        return Bound("", Group((), ()), Content(()))
+        return Bound("", (), Content(()))
     return bound
 
 
