@@ -9,7 +9,7 @@ from aipolicy.core.crawlers import Crawler
 from aipolicy.core.effects import Effect, effect_on, unlicensed_effect
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of, meta_tags
-from aipolicy.core.matching import path_matches
+from aipolicy.core.matching import first_match
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -61,7 +61,7 @@ class Rendering:
 
     def headers_at(self, path: str) -> HeaderSet:
         """The headers of a response to ``path``."""
-        return next((its for pattern, its in self.paths if path_matches(pattern, path)), self.site)
+        return first_match(self.paths, path, self.site)
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
         """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
@@ -85,15 +85,21 @@ class Rendering:
         preferences = there.preferences.combined(stated)
         return _header_set(self.policy, preferences, self.signals)
 
-    def closed_to(self, crawler: Crawler, path: str) -> bool:
-        """Whether the policy closes ``path``, with its query, to ``crawler``."""
-        return _closes(effect_on(self.policy, crawler), path)
+    def closed_to(self, crawler: Crawler, *paths: str) -> bool:
+        """Return True if the policy closes any of ``paths``, with their queries, to ``crawler``."""
+        return _closes(effect_on(self.policy, crawler), paths)
 
-    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
-        """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
-        if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
+    def opened_by_licence(self, crawler: Crawler, *paths: str) -> bool:
+        """Return True if any of ``paths`` is open to ``crawler`` only because the owner licensed it."""
+        policy = self.policy
+        if crawler.product_token not in policy.licensed or policy.visibility is Visibility.PRIVATE:
             return False
-        return _closes(unlicensed_effect(self.policy, crawler), path)
+        return _closes(unlicensed_effect(policy, crawler), paths)
+
+    @property
+    def pattern_cost(self) -> int:
+        """Comparisons of strings that it takes to match one path with every pattern."""
+        return sum(1 + pattern.count("*") for pattern, _ in self.paths)
 
 
 def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
@@ -114,8 +120,8 @@ def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
     )
 
 
-def _closes(effect: Effect, path: str) -> bool:
-    return next((blocked for pattern, blocked in effect.paths if path_matches(pattern, path)), effect.blocked)
+def _closes(effect: Effect, paths: Iterable[str]) -> bool:
+    return any(first_match(effect.paths, path, effect.blocked) for path in paths)
 
 
 def robots_document(body: bytes) -> Document:
