@@ -31,6 +31,7 @@ from aipolicy.core.memo import Memo
 from aipolicy.core.merge import robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
 from aipolicy.errors import RobotsTooLargeError
+from aipolicy.lookup.base import error_text
 from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.threads import Threads, is_async
@@ -282,7 +283,7 @@ class OwnRobots:
             silent = read.shelf is self._unknown and 400 <= error.status < 500
             return self._fail(read, str(error), error.__cause__, silent=silent)
         except Exception as error:
-            return self._fail(read, f"{type(error).__name__}: {error}", error)
+            return self._fail(read, error_text(error), error)
         if limit.cancelled_caught:
             return self._fail(read, f"it took longer than {self._timeout:g} s")
         shelf, place = read.shelf, read.place
@@ -382,7 +383,7 @@ class Callback:
         except (Exception, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as error:  # a SystemExit must not end the server
-            raise UnreadableError(f"own_robots({place.host!r}) raised {error!r}") from error
+            raise UnreadableError(f"own_robots({place.host!r}) raised {error_text(error)}") from error
         if robots is None:
             return None
         if isinstance(robots, str):
