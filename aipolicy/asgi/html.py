@@ -170,7 +170,7 @@ class TagInsertion:
 
     def into(self, page: bytes) -> bytes:
         """``page`` with the tags at the beginning of its head; as it is where it is only a part of a page."""
-        found = _PROLOGUE.match(page)
+        found = _PROLOGUE.match(page, 0, _MOST_HELD)  # a page may have megabytes in place of a head
         if found is None or not (found["document"] or found["head"]):
             return page
         return page[: found.end()] + self._tags + page[found.end() :]
