@@ -19,11 +19,11 @@ from typing import NamedTuple, Protocol
 
 import anyio
 from anyio import to_thread
-from cachetools import LRUCache
 from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.inprocess import OwnFile, Place, UnreadableError
+from aipolicy.asgi.sharedcache import SharedCache
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
@@ -95,8 +95,8 @@ class _Shelf:
     """The copies and merged files of one kind of hosts, bounded in bytes."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self.entries: LRUCache[Place, _Entry] = LRUCache(limit, getsizeof=_size_of_entry)
-        self.merged: LRUCache[tuple[Rendering, bytes], tuple[Document, int]] = LRUCache(
+        self.entries: SharedCache[Place, _Entry] = SharedCache(limit, getsizeof=_size_of_entry)
+        self.merged: SharedCache[tuple[Rendering, bytes], tuple[Document, int]] = SharedCache(
             limit, getsizeof=itemgetter(1)
         )
         self.log = OutageLog(clock, logger)

@@ -133,5 +133,5 @@ def _matches(pattern: str, path: str) -> bool:
 
 
 def _literal(text: str) -> str:
-    """Return ``text`` with ``%2A`` and ``%24`` as the characters that they stand for in a pattern (§2.2.3)."""
+    """Return ``text`` with ``%2A`` and ``%24`` as the characters they stand for in a pattern (§2.2.3)."""
     return text.replace("%2A", "*").replace("%24", "$") if "%2" in text else text

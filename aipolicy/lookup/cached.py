@@ -147,8 +147,9 @@ class CachedLookup:
 
     def _last_good(self, key: bytes | None) -> Rendering:
         """Return what is served where a fault of the lookup itself keeps it from answering."""
-        entry = None if key is None else self._entry(key)[0]
-        return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
+        with self._lock:
+            entry = None if key is None else self._entry(key)[0]
+            return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Forget what is known of ``host``, in any spelling: the next request waits for a new load.
