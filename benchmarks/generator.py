@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from aipolicy.bulk.layout import FILES, shard
+from aipolicy.bulk.layout import FILES, NOTHING_RESERVED, TDMREP, shard
 from aipolicy.cli import main as cli
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import render
@@ -52,17 +52,20 @@ def ours(url: str, out: Path, *options: str) -> tuple[float, float]:
 
 
 def plain(out: Path, hosts: int) -> float:
-    bodies = [render(of).robots.body for of in POLICIES]
+    bodies = [
+        (of.robots.body, of.tdmrep.body if of.tdmrep else NOTHING_RESERVED) for of in map(render, POLICIES)
+    ]
     start = time.perf_counter()
     made: set[str] = set()
     for number in range(hosts):
         host = name(number)
-        folder = f"{out}/{FILES}/{shard(host)}"
-        if folder not in made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            made.add(folder)
-        with open(f"{folder}/{host}", "wb") as file:  # noqa: PTH123 - the plainest loop
-            file.write(bodies[number % len(bodies)])
+        for kind, body in zip((FILES, TDMREP), bodies[number % len(bodies)], strict=True):
+            folder = f"{out}/{kind}/{shard(host)}"
+            if folder not in made:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                made.add(folder)
+            with open(f"{folder}/{host}", "wb") as file:  # noqa: PTH123 - the plainest loop
+                file.write(body)
     os.sync()
     return time.perf_counter() - start
 

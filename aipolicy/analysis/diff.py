@@ -13,7 +13,8 @@ from aipolicy.core.paths import normalise
 from aipolicy.core.robots import Group, Record, RobotsTxt
 
 _USAGE_PATHS = 8  # of Content-Usage lines that are tried
-_WORK = 2_000_000  # rules tried on paths, for two files
+_WORK = 10_000_000  # rules tried on paths, roughly, for all crawlers
+_PART = 20  # rules that it takes as long to try as a path takes in one group, however long
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     named |= {crawler.product_token.lower(): crawler.product_token for crawler in CRAWLERS}
     known: dict[tuple[Content, Content], Change] = {}  # one group may have ten thousand tokens
     alike: dict[Change, list[str]] = {}
+    pairs = len({(one.index.bound(t).content, other.index.bound(t).content) for t in (UNNAMED, *named)})
+    most = _WORK // pairs
     for token in (UNNAMED, *sorted(named.values(), key=str.lower)):
         bounds = one.index.bound(token), other.index.bound(token)
         contents = bounds[0].content, bounds[1].content
         if contents not in known:
-            known[contents] = _change(*bounds)
+            known[contents] = _change(*bounds, most)
         if known[contents]:
             alike.setdefault(known[contents], []).append(token)
     return tuple(
@@ -57,9 +60,10 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     )
 
 
-def _change(before: Bound, after: Bound) -> Change:
-    rules = (*before.group.rules, *after.group.rules)
-    paths = probes(rules, max(8, min(400, _WORK // (len(rules) + 1))), paired=True)
+def _change(before: Bound, after: Bound, most: int) -> Change:
+    parts = [part.rules for content in (before.content, after.content) for part in content.parts]
+    effort = _PART * len(parts) + (before.content.wild + after.content.wild) // 50
+    paths = probes(parts, max(8, min(400, most // max(1, effort))), paired=True)
     closed, opened = [], []
     for path in paths:
         was, is_now = before.rules.decide(path).allowed, after.rules.decide(path).allowed
@@ -75,7 +79,7 @@ def _signals(before: Bound, after: Bound) -> Iterator[tuple[str, str, str]]:
     said = [", ".join(f"{k}={v}" for k, v in sorted(content_signals(r, "*").items())) for r in (one, other)]
     if said[0] != said[1]:
         yield "Content-Signal", said[0], said[1]
-    records = (*before.group.records, *after.group.records)
+    records = (*before.content.signals, *after.content.signals)
     for path in ("/2026/a-post", *_usage_paths(records)):
         usage = [_usage(bound, path) for bound in (before, after)]
         if usage[0] != usage[1]:
@@ -88,13 +92,8 @@ def _usage(bound: Bound, path: str) -> str:
 
 
 def _alone(bound: Bound) -> RobotsTxt:
-    """A file that says to everyone what binds some; just the rules, where no signal is."""
-    records = bound.group.records
-    if not any(
-        isinstance(record, Record) and record.name.lower().startswith("content-") for record in records
-    ):
-        return RobotsTxt()
-    return RobotsTxt((Group(("*",), records),))
+    """A file that says to everyone what the signals say that bind some."""
+    return RobotsTxt((Group(("*",), tuple(bound.content.signals)),))
 
 
 def _usage_paths(records: Iterable[object]) -> list[str]:

@@ -94,6 +94,7 @@ _NOTES = {
     "own-group-drops-rules": "A crawler's own group replaces the rules for everyone, and lacks them.",
     "signal-not-repeated": "A crawler's own group replaces the signals for everyone, and has none.",
     "signal-spelling": "A Content-Signal in other than its usual spelling.",
+    "too-many-combinations": "Product tokens in so many groups that not every combination was checked.",
     "end-sign-misses-queries": "A Disallow that ends in $: the same URL with a query may be fetched.",
     "duplicate-rule": "The same rule twice in a group.",
 }

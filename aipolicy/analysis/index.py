@@ -1,51 +1,124 @@
 """Which group binds a product token, for many tokens at once: the answers of ``aipolicy.core.matching``."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aipolicy.analysis.reach import Reach, reach
+from aipolicy.analysis.reach import Reach, ReachPart, reach
 from aipolicy.analysis.rulesets import LongestMatch, PathRule, Ruling
-from aipolicy.analysis.usage import UsageLines
+from aipolicy.analysis.rulesets import Part as RulePart
+from aipolicy.analysis.usage import UsageLines, UsagePart, is_signal
 from aipolicy.core.paths import normalise
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
 ANYONE = "*"
 
 
+class Part:
+    """What one group holds. All contents that it is part of share what is worked out of it."""
+
+    def __init__(self, group: Group) -> None:
+        self.records = group.records
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that can match at all."""
+        return tuple(r for r in self.records if isinstance(r, Rule) and r.effective)
+
+    @cached_property
+    def ruled(self) -> RulePart:
+        rules = [PathRule(rule.allow, rule.pattern, rule.line) for rule in self.rules]
+        return RulePart(rules, literally=False)
+
+    @cached_property
+    def wild(self) -> int:
+        """How many octets its patterns with wildcards have."""
+        return sum(len(rule.pattern) for rule in self.rules if "*" in rule.pattern)
+
+    @cached_property
+    def signals(self) -> tuple[Record, ...]:
+        """The Content-Signal and Content-Usage lines."""
+        return tuple(r for r in self.records if isinstance(r, Record) and is_signal(r))
+
+    @cached_property
+    def usage(self) -> UsagePart:
+        return UsagePart(self.signals)
+
+    @cached_property
+    def reach(self) -> ReachPart:
+        return ReachPart(self.rules)
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether there is any, with a path or without."""
+        return any(isinstance(record, Rule) for record in self.records)
+
+
 @dataclass(frozen=True, eq=False)
 class Content:
     """What some groups hold together: one object for all product tokens that just these groups bind.
 
-    A file may have ten thousand tokens in one group of as many lines: what is worked out of it is worked
-    out once.
+    A file may have ten thousand tokens in one group of as many lines, or 150 tokens in 60 of 120 groups each,
+    which together have 50 times the lines of the file: what can be worked out of each group is worked out
+    there, once.
     """
 
-    records: tuple[Rule | Record, ...] = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
+
+    @property
+    def records(self) -> Iterator[Rule | Record]:
+        return (record for part in self.parts for record in part.records)
+
+    @property
+    def rules(self) -> Iterator[Rule]:
+        """The rules that can match at all."""
+        return (rule for part in self.parts for rule in part.rules)
+
+    @property
+    def signals(self) -> Iterator[Record]:
+        """The Content-Signal and Content-Usage lines."""
+        return (record for part in self.parts for record in part.signals)
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
-        return tuple(r for r in self.records if isinstance(r, Rule) and r.effective)
+    def size(self) -> int:
+        """How many rules there are."""
+        return sum(len(part.rules) for part in self.parts)
+
+    @cached_property
+    def wild(self) -> int:
+        """How many octets its patterns with wildcards have."""
+        return sum(part.wild for part in self.parts)
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether there is any, with a path or without."""
+        return any(part.has_rules for part in self.parts)
 
     @cached_property
     def longest_match(self) -> LongestMatch:
-        return LongestMatch(PathRule(rule.allow, rule.pattern, rule.line) for rule in self.rules)
+        return LongestMatch(part.ruled for part in self.parts if part.rules)
 
     @cached_property
     def usage(self) -> UsageLines:
-        return UsageLines(self.records)
+        return UsageLines(part.usage for part in self.parts if part.signals)
 
     @cached_property
     def reach(self) -> Reach:
-        return reach(self.rules)
+        return reach([part.reach for part in self.parts])
 
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """The group that binds some product tokens. ``name``: theirs, ``*``, or "" (none)."""
+    """The groups that bind some product tokens. ``name``: theirs, ``*``, or "" (none)."""
 
     name: str
-    group: Group
+    tokens: tuple[str, ...]
     content: Content
+
+    @property
+    def group(self) -> Group:
+        """All of it as one group: made anew each time, with all of its lines."""
+        return Group(self.tokens, tuple(self.content.records))
 
     @property
     def rules(self) -> LongestMatch:
@@ -80,6 +153,7 @@ class Index:
                 self._groups.setdefault(name, []).append(group)
         self._bound: dict[str, Bound] = {}
         self._contents: dict[tuple[int, ...], Content] = {}
+        self._parts: dict[int, Part] = {}
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -94,15 +168,19 @@ class Index:
         if name not in self._bound:
             content = self._content(self._groups.get(name, []))
             tokens = tuple(self._spelt.get(name, ()))
-            self._bound[name] = Bound(name, Group(tokens, content.records), content)
+            self._bound[name] = Bound(name, tokens, content)
         return self._bound[name]
 
     def _content(self, groups: list[Group]) -> Content:
         which = tuple(map(id, groups))
         if which not in self._contents:
-            records = tuple(record for group in groups for record in group.records)
-            self._contents[which] = Content(records)
+            self._contents[which] = Content(tuple(map(self._part, groups)))
         return self._contents[which]
+
+    def _part(self, group: Group) -> Part:
+        if id(group) not in self._parts:  # kept alive by ``groups``
+            self._parts[id(group)] = Part(group)
+        return self._parts[id(group)]
 
     def decide(self, token: str, path: str) -> Ruling:
         """May the crawler ``token`` fetch ``path``? (RFC 9309 §2.2.2)"""

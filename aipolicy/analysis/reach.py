@@ -1,10 +1,12 @@
 """How much of a site a list of rules keeps a crawler out of, and which rules can never decide."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import islice
 
 from aipolicy.analysis.rulesets import covers
+from aipolicy.core.patterns import Pattern
 from aipolicy.core.robots import Rule
 
 _COMPARED = 50  # wildcards each rule is compared with: files have few, and what has thousands must be quick
@@ -28,19 +30,31 @@ class Reach(StrEnum):
     OPEN = "open"
 
 
-def reach(rules: Iterable[Rule]) -> Reach:
-    """How much of the site those are kept out of whom ``rules`` bind."""
-    rules = [rule for rule in rules if rule.effective]
-    allows = [rule for rule in rules if rule.allow and rule.pattern not in _ALWAYS_ALLOWED]
-    disallows = [rule for rule in rules if not rule.allow]
-    whole = max((len(rule.pattern) for rule in disallows if matches_everything(rule.pattern)), default=0)
-    against_allows, against_disallows = Opponents(disallows), Opponents(allows)
-    opening = (rule for rule in allows if len(rule.pattern) >= whole)
-    if whole and all(against_allows.overruling(rule) for rule in opening):
+class ReachPart:
+    """The rules of one group, as far as they say how much of a site is closed."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        rules = list(rules)
+        self.allows = [rule for rule in rules if rule.allow and rule.pattern not in _ALWAYS_ALLOWED]
+        self.disallows = [rule for rule in rules if not rule.allow]
+        self.closing = [rule for rule in self.disallows if not _NO_POSTS.match(rule.pattern)]
+        everything = (len(rule.pattern) for rule in self.disallows if matches_everything(rule.pattern))
+        self.whole = max(everything, default=0)
+
+
+def reach(parts: Sequence[ReachPart]) -> Reach:
+    """How much of the site those are kept out of whom all of ``parts`` bind."""
+    whole = max((part.whole for part in parts), default=0)
+    closing = any(part.closing for part in parts)
+    if not any(part.allows for part in parts):
+        return Reach.BLOCKED if whole else Reach.PARTLY if closing else Reach.OPEN
+    allows = [rule for part in parts for rule in part.allows]
+    opening = [rule for rule in allows if len(rule.pattern) >= whole]
+    disallows = [rule for part in parts for rule in part.disallows]
+    if whole and (not opening or all(map(Opponents(disallows).overruling, opening))):
         return Reach.BLOCKED
-    closes = any(
-        not against_disallows.overruling(rule) for rule in disallows if not _NO_POSTS.match(rule.pattern)
-    )
+    against_disallows = Opponents(allows)
+    closes = any(not against_disallows.overruling(rule) for part in parts for rule in part.closing)
     return Reach.PARTLY if closes else Reach.OPEN
 
 
@@ -56,12 +70,13 @@ class Opponents:
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = list(rules)
         self._same = {rule.pattern: rule for rule in rules}
-        self._wild = [rule for rule in rules if "*" in rule.pattern][:_COMPARED]
+        wild = islice((rule for rule in rules if "*" in rule.pattern), _COMPARED)
+        self._wild = [(rule, Pattern(rule.pattern, literally=True)) for rule in wild]
 
     def overruling(self, rule: Rule) -> Rule | None:
         """The one that matches wherever ``rule`` does, and is long enough to win: on a tie, Allow."""
         if not rule.allow and rule.pattern in self._same:
             return self._same[rule.pattern]
         length = len(rule.pattern) + rule.allow
-        winning = (r for r in self._wild if len(r.pattern) >= length and covers(r.pattern, rule.pattern))
+        winning = (r for r, p in self._wild if len(r.pattern) >= length and covers(p, rule.pattern))
         return next(winning, None)

@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
+from functools import cached_property
 
 from aipolicy.core.memo import Memo
+from aipolicy.core.patterns import Pattern, PatternTable, is_literal
 
 _REMEMBERED = 10_000  # paths
 
@@ -53,42 +53,61 @@ class RuleSet(ABC):
 
 
 class LongestMatch(RuleSet):
-    """RFC 9309 §2.2.2: the pattern with the most octets; on a tie, Allow; then the first in the file."""
+    """RFC 9309 §2.2.2: the pattern with the most octets; on a tie, Allow; then the first in the file.
 
-    def __init__(self, rules: Iterable[PathRule], spelling: Spelling = str) -> None:
+    Args:
+        parts: the rules of each group that binds the crawler. A list that is part of several sets is indexed
+            once, by whoever makes it a ``Part``: a file may name 150 crawlers in 60 of 120 groups each.
+        spelling: how the parser spells a path.
+    """
+
+    def __init__(self, parts: Iterable["Part"], spelling: Spelling = str) -> None:
         super().__init__(spelling)
-        self._plain: dict[str, PathRule] = {}
-        self._wild: list[tuple[_Rank, PathRule, _Wild]] = []
-        for rule in rules:
-            if "*" in rule.pattern or rule.pattern.endswith("$"):
-                self._wild.append((_rank(rule), rule, _wild(rule.pattern)))
-            elif rule.pattern:
-                held = self._plain.get(rule.pattern)
-                if held is None or _rank(rule) < _rank(held):
-                    self._plain[rule.pattern] = rule
-        self._lengths = sorted({len(pattern) for pattern in self._plain}, reverse=True)
-        self._wild.sort(key=lambda entry: entry[0])
+        self._parts = tuple(parts)
 
     def deciding(self, path: str) -> PathRule | None:
-        best = None
-        for length in self._lengths:
-            best = self._plain.get(path[:length])
-            if best is not None:
-                break
-        limit = _rank(best) if best else _LAST
-        for rank, rule, wild in self._wild:
-            if limit < rank:
-                break
-            if wild.longest in path and wild.end(path) >= 0:  # most paths lack it
-                return rule
+        if len(self._parts) == 1:
+            return self._parts[0].first(path)
+        best: PathRule | None = None
+        for part in self._parts:
+            rule = part.deciding(path)
+            if rule is not None and (best is None or rank(rule) < rank(best)):
+                best = rule
         return best
 
 
+class Part:
+    """The rules of one group, asked by all sets that it is part of. What it found is remembered for a while.
+
+    ``literally``: ``%2A`` and ``%24`` stand for themselves, as most parsers have it.
+    """
+
+    def __init__(self, rules: Sequence[PathRule], *, literally: bool = True) -> None:
+        self._rules, self._literally = rules, literally
+        self._decided: Memo[str, PathRule | None] = Memo(_REMEMBERED)
+
+    @cached_property
+    def _table(self) -> PatternTable[PathRule]:
+        ranked = sorted(self._rules, key=rank)
+        return PatternTable(((rule.pattern, rule) for rule in ranked), literally=self._literally)
+
+    def first(self, path: str) -> PathRule | None:
+        """The rule that decides about ``path``, or None. Nothing is remembered."""
+        return self._table.first(path)
+
+    def deciding(self, path: str) -> PathRule | None:
+        """The rule that decides about ``path``, or None."""
+        try:
+            return self._decided[path]
+        except KeyError:
+            return self._decided.keep(path, self._table.first(path))
+
+
 _Rank = tuple[int, bool, int]
-_LAST = (1, True, 0)  # behind the rank of every rule
 
 
-def _rank(rule: PathRule) -> _Rank:
+def rank(rule: PathRule) -> _Rank:
+    """Where a rule stands among those that match: the smallest decides."""
     return -len(rule.pattern), not rule.allow, rule.line
 
 
@@ -98,6 +117,7 @@ class LongestMatches:
     def __init__(self, spelling: Spelling = str) -> None:
         self._spelling = spelling
         self._groups: dict[str, list[list[PathRule]]] = {}
+        self._parts: dict[int, Part] = {}
         self._sets: dict[tuple[int, ...], LongestMatch] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -122,8 +142,13 @@ class LongestMatches:
         groups = self._groups.get(name, [])
         which = tuple(map(id, groups))
         if which not in self._sets:
-            self._sets[which] = LongestMatch(chain.from_iterable(groups), self._spelling)
+            self._sets[which] = LongestMatch(map(self._part, groups), self._spelling)
         return self._sets[which]
+
+    def _part(self, rules: list[PathRule]) -> Part:
+        if id(rules) not in self._parts:  # kept alive by the groups
+            self._parts[id(rules)] = Part(rules)
+        return self._parts[id(rules)]
 
 
 class FirstMatch(RuleSet):
@@ -138,66 +163,68 @@ class FirstMatch(RuleSet):
 
 
 class MostMatched(RuleSet):
-    """The rule that matched the most of the path; on a tie, Allow."""
+    """The rule that matched the most of the path; on a tie, Allow; then the first.
 
-    def __init__(self, rules: Iterable[PathRule], spelling: Spelling = str) -> None:
+    ``parts``: the rules of each group, as in ``LongestMatch``.
+    """
+
+    def __init__(self, parts: Iterable["MostMatchedPart"], spelling: Spelling = str) -> None:
         super().__init__(spelling)
-        self._rules = [(rule, _end(rule.pattern)) for rule in rules]
+        self._parts = tuple(parts)
 
     def deciding(self, path: str) -> PathRule | None:
-        ranked = ((end(path), rule.allow, rule) for rule, end in self._rules)
-        matching = (entry for entry in ranked if entry[0] >= 0)
-        best = max(matching, key=lambda entry: entry[:2], default=None)
+        best: _Matched | None = None
+        for part in self._parts:
+            found = part.deciding(path)
+            if found is not None and (best is None or found[:2] > best[:2]):
+                best = found
         return best[2] if best else None
 
 
-def covers(one: str, other: str) -> bool:
-    """Whether pattern ``one`` matches every path that pattern ``other`` matches. May miss some such pairs."""
-    if one.endswith("$") and not other.endswith("$"):
+_Matched = tuple[int, bool, PathRule]
+
+
+class MostMatchedPart:
+    """The rules of one group: see ``Part``."""
+
+    def __init__(self, rules: Iterable[PathRule]) -> None:
+        self._literal: dict[str, PathRule] = {}
+        self._wild: list[tuple[PathRule, Pattern]] = []
+        self._order: dict[int, int] = {}
+        for place, rule in enumerate(rules):
+            self._order[id(rule)] = place
+            if not is_literal(rule.pattern):
+                self._wild.append((rule, Pattern(rule.pattern, literally=True)))
+                continue
+            held = self._literal.get(rule.pattern)
+            if held is None or (rule.allow and not held.allow):
+                self._literal[rule.pattern] = rule
+        self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
+        self._decided: Memo[str, _Matched | None] = Memo(_REMEMBERED)
+
+    def deciding(self, path: str) -> _Matched | None:
+        """How far the rule that matched most matched, whether it allows, and the rule; or None."""
+        try:
+            return self._decided[path]
+        except KeyError:
+            return self._decided.keep(path, self._most(path))
+
+    def _most(self, path: str) -> _Matched | None:
+        found: list[_Matched] = []
+        literal = (self._literal.get(path[:length]) for length in self._lengths if length <= len(path))
+        rule = next((rule for rule in literal if rule is not None), None)
+        if rule is not None:
+            found.append((len(rule.pattern), rule.allow, rule))
+        for rule, pattern in self._wild:
+            if pattern.longest in path and (end := pattern.end(path)) >= 0:
+                found.append((end, rule.allow, rule))
+        return max(found, key=lambda entry: (*entry[:2], -self._order[id(entry[2])]), default=None)
+
+
+def covers(one: Pattern, other: str) -> bool:
+    """Whether ``one`` matches every path that the pattern ``other`` matches. May miss some such pairs."""
+    if one.anchored and not other.endswith("$"):
         return False
     # A "*" of the other stands for anything, so only a "*" of the first can be sure to match it.
     sample = other.removesuffix("$").replace("*", "\0")
-    return _wild(one).end(sample) >= 0
-
-
-class _Wild:
-    """A pattern with wildcards, matched without regular expressions: these would be slow to compile."""
-
-    __slots__ = ("anchored", "longest", "parts")
-
-    def __init__(self, pattern: str) -> None:
-        self.anchored = pattern.endswith("$")
-        self.parts = tuple(pattern.removesuffix("$").split("*"))
-        self.longest = max(self.parts, key=len)
-
-    def end(self, path: str) -> int:
-        """How far it matches at most, or -1."""
-        first, *others = self.parts
-        if not path.startswith(first):
-            return -1
-        position = len(first)
-        if not others:
-            return position if not self.anchored or position == len(path) else -1
-        for part in others[:-1]:
-            found = path.find(part, position)
-            if found < 0:
-                return -1
-            position = found + len(part)
-        last = others[-1]
-        if self.anchored:
-            return len(path) if path.endswith(last) and len(path) - len(last) >= position else -1
-        if not last:
-            return len(path)
-        found = path.rfind(last, position)
-        return -1 if found < 0 else found + len(last)
-
-
-@lru_cache(maxsize=4096)
-def _wild(pattern: str) -> _Wild:
-    return _Wild(pattern)
-
-
-def _end(pattern: str) -> Callable[[str], int]:
-    if "*" in pattern or pattern.endswith("$"):
-        return _wild(pattern).end
-    return lambda path: len(pattern) if path.startswith(pattern) else -1
+    return one.longest in sample and one.end(sample) >= 0

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlparse, urlunparse
 
-from aipolicy.analysis.rulesets import FirstMatch, MostMatched, PathRule, RuleSet
+from aipolicy.analysis.rulesets import FirstMatch, MostMatched, MostMatchedPart, PathRule, RuleSet
 
 _RULES = ("allow", "disallow")
 # Nothing in it is spelt in two ways; most patterns are so, and need none of the work below.
@@ -83,6 +83,8 @@ class NewReading:
     def __init__(self, octets: bytes) -> None:
         self._groups: dict[str, list[_Entry]] = {}
         self._sets: dict[str, RuleSet] = {}
+        self._shared: dict[tuple[int, ...], RuleSet] = {}
+        self._parts: dict[int, MostMatchedPart] = {}
         entry, state = _Entry(), ""
         for number, field, value in _fields(octets.decode("utf-8", "surrogateescape")):
             if field == "user-agent":
@@ -117,9 +119,17 @@ class NewReading:
             places = [self._first[part] for part in _parts(name.split("/")[0]) if part in self._first]
             name = self._names[min(places)] if places else "*"
         if name not in self._sets:
-            rules = (rule for entry in self._groups.get(name, ()) for rule in entry.rules)
-            self._sets[name] = MostMatched(rules, _new_path)
+            entries = self._groups.get(name, [])
+            which = tuple(map(id, entries))
+            if which not in self._shared:
+                self._shared[which] = MostMatched(map(self._part, entries), _new_path)
+            self._sets[name] = self._shared[which]
         return self._sets[name]
+
+    def _part(self, entry: "_Entry") -> MostMatchedPart:
+        if id(entry) not in self._parts:
+            self._parts[id(entry)] = MostMatchedPart(entry.rules)
+        return self._parts[id(entry)]
 
 
 def _common(entries: list[_Entry]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from aipolicy.analysis.rulesets import LongestMatch, PathRule
+from aipolicy.analysis.rulesets import LongestMatch, Part, PathRule
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.robots import Record, Rule
@@ -26,24 +26,41 @@ MEANT = {
 _PLAIN_NO = frozenset({"n", "no", "none", "noai", "disallow"})
 
 
-class UsageLines:
-    """Only the longest line that matches applies, or all of those with its pattern (attach-05 §3)."""
+def is_signal(record: Record) -> bool:
+    """Whether it is a Content-Signal or Content-Usage line."""
+    return record.name[:8].lower() == "content-" and (
+        record.named("Content-Usage") or record.named("Content-Signal")
+    )
+
+
+class UsagePart:
+    """The Content-Usage lines of one group, shared by all ``UsageLines`` that it is part of."""
 
     def __init__(self, records: Iterable[Rule | Record]) -> None:
-        self._lines: dict[str, list[tuple[Record, str]]] = {}
+        self.lines: dict[str, list[tuple[Record, str]]] = {}
         rules = []
         for record in records:
             if isinstance(record, Record) and record.named("Content-Usage"):
                 path, statement = split_usage(record.value)
                 pattern = normalise(path) if path else "/"
                 rules.append(PathRule(True, pattern, record.line))
-                self._lines.setdefault(pattern, []).append((record, statement))
-        self._patterns = LongestMatch(rules)
+                self.lines.setdefault(pattern, []).append((record, statement))
+        self.patterns = Part(rules, literally=False)
+
+
+class UsageLines:
+    """Only the longest line that matches applies, or all of those with its pattern (attach-05 §3)."""
+
+    def __init__(self, parts: Iterable[UsagePart]) -> None:
+        self._parts = [part for part in parts if part.lines]
+        self._patterns = LongestMatch(part.patterns for part in self._parts)
 
     def at(self, path: str) -> list[tuple[Record, str]]:
         """The lines that apply to ``path`` (normalised), and what each states."""
         rule = self._patterns.deciding(path)
-        return self._lines[rule.pattern] if rule else []
+        if rule is None:
+            return []
+        return [line for part in self._parts for line in part.lines.get(rule.pattern, ())]
 
     def preferences(self, path: str) -> Preferences:
         """What they say together: the most restrictive."""

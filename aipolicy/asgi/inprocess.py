@@ -179,7 +179,7 @@ class Application:
     ) -> tuple[str, str, str, bytes]:
         if len(locations) != 1:
             raise UnreadableError("it redirects without saying where to (no single Location header)")
-        location = locations[0].decode("utf-8", "replace").strip()
+        location = locations[0].decode("utf-8", "replace").strip(" \t")
         try:
             url = urlsplit(urljoin(f"{scheme}://{host}{quote(path)}", location))
             other, port = canonical_host(url.hostname or "") if url.netloc else host, url.port
@@ -252,7 +252,7 @@ class _Exchange:
         body = bytes(self._body)
         if self._is_cut:
             return self._status, self._headers, body[:MAX_ROBOTS_BYTES].rpartition(b"\n")[0]
-        lengths = {value.strip() for value in _values(self._headers, "content-length")}
+        lengths = {value.strip(b" \t") for value in _values(self._headers, "content-length")}
         if lengths - {b"%d" % self._length}:
             stated = b", ".join(lengths).decode("latin-1")
             raise UnreadableError(f"its response has {self._length} bytes, and Content-Length {stated}")
@@ -264,10 +264,10 @@ def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> Own
     if not 200 <= status < 300 or status == 206:
         fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if status in (401, 403) else ""
         raise UnreadableError(f"it answered {status}{fix}", status)
-    coding = _text(headers, "content-encoding").strip().lower()
+    coding = _text(headers, "content-encoding").strip(" \t").lower()
     if coding not in ("", "identity"):
         raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
-    media_type = _text(headers, "content-type").partition(";")[0].strip().lower()
+    media_type = _text(headers, "content-type").partition(";")[0].strip(" \t").lower()
     if media_type in _PAGES or _MARKUP.match(body):
         raise UnreadableError(f"it answered a page ({media_type or 'no media type'}), not a robots.txt")
     cache_control = b", ".join(_values(headers, "cache-control"))

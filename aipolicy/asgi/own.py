@@ -28,9 +28,8 @@ from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
-from aipolicy.core.merge import robots_txt
+from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
-from aipolicy.errors import RobotsTooLargeError
 from aipolicy.lookup.base import error_text
 from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
@@ -454,7 +453,7 @@ def _longest(cache_control: bytes) -> float:
     """Return the seconds for which Cache-Control lets caches keep an answer, infinite where it names none."""
     longest = None
     for directive in cache_control.lower().split(b","):
-        name, _, value = directive.strip().partition(b"=")
+        name, _, value = directive.strip(b" \t").partition(b"=")
         if name in (b"no-store", b"no-cache"):
             return 0
         if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
@@ -466,13 +465,7 @@ def _longest(cache_control: bytes) -> float:
 
 
 def _merge(rendering: Rendering, base: bytes) -> Document:
-    policy, signals = rendering.policy, rendering.signals
-    while True:
-        try:
-            return robots_document(robots_txt(policy, signals, base))
-        except RobotsTooLargeError as error:
-            if not base:
-                return rendering.robots
-            # Crawlers would not read the end: better to cut the application's rules there than ours.
-            logger.error("the application's robots.txt is cut: %s", error)
-            base = base[: len(base) // 2].rpartition(b"\n")[0]
+    fitted = fitted_robots_txt(rendering.policy, rendering.signals, base)
+    if fitted.cut:
+        logger.error("the application's robots.txt is cut: %s", fitted.cut)
+    return robots_document(fitted.body)

@@ -10,7 +10,7 @@ from aipolicy.core.fields import Visibility
 from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, octets, read_path
 from aipolicy.core.render import HeaderSet, Rendering
 
-_MOST_COMPARISONS = 20_000  # of a reading with a piece of a pattern, some 20 ms; more count as any path
+_MOST_SEARCHES = 20_000  # some 5 ms
 
 
 class RequestTarget:
@@ -42,29 +42,30 @@ class RequestTarget:
                 crawler.product_token not in rendering.policy.licensed
                 and _closes_any_path(rendering, crawler)
             )
-        return rendering.closed_to(crawler, *targets)
+        return any(rendering.closed_to(crawler, target) for target in targets)
 
     def needs_licence(self, rendering: Rendering, crawler: Crawler) -> bool:
         """Return True if a reading is open to a crawler by its licence alone."""
         targets = self._targets(rendering)
         if not targets:
             return crawler.product_token in rendering.policy.licensed and _closes_any_path(rendering, crawler)
-        return rendering.opened_by_licence(crawler, *targets)
+        return any(rendering.opened_by_licence(crawler, target) for target in targets)
 
     def _targets(self, rendering: Rendering) -> tuple[str, ...]:
         """Return every reading that the rules of a site are to be applied to; none: any path may be meant."""
         if self._readings is None:
             return ()
         certain, others = self._readings
-        # Clients choose the readings, owners the patterns, and all of it is compared in the event loop.
+        # Clients choose the readings, owners the patterns, and all is compared in the event loop. A path that
+        # has one reading is always compared.
         count = len(certain) + len(others)
-        if count > 1 and rendering.paths and count * rendering.pattern_cost > _MOST_COMPARISONS:
+        if count > 1 and count * rendering.most_searches > _MOST_SEARCHES:
             return ()
         usual = rendering.site.preferences
-        others = tuple(path + self._query for path in others) if rendering.paths else ()
+        spelled = [path + self._query for path in others] if rendering.paths else []
         return (
             *(path + self._query for path in certain),
-            *(other for other in others if rendering.headers_at(other).preferences != usual),
+            *(other for other in spelled if rendering.headers_at(other).preferences != usual),
         )
 
     def is_within(self, files: frozenset[str], folder: str) -> bool:

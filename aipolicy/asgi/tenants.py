@@ -191,4 +191,4 @@ def _with_paths(own: Rendering, listed: Listed) -> Rendering:
         # The home page of a tenant is also asked for without the slash at its end.
         for pattern in (path, f"{path[:-1]}$", f"{path[:-1]}?") if path.endswith("/") else (path,):
             paths[pattern] = stated
-    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals)
+    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, whole=True)

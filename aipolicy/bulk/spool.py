@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 
 from aipolicy.bulk.rows import Entry, Row, strictest
 from aipolicy.core.memo import Memo
+from aipolicy.core.merge import check_fits
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import render
 from aipolicy.errors import AIPolicyError, HostTakenError, PolicyError
 from aipolicy.registry.changes import PolicyTexts, hosts_of_text, hosts_text
 from aipolicy.registry.putting import refuse_taken, refuse_to_be_a_site
@@ -64,7 +64,6 @@ _OF_SITE = f"SELECT entry.id, number, hosts FROM entry WHERE site = ? AND {_GOOD
 _LONGEST_ERROR = 500  # characters: the culprit may be a whole file
 _AT_ONCE = 1000  # rows
 _REMEMBERED, _LONGEST = 4096, 4096  # policies, and characters in one
-_SURELY_SMALL = 1000  # characters, which the groups of some 200 crawlers repeat at most: far below 500 KiB
 
 
 class Spooled(NamedTuple):
@@ -283,8 +282,7 @@ class Spool:
         known = self._policies.get(id(policy))
         if known is None:
             text = self._texts.of(policy)
-            if len(text) > _SURELY_SMALL:
-                render(policy)
+            check_fits(policy)
             self._numbered += 1
             with _told():
                 self._kept.execute("INSERT INTO policy VALUES (?, ?)", (self._numbered, text))

@@ -56,7 +56,7 @@ def robots(**given: Any) -> None:
             raise PolicyError("--all takes every policy from the registry: leave --site and the others out")
         write_all(given)
         return
-    rendering = _rendering(given)
+    rendering = _rendering(given, whole=True)  # a generator's file is whole, or an error
     if given["as_json"]:
         document = {
             "site": rendering.policy.site,
@@ -93,12 +93,12 @@ def headers(**given: Any) -> None:
             click.echo(f"{name}: {value}")
 
 
-def _rendering(given: dict[str, Any]) -> Rendering:
+def _rendering(given: dict[str, Any], *, whole: bool = False) -> Rendering:
     fields = policy_fields(given)
     if not given["site"]:
         if not {"preferences", "visibility", "path_preferences"} & set(fields):
             raise PolicyError("nothing says what to write: give --preset, or --site for one in the registry")
-        return render(SitePolicy(**fields), signals_of(given))
+        return render(SitePolicy(**fields), signals_of(given), whole=whole)
     if set(fields) - {"robots_base"}:
         raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
     # Imported where it is used: the generator alone needs no database.
@@ -109,4 +109,4 @@ def _rendering(given: dict[str, Any]) -> Rendering:
         policy = registry.get(given["site"])
     if policy is None:
         raise UnknownSiteError(f"no site in {masked(given['registry'])} has the host {given['site']!r}")
-    return render(dataclasses.replace(policy, **fields), signals_of(given))
+    return render(dataclasses.replace(policy, **fields), signals_of(given), whole=whole)

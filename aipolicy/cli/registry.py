@@ -18,7 +18,6 @@ from aipolicy.cli.options import (
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
-from aipolicy.core.render import render
 from aipolicy.errors import PolicyError, UnknownSiteError
 
 if TYPE_CHECKING:
@@ -72,9 +71,7 @@ def set_policy(host: str, **given: Any) -> None:
     hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
 
     def changed(current: SitePolicy) -> SitePolicy:
-        policy = dataclasses.replace(current, **fields)
-        render(policy)  # one that can't be served must not be stored
-        return policy
+        return dataclasses.replace(current, **fields)
 
     with Registry(given["registry"]) as registry:
         change = registry.change(host, changed, by=given["by"], hosts=hosts)

@@ -1,16 +1,17 @@
 """What a policy means to each crawler of the table: which are blocked, and where."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aipolicy.core.crawlers import Crawler, CrawlerTable, Scope, from_table
-from aipolicy.core.fields import Visibility
+from aipolicy.core.crawlers import CrawlerTable, Scope, from_table
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preferences
 from aipolicy.core.robots import Rule
 
 _Paths = tuple[tuple[str, Preferences], ...]
+_WILDCARD = re.compile(r"[*$]")
 
 
 class _Kind(NamedTuple):
@@ -54,29 +55,14 @@ def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
 
 
-def effect_on(policy: SitePolicy, crawler: Crawler) -> Effect:
-    """What the policy alone means to one crawler. A private site blocks everyone."""
-    if policy.visibility is Visibility.PRIVATE:
-        return BLOCKED
-    if crawler.product_token in policy.licensed:
-        return OPEN
-    return unlicensed_effect(policy, crawler)
-
-
-def unlicensed_effect(policy: SitePolicy, crawler: Crawler) -> Effect:
-    """What the policy of a site that isn't private would mean to a crawler that has no licence."""
-    if not policy.covers(crawler):
-        return OPEN
-    return _effect(policy, crawler.purpose.categories, policy.effective_paths)
-
-
 def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
     """The rules that bring ``effect`` about, in a group with the site's Disallow rules before them."""
-    closed = [rule.pattern for rule in theirs]
+    open_paths = [path for path, blocked in effect.paths if not blocked]
+    kept_closed = _reopening(open_paths, [rule.pattern for rule in theirs])
     rules = [
         f"{'Disallow' if blocked else 'Allow'}: {path}"
         for path, blocked in effect.paths
-        if blocked or not any(_reopens(path, pattern) for pattern in closed)
+        if blocked or path not in kept_closed
     ]
     return [*rules, "Disallow: /"] if effect.blocked else rules
 
@@ -89,10 +75,30 @@ def _effect(policy: SitePolicy, categories: tuple[Category, ...], paths: _Paths)
     return Effect(site, tuple((path, blocks[p]) for path, p in paths))
 
 
-def _reopens(allowed: str, disallowed: str) -> bool:
-    """Whether an Allow could win over a Disallow of the site's own, being as long or longer (§2.2.2).
+def _reopening(allowed: Sequence[str], disallowed: Sequence[str]) -> set[str]:
+    """Return those of ``allowed`` that could win over a Disallow of the site's own, being as long or longer.
 
-    Compared up to the first wildcard, so it errs on the side of the site's rule.
+    Compared up to the first wildcard, so it errs on the side of the site's rule (RFC 9309 §2.2.2). One
+    look-up for each prefix that may be one of the others: their number, squared, would take minutes.
     """
-    one, other = (re.split(r"[*$]", pattern, maxsplit=1)[0] for pattern in (allowed, disallowed))
-    return len(disallowed) <= len(allowed) and (one.startswith(other) or other.startswith(one))
+    heads = {pattern: _WILDCARD.split(pattern, maxsplit=1)[0] for pattern in allowed}
+    shortest: dict[str, int] = {}  # head of a Disallow → the shortest pattern with it
+    for pattern in disallowed:
+        head = _WILDCARD.split(pattern, maxsplit=1)[0]
+        shortest[head] = min(len(pattern), shortest.get(head, len(pattern)))
+    below: dict[str, int] = {}  # head of an Allow → the shortest Disallow whose head begins with it
+    wanted = set(heads.values())
+    lengths = sorted(set(map(len, wanted)))
+    for head, size in shortest.items():
+        for length in lengths[: bisect_right(lengths, len(head))]:
+            start = head[:length]
+            if start in wanted:
+                below[start] = min(size, below.get(start, size))
+    lengths = sorted(set(map(len, shortest)))
+    found = set()
+    for pattern, head in heads.items():
+        above = (shortest.get(head[:length]) for length in lengths[: bisect_right(lengths, len(head))])
+        sizes = [size for size in (*above, below.get(head)) if size is not None]
+        if min(sizes, default=len(pattern) + 1) <= len(pattern):
+            found.add(pattern)
+    return found

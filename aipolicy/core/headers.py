@@ -86,7 +86,8 @@ def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Head
     kept = [
         header
         for header in theirs
-        if (name := field_name(header[0])) not in set_by_us and (name, bytes(header[1]).strip()) not in ours
+        if (name := field_name(header[0])) not in set_by_us
+        and (name, bytes(header[1]).strip(b" \t\r\n")) not in ours
     ]
     stated = [bytes(value) for name, value in theirs if field_name(name) == CONTENT_USAGE]
     rest = [

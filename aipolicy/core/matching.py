@@ -1,21 +1,24 @@
 """Which group binds a product token, may it fetch a path, and which line decided (RFC 9309 §2.2).
 
-The group is chosen by equal product token. A pattern is matched in time linear in the path, without anything
-compiled or remembered: a site may have thousands of patterns, and a client chooses the path.
+The group is chosen here, by equal product token; protego matches the rules. It is only ever asked about one
+constant name: it remembers every name it is asked about. Where many paths are matched, as in requests and
+access logs, ``aipolicy.core.patterns`` does it; a test holds the two to the same answers.
 """
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
-from typing import TypeVar
+
+from protego import Protego
 
 from aipolicy.core.contentsignal import parse_content_signal
 from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import Pattern, unescaped
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.robots import Group, Record, RobotsTxt, Rule, read_together
 
-T = TypeVar("T")
-
 _ANYONE = "*"
+_SPECIAL = re.compile("%2A|%24|[^A-Za-z0-9/.~-]")
+_ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,9 @@ def verdict(robots: RobotsTxt, token: str, path: str) -> Verdict:
     path = normalise(path)
     if group is None or path.partition("?")[0] == "/robots.txt":  # implicitly allowed (§2.2.2)
         return Verdict(True, group, None)
-    literal = _literal(path)
-    matching = [rule for rule in group.rules if _matches(rule.pattern, literal)]
-    # The longest wins, and Allow on a tie (§2.2.2).
-    rule = max(matching, key=lambda rule: (len(rule.pattern), rule.allow), default=None)
+    # The longest wins, and Allow on a tie (§2.2.2): the first that matches, in this order.
+    ranked = sorted(group.rules, key=lambda rule: (-len(rule.pattern), not rule.allow))
+    rule = next((rule for rule in ranked if _matches(rule, path)), None)
     return Verdict(rule is None or rule.allow, group, rule)
 
 
@@ -87,14 +89,8 @@ def content_signals(robots: RobotsTxt, token: str) -> dict[str, str]:
 
 
 def path_matches(pattern: str, path: str) -> bool:
-    """Return True if a normalised path pattern (``*``, ``$``) matches ``path``; an empty one matches all."""
-    return first_match([(pattern, True)], path, False)
-
-
-def first_match(values: Iterable[tuple[str, T]], path: str, default: T) -> T:
-    """Return the value of the first pattern that matches ``path``, which is normalised once for all."""
-    path = _literal(normalise(path))
-    return next((value for pattern, value in values if not pattern or _matches(pattern, path)), default)
+    """Whether a normalised path pattern (``*``, ``$``) matches ``path``; an empty one matches all."""
+    return not pattern or _matches(Rule(False, pattern), normalise(path))
 
 
 def _usage(record: Record) -> tuple[str, str] | None:
@@ -107,31 +103,24 @@ def _usage(record: Record) -> tuple[str, str] | None:
     return normalise(path), statement.strip(" \t")
 
 
-def _matches(pattern: str, path: str) -> bool:
-    """Return True if a normalised pattern matches a path that is normalised and literal.
-
-    One that begins neither with a slash nor with ``*`` matches nothing.
-    """
-    if not pattern.startswith(("/", "*")):
+def _matches(rule: Rule, path: str) -> bool:
+    # To ask protego costs a hundred times what it costs to see that a part of the pattern is missing.
+    if not rule.effective or not Pattern(rule.pattern).matches(unescaped(path)):
         return False
-    is_whole = pattern[-1:] == "$"
-    if is_whole:
-        pattern = pattern[:-1]
-    if "*" not in pattern:
-        pattern = _literal(pattern)
-        return path == pattern if is_whole else path.startswith(pattern)
-    first, *others, last = map(_literal, pattern.split("*"))
-    if not path.startswith(first):
-        return False
-    start = len(first)
-    for part in others:
-        start = path.find(part, start)
-        if start < 0:
-            return False
-        start += len(part)
-    return path.endswith(last, start) if is_whole else path.find(last, start) >= 0
+    # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
+    name = _SPECIAL.sub(_named, path)
+    return not _closing(rule.pattern).can_fetch(f"{_ORIGIN}/-{name}", _ANYONE)
 
 
-def _literal(text: str) -> str:
-    """Return ``text`` with ``%2A`` and ``%24`` as the characters they stand for in a pattern (§2.2.3)."""
-    return text.replace("%2A", "*").replace("%24", "$") if "%2" in text else text
+def _closing(pattern: str) -> Protego:
+    # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
+    # (it reads an Allow of /index.html as one of its folder, too).
+    end = "$" if pattern.endswith("$") else ""
+    parts = (_SPECIAL.sub(_named, part) for part in pattern.removesuffix("$").split("*"))
+    return Protego.parse(f"User-agent: *\nDisallow: /-{'*'.join(parts)}{end}\n")
+
+
+def _named(special: re.Match[str]) -> str:
+    # Protego would decode and split what it takes for a URL: to it "/?" is "/", and "/%3F" too.
+    # In a pattern "%2A" and "%24" stand for the characters that would have a meaning there (§2.2.3).
+    return f"_{special[0][1:] or f'{ord(special[0]):02X}'}"

@@ -134,7 +134,7 @@ def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
     """
     import http_sf
 
-    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip())))
+    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip(b" \t"))))
     others: dict[str, object] = {}
     for line in theirs:
         combined = combined.combined(Preferences.parse(line).disallowed)

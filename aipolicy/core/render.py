@@ -6,16 +6,17 @@ from functools import lru_cache, reduce
 from hashlib import blake2b
 
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.effects import Effect, effect_on, unlicensed_effect
 from aipolicy.core.fields import Visibility
 from aipolicy.core.headers import Header, headers_of, meta_tags
-from aipolicy.core.matching import first_match
-from aipolicy.core.merge import robots_txt
+from aipolicy.core.merge import FittedRobotsTxt, fitted_robots_txt, robots_txt
+from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import PatternTable
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdmrep_json
 
+_LONGEST_PATH = 8192  # octets; longer ones, which servers refuse, are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
 
 
@@ -45,9 +46,10 @@ class HeaderSet:
 class Rendering:
     """Everything that a policy puts on the wire. Sites with equal policies can share one.
 
-    ``site`` holds for every path but those that one of ``paths`` matches, longest pattern first. A file that
-    is None has nothing to say: the application's own answer stands. ``takes_own_robots``: whether an
-    application's own robots.txt has a place in ours.
+    ``site`` holds for every path but those that one of ``paths`` matches, longest first; ``strictest`` has
+    the most restrictive of them all. A file that is None has nothing to say: the application's own answer
+    stands. ``takes_own_robots``: whether an application's own robots.txt has a place in ours. ``cut``: what
+    robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
     """
 
     policy: SitePolicy
@@ -58,10 +60,22 @@ class Rendering:
     takes_own_robots: bool
     tdmrep: Document | None
     ai_txt: Document | None
+    strictest: HeaderSet
+    cut: str
+    _table: PatternTable[HeaderSet]
 
     def headers_at(self, path: str) -> HeaderSet:
-        """The headers of a response to ``path``."""
-        return first_match(self.paths, path, self.site)
+        """The headers of a response to ``path``. Of a path over 8 KiB: the most restrictive of the site's."""
+        if not self.paths:
+            return self.site
+        if len(path) > _LONGEST_PATH:
+            return self.strictest
+        return self._table.first(normalise(path)) or self.site
+
+    @property
+    def most_searches(self) -> int:
+        """How many strings may be searched for in a path to tell its headers."""
+        return self._table.most_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
         """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
@@ -85,43 +99,57 @@ class Rendering:
         preferences = there.preferences.combined(stated)
         return _header_set(self.policy, preferences, self.signals)
 
-    def closed_to(self, crawler: Crawler, *paths: str) -> bool:
-        """Return True if the policy closes any of ``paths``, with their queries, to ``crawler``."""
-        return _closes(effect_on(self.policy, crawler), paths)
+    def closed_to(self, crawler: Crawler, path: str) -> bool:
+        """Whether the policy closes ``path``, with its query, to ``crawler``."""
+        if self.policy.visibility is Visibility.PRIVATE:
+            return True
+        return crawler.product_token not in self.policy.licensed and self._closes(crawler, path)
 
-    def opened_by_licence(self, crawler: Crawler, *paths: str) -> bool:
-        """Return True if any of ``paths`` is open to ``crawler`` only because the owner licensed it."""
-        policy = self.policy
-        if crawler.product_token not in policy.licensed or policy.visibility is Visibility.PRIVATE:
+    def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
+        """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
+        if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
             return False
-        return _closes(unlicensed_effect(policy, crawler), paths)
+        return self._closes(crawler, path)
 
-    @property
-    def pattern_cost(self) -> int:
-        """Comparisons of strings that it takes to match one path with every pattern."""
-        return sum(1 + pattern.count("*") for pattern, _ in self.paths)
+    def _closes(self, crawler: Crawler, path: str) -> bool:
+        covered = self.policy.covers(crawler)
+        return covered and self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
 
 
-def render(policy: SitePolicy, signals: Signals | None = None) -> Rendering:
-    """Render ``policy``. Raises RobotsTooLargeError."""
+def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = False) -> Rendering:
+    """Render ``policy``. Where its robots.txt would be too large, that file alone is cut.
+
+    Args:
+        policy: what the site declares.
+        signals: the switches.
+        whole: refuse to cut; see ``aipolicy.core.merge.fitted_robots_txt``.
+
+    Raises:
+        RobotsTooLargeError: it must be ``whole``, and is too large.
+    """
     signals = signals or Signals()
     paths = policy.effective_paths
     header_sets = {p: _header_set(policy, p, signals) for p in {p for _, p in paths}}
+    strictest = reduce(Preferences.restricted_by, header_sets, policy.effective)
+    placed = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
+    if whole:
+        robots = FittedRobotsTxt(robots_txt(policy, signals, policy.robots_base), "")
+    else:
+        robots = fitted_robots_txt(policy, signals, policy.robots_base)
     return Rendering(
         policy=policy,
         signals=signals,
         site=_header_set(policy, policy.effective, signals),
-        paths=tuple((pattern, header_sets[preferences]) for pattern, preferences in paths),
-        robots=robots_document(robots_txt(policy, signals, policy.robots_base)),
+        paths=placed,
+        robots=robots_document(robots.body),
         takes_own_robots=policy.robots_base is None and policy.visibility is not Visibility.PRIVATE,
         tdmrep=_document(tdmrep, _JSON) if tdmrep else None,
         ai_txt=_document(ai, _TEXT) if ai else None,
+        strictest=_header_set(policy, strictest, signals),
+        cut=robots.cut,
+        _table=PatternTable(placed, many_paths=True),
     )
-
-
-def _closes(effect: Effect, paths: Iterable[str]) -> bool:
-    return any(first_match(effect.paths, path, effect.blocked) for path in paths)
 
 
 def robots_document(body: bytes) -> Document:
@@ -160,4 +188,4 @@ def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
     )
     first = found[0][0]
     header_set = _header_set(policy, preferences, first.signals)
-    return replace(first, policy=policy, site=header_set, paths=())
+    return replace(first, policy=policy, site=header_set, paths=(), strictest=header_set)

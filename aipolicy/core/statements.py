@@ -36,6 +36,24 @@ class Statements:
         Where a record grants what we refuse, just that member of it is taken out; what else it says is
         also said in ours, so that a reader of either line is not misled.
         """
+        signal, usage, kept = self._joined(theirs)
+        lines = [f"Content-Signal: {signal_text(signal)}"] if signal else []
+        texts: dict[Preferences, str] = {}
+        for path in sorted(usage):
+            if path not in closed:
+                preferences = usage[path]
+                statement = texts.get(preferences) or texts.setdefault(preferences, str(preferences))
+                lines.append(" ".join(filter(None, ("Content-Usage:", path, statement))))
+        return lines, kept
+
+    def kept(self, theirs: Iterable[Rule | Record]) -> list[Rule | Record]:
+        """The records that stay."""
+        return self._joined(theirs)[2]
+
+    def _joined(
+        self, theirs: Iterable[Rule | Record]
+    ) -> tuple[dict[str, str], dict[str, Preferences], list[Rule | Record]]:
+        """What our lines say together with theirs, and the records that stay."""
         signal, usage = dict(self._signal), dict(self._usage)
         kept: list[Rule | Record] = []
         for record in theirs:
@@ -46,10 +64,7 @@ class Statements:
                 stays = _usage_without_grants(record, usage)
             if stays is not None:
                 kept.append(stays)
-        lines = [f"Content-Signal: {signal_text(signal)}"] if signal else []
-        said = ((path, str(usage[path])) for path in sorted(usage) if path not in closed)
-        lines += [" ".join(filter(None, ("Content-Usage:", path, statement))) for path, statement in said]
-        return lines, kept
+        return signal, usage, kept
 
 
 def _by_path(paths: Iterable[tuple[str, Preferences]], site: Preferences) -> dict[str, Preferences]:

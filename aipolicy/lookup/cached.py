@@ -92,8 +92,9 @@ class CachedLookup:
         # The rest is for known sites, which are few at a time: most are renewed while nobody waits.
         share = max(1, count("max_threads", max_threads) * 3 // 4)
         self._lock = fork_safe_lock()  # of the tables here, and of the loads under way
+        self._renderer = Renderer(signals)
         self._flights = Flights(
-            load,
+            self._renderer.prepared(load),
             self._land,
             timeout=self._timeout,
             max_threads=max_threads,
@@ -103,7 +104,6 @@ class CachedLookup:
         )
         self._clock = clock
         self._log = OutageLog(clock)
-        self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
         self._weights = Weights(count("max_bytes", max_bytes))

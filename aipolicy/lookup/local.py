@@ -37,11 +37,19 @@ from aipolicy.lookup.registryfile import (
     report_damage,
     trouble_with,
 )
-from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.renderer import LARGE, Renderer, in_background
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes, ReplicaStatus
 from aipolicy.lookup.weights import Weights
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
+
+
+class _TakesLongError(Exception):
+    """A policy is so large that it is rendered in a thread first."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(f"a policy of {len(text)} bytes")
+        self.text = text
 
 
 class LocalLookup:
@@ -96,6 +104,7 @@ class LocalLookup:
         self._source: object = None  # the file and the registry that the answers are from
         self._followed = False  # they are from a replica that its follower made
         self._last = Mark()  # the change that they are up to
+        self._ready: dict[bytes, Rendering | Exception] = {}  # what was rendered in a thread, for one find
         self._outcomes = Outcomes()
         self._misses = 0
         self._finds = 0
@@ -130,15 +139,25 @@ class LocalLookup:
         return peek
 
     async def find(self, host: bytes) -> Rendering:
-        """The answer, read where that is due. Never raises, and never waits."""
+        """The answer, read where that is due. Never raises, and waits for a large policy's rendering only."""
         self._finds += 1
         key = None
         try:
             key = canonical_key(host)
             if key is None:
                 return self.default
-            with self._lock:
-                return self._found(key)
+            ready: dict[bytes, Rendering | Exception] = {}
+            while True:
+                try:
+                    with self._lock:
+                        self._ready = ready
+                        return self._found(key)
+                except _TakesLongError as due:
+                    text = due.text
+                try:
+                    ready = {text: await in_background(self._renderer.read_large, text)}
+                except Exception as error:
+                    ready = {text: error}
         except Exception as error:
             rendering = self._last_good(key)
             served = "the default policy" if rendering is self.default else "its last good answer"
@@ -208,7 +227,10 @@ class LocalLookup:
         self._misses += 1
         if self._file is not None:  # or it is deleted, and still open
             try:
-                rendering = self._kept(key, self._file.policy(key.decode()))
+                text = self._file.policy(key.decode())
+                if text is not None and len(text) > LARGE and text not in self._ready:
+                    raise _TakesLongError(text)
+                rendering = self._kept(key, text)
             except sqlite3.Error as error:
                 self._failed(error, now)
             else:
@@ -226,7 +248,10 @@ class LocalLookup:
             self._unknown[key] = None
             return self.default
         try:
-            rendering = self._renderer.read(text)
+            ready = self._ready.get(text)
+            if isinstance(ready, Exception):
+                raise ready
+            rendering = ready or self._renderer.read(text)
         except Exception as error:  # whatever is wrong with it, it is wrong with this site alone
             rendering = self._fallback.instead(last, recent=False)
             served = "the default policy" if rendering is self.default else "its last good answer"

@@ -1,66 +1,154 @@
 """Policies to renderings: each policy is rendered once, and sites with equal policies share the bytes."""
 
+import inspect
 import json
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
+from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
+from aipolicy.forks import survive_forks
+from aipolicy.lookup.outage import logger
+from aipolicy.lookup.threads import is_async
 from aipolicy.lookup.weights import weigh
 
+T = TypeVar("T")
+
 _REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
-_LARGE = 16 * 1024  # bytes; what is larger is not kept here, but shared while a site has it
+LARGE = 16 * 1024
+"""Bytes: what is larger is not kept here, but shared while a site has it; and not read in an event loop."""
+
+_TOLD = 4096  # policies of which the log says that their robots.txt is cut
+_LATEST = 4  # large ones that were just rendered, and may be asked for again before a site has them
+_limiter: RunVar[CapacityLimiter] = RunVar("aipolicy.lookup.renderer.limiter")
+
+
+async def in_background(function: Callable[..., T], *args: Any) -> T:
+    """Call ``function`` in a thread, few of them at a time in an event loop.
+
+    Many would take turns with the event loop at Python's lock, and each request would wait for all turns.
+    """
+    limiter = _limiter.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(2)
+        _limiter.set(limiter)
+    return await to_thread.run_sync(function, *args, limiter=limiter)
 
 
 class Renderer:
-    """Renders policies with the given switches, and remembers the renderings."""
+    """Renders policies with the given switches, and remembers the renderings. Threads may share one."""
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
+        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
+        self.after_fork()
+        survive_forks(self)
+
+    def after_fork(self) -> None:
+        """Begin anew: another thread of the parent may have been amid a change."""
+        # Plain locks: they are taken while a lookup holds its own.
+        self._lock = Lock()  # around the caches, never while a policy is rendered
+        self._one_at_a_time = Lock()
         # All that are in use anywhere; and the last ones, also where no site has them just now.
         self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
         self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
         self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_REMEMBERED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_REMEMBERED)
-        self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
+        self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_LATEST)
+        self._told: Memo[int, None] = Memo(_TOLD)
 
     def rendering(self, policy: SitePolicy) -> Rendering:
         """The rendering that all sites with this policy share. Raises AIPolicyError."""
         anyones = policy.for_site("") if policy.site else policy
-        rendering = self._in_use.get(anyones)
+        with self._lock:
+            rendering = self._in_use.get(anyones)
         if rendering is None:
-            rendering = self._in_use[anyones] = self.own(self._with_shared_base(anyones))
-        if weigh(rendering) <= _LARGE:
-            self._memo[anyones] = rendering
+            rendering = self.own(self._with_shared_base(anyones), policy.site)
+        with self._lock:
+            rendering = self._in_use.setdefault(anyones, rendering)
+            if weigh(rendering) <= LARGE:
+                self._memo[anyones] = rendering
         return rendering
 
     def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:
         """Let ``policy`` have the very text that another one has as its robots.txt, where they are equal."""
         if policy.robots_base is not None:
-            same = self._bases.get(policy.robots_base)
+            with self._lock:
+                same = self._bases.get(policy.robots_base)
             if same is not None:  # an equal value: nobody can tell
                 object.__setattr__(policy, "robots_base", same.policy.robots_base)
         return policy
 
-    def own(self, policy: SitePolicy) -> Rendering:
+    def own(self, policy: SitePolicy, site: str = "") -> Rendering:
         """A rendering of ``policy`` that is shared with nobody. Raises AIPolicyError."""
         rendering = render(policy, self._signals)
         if policy.robots_base is not None:
-            self._bases.setdefault(policy.robots_base, rendering)
+            with self._lock:
+                self._bases.setdefault(policy.robots_base, rendering)
+        if rendering.cut and hash(policy) not in self._told:
+            self._told.keep(hash(policy), None)
+            name = site or policy.site or "a site"
+            logger.warning("the robots.txt of %s is served cut, its headers in full: %s", name, rendering.cut)
         return rendering
 
     def read(self, text: bytes) -> Rendering:
         """The rendering of a policy in JSON. Raises AIPolicyError, ValueError, RecursionError."""
-        try:
-            return self._texts[text]
-        except KeyError:
+        with self._lock:
+            rendering = self._texts.get(text)
+        if rendering is None:
             rendering = self.rendering(SitePolicy.from_dict(json.loads(text)))
-            if len(text) <= _LARGE:
-                self._texts[text] = rendering
+            if len(text) <= LARGE:
+                with self._lock:
+                    self._texts[text] = rendering
+        return rendering
+
+    def read_large(self, text: bytes) -> Rendering:
+        """``read`` for a thread: one at a time, and once for all who ask for the same. Raises as it does."""
+        with self._one_at_a_time:
+            for known, rendering in self._latest:
+                if known == text:
+                    return rendering
+            rendering = self.read(text)
+            self._latest.append((text, rendering))
             return rendering
+
+    def prepared(self, load: Callable[[str], Any]) -> Callable[[str], Any]:
+        """``load``, with the large policies that it returns rendered where that holds up no event loop."""
+
+        async def later(answer: Any) -> Any:
+            found = await answer
+            return await in_background(self._prepared, found) if _is_large(found) else found
+
+        if is_async(load):
+
+            async def load_and_render(host: str) -> Any:
+                return await later(load(host))
+
+            return load_and_render
+
+        def load_and_render_here(host: str) -> Any:
+            answer = load(host)
+            return later(answer) if inspect.isawaitable(answer) else self._prepared(answer)
+
+        return load_and_render_here
+
+    def _prepared(self, answer: Any) -> Any:
+        if not _is_large(answer):
+            return answer
+        with self._one_at_a_time:
+            rendering = self.answer(answer)
+            if rendering is not None:  # held: a load that is out of time finds it at its next try
+                self._latest.append((b"", rendering))
+            return _Prepared(rendering)
 
     def answer(self, answer: Any) -> Rendering | None:
         """What ``load`` answered → rendering; None where the host is no site's.
@@ -70,9 +158,27 @@ class Renderer:
         """
         if answer is None:
             return None
+        if isinstance(answer, _Prepared):
+            return answer.rendering
         if isinstance(answer, bool):
             return self.rendering(self._flags[answer])
         if isinstance(answer, SitePolicy):
             return self.rendering(answer)
         cure = "return a SitePolicy, True (opted out) or False, or None for a host that is no site's"
         raise TypeError(f"it returned {type(answer).__qualname__}: {cure}")
+
+
+class _Prepared:
+    """The rendering of a large policy that ``load`` returned."""
+
+    __slots__ = ("rendering",)
+
+    def __init__(self, rendering: Rendering | None) -> None:
+        self.rendering = rendering
+
+
+def _is_large(answer: Any) -> bool:
+    if not isinstance(answer, SitePolicy):
+        return False
+    entries = len(answer.path_preferences) + len(answer.sitemaps)
+    return len(answer.robots_base or "") + 64 * entries > LARGE

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from aipolicy.core.hosts import site_name
+from aipolicy.core.merge import check_fits
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.registry.changes import PolicyTexts, hosts_text
@@ -28,10 +29,14 @@ def written(puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | None]]
 
 
 def checked(policy: SitePolicy, hosts: Iterable[str] | None) -> tuple[SitePolicy, frozenset[str] | None]:
-    """The policy, and its hosts canonical. Raises RegistryError, HostError."""
+    """The policy, and its hosts canonical.
+
+    Raises RegistryError, HostError, and RobotsTooLargeError: what can't be served whole must not be stored.
+    """
     if not policy.site:
         cure = "policy.for_site('blog.example') gives it one"
         raise RegistryError(f"the policy has no site: {cure}")
     if isinstance(hosts, str):
         raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
+    check_fits(policy)
     return policy, None if hosts is None else frozenset(map(site_name, hosts))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aipolicy.analysis import compare, explain, lint
 from aipolicy.analysis.reach import Reach
-from aipolicy.analysis.usage import UsageLines
+from aipolicy.analysis.usage import UsageLines, UsagePart
 from aipolicy.core.crawlers import CRAWLERS, Purpose
 from aipolicy.core.matching import content_signals, usage_preferences, verdict
 from aipolicy.core.policy import SitePolicy
@@ -180,7 +180,7 @@ def test_usage_lines_are_read_as_the_core_reads_them() -> None:
     for one, other in itertools.product(itertools.product(patterns, statements), repeat=2):
         lines = [f"Content-Usage: {pattern} {said}".replace("  ", " ") for pattern, said in (one, other)]
         robots = RobotsTxt.parse("\n".join(["User-agent: *", *lines, "Allow: /"]))
-        usage = UsageLines(robots.groups[0].records)
+        usage = UsageLines([UsagePart(robots.groups[0].records)])
         for path in paths:
             assert usage.preferences(path) == usage_preferences(robots, "x", path), (lines, path)
 

@@ -7,6 +7,7 @@ from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.render import render
 from aipolicy.core.signals import Signals
 from tests.analysis.files import found, kinds, lines
+from tests.hostile import files
 
 OPEN = "UA * | Allow: /"
 
@@ -131,6 +132,7 @@ OTHER_CASES = {
     "byte-order-mark": b"\xef\xbb\xbfUser-agent: *\nDisallow: /a\n",
     "not-utf-8": b"User-agent: *\nDisallow: /caf\xe9\n",
     "odd-line-end": "User-agent: *\n# one\u2028Disallow: /x\nDisallow: /y\n".encode(),
+    "too-many-combinations": files()["6,000 tokens in one large and a small group each"],
 }
 
 

@@ -371,6 +371,25 @@ async def test_of_a_blog_that_said_nothing_the_application_answers_itself_where_
     assert (response.status, response.one("location")) == (307, "https://cdn.elsewhere.example/robots.txt")
 
 
+@pytest.mark.parametrize("html", [False, True])
+async def test_a_long_error_page_of_the_application_goes_out_whole_under_its_length(html: bool) -> None:
+    chunks = [b"x" * 100_000] * 7
+    headers = [(b"content-type", b"text/html"), (b"content-length", b"700000")]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": headers})
+        for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    response = await request(AIPolicyMiddleware(app, lookup(blog=False), html=html), "/robots.txt")
+    assert (response.status, response.one("content-length")) == (500, "700000")
+    assert response.body == b"".join(chunks)
+    response = await request(AIPolicyMiddleware(app, lookup(blog=True), html=html), "/robots.txt")
+    assert (response.status, response.one("content-length")) == (200, str(len(response.body)))
+    assert b"User-agent: GPTBot" in response.body
+
+
 async def test_an_application_that_answers_itself_gets_the_whole_request() -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["client"] is None:

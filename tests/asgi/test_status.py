@@ -42,6 +42,9 @@ async def test_prometheus_reads_the_status_at_the_path() -> None:
     assert told["aipolicy_lookup_sites_max"] == 100_000
     assert told["aipolicy_lookup_up"] == 1
     assert told["aipolicy_lookup_misses_total"] >= 1
+    assert told["aipolicy_lookup_memory_bytes"] > 1000
+    assert (told["aipolicy_lookup_loads"], told["aipolicy_lookup_renewals_total"]) == (0, 0)
+    assert told["aipolicy_lookup_refused_total"] == 0
     assert "aipolicy_lookup_seq" not in told, "an application's own flag has no numbers"
 
 

@@ -78,7 +78,6 @@ def test_no_product_token_breaks_in_a_table(columns: int) -> None:
         (("check", "logs", "access.log", "--robots", "robots.txt"), "aipolicy[check]"),
         (("check", "logs", "access.log", "--robots", "robots.txt", "--engine", "spark"), "aipolicy[check]"),
         (("check", "site", "https://blog.example"), "aipolicy[check]"),
-        (("check", "crawler", "--", "true"), "aipolicy[check]"),
         (("check", "identity", "192.0.2.1", "--user-agent", "GPTBot"), "aipolicy[identity]"),
         (("crawlers", "update"), "aipolicy[identity]"),
         (("demo",), "aipolicy[server]"),

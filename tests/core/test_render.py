@@ -16,7 +16,6 @@ from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.render import Document, most_restrictive, render, robots_document
 from aipolicy.core.signals import Signals
 from aipolicy.core.wellknown import ai_txt, tdm_reservation, tdmrep_json
-from aipolicy.errors import AIPolicyError, RobotsTooLargeError
 from tests.core.oracle import matches
 from tests.core.strategies import policies
 
@@ -80,12 +79,15 @@ def test_the_sites_own_robots_txt_is_merged_in() -> None:
     assert b"Disallow: /admin/\n" in rendering.robots.body
 
 
-def test_rfc_9309_2_5_a_robots_txt_that_grows_over_500_kibibytes_is_refused() -> None:
+def test_rfc_9309_2_5_a_robots_txt_that_grows_over_500_kibibytes_is_cut_and_says_so() -> None:
     base = "User-agent: *\n" + "Disallow: /x\n" * (500 * 1024 // 13 - 2)
-    with pytest.raises(RobotsTooLargeError, match=r"crawlers read 512000: shorten") as caught:
-        render(SitePolicy.from_preset("no-training", "blog.example", robots_base=base))
-    assert isinstance(caught.value, AIPolicyError)
-    assert "blog.example" in str(caught.value)
+    rendering = render(SitePolicy.from_preset("no-training", "blog.example", robots_base=base))
+    assert len(rendering.robots.body) <= 512_000
+    assert b"Disallow: /x\n" in rendering.robots.body
+    assert "blog.example has 51" in rendering.cut
+    assert "crawlers read 512000: shorten" in rendering.cut
+    assert rendering.site.headers == render(NO_TRAINING).site.headers
+    assert render(NO_TRAINING).cut == ""
 
 
 # Entity tags.

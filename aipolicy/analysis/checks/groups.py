@@ -1,17 +1,20 @@
 """Groups: where they begin and end, and whose they are."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypedDict
 
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.fixes import below_agents, own_groups
+from aipolicy.analysis.index import Content
 from aipolicy.analysis.lines import Kind, Line, WrittenGroup
 from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.grouping import one_group_a_token
 from aipolicy.core.robots import Group, RobotsTxt, product_token
 
 _LINES = 40  # of a fix
+_TRIED = 1000  # lines that may come down to so few
 _DELAYS = ("crawl-delay", "request-rate")  # whoever gives one means a group of its own
 
 
@@ -68,8 +71,7 @@ def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: Fi
     lines = [line.number for line in (*group.agents, *others)]
     whose = listed(_tokens(group))
     if following is None:
-        everyones = file.index.bound("*").group.rules
-        matters = bool(everyones) and "*" not in _tokens(group)
+        matters = file.index.bound("*").content.has_rules and "*" not in _tokens(group)
         yield finding(
             "group-without-rules",
             lines,
@@ -146,17 +148,23 @@ def _repeated(file: File) -> Iterator[Finding]:
         if len(numbers) > 1 and token:
             shared.setdefault(tuple(numbers), []).append(token)
     for tokens in shared.values():
-        spelt = [file.index.bound(token).group.tokens[0] for token in tokens]
-        records = file.index.bound(tokens[0]).group.records
-        merged = one_group_a_token(RobotsTxt((Group(tuple(spelt), records),)))
+        spelt = [file.index.bound(token).tokens[0] for token in tokens]
         yield finding(
             "duplicate-group",
             [line for token in tokens for line in file.agent_lines(token)],
             f"{listed(spelt)} {'has' if len(spelt) == 1 else 'have'} several groups",
             "RFC 9309 combines them; older Python parsers use the first alone",
-            fix=(text := _cut(pasted(line) for line in str(merged).rstrip("\n").split("\n"))),
+            fix=(text := _combined(spelt, file.index.bound(tokens[0]).content)),
             edits=own_groups(file, tokens, text),
         )
+
+
+def _combined(tokens: list[str], content: Content) -> str:
+    records = tuple(islice(content.records, _TRIED))
+    if len(records) == _TRIED:
+        return ""
+    merged = one_group_a_token(RobotsTxt((Group(tuple(tokens), records),)))
+    return _cut(pasted(line) for line in str(merged).rstrip("\n").split("\n"))
 
 
 def _tokens(group: WrittenGroup) -> list[str]:

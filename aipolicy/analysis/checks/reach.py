@@ -7,15 +7,18 @@ from aipolicy.analysis.coverage import is_disobedient, reach_of, whose_group
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.fixes import below_agents, own_groups
-from aipolicy.analysis.index import Bound
+from aipolicy.analysis.index import Content
 from aipolicy.analysis.names import successors
 from aipolicy.analysis.reach import Reach, matches_everything
 from aipolicy.analysis.rulesets import covers
 from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
+from aipolicy.core.patterns import Pattern, PatternTable, is_literal
 from aipolicy.core.preferences import Category
 
 _LINES = 40  # of a fix
+_WILD = 1000  # wildcards of a group that are compared with each rule for everyone
+_COMPARISONS = 50_000  # of the two, for one group
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -31,7 +34,7 @@ def _search_engines(file: File) -> Iterator[Finding]:
     bounds = {c.product_token: file.index.bound(whose_group(file, c.product_token)) for c in blocked}
     by_all = [token for token, bound in bounds.items() if bound is everyone]
     if by_all:
-        closing = (rule for rule in everyone.group.rules if not rule.allow)
+        closing = (rule for rule in everyone.content.rules if not rule.allow)
         rules = [rule.line for rule in closing if matches_everything(rule.pattern)]
         yield finding(
             "everyone-blocked",
@@ -103,18 +106,22 @@ def _in_name_only(file: File) -> Iterator[Finding]:
 
 def _not_repeated(file: File) -> Iterator[Finding]:
     everyone = file.index.bound(UNNAMED)
-    closing = (rule for rule in everyone.group.rules if rule.effective and not rule.allow)
+    closing = (rule for rule in everyone.content.rules if not rule.allow)
     everyones = [rule for rule in closing if not matches_everything(rule.pattern)]
     signals = signals_of_everyone(file)
     missing: dict[tuple[str, ...], list[str]] = {}
     unsaid: list[str] = []
+    lacked: dict[Content, tuple[str, ...]] = {}
     for token in file.index.tokens:
         crawler, bound = crawler_named(token), file.index.bound(token)
         if not crawler or not crawler.purpose.categories or crawler.purpose is Purpose.CONTROL:
             continue
         if bound.reach is Reach.BLOCKED:
             continue
-        lacking = tuple(str(rule) for rule in everyones if not _has(bound, rule.pattern))
+        if bound.content not in lacked:
+            holds = _Holds(bound.content, len(everyones))
+            lacked[bound.content] = tuple(str(rule) for rule in everyones if not holds(rule.pattern))
+        lacking = lacked[bound.content]
         if lacking:
             missing.setdefault(lacking, []).append(crawler.product_token)
         if signals and not signal_lines(bound):
@@ -139,6 +146,36 @@ def _not_repeated(file: File) -> Iterator[Finding]:
         )
 
 
+class _Holds:
+    """Whether a group disallows all that a pattern matches, too, or says something else of just that.
+
+    ``asked``: how many patterns that is asked of; where they are many, few wildcards are compared with them.
+    """
+
+    def __init__(self, content: Content, asked: int) -> None:
+        self._patterns = {rule.pattern for rule in content.rules}
+        compared = min(_WILD, _COMPARISONS // max(1, asked))
+        literal: set[str] = set()
+        wild: list[Pattern] = []
+        for rule in content.rules:
+            if rule.allow:
+                continue
+            if is_literal(rule.pattern):
+                literal.add(rule.pattern)
+            elif len(wild) < compared:
+                wild.append(Pattern(rule.pattern, literally=True))
+        self._prefixes = PatternTable(
+            ((p, True) for p in sorted(literal, key=len, reverse=True)), literally=True
+        )
+        self._wild = wild
+
+    def __call__(self, pattern: str) -> bool:
+        if pattern in self._patterns:
+            return True
+        sample = pattern.removesuffix("$").replace("*", "\0")
+        return bool(self._prefixes.first(sample)) or any(covers(wild, pattern) for wild in self._wild)
+
+
 def _below(file: File, tokens: Iterable[str], text: str) -> dict[int, str | None]:
     """Edits that put ``text`` into the first group of each of ``tokens``."""
     edits: dict[int, str | None] = {}
@@ -152,14 +189,6 @@ def _beside(file: File, token: str, text: str) -> dict[int, str | None]:
     """Edits that put User-agent lines below the first one of ``token``."""
     number = file.agent_lines(token)[0]
     return {number: f"{file.written.lines[number - 1].text}\n{text}"}
-
-
-def _has(bound: Bound, pattern: str) -> bool:
-    """Whether the group disallows all of that, too, or says something else of just that."""
-    rules = bound.group.rules
-    if len(rules) > 1000:
-        return any(rule.pattern == pattern for rule in rules)
-    return any(covers(rule.pattern, pattern) if not rule.allow else rule.pattern == pattern for rule in rules)
 
 
 def _path(rule: str) -> str:

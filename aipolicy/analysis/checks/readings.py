@@ -8,14 +8,18 @@ from aipolicy.analysis.families import FAMILIES, Family, Reading
 from aipolicy.analysis.file import File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.fixes import own_groups
+from aipolicy.analysis.index import Content
 from aipolicy.analysis.probes import probes
 from aipolicy.analysis.rulesets import RuleSet
 from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
+from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.grouping import portable, portable_group
 from aipolicy.core.robots import Group, RobotsTxt, Rule, truncated
+from aipolicy.errors import RobotsTooLargeError
 
 _WORK = 400_000  # rules tried on paths: what has more rules is tried on fewer paths
+_ALL_WORK = 10_000_000  # for all crawlers, by one family
 _LINES = 40  # of a fix
 _REWRITTEN = 3000  # lines: longer files are not tried in another spelling
 
@@ -32,14 +36,14 @@ class _Differs:
 def check(file: File) -> Iterator[Finding]:
     if not file.written.groups:
         return
-    rewritten = b""
+    rewritten: bytes | None = None
     for family in FAMILIES:
         found = list(_differences(file, family.read(file.octets)))
         for allowed in (False, True):
             some = [differs for differs in found if differs.allowed is allowed]
             if some:
-                if not rewritten and len(file.written.lines) <= _REWRITTEN:
-                    rewritten = _portable(file)
+                if rewritten is None:
+                    rewritten = _portable(file) if len(file.written.lines) <= _REWRITTEN else b""
                 yield _finding(file, family, some, rewritten)
 
 
@@ -52,10 +56,12 @@ def _differences(file: File, reading: Reading) -> Iterator[_Differs]:
             continue  # its operator's own rule decides, and no parser's
         alike.setdefault((file.index.bound(token).name, reading.bound(token)), []).append(token)
     paths: dict[str, tuple[str, ...]] = {}
+    work = min(_WORK, _ALL_WORK // max(1, len(alike)))
     for (name, their_rules), tokens in alike.items():
         bound = file.index.bound(tokens[0])
         if name not in paths:
-            paths[name] = probes(bound.group.rules, max(4, min(80, _WORK // _effort(bound.group.rules))))
+            parts = [part.rules for part in bound.content.parts]
+            paths[name] = probes(parts, max(4, min(80, work // _effort(bound.content))))
         told = set()
         for path in paths[name]:
             ours, theirs = bound.rules.decide(path), their_rules.decide(path)
@@ -65,9 +71,9 @@ def _differences(file: File, reading: Reading) -> Iterator[_Differs]:
                     yield _Differs(token, path, ours.allowed, ours.line, theirs.line)
 
 
-def _effort(rules: tuple[Rule, ...]) -> int:
+def _effort(content: Content) -> int:
     """How much one path costs, in rules: wildcards cost by their length."""
-    return 1 + len(rules) + sum(len(rule.pattern) for rule in rules if "*" in rule.pattern) // 5
+    return 1 + content.size + content.wild // 5
 
 
 def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> Finding:
@@ -103,8 +109,12 @@ def _is_search_engine(token: str) -> bool:
 
 
 def _portable(file: File) -> bytes:
-    """The same groups, written so that older parsers understand them, too."""
-    groups = tuple(replace(group, leading=()) for group in portable(RobotsTxt(file.index.groups)).groups)
+    """The same groups, written so that older parsers understand them, too; b"" if they are too long."""
+    try:
+        robots = portable(RobotsTxt(file.index.groups), MAX_ROBOTS_BYTES)
+    except RobotsTooLargeError:
+        return b""
+    groups = tuple(replace(group, leading=()) for group in robots.groups)
     return str(RobotsTxt(groups)).encode("utf-8", "surrogateescape")
 
 
@@ -118,9 +128,9 @@ def _fix(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> 
         groups = [g for g in RobotsTxt.parse(rewritten).groups if names & set(map(str.lower, g.tokens))]
         text = "\n\n".join("\n".join(_lines(group)) for group in groups)
         return _short(text), "all read alike what is written so"
-    bound = file.index.bound(tokens[0]).group
-    own = _lines(portable_group(Group(tuple(tokens), bound.records)))
-    own += [] if bound.rules else ["Allow: /"]
+    content = file.index.bound(tokens[0]).content
+    own = _lines(portable_group(Group(tuple(tokens), tuple(content.records))))
+    own += [] if content.has_rules else ["Allow: /"]
     added = "\n".join(own).encode() + b"\n\n" + rewritten
     if len({file.index.bound(token).name for token in tokens}) == 1 and _agrees(family, added, some):
         return _short("\n".join(own)), "a group of its own, above the others, mends it"

@@ -1,6 +1,6 @@
 """Rules that do nothing, or not what they say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from aipolicy.analysis.file import File
@@ -13,9 +13,11 @@ from aipolicy.analysis.rulesets import covers
 from aipolicy.analysis.shown import listed, pasted, shown
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import Pattern
 from aipolicy.core.robots import Rule
 
-_COMPARED = 200  # rules of a group that each is compared with
+_COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
+_CLOSED = 200  # Disallow rules of a group that each is compared with
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -31,11 +33,27 @@ def check(file: File) -> Iterator[Finding]:
     bounds: dict[Content, Bound] = {}
     for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
+    left = _COMPARED
     for bound in bounds.values():
+        left -= bound.content.size if len(bound.content.parts) > 1 else 0
+        if left < 0:
+            yield too_many(bounds.values(), "rules")
+            break
         for found in _overruled(file, bound):
             if not told.issuperset(found.lines):
                 told.update(found.lines)
                 yield found
+
+
+def too_many(bounds: Iterable[Bound], what: str) -> Finding:
+    """The finding that not all of ``what`` was compared."""
+    tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
+    return finding(
+        "too-many-combinations",
+        [],
+        f"{len(tokens)} product tokens stand in several groups, each in others: {listed(tokens)}",
+        f"the {what} of all combinations are many times the file: only some of them were compared",
+    )
 
 
 def _matches_nothing(line: Line) -> Finding:
@@ -78,8 +96,8 @@ def _empty(group: WrittenGroup) -> Iterator[Finding]:
 
 
 def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
-    closed = [line.value for line in group.rules if line.kind is Kind.DISALLOW]
-    if len(closed) > _COMPARED:
+    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is Kind.DISALLOW]
+    if len(closed) > _CLOSED:
         return
     for line in group.rules:
         path = line.value.removesuffix("$")
@@ -113,8 +131,10 @@ def _twice(group: WrittenGroup) -> Iterator[Finding]:
 
 
 def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
-    rules = bound.content.rules
+    rules = list(bound.content.rules)
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
+    if not (allows and disallows):
+        return
     of_allows, of_disallows = Opponents(allows), Opponents(disallows)
     for rule in disallows:
         winner = of_allows.overruling(rule)
@@ -133,7 +153,7 @@ def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Findin
     why = "of two equally long, Allow wins" if tie else "the longer wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
         bounds = (file.index.bound(token) for token in file.index.tokens)
-        tokens = [b.group.tokens[0] for b in bounds if b.content is bound.content and _is_for_ai(b)]
+        tokens = [b.tokens[0] for b in bounds if b.content is bound.content and _is_for_ai(b)]
         fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
         return finding(
             "reopened-by-allow",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypedDict
 
+from aipolicy.analysis.checks.rules import too_many
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.findings import Finding, Severity, finding
 from aipolicy.analysis.index import Bound, Content
@@ -18,6 +19,7 @@ from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences, members_of
 from aipolicy.core.robots import Record
 
+_COMPARED = 200_000  # signals, in all combinations of groups that bind some crawler
 _KEYS = {use: key for key, use in USE_OF.items()}
 
 
@@ -32,8 +34,13 @@ def check(file: File) -> Iterator[Finding]:
     for bound in file.bounds:
         alike.setdefault((bound.content, crawler_named(bound.name)), bound)
     what: dict[Content, list[_Said]] = {}
+    left = _COMPARED
     for (content, crawler), bound in alike.items():
         if content not in what:
+            left -= sum(len(part.signals) for part in content.parts) if len(content.parts) > 1 else 0
+            if left < 0:
+                yield too_many(alike.values(), "signals")
+                break
             what[content] = _said(content)
         said = what[content]
         for found in (*_disagreeing(said), *_granting(said, bound, crawler)):
@@ -132,9 +139,7 @@ def _refusing(saying: list[_Said]) -> _Fix:
 
 def _said(content: Content) -> list[_Said]:
     said: list[_Said] = []
-    for record in content.records:
-        if not isinstance(record, Record):
-            continue
+    for record in content.signals:
         if record.named("Content-Signal"):
             members = parse_content_signal(record.value).items()
             said += [
@@ -167,7 +172,7 @@ def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
 
 
 def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> Iterator[Finding]:
-    if bound.reach is not Reach.BLOCKED:
+    if not any(said.allows for said in all_said) or bound.reach is not Reach.BLOCKED:
         return
     uses = crawler.purpose.categories if crawler else tuple(Category)
     granting: dict[int, list[_Said]] = {}
@@ -175,7 +180,7 @@ def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> I
         if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
             granting.setdefault(said.line, []).append(said)
     for line, saying in granting.items():
-        whose, what = listed(bound.group.tokens), " and ".join(f"'{said.text}'" for said in saying)
+        whose, what = listed(bound.tokens), " and ".join(f"'{said.text}'" for said in saying)
         yield finding(
             "signal-grants-what-is-disallowed",
             [line],
@@ -187,8 +192,7 @@ def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> I
 
 def signal_lines(bound: Bound) -> list[Record]:
     """The signal records that hold for those whom a group binds."""
-    records = (record for record in bound.group.records if isinstance(record, Record))
-    return [r for r in records if r.named("Content-Signal") or r.named("Content-Usage")]
+    return list(bound.content.signals)
 
 
 def signals_of_everyone(file: File) -> list[Record]:

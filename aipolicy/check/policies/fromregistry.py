@@ -19,7 +19,8 @@ class RegistryPolicies:
 
     Opens the registry, and never makes one; a context manager, or ``close`` it. A pickled one opens it
     again. A log without hosts is nobody's: other sites than those in the registry may have written to it. A
-    policy whose robots.txt is too large was never served: nothing was asked by it. Raises RegistryError.
+    policy whose robots.txt is too large was served cut, or by older versions not at all: nobody is accused by
+    it. Raises RegistryError.
     """
 
     def __init__(self, url: str) -> None:

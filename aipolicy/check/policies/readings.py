@@ -56,7 +56,7 @@ class Readings:
 
 def decides_alike(bound: Bound) -> bool:
     """Whether the same rule (or none) decides about every path, as with a lone ``Disallow: /``."""
-    return all(matches_everything(rule.pattern) for rule in bound.group.rules if rule.effective)
+    return all(matches_everything(rule.pattern) for rule in bound.content.rules)
 
 
 def _within_limit(octets: bytes) -> bytes:

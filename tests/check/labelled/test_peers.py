@@ -19,6 +19,8 @@ from tests.check.labelled.small import (
 
 CLAUDEBOT = "Mozilla/5.0 (compatible; ClaudeBot/1.0; +claudebot@anthropic.com)"
 
+_NONE = {"unknown_crawlers": 0, "left_out": 0}
+
 
 def document(folder: Path, *lines: bytes, options: tuple[str, ...] = ROBOTS) -> dict[str, Any]:
     return check_logs(folder, write_log(folder, *lines), *options, "--json").document
@@ -48,7 +50,8 @@ def test_a_preset_that_blocks_is_not_read_as_one_that_allows(tmp_path: Path, pre
     options = ("--policies", policies, "--site", SITE)
     agents = [GPTBOT, CLAUDEBOT, "Bytespider/1.0", "CCBot/2.0 (https://commoncrawl.org/faq/)"]
     found = document(tmp_path, *(line("/", user_agent=agent) for agent in agents), options=options)
-    assert [crawler["disallowed"] for crawler in found["crawlers"]] == [1, 1, 1, 1]
+    closed = [crawler["disallowed"] + crawler["disallowed_spoofed"] for crawler in found["crawlers"]]
+    assert closed == [1, 1, 1, 1]
     found = document(tmp_path, line("/", user_agent="Googlebot/2.1"), options=options)
     assert only(found)["allowed"] == 1
 
@@ -116,7 +119,7 @@ def test_a_token_in_the_path_or_the_referrer_is_nobody(tmp_path: Path) -> None:
         b'"-"', b'"https://x/?q=GPTBot/1.2"'
     )
     found = document(tmp_path, line(), plain)
-    assert found["lines"] == {"read": 2, "crawler": 1, "other": 1, "unreadable": 0, "left_out": 0}
+    assert found["lines"] == {"read": 2, "crawler": 1, "other": 1, "unreadable": 0, **_NONE}
 
 
 def test_two_agents_that_differ_late_are_told_apart_however_often_they_come(tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_two_agents_that_differ_late_are_told_apart_however_often_they_come(tmp_
 
 def test_a_longer_token_of_one_list_is_not_bound_by_a_shorter_group(tmp_path: Path) -> None:
     found = document(tmp_path, line(user_agent="Claude-SearchBot/1.0"), line(user_agent="ClaudeBot/1.0"))
-    counts = {c["product_token"]: (c["allowed"], c["disallowed"]) for c in found["crawlers"]}
+    counts = {c["product_token"]: (c["allowed"], c["disallowed_spoofed"]) for c in found["crawlers"]}
     assert counts == {"Claude-SearchBot": (1, 0), "ClaudeBot": (0, 1)}
 
 
@@ -145,7 +148,7 @@ def test_lines_of_a_megabyte_are_lines(tmp_path: Path) -> None:
         b"e" * 1_000_000,
     ]
     found = document(tmp_path, *lines)
-    assert found["lines"] == {"read": 14, "crawler": 11, "other": 2, "unreadable": 1, "left_out": 0}
+    assert found["lines"] == {"read": 14, "crawler": 11, "other": 2, "unreadable": 1, **_NONE}
     assert only(found)["disallowed"] == 11
     assert len(found["unreadable"][0]["text"]) < 10_000
 
@@ -154,7 +157,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     referrer = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e".encode() + b"\r\xff\x00"
     odd = line().replace(b'"-"', b'"https://x.example/' + referrer + b'"')
     found = document(tmp_path, line(), odd, line("/open"))
-    assert found["lines"] == {"read": 3, "crawler": 3, "other": 0, "unreadable": 0, "left_out": 0}
+    assert found["lines"] == {"read": 3, "crawler": 3, "other": 0, "unreadable": 0, **_NONE}
 
 
 def test_what_attackers_write_is_text_in_the_report_and_on_the_terminal(tmp_path: Path) -> None:

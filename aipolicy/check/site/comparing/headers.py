@@ -17,7 +17,6 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.render import render
 from aipolicy.core.signals import Signals
-from aipolicy.errors import RobotsTooLargeError
 
 _OPT_OUT_RULES = frozenset({"noai", "noimageai"})
 _LOST = "what reads headers, of the page and of images and feeds, is told nothing"
@@ -73,14 +72,7 @@ def differences(
 
 def headers_at(policy: SitePolicy, signals: Signals, path: str) -> tuple[Header, ...]:
     """The headers that the policy sends there."""
-    try:
-        return render(policy, signals).headers_at(path).headers
-    except RobotsTooLargeError:  # its robots.txt can't be served, its headers can
-        return (
-            render(SitePolicy.from_dict(policy.to_dict() | {"robots_base": ""}), signals)
-            .headers_at(path)
-            .headers
-        )
+    return render(replace(policy, robots_base=""), signals).headers_at(path).headers
 
 
 def _is_of(old: Version, page: PageSignals, signals: Signals, path: str) -> bool:

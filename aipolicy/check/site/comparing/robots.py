@@ -18,6 +18,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.signals import Signals
 
 _MOST = 20
+_MOST_OCTETS = 1024 * 1024  # of earlier files, and of what is served as often, that are compared
 
 
 def differences(
@@ -38,7 +39,7 @@ def differences(
         )
         return
     found = compare(wanted, served)
-    old = next((v for v in earlier if _is_of(v, served, signals, reading)), None) if found else None
+    old = _found_among(earlier, served, signals, reading) if found else None
     if old is not None:
         yield finding(
             "earlier-policy",
@@ -76,9 +77,19 @@ def _differs(difference: Difference, version: Version, where: str = "robots.txt"
     )
 
 
-def _is_of(old: Version, served: bytes, signals: Signals, reading: Reading) -> bool:
-    wanted = expected_robots(old.policy, signals, reading) if old.policy else None
-    return wanted is not None and not compare(wanted, served)
+def _found_among(
+    earlier: Sequence[Version], served: bytes, signals: Signals, reading: Reading
+) -> Version | None:
+    """The newest of the versions whose robots.txt is served, among as many as can be compared in a second."""
+    left = _MOST_OCTETS
+    for old in earlier:
+        wanted = expected_robots(old.policy, signals, reading) if old.policy else None
+        if wanted is not None and not compare(wanted, served):
+            return old
+        left -= len(wanted or b"") + len(served)
+        if left < 0:
+            break
+    return None
 
 
 def _traces(reading: Reading) -> str:

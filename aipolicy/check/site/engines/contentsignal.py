@@ -22,7 +22,7 @@ def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
     if key not in reading.remembered:
         reading.remembered[key] = first_of_each(
             statement
-            for record in content.records
+            for record in content.signals
             if isinstance(record, Record) and record.named("Content-Signal")
             for statement in _statements(
                 record.value, Place(Carrier.ROBOTS, record.line, f"{record.name}: {record.value}")

@@ -1,0 +1,169 @@
+"""Path patterns matched in linear time, alone and in tables of thousands.
+
+A pattern is literal text with ``*`` (any octets) and a ``$`` at its end (RFC 9309 §2.2.3). One that has no
+wildcard matches what begins with it, so a table finds those by their prefixes: one dictionary look-up for
+each distinct length. A pattern with wildcards must hold all of its literal parts. A table files it under the
+few octets of them that the fewest of its patterns hold (its *clue*), and compares a path only with the
+patterns whose clue stands in it. Nothing backtracks: a part is searched from where the one before it ended.
+
+``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't hold plainly; ``unescaped``
+is how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+_CLUE = 3  # octets; shorter where no literal part has as many
+_MOST_CLUES = 64  # that are weighed for one pattern
+_FEW = 32  # patterns with wildcards that are compared one by one
+_EARLY = 8  # questions that are answered without clues: finding them costs more than it saves
+
+
+def unescaped(text: str) -> str:
+    """Return ``text`` with ``%2A`` and ``%24`` as the characters that they stand for."""
+    return text.replace("%2A", "*").replace("%24", "$") if "%2" in text else text
+
+
+class Pattern:
+    """A compiled path pattern."""
+
+    __slots__ = ("anchored", "longest", "parts")
+
+    def __init__(self, pattern: str, *, literally: bool = False) -> None:
+        self.anchored = pattern.endswith("$")
+        parts = pattern.removesuffix("$").split("*")
+        self.parts = tuple(parts if literally else map(unescaped, parts))
+        self.longest = max(self.parts, key=len)
+
+    def matches(self, path: str) -> bool:
+        """Return True if the pattern matches ``path``, which is normalised and unescaped."""
+        return self.longest in path and self.end(path) >= 0
+
+    def end(self, path: str) -> int:
+        """Return how far into ``path`` the pattern can match, or -1 if it doesn't match."""
+        first, *others = self.parts
+        if not path.startswith(first):
+            return -1
+        position = len(first)
+        if not others:
+            return position if not self.anchored or position == len(path) else -1
+        for part in others[:-1]:
+            found = path.find(part, position)
+            if found < 0:
+                return -1
+            position = found + len(part)
+        last = others[-1]
+        if self.anchored:
+            return len(path) if path.endswith(last) and len(path) - len(last) >= position else -1
+        if not last:
+            return len(path)
+        found = path.rfind(last, position)
+        return -1 if found < 0 else found + len(last)
+
+    def clues(self, size: int) -> list[str]:
+        """Return up to 64 pieces of ``size`` octets that every path it matches must hold."""
+        pieces = (part[at : at + size] for part in self.parts for at in range(len(part) - size + 1))
+        return [piece for piece, _ in zip(pieces, range(_MOST_CLUES), strict=False)]
+
+
+def is_literal(pattern: str) -> bool:
+    """Return True if the pattern has no wildcard: it matches every path that begins with it."""
+    return "*" not in pattern and not pattern.endswith("$")
+
+
+class PatternTable(Generic[V]):
+    """Values by path pattern; ``first`` returns that of the first pattern that matches a path.
+
+    Args:
+        entries: pairs of normalised pattern and value, the longest pattern first. An empty pattern matches
+            nothing.
+        many_paths: prepare for many questions at once, rather than when the first few have been asked.
+        literally: ``%2A`` and ``%24`` stand for themselves alone.
+
+    ``most_searches`` is how many strings may be searched for to answer one question.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_clued",
+        "_lengths",
+        "_literal",
+        "_literally",
+        "_sizes",
+        "_wild",
+        "most_searches",
+    )
+
+    def __init__(
+        self, entries: Iterable[tuple[str, V]], *, many_paths: bool = False, literally: bool = False
+    ) -> None:
+        self._literally = literally
+        self._literal: dict[str, tuple[int, V]] = {}
+        self._wild: list[tuple[int, Pattern, V]] = []
+        for place, (pattern, value) in enumerate(entries):
+            if not is_literal(pattern) or (not literally and unescaped(pattern) != pattern):
+                self._wild.append((place, Pattern(pattern, literally=literally), value))
+            elif pattern:
+                self._literal.setdefault(pattern, (place, value))
+        self.most_searches = sum(len(pattern.parts) for _, pattern, _ in self._wild)
+        self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
+        self._asked = 0
+        self._clued: dict[str, list[tuple[int, Pattern, V]]] | None = None
+        self._sizes: tuple[int, ...] = ()
+        if many_paths and len(self._wild) > _FEW:
+            self._file_under_clues()
+
+    def first(self, path: str) -> V | None:
+        """Return the value of the first pattern that matches ``path``, which is normalised, or None."""
+        path = path if self._literally else unescaped(path)
+        found: tuple[int, V] | None = None
+        for length in self._lengths:
+            found = self._literal.get(path[:length])
+            if found is not None:
+                break
+        if self._wild:
+            found = self._among_wild(path, found)
+        return None if found is None else found[1]
+
+    def _among_wild(self, path: str, found: tuple[int, V] | None) -> tuple[int, V] | None:
+        if self._clued is None:
+            self._asked += 1
+            if self._asked > _EARLY and len(self._wild) > _FEW:
+                self._file_under_clues()
+        if self._clued is None:
+            return _first_of(self._wild, path, found)
+        held = {path[at : at + size] for size in self._sizes for at in range(len(path) - size + 1)}
+        held.add("")
+        # The smaller of the two is gone through: a long path may hold more than there are clues.
+        clues = held & self._clued.keys() if len(held) < len(self._clued) else self._clued.keys() & held
+        for clue in clues:
+            found = _first_of(self._clued[clue], path, found)
+        return found
+
+    def _file_under_clues(self) -> None:
+        clues: list[list[str]] = []
+        for _, pattern, _ in self._wild:
+            size = min(_CLUE, len(pattern.longest))
+            clues.append(pattern.clues(size) if size else [""])
+        common = Counter(clue for of_one in clues for clue in set(of_one))
+        filed: dict[str, list[tuple[int, Pattern, V]]] = {}
+        for entry, of_one in zip(self._wild, clues, strict=True):
+            filed.setdefault(min(of_one, key=common.__getitem__), []).append(entry)
+        self._sizes = tuple(sorted({len(clue) for clue in filed} - {0}))
+        self._clued = filed
+
+
+def _first_of(
+    entries: Iterable[tuple[int, Pattern, V]], path: str, found: tuple[int, V] | None
+) -> tuple[int, V] | None:
+    """Return the first of ``entries``, which are in order, that matches; ``found`` if it comes before it."""
+    limit = found[0] if found is not None else -1
+    for place, pattern, value in entries:
+        if 0 <= limit < place:
+            break
+        if pattern.longest in path and pattern.end(path) >= 0:
+            return place, value
+    return found

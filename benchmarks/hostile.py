@@ -1,0 +1,196 @@
+"""What hostile input costs: ``python benchmarks/hostile.py [WORD ...]`` (a WORD picks rows that hold it).
+
+    pip install -e '.[bench]' && python benchmarks/hostile.py
+
+Every robots.txt and site policy of ``tests/hostile.py`` goes through every public entry point. An event loop
+must not be held for more than 50 ms at a time, and a command must not take more than 5 s of CPU. Ends with 1
+where one of the bounds is broken.
+"""
+
+import asyncio
+import gc
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from unittest.mock import patch
+
+import polars as pl
+
+from aipolicy.analysis import compare, explain, lint
+from aipolicy.asgi import AIPolicyMiddleware
+from aipolicy.check.policies import Judge, policies_from_robots
+from aipolicy.check.site.expectation import Expectation, Version
+from aipolicy.check.site.judging import judge
+from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.render import Rendering, render
+from aipolicy.lookup import CachedLookup, LocalLookup
+from aipolicy.registry import Registry
+from tests.check.site.looking import robots, seen
+from tests.hostile import PATHS, POLICIES, files
+
+MOST_HELD, MOST_SECONDS = 0.050, 5.0
+PLAIN = b"User-agent: *\nDisallow: /x\n"
+HOST = b"blog.example"
+FILES = files()
+worst: dict[str, float] = {}
+
+
+def took(function: Callable[[], object]) -> float:
+    began = time.process_time()
+    function()
+    return time.process_time() - began
+
+
+async def held(work: Callable[[], Awaitable[object]]) -> float:
+    """For how long the event loop ran nothing else while it did ``work``, or Python collected garbage.
+
+    In seconds of the loop's own CPU, between two beats of a task beside it: what runs in other threads gives
+    way every 5 ms, and other programs are no fault of ours. A collection of garbage stops all threads.
+    """
+    longest, last, began = 0.0, time.thread_time(), 0.0
+
+    async def heart() -> None:
+        nonlocal longest, last
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest, last = max(longest, now - last), now
+
+    def collecting(phase: str, _: object) -> None:
+        nonlocal longest, began
+        now = time.thread_time()  # of the thread that collects
+        began, longest = (now, longest) if phase == "start" else (began, max(longest, now - began))
+
+    beating = asyncio.create_task(heart())
+    await asyncio.sleep(0.02)
+    longest, last = 0.0, time.thread_time()
+    gc.callbacks.append(collecting)
+    await work()
+    await asyncio.sleep(0.005)
+    gc.callbacks.remove(collecting)
+    beating.cancel()
+    return longest
+
+
+def tell(what: str, entry: str, figure: float, bound: float) -> None:
+    key = f"{entry} ({'held' if bound is MOST_HELD else 'CPU'})"
+    worst[key] = max(worst.get(key, 0.0), figure / bound)
+    mark = "  <-- over" if figure > bound else ""
+    print(f"{what:52} {entry:28} {figure * 1000:8.1f} ms{mark}", flush=True)
+
+
+def command(what: str, entry: str, function: Callable[[], object]) -> None:
+    tell(what, entry, took(function), MOST_SECONDS)
+
+
+def commands(what: str, file: bytes) -> None:
+    """What commands do with one file."""
+    command(what, "lint", lambda: lint(file))
+    command(what, "diff", lambda: compare(file, PLAIN))
+    command(what, "diff with itself, cut", lambda: compare(file, file[: len(file) // 2]))
+    command(what, "explain", lambda: explain(file, "GPTBot", PATHS[2]))
+    observation = seen(robots_txt=robots(file))
+    expected = Expectation("--expect no-ai", Version(POLICIES["no AI"]))
+    command(what, "check site", lambda: judge(observation, expectation=expected))
+    paths = [f"/{n % 997}/{n:x}/a-post" for n in range(10_000)]
+    fetches = pl.DataFrame({"host": "a.example", "time": 0, "crawler": "GPTBot", "path": paths})
+    policies = policies_from_robots(file, ["a.example"])
+    command(what, "check logs, 10,000 paths", lambda: Judge(policies).judge(fetches))
+
+
+def renderings(what: str, policy: SitePolicy) -> Rendering:
+    made: list[Rendering] = []
+    command(what, "render", lambda: made.append(render(policy)))
+    return made[0]
+
+
+async def requests(what: str, policy: SitePolicy) -> None:
+    """What requests cost an event loop, in each lookup, and where an application has the file."""
+    file = policy.robots_base
+    cached = CachedLookup(lambda host: policy, timeout=30)
+    tell(what, "CachedLookup", await held(lambda: cached.find(HOST)), MOST_HELD)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/registry.db"
+        as_if_it_grew_later = patch("aipolicy.registry.given.check_fits", lambda policy: None)
+        with as_if_it_grew_later, Registry(url) as registry:
+            registry.put(policy.for_site("blog.example"), by="benchmark")
+        local = LocalLookup(url)
+        tell(what, "LocalLookup", await held(lambda: local.find(HOST)), MOST_HELD)
+        local.close()
+    own = (file or "").encode("utf-8", "surrogateescape")
+
+    async def application(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+        )
+        await send({"type": "http.response.body", "body": own})
+
+    mounted = AIPolicyMiddleware(
+        application, CachedLookup(lambda host: replace(policy, robots_base=None), timeout=30)
+    )
+
+    async def get(path: str) -> None:
+        async def receive():  # type: ignore[no-untyped-def]
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message) -> None:  # type: ignore[no-untyped-def]
+            pass
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "scheme": "https",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"host", HOST)],
+            "extensions": {},
+        }
+        await mounted(scope, receive, send)
+
+    await get("/")
+    tell(what, "/robots.txt, merged", await held(lambda: get("/robots.txt")), MOST_HELD)
+
+
+def matching(what: str, rendering: Rendering) -> None:
+    """Headers and refusal of one request."""
+    crawler = crawler_named("GPTBot")
+    assert crawler is not None
+    for _ in range(2):
+        slowest = max(took(lambda path=path: rendering.headers_at(path)) for path in PATHS)  # type: ignore[misc]
+        closed = max(took(lambda path=path: rendering.closed_to(crawler, path)) for path in PATHS)  # type: ignore[misc]
+    tell(what, "headers of a request", slowest, MOST_HELD)
+    tell(what, "refusal of a request", closed, MOST_HELD)
+
+
+def main() -> int:
+    wanted = sys.argv[1:]
+    chosen = {
+        name: file for name, file in FILES.items() if not wanted or any(word in name for word in wanted)
+    }
+    for name, file in chosen.items():
+        commands(name, file)
+        text = file.decode("utf-8", "surrogateescape")
+        for kind in ("no AI", "20 paths"):
+            policy = replace(POLICIES[kind], robots_base=text)
+            renderings(f"{name}; {kind}", policy)
+        asyncio.run(requests(name, replace(POLICIES["no AI"], robots_base=text)))
+    for name, policy in POLICIES.items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        for own in ("", "User-agent: *\nDisallow: /x\n", FILES["rules that another rule opens"].decode()):
+            rendering = renderings(f"{name}; own {len(own)} bytes", replace(policy, robots_base=own or None))
+        matching(name, rendering)
+        asyncio.run(requests(name, replace(policy, robots_base="User-agent: *\nDisallow: /x\n")))
+    print("\nthe worst of each, as a part of its bound:")
+    for entry, part in sorted(worst.items(), key=lambda item: -item[1]):
+        print(f"{entry:40} {part:6.2f}")
+    return int(any(part > 1 for part in worst.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
