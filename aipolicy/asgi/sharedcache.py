@@ -29,7 +29,7 @@ class SharedCache(LRUCache[K, V]):
         with self._lock:
             super().__setitem__(key, value)
 
-    def get(self, key: K, default: Any = None) -> Any:
+    def get(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]
         """Return the value of ``key``, which counts as its use, or ``default``."""
         with self._lock:
             return super().get(key, default)
