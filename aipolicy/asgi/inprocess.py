@@ -19,6 +19,7 @@ from aipolicy.asgi.background import Calls
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
+from aipolicy.lookup.base import error_text
 
 USER_AGENT = f"aipolicy/{version('aipolicy')} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
@@ -251,7 +252,7 @@ class _Exchange:
         """Return status, headers and body. Raises UnreadableError."""
         if not self._complete and not self._is_cut:
             if self._error is not None:
-                raise UnreadableError(f"it raised {self._error!r}") from self._error
+                raise UnreadableError(f"it raised {error_text(self._error)}") from self._error
             raise UnreadableError("its response has no end" if self._status else "it sent no response")
         if self._error is not None and self._status >= 500:  # the error page of a framework that raises, too
             raise UnreadableError(

@@ -32,6 +32,51 @@ class Unspeakable:
         raise RuntimeError("not even this")
 
 
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("not even this")
+
+    __repr__ = __str__
+
+
+class UnspeakableExit(SystemExit):
+    __str__ = __repr__ = UnspeakableError.__str__
+
+
+@pytest.mark.parametrize("error", [UnspeakableError, UnspeakableExit])
+@pytest.mark.parametrize("later", [200.0, 20_000.0])
+async def test_an_opt_out_outlasts_an_error_that_cannot_be_written(
+    cached: CachedSource, error: type[BaseException], later: float
+) -> None:
+    is_down = False
+
+    async def load(host: str) -> bool:
+        if is_down:
+            raise error
+        return True
+
+    lookup = CachedLookup(load, default="unset", clock=cached.clock)
+    await answer(lookup, "blog.example")
+    is_down = True
+    cached.clock.advance(later)
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+    assert error.__name__ in lookup.status().last_error
+    lookup.invalidate("blog.example")
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+
+
+async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
+    cached: CachedSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = CachedLookup(lambda host: True, default="unset", clock=cached.clock)
+    await answer(lookup, "blog.example")
+    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_failed", None)
+    cached.clock.advance(20_000)
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+    assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
+
+
 @pytest.mark.parametrize("nonsense", ["yes", 1, 0, {}, {"opted_out": True}, [], b"", object, Unspeakable()])
 async def test_nonsense_is_a_failure_and_never_a_permission(
     cached: CachedSource, nonsense: object, caplog: pytest.LogCaptureFixture
