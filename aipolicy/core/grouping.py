@@ -1,6 +1,6 @@
 """A site's own groups, put so that every parser reads them as RFC 9309 does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
@@ -84,18 +84,19 @@ def portable_group(group: Group) -> Group:
     longest goes first. A line that parsers read differently becomes a comment.
     """
     has_rules = any(rule.effective for rule in group.rules)
-    units = [_plain(unit, has_rules) for unit in _units(group.records)]
+    records = [_plain(record, has_rules) for record in group.records]
     if len({rule.allow for rule in group.rules if rule.effective}) > 1:
-        units.sort(key=_longest_first)
-    return replace(group, records=tuple(settled(record for unit in units for record in unit)))
+        records = _longest_first(group.records, records)
+    return replace(group, records=tuple(settled(records)))
 
 
 def settled(records: Iterable[Rule | Record]) -> list[Rule | Record]:
     """``records`` with no comment lines at the end: they would be read as the next group's."""
-    units = _units(records)
-    loose = [unit for unit in units if not speaks(unit[-1])]
-    said = [unit for unit in units if speaks(unit[-1])]
-    return [record for unit in loose + said for record in unit]
+    records = list(records)
+    end = len(records)
+    while end and not speaks(records[end - 1]):
+        end -= 1
+    return records[end:] + records[:end]
 
 
 def speaks(record: Rule | Record) -> bool:
@@ -103,30 +104,34 @@ def speaks(record: Rule | Record) -> bool:
     return isinstance(record, Rule) or bool(record.name)
 
 
-_Unit = list[Rule | Record]  # comment lines, and the line they stand above
+def _longest_first(before: Sequence[Rule | Record], records: Sequence[Rule | Record]) -> list[Rule | Record]:
+    """Sort ``records``, which were ``before``: comment lines go with the line that they stand above.
+
+    By one number a line, for a file has up to 250,000: Python's garbage collector visits every list and
+    tuple, and stops all threads meanwhile.
+    """
+    ranks: list[int] = []
+    rank = _OTHER_LINES
+    for was, record in zip(reversed(before), reversed(records), strict=True):
+        if speaks(was):
+            rank = _rank(record)
+        ranks.append(rank)
+    ranks.reverse()
+    return [records[index] for index in sorted(range(len(records)), key=ranks.__getitem__)]
 
 
-def _units(records: Iterable[Rule | Record]) -> list[_Unit]:
-    units: list[_Unit] = [[]]
-    for record in records:
-        units[-1].append(record)
-        if speaks(record):
-            units.append([])
-    return [unit for unit in units if unit]
+_OTHER_LINES = -2 * MAX_ROBOTS_BYTES  # they stay before the rules
 
 
-def _longest_first(unit: _Unit) -> tuple[int, bool]:
-    last = unit[-1]
-    if isinstance(last, Rule):
-        return -len(last.pattern), not last.allow  # on a tie Allow wins
-    return -MAX_ROBOTS_BYTES, False  # other lines stay before the rules
+def _rank(record: Rule | Record) -> int:
+    if isinstance(record, Rule):
+        return -2 * len(record.pattern) + (not record.allow)  # on a tie Allow wins
+    return _OTHER_LINES
 
 
-def _plain(unit: _Unit, has_rules: bool) -> _Unit:
-    *comments, last = unit
-    if isinstance(last, Record) and last.read_differently:
-        return [*comments, Record("", f" no effect: {last}")]
-    if isinstance(last, Rule) and not last.pattern and has_rules:
-        # It says nothing beside other rules, yet first-match parsers end at it.
-        return [*comments, Record("", f" no effect: {last}")]
-    return unit
+def _plain(record: Rule | Record, has_rules: bool) -> Rule | Record:
+    if isinstance(record, Record):
+        without_effect = record.read_differently
+    else:  # an empty one says nothing beside other rules, yet first-match parsers end at it
+        without_effect = not record.pattern and has_rules
+    return Record("", f" no effect: {record}") if without_effect else record

@@ -55,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Any other line ("other records", RFC 9309 §2.2.4); a comment line has no name."""
+    """Any other line ("other records", RFC 9309 §2.2.4); a comment line has no name, nor a number."""
 
     name: str
     value: str
@@ -185,10 +185,16 @@ class _Reader:
     """The state between two lines."""
 
     def __init__(self) -> None:
-        self.groups: list[tuple[list[str], list[Rule | Record], list[Record]]] = []
+        self.groups: list[Group] = []  # all but the last one
+        self.tokens: list[str] | None = None  # of the last one; None before the first
+        self.records: list[Rule | Record] = []
+        self.leading: list[Record] = []
         self.preamble: list[Rule | Record] = []
         self.site_wide: list[Record] = []
         self.comments: list[Record] = []  # not yet known whose they are
+        # Equal comments are one object: a file may have 250,000, and Python's garbage collector, which stops
+        # all threads, visits every object.
+        self.equal: dict[str, Record] = {}
         self.named: set[str] = set()  # by the last group, in lower case
         self.in_header = False
 
@@ -196,7 +202,7 @@ class _Reader:
         content, sharp, comment = line.partition("#")
         field, value = _field(content)
         if not field:
-            self._comment(number, content.strip(WHITE_SPACE), comment if sharp else None)
+            self._comment(content.strip(WHITE_SPACE), comment if sharp else None)
         elif field in USER_AGENT:
             self._user_agent(product_token(_printable(value)))
         elif field in SITE_WIDE:
@@ -206,36 +212,44 @@ class _Reader:
                 Record(name, _printable(value), number, _printable(comment)),
             ]
         else:
-            records = self.groups[-1][1] if self.groups else self.preamble
+            records = self.preamble if self.tokens is None else self.records
             records += [*self._taken_comments(), _record(field, content, value, number, _printable(comment))]
             self.in_header = False
 
-    def _comment(self, number: int, content: str, comment: str | None) -> None:
+    def _comment(self, content: str, comment: str | None) -> None:
         if content:  # all in one line: the comment alone might be one of our markers
             comment = f" unreadable: {content}" + ("" if comment is None else f" #{comment}")
         if comment is not None:
-            self.comments.append(Record("", _printable(comment), number))
+            record = self.equal.get(comment)
+            if record is None:
+                record = self.equal[comment] = Record("", _printable(comment))
+            self.comments.append(record)
 
     def _user_agent(self, token: str) -> None:
-        if not self.in_header:
-            self.groups.append(([], [], []))
+        if self.tokens is None or not self.in_header:
+            self._end_group()
+            self.tokens = []
             self.named.clear()
             self.in_header = True
-        tokens, _, leading = self.groups[-1]
-        leading += self._taken_comments()
+        self.leading += self._taken_comments()
         if token and token.lower() not in self.named:
             self.named.add(token.lower())
-            tokens.append(token)
+            self.tokens.append(token)
+
+    def _end_group(self) -> None:
+        if self.tokens is not None:
+            self.groups.append(Group(tuple(self.tokens), tuple(self.records), tuple(self.leading)))
+            self.records, self.leading = [], []
 
     def _taken_comments(self) -> list[Record]:
         taken, self.comments = self.comments, []
         return taken
 
     def result(self) -> tuple[tuple[Group, ...], tuple[Rule | Record, ...], tuple[Record, ...]]:
-        groups = (Group(tuple(t), tuple(records), tuple(leading)) for t, records, leading in self.groups)
+        self._end_group()
         if not (self.groups or self.site_wide):
             return (), (*self.preamble, *self.comments), ()
-        return tuple(groups), tuple(self.preamble), (*self.site_wide, *self.comments)
+        return tuple(self.groups), tuple(self.preamble), (*self.site_wide, *self.comments)
 
 
 def lines_of(text: str | bytes) -> list[str]:

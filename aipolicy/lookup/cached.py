@@ -23,7 +23,7 @@ from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import CrowdedError, Flight, Flights
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.renderer import Renderer
+from aipolicy.lookup.renderer import Renderer, is_large
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
 from aipolicy.lookup.weights import Weights
 
@@ -46,7 +46,7 @@ class CachedLookup:
     ``maxsize``      sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
                      Sites with large files of their own are forgotten first, and loaded again when asked for.
     ``default``      for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``timeout``      seconds that a load may take.
+    ``timeout``      seconds that a load may take; to render what it returned is not counted.
     ``max_stale``    seconds for which an answer other than an opt-out may outlive its ttl while loads fail.
     ``count_hits``   whether ``status()`` tells the hit ratio: counting costs each hit a little.
     ``max_threads``  threads for a sync ``load``; one that hangs is held until it ends.
@@ -94,8 +94,10 @@ class CachedLookup:
         self._lock = fork_safe_lock()  # of the tables here, and of the loads under way
         self._renderer = Renderer(signals)
         self._flights = Flights(
-            self._renderer.prepared(load),
+            load,
             self._land,
+            is_large=is_large,
+            prepare=self._renderer.prepare,
             timeout=self._timeout,
             max_threads=max_threads,
             unknown=share if max_unknown is None else count("max_unknown", max_unknown),

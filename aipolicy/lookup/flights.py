@@ -18,6 +18,7 @@ from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import Threads, is_async
 
 _WAITING = 128  # unknown hosts whose load waits for its turn, and as many that come again
+_RENDERING = 128  # loads that keep no place while their large policies are rendered: 64 MB of them
 _MARKED = 1024  # unknown hosts that found no place, and are loaded when there is one
 
 
@@ -31,6 +32,7 @@ class Flight:
     ``number``, ``began``  tell when it began: in which order, and by the clock. Number 0: it has not begun.
     ``waited``             a request waits for it.
     ``over``               its call has ended, which may be long after ``landed``.
+    ``finishing``          what it returned is being rendered.
     ``landed``             who waited has been answered.
     ``crowded``            there was no room for it in time.
     ``thrown_away``        whatever it finds is not wanted any more.
@@ -38,7 +40,8 @@ class Flight:
 
     __slots__ = (
         "_answer", "_timeout", "began", "cancel_call", "crowded", "error", "fault",
-        "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "timers", "waited", "waiting",
+        "finishing", "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "timers",
+        "waited", "waiting",
     )  # fmt: skip
 
     def __init__(self, key: bytes, loop: Loop, timeout: float) -> None:
@@ -46,7 +49,7 @@ class Flight:
         self._timeout = timeout
         self.number = 0
         self.began = 0.0
-        self.waited = self.thrown_away = self.crowded = self.landed = self.over = False
+        self.waited = self.thrown_away = self.crowded = self.landed = self.over = self.finishing = False
         self.waiting: set[anyio.Event] = set()
         self.cancel_call: Callable[[], None] | None = None
         self.timers: list[Callable[[], None]] = []
@@ -79,6 +82,10 @@ class Flight:
         self._answer = answer
         self.over = True
 
+    def answer_to_prepare(self, is_large: Callable[[Any], bool]) -> Any:
+        """Return what the call returned if that ``is_large``, else None."""
+        return self._answer if self.over and self.error is None and is_large(self._answer) else None
+
     def result(self) -> Any:
         """Return what the call returned. Raises an Exception, whatever else happened."""
         if not self.over:
@@ -93,7 +100,9 @@ class Flight:
 class Flights:
     """Calls ``load`` once for all who wait, for at most ``timeout`` seconds.
 
-    ``land(flight)`` keeps the result, and returns its rendering, or None where it was thrown away.
+    ``land(flight)`` keeps the result, and returns its rendering, or None where it was thrown away. An answer
+    that ``is_large`` goes through ``prepare`` before, in a thread: that is our work, which is bounded, and
+    none of the load's time.
 
     At most ``unknown`` loads of hosts that aren't known to be sites run at once, and a few wait for their
     turn. Others are refused, and loaded when there is room. A host that was refused and comes again goes
@@ -105,6 +114,8 @@ class Flights:
         load: Callable[[str], Any],
         land: Callable[[Flight], Rendering | None],
         *,
+        is_large: Callable[[Any], bool],
+        prepare: Callable[[Any], Any],
         timeout: float,
         max_threads: int,
         unknown: int,
@@ -114,8 +125,11 @@ class Flights:
         # Of no request: whoever asks first must not decide what all get.
         self._context = copy_context()
         self._load, self._land, self._clock = load, land, clock
+        self._is_large, self._prepare = is_large, prepare
         self._timeout = timeout
         self._unknown = unknown
+        # One: more would only take turns with the event loop at Python's lock.
+        self._preparing = Threads(1, "aipolicy-render")
         self._threads = None if is_async(load) else Threads(max_threads, "aipolicy-load")
         self._numbers = count(1)
         self._lock = lock
@@ -125,6 +139,7 @@ class Flights:
     def after_fork(self) -> None:
         self._under_way: dict[bytes, list[Flight]] = {}  # of one host one in each event loop
         self._running: set[Flight] = set()  # those of unknown hosts
+        self._finishing: set[Flight] = set()
         self._queue: deque[Flight] = deque()
         self._returning: deque[Flight] = deque()
         self._marked: OrderedDict[bytes, None] = OrderedDict()
@@ -308,6 +323,8 @@ class Flights:
 
         In the flight's event loop. Called again when a call is over that was given up before.
         """
+        if not flight.landed and not flight.thrown_away and (flight.finishing or self._finish(flight)):
+            return
         if not flight.landed:
             flight.landed = True
             flight.crowded = not flight.number and not flight.thrown_away
@@ -327,6 +344,36 @@ class Flights:
                 cancel()
         if flight.over or not flight.number:
             self._make_room(flight)
+
+    def _finish(self, flight: Flight) -> bool:
+        """Begin to prepare a large answer; then the load's time is no longer counted."""
+        answer = flight.answer_to_prepare(self._is_large)
+        if answer is None:
+            return False
+        flight.finishing = True
+        self._finishing.add(flight)
+        try:
+            self._preparing.submit(partial(self._finish_in_thread, flight, answer))
+        except RuntimeError:  # no thread can be started: landing renders it
+            flight.finishing = False
+            self._finishing.discard(flight)
+            return False
+        for cancel in flight.timers:
+            cancel()
+        if len(self._finishing) <= _RENDERING:
+            self._make_room(flight)
+        return True
+
+    def _finish_in_thread(self, flight: Flight, answer: Any) -> None:
+        try:
+            if not flight.thrown_away:
+                flight.answered(self._prepare(answer))
+        except BaseException as error:
+            flight.failed(error)
+        finally:
+            flight.finishing = False
+            self._finishing.discard(flight)
+            self._end_soon(flight)
 
     def _forget(self, flight: Flight) -> None:
         with self._lock:

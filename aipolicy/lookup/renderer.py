@@ -1,6 +1,5 @@
 """Policies to renderings: each policy is rendered once, and sites with equal policies share the bytes."""
 
-import inspect
 import json
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from aipolicy.core.render import Rendering, render
 from aipolicy.core.signals import Signals
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.outage import logger
-from aipolicy.lookup.threads import is_async
 from aipolicy.lookup.weights import weigh
 
 T = TypeVar("T")
@@ -121,33 +119,15 @@ class Renderer:
             self._latest.append((text, rendering))
             return rendering
 
-    def prepared(self, load: Callable[[str], Any]) -> Callable[[str], Any]:
-        """``load``, with the large policies that it returns rendered where that holds up no event loop."""
+    def prepare(self, answer: Any) -> Any:
+        """Render the large policy that ``load`` returned, in a thread; ``answer`` takes what this returns.
 
-        async def later(answer: Any) -> Any:
-            found = await answer
-            return await in_background(self._prepared, found) if _is_large(found) else found
-
-        if is_async(load):
-
-            async def load_and_render(host: str) -> Any:
-                return await later(load(host))
-
-            return load_and_render
-
-        def load_and_render_here(host: str) -> Any:
-            answer = load(host)
-            return later(answer) if inspect.isawaitable(answer) else self._prepared(answer)
-
-        return load_and_render_here
-
-    def _prepared(self, answer: Any) -> Any:
-        if not _is_large(answer):
-            return answer
+        One at a time, and once for all who ask for the same. Raises AIPolicyError.
+        """
         with self._one_at_a_time:
-            rendering = self.answer(answer)
-            if rendering is not None:  # held: a load that is out of time finds it at its next try
-                self._latest.append((b"", rendering))
+            rendering = self.rendering(answer)
+            # Held: a site that is invalidated meanwhile finds it at its next load.
+            self._latest.append((b"", rendering))
             return _Prepared(rendering)
 
     def answer(self, answer: Any) -> Rendering | None:
@@ -176,11 +156,12 @@ class _Prepared:
 
     __slots__ = ("rendering",)
 
-    def __init__(self, rendering: Rendering | None) -> None:
+    def __init__(self, rendering: Rendering) -> None:
         self.rendering = rendering
 
 
-def _is_large(answer: Any) -> bool:
+def is_large(answer: Any) -> bool:
+    """Return True for a policy that takes too long to render for an event loop."""
     if not isinstance(answer, SitePolicy):
         return False
     entries = len(answer.path_preferences) + len(answer.sitemaps)

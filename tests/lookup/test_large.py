@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from aipolicy.core.policy import SitePolicy
@@ -13,6 +16,7 @@ from aipolicy.core.render import render
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
 from tests.hostile import files
+from tests.lookup import virtualtime
 
 HOST = b"ada.example"
 FILES = files()
@@ -102,3 +106,88 @@ async def test_a_policy_that_changes_while_it_is_rendered_is_read_anew(
         await asyncio.sleep(0.01)
         found = await lookup.find(HOST)
     assert b"Disallow: /y\n" in found.robots.body
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_rendering_is_none_of_the_time_that_a_load_may_take(
+    kind: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = threading.Event(), threading.Event()
+    rendered: list[SitePolicy] = []
+
+    def slow(policy: SitePolicy, signals: object) -> object:
+        if policy.robots_base:
+            began.set()
+            assert may_end.wait(60)
+            rendered.append(policy)
+        return render(policy)
+
+    async def load(host: str) -> SitePolicy:
+        return load_now(host)
+
+    def load_now(host: str) -> SitePolicy:
+        return LARGE if host == HOST.decode() else SitePolicy.from_preset("no-ai")
+
+    async def until(happened: Callable[[], bool]) -> None:
+        while not happened():
+            time.sleep(0.001)  # a thread works, and no virtual time passes
+            await anyio.sleep(0)
+
+    async def test(clock: Callable[[], float]) -> None:
+        found = []
+
+        async def find() -> None:
+            found.append(await lookup.find(HOST))
+
+        lookup = CachedLookup(
+            load if kind == "async" else load_now,
+            default="unset",
+            timeout=2,
+            max_unknown=1,
+            max_threads=1,
+            clock=clock,
+        )
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(find)
+            await until(began.is_set)
+            await anyio.sleep(30)
+            assert not found
+            # Nor does it keep the place of another unknown host, or the thread.
+            others = []
+
+            async def find_another() -> None:
+                others.append(await lookup.find(b"bea.example"))
+
+            group.start_soon(find_another)
+            await until(lambda: bool(others))
+            assert others[0].policy.opted_out
+            may_end.set()
+            await until(lambda: len(found) == 3)
+        assert {one.policy.opted_out for one in found} == {True}
+        assert len(rendered) == 1
+        assert not lookup.status().last_error
+
+    monkeypatch.setattr("aipolicy.lookup.renderer.render", slow)
+    try:
+        virtualtime.run(backend, test)
+    finally:
+        may_end.set()
+
+
+async def test_an_invalidation_during_the_rendering_leads_to_a_new_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [replace(LARGE, preferences=SitePolicy.from_preset("allow").preferences), LARGE]
+
+    def render_and_invalidate(policy: SitePolicy, signals: object) -> object:
+        if policy.robots_base and len(answers) == 1:
+            lookup.invalidate("ada.example")
+        return render(policy)
+
+    lookup = CachedLookup(lambda host: answers.pop(0), timeout=60)
+    monkeypatch.setattr("aipolicy.lookup.renderer.render", render_and_invalidate)
+    found = await lookup.find(HOST)
+    assert found.policy.opted_out
+    assert not answers
