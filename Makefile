@@ -15,9 +15,10 @@ demo: $(VENV)/server.installed
 test: $(VENV)/test.installed
 	$(BIN)/python -m pytest
 
-# The tests that have a larger size than CI's, at that size.
+# The tests that have a larger size than CI's, at that size, and a soak of MINUTES: some two hours.
 proof: $(VENV)/test.installed
 	AIPOLICY_PROOF=1 $(BIN)/python -m pytest -m proof
+	$(MAKE) soak
 
 # As root it tries a full disk, too, and with Debian's faketime installed a clock that jumps back.
 soak: $(VENV)/test.installed

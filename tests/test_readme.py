@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SESSIONS = [text for language, text in BLOCKS if language == "console"]
 
 
-async def test_the_python_block_is_a_blog_server_with_every_signal() -> None:
+async def test_the_python_block_is_a_blog_server_with_every_signal(caplog: pytest.LogCaptureFixture) -> None:
     (source,) = (text for language, text in BLOCKS if language == "python")
     module: dict[str, object] = {}
     exec(compile(source, "README.md", "exec"), module)
@@ -26,6 +26,8 @@ async def test_the_python_block_is_a_blog_server_with_every_signal() -> None:
     assert opted_out.one("content-usage") == "train-ai=n"
     assert silent.headers == [(b"content-type", b"text/html")]
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt", "ada.blog.example")).text  # type: ignore[arg-type]
+    assert "Not found" not in (await request(app, "/robots.txt", "bob.blog.example")).text  # type: ignore[arg-type]
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("session", [text for text in SESSIONS if "make demo" not in text])

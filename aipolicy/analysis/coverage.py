@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from aipolicy.analysis.file import File
+from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.names import STAND_INS
 from aipolicy.analysis.reach import Reach
-from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose
+from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,7 @@ def coverage(file: File) -> Coverage:
 
 def reach_of(file: File, crawler: Crawler) -> Reach:
     """How much of the site the crawler is kept out of."""
-    bound = file.index.bound(whose_group(file, crawler.product_token))
-    if not bound.is_named and crawler.note and "own name only" in crawler.note:
-        return Reach.OPEN  # "*" doesn't mean it, says its operator
-    return bound.reach
+    return binding(file, crawler.product_token).reach
 
 
 def whose_group(file: File, token: str) -> str:
@@ -47,6 +45,20 @@ def whose_group(file: File, token: str) -> str:
     other = STAND_INS.get(token.lower(), "")
     takes_it = other and not file.index.bound(token).is_named and file.index.bound(other).is_named
     return other if takes_it else token
+
+
+def binding(file: File, token: str) -> Bound:
+    """Return what binds the crawler ``token``, by RFC 9309 and by what its operator documents beyond it."""
+    bound = file.index.bound(whose_group(file, token))
+    if not bound.is_named and heeds_only_its_name(token):
+        return Bound("", (), Content(()))
+    return bound
+
+
+def heeds_only_its_name(token: str) -> bool:
+    """Return True if its operator says that ``*`` doesn't mean the crawler ``token``."""
+    crawler = crawler_named(token)
+    return crawler is not None and "own name only" in (crawler.note or "")
 
 
 def is_disobedient(crawler: Crawler) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from aipolicy.analysis.coverage import binding
 from aipolicy.analysis.file import UNNAMED, File
 from aipolicy.analysis.index import Bound, Content
 from aipolicy.analysis.probes import probes
@@ -48,7 +49,7 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     pairs = len({(one.index.bound(t).content, other.index.bound(t).content) for t in (UNNAMED, *named)})
     most = _WORK // pairs
     for token in (UNNAMED, *sorted(named.values(), key=str.lower)):
-        bounds = one.index.bound(token), other.index.bound(token)
+        bounds = binding(one, token), binding(other, token)
         contents = bounds[0].content, bounds[1].content
         if contents not in known:
             known[contents] = _change(*bounds, most)

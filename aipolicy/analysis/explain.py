@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from aipolicy.analysis.coverage import binding, whose_group
 from aipolicy.analysis.families import FAMILIES
 from aipolicy.analysis.file import File
 from aipolicy.analysis.rulesets import Ruling
@@ -14,7 +15,8 @@ from aipolicy.core.preferences import Preferences
 class Explanation:
     """The answer of RFC 9309 for ``token`` and ``path``, and of each family.
 
-    ``because``: ``named`` (the crawler has a group), ``*`` (the group for everyone) or ``none``.
+    ``because``: ``named`` (the crawler has a group), ``stand-in`` (it has none, and uses another
+    crawler's, as its operator documents), ``*`` (the group for everyone) or ``none``.
     ``agent_lines`` are the User-agent lines that bind it; ``ruling.line`` is the rule's, 0 without one.
     """
 
@@ -38,15 +40,16 @@ def explain(octets: bytes, token: str, path: str) -> Explanation:
     """Say why the crawler ``token`` may fetch ``path`` (with its query), or may not. Never raises."""
     file = File.read(octets)
     path = normalise(path if path.startswith("/") else f"/{path}")
-    bound = file.index.bound(token)
+    bound, name = binding(file, token), whose_group(file, token)
+    stands_in = bound.is_named and name != token
     return Explanation(
         token=token,
         path=path,
-        ruling=file.index.decide(token, path),
-        because="named" if bound.is_named else bound.name or "none",
+        ruling=Ruling(True) if path.partition("?")[0] == "/robots.txt" else bound.rules.decide(path),
+        because="stand-in" if stands_in else "named" if bound.is_named else bound.name or "none",
         agent_lines=file.agent_lines(bound.name),
-        families={family.id: family.decide(file.octets, token, path) for family in FAMILIES},
-        content_signals=content_signals(file.robots, token),
-        usage_preferences=usage_preferences(file.robots, token, path),
+        families={family.id: family.decide(file.octets, name, path) for family in FAMILIES},
+        content_signals=content_signals(file.robots, name),
+        usage_preferences=usage_preferences(file.robots, name, path),
         file=file,
     )

@@ -1,5 +1,6 @@
 """All checks of one file, and what it does to the crawlers of the table."""
 
+import bisect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,10 @@ from aipolicy.analysis.mangled import mangled
 
 MOST_OF_A_KIND = 50
 """Findings of one kind that a report holds; the others are counted."""
+
+_SPOIL_NAMES = frozenset({"misspelt-field", "several-tokens"})
+_OF_ONE_LINE = _SPOIL_NAMES | {"missing-colon", "invisible-character"}
+"""Findings whose fix is right whatever stands around the line."""
 
 _GRAVITY = tuple(Severity)
 _TRIED = 500_000  # octets that are read again to try fixes; behind that a finding has advice and no fix
@@ -56,12 +61,41 @@ def _with_true_fixes(
 ) -> Iterator[Finding]:
     """The findings, and of their fixes those that were tried: the finding goes, and no error comes."""
     work = _TRIED
+    errors = [found for found in findings if found.fix and found.severity is Severity.ERROR]
     for found in findings:
+        if found.fix and (first := _first_to_fix(file, found, errors)):
+            effect = found.effect
+            if found.id == "read-differently":
+                effect = effect.rpartition("; ")[0]  # what follows is about the fix
+            found = replace(
+                found, fix="", edits=(), effect=f"{effect}; fix line {first} first, and check again"
+            )
         if found.fix:
             work -= len(file.octets) + _FOR_ANY_FILE
             if work < 0 or _is_spoilt(found.fix) or not _mends(file, found, grave):
                 found = replace(found, fix="", edits=())
         yield found
+
+
+def _first_to_fix(file: File, found: Finding, errors: list[Finding]) -> int:
+    """Return the line of an error without whose fix that of ``found`` would say what nobody meant, or 0.
+
+    Until a spoilt User-agent line is fixed, the rules below it seem to be another group's, or nobody's.
+    """
+    if found.id in _OF_ONE_LINE:
+        return 0
+    where = _blocks(file, found)
+    for error in errors:
+        spoils = error.id in _SPOIL_NAMES and error.fix.startswith("User-agent")
+        if error is not found and (spoils or found.id == "read-differently") and where & _blocks(file, error):
+            return error.lines[0]
+    return 0
+
+
+def _blocks(file: File, found: Finding) -> set[int]:
+    """The groups that a finding is about, by their place in the file; 0 is what stands before them."""
+    first_lines = [group.agents[0].number for group in file.written.groups]
+    return {bisect.bisect(first_lines, line) for line in found.lines or (0,)}
 
 
 def _is_spoilt(fix: str) -> bool:

@@ -170,7 +170,7 @@ class TagInsertion:
 
     def into(self, page: bytes) -> bytes:
         """``page`` with the tags at the beginning of its head; as it is where it is only a part of a page."""
-        found = _PROLOGUE.match(page)
+        found = _PROLOGUE.match(page, 0, _MOST_HELD)  # a page may have megabytes in place of a head
         if found is None or not (found["document"] or found["head"]):
             return page
         return page[: found.end()] + self._tags + page[found.end() :]
@@ -239,6 +239,8 @@ class _Response:
             return self._started(message)
         if self._start is not None and message["type"] == "http.response.body":
             return self._hold(self._start, message)
+        if self._start is not None and message["type"] in _FILE_SENDING:
+            return self._file_follows(self._start, message)
         return self._send(message)
 
     def _started(self, message: Message) -> Awaitable[None]:
@@ -277,7 +279,7 @@ class _Response:
 
     async def _drop(self, message: Message) -> None:
         """Take what nobody needs; of a long body, say that nobody reads on, as servers do."""
-        if message["type"] != "http.response.body":
+        if message["type"] != "http.response.body" and message["type"] not in _FILE_SENDING:
             return
         self._dropped = (self._dropped or 0) + len(message.get("body", b""))
         is_long = self._dropped > _MOST_DROPPED
@@ -289,19 +291,34 @@ class _Response:
         if is_long:
             raise ConnectionAbortedError("nobody needs the rest of this body")
 
+    async def _file_follows(self, start: Message, message: Message) -> None:
+        """Send the page of an application that sends files unasked, without tags."""
+        held = bytes(self._held)
+        self._start = None
+        self._held.clear()
+        await self._send(start)
+        if held:
+            await self._send({"type": "http.response.body", "body": held, "more_body": True})
+        await self._send(message)
+
     async def _hold(self, start: Message, message: Message) -> None:
         self._held += message.get("body", b"")
         more = message.get("more_body", False)
         if more and len(self._held) < _MOST_HELD and _may_go_on(self._held):
             return
         held = bytes(self._held)
-        body = self._insertion.into(held)
+        body, headers = held, start["headers"]
         self._start = None
         self._held.clear()
-        length = _length(start["headers"])
-        headers = self._insertion.headers(
-            start["headers"], length=None if length is None else length + len(body) - len(held)
-        )
+        try:
+            tagged = self._insertion.into(held)
+            length = _length(headers)
+            headers = self._insertion.headers(
+                headers, length=None if length is None else length + len(tagged) - len(held)
+            )
+            body = tagged
+        except Exception:
+            logger.exception("a page could not be given its tags: it is sent without them")
         await self._send({**start, "headers": headers})
         await self._send({**message, "body": body})
 
@@ -355,7 +372,7 @@ def _is_whole(opening: bytes, rest: bytes) -> bool:
 
 def _length(headers: Iterable[Header]) -> int | None:
     """Return the length that a response tells of its body, if it tells one."""
-    lengths = {value.strip() for name, value in headers if name.lower() == b"content-length"}
+    lengths = {bytes(value).strip() for name, value in headers if name.lower() == b"content-length"}
     length = lengths.pop() if len(lengths) == 1 else b""
     return int(length) if length.isdigit() and len(length) < 20 else None
 

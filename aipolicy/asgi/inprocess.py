@@ -1,7 +1,7 @@
 """An in-process HTTP client for the wrapped application's robots.txt.
 
 The answer is shared by all clients of a host, so no client may decide it. Every request has one form: the
-site's canonical host and scheme, no query, no cookie, no client's address, and nothing that a middleware
+site's canonical host and scheme, no query, no cookie, one address, and nothing that a middleware
 further out has put into the scope. Only the application's own objects and its lifespan state are passed on.
 """
 
@@ -19,9 +19,15 @@ from aipolicy.asgi.background import Calls
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
+from aipolicy.lookup.base import error_text
 
 USER_AGENT = f"aipolicy/{version('aipolicy')} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
+
+# Access logs and rate limiters read the client's address unasked, and an error there would cost the site its
+# own rules. This one is for documentation (RFC 6676): no client has it, and no application trusts it, as it
+# might trust a loopback or private address: a site could redirect to what only those may read.
+CLIENT = ("233.252.0.1", 0)
 
 _MOMENT = 0.1  # seconds
 _MOST_REDIRECTS = 5  # RFC 9309 §2.3.1.2: at least five
@@ -165,7 +171,7 @@ class Application:
             "query_string": query,
             "root_path": place.root_path,
             "headers": headers,
-            "client": None,
+            "client": CLIENT,
             "server": (host.strip("[]"), _PORTS[scheme]) if host else None,
             "state": dict(self._state),
             "path_params": {},
@@ -246,8 +252,12 @@ class _Exchange:
         """Return status, headers and body. Raises UnreadableError."""
         if not self._complete and not self._is_cut:
             if self._error is not None:
-                raise UnreadableError(f"it raised {self._error!r}") from self._error
+                raise UnreadableError(f"it raised {error_text(self._error)}") from self._error
             raise UnreadableError("its response has no end" if self._status else "it sent no response")
+        if self._error is not None and self._status >= 500:  # the error page of a framework that raises, too
+            raise UnreadableError(
+                f"it answered {self._status} and raised {self._error!r}", self._status
+            ) from self._error
         body = bytes(self._body)
         if self._is_cut:
             return self._status, self._headers, body[:MAX_ROBOTS_BYTES].rpartition(b"\n")[0]
@@ -261,14 +271,16 @@ class _Exchange:
 def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> OwnFile:
     """Return the file that a response is. Raises UnreadableError where it is none."""
     if not 200 <= status < 300 or status == 206:
-        fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if status in (401, 403) else ""
+        refused = status in (401, 403, 429)
+        fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if refused else ""
         raise UnreadableError(f"it answered {status}{fix}", status)
     coding = _text(headers, "content-encoding").strip(" \t").lower()
     if coding not in ("", "identity"):
         raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
     media_type = _text(headers, "content-type").partition(";")[0].strip(" \t").lower()
     if media_type in _PAGES or _MARKUP.match(body):
-        raise UnreadableError(f"it answered a page ({media_type or 'no media type'}), not a robots.txt")
+        page = f"it answered a page ({media_type or 'no media type'}), not a robots.txt"
+        raise UnreadableError(f"{page}; answer 404 where there is none, or give merge_own=False")
     cache_control = b", ".join(_values(headers, "cache-control"))
     return OwnFile(body, _shared(headers), cache_control if _VALUE.fullmatch(cache_control) else b"")
 

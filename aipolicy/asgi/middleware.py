@@ -43,7 +43,7 @@ class AIPolicyMiddleware:
     ``max_age``           seconds for which robots.txt and the well-known files may be cached, at most 3600.
     ``merge_own``         whether the application's own ``/robots.txt`` is merged into ours. It is asked for
                           in-process and in one form, whatever request came: canonical host, no query, no
-                          cookie, no client's address, and a User-Agent that begins with ``aipolicy/``. 404
+                          cookie, the address 233.252.0.1, and a User-Agent of ``aipolicy/``. 404
                           and 410 mean that there is none; any other failure leaves the last copy.
     ``own_robots``        a callable that gives a site's own rules instead: canonical host → robots.txt as
                           bytes or str, or None where there is none. Sync (called in a thread) or async.

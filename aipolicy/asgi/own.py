@@ -19,17 +19,18 @@ from typing import NamedTuple, Protocol
 
 import anyio
 from anyio import to_thread
-from cachetools import LRUCache
 from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.inprocess import OwnFile, Place, UnreadableError
+from aipolicy.asgi.sharedcache import SharedCache
 from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.headers import Header
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
 from aipolicy.core.merge import fitted_robots_txt
 from aipolicy.core.render import Document, Rendering, robots_document
+from aipolicy.lookup.base import error_text
 from aipolicy.lookup.loops import running_loop
 from aipolicy.lookup.outage import OutageLog
 from aipolicy.lookup.renderer import is_large
@@ -94,8 +95,8 @@ class _Shelf:
     """The copies and merged files of one kind of hosts, bounded in bytes."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self.entries: LRUCache[Place, _Entry] = LRUCache(limit, getsizeof=_size_of_entry)
-        self.merged: LRUCache[tuple[Rendering, bytes], tuple[Document, int]] = LRUCache(
+        self.entries: SharedCache[Place, _Entry] = SharedCache(limit, getsizeof=_size_of_entry)
+        self.merged: SharedCache[tuple[Rendering, bytes], tuple[Document, int]] = SharedCache(
             limit, getsizeof=itemgetter(1)
         )
         self.log = OutageLog(clock, logger)
@@ -282,7 +283,7 @@ class OwnRobots:
             silent = read.shelf is self._unknown and 400 <= error.status < 500
             return self._fail(read, str(error), error.__cause__, silent=silent)
         except Exception as error:
-            return self._fail(read, f"{type(error).__name__}: {error}", error)
+            return self._fail(read, error_text(error), error)
         if limit.cancelled_caught:
             return self._fail(read, f"it took longer than {self._timeout:g} s")
         shelf, place = read.shelf, read.place
@@ -382,7 +383,7 @@ class Callback:
         except (Exception, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as error:  # a SystemExit must not end the server
-            raise UnreadableError(f"own_robots({place.host!r}) raised {error!r}") from error
+            raise UnreadableError(f"own_robots({place.host!r}) raised {error_text(error)}") from error
         if robots is None:
             return None
         if isinstance(robots, str):

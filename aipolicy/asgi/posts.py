@@ -2,9 +2,9 @@
 
 import logging
 
-from cachetools import LRUCache
 from starlette.types import Scope
 
+from aipolicy.asgi.sharedcache import SharedCache
 from aipolicy.core.policy import PRESETS
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.render import HeaderSet, Rendering
@@ -16,6 +16,8 @@ STATE = "aipolicy"
 
 _REMEMBERED = 1024
 
+_Key = tuple[Rendering, HeaderSet, Preferences]
+
 
 class Posts:
     """The header set of a response whose preferences the application has stated in the request's state.
@@ -25,7 +27,7 @@ class Posts:
     """
 
     def __init__(self) -> None:
-        self._memo: LRUCache[tuple[Rendering, HeaderSet, Preferences], HeaderSet] = LRUCache(_REMEMBERED)
+        self._memo: SharedCache[_Key, HeaderSet] = SharedCache(_REMEMBERED)
 
     def header_set(self, scope: Scope, rendering: Rendering, site: HeaderSet) -> HeaderSet:
         """Return what is sent where ``site`` holds for the path unless something is stated. Never raises."""
@@ -52,8 +54,9 @@ def _preferences(stated: object) -> Preferences:
     if isinstance(stated, str) and stated in PRESETS:
         return PRESETS[stated]
     logger.error(
-        "request.state.%s is %.80r: give Preferences(...), True or the name of a preset; no-ai is sent",
+        "request.state.%s is %.80r: give Preferences(...), True or the name of a preset (%s); no-ai is sent",
         STATE,
         stated,
+        ", ".join(PRESETS),
     )
     return PRESETS["no-ai"]

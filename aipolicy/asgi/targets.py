@@ -10,6 +10,8 @@ from aipolicy.core.fields import Visibility
 from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, octets, read_path
 from aipolicy.core.render import HeaderSet, Rendering
 
+_MOST_SEARCHES = 20_000  # some 5 ms
+
 
 class RequestTarget:
     """The readings of one request's path: the most restrictive of what holds for each holds for it."""
@@ -33,29 +35,37 @@ class RequestTarget:
 
     def is_closed(self, rendering: Rendering, crawler: Crawler) -> bool:
         """Return True if a site closes a reading to a crawler."""
-        if self._readings is None:
+        targets = self._targets(rendering)
+        if not targets:
             is_private = rendering.policy.visibility is Visibility.PRIVATE
             return is_private or (
                 crawler.product_token not in rendering.policy.licensed
                 and _closes_any_path(rendering, crawler)
             )
-        return any(rendering.closed_to(crawler, target) for target in self._targets(rendering))
+        return any(rendering.closed_to(crawler, target) for target in targets)
 
     def needs_licence(self, rendering: Rendering, crawler: Crawler) -> bool:
         """Return True if a reading is open to a crawler by its licence alone."""
-        if self._readings is None:
+        targets = self._targets(rendering)
+        if not targets:
             return crawler.product_token in rendering.policy.licensed and _closes_any_path(rendering, crawler)
-        return any(rendering.opened_by_licence(crawler, target) for target in self._targets(rendering))
+        return any(rendering.opened_by_licence(crawler, target) for target in targets)
 
     def _targets(self, rendering: Rendering) -> tuple[str, ...]:
         """Return every reading that the rules of a site are to be applied to; none: any path may be meant."""
         if self._readings is None:
             return ()
+        certain, others = self._readings
+        # Clients choose the readings, owners the patterns, and all is compared in the event loop. A path that
+        # has one reading is always compared.
+        count = len(certain) + len(others)
+        if count > 1 and count * rendering.most_searches > _MOST_SEARCHES:
+            return ()
         usual = rendering.site.preferences
-        others = [path + self._query for path in self._readings.others] if rendering.paths else []
+        spelled = [path + self._query for path in others] if rendering.paths else []
         return (
-            *(path + self._query for path in self._readings.certain),
-            *(other for other in others if rendering.headers_at(other).preferences != usual),
+            *(path + self._query for path in certain),
+            *(other for other in spelled if rendering.headers_at(other).preferences != usual),
         )
 
     def is_within(self, files: frozenset[str], folder: str) -> bool:

@@ -14,9 +14,9 @@ from functools import partial
 
 import anyio
 from anyio import to_thread
-from cachetools import LRUCache
 from starlette.types import Scope
 
+from aipolicy.asgi.sharedcache import SharedCache
 from aipolicy.asgi.targets import RequestTarget
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
@@ -79,7 +79,7 @@ class PathTenants:
         self._site_of, self._listed = site_of, listed
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
-        self._kept: LRUCache[tuple[str, Rendering], tuple[Rendering, float]] = LRUCache(_HOSTS)
+        self._kept: SharedCache[tuple[str, Rendering], tuple[Rendering, float]] = SharedCache(_HOSTS)
         self._loads: dict[tuple[str, Rendering], _Load] = {}
         self._context = copy_context()
 
@@ -145,7 +145,7 @@ class PathTenants:
             load.rendering = composed
         finally:
             if self._loads.get(key) is load:
-                del self._loads[key]
+                self._loads.pop(key, None)  # an event loop of another thread may be as far
             for done in load.waiting:
                 done.set()
 

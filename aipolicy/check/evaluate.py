@@ -17,10 +17,10 @@ from aipolicy.check.identity import Identities, Identity
 from aipolicy.check.identity.addresses import read_address
 from aipolicy.check.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
 from aipolicy.check.selfdeclared import product_names, self_declared
-from aipolicy.core.crawlers import CrawlerTable, from_table
+from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.memo import Memo
-from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers, uses_anothers_name
 from aipolicy.errors import LogError
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ class Evaluator:
         for name in names if tokens else ():
             if name.lower() in tokens:
                 return best_spelling((tokens[name.lower()], name)), None
+        if own is not None and uses_anothers_name(key) and crawler_named(own.split(" ")[-1]):
+            return None, None  # a link preview of iMessage: no crawler, though it names Twitterbot
         return None, own
 
     @cached_property
@@ -322,6 +324,7 @@ class Evaluator:
 def _verdict() -> pl.Expr:
     status = pl.col("status")
     refused = status.is_in(REFUSALS) | status.is_between(500, 599) | (status == 0)
+    spoofed = pl.col("identity").eq_missing(Identity.SPOOFED.value)
     return (
         pl.when(reads_robots_txt(pl.col("path")))
         .then(pl.lit(Verdict.ROBOTS_TXT_READ.value))
@@ -329,11 +332,12 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        .when(pl.col("crawler").is_in(exempt_tokens()))
+        # What an operator says of its fetchers covers no impostor.
+        .when(pl.col("crawler").is_in(exempt_tokens()) & ~spoofed)
         .then(pl.lit(Verdict.EXEMPT.value))
         .when(refused)
         .then(pl.lit(Verdict.REFUSED.value))
-        .when(pl.col("identity") == Identity.SPOOFED.value)
+        .when(spoofed)
         .then(pl.lit(Verdict.DISALLOWED_SPOOFED.value))
         .otherwise(pl.lit(Verdict.DISALLOWED.value))
     )

@@ -98,8 +98,8 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     zcat access.log.gz | aipolicy check logs - --policies policies.jsonl --site a.example --json
 
     Each request is judged by the policy in force when it was made. One that is disallowed is *in grace* if a
-    policy of the last 24 hours allowed it: crawlers keep a robots.txt for that long. What clients did that
-    only claimed to be a crawler is counted apart, and never as the crawler's. Plain, .gz and .zst.
+    policy of the last 24 hours allowed it: crawlers keep a robots.txt for that long. A disallowed fetch
+    by a client that only claims to be a crawler is counted apart. Logs may be plain, .gz and .zst.
 
     \b
     policies.jsonl, one version a line, any number a site:

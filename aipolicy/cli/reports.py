@@ -177,10 +177,12 @@ def _may(ruling: Ruling) -> str:
 
 def _group(explanation: Explanation) -> str:
     if explanation.because == "none":
-        return "none binds it: nothing is disallowed"
+        return "none applies to it: nothing is disallowed"
     lines = _lines(explanation.agent_lines)
     if explanation.because == "named":
         return f"{lines}: it is named"
+    if explanation.because == "stand-in":
+        return f"{lines}: another crawler's, which it uses as none names it"
     return f"{lines}: the one for everyone, as none names it"
 
 

@@ -89,9 +89,20 @@ class PatternTable(Generic[V]):
             nothing.
         many_paths: prepare for many questions at once, rather than when the first few have been asked.
         literally: ``%2A`` and ``%24`` stand for themselves alone.
+
+    ``most_searches`` is how many strings may be searched for to answer one question.
     """
 
-    __slots__ = ("_asked", "_clued", "_lengths", "_literal", "_literally", "_sizes", "_wild")
+    __slots__ = (
+        "_asked",
+        "_clued",
+        "_lengths",
+        "_literal",
+        "_literally",
+        "_sizes",
+        "_wild",
+        "most_searches",
+    )
 
     def __init__(
         self, entries: Iterable[tuple[str, V]], *, many_paths: bool = False, literally: bool = False
@@ -105,6 +116,7 @@ class PatternTable(Generic[V]):
                 self._wild.append((place, compiled.longest, compiled, value))
             elif pattern:
                 self._literal.setdefault(pattern, (place, value))
+        self.most_searches = sum(len(pattern.parts) for _, pattern, _ in self._wild)
         self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
         self._asked = 0
         self._clued: dict[str, list[_Entry[V]]] | None = None

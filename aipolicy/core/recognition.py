@@ -58,6 +58,12 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     return tuple(crawler for crawler in dict.fromkeys(found) if not _is_namesake(crawler, lowered, names))
 
 
+def uses_anothers_name(user_agent: str) -> bool:
+    """Return True if ``user_agent`` is one of another client, known to send a crawler's name: iMessage's."""
+    names, lowered = _names(), user_agent[:LONGEST_USER_AGENT].lower()
+    return any(part in lowered for parts in names.namesakes.values() for part in parts)
+
+
 def _is_namesake(crawler: Crawler, user_agent: str, names: _Names) -> bool:
     return any(part in user_agent for part in names.namesakes.get(crawler.product_token, ()))
 

@@ -72,6 +72,11 @@ class Rendering:
             return self.strictest
         return self._table.first(normalise(path)) or self.site
 
+    @property
+    def most_searches(self) -> int:
+        """How many strings may be searched for in a path to tell its headers."""
+        return self._table.most_searches
+
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
         """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
 

@@ -67,6 +67,15 @@ def count(name: str, value: object) -> int:
     return value
 
 
+def error_text(error: BaseException) -> str:
+    """Return the class and message of somebody else's error, cut; without a message that can't be written."""
+    name = type(error).__name__
+    try:
+        return cut(f"{name}: {error}")
+    except BaseException as raised:
+        return f"{name}, whose message can't be written ({type(raised).__name__})"
+
+
 def cut(message: str) -> str:
     """Return a message of somebody else's, short enough to be kept and logged."""
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

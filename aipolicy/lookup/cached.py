@@ -9,7 +9,15 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.forks import fork_safe_lock
-from aipolicy.lookup.base import MAX_BYTES, STRANGERS, canonical_key, count, cut, default_policy, seconds
+from aipolicy.lookup.base import (
+    MAX_BYTES,
+    STRANGERS,
+    canonical_key,
+    count,
+    default_policy,
+    error_text,
+    seconds,
+)
 from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import CrowdedError, Flight, Flights
@@ -129,12 +137,21 @@ class CachedLookup:
     async def find(self, host: bytes) -> Rendering:
         """The answer, loaded where that is due. Raises nothing but the caller's own cancellation."""
         self._finds += 1
+        key = None
         try:
             key = canonical_key(host)
             return self.default if key is None else await self._found(key)
         except Exception as error:
-            self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
-            return self.default
+            rendering = self._last_good(key)
+            served = "the default policy" if rendering is self.default else "its last good answer"
+            self._log.began(f"the lookup of {host!r} failed: {served} is served", error)
+            return rendering
+
+    def _last_good(self, key: bytes | None) -> Rendering:
+        """Return what is served where a fault of the lookup itself keeps it from answering."""
+        with self._lock:
+            entry = None if key is None else self._entry(key)[0]
+            return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Forget what is known of ``host``, in any spelling: the next request waits for a new load.
@@ -191,8 +208,7 @@ class CachedLookup:
                 return self.default if entry is None else entry.rendering
             if rendering is not None:
                 return rendering
-        entry, _ = self._entry(key)
-        return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
+        return self._last_good(key)
 
     def _entry(self, key: bytes) -> tuple[Entry | None, bool]:
         """What is remembered of a host, and whether it is known to be a site."""
@@ -255,7 +271,8 @@ class CachedLookup:
 
     def _failed(self, flight: Flight, entry: Entry | None, error: Exception) -> Rendering:
         key, now = flight.key, self._clock()
-        self._outcomes.failed(cut(f"{type(error).__name__}: {error}"), now)
+        reason = error_text(error)
+        self._outcomes.failed(reason, now)
         known = self._known.get(key) is not None
         if entry is None:
             entry = self._strangers[key] = Entry(self.default)
@@ -264,8 +281,8 @@ class CachedLookup:
         if not entry.delay:
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.began(
-                f"load({key.decode()!r}) failed: {cut(f'{type(error).__name__}: {error}')}; {served} is "
-                f"served, and the next try is in {delay:g} s",
+                f"load({key.decode()!r}) failed: {reason}; {served} is served, and the next try is in "
+                f"{delay:g} s",
                 flight.error,
             )
         if rendering is not entry.rendering:

@@ -1,5 +1,6 @@
 """What is served in place of an answer that can't be had: never more permissive than the last good one."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from cachetools import LRUCache
@@ -13,6 +14,7 @@ from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.weights import weigh
 
 _REMEMBERED = 16 * 1024 * 1024  # bytes
+_MOST_PATHS = 500  # of a policy that is combined with the default path by path, in the event loop
 
 
 class Fallback:
@@ -39,7 +41,8 @@ class Fallback:
             return self._strict[last]
         except KeyError:
             strict = self._default_and_refusals(last.policy)
-            self._strict[last] = strict
+            with suppress(ValueError):  # too large to be remembered
+                self._strict[last] = strict
             return strict
 
     def smaller(self, last: Rendering) -> Rendering | None:
@@ -48,11 +51,13 @@ class Fallback:
         Few sites have others than the same few: what a path refuses is refused for the whole site.
         """
         policy = last.policy
-        preferences = policy.preferences.combined(_refusals(*_all(policy)))
+        preferences = _without_paths(policy).preferences
         smaller = self._renderer.rendering(SitePolicy("", preferences, visibility=policy.visibility))
         return None if smaller.policy == policy else smaller
 
     def _default_and_refusals(self, policy: SitePolicy) -> Rendering:
+        if len(policy.path_preferences) > _MOST_PATHS:
+            policy = _without_paths(policy)
         strict = with_refusals(self.default.policy, policy)
         if strict == self.default.policy:
             return self.default
@@ -85,6 +90,12 @@ def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:
         licensed=tuple(token for token in default.licensed if token in policy.licensed),
         path_preferences=tuple(paths.items()),
     )
+
+
+def _without_paths(policy: SitePolicy) -> SitePolicy:
+    """Return ``policy`` with what any path refuses refused for the whole site."""
+    preferences = policy.preferences.combined(_refusals(*_all(policy)))
+    return replace(policy, preferences=preferences, path_preferences=())
 
 
 def _all(policy: SitePolicy) -> list[Preferences]:

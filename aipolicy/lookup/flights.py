@@ -13,7 +13,7 @@ import anyio
 
 from aipolicy.core.render import Rendering
 from aipolicy.forks import survive_forks
-from aipolicy.lookup.base import cut
+from aipolicy.lookup.base import error_text
 from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import Threads, is_async
 
@@ -94,7 +94,7 @@ class Flight:
             return self._answer
         if isinstance(self.error, Exception):
             raise self.error
-        raise RuntimeError(f"it raised {cut(repr(self.error))}") from self.error
+        raise RuntimeError(f"it raised {error_text(self.error)}") from self.error
 
 
 class Flights:

@@ -15,7 +15,15 @@ from aipolicy.core.render import Rendering
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock, survive_forks
-from aipolicy.lookup.base import MAX_BYTES, STRANGERS, canonical_key, count, default_policy, seconds
+from aipolicy.lookup.base import (
+    MAX_BYTES,
+    STRANGERS,
+    canonical_key,
+    count,
+    default_policy,
+    error_text,
+    seconds,
+)
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.lease import Lease
@@ -133,6 +141,7 @@ class LocalLookup:
     async def find(self, host: bytes) -> Rendering:
         """The answer, read where that is due. Never raises, and waits for a large policy's rendering only."""
         self._finds += 1
+        key = None
         try:
             key = canonical_key(host)
             if key is None:
@@ -150,8 +159,16 @@ class LocalLookup:
                 except Exception as error:
                     ready = {text: error}
         except Exception as error:
-            self._log.began(f"the lookup of {host!r} failed: the default policy is served", error)
-            return self.default
+            rendering = self._last_good(key)
+            served = "the default policy" if rendering is self.default else "its last good answer"
+            self._log.began(f"the lookup of {host!r} failed: {served} is served", error)
+            return rendering
+
+    def _last_good(self, key: bytes | None) -> Rendering:
+        """Return what is served where a fault of the lookup itself keeps it from answering."""
+        with self._lock:
+            last = None if key is None else self._known.get(key) or self._outdated.get(key)
+            return self.default if last is None else self._fallback.instead(last, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Read ``host``, in any spelling, anew at its next request."""
@@ -240,7 +257,7 @@ class LocalLookup:
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.began(
                 f"the policy of {key.decode()!r} in {self._path} can't be used: "
-                f"{type(error).__name__}: {error}; {served} is served until it changes"
+                f"{error_text(error)}; {served} is served until it changes"
             )
         self._known.keep(key, rendering)
         return rendering

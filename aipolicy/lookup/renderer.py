@@ -144,8 +144,11 @@ class Renderer:
             return self.rendering(self._flags[answer])
         if isinstance(answer, SitePolicy):
             return self.rendering(answer)
-        cure = "return a SitePolicy, True (opted out) or False, or None for a host that is no site's"
-        raise TypeError(f"it returned {type(answer).__qualname__}: {cure}")
+        kind = type(answer)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        hint = " (bool(...) makes a flag of 0, 1 and the like)" if hasattr(kind, "__bool__") else ""
+        fix = "return a SitePolicy, True (opted out) or False, or None for a host that is no site's"
+        raise TypeError(f"it returned {module}{kind.__qualname__}: {fix}{hint}")
 
 
 class _Prepared:

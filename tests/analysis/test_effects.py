@@ -136,7 +136,10 @@ def test_signals_are_compared_too() -> None:
 def test_a_difference_is_true_in_both_files(one: bytes, other: bytes) -> None:
     robots = RobotsTxt.parse(one), RobotsTxt.parse(other)
     for difference in compare(one, other):
-        token = difference.tokens[0] if difference.tokens else "stranger"
+        others = [t for t in difference.tokens if not t.startswith(("Yandex", "Googlebot", "Applebot"))]
+        if not others and difference.tokens:  # by their operators' own rules
+            continue
+        token = others[0] if others else "stranger"
         for path in difference.change.closed[:4]:
             assert [verdict(r, token, path).allowed for r in robots] == [True, False]
         for path in difference.change.opened[:4]:
@@ -159,6 +162,27 @@ def test_an_explanation_says_why_a_group_binds() -> None:
     assert explain(octets, "GPTBot", "/a").because == "named"
     assert explain(octets, "CCBot", "/a").because == "none"
     assert explain(lines("UA * | Disallow: /a"), "CCBot", "/a").because == "*"
+
+
+def test_a_crawler_that_uses_anothers_group_is_explained_and_compared_as_it_is_counted() -> None:
+    shut, open_ = lines("UA Googlebot | Disallow: /"), lines("UA Googlebot | Allow: /")
+    explained = explain(shut, "Applebot", "/a")
+    assert (explained.ruling.allowed, explained.because, explained.agent_lines) == (False, "stand-in", (1,))
+    assert "Applebot" in lint(shut).coverage.tokens[Purpose.SEARCH_ENGINE][Reach.BLOCKED]
+    (difference,) = compare(open_, shut)
+    assert {"Applebot", "Googlebot", "Googlebot-Image"} <= set(difference.tokens)
+    assert not explain(shut, "Applebot", "/robots.txt?x").ruling.line
+    named = lines("UA Googlebot | Disallow: / | | UA Applebot | Allow: /")
+    own = explain(named, "Applebot", "/a")
+    assert (own.because, own.ruling.line) == ("named", 5)
+
+
+def test_a_crawler_that_heeds_only_its_name_is_explained_and_compared_so() -> None:
+    shut = lines("UA * | Disallow: /")
+    explained = explain(shut, "YandexAdditional", "/a")
+    assert (explained.ruling.allowed, explained.because) == (True, "none")
+    (difference,) = compare(lines("UA * | Allow: /"), shut)
+    assert "YandexAdditional" not in difference.tokens
 
 
 def test_an_explanation_of_our_own_file_agrees_with_the_core_in_every_family() -> None:

@@ -207,3 +207,33 @@ def test_a_line_too_long_to_paste_has_no_cut_fix() -> None:
     (finding,) = [f for f in lint(long).findings if f.id == "misspelt-field"]
     assert finding.fix == "Disallow: /" + "x" * 300
     assert re.fullmatch(r"Disallow: /x+", finding.fix)
+
+
+FIXES_THAT_WAIT = [
+    ("User-agent: GPTBot, CCBot|Disallow: /", ("GPTBot", "CCBot"), {"several-tokens"}),
+    ("User-agnet: GPTBot|Dissalow: /", ("GPTBot",), {"misspelt-field"}),
+    ("User-agnet: GPTBot|Disallow: /", ("GPTBot",), {"misspelt-field"}),
+    ("User-agent: GPTBot|Disallow:\u00a0/", ("GPTBot",), {"invisible-character"}),
+    ("User-agent: Googlebot|Allow: /|User-agnet: GPTBot|Disallow: /", ("GPTBot",), {"misspelt-field"}),
+    ("Disallow: /|User-agent: GPTBot", ("GPTBot",), {"rule-before-group"}),
+    ("Disallow: /|User-agent: GPTBot|Disallow: /|User-agent: CCBot", ("CCBot",), set()),
+]
+
+
+@pytest.mark.parametrize(("text", "closed", "fixed"), FIXES_THAT_WAIT)
+def test_no_fix_of_a_report_opens_what_another_shuts(
+    text: str, closed: tuple[str, ...], fixed: set[str]
+) -> None:
+    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
+    findings = lint(octets).findings
+    assert {finding.id for finding in findings if finding.fix} == fixed
+    for finding in findings:
+        assert "mends it" not in finding.effect or finding.fix
+        assert "Allow" not in finding.fix, finding
+        assert "User-agent: *" not in finding.fix, finding
+    if fixed:
+        after = mended(octets)
+        for reader in READERS:
+            for token in closed:
+                assert not reader.allowed(after, token, "/post"), (reader.name, token, after)
+            assert reader.allowed(after, "Googlebot", "/post"), (reader.name, after)

@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.asgi.html import TagInsertion
 from aipolicy.core.policy import SitePolicy
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
-from tests.asgi_client import Response, request
+from tests.asgi_client import Response, http_scope, request
 
 TAGS = b'<meta name="robots" content="noai, noimageai"><meta name="tdm-reservation" content="1">'
 PAGE = b"<!doctype html>\n<html lang=en><head><title>A post</title></head><body>Hello</body></html>"
@@ -234,3 +234,61 @@ async def test_a_page_that_is_compressed_inside_stays_as_it_is(files: Path) -> N
 def test_markup_in_a_policy_url_cannot_leave_its_tag() -> None:
     tags = b'<meta name="tdm-policy" content="https://blog.example/?a=&quot;&gt;">'
     assert TagInsertion(tags).into(b"<head>") == b"<head>" + tags
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_values_of_headers_may_be_any_bytes(kind: type[bytes]) -> None:
+    headers = [(b"content-type", b"text/html"), (b"content-length", kind(b"%d" % len(PAGE)))]
+    messages = await sent_for(headers, {"type": "http.response.body", "body": PAGE})
+    assert [message["type"] for message in messages] == ["http.response.start", "http.response.body"]
+    lengths = [bytes(value) for name, value in messages[0]["headers"] if name == b"content-length"]
+    assert lengths == [b"%d" % len(messages[1]["body"])]
+
+
+@pytest.mark.parametrize("kind", ["http.response.pathsend", "http.response.zerocopysend"])
+@pytest.mark.parametrize("before", [b"", b"<html>"])
+@pytest.mark.parametrize("conditions", [[], [(b"if-none-match", b'"1"')], [(b"range", b"bytes=0-1")]])
+async def test_a_file_that_is_sent_unasked_comes_after_its_headers(
+    kind: str, before: bytes, conditions: list[tuple[bytes, bytes]]
+) -> None:
+    messages: list[Message] = [{"type": kind, "path": "/page.html", "file": 3}]
+    if before:
+        messages.insert(0, {"type": "http.response.body", "body": before, "more_body": True})
+    headers = [(b"content-type", b"text/html"), (b"etag", b'"1"')]
+    start, *rest = await sent_for(headers, *messages, conditions=conditions)
+    assert start["type"] == "http.response.start"
+    assert rest[-1] == messages[-1]
+    assert b"".join(message.get("body", b"") for message in rest) == before
+
+
+async def test_not_modified_ends_also_where_a_file_is_sent_unasked() -> None:
+    headers = [(b"content-type", b"text/css"), (b"etag", b'"1"')]
+    file = {"type": "http.response.pathsend", "path": "/site.css"}
+    messages = await sent_for(headers, file, conditions=[(b"if-none-match", b'"1"')])
+    assert [(m["type"], m.get("status"), m.get("body")) for m in messages] == [
+        ("http.response.start", 304, None),
+        ("http.response.body", None, b""),
+    ]
+
+
+async def sent_for(
+    headers: list[tuple[bytes, bytes]],
+    *messages: Message,
+    conditions: list[tuple[bytes, bytes]] | None = None,
+) -> list[Message]:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for message in messages:
+            await send(message)
+
+    wrapped = AIPolicyMiddleware(app, lookup(), html=True)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await wrapped(http_scope("/", headers=conditions or ()), receive, send)
+    return sent

@@ -392,9 +392,45 @@ async def test_a_long_error_page_of_the_application_goes_out_whole_under_its_len
     assert b"User-agent: GPTBot" in response.body
 
 
+async def test_the_log_says_what_an_application_raised_that_answered_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def robots(request: Request) -> Response:
+        raise ValueError("no such table: pages")
+
+    app = wrapped(Starlette(routes=[Route("/robots.txt", robots)]))
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(app, "/robots.txt")
+    assert "it answered 500 and raised ValueError('no such table: pages')" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_the_log_says_whom_a_firewall_or_a_rate_limiter_should_let_through(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(wrapped(PlainTextResponse("no", status)), "/robots.txt")
+    (line,) = (text for text in caplog.messages if f"it answered {status}; let 'aipolicy/" in text)
+    assert "read it, or give own_robots=..." in line
+
+
+async def test_the_log_says_what_to_do_about_an_application_that_answers_every_path_with_a_page(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = Response("<!doctype html><div id=app></div>", media_type="text/html")
+    with caplog.at_level(logging.WARNING, "aipolicy"):
+        await request(wrapped(page), "/robots.txt")
+    assert "answer 404 where there is none, or give merge_own=False" in caplog.text
+    caplog.clear()
+    app = AIPolicyMiddleware(page, lookup(), merge_own=False)
+    assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
+    assert caplog.messages == []
+
+
 async def test_an_application_that_answers_itself_gets_the_whole_request() -> None:
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["client"] is None:
+        if dict(scope["headers"])[b"user-agent"].startswith(b"aipolicy/"):
             return await PlainTextResponse("no", 503)(scope, receive, send)
         body = (await receive())["body"]
         assert (await receive())["type"] == "http.disconnect"

@@ -62,6 +62,16 @@ async def test_what_cannot_be_understood_is_taken_for_a_no_and_logged(
     assert "'no-trainign': give Preferences(...), True or the name of a preset" in caplog.text
 
 
+@pytest.mark.parametrize("stated", ["private", "discouraged"])
+async def test_a_preset_that_only_a_whole_site_can_have_is_a_no_and_the_log_names_the_others(
+    stated: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        response = await post(stated, UNSET)
+    assert response.one("content-usage") == "train-ai=n, ai-use=n"
+    assert "the name of a preset (unset, no-training, no-ai, allow)" in caplog.text
+
+
 async def test_its_meta_tags_are_in_its_page() -> None:
     assert '<head><meta name="robots" content="noai, noimageai">' in (await post(True, UNSET, html=True)).text
     assert "<meta" not in (await post(None, UNSET, html=True)).text

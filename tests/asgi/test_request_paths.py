@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import sys
+from itertools import product
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +19,7 @@ from starlette.types import ASGIApp, Scope
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.check.identity import Verification
+from aipolicy.core.patterns import Pattern
 from aipolicy.core.policy import PRESETS, SitePolicy
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
@@ -301,6 +305,34 @@ async def test_where_a_path_has_too_many_readings_every_tenant_may_be_meant() ->
     sent = "/" + "a/../" * 1000
     assert (await request(app, sent)).one("content-usage") == "train-ai=n, ai-use=n"
     assert (await request(app, sent, user_agent=GPTBOT)).status == 403
+
+
+@pytest.mark.parametrize("user_agent", ["Firefox", GPTBOT])
+@pytest.mark.parametrize("licensed", [[], ["GPTBot"]])
+async def test_a_request_never_searches_for_all_patterns_of_a_site_again_and_again(
+    user_agent: str, licensed: list[str]
+) -> None:
+    parts = product(["a", "b", "ab", "ba"], repeat=4)
+    paths = {f"/*{'*'.join(part * 5)}*zz$": PRESETS["allow"] for part in parts}
+    policy = SitePolicy.from_preset("no-training", path_preferences=paths, licensed=licensed)
+    app = AIPolicyMiddleware(answering(), lookup(blog=policy), enforce="declared")
+    await request(app, "/")  # loads the policy
+    sent = "/%2e/;a/\\b//%252F" + "ab" * 480 + "zz"
+    searches = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal searches
+        if event == "call" and frame.f_code is Pattern.end.__code__:
+            searches += len(frame.f_locals["self"].parts)
+
+    sys.setprofile(count)
+    try:
+        response = await request(app, unquote(sent), user_agent=user_agent, raw_path=sent.encode())
+    finally:
+        sys.setprofile(None)
+    assert response.status == (403 if user_agent == GPTBOT and not licensed else 200)
+    assert response.one("content-usage") == "train-ai=n"
+    assert searches <= 20_000
 
 
 async def test_a_page_of_a_plain_path_asks_for_one_site() -> None:

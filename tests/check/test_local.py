@@ -61,7 +61,7 @@ def test_a_request_without_a_host_is_nobodys_where_others_have_one(tmp_path: Pat
     with Spool() as spool:
         read_logs([str(tmp_path / "a.log")], Evaluator(terms), spool, form=None, advance=lambda *_: None)
         rows = pl.concat(spool.parts()).collect().select("site", "verdict").rows()
-    assert rows == [("a.example", "disallowed"), ("a.example", "disallowed"), (None, "allowed")]
+    assert rows == [*[("a.example", "disallowed_spoofed")] * 2, (None, "allowed")]
 
 
 def test_a_log_may_begin_with_blank_lines(tmp_path: Path) -> None:

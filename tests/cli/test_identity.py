@@ -269,10 +269,17 @@ def test_the_lists_are_read_anew_and_used_from_then_on(
 ) -> None:
     lists.put("https://openai.com/gptbot.json", listing(*openai(1)))
     done = run("crawlers", "update")
+    assert done.exit_code == 1, "the package's lists lost all that they had"
+    assert "openai.com/gptbot.json has 16 prefixes, and" in done.stderr
+
+    def rows() -> dict[str, list[str]]:
+        lines = (line.split() for line in done.stdout.splitlines()[1:] if "openai" in line)
+        return {url: cells for _, url, *cells in lines}
+
+    assert rows()["https://openai.com/adsbot.json"][:3] == ["new", "1", "1"]
+    done = run("crawlers", "update", "--accept")
     assert (done.exit_code, done.stderr) == (0, "")
-    rows = {line.split()[1]: line.split()[2:] for line in done.stdout.splitlines()[1:] if "openai" in line}
-    assert rows["https://openai.com/gptbot.json"][:4] == ["changed", "16", "16", "17"]
-    assert rows["https://openai.com/adsbot.json"][:3] == ["new", "1", "1"]
+    assert rows()["https://openai.com/gptbot.json"][:4] == ["changed", "16", "16", "17"]
     assert (home / "data" / "aipolicy").stat().st_mode & 0o777 == 0o700
     found = run(*CHECK, "20.3.7.9", "--user-agent", "GPTBot/1.2", "--no-dns")
     assert found.stdout.startswith("20.3.7.9 as GPTBot of OpenAI, ")

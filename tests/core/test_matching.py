@@ -11,9 +11,11 @@ from aipolicy.core.matching import (
     usage_preferences,
     verdict,
 )
+from aipolicy.core.paths import normalise
 from aipolicy.core.robots import RobotsTxt
 from tests.core import oracle
 from tests.core.strategies import base_files
+from tests.sizes import size
 
 
 def file(text: str) -> RobotsTxt:
@@ -246,3 +248,21 @@ def test_content_signals_c5_a_group_of_its_own_says_nothing_of_the_signals_for_e
 def test_a_question_mark_and_a_dollar_are_themselves(pattern: str, path: str, allowed: bool) -> None:
     robots = RobotsTxt.parse(f"User-agent: *\nDisallow: {pattern}\n")
     assert verdict(robots, "GPTBot", path).allowed is allowed
+
+
+_PIECES = st.sampled_from(["a", "2", "_", "/", "*", "$", "%2B", "?", "%", "&", "~", ".", "é", "%41"])
+
+
+@pytest.mark.proof
+@settings(max_examples=size(full=20_000, ci=1_000))
+@given(st.lists(_PIECES, max_size=6), st.lists(_PIECES, max_size=8))
+def test_a_pattern_matches_what_the_rfc_says(pattern: list[str], path: list[str]) -> None:
+    normal, sent = normalise("/" + "".join(pattern)), "/" + "".join(path)
+    assert path_matches(normal, sent) == oracle.matches(normal, sent)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"), [("/*2", "/&"), ("/*A", "/%2a"), ("/b*6", "/b&"), ("/*5F$", "/_")]
+)
+def test_a_pattern_is_never_found_within_an_escape_of_our_own(pattern: str, path: str) -> None:
+    assert not path_matches(pattern, path)

@@ -118,6 +118,17 @@ def limited(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return middleware
 
 
+def logged(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A middleware that reads the address without asking whether there is one, as access logs do."""
+
+    def middleware(request: Any) -> Any:
+        response = get_response(request)
+        response["X-Log"] = request.META["REMOTE_ADDR"]
+        return response
+
+    return middleware
+
+
 MIDDLEWARE = "django.middleware."
 STOCK: dict[str, dict[str, Any]] = {
     "https only": {"MIDDLEWARE": [f"{MIDDLEWARE}security.SecurityMiddleware"], "SECURE_SSL_REDIRECT": True},
@@ -146,6 +157,7 @@ STOCK: dict[str, dict[str, Any]] = {
         ]
     },
     "a rate limiter": {"MIDDLEWARE": [f"{__name__}.limited"]},
+    "an access log": {"MIDDLEWARE": [f"{__name__}.logged"]},
 }
 CLIENTS: list[dict[str, Any]] = [
     {},

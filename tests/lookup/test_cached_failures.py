@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any
 
+import numpy
 import pytest
 
 from aipolicy.core.policy import SitePolicy
@@ -31,6 +32,51 @@ class Unspeakable:
         raise RuntimeError("not even this")
 
 
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("not even this")
+
+    __repr__ = __str__
+
+
+class UnspeakableExit(SystemExit):
+    __str__ = __repr__ = UnspeakableError.__str__
+
+
+@pytest.mark.parametrize("error", [UnspeakableError, UnspeakableExit])
+@pytest.mark.parametrize("later", [200.0, 20_000.0])
+async def test_an_opt_out_outlasts_an_error_that_cannot_be_written(
+    cached: CachedSource, error: type[BaseException], later: float
+) -> None:
+    is_down = False
+
+    async def load(host: str) -> bool:
+        if is_down:
+            raise error
+        return True
+
+    lookup = CachedLookup(load, default="unset", clock=cached.clock)
+    await answer(lookup, "blog.example")
+    is_down = True
+    cached.clock.advance(later)
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+    assert error.__name__ in lookup.status().last_error
+    lookup.invalidate("blog.example")
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+
+
+async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
+    cached: CachedSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lookup = CachedLookup(lambda host: True, default="unset", clock=cached.clock)
+    await answer(lookup, "blog.example")
+    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_failed", None)
+    cached.clock.advance(20_000)
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+    assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
+
+
 @pytest.mark.parametrize("nonsense", ["yes", 1, 0, {}, {"opted_out": True}, [], b"", object, Unspeakable()])
 async def test_nonsense_is_a_failure_and_never_a_permission(
     cached: CachedSource, nonsense: object, caplog: pytest.LogCaptureFixture
@@ -39,10 +85,19 @@ async def test_nonsense_is_a_failure_and_never_a_permission(
     lookup = cached.lookup()
     assert await answer(lookup, "blog.example") is lookup.default
     (line,) = caplog.messages
-    assert line.startswith(
-        f"load('blog.example') failed: TypeError: it returned {type(nonsense).__name__}: return"
-    )
+    type_name = f"{__name__}.Unspeakable" if isinstance(nonsense, Unspeakable) else type(nonsense).__name__
+    assert line.startswith(f"load('blog.example') failed: TypeError: it returned {type_name}: return")
     assert "the default policy is served, and the next try is in 1 s" in line
+
+
+async def test_a_flag_of_another_librarys_type_is_named_with_its_module(
+    cached: CachedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached.flags.policies["blog.example"] = numpy.bool_(False)
+    lookup = cached.lookup()
+    assert await answer(lookup, "blog.example") is lookup.default
+    assert f"it returned numpy.{type(numpy.bool_(False)).__name__}: return" in caplog.text
+    assert "bool(...) makes a flag" in caplog.text
 
 
 @pytest.mark.parametrize("error", [RuntimeError("down"), KeyError("x"), asyncio.CancelledError(), Odd("x")])

@@ -10,7 +10,9 @@ from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.fallback import Fallback, with_refusals
 from aipolicy.lookup.renderer import Renderer
-from tests.lookup.harness import ALLOW, NO_AI, OPTED_OUT, UNSET
+from tests.lookup.harness import ALLOW, NO_AI, OPTED_OUT, UNSET, CachedSource
+
+OWN_RULES = "User-agent: *\nDisallow: /drafts\n"
 
 preferences = st.builds(Preferences, *(st.sampled_from(Preference) for _ in Category))
 patterns = st.sampled_from(["/a/", "/a/b/", "/*/b/", "/c"])
@@ -57,6 +59,21 @@ def test_what_stands_in_is_made_once() -> None:
     assert strict is fallback.instead(stale, recent=False)
     assert strict.policy.opted_out
     assert strict.policy.sitemaps == stale.policy.sitemaps
+
+
+@pytest.mark.parametrize("count", [500, 501, 12_000])
+async def test_what_thousands_of_paths_refuse_outlasts_a_failure(count: int, cached: CachedSource) -> None:
+    paths = {f"/u/{number}/": OPTED_OUT.preferences for number in range(count)}
+    cached.put("blog.example", SitePolicy(path_preferences=tuple(paths.items()), robots_base=OWN_RULES))
+    lookup = cached.lookup(default="unset", timeout=60)
+    await lookup.find(b"blog.example")
+    cached.fail()
+    for _ in range(3):
+        cached.clock.advance(20_000)
+        stale = await lookup.find(b"blog.example")
+        assert stale.headers_at(f"/u/{count - 1}/x").preferences.disallows(Category.TRAIN_AI)
+        assert "Disallow: /drafts" in stale.robots.body.decode()
+        assert len(stale.paths) <= 500
 
 
 def test_what_is_recent_or_opted_out_stays() -> None:

@@ -222,6 +222,18 @@ async def test_an_error_of_the_lookup_itself_reaches_no_visitor(
     assert "the lookup of b'blog.example' failed: the default policy is served" in caplog.text
 
 
+async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
+    local: LocalSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    local.put("blog.example", OPTED_OUT)
+    lookup = local.lookup(default="unset")
+    await answer(lookup, "blog.example")
+    monkeypatch.setattr(lookup, "_follow", None)
+    local.clock.advance(10)
+    assert (await answer(lookup, "blog.example")).policy.opted_out
+    assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
+
+
 async def test_what_went_wrong_is_told_again_when_it_changes(
     local: LocalSource, caplog: pytest.LogCaptureFixture
 ) -> None:

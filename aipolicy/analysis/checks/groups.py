@@ -31,10 +31,22 @@ def check(file: File) -> Iterator[Finding]:
 
 def _preamble(file: File) -> Iterator[Finding]:
     everyone = next((g for g in file.written.groups if "*" in _tokens(g)), None)
+    upside_down = _is_upside_down(file)
     for line in file.written.preamble:
         if line.number in file.mangled:
             continue
-        if line.is_rule:
+        if line.is_rule and upside_down:
+            first, *others = file.written.groups
+            fix = "" if others else _text((*first.agents, line, *first.body))
+            yield finding(
+                "rule-before-group",
+                [line.number],
+                f"{shown(line.text)!r} stands before any User-agent line",
+                "nobody is bound by it (RFC 9309 §2.2.1): rules stand below their User-agent lines",
+                fix=fix,
+                edits={line.number: None, **below_agents(first, pasted(line.text))} if fix else None,
+            )
+        elif line.is_rule:
             yield finding(
                 "rule-before-group",
                 [line.number],
@@ -50,6 +62,12 @@ def _preamble(file: File) -> Iterator[Finding]:
                 "it belongs to no group, so it holds for no crawler",
                 **_into(everyone, line, pasted(line.text), "Allow: /"),
             )
+
+
+def _is_upside_down(file: File) -> bool:
+    """Return True if rules stand before the first group, and the last group has none."""
+    rules = any(line.is_rule for line in file.written.preamble)
+    return rules and bool(file.written.groups) and not file.written.groups[-1].rules
 
 
 class _Fix(TypedDict):
@@ -78,7 +96,7 @@ def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: Fi
             f"the last group, for {whose}, has neither Allow nor Disallow",
             f"{whose} may fetch everything"
             + ("; older parsers drop the group and apply the one for everyone" if matters else ""),
-            fix=_text((*group.agents, *others), "Allow: /"),
+            fix="" if _is_upside_down(file) else _text((*group.agents, *others), "Allow: /"),
             severity=Severity.WARNING if matters else Severity.NOTE,
         )
         return

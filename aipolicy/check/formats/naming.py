@@ -41,6 +41,11 @@ _ALIASES = {
 _BRACED = re.compile(r"%[<>!0-9,]*\{[^}]*\}")
 # Apache has no %d, no %x, no %^ by itself, and no ~h.
 _GOACCESS = re.compile(r"%[dx^~](?!F[BU]|t[io])|~h\{")
+OF_JSON = (
+    "one of its lines with nginx's variables in place of the values "
+    '(\'{"time":"$time_iso8601","ip":"$remote_addr","url":"$request_uri","status":$status,'
+    '"agent":"$http_user_agent"}\')'
+)
 _CURE = "give --format a name ({names}) or the format string of the server's configuration"
 
 
@@ -67,9 +72,10 @@ def named(text: str) -> LogFormat:
     return PatternFormat.of("custom", elements, tail=tail)
 
 
-def cure() -> str:
-    """What to do where the format isn't known."""
-    return _CURE.format(names=", ".join(FORMATS))
+def cure(line: str = "") -> str:
+    """Return the advice for a log of an unknown format, of which ``line`` is one line."""
+    advice = _CURE.format(names=", ".join(FORMATS))
+    return f"{advice}, or {OF_JSON}" if line.lstrip().startswith("{") else advice
 
 
 def _plain(text: str) -> str:

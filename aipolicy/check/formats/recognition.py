@@ -11,7 +11,7 @@ from aipolicy.check.formats.base import LogFormat
 from aipolicy.check.formats.elements import Role
 from aipolicy.check.formats.fieldlist import DIRECTIVE, FieldListFormat
 from aipolicy.check.formats.jsonformat import JsonFormat
-from aipolicy.check.formats.naming import FORMATS, cure
+from aipolicy.check.formats.naming import FORMATS, OF_JSON, cure
 from aipolicy.check.formats.pattern import PatternFormat
 from aipolicy.check.formats.rows import given
 from aipolicy.errors import LogFormatError
@@ -79,8 +79,11 @@ def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
     directives = [line for line in first if line.startswith(DIRECTIVE)]
     for one in [found.after(directive) for directive in directives] or [found]:
         if (lack := one.lacks_user_agent(lines)) is not None:
+            another = (
+                f", give --format {OF_JSON} if its key is another" if isinstance(one, JsonFormat) else ""
+            )
             raise LogFormatError(
-                f"{lack}, without which no crawler can be told: log it, or leave this log out "
+                f"{lack}, without which no crawler can be told: log it{another}, or leave this log out "
                 f"('{shown(lines[0])}')"
             )
     if not isinstance(found, PatternFormat | JsonFormat) or found.has_host:
@@ -105,9 +108,8 @@ def _requests(lines: list[str]) -> pl.Series:
 def _require(lines: pl.Series, read: pl.Series, name: str) -> None:
     if read.sum() < _ENOUGH * lines.len():
         closest = f" (the closest one is {name})" if read.any() else ""
-        raise LogFormatError(
-            f"the log is of no known format{closest}: '{shown(lines.filter(~read)[0])}'; {cure()}"
-        )
+        line = lines.filter(~read)[0]
+        raise LogFormatError(f"the log is of no known format{closest}: '{shown(line)}'; {cure(line)}")
 
 
 def _require_names(lines: pl.Series, found: PatternFormat) -> None:

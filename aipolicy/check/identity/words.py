@@ -106,7 +106,12 @@ def _unlisted(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
             superseded = max(each.superseded or each.date for each in its)
             yield f"{url} has changed since, on {superseded}: the address may be in it by now"
         elif (first := min(each.since for each in fresh)) - evidence.day > NEAR:
-            yield f"{url} was first read on {first}{_far(first, evidence.day)}: it may have been another then"
+            older = max(((each.date, each.superseded) for each in its if each.since < first), default=None)
+            before = (
+                "first" if older is None else f"read on {older[0]}, had changed by {older[1]}, and was next"
+            )
+            far = _far(first, evidence.day)
+            yield f"{url} was {before} read on {first}{far}: it may have been another then"
         elif evidence.day - (last := max(each.date for each in fresh)) > LONG:
             cure = "aipolicy crawlers update reads it anew"
             yield f"{url} was last read on {last}: the address may be in it by now ({cure})"

@@ -19,9 +19,16 @@ _SECOND = 100  # characters of a key that stands there a second time
 _NUMBERS = {"fetches": "Fetches", **VERDICTS}
 _STYLES = {"disallowed": "bold red", "disallowed_spoofed": "magenta"}
 _IMPOSTORS = (
-    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are in no count "
-    "of the crawler's, nor its operator's."
+    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are not counted "
+    "as Disallowed. The other columns count every client that sent the crawler's name."
 )
+_CLIENTS = {
+    "operator_verified": "Operator only: the address is the operator's; only the User-Agent says which of "
+    "its crawlers it was.",
+    "unverifiable": "Unverifiable: the operator publishes no check, or one that was not made.",
+    "check_failed": "Check failed: the address is a proxy's, or hidden, or DNS did not answer.",
+    "spoofed": "Spoofed: the client fails every check that the operator publishes.",
+}
 _NAME = 40  # characters that a client chose
 _WIDEST_TOKEN = 20  # columns; the others need the rest of 80
 
@@ -35,6 +42,8 @@ def table(document: Document) -> RenderableType:
     parts: list[RenderableType] = [_Fitting(lambda numbers, told: _crawlers(document, numbers, told))]
     if document["total"]["disallowed_spoofed"]:
         parts += [Text(), Text(_IMPOSTORS, style="dim")]
+    if legend := [text for name, text in _CLIENTS.items() if document["total"]["identity"][name]]:
+        parts += [Text(), *(Text(text, style="dim") for text in legend)]
     if unknown := document["unknown_crawlers"]["listed"]:
         parts += [Text(), _unknown(unknown, document["unknown_crawlers"])]
     by = document["by"]

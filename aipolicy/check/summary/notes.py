@@ -38,7 +38,8 @@ def notes(
         yield f"the logs are of {hosts} hosts, and one robots.txt was taken as that of all: {cure}"
     if fetches := document["without_policy"]["fetches"]:
         sites = document["without_policy"]["sites"]
-        yield f"no policy is known for {fetches} of the fetches, on {sites} hosts: they count as allowed"
+        hosts = "1 host" if sites == 1 else f"{sites} hosts"
+        yield f"no policy is known for {fetches} of the fetches, on {hosts}: they count as allowed"
     denied = {
         crawler["product_token"]: crawler["robots_txt"]["unavailable"]
         for crawler in document["crawlers"]
@@ -64,6 +65,7 @@ def notes(
 def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
     """Where addresses aren't the clients': how to have them."""
     failed, behind = document["total"]["identity"]["check_failed"], 0
+    taken = document["method"]["forwarded"]
     for proxy in document["proxies"]:
         behind += proxy["fetches"]
         fetches = "1 fetch" if proxy["fetches"] == 1 else f"{proxy['fetches']} fetches"
@@ -72,11 +74,16 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
             verified = proxy["would_verify"]
             fix = f"--forwarded{number} takes the client's from the log, and verifies {verified} of them"
+        elif taken:
+            fix = f"further left in the forwarded column may be the client's: try --forwarded {taken + 1}"
         else:
             fix = f"log the forwarded address ({proxy['header']}), and take it with --forwarded"
         yield f"the address of {fetches} is {whose}, not the client's, so nobody is verified: {fix}"
     if failed > behind:
-        fix = "if a proxy stands in front, --forwarded takes the client's address from its column"
+        if taken:
+            fix = f"the forwarded column of such a line has no address that is the {taken}. from the right"
+        else:
+            fix = "if a proxy stands in front, --forwarded takes the client's address from its column"
         whose = "1 fetch" if failed - behind == 1 else f"{failed - behind} fetches"
         yield f"the address of {whose} is masked or unreadable, or DNS failed: {fix}"
 
@@ -93,7 +100,7 @@ def _unasked(document: Mapping[str, Any]) -> Iterator[str]:
         and known.rdns
     ]
     if names:
-        yield f"who some clients of {_some(names)} are, only DNS can tell, which was not asked: add --dns"
+        yield f"only DNS can tell who some clients of {_some(names)} are, and it was not asked: add --dns"
 
 
 def _some(names: Sequence[str]) -> str:

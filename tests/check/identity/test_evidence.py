@@ -10,7 +10,7 @@ from aipolicy.check.identity.words import needed, why
 from aipolicy.core.crawlers import CRAWLERS, crawler_named
 from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
 from tests.check.identity.test_history import FIRST, LASTING, NEW, OLD, read, reading
-from tests.check.identity.test_identities import RANGES
+from tests.check.identity.test_identities import GPTBOT, RANGES
 
 DAY = timedelta(days=1)
 READ = date(2026, 9, 2)
@@ -77,6 +77,17 @@ def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
     )
     early = words(on(READ), "GPTBot", "8.8.8.8", READ - 100 * DAY)
     assert "was first read on 2026-09-02, 100 days after 2026-05-25: it may have been another then" in early
+
+
+def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_at_the_second() -> None:
+    older = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ, "a test", READ + 20 * DAY, networks([OLD]))
+    newer = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ + 32 * DAY, "a test", None, networks([NEW]))
+    found = words(Identities(Ranges((older, newer))), "GPTBot", "8.8.8.8", READ + 8 * DAY)
+    assert (
+        "https://openai.com/gptbot.json was read on 2026-09-02, had changed by 2026-09-22, and was next read "
+        "on 2026-10-04, 24 days after 2026-09-10: it may have been another then"
+    ) in found
+    assert "first read" not in found
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ SCRIPT = """
         targets=[Target(url, "OpenAI") for url in urls],
         fetcher=lambda: LeadingHere(origin, context),
         waiting=lambda note: print("waiting", flush=True),
+        accept=True,
     )
     print(*(each.state for each in found), flush=True)
 """
@@ -59,7 +60,7 @@ def file(tmp_path: Path, lists: ListServer) -> Path:
     lists.put(GPTBOT.url, listing(*openai(1)))
     lists.put(CHATGPT.url, listing(*openai(50, 200)))
     path = tmp_path / "ranges.json"
-    update(path, targets=[GPTBOT], fetcher=lists.fetcher)
+    update(path, targets=[GPTBOT], fetcher=lists.fetcher, accept=True)
     return path
 
 
@@ -73,7 +74,7 @@ def test_who_is_killed_while_reading_leaves_the_file_and_lets_others_in(
         killed.send_signal(signal.SIGKILL)
     held.set()
     assert file.read_bytes() == before
-    found = update(file, targets=[CHATGPT], fetcher=lists.fetcher)
+    found = update(file, targets=[CHATGPT], fetcher=lists.fetcher, accept=True)
     assert [each.state for each in found] == ["changed"]
 
 
@@ -89,7 +90,7 @@ def test_who_is_killed_while_writing_leaves_the_file_and_lets_others_in(
         assert killed.wait(30) == -signal.SIGKILL
     assert file.read_bytes() == before
     assert file.with_name(".ranges.json.unfinished").exists()
-    update(file, targets=[CHATGPT], fetcher=lists.fetcher)
+    update(file, targets=[CHATGPT], fetcher=lists.fetcher, accept=True)
     assert not file.with_name(".ranges.json.unfinished").exists()
     assert RangesFile.read(file).ranges.of_url(CHATGPT.url)[0].superseded is None
 

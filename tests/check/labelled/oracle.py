@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.check.labelled.definitions import FACTS
+from tests.check.labelled.definitions import FACTS, REFUSALS
 from tests.check.labelled.logs import Line, LogFile
 from tests.check.labelled.traffic import Request
 
@@ -28,12 +28,10 @@ def counter_of(request: Request) -> str:
     """What a request of a crawler counts as: never against the crawler where it was an impostor's."""
     if request.judgement is None:
         raise ValueError(f"a crawler's request without labels: {request}")
-    disallowed = request.judgement.counter == "disallowed"
-    return (
-        "disallowed_spoofed"
-        if disallowed and request.client.identity == "spoofed"
-        else request.judgement.counter
-    )
+    counter = request.judgement.counter
+    if request.client.identity != "spoofed" or counter not in ("disallowed", "exempt"):
+        return counter
+    return "refused" if request.status in REFUSALS else "disallowed_spoofed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,18 @@ def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -
         assert checked(tmp_path, *spoofed, options=("--fail-on", fail_on)).code == code
 
 
+@pytest.mark.parametrize("user_agent", ["Perplexity-User/1.0", "ChatGPT-User/1.0", "Perplexity-User"])
+def test_an_operators_exemption_covers_no_impostor(tmp_path: Path, user_agent: str) -> None:
+    robots = "User-agent: Perplexity-User\nUser-agent: ChatGPT-User\nDisallow: /\n"
+    lines = [line(f"/{n}", user_agent=user_agent, address=IMPOSTOR, status=n) for n in (200, 403)]
+    outcome = checked(tmp_path, *lines, line("/robots.txt", user_agent=user_agent), robots=robots)
+    found = outcome.document["total"]
+    assert [found[name] for name in ("exempt", "disallowed_spoofed", "refused", "disallowed")] == [0, 1, 1, 0]
+    assert outcome.code == 0
+    edge = checked(tmp_path, line("/a", user_agent=user_agent, address=EDGE), robots=robots)
+    assert edge.document["total"]["exempt"] == 1
+
+
 def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> None:
     lines = [line("/a"), line("/b", user_agent=CLAUDE, address=IMPOSTOR)]
     html, evidence = tmp_path / "r.html", tmp_path / "e.parquet"
@@ -64,7 +76,7 @@ def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> Non
     ]
     table = check_logs_here(*arguments).out.decode()
     assert "By impostors" in table
-    assert "They are in no count of the crawler's" in table
+    assert "They are not counted as Disallowed" in " ".join(table.split())
 
 
 def test_a_cdn_in_front_accuses_nobody_of_forgery_and_acquits_nobody(tmp_path: Path) -> None:
@@ -107,6 +119,20 @@ def test_a_forwarded_column_that_would_verify_is_told(
         told = checked(tmp_path, *lines, options=("--forwarded", str(number))).document
         assert told["total"]["identity"]["verified"] == 3
         assert told["proxies"] == []
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "advice"),
+    [
+        (f"{OPENAI}, 10.0.0.9", "try --forwarded 2"),
+        (f"{OPENAI}, {EDGE}", "try --forwarded 2"),
+        ("-", "has no address that is the 1. from the right"),
+    ],
+)
+def test_advice_with_forwarded_is_not_to_use_forwarded(tmp_path: Path, forwarded: str, advice: str) -> None:
+    lines = [line("/a", address=EDGE) + f' "{forwarded}"'.encode()]
+    (note,) = checked(tmp_path, *lines, options=("--forwarded",)).document["notes"]
+    assert advice in note
 
 
 def test_a_list_alone_makes_no_forgery_where_dns_may_tell(tmp_path: Path) -> None:
@@ -221,6 +247,8 @@ JSON = '{"remote_addr": "192.0.2.7", "time_iso8601": "2026-10-01T10:00:00Z", "re
     [
         (JSON % "", (), "'http_user_agent', 'user_agent', 'agent', 'useragent'"),
         (JSON % ', "ua": "GPTBot/1.2"', (), "'http_user_agent'"),
+        (JSON % ', "ua": "GPTBot/1.2"', (), '"agent":"$http_user_agent"'),
+        ('{"a": "192.0.2.7", "b": "2026-10-01T10:00:00Z", "c": "GPTBot/1.2"}\n', (), '"$http_user_agent"'),
         ("User-agent: GPTBot\nDisallow: /\n", ("--format", "combined"), "none of the first 2 lines fits"),
         ("2026-10-01\t10:00:00\tx\tGPTBot/1.2\n", ("--format", "cloudfront"), "#Fields:"),
         ("GPTBot was here\n", ("--format", "w3c"), "#Fields:"),
@@ -245,6 +273,19 @@ def test_a_log_that_can_show_no_crawler_is_an_error(
     assert (outcome.code, outcome.out) == (2, b"")
     assert looked_for in outcome.err
     assert "access.log" in outcome.err
+
+
+def test_json_of_any_server_is_read_with_variables_in_place_of_its_values(tmp_path: Path) -> None:
+    keys = (
+        '{"ClientAddr":"%s:5","ClientHost":"%s","DownstreamStatus":%s,"RequestHost":"%s","RequestMethod":"GET",'
+        '"RequestPath":"%s","level":"info","request_User-Agent":"%s","time":"%s"}'
+    )
+    written = keys % (OPENAI, OPENAI, 200, "a.example", "/x", GPTBOT, "2026-10-01T10:00:00Z")
+    names = ("peer", "remote_addr", "status", "host", "request_uri", "http_user_agent", "time_iso8601")
+    form = keys % tuple(f"${name}" for name in names)
+    document = checked(tmp_path, written.encode(), options=("--format", form)).document
+    assert document["total"]["disallowed_by_identity"]["verified"] == 1
+    assert document["crawlers"][0]["examples"][0]["site"] == "a.example"
 
 
 def test_a_user_agent_that_was_not_sent_is_no_missing_key(tmp_path: Path) -> None:
@@ -287,6 +328,22 @@ def test_every_crawler_that_the_policy_names_is_judged(tmp_path: Path, user_agen
     assert crawler["identity"]["unverifiable"] == 1
     assert outcome.code == 1
     assert f"{token} made 1 fetch" in html.read_text()
+
+
+IMESSAGE = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 "
+    "Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0"
+)
+
+
+@pytest.mark.parametrize("named", ["Facebot", "Twitterbot", "facebookexternalhit", "GPTBot"])
+def test_a_link_preview_of_imessage_is_no_crawler(tmp_path: Path, named: str) -> None:
+    robots = f"User-agent: {named}\nDisallow: /\n"
+    document = checked(tmp_path, line("/a", user_agent=IMESSAGE), robots=robots).document
+    assert document["crawlers"] == []
+    assert document["unknown_crawlers"]["fetches"] == 0
+    own = checked(tmp_path, line("/a", user_agent="MeWeBot/1.0 (like Googlebot/2.1)"), robots=robots)
+    assert own.document["unknown_crawlers"]["listed"][0]["name"] == "MeWeBot"
 
 
 def test_a_name_of_a_browser_in_a_policy_accuses_no_reader(tmp_path: Path) -> None:

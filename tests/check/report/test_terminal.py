@@ -43,9 +43,20 @@ def test_what_impostors_did_has_a_column_and_a_legend() -> None:
     column = len(lines[0].split("By impostors")[0]) + len("By impostors")
     for line, counters in zip(lines[1:], [*document["crawlers"], document["total"]], strict=False):
         assert line[:column].endswith(f" {counters['disallowed_spoofed']:,}")
-    assert "They are in no count of the crawler's, nor its operator's." in text
+    assert "They are not counted as Disallowed. The other columns count every client" in text
     nobodys = document | {"total": document["total"] | {"disallowed_spoofed": 0}}
-    assert "in no count of" not in printed(nobodys, 10_000)
+    assert "They are not counted" not in printed(nobodys, 10_000)
+
+
+def test_words_for_clients_are_explained_where_they_are_used() -> None:
+    document = sample()
+    clients = {"verified": 3, "operator_verified": 2, "spoofed": 0, "unverifiable": 0, "check_failed": 0}
+    text = printed(document | {"total": document["total"] | {"identity": clients}}, 10_000)
+    assert "Operator only: the address is the operator's" in text
+    assert "Check failed:" not in text
+    for name in ("unverifiable", "check_failed", "spoofed"):
+        used = document["total"] | {"identity": clients | {name: 1}}
+        assert f"{name.capitalize().replace('_', ' ')}: the" in printed(document | {"total": used}, 10_000)
 
 
 def test_unknown_crawlers_are_listed_with_their_requests() -> None:

@@ -38,6 +38,17 @@ def report(documents: Iterable[Document]) -> str:
     return "".join(html(about, lambda: iter(sites)))
 
 
+def test_a_source_that_says_otherwise_is_not_shown_as_one_that_agrees() -> None:
+    one = document(opted_out(page_=page(("Content-Usage", "train-ai=y"), ("tdm-reservation", "1"))))
+    console = Console(file=io.StringIO(), width=200)
+    console.print(full(one))
+    assert isinstance(console.file, io.StringIO)
+    for text in (console.file.getvalue(), report([one])):
+        assert "header Content-Usage (says yes)" in text
+        assert "header tdm-reservation (says" not in text
+        assert "robots.txt:39 (says" not in text
+
+
 def unjudged(*, url: str) -> Document:
     one = not_judged(seen(url=url), OPTED_OUT, ValueError("a fault of ours"))
     return json.loads(json.dumps(site_document(one)))  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aipolicy.analysis.coverage import whose_group
+from aipolicy.analysis.coverage import heeds_only_its_name, whose_group
 from aipolicy.check.site.access import Access
 from aipolicy.check.site.reading import Reading
 from aipolicy.check.site.statements import Carrier, Place, Signal, Statement
@@ -32,7 +32,7 @@ def fetch_of(reading: Reading, token: str) -> Fetch:
         return Fetch(False, None, f"robots.txt: {answer.outcome}, which shuts everyone out until it is back")
     file, name = reading.file, whose_group(reading.file, token)
     bound = file.index.bound(name)
-    if not bound.is_named and _only_own_name(token):
+    if not bound.is_named and heeds_only_its_name(token):
         return Fetch(True, None, "robots.txt doesn't name it, and it honours nothing else")
     rulings = [file.index.decide(name, path) for path in reading.paths]
     ruling = next((one for one in rulings if not one.allowed), rulings[-1])  # each redirect is fetched, too
@@ -57,9 +57,3 @@ def _comes_for(crawler: Crawler | None) -> tuple[Category, ...]:
     if crawler is None:
         return ()
     return (Category.SEARCH,) if crawler.purpose is Purpose.SEARCH_ENGINE else crawler.purpose.categories
-
-
-def _only_own_name(token: str) -> bool:
-    """Whether its operator says that ``*`` doesn't mean it."""
-    crawler = crawler_named(token)
-    return crawler is not None and "own name only" in (crawler.note or "")

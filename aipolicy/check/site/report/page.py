@@ -12,7 +12,7 @@ from aipolicy.check.site.report.words import ANSWERS, USES, Document
 IN_DETAIL = 100
 """Sites that are shown whole: those with findings first; the others have a row."""
 
-_FILTERS = ("counts", "expected", "fetching", "outcome", "places", "purposes", "who")
+_FILTERS = ("counts", "expected", "fetching", "outcome", "places", "purposes", "sources", "who")
 
 
 class Totals(Protocol):

@@ -94,8 +94,9 @@ def _crawlers(site: Document) -> Table:
         cells = [_cell(f"token {fetch}" if row["control"] else fetch, fetch in ("no", "in use"), [because])]
         for use in USES:
             said = row["uses"][use]
-            wheres = list(dict.fromkeys(one["where"] for one in said["said"]))
-            cells.append(_cell(ANSWERS[said["preference"]], said["preference"] == "disallow", wheres))
+            cells.append(
+                _cell(ANSWERS[said["preference"]], said["preference"] == "disallow", words.sources(said))
+            )
         grid.add_row(whom, *cells)
         grid.add_row()
     grid.columns[0].min_width = longest_word(grid.columns[0].cells)

@@ -19,6 +19,16 @@ ANSWERS = MappingProxyType({"disallow": "no", "allow": "yes", "unknown": "\N{EN 
 """What is declared of a use; nothing is no yes."""
 
 
+def sources(use: Document) -> list[str]:
+    """Where something is said of a use; where it is another thing than what holds, with that."""
+    said = use["preference"]
+    wheres = (
+        one["where"] if one["preference"] == said else f"{one['where']} (says {ANSWERS[one['preference']]})"
+        for one in use["said"]
+    )
+    return list(dict.fromkeys(wheres))
+
+
 def who(row: Document, most: int = 3) -> str:
     """Whom a row is about: the best known first, as the table of crawlers has them."""
     names = known_first(row["crawlers"])

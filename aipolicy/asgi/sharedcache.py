@@ -1,0 +1,35 @@
+"""An LRU cache for one middleware in several threads, each with an event loop of its own."""
+
+from typing import Any, TypeVar
+
+from cachetools import LRUCache
+
+from aipolicy.forks import fork_safe_lock
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class SharedCache(LRUCache[K, V]):
+    """An LRU cache whose look-ups and insertions may come from any thread.
+
+    Unguarded, two threads leave a key in one of the cache's two tables only, and from then on each insertion
+    into the full cache raises KeyError.
+    """
+
+    def __init__(self, maxsize: float, **options: Any) -> None:
+        super().__init__(maxsize, **options)
+        self._lock = fork_safe_lock()
+
+    def __getitem__(self, key: K) -> V:
+        with self._lock:
+            return super().__getitem__(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        with self._lock:
+            super().__setitem__(key, value)
+
+    def get(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]
+        """Return the value of ``key``, which counts as its use, or ``default``."""
+        with self._lock:
+            return super().get(key, default)
