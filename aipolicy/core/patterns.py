@@ -116,7 +116,7 @@ class PatternTable(Generic[V]):
                 self._wild.append((place, compiled.longest, compiled, value))
             elif pattern:
                 self._literal.setdefault(pattern, (place, value))
-        self.most_searches = sum(len(pattern.parts) for _, pattern, _ in self._wild)
+        self.most_searches = sum(len(pattern.parts) for _, _, pattern, _ in self._wild)
         self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
         self._asked = 0
         self._clued: dict[str, list[_Entry[V]]] | None = None
