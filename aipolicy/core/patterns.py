@@ -46,18 +46,18 @@ class Pattern:
 
     def end(self, path: str) -> int:
         """Return how far into ``path`` the pattern can match, or -1 if it doesn't match."""
-        first, *others = self.parts
-        if not path.startswith(first):
+        parts = self.parts
+        if not path.startswith(parts[0]):
             return -1
-        position = len(first)
-        if not others:
+        position = len(parts[0])
+        if len(parts) == 1:
             return position if not self.anchored or position == len(path) else -1
-        for part in others[:-1]:
+        for part in parts[1:-1]:
             found = path.find(part, position)
             if found < 0:
                 return -1
             position = found + len(part)
-        last = others[-1]
+        last = parts[-1]
         if self.anchored:
             return len(path) if path.endswith(last) and len(path) - len(last) >= position else -1
         if not last:
