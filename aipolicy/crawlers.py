@@ -92,7 +92,7 @@ def parse(content: bytes) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class NewNames:
-    """What ai.robots.txt lists and a table doesn't have.
+    """The names that ai.robots.txt lists and a table doesn't have.
 
     Attributes:
         entries: Entries for a file, of unclassified training crawlers.

@@ -1,4 +1,4 @@
-"""What hostile input costs: ``python benchmarks/hostile.py [WORD ...]`` (a WORD picks rows that hold it).
+"""The cost of hostile input: ``python benchmarks/hostile.py [WORD ...]`` (a WORD picks rows that hold it).
 
     pip install -e '.[bench]' && python benchmarks/hostile.py
 
@@ -102,7 +102,7 @@ def command(what: str, entry: str, function: Callable[[], object]) -> None:
 
 
 def commands(what: str, file: bytes) -> None:
-    """What commands do with one file."""
+    """Measure commands on one file."""
     command(what, "lint", lambda: lint(file))
     command(what, "diff", lambda: compare(file, PLAIN))
     command(what, "diff with itself, cut", lambda: compare(file, file[: len(file) // 2]))
@@ -123,7 +123,7 @@ def renderings(what: str, policy: SitePolicy) -> Rendering:
 
 
 async def requests(what: str, policy: SitePolicy) -> None:
-    """What requests cost an event loop, in each lookup, and where an application has the file."""
+    """Measure what requests cost an event loop, in each lookup, and where an application has the file."""
     file = policy.robots_base
     cached = CachedLookup(lambda host: policy, timeout=30)
     await held(what, "CachedLookup", lambda: cached.find(HOST))

@@ -97,7 +97,7 @@ mounted: ASGIApp = AIPolicyMiddleware(
 APPS = {"bare": bare, "floor": floor, "mounted": mounted}
 
 LIMIT = 1.03
-"""What a post may cost with the middleware, as a multiple of the floor."""
+"""The most that a post may cost with the middleware, as a multiple of the floor."""
 
 
 def count_instructions(python: str, http: str, app: str, requests: int) -> int:

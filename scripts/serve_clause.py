@@ -273,7 +273,7 @@ def sites(clause: Clause, token: str, port: int) -> tuple[Site, Site | None]:
 
 
 def outcome(clause: Clause, name: str, site: Site, second: Site | None, *, ended: bool) -> dict[str, Any]:
-    """What was fetched of that which is forbidden, and left of that which may be fetched."""
+    """Return the forbidden paths that were fetched, and the allowed ones that were left."""
 
     def came(link: str) -> bool:
         on, path = (second, link.removeprefix("{second}")) if link.startswith("{second}") else (site, link)

@@ -1,4 +1,4 @@
-"""How much work a call takes, counted: the same figure on every machine, however busy it is."""
+"""The work of a call, counted: the same figure on every machine, however busy it is."""
 
 import sys
 from collections.abc import Callable

@@ -21,7 +21,7 @@ YES = Preferences.parse("train-ai=y, ai-use=y")
 
 
 def filled(lines: Iterable[str], most: int = MAX_ROBOTS_BYTES - 2048) -> bytes:
-    """As many of the lines as ``most`` bytes hold."""
+    """Return as many of the lines as ``most`` bytes hold."""
     kept: list[str] = []
     size = 0
     for line in lines:

@@ -15,7 +15,7 @@ ANYONE = "*"
 
 
 class Part:
-    """What one group holds. All contents that it is part of share what is worked out of it."""
+    """The content of one group. All contents that it is part of share what is worked out of it."""
 
     def __init__(self, group: Group) -> None:
         self.records = group.records
@@ -32,7 +32,7 @@ class Part:
 
     @cached_property
     def wild(self) -> int:
-        """How many octets its patterns with wildcards have."""
+        """The bytes of its patterns with wildcards."""
         return sum(len(rule.pattern) for rule in self.rules if "*" in rule.pattern)
 
     @cached_property
@@ -50,7 +50,7 @@ class Part:
 
     @cached_property
     def has_rules(self) -> bool:
-        """Whether there is any, with a path or without."""
+        """True if there is any rule, with a path or without."""
         return any(isinstance(record, Rule) for record in self.records)
 
 
@@ -81,17 +81,17 @@ class Content:
 
     @cached_property
     def size(self) -> int:
-        """How many rules there are."""
+        """The number of rules."""
         return sum(len(part.rules) for part in self.parts)
 
     @cached_property
     def wild(self) -> int:
-        """How many octets its patterns with wildcards have."""
+        """The bytes of its patterns with wildcards."""
         return sum(part.wild for part in self.parts)
 
     @cached_property
     def has_rules(self) -> bool:
-        """Whether there is any, with a path or without."""
+        """True if there is any rule, with a path or without."""
         return any(part.has_rules for part in self.parts)
 
     @cached_property

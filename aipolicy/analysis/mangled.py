@@ -38,7 +38,7 @@ _NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 @dataclass(frozen=True, slots=True)
 class Mangled:
-    """What spoilt a line (a kind of finding), what parsers make of it, and the lines that were meant."""
+    """A spoilt line: the kind of finding, what parsers make of it, and the lines that were meant."""
 
     kind: str
     found: str

@@ -23,7 +23,7 @@ _NO_POSTS = re.compile(
 
 
 class Reach(StrEnum):
-    """How much of a site a crawler is kept out of. OPEN: every post may be fetched."""
+    """The part of a site that a crawler is kept out of. OPEN: every post may be fetched."""
 
     BLOCKED = "blocked"
     PARTLY = "in part"
@@ -43,7 +43,7 @@ class ReachPart:
 
 
 def reach(parts: Sequence[ReachPart]) -> Reach:
-    """How much of the site those are kept out of whom all of ``parts`` bind."""
+    """Return the part of the site that the crawlers bound by all of ``parts`` are kept out of."""
     whole = max((part.whole for part in parts), default=0)
     closing = any(part.closing for part in parts)
     if not any(part.allows for part in parts):

@@ -108,7 +108,7 @@ _Rank = tuple[int, bool, int]
 
 
 def rank(rule: PathRule) -> _Rank:
-    """Where a rule stands among those that match: the smallest decides."""
+    """The rank of a rule among those that match: the smallest decides."""
     return -len(rule.pattern), not rule.allow, rule.line
 
 
@@ -204,7 +204,7 @@ class MostMatchedPart:
         self._decided: Memo[str, _Matched | None] = Memo(_REMEMBERED)
 
     def deciding(self, path: str) -> _Matched | None:
-        """How far the rule that matched most matched, whether it allows, and the rule; or None."""
+        """Return the length of the longest match, whether its rule allows, and the rule; or None."""
         try:
             return self._decided[path]
         except KeyError:
@@ -223,7 +223,7 @@ class MostMatchedPart:
 
 
 def covers(one: Pattern, other: str) -> bool:
-    """Whether ``one`` matches every path that the pattern ``other`` matches. May miss some such pairs."""
+    """Return True if ``one`` matches every path that ``other`` does. Misses some such pairs."""
     if one.anchored and not other.endswith("$"):
         return False
     # A "*" of the other stands for anything, so only a "*" of the first can be sure to match it.

@@ -27,7 +27,7 @@ _PLAIN_NO = frozenset({"n", "no", "none", "noai", "disallow"})
 
 
 def is_signal(record: Record) -> bool:
-    """Whether it is a Content-Signal or Content-Usage line."""
+    """Return True for a Content-Signal or Content-Usage line."""
     return record.name[:8].lower() == "content-" and (
         record.named("Content-Usage") or record.named("Content-Signal")
     )

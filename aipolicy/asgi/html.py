@@ -88,7 +88,7 @@ async def with_tags(
 
 
 class Conditions(NamedTuple):
-    """What a client says that it has: entity tags, or a date; nothing where it doesn't read."""
+    """The conditions of a request: entity tags, or a date; nothing where it doesn't read."""
 
     tags: tuple[bytes, ...] | None = None
     since: bytes | None = None
@@ -162,7 +162,7 @@ class TagInsertion:
         )
 
     def is_for_part(self, status: int, headers: list[Header]) -> bool:
-        """Whether a response is a part of such a page, or of something in several parts."""
+        """Return True if a response is a part of such a page, or of something in several parts."""
         without_range = [(name, value) for name, value in headers if name.lower() != b"content-range"]
         types = (value.lower() for name, value in headers if name.lower() == b"content-type")
         several = any(value.startswith(b"multipart/byteranges") for value in types)

@@ -68,7 +68,7 @@ class Served(NamedTuple):
 
 
 class Source(Protocol):
-    """Where a site's own robots.txt comes from.
+    """The source of a site's own robots.txt.
 
     ``is_application``: whether it is the wrapped application, which can also answer a client itself.
     """
@@ -83,7 +83,7 @@ class Source(Protocol):
 
 
 class _Entry(NamedTuple):
-    """What is known of one file. ``read_at`` None: nothing, for every read has failed."""
+    """The state of one file. ``read_at`` is None as long as every read has failed."""
 
     file: OwnFile | None
     read_at: float | None
@@ -129,7 +129,7 @@ _Reads = dict[tuple[_Shelf, Place], _Read]
 
 
 class _State:
-    """What belongs to one event loop."""
+    """The state of one event loop."""
 
     def __init__(self) -> None:
         self.reads: _Reads = {}
@@ -216,7 +216,7 @@ class OwnRobots:
         return self._sites if is_site and place.root_path in self._root_paths else self._unknown
 
     async def _entry(self, shelf: _Shelf, place: Place, scope: Scope, receive: Receive) -> _Entry | None:
-        """What is known of a file, read anew where that is due."""
+        """Return the state of a file, read anew where that is due."""
         entry = shelf.entries.get(place)
         now = self._clock()
         if entry is not None and now < entry.next_read:
@@ -234,7 +234,7 @@ class OwnRobots:
         return read.entry or entry
 
     def _patience(self, entry: _Entry | None, now: float) -> float:
-        """How many seconds a request waits for a read that is due."""
+        """Return the seconds that a request waits for a read that is due."""
         if entry is None:
             return self._timeout + _PATIENCE
         if entry.read_at is None:

@@ -1,4 +1,4 @@
-"""What a request asks for: as the client sent it, and as every server and application may read it."""
+"""The target of a request: as the client sent it, and as every server and application may read it."""
 
 from collections.abc import Iterator
 from typing import Self

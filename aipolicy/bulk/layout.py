@@ -1,4 +1,4 @@
-"""Where the files of a host lie, so that a static server finds them by the Host header alone.
+"""The places of a host's files, so that a static server finds them by the Host header alone.
 
 The folder is the last two characters of the host's first label, a leading ``www.`` not counted::
 

@@ -35,13 +35,13 @@ def line_pattern(names: Iterable[str] = ()) -> str:
 
 
 def holds(text: pl.Series, pattern: str) -> pl.Series:
-    """Whether each line matches."""
+    """Tell for each line if it matches."""
     # In one chunk: for each, the automaton is built anew, which takes as long as two thousand lines.
     return text.rechunk().str.contains(pattern)
 
 
 def candidates(block: bytes, pattern: str) -> tuple[int, pl.DataFrame]:
-    """How many lines a block (as ``blocks`` gives them) has; and those that match ``pattern``.
+    """Return the number of lines of a block (as ``blocks`` gives them), and those that match ``pattern``.
 
     These as ``line`` (their number in the block, from 1) and ``text`` (Binary, without the line's end).
     """

@@ -104,7 +104,7 @@ class Evaluator:
         self._named = NamedTokens(terms.policies, terms.sites)
         self._tokens = token_pattern(self._named.everywhere)
         self.lines = line_pattern(self._named.everywhere)
-        """What lines match that are to be evaluated (a regular expression)."""
+        """A regular expression that all lines to be evaluated match."""
 
     def frame(self, lines: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
         """The rows that come of such ``lines``, columns as for ``evaluate``, in their order."""
@@ -183,11 +183,11 @@ class Evaluator:
 
     @cached_property
     def _one_for_all(self) -> bool:
-        """Whether one robots.txt is taken for every host's: then no name tells whose a request is."""
+        """True if one robots.txt is taken for every host's: then no name tells whose a request is."""
         return self._terms.policies.timeline("a.invalid") is not None
 
     def _is_here(self, host: str | None, named: str, form: LogFormat) -> bool:
-        """Whether the host that a target names is that of the log: the column's, or the site's."""
+        """True where the host that a target names is that of the log: the column's, or the site's."""
         canonical = canonical_host(named)
         if form.has_host:
             return canonical == canonical_host(host or "")

@@ -9,7 +9,7 @@ import polars as pl
 
 
 class Verdict(StrEnum):
-    """What a row is. Each request of a crawler is exactly one of the first seven."""
+    """The verdict of a row. Each request of a crawler is exactly one of the first seven."""
 
     ROBOTS_TXT_READ = "robots_txt_read"
     ALLOWED = "allowed"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 FETCHES = tuple(list(Verdict)[:7])
 
 DISALLOWED = (Verdict.DISALLOWED, Verdict.DISALLOWED_SPOOFED)
-"""What evidence is kept of."""
+"""The verdicts of which evidence is kept."""
 
 SCHEMA = pl.Schema(
     {

@@ -86,7 +86,7 @@ def _coverage(report: Report) -> Iterator[str]:
 
 
 def _reach(purpose: Purpose, reach: Reach, tokens: Sequence[str]) -> str:
-    """How many have that reach, and how many of those left open are only listed for that purpose."""
+    """Count the crawlers with that reach, and those left open that are only listed for that purpose."""
     known = filter(None, map(crawler_named, tokens))
     unsure = sum(crawler.listed for crawler in known) if purpose.categories and reach is Reach.OPEN else 0
     return f"{len(tokens)} {reach}" + (f" ({unsure} of them only listed)" if unsure else "")

@@ -48,7 +48,7 @@ _CATEGORIES = {
 
 
 class EvidenceClass(StrEnum):
-    """How well the purpose of a crawler is known."""
+    """The evidence class of a crawler's purpose."""
 
     DOCUMENTED = "documented"
     """The operator's page says it, or two independent sources do."""
@@ -57,7 +57,7 @@ class EvidenceClass(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which crawlers an opt-out names."""
+    """The crawlers that an opt-out names."""
 
     DOCUMENTED = "documented"
     """Those whose purpose is documented."""

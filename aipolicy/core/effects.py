@@ -15,7 +15,7 @@ _WILDCARD = re.compile(r"[*$]")
 
 
 class _Kind(NamedTuple):
-    """What decides about a crawler: few, for many crawlers."""
+    """The properties that decide about a crawler: few, for many crawlers."""
 
     categories: tuple[Category, ...]
     listed: bool

@@ -74,7 +74,7 @@ class Rendering:
 
     @property
     def most_searches(self) -> int:
-        """How many strings may be searched for in a path to tell its headers."""
+        """The most strings that are searched for in a path to tell its headers."""
         return self._table.most_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:

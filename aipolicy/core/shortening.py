@@ -49,7 +49,7 @@ class OwnRules:
         return RobotsTxt((Group(("*",), records),), (), self._site_wide())
 
     def octets(self, longest: int) -> int:
-        """How many octets the Disallow rules of ``shortened`` have, before any group is combined."""
+        """Return the bytes of the Disallow rules of ``shortened``, before any group is combined."""
         found = 0
         for group in self._robots.groups:
             found += sum(len(pattern) + 11 for pattern in _patterns(group, longest))
@@ -59,7 +59,7 @@ class OwnRules:
         return (*self._refused_uses(number), *_rules(patterns))
 
     def _refused_uses(self, number: int) -> tuple[Record, ...]:
-        """What the group's signals refuse anywhere: refused on the whole site, in a line each."""
+        """Return lines that refuse on the whole site what the group's signals refuse anywhere."""
         if number not in self._statements:
             self._statements[number] = tuple(_refused_uses(self._robots.groups[number].records))
         return self._statements[number]

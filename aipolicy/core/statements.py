@@ -53,7 +53,7 @@ class Statements:
     def _joined(
         self, theirs: Iterable[Rule | Record]
     ) -> tuple[dict[str, str], dict[str, Preferences], list[Rule | Record]]:
-        """What our lines say together with theirs, and the records that stay."""
+        """Return the statements of our lines together with theirs, and the records that stay."""
         signal, usage = dict(self._signal), dict(self._usage)
         kept: list[Rule | Record] = []
         for record in theirs:

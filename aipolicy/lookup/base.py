@@ -10,7 +10,7 @@ STRANGERS = 4096
 """How many hosts that are no site's are remembered. They live apart, so that they can't evict a site."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""How much memory the remembered answers of a lookup may take by default."""
+"""Bytes of memory that the remembered answers of a lookup may take by default."""
 
 _LONGEST_MESSAGE = 1000  # characters
 

@@ -211,7 +211,7 @@ class CachedLookup:
         return self._last_good(key)
 
     def _entry(self, key: bytes) -> tuple[Entry | None, bool]:
-        """What is remembered of a host, and whether it is known to be a site."""
+        """Return what is remembered of a host, and whether it is known to be a site."""
         entry = self._known.get(key)
         if entry is not None:
             return entry, True
@@ -293,7 +293,7 @@ class CachedLookup:
         return rendering
 
     def _smaller(self, key: bytes, entry: Entry) -> Entry | None:
-        """What is kept of a site for which there is no memory: its *no*, until it is loaded again."""
+        """Return what is kept of a site for which there is no memory: its *no*, until it is loaded again."""
         smaller = self._fallback.smaller(entry.rendering)
         if smaller is None:
             return None

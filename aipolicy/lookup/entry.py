@@ -1,4 +1,4 @@
-"""What a cached lookup knows of one host, and for how long: the one place where that is decided."""
+"""The entry of one host in a cached lookup, and how long it is used: the one place that decides that."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How many bytes the remembered renderings take, each counted once however many sites share it."""
+"""The bytes of the remembered renderings, each counted once however many sites share it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What hostile files cost lint, diff and explain: twice the file is about twice the work."""
+"""Hostile files in lint, diff and explain: twice the file is about twice the work."""
 
 from collections.abc import Callable
 

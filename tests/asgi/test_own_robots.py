@@ -355,7 +355,7 @@ async def test_without_a_copy_ours_is_served_alone(failure: str) -> None:
 
 
 def reading(app: AIPolicyMiddleware) -> bool:
-    """Whether the application's robots.txt is being read."""
+    """Return True while the application's robots.txt is being read."""
     own = app._files._own
     assert own is not None
     return bool(own._background.state().reads)

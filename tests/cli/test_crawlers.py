@@ -164,7 +164,7 @@ def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
 
 
 def test_a_platform_can_have_the_listed_ones_named_for_all_its_sites(aipolicy: Run, tmp_path: Path) -> None:
-    """As the documentation says, without changing any policy."""
+    """The documentation's command does it without changing any policy."""
     page = (Path(__file__).parents[2] / "docs" / "crawlers.md").read_text()
     (command,) = (line for line in page.splitlines() if line.startswith("$ aipolicy") and "| sed" in line)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

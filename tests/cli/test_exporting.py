@@ -134,7 +134,7 @@ def check(port: int, *, braces: bool = False) -> None:
 
 
 def audit(aipolicy: Run, port: int) -> None:
-    """What was deployed is what was declared, as the project's own audit sees it."""
+    """The project's own audit finds the deployment as it was declared."""
     presets = {"no": "no-training", "no-ai": "no-ai", "allow": "allow", "nobody": "no-training"}
     for name, preset in presets.items():
         done = aipolicy(

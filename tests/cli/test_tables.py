@@ -1,4 +1,4 @@
-"""What people see in a terminal of 80 columns, and what a base install says."""
+"""Tables in a terminal of 80 columns, and the messages of a base install."""
 
 import os
 import pty
@@ -38,7 +38,7 @@ main(prog_name="aipolicy")
 
 
 def in_a_terminal(*arguments: str, columns: int = 80) -> str:
-    """What the command writes to a terminal of that width."""
+    """Return the output of the command in a terminal of that width."""
     outer, inner = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What hostile files make of merging and matching: the work is bounded, and so is what is served."""
+"""Hostile files in merging and matching: the work is bounded, and so is what is served."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,9 +16,9 @@ from aipolicy.core.render import render
 from aipolicy.core.robots import RobotsTxt
 from aipolicy.core.signals import Signals
 from aipolicy.errors import RobotsTooLargeError
+from tests.effort import calls
 from tests.hostile import NO, PATHS, POLICIES, YES, files
 from tests.sizes import size
-from tests.steps import steps
 
 NO_AI = POLICIES["no AI"]
 OTHERS = ("Googlebot", "SomeBot", "aaa", "ab")
@@ -30,7 +30,7 @@ LARGE = files()
 @pytest.mark.parametrize("name", FILES)
 def test_the_work_of_merging_grows_with_the_file_alone(name: str) -> None:
     file = FILES[name]
-    assert steps(lambda: fitted_robots_txt(NO_AI, None, file)) < 2_500_000 + 30 * len(file)
+    assert calls(lambda: fitted_robots_txt(NO_AI, None, file))[1] < 2_500_000 + 30 * len(file)
 
 
 @pytest.mark.proof
@@ -38,7 +38,7 @@ def test_the_work_of_merging_grows_with_the_file_alone(name: str) -> None:
 def test_the_work_of_rendering_grows_with_the_policy_alone(name: str) -> None:
     policy = replace(POLICIES[name], robots_base=FILES["rules that another rule opens"].decode())
     entries = len(policy.path_preferences) + len(policy.sitemaps)
-    assert steps(lambda: render(policy)) < 3_000_000 + 400 * entries
+    assert calls(lambda: render(policy))[1] < 3_000_000 + 400 * entries
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_request_is_not_compared_with_every_pattern(
     rendering = rendered(kind)
     crawler = crawler_named("GPTBot")
     for ask in (lambda: rendering.headers_at(path), lambda: rendering.closed_to(crawler, path)):  # type: ignore[attr-defined]
-        assert steps(ask) < 3 * 8_192 + 4_000
+        assert calls(ask)[1] < 3 * 8_192 + 4_000
 
 
 @pytest.fixture(scope="module")

@@ -160,7 +160,7 @@ def test_whatever_was_sent_readings_are_few_and_begin_with_a_slash(sent: str, pa
 
 
 def independent(sent: str) -> Iterator[str]:
-    """What servers and applications do to a path, one step after another in any order."""
+    """The steps that servers and applications apply to a path, one after another in any order."""
     waiting = [(sent, 0)]
     seen = set(waiting)
     while waiting:

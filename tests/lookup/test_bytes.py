@@ -1,4 +1,4 @@
-"""What a lookup remembers is bounded in bytes, whatever owners send, and no opt-out is lost by it."""
+"""The memory of a lookup is bounded in bytes, whatever owners send, and no opt-out is lost by it."""
 
 import gc
 import threading

@@ -32,7 +32,7 @@ FAULTS: tuple[Callable[[], BaseException], ...] = (
 
 @dataclass
 class Site:
-    """What was in force when, and what was answered."""
+    """The history of what was in force, and of what was answered."""
 
     changes: list[tuple[float, SitePolicy | None]] = field(default_factory=list)
     invalidated: tuple[float, int] = (-1.0, -1)  # when, and the number in force then

@@ -1,4 +1,4 @@
-"""What every lookup keeps to, under trio: the tests of the contract, which are written for any event loop."""
+"""The contract of every lookup, under trio: its tests, which are written for any event loop."""
 
 import functools
 import inspect

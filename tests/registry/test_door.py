@@ -1,4 +1,4 @@
-"""What no lookup could serve whole is refused before it is stored, with bytes and fix."""
+"""A policy that no lookup could serve whole is refused before it is stored, with bytes and fix."""
 
 from collections.abc import Callable
 from pathlib import Path

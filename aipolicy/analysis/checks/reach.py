@@ -147,7 +147,7 @@ def _not_repeated(file: File) -> Iterator[Finding]:
 
 
 class _Holds:
-    """Whether a group disallows all that a pattern matches, too, or says something else of just that.
+    """Tells if a group disallows all that a pattern matches, too, or says something else of just that.
 
     ``asked``: how many patterns that is asked of; where they are many, few wildcards are compared with them.
     """

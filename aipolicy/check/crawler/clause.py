@@ -9,7 +9,7 @@ from aipolicy.check.crawler.trap import START, Setting, Trap
 
 
 class Level(StrEnum):
-    """How strongly RFC 9309 asks for it (RFC 2119).
+    """The strength with which RFC 9309 asks for it (RFC 2119).
 
     ``IMPLIED``: it follows from what RFC 9309 says, but no key word states it. ``CLAIM``: RFC 9309 doesn't
     ask for it; a crawler may claim it for itself.
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the crawler did.
+    """The verdict on a crawler.
 
     ``DISOBEYS``: it broke a MUST, or what it claims for itself. ``DEPARTS``: it did otherwise than a SHOULD
     says, or than is implied. ``DOES_NOT``: nobody asks for it, and the crawler doesn't claim it.

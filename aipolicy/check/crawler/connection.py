@@ -47,7 +47,7 @@ class _Head:
 
 
 class _UnreadableError(Exception):
-    """What was sent is no request, or more than a request may be."""
+    """The bytes sent are not a request, or are more than a request may have."""
 
     def __init__(self, status: int, line: bytes = b"") -> None:
         self.status, self.line = status, line

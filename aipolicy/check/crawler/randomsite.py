@@ -272,7 +272,7 @@ class _Maker:
         return _sendable(unit) if self._rng.random() < 0.5 else unit
 
     def _between(self, often: float = 0.4, *, noise: bool = True) -> Iterator[str]:
-        """What may stand between any two lines of rules."""
+        """Return lines that may stand between any two lines of rules."""
         if self._rng.random() < often:
             yield self._rng.choice(_COMMENTS)
         yield from self._other_record(often / 3)

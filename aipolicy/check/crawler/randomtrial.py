@@ -71,7 +71,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class RandomTrial:
-    """What came of the sites.
+    """The result of all sites.
 
     ``tested``: sites on which at least one link was judged and the crawl ended by itself; ``unfinished``:
     sites on which it was stopped. ``disagreeing``: sites by verdict. ``disagreements``: one for each cause
@@ -140,7 +140,7 @@ _SHOWN = (Verdict.DISOBEYS, Verdict.OVER_CAUTIOUS)
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of one site: how many links were judged, and the first disagreement of each verdict."""
+    """The result of one site: how many links were judged, and the first disagreement of each verdict."""
 
     judged: int
     unfinished: bool
@@ -243,7 +243,7 @@ def _read(seen: Seen) -> set[tuple[str, str]]:
 
 
 def _one_a_cause(found: Sequence[Disagreement]) -> Iterator[Disagreement]:
-    """Of those with the same cause, the one with the smallest file."""
+    """Keep the one with the smallest file of those with the same cause."""
     smallest: dict[object, Disagreement] = {}
     for each in found:
         cause = (each.verdict, each.cause) if each.cause else each.number

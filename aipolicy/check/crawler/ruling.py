@@ -1,4 +1,4 @@
-"""What RFC 9309 says of a request, and where it leaves that open.
+"""The answer of RFC 9309 for a request, and where it leaves that open.
 
 The answer is ``core.matching``'s. It is asked of a crawler only where every reading that RFC 9309 allows
 gives the same one. These differ in:
@@ -25,7 +25,7 @@ _Length = Callable[[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Whether a request is allowed (None: RFC 9309 leaves it open), and the rule that decides."""
+    """The answer for a request: allowed or not (None: RFC 9309 leaves it open), and the rule that decides."""
 
     allowed: bool | None
     rule: Rule | None = None

@@ -139,7 +139,7 @@ class _Shrinking:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a crawler gets wrong, and the section of RFC 9309 that says so."""
+    """A kind of mistake of crawlers, and the section of RFC 9309 that it breaks."""
 
     section: str
     says: str

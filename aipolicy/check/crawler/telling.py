@@ -96,7 +96,7 @@ _ON_SITES = {Verdict.DISOBEYS: "it disobeys", Verdict.OVER_CAUTIOUS: "it is over
 
 
 def disagreement(found: Disagreement, token: str) -> Iterator[str]:
-    """What a crawler did on a site made at random, line by line: the request, the rule, the robots.txt."""
+    """Describe a disagreement on a site made at random: the request, the rule, the robots.txt."""
     line, rule = found.rule(token)
     against = f"against line {line}: {rule}" if line else "which no rule speaks of"
     path = logged(found.path, _LONGEST)

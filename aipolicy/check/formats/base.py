@@ -36,7 +36,7 @@ class LogFormat(ABC):
         return self
 
     def targets_name_sites(self, sample: pl.Series) -> bool:
-        """Whether all targets are in absolute form, as Varnish and forward proxies log them."""
+        """True if all targets are in absolute form, as Varnish and forward proxies log them."""
         authority = self.read(sample).filter("ok")["authority"]
         return len(authority) > 0 and authority.is_not_null().all()
 

@@ -93,7 +93,7 @@ def _object(line: str) -> dict[str, Any] | None:
 
 
 def _is_there(record: dict[str, Any], path: str) -> bool:
-    """Whether a record has the member, be it null; of request headers it is enough that they are logged."""
+    """Return True if a record has the member, be it null; request headers need only be logged at all."""
     *outer, last = path.removesuffix(_LIST).split("/")
     inside: Any = record
     for key in outer:

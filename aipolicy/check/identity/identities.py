@@ -147,7 +147,7 @@ class Identities:
         *,
         signatures: bool = False,
     ) -> Evidence:
-        """What ``identify`` says, and what that rests on; DNS is asked anew.
+        """Return the answer of ``identify``, and what it rests on; DNS is asked anew.
 
         ``signatures``: those of this request were looked at.
         """

@@ -20,7 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a list may hold, by version: the length of its widest prefix, and addresses in all."""
+    """The most that a list may hold, by version: the length of its widest prefix, and addresses in all."""
 
     whose: str
     widest: Mapping[int, int]

@@ -153,7 +153,7 @@ class _Update:
 
 
 def _lost(before: set[Network], after: set[Network]) -> int:
-    """How many prefixes are missing, where that is all, or most and little came instead; else 0.
+    """Return the number of missing prefixes, where that is all, or most and little came instead; else 0.
 
     All of them at once, with as many others instead, is what another operator's list at that URL looks like.
     """

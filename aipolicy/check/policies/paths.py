@@ -37,12 +37,12 @@ def policy_reads(paths: pl.Series) -> pl.Series:
 
 
 def reads_policy(path: pl.Expr) -> pl.Expr:
-    """Whether a path (with its query) is a policy's, however it is spelled: reading it is always allowed."""
+    """True where a path (with its query) is a policy's, however it is spelled: it may always be read."""
     return path.map_batches(lambda paths: policy_reads(paths).is_not_null(), return_dtype=pl.Boolean)
 
 
 def reads_robots_txt(path: pl.Expr) -> pl.Expr:
-    """Whether a path (with its query) is that of robots.txt, however it is spelled."""
+    """True where a path (with its query) is that of robots.txt, however it is spelled."""
     return path.map_batches(
         lambda paths: (policy_reads(paths) == ROBOTS_TXT).fill_null(False), return_dtype=pl.Boolean
     )

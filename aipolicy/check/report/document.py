@@ -18,7 +18,7 @@ VERDICTS = MappingProxyType(
         "robots_txt_reads": "robots.txt reads",
     }
 )
-"""What a fetch can be, each exactly one of them, and its heading.
+"""The verdicts on a fetch, each exactly one of them, and their headings.
 
 What impostors did stands apart: it is no count of the crawler's, or its operator's.
 """
@@ -50,7 +50,7 @@ PURPOSES = MappingProxyType(
 
 
 def whose(crawler: Document) -> str:
-    """Who runs a crawler, and what for; of one that a policy names and nobody else, that."""
+    """Describe the operator and purpose of a crawler, or that only a policy names it."""
     if crawler["operator"] is None:
         return "named by the policy"
     return f"{crawler['operator']}, {PURPOSES.get(crawler['purpose'], crawler['purpose'])}"

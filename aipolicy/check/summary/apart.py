@@ -1,4 +1,4 @@
-"""What is told beside the crawlers: unknown ones, statuses, and proxies that stand for clients."""
+"""Counts beside those of the crawlers: unknown ones, statuses, and proxies that stand for clients."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -86,7 +86,7 @@ def unknown_crawlers(parts: Sequence[pl.LazyFrame], top: int | None) -> dict[str
 
 
 def statuses(rows: pl.LazyFrame) -> list[dict[str, Any]]:
-    """How each status counted among the fetches that the policy in force closed, in order."""
+    """Return how each status counted among the fetches that the policy in force closed, in order."""
     closed = (Verdict.REFUSED, *DISALLOWED)
     found = rows.filter(pl.col("verdict").is_in(list(map(str, closed))))
     counted = found.group_by("status", "verdict").len().collect(engine="streaming")
@@ -100,7 +100,7 @@ def statuses(rows: pl.LazyFrame) -> list[dict[str, Any]]:
 
 
 def proxies(rows: pl.LazyFrame) -> list[dict[str, Any]]:
-    """Whose addresses stand for clients', and how many a forwarded column would verify."""
+    """Return the proxies whose addresses stand for clients', and how many a forwarded column would verify."""
     behind = rows.filter(pl.col("proxy").is_not_null()).group_by("proxy", "forwarded").len()
     by: dict[str, dict[int | None, int]] = {}
     for operator, number, count in behind.collect(engine="streaming").iter_rows():
@@ -124,7 +124,7 @@ def _proxy(operator: str, counts: Mapping[int | None, int]) -> dict[str, Any]:
 
 
 def elsewhere(rows: pl.LazyFrame) -> tuple[int, str | None]:
-    """How many requests name another site in their target, and one of these sites."""
+    """Return the number of requests that name another site in their target, and one of these sites."""
     found = rows.filter((pl.col("verdict") == str(Verdict.LEFT_OUT)) & pl.col("site").is_not_null())
     count, site = found.select(pl.len(), pl.col("site").min()).collect(engine="streaming").row(0)
     return count, site

@@ -63,7 +63,7 @@ def notes(
 
 
 def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
-    """Where addresses aren't the clients': how to have them."""
+    """Say how to log the clients' addresses, where the log has others."""
     failed, behind = document["total"]["identity"]["check_failed"], 0
     taken = document["method"]["forwarded"]
     for proxy in document["proxies"]:
@@ -89,7 +89,7 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unasked(document: Mapping[str, Any]) -> Iterator[str]:
-    """Who may be verified, or found out, by DNS."""
+    """Name the clients that DNS may verify or find out."""
     if document["method"]["dns"]:
         return
     names = [

@@ -14,7 +14,7 @@ from aipolicy.check.times import iso
 
 @dataclass(frozen=True, slots=True)
 class RobotsReads:
-    """How often and when, and how long before its first disallowed fetch it had last read one.
+    """Return how often and when, and how long before its first disallowed fetch it had last read one.
 
     Without the reads of those who only claimed to be it: they show nothing of what the crawler knew.
 

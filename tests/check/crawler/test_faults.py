@@ -32,7 +32,7 @@ LEVELS = {clause.id: clause.level for clause in CLAUSES}
 
 
 def breach_of(clause: str) -> Verdict:
-    """What breaking it is called, at its level."""
+    """Return the verdict on breaking it, at its level."""
     gentle = LEVELS[clause] in (Level.SHOULD, Level.IMPLIED)
     return Verdict.DEPARTS if gentle else Verdict.DISOBEYS
 

@@ -133,12 +133,12 @@ def _winners(matching: list[Rule], length: Callable[[Rule], int]) -> list[Rule]:
 
 
 def is_robots_txt(path: str) -> bool:
-    """Whether a server takes a path for that of robots.txt: ``//robots.txt`` and ``/./robots.txt``, too."""
+    """Return True if servers take a path for robots.txt: ``//robots.txt`` and ``/./robots.txt``, too."""
     return resolved(path) == "/robots.txt"
 
 
 def is_policy(path: str) -> bool:
-    """Whether who asks for it reads what is asked: robots.txt, ai.txt, anything at a well-known URI."""
+    """Return True for a policy's path: robots.txt, ai.txt, anything at a well-known URI."""
     target = resolved(path)
     return target in ("/robots.txt", "/ai.txt") or target.startswith("/.well-known/")
 

@@ -21,11 +21,11 @@ COUNTERS = (
 )
 IDENTITIES = ("verified", "operator_verified", "spoofed", "unverifiable", "check_failed")
 OWN = tuple(identity for identity in IDENTITIES if identity != "spoofed")
-"""Of who did what is held against a crawler."""
+"""The verdicts that are held against a crawler."""
 
 
 def counter_of(request: Request) -> str:
-    """What a request of a crawler counts as: never against the crawler where it was an impostor's."""
+    """Return the class of a request: never against the crawler where it was an impostor's."""
     if request.judgement is None:
         raise ValueError(f"a crawler's request without labels: {request}")
     counter = request.judgement.counter
@@ -67,7 +67,7 @@ def disallowed_lines(
 
 
 def unknown_requests(files: Iterable[LogFile], choice: Choice) -> list[Request]:
-    """Of crawlers that introduce themselves, and that neither the table nor the site's policy has."""
+    """The crawlers that introduce themselves, and that neither the table nor the site's policy has."""
     lines = (line.request for file in files for line in file.lines if line.request is not None)
     return [request for request in lines if request.client.unknown and choice.takes(request)]
 

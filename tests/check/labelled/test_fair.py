@@ -204,7 +204,7 @@ def test_a_virtual_hosts_log_books_an_absolute_target_where_it_belongs(tmp_path:
 
 
 def test_where_every_target_is_absolute_they_name_the_sites(tmp_path: Path) -> None:
-    """As varnishncsa writes its log."""
+    """The log is written as by varnishncsa."""
     lines = [line(f"http://a.example/{n}") for n in range(4)]
     document = checked(tmp_path, *lines).document
     assert (document["total"]["disallowed"], document["lines"]["left_out"]) == (4, 0)

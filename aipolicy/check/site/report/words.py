@@ -20,7 +20,7 @@ ANSWERS = MappingProxyType({"disallow": "no", "allow": "yes", "unknown": "\N{EN 
 
 
 def sources(use: Document) -> list[str]:
-    """Where something is said of a use; where it is another thing than what holds, with that."""
+    """Describe a source; where it says otherwise than what holds, with what it says."""
     said = use["preference"]
     wheres = (
         one["where"] if one["preference"] == said else f"{one['where']} (says {ANSWERS[one['preference']]})"
