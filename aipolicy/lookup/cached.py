@@ -23,7 +23,7 @@ from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.flights import CrowdedError, Flight, Flights
 from aipolicy.lookup.generations import Generations
 from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.renderer import Renderer, is_large
+from aipolicy.lookup.renderer import Prepared, Renderer, is_large
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
 from aipolicy.lookup.weights import Weights
 
@@ -97,7 +97,7 @@ class CachedLookup:
             load,
             self._land,
             is_large=is_large,
-            prepare=self._renderer.prepare,
+            prepare=self._prepare,
             timeout=self._timeout,
             max_threads=max_threads,
             unknown=share if max_unknown is None else count("max_unknown", max_unknown),
@@ -209,6 +209,12 @@ class CachedLookup:
             if rendering is not None:
                 return rendering
         return self._last_good(key)
+
+    def _prepare(self, answer: SitePolicy) -> Prepared:
+        """Render a large policy, and what stands in for it, in a thread."""
+        prepared = self._renderer.prepare(answer)
+        self._fallback.prepare(prepared.rendering)
+        return prepared
 
     def _entry(self, key: bytes) -> tuple[Entry | None, bool]:
         """Return what is remembered of a host, and whether it is known to be a site."""

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
 
@@ -28,6 +29,8 @@ class Fallback:
         self._strict: LRUCache[Rendering, Rendering] = LRUCache(
             _REMEMBERED, getsizeof=lambda rendering: 2 * weigh(rendering)
         )
+        # Of large renderings, as long as a site has them.
+        self._prepared: WeakKeyDictionary[Rendering, Rendering] = WeakKeyDictionary()
 
     def instead(self, last: Rendering, *, recent: bool) -> Rendering:
         """What to serve while the host's answer can't be had; ``last`` is the last good one.
@@ -37,6 +40,9 @@ class Fallback:
         """
         if recent or last.policy.opted_out:
             return last
+        prepared = self._prepared.get(last)
+        if prepared is not None:
+            return prepared
         try:
             return self._strict[last]
         except KeyError:
@@ -44,6 +50,11 @@ class Fallback:
             with suppress(ValueError):  # too large to be remembered
                 self._strict[last] = strict
             return strict
+
+    def prepare(self, large: Rendering) -> None:
+        """Make what is served instead of ``large`` one day, in the thread that rendered it."""
+        if not large.policy.opted_out and large not in self._prepared:
+            self._prepared[large] = self._default_and_refusals(large.policy)
 
     def smaller(self, last: Rendering) -> Rendering | None:
         """Return what says no less than ``last`` refuses, and takes little memory; None where ``last`` is it.

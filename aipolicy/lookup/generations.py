@@ -138,11 +138,14 @@ class Generations(Generic[V]):
         return host, value
 
     def _lighten(self) -> None:
-        """Forget one for its bytes, or keep a smaller value in its place."""
-        host = next(iter(self._large), None)
-        value = None if host is None else self.pop(host)
-        if host is None or value is None:
-            host, value = self._evict()
-        smaller = self._shrink(host, value)
-        if smaller is not None:
-            self._put(host, smaller)
+        """Forget as many as weigh too much, or keep a smaller value in the place of each."""
+        forgotten = []
+        while self._weights.are_too_heavy() and len(self):
+            host = next(iter(self._large), None)
+            value = None if host is None else self.pop(host)
+            forgotten.append(self._evict() if host is None or value is None else (host, value))
+        # Not before there is room: the smaller ones would be taken for what weighs too much.
+        for host, value in forgotten:
+            smaller = self._shrink(host, value)
+            if smaller is not None:
+                self._put(host, smaller)

@@ -155,7 +155,7 @@ class LocalLookup:
                 except _TakesLongError as due:
                     text = due.text
                 try:
-                    ready = {text: await in_background(self._renderer.read_large, text)}
+                    ready = {text: await in_background(self._read_large, text)}
                 except Exception as error:
                     ready = {text: error}
         except Exception as error:
@@ -163,6 +163,12 @@ class LocalLookup:
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.began(f"the lookup of {host!r} failed: {served} is served", error)
             return rendering
+
+    def _read_large(self, text: bytes) -> Rendering:
+        """Render a large policy, and what stands in for it, in a thread."""
+        rendering = self._renderer.read_large(text)
+        self._fallback.prepare(rendering)
+        return rendering
 
     def _last_good(self, key: bytes | None) -> Rendering:
         """Return what is served where a fault of the lookup itself keeps it from answering."""

@@ -119,7 +119,7 @@ class Renderer:
             self._latest.append((text, rendering))
             return rendering
 
-    def prepare(self, answer: Any) -> Any:
+    def prepare(self, answer: SitePolicy) -> "Prepared":
         """Render the large policy that ``load`` returned, in a thread; ``answer`` takes what this returns.
 
         One at a time, and once for all who ask for the same. Raises AIPolicyError.
@@ -128,7 +128,7 @@ class Renderer:
             rendering = self.rendering(answer)
             # Held: a site that is invalidated meanwhile finds it at its next load.
             self._latest.append((b"", rendering))
-            return _Prepared(rendering)
+            return Prepared(rendering)
 
     def answer(self, answer: Any) -> Rendering | None:
         """What ``load`` answered → rendering; None where the host is no site's.
@@ -138,7 +138,7 @@ class Renderer:
         """
         if answer is None:
             return None
-        if isinstance(answer, _Prepared):
+        if isinstance(answer, Prepared):
             return answer.rendering
         if isinstance(answer, bool):
             return self.rendering(self._flags[answer])
@@ -151,7 +151,7 @@ class Renderer:
         raise TypeError(f"it returned {module}{kind.__qualname__}: {fix}{hint}")
 
 
-class _Prepared:
+class Prepared:
     """The rendering of a large policy that ``load`` returned."""
 
     __slots__ = ("rendering",)

@@ -41,7 +41,7 @@ class Weights:
 
 
 def weigh(rendering: Rendering) -> int:
-    """Return the bytes that a rendering takes, with its policy."""
+    """Return the bytes that a rendering takes, with its policy; of a large one, with its stand-in, too."""
     policy = rendering.policy
     files = [document.body for document in (rendering.robots, rendering.tdmrep, rendering.ai_txt) if document]
     texts = [
@@ -52,4 +52,5 @@ def weigh(rendering: Rendering) -> int:
         *policy.licensed,
     ]
     sizes = sum(map(sys.getsizeof, files)) + sum(sys.getsizeof(text) for text in texts if text)
-    return _RENDERING + sizes + sum(_PATH + 2 * sys.getsizeof(pattern) for pattern, _ in rendering.paths)
+    weight = _RENDERING + sizes + sum(_PATH + 2 * sys.getsizeof(pattern) for pattern, _ in rendering.paths)
+    return weight if weight <= _LARGE or policy.opted_out else 2 * weight

@@ -114,6 +114,19 @@ async def test_a_site_for_which_there_was_no_memory_keeps_its_no_when_it_cannot_
     assert served["drafts.example"].opted_out, "what a path refused is refused everywhere"
 
 
+async def test_a_much_larger_site_does_not_cost_others_their_no(source: Source) -> None:
+    """Several must give way to it at once, and what is kept of them is no part of what weighs too much."""
+    noes = {f"no{number}.example": with_own_file(number, 20_000, "no-ai") for number in range(30)}
+    source.put_all({**noes, "large.example": with_own_file(99, 400_000)})
+    lookup = source.lookup(max_bytes=2 * MIB, default="unset")
+    for host in (*noes, "large.example"):
+        await answer(lookup, host)
+    source.fail()
+    source.pass_freshness()
+    for host in noes:
+        assert (await policy(lookup, host)).preferences == NO_AI.preferences, host
+
+
 async def test_sites_with_equal_policies_are_counted_once(source: Source) -> None:
     source.put_all({f"s{number}.example": with_own_file(7) for number in range(200)})
     lookup = source.lookup()

@@ -17,6 +17,7 @@ from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
 from tests.hostile import files
 from tests.lookup import virtualtime
+from tests.lookup.harness import Clock
 
 HOST = b"ada.example"
 FILES = files()
@@ -83,6 +84,47 @@ async def test_a_large_policy_is_rendered_off_the_event_loop_once(
     assert {one.policy.opted_out for one in found} == {True}
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+@pytest.mark.parametrize("kind", ["cached", "async", "local"])
+async def test_what_stands_in_for_a_large_policy_is_rendered_off_the_event_loop_too(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def watched(policy: SitePolicy, signals: object) -> object:
+        if policy.robots_base:
+            threads.append(threading.current_thread())
+        return render(policy)
+
+    monkeypatch.setattr("aipolicy.lookup.renderer.render", watched)
+    silent = SitePolicy("ada.example", robots_base=LARGE.robots_base)
+    path, clock, fails = tmp_path / "registry.db", Clock(), False
+
+    def load_now(host: str) -> SitePolicy:
+        if fails:
+            raise RuntimeError("the database is down")
+        return silent
+
+    async def load(host: str) -> SitePolicy:
+        return load_now(host)
+
+    lookup: CachedLookup | LocalLookup
+    if kind == "local":
+        with Registry(f"sqlite:///{path}") as registry:
+            registry.put(silent, by="ada")
+        lookup = LocalLookup(path, max_stale=0, clock=clock)
+    else:
+        lookup = CachedLookup(load if kind == "async" else load_now, max_stale=0, clock=clock, timeout=60)
+    assert not (await lookup.find(HOST)).policy.opted_out
+    fails = True
+    path.rename(tmp_path / "away") if kind == "local" else None
+    clock.advance(121)
+    found = await lookup.find(HOST)
+    assert found.policy.opted_out
+    assert b"Disallow: /x\n" in found.robots.body
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 async def test_a_policy_that_changes_while_it_is_rendered_is_read_anew(
