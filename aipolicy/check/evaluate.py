@@ -332,8 +332,7 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(Verdict.ALLOWED.value))
         .when("graced")
         .then(pl.lit(Verdict.IN_GRACE.value))
-        # What an operator says of its fetchers covers no impostor.
-        .when(pl.col("crawler").is_in(exempt_tokens()) & ~spoofed)
+        .when(pl.col("crawler").is_in(exempt_tokens()))
         .then(pl.lit(Verdict.EXEMPT.value))
         .when(refused)
         .then(pl.lit(Verdict.REFUSED.value))

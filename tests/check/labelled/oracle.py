@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.check.labelled.definitions import FACTS, REFUSALS
+from tests.check.labelled.definitions import FACTS
 from tests.check.labelled.logs import Line, LogFile
 from tests.check.labelled.traffic import Request
 
@@ -29,9 +29,9 @@ def counter_of(request: Request) -> str:
     if request.judgement is None:
         raise ValueError(f"a crawler's request without labels: {request}")
     counter = request.judgement.counter
-    if request.client.identity != "spoofed" or counter not in ("disallowed", "exempt"):
-        return counter
-    return "refused" if request.status in REFUSALS else "disallowed_spoofed"
+    return (
+        "disallowed_spoofed" if counter == "disallowed" and request.client.identity == "spoofed" else counter
+    )
 
 
 @dataclass(frozen=True, slots=True)

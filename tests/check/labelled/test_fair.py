@@ -45,12 +45,15 @@ def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("user_agent", ["Perplexity-User/1.0", "ChatGPT-User/1.0", "Perplexity-User"])
-def test_an_operators_exemption_covers_no_impostor(tmp_path: Path, user_agent: str) -> None:
+def test_a_fetch_for_a_user_is_exempt_whoever_makes_it_and_the_identity_is_told(
+    tmp_path: Path, user_agent: str
+) -> None:
     robots = "User-agent: Perplexity-User\nUser-agent: ChatGPT-User\nDisallow: /\n"
     lines = [line(f"/{n}", user_agent=user_agent, address=IMPOSTOR, status=n) for n in (200, 403)]
     outcome = checked(tmp_path, *lines, line("/robots.txt", user_agent=user_agent), robots=robots)
     found = outcome.document["total"]
-    assert [found[name] for name in ("exempt", "disallowed_spoofed", "refused", "disallowed")] == [0, 1, 1, 0]
+    assert [found[name] for name in ("exempt", "disallowed_spoofed", "refused", "disallowed")] == [2, 0, 0, 0]
+    assert found["identity"]["spoofed"] >= 2, "an impostor is no less told"
     assert outcome.code == 0
     edge = checked(tmp_path, line("/a", user_agent=user_agent, address=EDGE), robots=robots)
     assert edge.document["total"]["exempt"] == 1
