@@ -1,6 +1,6 @@
-"""The cost of hostile input: ``python benchmarks/hostile.py [WORD ...]`` (a WORD picks rows that hold it).
+"""The cost of hostile input: ``python -m benchmarks.hostile [WORD ...]`` (a WORD picks rows).
 
-    pip install -e '.[bench]' && python benchmarks/hostile.py
+    pip install -e '.[bench,check]' && python -m benchmarks.hostile
 
 Every robots.txt and site policy of ``tests/hostile.py`` goes through every public entry point. An event loop
 must not be held for more than 50 ms at a time, and a command must not take more than 5 s of CPU. Ends with 1
