@@ -165,6 +165,7 @@ def _repeated(file: File) -> Iterator[Finding]:
     for token, numbers in places.items():
         if len(numbers) > 1 and token:
             shared.setdefault(tuple(numbers), []).append(token)
+    has_fixes = len(shared) <= _LINES  # each is made in the whole file
     for tokens in shared.values():
         spelt = [file.index.bound(token).tokens[0] for token in tokens]
         yield finding(
@@ -172,8 +173,8 @@ def _repeated(file: File) -> Iterator[Finding]:
             [line for token in tokens for line in file.agent_lines(token)],
             f"{listed(spelt)} {'has' if len(spelt) == 1 else 'have'} several groups",
             "RFC 9309 combines them; older Python parsers use the first alone",
-            fix=(text := _combined(spelt, file.index.bound(tokens[0]).content)),
-            edits=own_groups(file, tokens, text),
+            fix=(text := _combined(spelt, file.index.bound(tokens[0]).content) if has_fixes else ""),
+            edits=own_groups(file, tokens, text) if text else {},
         )
 
 

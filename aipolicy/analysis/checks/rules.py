@@ -20,6 +20,9 @@ _COMPARED = 500_000  # rules, in all combinations of groups that bind some crawl
 _CLOSED = 200  # Disallow rules of a group that each is compared with
 
 
+_Tokens = dict[Content, list[str]]  # of crawlers for AI
+
+
 def check(file: File) -> Iterator[Finding]:
     for group in file.written.groups:
         for line in group.rules:
@@ -33,13 +36,18 @@ def check(file: File) -> Iterator[Finding]:
     bounds: dict[Content, Bound] = {}
     for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
+    for_ai: _Tokens = {}
+    for token in file.index.tokens:
+        bound = file.index.bound(token)
+        if _is_for_ai(bound):
+            for_ai.setdefault(bound.content, []).append(bound.tokens[0])
     left = _COMPARED
     for bound in bounds.values():
         left -= bound.content.size if len(bound.content.parts) > 1 else 0
         if left < 0:
             yield too_many(bounds.values(), "rules")
             break
-        for found in _overruled(file, bound):
+        for found in _overruled(file, for_ai, bound):
             if not told.issuperset(found.lines):
                 told.update(found.lines)
                 yield found
@@ -130,7 +138,7 @@ def _twice(group: WrittenGroup) -> Iterator[Finding]:
         )
 
 
-def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
+def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
     rules = list(bound.content.rules)
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
     if not (allows and disallows):
@@ -139,21 +147,20 @@ def _overruled(file: File, bound: Bound) -> Iterator[Finding]:
     for rule in disallows:
         winner = of_allows.overruling(rule)
         if winner:
-            yield _never_decides(file, bound, rule, winner)
+            yield _never_decides(file, for_ai, bound, rule, winner)
     for rule in allows:
         winner = of_disallows.overruling(rule)
         if winner:
-            yield _never_decides(file, bound, rule, winner)
+            yield _never_decides(file, for_ai, bound, rule, winner)
 
 
-def _never_decides(file: File, bound: Bound, rule: Rule, winner: Rule) -> Finding:
+def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner: Rule) -> Finding:
     lines = [rule.line, winner.line]
     found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
     tie = len(rule.pattern) == len(winner.pattern)
     why = "of two equally long, Allow wins" if tie else "the longer wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
-        bounds = (file.index.bound(token) for token in file.index.tokens)
-        tokens = [b.tokens[0] for b in bounds if b.content is bound.content and _is_for_ai(b)]
+        tokens = for_ai[bound.content]
         fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
         return finding(
             "reopened-by-allow",
