@@ -5,19 +5,11 @@ registry in ``aipolicy.registry``; ``aipolicy.crawlers`` loads entries for the c
 """
 
 from aipolicy import crawlers  # first: the table is read as it says
-from aipolicy.core.contentsignal import content_signal, parse_content_signal
 from aipolicy.core.crawlers import CRAWLERS, Crawler, EvidenceClass, Purpose, Scope, crawler_named
-from aipolicy.core.fields import Visibility
-from aipolicy.core.headers import headers_of, merge_headers, parse_x_robots_tag
 from aipolicy.core.hosts import canonical_host, site_name
-from aipolicy.core.matching import Verdict, binding_group, content_signals, usage_preferences, verdict
-from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
-from aipolicy.core.render import Rendering, render
-from aipolicy.core.robots import Group, Record, RobotsTxt, Rule
-from aipolicy.core.signals import Signals
-from aipolicy.core.wellknown import tdm_reservation, tdmrep_json
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import (
     AIPolicyError,
     CrawlersError,
@@ -30,6 +22,14 @@ from aipolicy.errors import (
     RobotsTooLargeError,
     UnknownSiteError,
 )
+from aipolicy.rendering import Rendering, render
+from aipolicy.robotstxt.matching import Verdict, binding_group, content_signals, usage_preferences, verdict
+from aipolicy.robotstxt.merge import robots_txt
+from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule
+from aipolicy.signals.content_signal import content_signal, parse_content_signal
+from aipolicy.signals.headers import headers_of, merge_headers, parse_x_robots_tag
+from aipolicy.signals.switches import Signals
+from aipolicy.signals.well_known import tdm_reservation, tdmrep_json
 
 __all__ = [
     "CRAWLERS",

@@ -16,11 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from aipolicy.bulk.layout import FILES, NOTHING_RESERVED, TDMREP, shard
+from aipolicy.bulk.folder_layout import FILES, NOTHING_RESERVED, TDMREP, shard
 from aipolicy.cli import main as cli
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import render
 from aipolicy.registry import Registry
+from aipolicy.rendering import render
 
 HOSTS, ROUNDS = 100_000, 3
 LARGE = 200_000  # hosts; one round of more is enough

@@ -23,18 +23,18 @@ from unittest.mock import patch
 
 import polars as pl
 
-from aipolicy.analysis import compare, explain, lint
+from aipolicy.accesslog.policies import Judge, policies_from_robots
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.check.policies import Judge, policies_from_robots
-from aipolicy.check.site.expectation import Expectation, Version
-from aipolicy.check.site.judging import judge
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering, render
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
-from tests.check.site.looking import robots, seen
+from aipolicy.rendering import Rendering, render
+from aipolicy.robotstxt import compare, explain, lint
+from aipolicy.siteaudit.audit import judge
+from aipolicy.siteaudit.expectation import Expectation, Version
 from tests.hostile import PATHS, POLICIES, files
+from tests.siteaudit.looking import robots, seen
 
 MOST_HELD, MOST_SECONDS = 0.050, 5.0
 PLAIN = b"User-agent: *\nDisallow: /x\n"
@@ -129,7 +129,7 @@ async def requests(what: str, policy: SitePolicy) -> None:
     await held(what, "CachedLookup", lambda: cached.find(HOST))
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/registry.db"
-        as_if_it_grew_later = patch("aipolicy.registry.given.check_fits", lambda policy: None)
+        as_if_it_grew_later = patch("aipolicy.registry.validation.check_fits", lambda policy: None)
         with as_if_it_grew_later, Registry(url) as registry:
             registry.put(policy.for_site("blog.example"), by="benchmark")
         local = LocalLookup(url)

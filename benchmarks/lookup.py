@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
+from aipolicy.rendering import Rendering
 
 SITES = 200_000
 HOT = 1000

@@ -34,9 +34,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
+from aipolicy.robotstxt.merge import robots_txt
 
 ROBOTS = robots_txt(SitePolicy.from_preset("no-training"))
 CONNECTIONS = 16

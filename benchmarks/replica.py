@@ -24,9 +24,9 @@ from sqlalchemy.engine import URL, make_url
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.registry.replica.file import Note
-from aipolicy.registry.replica.filling import fill
-from aipolicy.registry.replica.layout import TABLES, indexes, tables
+from aipolicy.registry.replica.initial_copy import fill
 from aipolicy.registry.replica.source import Source
+from aipolicy.registry.replica.tables import TABLES, indexes, tables
 
 SITES = 100_000
 FILLS = 5

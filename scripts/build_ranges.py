@@ -19,11 +19,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from aipolicy.check.identity.lists import AddressList, Ranges, ordered
-from aipolicy.check.identity.prefixes import networks, published
-from aipolicy.check.identity.proxies import PROXY_OF, proxy_networks
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.errors import RangesError
+from aipolicy.identity.operator_lists import AddressList, Ranges, ordered
+from aipolicy.identity.prefixes import networks, published
+from aipolicy.identity.proxies import PROXY_OF, proxy_networks
 
 HERE = Path(__file__).parent
 SNAPSHOT = HERE.parent / "aipolicy" / "check" / "identity" / "ranges.json"

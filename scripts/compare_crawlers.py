@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Purpose, crawler_named
-from aipolicy.core.robots import product_token
+from aipolicy.robotstxt.parser import product_token
 
 # What the categories of ai-crawler-index mean in the table.
 _PURPOSES = {

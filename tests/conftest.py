@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Generator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from tests.chromium import CHROMIUM, Browser
 from tests.postgres import OwnServer, Schemas, given_server, own_server
 
 
@@ -44,3 +48,31 @@ def schemas(request: pytest.FixtureRequest) -> Iterator[Schemas]:
     url = given_server() or request.getfixturevalue("postgres_server").url
     with Schemas(url) as schemas:
         yield schemas
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install -y chromium")
+    browser = Browser(tmp_path)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            browser.asked.append(self.path)
+            body = browser.pages.get(self.path, "").encode()
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: pytest shows what failed."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        browser.url = f"http://127.0.0.1:{server.server_port}"
+        yield browser
+        server.shutdown()
+        thread.join()

@@ -11,9 +11,9 @@ from random import Random
 from string import ascii_lowercase, digits
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.core.fields import MAX_ROBOTS_BYTES
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
+from aipolicy.core.validation import MAX_ROBOTS_BYTES
 
 Paths = tuple[tuple[str, Preferences], ...]
 NO = Preferences.parse("train-ai=n")

@@ -13,18 +13,18 @@ import pyarrow as pa
 import pytest
 
 from aipolicy import CRAWLERS, SitePolicy, crawler_named, crawlers, render, robots_txt
+from aipolicy.accesslog.evaluate import Terms
+from aipolicy.accesslog.formats import FORMATS
+from aipolicy.accesslog.policies import policies_from_robots
+from aipolicy.accesslog.prefilter import holds, token_pattern
+from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.check.candidates import holds, token_pattern
-from aipolicy.check.evaluate import Terms
-from aipolicy.check.formats import FORMATS
-from aipolicy.check.identity import Identities
-from aipolicy.check.policies import policies_from_robots
-from aipolicy.check.spark import _evaluation
 from aipolicy.core.crawlers import PACKAGED, crawler_table, use_table
-from aipolicy.core.effects import effects_of
-from aipolicy.core.recognition import declared_crawlers
-from aipolicy.core.robots import RobotsTxt
+from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
+from aipolicy.identity import Identities
+from aipolicy.robotstxt.effects import effects_of
+from aipolicy.robotstxt.parser import RobotsTxt
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS

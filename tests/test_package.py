@@ -45,7 +45,7 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
         ("import aipolicy", HEAVY | {"anyio", "asyncio", "cachetools", "sqlite3", "starlette"}),
         ("import aipolicy.asgi", HEAVY),
         ("import aipolicy.lookup", HEAVY),
-        ("import aipolicy.check.identity", HEAVY),
+        ("import aipolicy.identity", HEAVY),
         ("import aipolicy.registry", HEAVY - {"sqlalchemy"}),
         ("import aipolicy.cli", HEAVY - {"click"}),
     ],

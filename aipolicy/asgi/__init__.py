@@ -5,6 +5,6 @@ app = AIPolicyMiddleware(app, CachedLookup(load))
 
 from aipolicy.asgi.events import DisallowedFetch
 from aipolicy.asgi.middleware import AIPolicyMiddleware
-from aipolicy.asgi.tenants import PathTenants
+from aipolicy.asgi.path_tenants import PathTenants
 
 __all__ = ["AIPolicyMiddleware", "DisallowedFetch", "PathTenants"]

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from aipolicy.lookup.loops import Loop, running_loop
+from aipolicy.lookup.event_loop import Loop, running_loop
 
 T = TypeVar("T")
 

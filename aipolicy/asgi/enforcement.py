@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from starlette.types import Scope
 
 from aipolicy.asgi.events import DisallowedFetch, Hook, Reporter
-from aipolicy.asgi.licences import Licences
 from aipolicy.asgi.refusals import Refusal, closed
-from aipolicy.asgi.targets import RequestTarget
+from aipolicy.asgi.request_target import RequestTarget
+from aipolicy.asgi.verified import Licences
+from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.memo import Memo
-from aipolicy.core.recognition import LONGEST_USER_AGENT, declared_crawlers
-from aipolicy.core.render import Rendering
+from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.rendering import Rendering
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity import Verification
+    from aipolicy.identity import Verification
 
 logger = logging.getLogger("aipolicy.asgi")
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
 from aipolicy.forks import survive_forks
-from aipolicy.lookup.loops import Loop, is_interrupt, running_loop
+from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
 from aipolicy.lookup.threads import Threads, is_async
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity import Identity
+    from aipolicy.identity import Identity
 
 logger = logging.getLogger("aipolicy.asgi")
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from aipolicy.core.headers import Header
 from aipolicy.errors import MissingExtraError
 from aipolicy.forks import survive_forks
 from aipolicy.lookup import LookupStatus
+from aipolicy.signals.headers import Header
 
 Figure = tuple[str, str, str, float | None]
 """Kind, name, help and value; None: there is none now, and nothing is told."""

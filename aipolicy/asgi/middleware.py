@@ -13,22 +13,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi.enforcement import MODES, Enforcer
 from aipolicy.asgi.events import Hook
-from aipolicy.asgi.files import FILES, LONGEST_CACHING, Files, answer, file_path
-from aipolicy.asgi.inprocess import Application
+from aipolicy.asgi.in_process import Application
 from aipolicy.asgi.metrics import Metrics
-from aipolicy.asgi.own import Callback, OwnRobots, Robots
-from aipolicy.asgi.posts import Posts
+from aipolicy.asgi.path_tenants import PathTenants
+from aipolicy.asgi.policy_files import FILES, LONGEST_CACHING, Files, answer, file_path
 from aipolicy.asgi.refusals import Refusal, refuse_handshake
-from aipolicy.asgi.responses import adding, merged
-from aipolicy.asgi.targets import RequestTarget, below_mount, has_plain_path, target_of
-from aipolicy.asgi.tenants import PathTenants
+from aipolicy.asgi.request_target import RequestTarget, below_mount, has_plain_path, target_of
+from aipolicy.asgi.response_headers import adding, merged
+from aipolicy.asgi.response_preferences import Posts
+from aipolicy.asgi.upstream_robots import Callback, OwnRobots, Robots
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.lookup import Lookup
 from aipolicy.lookup.base import seconds
+from aipolicy.rendering import HeaderSet, Rendering, most_restrictive, render
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity import Verification
+    from aipolicy.identity import Verification
 
 logger = logging.getLogger("aipolicy.asgi")
 
@@ -58,7 +58,7 @@ class AIPolicyMiddleware:
                           ``aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
                           default ``"off"``.
     ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
-                          default ``aipolicy.check.identity.Verification()``.
+                          default ``aipolicy.identity.Verification()``.
     ``on_event``          called with each DisallowedFetch, sync or async; no response waits for it.
     ``html``              whether HTML pages get the signals as meta tags too, for CDNs that strip headers.
     ``post_preferences``  whether ``request.state.aipolicy`` may restrict one response.
@@ -257,7 +257,7 @@ class AIPolicyMiddleware:
 
         if not self._html or not (there.tags or posts):
             return await self.app(scope, receive, send_more)
-        from aipolicy.asgi.html import with_tags  # only where it is asked for
+        from aipolicy.asgi.html_meta import with_tags  # only where it is asked for
 
         return await with_tags(
             self.app,

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from aipolicy.core.fields import Visibility
+from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.hosts import site_name
-from aipolicy.core.memo import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 
-from aipolicy.bulk.csvfile import csv_records, header_names, rows_of
-from aipolicy.bulk.mysqldump import Record, read_records
+from aipolicy.bulk.csv_file import csv_records, header_names, rows_of
+from aipolicy.bulk.mysql_dump import Record, read_records
 from aipolicy.bulk.rows import Entry, Row, site_of
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 _PUBLIC, _OPT_OUT = "blog_public", "wpcom_data_sharing_opt_out"

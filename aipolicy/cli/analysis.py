@@ -11,7 +11,7 @@ _SOURCE = "FILE|-|URL"
 
 
 def _list_findings() -> None:
-    from aipolicy.analysis import KINDS
+    from aipolicy.robotstxt import KINDS
 
     rows = ((name, kind.severity, kind.about) for name, kind in KINDS.items())
     print_rows(rows, ("id", "severity", "about"))
@@ -40,9 +40,9 @@ def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:
     A URL without a path means its /robots.txt. Exit codes: 0 nothing grave, 1 findings, 2 bad input.
     """
     # Imported where they are used: other commands should not wait for them.
-    from aipolicy.analysis import lint as check
     from aipolicy.cli.reports import report_document, report_text
-    from aipolicy.cli.sources import read_source
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import lint as check
 
     report = check(read_source(source))
     if as_json:
@@ -69,9 +69,9 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
     Each is a file, - or a URL. Order, comments and spelling make no difference. Paths are samples: each rule
     of both files is tried. Exit codes: 0 the same effect, 1 another one, 2 bad input.
     """
-    from aipolicy.analysis import compare
     from aipolicy.cli.reports import difference_document, difference_text
-    from aipolicy.cli.sources import read_source
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import compare
 
     if before == after == "-":
         raise AIPolicyError("both files are -: standard input can be read once; name a file for one of them")
@@ -96,9 +96,9 @@ def explain(source: str, crawler: str, path: str, as_json: bool) -> None:
     aipolicy explain robots.txt --crawler GPTBot --path /post/1
     aipolicy explain https://blog.example --crawler Applebot-Extended --path '/search?q=1' --json
     """
-    from aipolicy.analysis import explain as explanation_of
     from aipolicy.cli.reports import explanation_document, explanation_text
-    from aipolicy.cli.sources import read_source
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import explain as explanation_of
 
     explanation = explanation_of(read_source(source), _token(crawler), _path(path))
     if as_json:

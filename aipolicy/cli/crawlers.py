@@ -33,8 +33,8 @@ from aipolicy.crawlers import (
 from aipolicy.errors import AIPolicyError, CrawlersError
 
 if TYPE_CHECKING:
-    from aipolicy.check.identity.fetching import Target
-    from aipolicy.check.identity.updating import Outcome
+    from aipolicy.identity.list_fetch import Target
+    from aipolicy.identity.list_update import Outcome
 
 
 @click.group(invoke_without_command=True)
@@ -197,9 +197,9 @@ def update(
         raise AIPolicyError("--accept-new needs --ai-robots-txt FILE or URL: where the names come from")
     if own is not None:
         load(own)
-    from aipolicy.check.identity.keeping import make_directory
-    from aipolicy.check.identity.rangesfile import default_path
-    from aipolicy.check.identity.updating import State, update
+    from aipolicy.identity.atomic_file import make_directory
+    from aipolicy.identity.list_update import State, update
+    from aipolicy.identity.ranges_file import default_path
 
     path = default_path() if to is None else Path(to)
     if to is None:
@@ -250,7 +250,7 @@ def _update_names(source: str, own: str | None, accept: bool, as_json: bool) -> 
     except CrawlersError as error:
         raise CrawlersError(f"--ai-robots-txt {source!r}: {error}") from None
     if accept and found.entries and own is not None:
-        from aipolicy.check.identity.keeping import settled, write_whole
+        from aipolicy.identity.atomic_file import settled, write_whole
 
         write_whole(settled(Path(own)), with_entries(document, found.entries))
     _print_names(found, accept, as_json)
@@ -274,8 +274,8 @@ def _fetched(url: str) -> bytes:
     """Fetch robots.json. Raises CrawlersError."""
     import anyio
 
-    from aipolicy.check.web import Fetcher
     from aipolicy.errors import FetchError
+    from aipolicy.web.fetcher import Fetcher
 
     if not url.startswith("https://"):
         raise CrawlersError("it is not https, so anyone on the way could have written it: give an https URL")
@@ -298,8 +298,8 @@ def _fetched(url: str) -> bytes:
 
 
 def _targets(operators: Sequence[str]) -> "list[Target]":
-    from aipolicy.check.identity import packaged_ranges
-    from aipolicy.check.identity.updating import default_targets
+    from aipolicy.identity import packaged_ranges
+    from aipolicy.identity.list_update import default_targets
 
     targets = default_targets(packaged_ranges())
     known = {target.operator.lower(): target.operator for target in targets}

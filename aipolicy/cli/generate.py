@@ -14,12 +14,12 @@ from aipolicy.cli.options import (
     signal_options,
     signals_of,
 )
-from aipolicy.cli.robotsfiles import write_all
-from aipolicy.core.effects import effects_of
-from aipolicy.core.headers import as_text
+from aipolicy.cli.robots_files import write_all
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering, render
 from aipolicy.errors import PolicyError, UnknownSiteError
+from aipolicy.rendering import Rendering, render
+from aipolicy.robotstxt.effects import effects_of
+from aipolicy.signals.headers import as_text
 
 
 @click.command()
@@ -103,7 +103,7 @@ def _rendering(given: dict[str, Any], *, whole: bool = False) -> Rendering:
         raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
     # Imported where it is used: the generator alone needs no database.
     from aipolicy.registry import Registry
-    from aipolicy.registry.address import masked
+    from aipolicy.registry.url import masked
 
     with Registry(given["registry"], create=False) as registry:
         policy = registry.get(given["site"])

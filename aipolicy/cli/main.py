@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from aipolicy.cli.analysis import diff, explain, lint
-from aipolicy.cli.checking import check
+from aipolicy.cli.check import check
 from aipolicy.cli.completion import completion
 from aipolicy.cli.crawlers import crawlers
 from aipolicy.cli.demo import demo
-from aipolicy.cli.exporting import export
+from aipolicy.cli.export import export
 from aipolicy.cli.generate import headers, robots
-from aipolicy.cli.importing import import_sites
+from aipolicy.cli.import_sites import import_sites
 from aipolicy.cli.options import add_crawlers_option, printable
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.cli.replica import replica

@@ -9,15 +9,15 @@ from typing import Any, BinaryIO
 
 import click
 
-from aipolicy.analysis.shown import longest_word
 from aipolicy.cli.completion import product_tokens
 from aipolicy.core.crawlers import Scope
-from aipolicy.core.fields import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.core.policy import PRESETS
 from aipolicy.core.preferences import Preferences
-from aipolicy.core.signals import Signals
+from aipolicy.core.validation import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.crawlers import VARIABLE, load
 from aipolicy.errors import PolicyError
+from aipolicy.report.text import longest_word
+from aipolicy.signals.switches import Signals
 
 Command = Callable[..., Any]
 
@@ -175,7 +175,7 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     # Imported where it is used: hardly any text needs it.
-    from aipolicy.analysis.shown import shown
+    from aipolicy.report.text import shown
 
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")  # and at nothing else that Unicode has
     return "\n".join(shown(line, len(line) + 1) for line in lines)

@@ -103,7 +103,7 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
         _show_status(registry, as_json)
         return
     from aipolicy.registry import Registry
-    from aipolicy.registry.address import masked
+    from aipolicy.registry.url import masked
 
     then = None if when is None else time_given("--at", when)
     with Registry(registry, create=False) as opened:
@@ -144,9 +144,9 @@ def history(host: str, registry: str, as_json: bool) -> None:
 
 
 def _show_status(registry: str, as_json: bool) -> None:
-    from aipolicy.lookup.registryfile import RegistryFile, registry_path
+    from aipolicy.lookup.registry_file import RegistryFile, registry_path
     from aipolicy.registry import Registry
-    from aipolicy.registry.address import masked
+    from aipolicy.registry.url import masked
 
     with Registry(registry, create=False) as opened:
         document: dict[str, Any] = {"registry": masked(registry), "registry_id": opened.registry_id}

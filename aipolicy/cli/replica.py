@@ -31,7 +31,7 @@ def replica(registry: str, to: str, wait: bool) -> None:
     'aipolicy show --status'. Begun again, it goes on where it was.
     """
     # Imported where it is used: the other commands need no database.
-    from aipolicy.lookup.registryfile import registry_path
+    from aipolicy.lookup.registry_file import registry_path
     from aipolicy.registry.replica import Replica
 
     try:

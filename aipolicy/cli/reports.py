@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from aipolicy.analysis import Difference, Explanation, Finding, Report, Severity
-from aipolicy.analysis.families import FAMILIES
-from aipolicy.analysis.reach import Reach
-from aipolicy.analysis.rulesets import Ruling
-from aipolicy.analysis.shown import listed, shown
 from aipolicy.core.crawlers import Purpose, crawler_named
+from aipolicy.report.text import listed, shown
+from aipolicy.robotstxt import Difference, Explanation, Finding, Report, Severity
+from aipolicy.robotstxt.dialects.families import FAMILIES
+from aipolicy.robotstxt.reach import Reach
+from aipolicy.robotstxt.rule_index import Ruling
 
 _SHOWN = 10  # findings of one kind, names and paths in a text; JSON has them all
 _GOVERNS = {Purpose.CONTROL: "control (no crawlers: what others fetched)"}

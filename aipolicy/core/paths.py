@@ -6,6 +6,12 @@ from urllib.parse import unquote_to_bytes
 
 from aipolicy.errors import PolicyError
 
+WHITE_SPACE = " \t"
+"""White space in robots.txt (RFC 9309 §2.2) and around HTTP field values (RFC 9110 §5.6.3).
+
+A bare ``str.strip()`` also takes U+00A0, U+0085 and others, which are part of a value.
+"""
+
 MOST_READINGS = 64
 LONGEST_READ = 1024  # characters of a path that isn't plain
 

@@ -8,12 +8,20 @@ patterns whose clue stands in it. Nothing backtracks: a part is searched from wh
 
 ``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't hold plainly; ``unescaped``
 is how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
+
+``path_matches`` answers for one pattern and one path with protego, which is only ever asked about one
+constant name, because it remembers every name. A test holds the two to the same answers.
 """
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Generic, TypeVar
+
+from protego import Protego
+
+from aipolicy.core.paths import normalise
 
 V = TypeVar("V")
 
@@ -21,6 +29,8 @@ _CLUE = 3  # octets; shorter where no literal part has as many
 _MOST_CLUES = 64  # that are weighed for one pattern
 _FEW = 32  # patterns with wildcards that are compared one by one
 _BEHIND_ALL = sys.maxsize  # the place of no entry
+_SPECIAL = re.compile("%2A|%24|[^A-Za-z0-9/.~-]")
+_ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
 _EARLY = 8  # questions that are answered without clues: finding them costs more than it saves
 
 
@@ -182,3 +192,30 @@ def _first_of(entries: Iterable[_Entry[V]], path: str, found: tuple[int, V] | No
         if longest in path and pattern.end(path) >= 0:
             return place, value
     return found
+
+
+def path_matches(pattern: str, path: str) -> bool:
+    """Return True if a normalised path pattern (``*``, ``$``) matches ``path``; an empty one matches all."""
+    if not pattern:
+        return True
+    path = normalise(path)
+    # To ask protego costs a hundred times what it costs to see that a part of the pattern is missing.
+    if not pattern.startswith(("/", "*")) or not Pattern(pattern).matches(unescaped(path)):
+        return False
+    # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
+    name = _SPECIAL.sub(_named, path)
+    return not _closing(pattern).can_fetch(f"{_ORIGIN}/-{name}", "*")
+
+
+def _closing(pattern: str) -> Protego:
+    # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
+    # (it reads an Allow of /index.html as one of its folder, too).
+    end = "$" if pattern.endswith("$") else ""
+    parts = (_SPECIAL.sub(_named, part) for part in pattern.removesuffix("$").split("*"))
+    return Protego.parse(f"User-agent: *\nDisallow: /-{'*'.join(parts)}{end}\n")
+
+
+def _named(special: re.Match[str]) -> str:
+    # Protego would decode and split what it takes for a URL: to it "/?" is "/", and "/%3F" too.
+    # In a pattern "%2A" and "%24" stand for the characters that would have a meaning there (§2.2.3).
+    return f"_{special[0][1:] or f'{ord(special[0]):02X}'}"

@@ -5,10 +5,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
 
-from aipolicy.core import fields
+from aipolicy.core import validation
 from aipolicy.core.crawlers import Crawler, Scope, crawler_named
-from aipolicy.core.fields import Visibility
 from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import PolicyError
 
 PRESETS: Mapping[str, Preferences] = MappingProxyType(
@@ -60,16 +60,16 @@ class SitePolicy:
 
     def __post_init__(self) -> None:
         checked = {
-            "site": fields.site(self.site),
-            "preferences": fields.preferences(self.preferences),
-            "visibility": fields.visibility(self.visibility),
-            "licensed": fields.licensed(self.licensed),
-            "path_preferences": fields.path_preferences(self.path_preferences),
-            "sitemaps": fields.sitemaps(self.sitemaps),
-            "tdm_policy_url": fields.optional_url("tdm_policy_url", self.tdm_policy_url),
-            "license_url": fields.optional_url("license_url", self.license_url),
-            "robots_base": fields.robots_base(self.robots_base),
-            "scope": fields.scope(self.scope),
+            "site": validation.site(self.site),
+            "preferences": validation.preferences(self.preferences),
+            "visibility": validation.visibility(self.visibility),
+            "licensed": validation.licensed(self.licensed),
+            "path_preferences": validation.path_preferences(self.path_preferences),
+            "sitemaps": validation.sitemaps(self.sitemaps),
+            "tdm_policy_url": validation.optional_url("tdm_policy_url", self.tdm_policy_url),
+            "license_url": validation.optional_url("license_url", self.license_url),
+            "robots_base": validation.robots_base(self.robots_base),
+            "scope": validation.scope(self.scope),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -144,15 +144,17 @@ class SitePolicy:
         ``preset`` is read only where ``preferences`` is absent, and null is no choice there. A licensed token
         that this version's table doesn't have is left out: nothing here would block it.
         """
-        given = dict(fields.mapping("a site policy", source))
+        given = dict(validation.mapping("a site policy", source))
         preset = given.pop("preset", "unset")
         if "preferences" in given:
             given["preferences"] = _preferences(given["preferences"])
         else:
             given["preferences"] = cls.from_preset(preset).preferences
         if "licensed" in given:
-            given["licensed"] = [t for t in fields.strings("licensed", given["licensed"]) if crawler_named(t)]
-        paths = fields.mapping("path_preferences", given.pop("path_preferences", {}))
+            given["licensed"] = [
+                t for t in validation.strings("licensed", given["licensed"]) if crawler_named(t)
+            ]
+        paths = validation.mapping("path_preferences", given.pop("path_preferences", {}))
         equal: dict[Preferences, Preferences] = {}  # one object each: few, however many paths there are
         read = ((path, _preferences(stated)) for path, stated in paths.items())
         given["path_preferences"] = {path: equal.setdefault(p, p) for path, p in read}
@@ -167,7 +169,7 @@ def _stated(preferences: Preferences) -> dict[str, str]:
 
 
 def _preferences(source: Any) -> Preferences:
-    stated = fields.mapping("preferences", source)
+    stated = validation.mapping("preferences", source)
     unknown = sorted(set(stated) - set(Category), key=str)
     if unknown:
         raise PolicyError(f"category {unknown[0]!r} is unknown: choose from {', '.join(Category)}")

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
+from aipolicy.rendering import Rendering
 
 STRANGERS = 4096
 """How many hosts that are no site's are remembered. They live apart, so that they can't evict a site."""

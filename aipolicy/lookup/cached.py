@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from cachetools import LRUCache
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
-from aipolicy.core.signals import Signals
 from aipolicy.forks import fork_safe_lock
 from aipolicy.lookup.base import (
     MAX_BYTES,
@@ -18,14 +16,16 @@ from aipolicy.lookup.base import (
     error_text,
     seconds,
 )
+from aipolicy.lookup.byte_count import Weights
 from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
-from aipolicy.lookup.flights import CrowdedError, Flight, Flights
-from aipolicy.lookup.generations import Generations
-from aipolicy.lookup.outage import OutageLog
+from aipolicy.lookup.generational_cache import Generations
 from aipolicy.lookup.renderer import Prepared, Renderer, is_large
+from aipolicy.lookup.single_flight import CrowdedError, Flight, Flights
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
-from aipolicy.lookup.weights import Weights
+from aipolicy.lookup.throttled_log import OutageLog
+from aipolicy.rendering import Rendering
+from aipolicy.signals.switches import Signals
 
 Answer = SitePolicy | bool | None
 

@@ -2,7 +2,7 @@
 
 import math
 
-from aipolicy.core.render import Rendering
+from aipolicy.rendering import Rendering
 
 
 class Entry:

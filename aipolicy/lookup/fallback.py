@@ -8,11 +8,11 @@ from cachetools import LRUCache
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
-from aipolicy.core.render import Rendering
 from aipolicy.errors import AIPolicyError
-from aipolicy.lookup.outage import logger
+from aipolicy.lookup.byte_count import weigh
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.lookup.weights import weigh
+from aipolicy.lookup.throttled_log import logger
+from aipolicy.rendering import Rendering
 
 _REMEMBERED = 16 * 1024 * 1024  # bytes
 _MOST_PATHS = 500  # of a policy that is combined with the default path by path, in the event loop

@@ -9,10 +9,8 @@ from contextlib import suppress
 
 from cachetools import LRUCache
 
-from aipolicy.core.mark import Mark
+from aipolicy.core.checkpoint import Mark
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
-from aipolicy.core.signals import Signals
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock, survive_forks
 from aipolicy.lookup.base import (
@@ -24,11 +22,11 @@ from aipolicy.lookup.base import (
     error_text,
     seconds,
 )
+from aipolicy.lookup.byte_count import Weights
 from aipolicy.lookup.fallback import Fallback
-from aipolicy.lookup.generations import Generations
+from aipolicy.lookup.generational_cache import Generations
 from aipolicy.lookup.lease import Lease
-from aipolicy.lookup.outage import OutageLog
-from aipolicy.lookup.registryfile import (
+from aipolicy.lookup.registry_file import (
     CopyError,
     RegistryFile,
     check_made_by_follower,
@@ -39,7 +37,9 @@ from aipolicy.lookup.registryfile import (
 )
 from aipolicy.lookup.renderer import LARGE, Renderer, in_background
 from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes, ReplicaStatus
-from aipolicy.lookup.weights import Weights
+from aipolicy.lookup.throttled_log import OutageLog
+from aipolicy.rendering import Rendering
+from aipolicy.signals.switches import Signals
 
 _MOST_INVALIDATED = 1000  # hosts that wait for a request to come; more are taken for all
 

@@ -11,13 +11,13 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
-from aipolicy.core.memo import Memo
+from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering, render
-from aipolicy.core.signals import Signals
 from aipolicy.forks import survive_forks
-from aipolicy.lookup.outage import logger
-from aipolicy.lookup.weights import weigh
+from aipolicy.lookup.byte_count import weigh
+from aipolicy.lookup.throttled_log import logger
+from aipolicy.rendering import Rendering, render
+from aipolicy.signals.switches import Signals
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aipolicy.core.render import Rendering
+from aipolicy.rendering import Rendering
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from aipolicy.core.memo import Memo
+from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, RegistryError
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.forks import survive_forks
 from aipolicy.registry import postgres, sqlite
-from aipolicy.registry.address import masked
 from aipolicy.registry.schema import SCHEMA_VERSION, meta, metadata, sequence
+from aipolicy.registry.url import masked
 
 
 class Kind(Protocol):

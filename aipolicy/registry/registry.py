@@ -8,18 +8,18 @@ from typing import Any, Self
 
 from sqlalchemy import Row, Select, bindparam, func, select
 
+from aipolicy.core.checkpoint import Mark
 from aipolicy.core.hosts import site_name
-from aipolicy.core.mark import Mark
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, UnknownSiteError
-from aipolicy.registry import following, putting, putting_many, timeline
+from aipolicy.registry import bulk_write, change_feed, timeline, write
 from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
+from aipolicy.registry.clock import Times
 from aipolicy.registry.database import Database
-from aipolicy.registry.given import check_actor, checked, written
+from aipolicy.registry.integrity import WHOLE, not_whole
 from aipolicy.registry.schema import change, host, sequence, site
 from aipolicy.registry.staging import Put
-from aipolicy.registry.times import Times
-from aipolicy.registry.whole import WHOLE, not_whole
+from aipolicy.registry.validation import check_actor, checked, written
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
@@ -133,7 +133,7 @@ class Registry:
         check_actor(by)
         policy, names = checked(policy, hosts)
         with self._database.writing() as connection:
-            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
+            return write.put(connection, policy, by=by, hosts=names, times=self._times)
 
     def change(
         self,
@@ -152,11 +152,11 @@ class Registry:
         check_actor(by)
         name = site_name(host)
         with self._database.writing() as connection:
-            putting.last_seq(connection)  # from here on nobody else writes
+            write.last_seq(connection)  # from here on nobody else writes
             row = connection.execute(_POLICY, {"host": name}).first()
             current = read_policy(row.policy, row.name) if row else SitePolicy(name)
             policy, names = checked(to(current), hosts)
-            return putting.put(connection, policy, by=by, hosts=names, times=self._times)
+            return write.put(connection, policy, by=by, hosts=names, times=self._times)
 
     def put_many(
         self,
@@ -183,7 +183,7 @@ class Registry:
 
         with self._database.writing() as connection:
             given = written(puts)
-            made = putting_many.put_many(connection, given, by=by, times=self._times, refused=leave_out)
+            made = bulk_write.put_many(connection, given, by=by, times=self._times, refused=leave_out)
             changes = sum(counts.new + counts.changed for counts in made)
             if dry_run:
                 connection.rollback()
@@ -196,7 +196,7 @@ class Registry:
 
     def hosts(self, host: str) -> tuple[str, ...]:
         """All hosts of the site that has ``host``: its own name, then the others. Raises UnknownSiteError."""
-        row = self._first(putting.LATEST, {"host": site_name(host)})
+        row = self._first(write.LATEST, {"host": site_name(host)})
         if row is None:
             raise _unknown(host)
         return tuple(json.loads(row.hosts))
@@ -221,7 +221,7 @@ class Registry:
         force. Raises RegistryError for a time without a time zone.
         """
         if when is None:
-            row = self._first(putting.LATEST, {"host": site_name(host)})
+            row = self._first(write.LATEST, {"host": site_name(host)})
         else:
             row = self._first(timeline.THEN, {"host": site_name(host), "when": microseconds(when)})
         return row and Change.from_row(row)
@@ -285,7 +285,7 @@ class Registry:
         Raises HistoryError where ``after`` isn't there as it was, RegistryError where a change's site isn't
         there: see ``check_whole``.
         """
-        return following.behind(self._database, after, _LARGE_PAGE)
+        return change_feed.behind(self._database, after, _LARGE_PAGE)
 
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:

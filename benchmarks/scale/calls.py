@@ -14,8 +14,8 @@ from figures import median_ratio, seconds_a_call, verdict
 from serving import POINT_READ
 from sites import EXPONENT, Sites
 
-from aipolicy.core.render import Rendering
 from aipolicy.lookup import LocalLookup
+from aipolicy.rendering import Rendering
 
 CACHED = 100_000  # hosts: what a lookup remembers by default
 ROUNDS, CALLS = 40, 10_000

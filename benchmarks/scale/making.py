@@ -13,7 +13,7 @@ from sites import OPTED_OUT, OWN, SCATTER, UNSET, Sites
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from aipolicy.registry.replica.layout import indexes
+from aipolicy.registry.replica.tables import indexes
 
 ZIPF, SWEEP = 1_200_000, 600_000  # requests
 CHECKED = 500  # hosts

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO, Protocol
 
 import uvloop
 
-from aipolicy.core.render import Rendering
 from aipolicy.lookup import LocalLookup
 from aipolicy.lookup.renderer import Renderer
+from aipolicy.rendering import Rendering
 
 _TAKEN = 500  # requests
 POINT_READ = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.host = ?"

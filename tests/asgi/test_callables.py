@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Scope
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
-from aipolicy.asgi.tenants import Listed
+from aipolicy.asgi.path_tenants import Listed
 from tests.asgi.apps import Recording, lookup
 from tests.asgi.test_events import fetch, reporting, until
 from tests.asgi.test_tenants import mounted, site_of

@@ -12,9 +12,9 @@ from starlette.staticfiles import StaticFiles
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.enforcement import Enforcer
-from aipolicy.asgi.targets import RequestTarget
+from aipolicy.asgi.request_target import RequestTarget
 from aipolicy.core.policy import PRESETS, SitePolicy
-from aipolicy.core.render import render
+from aipolicy.rendering import render
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
 from tests.asgi_client import Response, http_scope, request
 

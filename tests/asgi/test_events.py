@@ -12,7 +12,7 @@ import trio
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.events import Hook
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering, render
+from aipolicy.rendering import Rendering, render
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
 

@@ -14,19 +14,19 @@ PARTS = [
     "aipolicy.asgi.middleware.below_mount",
     "aipolicy.asgi.middleware.target_of",
     "aipolicy.asgi.middleware.most_restrictive",
-    "aipolicy.asgi.tenants.RequestTarget.of",
-    "aipolicy.asgi.targets.read_path",
+    "aipolicy.asgi.path_tenants.RequestTarget.of",
+    "aipolicy.asgi.request_target.read_path",
     "aipolicy.asgi.enforcement.declared_crawlers",
     "aipolicy.asgi.enforcement.closed",
-    "aipolicy.asgi.posts._preferences",
-    "aipolicy.asgi.responses.merge_headers",
-    "aipolicy.asgi.responses.field_name",
-    "aipolicy.asgi.html.TagInsertion.is_for",
-    "aipolicy.asgi.html.TagInsertion.headers",
-    "aipolicy.asgi.html.Conditions.hold",
-    "aipolicy.core.render.Rendering.headers_at",
+    "aipolicy.asgi.response_preferences._preferences",
+    "aipolicy.asgi.response_headers.merge_headers",
+    "aipolicy.asgi.response_headers.field_name",
+    "aipolicy.asgi.html_meta.TagInsertion.is_for",
+    "aipolicy.asgi.html_meta.TagInsertion.headers",
+    "aipolicy.asgi.html_meta.Conditions.hold",
+    "aipolicy.rendering.Rendering.headers_at",
 ]
-DECISIVE = ("aipolicy.asgi.middleware.target_of", "aipolicy.core.render.Rendering.headers_at")
+DECISIVE = ("aipolicy.asgi.middleware.target_of", "aipolicy.rendering.Rendering.headers_at")
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -9,10 +9,10 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.signals import Signals
+from aipolicy.core.validation import Visibility
 from aipolicy.lookup import CachedLookup
+from aipolicy.signals.switches import Signals
 from tests.asgi.apps import Recording, answering, lookup, wrapped
 from tests.asgi_client import request
 

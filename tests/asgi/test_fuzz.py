@@ -7,7 +7,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.asgi.files import FILES, file_path
+from aipolicy.asgi.policy_files import FILES, file_path
 from aipolicy.core.policy import PRESETS, SitePolicy
 from tests.asgi.apps import lookup
 

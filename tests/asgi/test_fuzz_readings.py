@@ -12,11 +12,11 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
-from aipolicy.check.identity import Verification
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.identity import Verification
 from tests.asgi.apps import lookup
-from tests.check.identity.worlds import RANGES, STRANGER
 from tests.core.test_path_readings import independent
+from tests.identity.worlds import RANGES, STRANGER
 from tests.sizes import size
 
 REQUESTS = size(full=100_000, ci=3_000)

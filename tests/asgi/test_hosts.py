@@ -4,8 +4,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.render import Rendering
 from aipolicy.lookup import CachedLookup
+from aipolicy.rendering import Rendering
 from tests.asgi.apps import answering, lookup, wrapped
 from tests.asgi_client import request
 

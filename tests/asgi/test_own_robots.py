@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
-from aipolicy.core.render import Document, Rendering, render, robots_document
-from aipolicy.core.robots import RobotsTxt
+from aipolicy.rendering import Document, Rendering, render, robots_document
+from aipolicy.robotstxt.parser import RobotsTxt
 from tests.asgi.apps import answering, lookup, wrapped
 from tests.asgi_client import http_scope, request
 
@@ -498,7 +498,7 @@ async def test_after_twice_its_time_a_request_waits_for_the_new_file() -> None:
 async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.own._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
 
     async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -843,7 +843,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.own._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -876,7 +876,7 @@ async def test_a_policy_that_takes_long_to_merge_is_merged_in_a_thread_however_s
         threads.append(threading.current_thread())
         return robots_document(base)
 
-    monkeypatch.setattr("aipolicy.asgi.own._merge", watched)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._merge", watched)
     response = await request(wrapped(answering(robots=OWN), blog=policy), "/robots.txt")
     assert response.body == OWN
     assert threads

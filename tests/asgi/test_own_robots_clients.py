@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.asgi.inprocess import CLIENT
+from aipolicy.asgi.in_process import CLIENT
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
 from tests.asgi.apps import lookup, wrapped
@@ -447,7 +447,7 @@ class Known:
     """A lookup of nothing but opted-out sites, without an event loop's help."""
 
     def __init__(self) -> None:
-        from aipolicy.core.render import render
+        from aipolicy.rendering import render
 
         self.default = render(SitePolicy.from_preset("unset"))
         self._opted_out = render(SitePolicy.from_preset("no-training"))

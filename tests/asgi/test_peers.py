@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.merge import robots_txt
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.lookup import CachedLookup
+from aipolicy.robotstxt.merge import robots_txt
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS

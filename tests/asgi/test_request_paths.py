@@ -18,13 +18,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
-from aipolicy.check.identity import Verification
 from aipolicy.core.patterns import Pattern
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.identity import Verification
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
-from tests.check.identity.worlds import RANGES, STRANGER
 from tests.core.test_path_readings import ART
+from tests.identity.worlds import RANGES, STRANGER
 
 GPTBOT = "GPTBot/1.2"
 CLOSED = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})

@@ -13,14 +13,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
-from aipolicy.check.identity import Verification
-from aipolicy.check.web import Fetcher
 from aipolicy.core.policy import SitePolicy
+from aipolicy.identity import Verification
 from aipolicy.lookup import CachedLookup
+from aipolicy.web.fetcher import Fetcher
 from tests.asgi.apps import answering
-from tests.check.identity.signatures.signing import Signer
-from tests.check.identity.worlds import RANGES
-from tests.check.web.server import Server, answer, localhost, trusting
+from tests.identity.signatures.signing import Signer
+from tests.identity.worlds import RANGES
+from tests.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
 CA = trustme.CA()

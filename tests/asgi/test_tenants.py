@@ -11,9 +11,9 @@ import pytest
 from starlette.types import Scope
 
 from aipolicy.asgi import AIPolicyMiddleware, PathTenants
-from aipolicy.asgi.tenants import Listed
-from aipolicy.core.fields import MAX_ROBOTS_BYTES
+from aipolicy.asgi.path_tenants import Listed
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from aipolicy.asgi import AIPolicyMiddleware, own, posts
+from aipolicy.asgi import AIPolicyMiddleware, response_preferences, upstream_robots
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
 from tests.asgi_client import request
@@ -40,8 +40,8 @@ async def blog(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.mark.usefixtures("many_switches")
 def test_full_caches_fail_no_request_in_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posts, "_REMEMBERED", 20)
-    monkeypatch.setattr(own, "_SITES_BYTES", 20_000)
+    monkeypatch.setattr(response_preferences, "_REMEMBERED", 20)
+    monkeypatch.setattr(upstream_robots, "_SITES_BYTES", 20_000)
     app = AIPolicyMiddleware(blog, CachedLookup(policy_of), post_preferences=True, own_robots_ttl=0.001)
     faults: list[BaseException] = []
     answered = 0

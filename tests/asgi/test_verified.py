@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
-from aipolicy.check.identity import Identity, Resolver, Standing, Verification
-from aipolicy.check.identity.resolver import Answer, Question
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.identity import Identity, Resolver, Standing, Verification
+from aipolicy.identity.resolver import Answer, Question
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
-from tests.check.identity.dnsserver import SERVFAIL, DNSServer, reverse
-from tests.check.identity.signatures.signing import Clock
-from tests.check.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.identity.signatures.signing import Clock
+from tests.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 
 LICENSED = SitePolicy.from_preset(
     "no-ai",

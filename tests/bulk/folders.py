@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from aipolicy.bulk.folder import Folder
-from aipolicy.bulk.layout import FILES, shard
-from aipolicy.bulk.writing import Summary, Writer
+from aipolicy.bulk.folder_layout import FILES, shard
+from aipolicy.bulk.generator import Summary, Writer
+from aipolicy.bulk.host_folder import Folder
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import render
-from aipolicy.core.signals import Signals
 from aipolicy.registry import Registry
+from aipolicy.rendering import render
+from aipolicy.signals.switches import Signals
 
 OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
 NO = render(OPTED_OUT).robots.body

@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
-from aipolicy.bulk import importing
+from aipolicy.bulk import importer
 from aipolicy.cli import main
-from aipolicy.registry.loading import Loader
+from aipolicy.registry.bulk_load import Loader
 
 BATCH = 200
 
@@ -22,7 +22,7 @@ def put(self: Loader, puts: Any, **others: Any) -> None:
 
 
 if __name__ == "__main__":
-    importing.BATCH = BATCH
+    importer.BATCH = BATCH
     Loader.put = put  # type: ignore[method-assign]
     sys.argv[1:1] = ["import"]
     main()

@@ -5,13 +5,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from aipolicy.bulk.importing import Import
+from aipolicy.bulk.importer import Import
 from aipolicy.bulk.rows import Entry
-from aipolicy.bulk.spool import Spool
+from aipolicy.bulk.staging import Spool
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
-from aipolicy.registry.loading import Loader
+from aipolicy.registry.bulk_load import Loader
 from tests.registry.conftest import Clock, clock, new_url, registry, url
 
 __all__ = ["Clock", "clock", "new_url", "registry", "url"]
@@ -130,7 +130,7 @@ def stopped_and_resumed(
 def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aipolicy.bulk.importing.BATCH", 2)
+    monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["x.example"])
     rows: Rows = [("a.example", []), ("b.example", None), ("c.example", None), ("z.example", ["x.example"])]
 
@@ -147,7 +147,7 @@ def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
 def test_who_was_stored_early_is_not_stored_again_in_its_place(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aipolicy.bulk.importing.BATCH", 2)
+    monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)
     registry.put(SitePolicy.from_preset("allow", "z.example"), by="ada", hosts=["x.example"])
     rows: Rows = [("a.example", ["x.example"]), ("b.example", None), ("c.example", None), ("z.example", [])]
 

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from aipolicy.bulk import importing
-from aipolicy.bulk.importing import Import
+from aipolicy.bulk import importer
+from aipolicy.bulk.importer import Import
 from aipolicy.bulk.rows import Entry
-from aipolicy.bulk.spool import Spool
+from aipolicy.bulk.staging import Spool
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from aipolicy.registry.loading import Loader
+from aipolicy.registry.bulk_load import Loader
 from tests.registry.conftest import new_url, raw, url
 
 __all__ = ["new_url", "url"]
@@ -26,7 +26,7 @@ class StopError(Exception):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", BATCH)
+    monkeypatch.setattr(importer, "BATCH", BATCH)
 
 
 def pipe(registry: Registry, sites: tuple[str, ...], *, opted_out: bool = True, stop: bool = False) -> Import:
@@ -91,7 +91,7 @@ def test_a_pipe_that_has_the_last_site_stored_is_the_other_one_changed(registry:
 def test_the_oldest_of_many_stopped_pipes_is_forgotten(
     registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "PIPES", 2)
+    monkeypatch.setattr(importer, "PIPES", 2)
     feeds = [tuple(f"x{number}-{place}.example" for place in range(4)) for number in range(3)]
     for sites in feeds:
         pipe(registry, sites, stop=True)
@@ -114,7 +114,7 @@ def test_a_few_rows_from_another_pipe_leave_one_that_was_stopped_where_it_was(
 def test_a_pipe_that_ends_at_once_makes_no_other_forgotten(
     registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "PIPES", 2)
+    monkeypatch.setattr(importer, "PIPES", 2)
     for sites in (A, B):
         pipe(registry, sites, stop=True)
     pipe(registry, ("c.example",))

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from aipolicy.bulk.csvfile import read_csv
-from aipolicy.bulk.jsonlines import read_jsonl
+from aipolicy.bulk.csv_file import read_csv
+from aipolicy.bulk.json_lines import read_jsonl
 from aipolicy.bulk.rows import Entry, Row
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.bulk.mysqldump import read_records
+from aipolicy.bulk.mysql_dump import read_records
 from aipolicy.bulk.rows import Entry
 from aipolicy.bulk.wordpress import read_wordpress
 from aipolicy.core.policy import SitePolicy

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.bulk import writing
-from aipolicy.bulk.folder import STATE, Folder
-from aipolicy.bulk.layout import FILES, SHARD, is_place_of, shard
-from aipolicy.bulk.writing import Writer
+from aipolicy.bulk import generator
+from aipolicy.bulk.folder_layout import FILES, SHARD, is_place_of, shard
+from aipolicy.bulk.generator import Writer
+from aipolicy.bulk.host_folder import STATE, Folder
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.signals import Signals
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
+from aipolicy.signals.switches import Signals
 from tests.bulk.folders import NO, OPTED_OUT, did, expected, files, write
 from tests.registry.conftest import raw
 
@@ -135,7 +135,7 @@ def test_other_signals_or_another_crawler_table_renew_every_file(
     without = write(registry, out, signals=Signals(content_signal=False))
     assert (without.full, without.written) == (True, 1)
     assert b"Content-Signal" not in files(out)["blog.example"]
-    monkeypatch.setattr(writing, "rendering_of", lambda signals: "of a newer table")
+    monkeypatch.setattr(generator, "rendering_of", lambda signals: "of a newer table")
     assert write(registry, out).full
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.bulk import writing
-from aipolicy.bulk.folder import Folder
-from aipolicy.bulk.layout import FILES
-from aipolicy.bulk.writing import Writer
+from aipolicy.bulk import generator
+from aipolicy.bulk.folder_layout import FILES
+from aipolicy.bulk.generator import Writer
+from aipolicy.bulk.host_folder import Folder
 from aipolicy.core.policy import PRESETS, SitePolicy
-from aipolicy.core.render import render
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
+from aipolicy.rendering import render
 from tests.bulk.folders import NO, OPTED_OUT, SILENT, did, expected, files, write
 from tests.registry.conftest import ROOT, raw
 
@@ -132,7 +132,7 @@ def test_killed_at_any_moment_every_file_is_whole_and_the_next_run_goes_on(url: 
 def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
     registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_CHECKPOINT", 10)
+    monkeypatch.setattr(generator, "_CHECKPOINT", 10)
     registry.put_many((OPTED_OUT.for_site(f"b{n:02}.example") for n in range(40)), by="import")
 
     class Interrupted(Folder):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.bulk import writing
-from aipolicy.bulk.folder import STATE, Folder
-from aipolicy.bulk.writing import Writer
+from aipolicy.bulk import generator
+from aipolicy.bulk.generator import Writer
+from aipolicy.bulk.host_folder import STATE, Folder
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, RegistryError
 from aipolicy.registry import Registry
@@ -97,7 +97,7 @@ def test_a_registry_that_is_restored_again_and_again_is_told(
 def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_CHECKPOINT", 1)
+    monkeypatch.setattr(generator, "_CHECKPOINT", 1)
     registry.put(SitePolicy("blog.example"), by="ada")
     put_back = back_up()
     put(registry, 3, "lost")

@@ -4,14 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-from aipolicy.bulk import writing
-from aipolicy.bulk.folder import Folder
+from aipolicy.bulk import generator
+from aipolicy.bulk.host_folder import Folder
 from aipolicy.registry import Registry
 
-writing._CHECKPOINT = 200
+generator._CHECKPOINT = 200
 
 if __name__ == "__main__":
     with Registry(sys.argv[1], create=False) as registry, Folder(Path(sys.argv[2])) as folder:
-        writer = writing.Writer(registry, folder)
+        writer = generator.Writer(registry, folder)
         os.write(1, b"ready\n")
         writer.run()

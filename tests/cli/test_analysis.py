@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.analysis import KINDS
+from aipolicy.robotstxt import KINDS
 from tests.cli.conftest import Run
 
 BLOCKED = "User-agent: GPTBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n"

@@ -13,12 +13,12 @@ import pytest
 import trustme
 from click.testing import CliRunner, Result
 
-from aipolicy.check import web
+from aipolicy import web
 from aipolicy.cli import main
 from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
-from tests.check.identity.listserver import LeadingHere, ListServer, list_server
 from tests.cli.conftest import Run
+from tests.identity.listserver import LeadingHere, ListServer, list_server
 
 NEW = {"product_token": "NewAICrawler", "operator": "New AI", "purpose": "training"}
 ROBOTS_JSON = {

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import render
-from aipolicy.core.signals import Signals
 from aipolicy.registry import Registry
+from aipolicy.rendering import render
+from aipolicy.signals.switches import Signals
 from tests.cli.conftest import Run
 
 AWKWARD = "https://a.example/$host?a=${b}&c={host}%7B;'`"

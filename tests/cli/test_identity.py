@@ -11,15 +11,15 @@ import pytest
 import trustme
 from click.testing import CliRunner, Result
 
-from aipolicy.check import identity as package
-from aipolicy.check.identity import Resolver, packaged_ranges, updating
-from aipolicy.check.identity.rangesfile import RangesFile
+from aipolicy import identity as package
 from aipolicy.cli import main
-from tests.check.identity.dnsserver import DNSServer
-from tests.check.identity.listserver import LeadingHere, ListServer, list_server
-from tests.check.identity.test_history import FIRST, LASTING, NEW, OLD, read, reading
-from tests.check.identity.test_updating import listing, openai
+from aipolicy.identity import Resolver, list_update, packaged_ranges
+from aipolicy.identity.ranges_file import RangesFile
 from tests.cli.conftest import Run
+from tests.identity.dnsserver import DNSServer
+from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.test_list_history import FIRST, LASTING, NEW, OLD, read, reading
+from tests.identity.test_list_update import listing, openai
 
 HISTORY = read(reading(FIRST, OLD, LASTING), reading(date(2026, 9, 9), LASTING, NEW))
 CHECK = ("check", "identity")
@@ -253,14 +253,14 @@ def authority() -> trustme.CA:
 def lists(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServer]:
     """All lists of the table, on loopback, where the command finds them."""
     with list_server(authority) as server:
-        for target in updating.default_targets(packaged_ranges()):
+        for target in list_update.default_targets(packaged_ranges()):
             prefixes = [str(net) for each in packaged_ranges().of_url(target.url) for net in each.prefixes]
             server.put(target.url, listing(*prefixes or ["44.193.5.9"]))
 
         def fetcher(**_: Any) -> LeadingHere:
             return LeadingHere(server.origin, server.trusted)
 
-        monkeypatch.setattr(updating, "Fetcher", fetcher)
+        monkeypatch.setattr(list_update, "Fetcher", fetcher)
         yield server
 
 

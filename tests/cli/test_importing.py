@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.cli.importing import _name_of
+from aipolicy.cli.import_sites import _name_of
 from aipolicy.registry import Registry
 from tests.cli.conftest import Run
 

@@ -10,10 +10,10 @@ import pytest
 import trustme
 from click.testing import CliRunner, Result
 
-from aipolicy.check.identity.signatures import SignedRequest, directories
 from aipolicy.cli import main
-from tests.check.identity.listserver import LeadingHere, ListServer, list_server
-from tests.check.identity.signatures.signing import Signer
+from aipolicy.identity.signatures import SignedRequest, directories
+from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.signatures.signing import Signer
 
 AGENT = "https://assistbot.duckduckgo.com"
 DIRECTORY = f"{AGENT}/.well-known/http-message-signatures-directory"

@@ -10,9 +10,9 @@ from functools import cached_property
 from urllib.parse import quote
 
 from aipolicy.core.crawlers import crawler_named
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.validation import Visibility
 
 Rules = list[tuple[bool, str]]  # whether it allows, and the path pattern
 

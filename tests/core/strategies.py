@@ -5,9 +5,9 @@ from itertools import chain
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import CRAWLERS, Scope
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
+from aipolicy.core.validation import Visibility
 
 TOKENS = [crawler.product_token for crawler in CRAWLERS]
 STRANGERS = ["SomeBot", "360Spider", "MJ12bot", "Yahoo! Slurp", "bot", "Robozilla", "SeznamScreenshot"]

@@ -17,10 +17,10 @@ from aipolicy.core.crawlers import (
     Scope,
     crawler_named,
 )
-from aipolicy.core.effects import effects_of
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category
-from aipolicy.core.robots import product_token, truncated
+from aipolicy.robotstxt.effects import effects_of
+from aipolicy.robotstxt.parser import product_token, truncated
 
 BY_TOKEN = {crawler.product_token: crawler for crawler in CRAWLERS}
 BLOCKING = [crawler for crawler in CRAWLERS if crawler.purpose.categories]

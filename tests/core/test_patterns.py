@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.matching import path_matches
 from aipolicy.core.paths import normalise
-from aipolicy.core.patterns import Pattern, PatternTable, unescaped
+from aipolicy.core.patterns import Pattern, PatternTable, path_matches, unescaped
 from tests.effort import calls
 from tests.sizes import size
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import Scope
-from aipolicy.core.fields import Visibility
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import PolicyError
 from tests.core.oracle import IMPLIED
 from tests.core.strategies import path_patterns, policies

@@ -11,9 +11,9 @@ import anyio
 import anyio.lowlevel
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
 from aipolicy.lookup import CachedLookup, LocalLookup, Lookup
 from aipolicy.registry import Registry
+from aipolicy.rendering import Rendering
 
 OPTED_OUT = SitePolicy.from_preset("no-training")
 UNSET = SitePolicy.from_preset("unset")

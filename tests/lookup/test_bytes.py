@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
-from aipolicy.core.render import Rendering, render
 from aipolicy.lookup import CachedLookup
-from aipolicy.lookup.generations import Generations
-from aipolicy.lookup.weights import Weights, weigh
+from aipolicy.lookup.byte_count import Weights, weigh
+from aipolicy.lookup.generational_cache import Generations
+from aipolicy.rendering import Rendering, render
 from tests.lookup.harness import (
     NO_AI,
     OPTED_OUT,

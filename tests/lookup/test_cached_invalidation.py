@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering, render
-from aipolicy.core.signals import Signals
 from aipolicy.lookup import CachedLookup
+from aipolicy.rendering import Rendering, render
+from aipolicy.signals.switches import Signals
 from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, CachedSource, answer, policy
 
 

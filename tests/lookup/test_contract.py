@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
-from aipolicy.core.signals import Signals
 from aipolicy.lookup import Lookup
+from aipolicy.signals.switches import Signals
 from tests.lookup.harness import ALLOW, NO_AI, OPTED_OUT, UNSET, Source, answer, policy
 
 

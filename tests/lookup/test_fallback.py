@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.matching import path_matches
+from aipolicy.core.patterns import path_matches
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import AIPolicyError

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.render import Rendering
 from aipolicy.errors import RegistryURLError
 from aipolicy.lookup import LocalLookup
+from aipolicy.rendering import Rendering
 from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, Clock, LocalSource, answer, policy, sql
 
 
@@ -97,7 +97,7 @@ async def test_the_sequence_number_tells_how_far_it_is(local: LocalSource) -> No
 async def test_after_more_changes_than_can_be_followed_everything_is_read_anew(
     local: LocalSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aipolicy.lookup.registryfile._MOST_CHANGES", 5)
+    monkeypatch.setattr("aipolicy.lookup.registry_file._MOST_CHANGES", 5)
     local.put("blog.example", UNSET)
     local.put("silent.example", UNSET)
     lookup = local.lookup()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aipolicy.lookup import LocalLookup
-from aipolicy.lookup.registryfile import RegistryFile
+from aipolicy.lookup.registry_file import RegistryFile
 from tests.lookup.harness import (
     NO_AI,
     OPTED_OUT,

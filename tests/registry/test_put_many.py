@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostError, HostTakenError, RegistryError
 from aipolicy.lookup import LocalLookup
-from aipolicy.registry import Registry, putting_many
+from aipolicy.registry import Registry, bulk_write
 from tests.registry.conftest import Clock, NewURL, raw
 
 OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
@@ -123,7 +123,7 @@ def test_what_is_there_already_is_no_change(registry: Registry) -> None:
 
 
 def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(putting_many, "_CHUNK", 1000)
+    monkeypatch.setattr(bulk_write, "_CHUNK", 1000)
     count = 2500
     puts = ((SitePolicy.from_flag(True, f"blog{n}.example"), [f"www.blog{n}.example"]) for n in range(count))
     assert registry.put_many(puts, by="import") == count
@@ -277,7 +277,7 @@ async def test_a_lookup_follows_them(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_number_of_puts(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(putting_many, "_CHUNK", 1000)
+    monkeypatch.setattr(bulk_write, "_CHUNK", 1000)
 
     def peak(count: int) -> int:
         tracemalloc.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from aipolicy.core.mark import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Mark
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, RegistryError, RegistryURLError
 from aipolicy.lookup import LocalLookup

@@ -17,10 +17,10 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
-from aipolicy.registry.replica.filling import fill
+from aipolicy.registry.replica.initial_copy import fill
 from aipolicy.registry.replica.lock import Lock
 from aipolicy.registry.replica.source import Source
-from aipolicy.registry.replica.standing import Standing
+from aipolicy.registry.replica.status import Standing
 from tests.forking import join_child, start_child
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas

@@ -18,9 +18,9 @@ from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from aipolicy.registry.replica.file import Note, ReplicaFile
-from aipolicy.registry.replica.filling import Progress
+from aipolicy.registry.replica.initial_copy import Progress
 from aipolicy.registry.replica.source import Row
-from aipolicy.registry.replica.standing import Standing
+from aipolicy.registry.replica.status import Standing
 from tests.replica.following import eventually, follower, is_at_work, is_copy, read, seq, trouble
 
 

@@ -7,8 +7,8 @@ import sys
 from starlette.types import Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.signals import Signals
 from aipolicy.lookup import LocalLookup
+from aipolicy.signals.switches import Signals
 
 STATUS = "/aipolicy/metrics"
 

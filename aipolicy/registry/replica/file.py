@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.mark import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Mark
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock
-from aipolicy.registry.replica.layout import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.replica.source import Row
+from aipolicy.registry.replica.tables import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.schema import SCHEMA_VERSION
 
 _BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log

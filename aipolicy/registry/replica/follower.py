@@ -20,10 +20,10 @@ from aipolicy.registry.replica.file import (
     existing,
     is_shut_out,
 )
-from aipolicy.registry.replica.filling import Progress, StoppedError, fill
+from aipolicy.registry.replica.initial_copy import Progress, StoppedError, fill
 from aipolicy.registry.replica.lock import FollowedError, Lock
 from aipolicy.registry.replica.source import Source
-from aipolicy.registry.replica.standing import Standing, logger
+from aipolicy.registry.replica.status import Standing, logger
 
 _PAGE = 1000  # changes in one transaction
 _HEARTBEAT = 1.0  # seconds between two notes that nothing happened

@@ -11,13 +11,13 @@ from typing import Any, Self
 from sqlalchemy import Table, make_url
 from sqlalchemy.exc import ArgumentError
 
-from aipolicy.core.mark import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Mark
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
-from aipolicy.registry.address import masked
-from aipolicy.registry.replica.patience import Patience
+from aipolicy.registry.integrity import WHOLE, not_whole
+from aipolicy.registry.replica.watchdog import Patience
 from aipolicy.registry.schema import SCHEMA_VERSION
-from aipolicy.registry.whole import WHOLE, not_whole
+from aipolicy.registry.url import masked
 
 ROWS = 5000  # at once: some megabytes
 

@@ -1,0 +1,73 @@
+"""The counters as rows, for a spreadsheet or a program."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aipolicy.report.document import IDENTITIES, VERDICTS, Document
+from aipolicy.report.untrusted_text import logged
+
+# What a spreadsheet takes for the beginning of a formula, in both widths.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_IDENTITIES = (
+    *(f"identity_{key}" for key in IDENTITIES),
+    *(f"disallowed_by_identity_{key}" for key in IDENTITIES if key != "spoofed"),
+)
+_COUNTERS = ("fetches", *VERDICTS, *_IDENTITIES)
+_DISALLOWED = ("first_disallowed", "last_disallowed")
+_ROBOTS_TXT = ("first_read", "last_read", "seconds_before_first_disallowed")
+_RULE = ("rule", "rule_line", "rule_disallowed")
+_CRAWLER = (
+    *("product_token", "operator", "purpose"),
+    *_COUNTERS,
+    *("first", "last"),
+    *_DISALLOWED,
+    *(f"robots_txt_{name}" for name in _ROBOTS_TXT),
+    *_RULE,
+)
+
+
+def csv_rows(document: Document) -> Iterator[list[str]]:
+    """A heading, then one row a crawler; or a row for each of ``by``, where the document has it.
+
+    Columns are named as in JSON, ``identity_verified`` being ``identity.verified``; the first column of
+    ``by`` has its name (``site``, ``path``, ``day``, ``crawler``). ``rule``, ``rule_line`` and
+    ``rule_disallowed`` are the rule most often broken. What is null is empty.
+
+    Text is taken for an attacker's: controls and direction marks are written as ``\\x1b`` or ``\\u202e``, and
+    a cell that begins with = + - @ (or a tab or line end) gets a leading apostrophe, so that no spreadsheet
+    runs it as a formula. Write the rows with ``csv.writer``, which quotes them as RFC 4180 says.
+    """
+    by = document["by"]
+    if by is None:
+        yield list(_CRAWLER)
+        for crawler in document["crawlers"]:
+            found = _flat(crawler) | dict(zip(_RULE, _most_broken(crawler), strict=True))
+            yield [_cell(found[name]) for name in _CRAWLER]
+    else:
+        yield [by["key"], *_COUNTERS, *_DISALLOWED]
+        for row in by["rows"]:
+            found = _flat(row)
+            yield [_cell(found[name]) for name in ("key", *_COUNTERS, *_DISALLOWED)]
+
+
+def _flat(counters: Document) -> dict[str, Any]:
+    """``{"identity": {"verified": 1}}`` as ``{"identity_verified": 1}``."""
+    found: dict[str, Any] = {}
+    for name, value in counters.items():
+        inner = {f"{name}_{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {}
+        found |= inner or {name: value}
+    return found
+
+
+def _most_broken(crawler: Document) -> tuple[str | None, int | None, int | None]:
+    for rule in crawler["rules"]:
+        return rule["rule"], rule["line"], rule["disallowed"]
+    return None, None, None
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return str(value)
+    return f"'{logged(value)}" if value.startswith(_FORMULA) else logged(value)

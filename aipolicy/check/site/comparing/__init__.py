@@ -1,5 +1,0 @@
-"""A site against its policy: every signal by its meaning. Spelling, order and comments make no difference."""
-
-from aipolicy.check.site.comparing.all import differences
-
-__all__ = ["differences"]

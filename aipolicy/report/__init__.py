@@ -1,0 +1,1 @@
+"""Text, templates and wording that the reports share."""

@@ -1,0 +1,22 @@
+"""The checks: each a function from a file to what it found."""
+
+from collections.abc import Callable, Iterator
+
+from aipolicy.robotstxt.checks import content, coverage, dialects, fields, groups, rules, signals, tokens
+from aipolicy.robotstxt.findings import Finding
+from aipolicy.robotstxt.parsed_file import File
+
+Check = Callable[[File], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    content.check,
+    fields.check,
+    groups.check,
+    tokens.check,
+    rules.check,
+    signals.check,
+    coverage.check,
+    dialects.check,
+)
+
+__all__ = ["CHECKS", "Check"]

@@ -1,0 +1,176 @@
+"""Records: their names, and the lines that are none."""
+
+import difflib
+from collections.abc import Iterator
+
+from aipolicy.report.text import pasted, shown
+from aipolicy.robotstxt.checks.content import is_something_else
+from aipolicy.robotstxt.findings import Finding, Severity, finding
+from aipolicy.robotstxt.lines import Kind, Line
+from aipolicy.robotstxt.mangled_lines import Mangled
+from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Record
+
+_SPELT = {Kind.AGENT: "User-agent", Kind.ALLOW: "Allow", Kind.DISALLOW: "Disallow"}
+_READ = frozenset({"user-agent", "allow", "disallow", "sitemap", "host"})
+# Others that some crawler, or some published convention, reads.
+_OTHERS = frozenset(
+    {"content-signal", "content-usage", "crawl-delay", "request-rate", "visit-time", "clean-param", "license"}
+)
+_MEANT = {kind.value: name for kind, name in _SPELT.items()} | {
+    "sitemap": "Sitemap",
+    "crawl-delay": "Crawl-delay",
+    "content-signal": "Content-Signal",
+    "content-usage": "Content-Usage",
+}
+_LIKENESS = 0.8
+
+
+def check(file: File) -> Iterator[Finding]:
+    other_file = is_something_else(file)
+    unread: dict[str, list[Line]] = {}
+    for line in file.written.lines:
+        if line.number in file.mangled:
+            if not other_file:
+                yield _mangled(line, file.mangled[line.number])
+        elif line.kind is Kind.UNREADABLE and not other_file:
+            yield _unreadable(line)
+        elif line.kind in (Kind.AGENT, Kind.ALLOW, Kind.DISALLOW, Kind.SITE_WIDE):
+            yield from _known(line)
+        elif line.kind is Kind.OTHER and not other_file:
+            yield from _other(line)
+            if _is_unread(line):
+                unread.setdefault(line.name.lower(), []).append(line)
+    yield from map(_unread, unread.values())
+    delays = [line.number for line in file.written.lines if line.named("Crawl-delay")]
+    if delays:
+        yield finding(
+            "crawl-delay",
+            delays,
+            "Crawl-delay is given",
+            "Google and Amazon ignore it, Bing and Common Crawl honour it; it keeps nobody out",
+        )
+
+
+def _mangled(line: Line, one: Mangled) -> Finding:
+    fix = "\n".join(map(pasted, one.meant))
+    return finding(
+        one.kind,
+        [line.number],
+        f"{shown(line.text)!r}: {one.found}",
+        one.effect,
+        fix=fix,
+    )
+
+
+def _unreadable(line: Line) -> Finding:
+    return finding(
+        "unreadable-line",
+        [line.number],
+        f"{shown(line.text)!r} is no 'name: value'",
+        "no parser reads it",
+        fix=f"# {pasted(line.text)}",
+    )
+
+
+def _known(line: Line) -> Iterator[Finding]:
+    field = line.name.lower()
+    proper = _proper(line)
+    fix = f"{proper}: {pasted(line.value)}".rstrip(" \t")
+    if not line.colon:
+        yield _missing_colon(line, fix)
+    elif field not in _READ:
+        yield finding(
+            "misspelt-field",
+            [line.number],
+            f"'{shown(line.name)}' is written for '{proper}'",
+            "lenient parsers (Google's, protego) know the slip; Python's and others ignore the line",
+            fix=fix,
+            severity=Severity.NOTE if line.kind is Kind.SITE_WIDE else None,
+        )
+    if field in SITEMAP and line.value and "://" not in line.value:
+        yield finding(
+            "sitemap-not-absolute",
+            [line.number],
+            f"{shown(line.value)!r} is not a whole URL",
+            "the sitemap protocol wants one; crawlers ignore others: write https:// and your host before it",
+            fix=f"Sitemap: https:{pasted(line.value)}" if line.value.startswith("//") else "",
+        )
+
+
+def _missing_colon(line: Line, fix: str) -> Finding:
+    return finding(
+        "missing-colon",
+        [line.number],
+        f"{shown(line.text)!r} has no colon",
+        "lenient parsers read it all the same; others ignore the line",
+        fix=fix,
+    )
+
+
+def _other(line: Line) -> Iterator[Finding]:
+    name, _, value = line.text.replace("\t", " ").partition(" ")
+    if name.lower() in SITEMAP and value.strip(" \t").startswith(("http:", "https:")):
+        url = value.strip(" \t")
+        yield _missing_colon(line, f"Sitemap: {pasted(url)}")
+        return
+    field = line.name.lower()
+    meant = _meant(field)
+    if Record(line.name, line.value).read_differently:
+        named = next(n for n in (*USER_AGENT, "allow", *DISALLOW, *SITEMAP) if field.startswith(n))
+        proper = _proper_name(named)
+        yield finding(
+            "read-as-rule",
+            [line.number],
+            f"'{shown(line.name)}' is no record, but begins like '{proper}'",
+            f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
+            # A name of its own, like Disallow-AI, is nobody's slip: a comment says the same to all parsers.
+            fix=f"{proper}: {pasted(line.value)}" if _is_slip(field, named) else f"# {pasted(line.text)}",
+        )
+    elif meant and field != meant.lower():
+        yield finding(
+            "misspelt-field",
+            [line.number],
+            f"'{shown(line.name)}' is written, it seems, for '{meant}'",
+            "every parser ignores the line",
+            fix=f"{meant}: {pasted(line.value)}",
+        )
+
+
+def _is_slip(field: str, meant: str) -> bool:
+    return difflib.SequenceMatcher(None, field, meant).ratio() >= _LIKENESS
+
+
+def _is_unread(line: Line) -> bool:
+    field = line.name.lower()
+    read = field in _OTHERS or _meant(field) or Record(line.name, line.value).read_differently
+    return not read
+
+
+def _unread(lines: list[Line]) -> Finding:
+    name, numbers = shown(lines[0].name, 40), [line.number for line in lines]
+    if name.lower() == "noindex":
+        effect = "never a standard, and not read by Google since 2019; a noindex header or meta tag works"
+    else:
+        effect = "it is ignored"
+    return finding("unknown-field", numbers, f"'{name}' is a record that no crawler is known to read", effect)
+
+
+def _meant(field: str) -> str:
+    """The record that a name is written for, or ""."""
+    if field in _OTHERS and field not in _MEANT:
+        return ""
+    near = difflib.get_close_matches(field[:40], _MEANT, n=1, cutoff=_LIKENESS)
+    return _MEANT[near[0]] if near else ""
+
+
+def _proper(line: Line) -> str:
+    return _SPELT.get(line.kind) or _proper_name(line.name.lower())
+
+
+def _proper_name(field: str) -> str:
+    if field in USER_AGENT:
+        return "User-agent"
+    if field in SITEMAP:
+        return "Sitemap"
+    return "Disallow" if field in DISALLOW else field.capitalize()

@@ -1,0 +1,187 @@
+"""Rules that do nothing, or not what they say."""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from aipolicy.core.crawlers import crawler_named
+from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import Pattern
+from aipolicy.report.text import listed, pasted, shown
+from aipolicy.robotstxt.edits import own_groups
+from aipolicy.robotstxt.findings import Finding, Severity, finding
+from aipolicy.robotstxt.group_index import Bound, Content
+from aipolicy.robotstxt.lines import Kind, Line, WrittenGroup
+from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parser import Rule
+from aipolicy.robotstxt.reach import Opponents, matches_everything
+from aipolicy.robotstxt.rule_index import covers
+
+_COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
+_CLOSED = 200  # Disallow rules of a group that each is compared with
+
+
+_Tokens = dict[Content, list[str]]  # of crawlers for AI
+
+
+def check(file: File) -> Iterator[Finding]:
+    for group in file.written.groups:
+        for line in group.rules:
+            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.mangled:
+                yield _matches_nothing(line)
+        yield from _misses_queries(group)
+        yield from _empty(group)
+        yield from _twice(group)
+    told: set[int] = set()
+    # Lines that bind several are told once: of a crawler for AI, if one is among them.
+    bounds: dict[Content, Bound] = {}
+    for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
+        bounds.setdefault(bound.content, bound)
+    for_ai: _Tokens = {}
+    for token in file.index.tokens:
+        bound = file.index.bound(token)
+        if _is_for_ai(bound):
+            for_ai.setdefault(bound.content, []).append(bound.tokens[0])
+    left = _COMPARED
+    for bound in bounds.values():
+        left -= bound.content.size if len(bound.content.parts) > 1 else 0
+        if left < 0:
+            yield too_many(bounds.values(), "rules")
+            break
+        for found in _overruled(file, for_ai, bound):
+            if not told.issuperset(found.lines):
+                told.update(found.lines)
+                yield found
+
+
+def too_many(bounds: Iterable[Bound], what: str) -> Finding:
+    """The finding that not all of ``what`` was compared."""
+    tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
+    return finding(
+        "too-many-combinations",
+        [],
+        f"{len(tokens)} product tokens stand in several groups, each in others: {listed(tokens)}",
+        f"the {what} of all combinations are many times the file: only some of them were compared",
+    )
+
+
+def _matches_nothing(line: Line) -> Finding:
+    name = "Allow" if line.name.lower() == "allow" else "Disallow"
+    return finding(
+        "path-without-slash",
+        [line.number],
+        f"{shown(line.text)!r}: a path starts with '/' or '*'",
+        "it matches nothing: the rule has no effect",
+        fix=f"{name}: {pasted(_as_path(line.value))}",
+    )
+
+
+def _as_path(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return normalise("/" + value)
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return normalise((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    return normalise("/" + value)
+
+
+def _empty(group: WrittenGroup) -> Iterator[Finding]:
+    empty = [line for line in group.rules if not line.value]
+    if empty and len(empty) < len(group.rules):
+        after = any(line.value for line in group.rules if line.number > empty[0].number)
+        yield finding(
+            "empty-rule-beside-others",
+            [line.number for line in empty],
+            f"{shown(empty[0].text)!r} stands beside rules with a path",
+            "it says nothing (RFC 9309 §2.2.2)"
+            + (", but to older Python parsers it allows everything, whatever follows" if after else ""),
+            fix="\n".join(pasted(line.text) for line in group.rules if line.value)
+            if len(group.rules) <= 40
+            else "",
+            edits={line.number: None for line in empty},
+            severity=None if after else Severity.NOTE,
+        )
+
+
+def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
+    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is Kind.DISALLOW]
+    if len(closed) > _CLOSED:
+        return
+    for line in group.rules:
+        path = line.value.removesuffix("$")
+        ends = line.kind is Kind.DISALLOW and path != line.value and path not in ("", "/")
+        if not ends or path.endswith("*") or "?" in path or not path.startswith(("/", "*")):
+            continue
+        if any(covers(pattern, f"{path}?x") for pattern in closed):
+            continue
+        yield finding(
+            "end-sign-misses-queries",
+            [line.number],
+            f"{shown(line.text)!r} ends in '$'",
+            f"it matches the end of the URL: {shown(path.replace('*', 'x'), 60)}?a=b may be fetched",
+            fix=f"Disallow: {pasted(line.value)}\nDisallow: {pasted(path)}?",
+        )
+
+
+def _twice(group: WrittenGroup) -> Iterator[Finding]:
+    seen: dict[tuple[object, str], list[int]] = {}
+    for line in group.rules:
+        if line.value:
+            seen.setdefault((line.kind, normalise(line.value)), []).append(line.number)
+    again = [numbers for numbers in seen.values() if len(numbers) > 1]
+    if again:
+        yield finding(
+            "duplicate-rule",
+            [number for numbers in again for number in numbers[1:]],
+            f"{len(again)} {'rule stands' if len(again) == 1 else 'rules stand'} twice in one group",
+            "once is enough",
+        )
+
+
+def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
+    rules = list(bound.content.rules)
+    allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
+    if not (allows and disallows):
+        return
+    of_allows, of_disallows = Opponents(allows), Opponents(disallows)
+    for rule in disallows:
+        winner = of_allows.overruling(rule)
+        if winner:
+            yield _never_decides(file, for_ai, bound, rule, winner)
+    for rule in allows:
+        winner = of_disallows.overruling(rule)
+        if winner:
+            yield _never_decides(file, for_ai, bound, rule, winner)
+
+
+def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner: Rule) -> Finding:
+    lines = [rule.line, winner.line]
+    found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
+    tie = len(rule.pattern) == len(winner.pattern)
+    why = "of two equally long, Allow wins" if tie else "the longer wins"
+    if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
+        tokens = for_ai[bound.content]
+        fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
+        return finding(
+            "reopened-by-allow",
+            lines,
+            found,
+            f"{listed(tokens)} may fetch everything: {why} (RFC 9309 §2.2.2)",
+            fix=fix if len(tokens) <= 40 else "",
+            edits=own_groups(file, tokens, fix),
+        )
+    return finding(
+        "rule-never-decides",
+        lines,
+        found,
+        f"what it {'allows stays disallowed' if rule.allow else 'disallows stays allowed'}: {why}",
+    )
+
+
+def _is_for_ai(bound: Bound) -> bool:
+    crawler = crawler_named(bound.name)
+    return crawler is not None and bool(crawler.purpose.categories)
+
+
+def _text(rule: Rule) -> str:
+    return shown(f"{'Allow' if rule.allow else 'Disallow'}: {rule.pattern}", 80)

@@ -1,0 +1,1 @@
+"""Models of parsers that read robots.txt differently from RFC 9309."""

@@ -1,0 +1,137 @@
+"""A site's own groups, put so that every parser reads them as RFC 9309 does."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from aipolicy.core.validation import MAX_ROBOTS_BYTES
+from aipolicy.errors import RobotsTooLargeError
+from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_together
+
+
+def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
+    """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+
+    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what
+    it reads as one group is written as one.
+
+    Args:
+        robots: the file.
+        most: bytes that its groups may have then; None for no limit.
+
+    Raises:
+        RobotsTooLargeError: they would have more.
+    """
+    robots = one_group_a_token(replace(robots, groups=tuple(read_together(robots.groups))), most)
+    groups = tuple(map(portable_group, robots.groups))
+    preamble, site_wide = portable_group(Group((), robots.preamble)).records, robots.site_wide
+    if not any(map(speaks, preamble)):
+        # Comments alone would be read as those of what comes next.
+        comments = tuple(record for record in preamble if isinstance(record, Record))
+        if groups:
+            first = replace(groups[0], leading=comments + groups[0].leading)
+            groups, preamble = (first, *groups[1:]), ()
+        elif site_wide:
+            preamble, site_wide = (), comments + site_wide
+    return RobotsTxt(groups, preamble, site_wide)
+
+
+def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
+    """``robots`` with each product token in one group only.
+
+    RFC 9309 §2.2.1 combines all groups of a token; older parsers use the first alone. Groups whose tokens
+    stand nowhere else stay as they are. 150 tokens in 60 of 120 groups each make 50 times the file: bytes are
+    counted while they are made, up to ``most``. Raises RobotsTooLargeError.
+    """
+    places: dict[str, tuple[str, list[int]]] = {}
+    for index, group in enumerate(robots.groups):
+        for token in group.tokens:
+            indexes = places.setdefault(token.lower(), (token, []))[1]
+            if indexes[-1:] != [index]:  # a group that went on in the next may name one twice
+                indexes.append(index)
+    together: dict[tuple[int, ...], list[str]] = {}
+    for token, indexes in places.values():
+        together.setdefault(tuple(indexes), []).append(token)
+    untold = set(range(len(robots.groups)))  # whose leading comments are still to be placed
+    groups = []
+    lines: dict[int, dict[str, Rule | Record]] = {}  # of the groups that are combined, each line once
+    size = 0
+    for sharing, tokens in together.items():
+        sources = [robots.groups[index] for index in sharing]
+        leading = [c for index in sharing if index in untold for c in robots.groups[index].leading]
+        untold -= set(sharing)
+        if len(sources) > 1:
+            combined: dict[str, Rule | Record] = {}
+            for index in sharing:
+                if index not in lines:
+                    lines[index] = {str(record): record for record in robots.groups[index].records}
+                combined |= lines[index]
+                if most is not None and size + len(combined) > most:
+                    break
+            records = list(combined.values())
+            size += sum(map(len, combined)) + len(combined)
+        else:
+            records = list(sources[0].records)
+        if most is not None and size > most:
+            raise RobotsTooLargeError(f"its groups, combined for each crawler, have more than {most} bytes")
+        groups.append(Group(tuple(tokens), tuple(records), tuple(leading)))
+    return replace(robots, groups=tuple(groups))
+
+
+def portable_group(group: Group) -> Group:
+    """One group of a portable file.
+
+    The longest match wins, and order is irrelevant (§2.2.2); older parsers take the first that matches: the
+    longest goes first. A line that parsers read differently becomes a comment.
+    """
+    has_rules = any(rule.effective for rule in group.rules)
+    records = [_plain(record, has_rules) for record in group.records]
+    if len({rule.allow for rule in group.rules if rule.effective}) > 1:
+        records = _longest_first(group.records, records)
+    return replace(group, records=tuple(settled(records)))
+
+
+def settled(records: Iterable[Rule | Record]) -> list[Rule | Record]:
+    """``records`` with no comment lines at the end: they would be read as the next group's."""
+    records = list(records)
+    end = len(records)
+    while end and not speaks(records[end - 1]):
+        end -= 1
+    return records[end:] + records[:end]
+
+
+def speaks(record: Rule | Record) -> bool:
+    """Whether it is more than a comment line."""
+    return isinstance(record, Rule) or bool(record.name)
+
+
+def _longest_first(before: Sequence[Rule | Record], records: Sequence[Rule | Record]) -> list[Rule | Record]:
+    """Sort ``records``, which were ``before``: comment lines go with the line that they stand above.
+
+    By one number a line, for a file has up to 250,000: Python's garbage collector visits every list and
+    tuple, and stops all threads meanwhile.
+    """
+    ranks: list[int] = []
+    rank = _OTHER_LINES
+    for was, record in zip(reversed(before), reversed(records), strict=True):
+        if speaks(was):
+            rank = _rank(record)
+        ranks.append(rank)
+    ranks.reverse()
+    return [records[index] for index in sorted(range(len(records)), key=ranks.__getitem__)]
+
+
+_OTHER_LINES = -2 * MAX_ROBOTS_BYTES  # they stay before the rules
+
+
+def _rank(record: Rule | Record) -> int:
+    if isinstance(record, Rule):
+        return -2 * len(record.pattern) + (not record.allow)  # on a tie Allow wins
+    return _OTHER_LINES
+
+
+def _plain(record: Rule | Record, has_rules: bool) -> Rule | Record:
+    if isinstance(record, Record):
+        without_effect = record.read_differently
+    else:  # an empty one says nothing beside other rules, yet first-match parsers end at it
+        without_effect = not record.pattern and has_rules
+    return Record("", f" no effect: {record}") if without_effect else record

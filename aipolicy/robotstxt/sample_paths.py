@@ -1,0 +1,64 @@
+"""Paths to try rules on: some that each pattern matches, and some that it nearly matches."""
+
+from collections.abc import Iterator, Sequence
+
+from aipolicy.core.paths import normalise
+from aipolicy.robotstxt.parser import Rule
+
+PLAIN = ("/", "/2026/a-post")
+"""The home page, and a page that no rule is about."""
+
+_MOST = 20_000  # rules that are gone through
+_SEVERAL, _MOST_OF_FEW = 40, 30  # for fewer paths: so many rules for each
+_PAIRED = 20  # patterns that are combined with one another
+
+
+def probes(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) -> tuple[str, ...]:
+    """At most about ``most`` paths that rules might decide differently; the same for the same rules.
+
+    ``parts``: the rules of each group that can match. ``paired``: also paths that two patterns match.
+    """
+    patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts, most)))
+    step = max(1, -(-len(patterns) * 3 // max(1, most)))
+    chosen = patterns[::step]
+    found = dict.fromkeys(PLAIN)
+    for pattern in chosen:
+        found.update(dict.fromkeys(samples(pattern)))
+    if paired and len(chosen) <= _PAIRED:
+        found.update(dict.fromkeys(_pairs(chosen)))
+    return tuple(path for path in found if path.partition("?")[0] != "/robots.txt")
+
+
+def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
+    """All rules; where there are very many for ``most`` paths every n-th, however many parts they are in."""
+    limit = _MOST if most >= _SEVERAL else _MOST_OF_FEW * most
+    step = max(1, -(-sum(map(len, parts)) // limit))
+    start = 0
+    for rules in parts:
+        yield from rules[start::step]
+        start = (start - len(rules)) % step
+
+
+def samples(pattern: str) -> Iterator[str]:
+    """Paths that the pattern matches, and one longer."""
+    path = _path(pattern)
+    yield path
+    yield path + "x"
+    if "*" in pattern and "//" not in _path(pattern, ""):
+        yield _path(pattern, "")
+
+
+def _pairs(patterns: Sequence[str]) -> Iterator[str]:
+    """Paths that two patterns match at once, where one has a wildcard: ``/a*`` and ``/*b`` give ``/axb``."""
+    for pattern in patterns:
+        head, star, tail = pattern.partition("*")
+        if star:
+            for other in patterns:
+                start = _path(other)
+                if other != pattern and start.startswith(head):
+                    yield normalise(start + _path(f"/{tail}")[1:])
+
+
+def _path(pattern: str, filling: str = "x") -> str:
+    path = pattern.removesuffix("$").replace("*", filling)
+    return normalise(path if path.startswith("/") else f"/{path}")

@@ -1,0 +1,131 @@
+"""How long caches may keep an answer, and which ones it came through (RFC 9111)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import http_sf
+
+from aipolicy.report.text import shown
+from aipolicy.siteaudit.observation import Answer
+
+DAY = 24 * 3600
+"""Seconds that RFC 9309 §2.4 lets a crawler keep a robots.txt."""
+
+_MOST = 2**31  # seconds; RFC 9111 §1.2.2 takes more for as much
+_DIRECTIVE = re.compile(r"([\w-]+)[ \t]*(?:=[ \t]*\"?([^,\"]*)\"?)?")
+# What proxies and CDNs tell of themselves; Age and Via are HTTP's, Cache-Status is RFC 9211's.
+TRACES = (
+    *("age", "via", "cache-status", "x-cache", "cf-cache-status", "x-varnish", "x-served-by"),
+    *("x-cache-status", "x-proxy-cache", "x-vercel-cache", "x-nf-request-id", "x-amz-cf-pop", "cf-ray"),
+)
+_STATUS = tuple(name for name in TRACES if "cache" in name and name != "cache-status")
+# TCP_MEM_HIT is Squid's, and of its kind TCP_REFRESH_HIT was asked for anew.
+_KEPT = re.compile(r"(?<![\w-])(?:tcp_(?!refresh_hit)\w*?)?(?:hit|stale|updating)(?![\w-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """``seconds`` an answer stays fresh in a cache, None where it doesn't say; ``age`` it had when it came.
+
+    ``by`` is what says so, like ``Cache-Control: max-age=60``. ``revalidated``: a cache can ask whether it is
+    still so (ETag, Last-Modified). ``varies`` is Vary, ``traces`` what proxies on the way added. ``is_copy``:
+    they say that it was kept, and not asked for anew.
+    """
+
+    seconds: int | None
+    by: str
+    age: int
+    revalidated: bool
+    varies: str
+    traces: tuple[str, ...]
+    is_copy: bool
+
+    @property
+    def text(self) -> str:
+        """What that means to someone who changes a robots.txt."""
+        if self.seconds is None:
+            kept = "it doesn't say how long caches may keep it"
+        elif self.seconds == 0:
+            kept = f"no cache serves it unasked ({self.by})"
+        else:
+            kept = f"caches may keep it for {duration(self.seconds)} ({self.by})"
+        return f"{kept}; crawlers keep it for up to 24 hours (RFC 9309 §2.4)"
+
+
+UNKNOWN = Caching(None, "", 0, False, "", (), False)
+"""Nothing is said, or read."""
+
+
+def caching_of(answer: Answer) -> Caching:
+    """Read the headers. What can't be read says nothing. Never raises."""
+    seconds, by = _lifetime(answer)
+    age = _seconds(answer.values("age")[-1]) or 0 if answer.values("age") else 0
+    return Caching(
+        seconds,
+        by,
+        age,
+        bool(answer.values("etag") or answer.values("last-modified")),
+        shown(answer.header("vary")),
+        tuple(shown(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
+        # Some caches send Age: 0 with what they just asked for, too.
+        age > 0
+        or _says_hit(answer.header("cache-status"))
+        or any(_KEPT.search(answer.header(name).lower()) for name in _STATUS),
+    )
+
+
+def _says_hit(status: str) -> bool:
+    """Whether a cache says that it didn't forward the request (RFC 9211 §2.1, §2.2)."""
+    if not status:
+        return False
+    try:
+        members: Any = http_sf.parse(status.encode("latin-1"), tltype="list")
+    except ValueError:
+        return False  # RFC 9651 §4.2: all of it is ignored
+    return any(parameters.get("hit") is True and "fwd" not in parameters for _, parameters in members)
+
+
+def duration(seconds: int) -> str:
+    """``5 minutes``, in the largest unit of which there are two, or one whole."""
+    for size, unit in ((DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= 2 * size or seconds == size:
+            number = seconds // size
+            return f"{number} {unit}{'s' * (number != 1)}"
+    return f"{seconds} seconds"
+
+
+def _lifetime(answer: Answer) -> tuple[int | None, str]:
+    directives = {
+        name.lower(): value for name, value in _DIRECTIVE.findall(answer.header("cache-control").lower())
+    }
+    for name in ("no-store", "no-cache"):
+        if name in directives:
+            return 0, f"Cache-Control: {name}"
+    for name in ("s-maxage", "max-age"):
+        seconds = _seconds(directives.get(name, ""))
+        if seconds is not None:
+            return seconds, f"Cache-Control: {name}={seconds}"
+    if not answer.values("expires"):
+        return None, ""
+    expires, sent = _date(answer.header("expires")), _date(answer.header("date"))
+    if expires is None or sent is None:  # RFC 9111 §5.3: what can't be read, as 0, has passed
+        return 0, f"Expires: {shown(answer.header('expires'), 40)}"
+    return min(_MOST, max(0, int((expires - sent).total_seconds()))), "Expires"
+
+
+def _seconds(text: str) -> int | None:
+    text = text.strip(" \t")
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return min(int(text[:12]), _MOST)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""A GET client that refuses private addresses and bounds size and time, and tables of networks."""

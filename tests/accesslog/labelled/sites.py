@@ -1,0 +1,134 @@
+"""Sites, and what each said when: presets, licences, files of their own, opt-outs withdrawn and renewed."""
+
+import json
+import random
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.registry import Registry
+from aipolicy.robotstxt.merge import robots_txt
+from tests.accesslog.labelled.definitions import Version
+from tests.accesslog.labelled.files import any_file
+
+BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
+"""When the logs begin."""
+
+DAYS = 6
+"""And how long they are."""
+
+_LICENSED = ("GPTBot", "ClaudeBot", "CCBot", "PerplexityBot", "AI2Bot")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One version of a site: as a policy for the registry, and as its robots.txt."""
+
+    at: datetime
+    policy: SitePolicy
+    robots_txt: str
+
+    @classmethod
+    def of(cls, at: datetime, policy: SitePolicy) -> "Said":
+        return cls(at, policy, robots_txt(policy, base=policy.robots_base).decode())
+
+    @property
+    def version(self) -> Version:
+        return Version(self.at, self.robots_txt)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """``hosts``: its own name, then the others. Versions in order; none: nobody knows what it said."""
+
+    hosts: tuple[str, ...]
+    said: tuple[Said, ...]
+
+    @property
+    def name(self) -> str:
+        return self.hosts[0]
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        return tuple(said.version for said in self.said)
+
+    def since_ever(self) -> "Site":
+        """The same site, had it always said what it says last."""
+        return replace(self, said=tuple(replace(said, at=BEGIN - timedelta(400)) for said in self.said[-1:]))
+
+
+def make_sites(rng: random.Random, count: int) -> list[Site]:
+    """As many sites with a history, and one in ten more without."""
+    sites = []
+    for number in range(count):
+        name = f"s{number}.example"
+        further = (f"www.{name}", f"{number}.blogs.example", f"blog-{number}.example")
+        hosts = (name, *further[: rng.randint(0, 3)])
+        sites.append(Site(hosts, _history(rng, name)))
+    return sites + [Site((f"stranger{number}.example",), ()) for number in range(1 + count // 10)]
+
+
+def _history(rng: random.Random, name: str) -> tuple[Said, ...]:
+    moments: list[datetime] = []
+    at = BEGIN + timedelta(seconds=rng.choice((-30, -10, -3, -1, 0, 1)) * rng.randint(1, 86_400))
+    for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 7))):
+        moments.append(at)
+        # Minutes, hours or days: several changes within one window of grace, or none.
+        at += timedelta(seconds=rng.choice((rng.randint(60, 3600), rng.randint(3600, 90_000), 200_000)))
+    return tuple(Said.of(at, _policy(rng, name)) for at in moments)
+
+
+def _policy(rng: random.Random, name: str) -> SitePolicy:
+    preset = rng.choice(("unset", "no-training", "no-training", "no-training", "no-ai", "no-ai", "allow"))
+    licensed = rng.sample(_LICENSED, rng.choice((0, 0, 1, 2)))
+    match rng.choice(("preset", "preset", "preset", "merged", "file", "file", "private", "discouraged")):
+        case "preset":
+            return SitePolicy.from_preset(preset, name, licensed=licensed)
+        case "merged":
+            return SitePolicy.from_preset(preset, name, licensed=licensed, robots_base=any_file(rng))
+        case "file":
+            return SitePolicy(name, robots_base=any_file(rng))
+        case visibility:
+            return SitePolicy.from_preset(preset, name, visibility=visibility)
+
+
+def write_jsonl(sites: list[Site], path: Path, rng: random.Random) -> dict[tuple[str, datetime], int]:
+    """Write the histories as ``--policies`` takes them, in no order; returns the line of each version."""
+    versions = [(site, said) for site in sites for said in site.said]
+    rng.shuffle(versions)
+    lines = []
+    for site, said in versions:
+        zone = timezone(timedelta(minutes=rng.choice((0, 0, 120, -450))))
+        line: dict[str, object] = {
+            "site": rng.choice((site.name, site.name.upper())),
+            "at": _stamp(said.at, zone, rng),
+        }
+        line |= {"hosts": list(site.hosts[1:])} if len(site.hosts) > 1 else {}
+        lines.append(json.dumps(line | _saying(said)))
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return {(site.name, said.at): number for number, (site, said) in enumerate(versions, 1)}
+
+
+def _stamp(at: datetime, zone: timezone, rng: random.Random) -> str:
+    text = at.astimezone(zone).isoformat(timespec=rng.choice(("seconds", "microseconds")))
+    return text.replace("+00:00", "Z") if rng.random() < 0.7 else text
+
+
+def _saying(said: Said) -> dict[str, object]:
+    policy = said.policy
+    if policy.robots_base is not None or policy.visibility != "public":
+        return {"robots_txt": said.robots_txt}
+    return {"preset": policy.preset} | ({"licensed": list(policy.licensed)} if policy.licensed else {})
+
+
+def write_registry(sites: list[Site], path: Path) -> str:
+    """Put the histories into a registry, change by change as they happened; returns its address."""
+    changes = sorted(((said.at, site, said) for site in sites for said in site.said), key=lambda c: c[0])
+    now = BEGIN
+    url = f"sqlite:///{path}"
+    with Registry(url, clock=lambda: now) as registry:
+        for at, site, said in changes:
+            now = at
+            registry.put(said.policy, by="owner", hosts=site.hosts[1:])
+    return url

@@ -1,0 +1,55 @@
+"""The traps say what they mean: each page's standing is what independent readers make of its robots.txt."""
+
+import pytest
+
+from aipolicy.conformance import CLAUSES, Clause
+from aipolicy.conformance.fixture import Place, Setting, Trap
+from aipolicy.core.paths import normalise
+from aipolicy.core.validation import MAX_ROBOTS_BYTES
+from aipolicy.robotstxt.matching import verdict
+from aipolicy.robotstxt.parser import RobotsTxt
+from tests.conformance.crawler import TOKEN
+from tests.conformance.engine import Engine
+
+AT = {name: f"127.0.0.1:{number}" for number, name in enumerate(("first", "second", "refusing"), 9001)}
+each_clause = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: str(clause.id))
+
+
+def trap_of(clause: Clause) -> Trap:
+    return clause.build(Setting(TOKEN, AT))
+
+
+def standing(trap: Trap, place: Place) -> tuple[bool, bool]:
+    """Whether the policy's own reader, and the tests' one, allow it."""
+    rules, path = trap.rules.get(place.authority, b""), normalise(place.path)
+    return verdict(RobotsTxt.parse(rules), TOKEN, path).allowed, Engine().allowed(rules, TOKEN, path)
+
+
+@each_clause
+def test_what_a_trap_forbids_its_rules_forbid_and_no_more(clause: Clause) -> None:
+    trap = trap_of(clause)
+    for place in (*trap.controls, *trap.free):
+        assert standing(trap, place) == (True, True), place
+    for place in () if trap.because else trap.forbidden:
+        assert standing(trap, place) == (False, False), place
+
+
+@each_clause
+def test_every_page_that_is_judged_is_there(clause: Clause) -> None:
+    trap = trap_of(clause)
+    for place in (*trap.controls, *trap.forbidden, *trap.free):
+        assert normalise(place.path) in trap.authorities[place.authority].pages, place
+
+
+def test_ids_are_unique_and_requirements_exist() -> None:
+    names = [clause.id for clause in CLAUSES]
+    assert len(set(names)) == len(names)
+    assert {clause.requires for clause in CLAUSES} - {""} <= set(names)
+
+
+def test_the_rule_that_must_be_read_ends_with_the_last_octet_of_500_kib() -> None:
+    (size,) = (clause for clause in CLAUSES if clause.id == "size")
+    rules = trap_of(size).rules["first"]
+    assert rules[:MAX_ROBOTS_BYTES].endswith(b"\nDisallow: /before.html\n")
+    assert rules[MAX_ROBOTS_BYTES:] == b"Disallow: /after.html\n"
+    assert MAX_ROBOTS_BYTES == 500 * 1024

@@ -1,0 +1,74 @@
+"""A deliberately disobedient crawler for each clause, and each is caught by exactly that clause."""
+
+from functools import partial
+
+import pytest
+
+from aipolicy.conformance import CLAUSES, Level, Trial, Verdict
+from tests.conformance.crawler import Crawler
+from tests.conformance.trying import Make, not_obeyed, try_all
+from tests.sizes import size
+
+OVER_CAUTIOUS = {
+    "ties",
+    "status-404",
+    "status-403",
+    "empty-group",
+    "empty-rule",
+    "ungrouped-rules",
+    "comment-line",
+}
+FAULTS = [clause.id for clause in CLAUSES][:: size(full=1, ci=2)]
+# What tells nothing any more where another clause isn't obeyed.
+UNMOVED = {"redirect-rules", "five-redirects", "five-redirects-rules", "refused"}
+SILENT = {
+    "redirect": UNMOVED,
+    "five-redirects": {"five-redirects-rules"},
+    "shared-group": {"record-between-names"},
+}
+# Whoever takes the rules of one port for another's breaks these, too.
+ALSO = {"authority": {"waiting-requests": Verdict.DISOBEYS}}
+LEVELS = {clause.id: clause.level for clause in CLAUSES}
+
+
+def breach_of(clause: str) -> Verdict:
+    """Return the verdict on breaking it, at its level."""
+    gentle = LEVELS[clause] in (Level.SHOULD, Level.IMPLIED)
+    return Verdict.DEPARTS if gentle else Verdict.DISOBEYS
+
+
+pytestmark = [pytest.mark.proof, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def trials() -> dict[str, Trial]:
+    makers: dict[str, Make] = {fault: partial(Crawler, fault) for fault in FAULTS}
+    makers |= {"none": Crawler, "ignoring": partial(Crawler, ignores=True)}
+    return try_all(makers)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_caught_by_its_clause_and_no_other(trials: dict[str, Trial], fault: str) -> None:
+    caught = Verdict.OVER_CAUTIOUS if fault in OVER_CAUTIOUS else breach_of(fault)
+    silent = dict.fromkeys(SILENT.get(fault, ()), Verdict.NOT_TESTED)
+    assert not_obeyed(trials[fault]) == {fault: caught} | silent | ALSO.get(fault, {})
+
+
+def test_a_crawler_without_a_fault_obeys_every_clause(trials: dict[str, Trial]) -> None:
+    assert not_obeyed(trials["none"]) == {}
+
+
+def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, Trial]) -> None:
+    for trial in trials.values():
+        for result in trial.results:
+            if result.finding.verdict is Verdict.DISOBEYS:
+                assert result.seen
+                assert result.finding.fetch in result.seen.fetches
+
+
+def test_who_ignores_robots_txt_disobeys_wherever_anything_is_forbidden(trials: dict[str, Trial]) -> None:
+    # Nothing is forbidden there, or by a link.
+    obeyed = {"ties", "status-404", "status-403", "nofollow", "empty-group", "empty-rule"}
+    silent = {*UNMOVED, "own-name", "record-between-names"}
+    expected = {name: breach_of(name) for name in LEVELS if name not in obeyed | silent}
+    assert not_obeyed(trials["ignoring"]) == expected | dict.fromkeys(silent, Verdict.NOT_TESTED)

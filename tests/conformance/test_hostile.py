@@ -1,0 +1,182 @@
+"""What a crawler sends is bounded, and never ends the trap."""
+
+import asyncio
+
+import pytest
+
+from aipolicy.conformance import CLAUSES
+from aipolicy.conformance.recording import Ending, Seen
+from aipolicy.conformance.server import Server
+
+DONE = Ending(0, False, 0.0)
+(CLAUSE,) = (clause for clause in CLAUSES if clause.id == "robots-first")
+
+
+async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2]))
+
+
+async def ask(server: Server, octets: bytes) -> bytes:
+    """What comes back on a connection of its own, until the server closes it."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2])
+    )
+    try:
+        writer.write(octets)
+        await writer.drain()
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def get(target: str, *headers: str, version: str = "1.1") -> bytes:
+    lines = [f"GET {target} HTTP/{version}", "Host: x", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def still_serves(server: Server) -> bool:
+    return b"200" in (await ask(server, get("/robots.txt"))).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00garbage\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 100_000, b"431"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 10_000, b"431"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000, b"413"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),  # no Host
+    ],
+    ids=["no-http", "long-line", "many-headers", "large-body", "no-host"],
+)
+async def test_what_is_too_much_or_no_http_is_refused(octets: bytes, status: bytes) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        answer = await ask(server, octets)
+        assert answer == b"" or answer.split()[1] == status
+        assert await still_serves(server)
+
+
+@pytest.mark.parametrize(
+    "octets", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"]
+)
+async def test_who_hangs_up_in_the_middle_harms_nobody(octets: bytes) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        _, writer = await connected(server)
+        writer.write(octets)
+        await writer.drain()
+        writer.transport.abort()
+        assert await still_serves(server)
+
+
+async def test_who_asks_without_end_is_shut_out_and_what_is_kept_is_bounded() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        reader, writer = await connected(server)
+        request = b"GET /%d HTTP/1.1\r\nHost: x\r\nUser-Agent: " + b"a" * 3000 + b"\r\n\r\n"
+
+        async def flood() -> None:
+            for number in range(5_100):
+                writer.write(request % number)
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await asyncio.gather(flood(), _read_all(reader))
+        writer.close()
+        seen = server.seen(DONE)
+        assert (len(seen.fetches), seen.flooded) == (5000, True)
+        assert max(len(fetch.user_agent) for fetch in seen.fetches) == 1000
+        finding = CLAUSE.judge(server.trap, Seen((), DONE, True), "Bot")
+        assert finding.verdict == "not tested"
+
+
+async def _read_all(reader: asyncio.StreamReader) -> None:
+    while await reader.read(1 << 16):
+        pass
+    raise ConnectionResetError
+
+
+async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        for target in (f"{server.url}closed.html", "/%63losed.html"):
+            assert (await ask(server, get(target))).startswith(b"HTTP/1.1 200")
+        assert {fetch.key for fetch in server.seen(DONE).fetches} == {("first", "/closed.html")}
+
+
+@pytest.mark.parametrize(
+    ("octets", "key"),
+    [
+        ("GET /café.html HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "/caf%C3%A9.html"),
+        (b"GET /caf\xe9.html HTTP/1.1\r\nHost: x\r\n\r\n", "/caf%E9.html"),
+        (b"GET /a page.html HTTP/1.1\r\nHost: x\r\n\r\n", "/a%20page.html"),
+        (b"GET  /closed.html  HTTP/1.1\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"get /closed.html HTTP/1.1\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\nHost: x\n\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\nHost: x\r\nno colon here\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\nA\x01: \x00\r\nHost: x\r\n\r\n", "/closed.html"),
+        (b"GET /closed.html HTTP/1.1\r\n\r\n", "/closed.html"),  # no Host: refused, and recorded
+        (b'GET /"<closed>".html HTTP/1.1\r\nHost: x\r\n\r\n', "/%22%3Cclosed%3E%22.html"),
+        (b"GET /closed.html HTTP/3.0\r\nHost: x\r\n\r\n", "/closed.html"),
+    ],
+)
+async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key: str) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        answer = await ask(server, octets.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        assert answer.startswith(b"HTTP/1.1 ")
+        (fetch,) = server.seen(DONE).fetches
+        assert fetch.key == ("first", key)
+        assert fetch.method.upper() == "GET"
+
+
+async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        assert (await ask(server, b"\x16\x03\x01\x02\x00hello\r\n\r\n")).split()[1] == b"400"
+        seen = server.seen(DONE)
+        assert (seen.fetches, seen.unreadable) == ((), ("\x16\x03\x01\x02\x00hello",))
+
+
+@pytest.mark.parametrize("line", [b"PRI * HTTP/2.0", b"OPTIONS * HTTP/1.1", b"CONNECT x:443 HTTP/1.1"])
+async def test_what_names_no_page_is_no_fetch_of_one(line: bytes) -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        assert await ask(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        seen = server.seen(DONE)
+        assert (len(seen.fetches), seen.pages) == (1, ())
+
+
+async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_kind() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        length = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+        chunks = b"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+        await ask(server, length + chunks + get("/closed.html"))
+        assert [fetch.target for fetch in server.seen(DONE).fetches] == ["/a", "/b", "/closed.html"]
+
+
+async def test_a_page_that_no_trap_has_is_not_found_so_that_a_crawl_ends() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        for target in ("/other.html", "/closed.html?page=2", "/favicon.ico"):
+            assert (await ask(server, get(target))).startswith(b"HTTP/1.1 404")
+
+
+async def test_a_request_counts_before_its_answer_is_taken() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        reader, writer = await connected(server)
+        writer.write(get("/closed.html"))
+        await writer.drain()
+        await reader.readexactly(1)
+        writer.transport.abort()
+        (fetch,) = server.seen(DONE).fetches
+        assert fetch.target == "/closed.html"
+
+
+async def test_a_client_of_http_1_0_is_served() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        assert b"Disallow: /closed.html" in await ask(server, get("/robots.txt", version="1.0"))
+
+
+async def test_head_has_the_headers_of_get_and_no_body() -> None:
+    async with Server(CLAUSE, "Bot") as server:
+        answer = await ask(server, get("/robots.txt").replace(b"GET", b"HEAD"))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"content-length: 37" in head.lower()
+        assert body == b""

@@ -1,0 +1,52 @@
+"""Crawlers that follow no link: what they leave shows nothing of what they make of a robots.txt."""
+
+from functools import partial
+
+import pytest
+
+from aipolicy.conformance import Trial, Verdict, clauses_named
+from aipolicy.conformance.report import document, introduction
+from tests.conformance.crawler import Crawler
+from tests.conformance.trying import Make, not_obeyed, try_all
+
+CLAUSES = clauses_named(("star-group", "ties", "status-404", "status-403", "status-500"))
+LEFT = ("star-group", "ties", "status-404", "status-403")
+
+
+@pytest.fixture(scope="module")
+def trials() -> dict[str, Trial]:
+    makers: dict[str, Make] = {
+        "follows": partial(Crawler, "status-404"),
+        "follows none": partial(Crawler, follows=False),
+        "follows none, and is shy": partial(Crawler, "status-404", follows=False),
+    }
+    return try_all(makers, CLAUSES)
+
+
+def test_who_follows_no_link_is_not_over_cautious(trials: dict[str, Trial]) -> None:
+    assert not_obeyed(trials["follows none"]) == dict.fromkeys(LEFT, Verdict.NOT_TESTED)
+    whys = [result.finding.why for result in trials["follows none"].results if result.clause in CLAUSES[2:4]]
+    assert whys == ["it followed no link, here or anywhere"] * 2
+
+
+def test_who_leaves_the_page_that_it_was_given_is_over_cautious(trials: dict[str, Trial]) -> None:
+    assert not_obeyed(trials["follows none, and is shy"])["status-404"] is Verdict.OVER_CAUTIOUS
+
+
+def test_who_follows_links_elsewhere_is_over_cautious(trials: dict[str, Trial]) -> None:
+    assert not_obeyed(trials["follows"]) == {"status-404": Verdict.OVER_CAUTIOUS}
+
+
+def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str, Trial]) -> None:
+    told = introduction(trials["follows none"])
+    assert "It followed no link" in told
+    assert "wget -r" in told
+    assert "followed no link" not in introduction(trials["follows"])
+    followed = [document(trial, ())["followed_links"] for trial in trials.values()]
+    assert followed == [True, False, False]
+
+
+def test_who_follows_no_link_passes_only_where_no_clause_needs_that(trials: dict[str, Trial]) -> None:
+    assert not trials["follows none"].shown
+    (alone,) = try_all({"": partial(Crawler, follows=False)}, CLAUSES[-1:]).values()
+    assert alone.shown

@@ -1,0 +1,93 @@
+"""Which names a User-Agent offers, and how a crawler shows the one that it answers to."""
+
+from functools import partial
+
+import pytest
+
+from aipolicy.conformance import Trial, Verdict, clauses_named
+from aipolicy.conformance.product_tokens import candidates, sole_name
+from aipolicy.conformance.report import document
+from tests.conformance.crawler import Crawler
+from tests.conformance.trying import not_obeyed, try_all
+
+BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36"
+LINUX, MAC = "(X11; Linux x86_64)", "(Macintosh; Intel Mac OS X 10_15_5)"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "names"),
+    [
+        ("Wget/1.21.3", ("Wget",)),
+        ("Scrapy/2.19.0 (+https://scrapy.org)", ("Scrapy",)),
+        (
+            "Mozilla/4.5 (compatible; HTTrack 3.0x; Windows 98)",
+            ("HTTrack", "Mozilla", "compatible", "Windows"),
+        ),
+        ("W3C-checklink/5.0 libwww-perl/6.68", ("W3C-checklink", "libwww-perl")),
+        ("Bot/1.0.0.dev0", ("Bot",)),
+        ("", ()),
+        ("1.0 (2; 3)", ()),
+    ],
+)
+def test_names_are_what_may_stand_in_a_robots_txt(user_agent: str, names: tuple[str, ...]) -> None:
+    assert candidates(user_agent) == names
+
+
+def test_a_user_agent_of_a_thousand_names_offers_a_few() -> None:
+    assert len(candidates(" ".join(f"Name{number}/1" for number in range(1000)))) == 8
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Scrapy/2.19.0 (+https://scrapy.org)", "Scrapy"),
+        ("TestCrawler/1.0 (a test)", "TestCrawler"),
+        ("MyBot", "MyBot"),
+        (f"Mozilla/5.0 {BROWSER} (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "GPTBot"),
+        (f"Mozilla/5.0 {MAC} {BROWSER} (Applebot/0.1; +http://www.apple.com/go/applebot)", "Applebot"),
+        ("MyBot/1.0 (mybot.example/about) mybot/1.0", "MyBot"),
+        (f"Mozilla/5.0 {LINUX} {BROWSER}", ""),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0", ""),
+        ("Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36", ""),
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0 Safari/537.36", ""),
+        ("W3C-checklink/5.0 libwww-perl/6.68", ""),  # either
+        ("", ""),
+    ],
+)
+def test_the_only_name_is_one_that_no_browser_and_no_system_has(user_agent: str, name: str) -> None:
+    assert sole_name(user_agent) == name
+
+
+def learned_by(agent: str) -> Trial:
+    make = partial(Crawler, agent=agent)
+    return try_all({"": make}, clauses_named(("own-name", "own-group", "star-group")), token="")[""]
+
+
+def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_that() -> None:
+    trial = learned_by(f"Mozilla/5.0 {LINUX} {BROWSER}")
+    assert not_obeyed(trial) == dict.fromkeys(("own-name", "own-group"), Verdict.NOT_TESTED)
+    assert all("--token" in result.finding.why for result in trial.results[:2])
+    told = document(trial, ())
+    assert (told["product_token"], told["product_token_from"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("agent", "token"),
+    [
+        ("TestCrawler/1.0", "TestCrawler"),  # tried with the name that it has for pages, it answers
+        ("OtherCrawler/1.0", ""),  # it answers to neither: nobody knows which is its own
+    ],
+)
+def test_who_reads_robots_txt_under_the_name_of_a_library_is_not_held_to_that(agent: str, token: str) -> None:
+    make = partial(Crawler, agent=agent, reads_as="Python-urllib/3.11")
+    clauses = clauses_named(("own-name", "own-group", "star-group"))
+    trial = try_all({"": make}, clauses, token="")[""]
+    assert trial.token == token
+    expected = {} if token else dict.fromkeys(("own-name", "own-group"), Verdict.NOT_TESTED)
+    assert not_obeyed(trial) == expected
+
+
+def test_who_answers_to_no_name_is_held_to_the_only_one_that_it_has() -> None:
+    trial = learned_by("Mozilla/5.0 (X11; Linux x86_64; OtherCrawler/1.0)")
+    assert (trial.token, trial.token_from) == ("OtherCrawler", "in its User-Agent")
+    assert not_obeyed(trial)["own-group"] is Verdict.DISOBEYS

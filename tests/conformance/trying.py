@@ -1,0 +1,49 @@
+"""Lets a crawler of the tests into the traps: the same sockets as for a process, without its start."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from aipolicy.conformance import CLAIMS, CLAUSES, Clause, Trial, Verdict, try_out
+from aipolicy.conformance.recording import Ending
+from aipolicy.conformance.runner import Crawl
+from tests.conformance.crawler import TOKEN, Crawler
+
+Make = Callable[[], Crawler]
+
+
+def crawl_with(make: Make, threads: ThreadPoolExecutor) -> Crawl:
+    async def crawl(url: str) -> Ending:
+        began = time.monotonic()
+        try:
+            await asyncio.get_running_loop().run_in_executor(threads, lambda: make().crawl(url))
+        except Exception as error:  # as a process it would end so
+            return Ending(1, False, time.monotonic() - began, repr(error))
+        return Ending(0, False, time.monotonic() - began)
+
+    return crawl
+
+
+def try_all(
+    makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES, *, token: str = TOKEN
+) -> dict[str, Trial]:
+    """A trial of each crawler; they go on side by side, since some traps keep them waiting."""
+
+    async def trials() -> list[Trial]:
+        gate = asyncio.Semaphore(6)
+
+        async def one(make: Make) -> Trial:
+            async with gate:
+                return await try_out(crawl_with(make, threads), clauses, token=token, claims=CLAIMS, jobs=8)
+
+        return await asyncio.gather(*map(one, makers.values()))
+
+    with ThreadPoolExecutor(48) as threads:
+        return dict(zip(makers, asyncio.run(trials()), strict=True))
+
+
+def not_obeyed(trial: Trial) -> dict[str, Verdict]:
+    """Each clause that isn't obeyed, and how."""
+    verdicts = {result.clause.id: result.finding.verdict for result in trial.results}
+    return {name: verdict for name, verdict in verdicts.items() if verdict is not Verdict.OBEYS}

@@ -1,0 +1,36 @@
+"""A change is known by its number and by all that is written of it."""
+
+import pytest
+
+from aipolicy.core.checkpoint import Mark
+
+FIRST = (1, 5, "ada", 1, "a.example", "{}", "[]", "[]")
+SECOND = (2, 6, "bücher", 1, "a.example", "{}", "[]", "[]")
+
+
+def test_a_change_has_the_same_mark_whatever_driver_read_it() -> None:
+    octets = tuple(value.encode() if isinstance(value, str) else value for value in SECOND)
+    assert Mark.of(octets) == Mark.of(SECOND)
+    assert Mark.of(SECOND).seq == 2
+
+
+@pytest.mark.parametrize("column", range(len(SECOND)))
+def test_a_change_that_differs_in_anything_has_another_mark(column: int) -> None:
+    other = tuple(f"{value}7" if number == column else value for number, value in enumerate(SECOND))
+    assert Mark.of(other) != Mark.of(SECOND)
+
+
+def test_behind_a_change_is_what_follows_it() -> None:
+    assert Mark.of(FIRST).behind([FIRST, SECOND]) == [SECOND]
+    assert Mark.of(FIRST).behind([FIRST]) == []
+
+
+def test_behind_a_change_that_is_another_one_by_now_or_none_is_nothing_that_can_be_told() -> None:
+    assert Mark.of(FIRST).behind([(1, 6, *FIRST[2:]), SECOND]) is None
+    assert Mark.of(FIRST).behind([]) is None
+    assert Mark(1).behind([FIRST]) is None
+
+
+def test_behind_the_beginning_is_all() -> None:
+    assert Mark.of((0, None)) == Mark()
+    assert Mark().behind([FIRST, SECOND]) == [FIRST, SECOND]

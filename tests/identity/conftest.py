@@ -1,0 +1,39 @@
+"""A name server and resolvers that ask it, and the operators' servers."""
+
+from collections.abc import Iterator
+
+import pytest
+import trustme
+
+from aipolicy.identity import Resolver
+from tests.identity.dnsserver import DNSServer
+from tests.identity.listserver import ListServer, list_server
+
+
+@pytest.fixture
+def server() -> Iterator[DNSServer]:
+    with DNSServer() as running:
+        yield running
+
+
+@pytest.fixture
+def resolver(server: DNSServer) -> Resolver:
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20)
+
+
+@pytest.fixture
+def hasty(server: DNSServer) -> Resolver:
+    """For servers that say nothing."""
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, patience=0.6)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def lists(authority: trustme.CA) -> Iterator[ListServer]:
+    """The operators' servers, on loopback."""
+    with list_server(authority) as running:
+        yield running

@@ -1,0 +1,316 @@
+"""Key directories on a real HTTPS server: read with every guard, remembered, forgotten."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import trustme
+
+from aipolicy.identity.signatures import Agents, Directories, Outcome, Verifier, signature_agent
+from aipolicy.identity.signatures.directories import MEDIA_TYPE
+from aipolicy.web.fetcher import Fetcher
+from tests.identity.signatures.signing import NOW, Clock, Signer
+from tests.web.server import Server, answer, presenting, serving, trusting
+
+PATH = "/.well-known/http-message-signatures-directory"
+SERVED = f"Content-Type: {MEDIA_TYPE}"
+CA = trustme.CA()
+
+Make = Callable[..., Directories]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving("127.0.0.1", presenting(CA, "localhost", "127.0.0.1")) as running:
+        yield running
+
+
+def fetching(*, allow_private: bool = True, seconds: float = 5.0) -> Callable[[], Fetcher]:
+    tls = trusting(CA)
+    return lambda: Fetcher(allow_private=allow_private, seconds=seconds, tls=tls)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def directories(clock: Clock) -> Directories:
+    return Directories(anyone=True, fetcher=fetching(), clock=clock)
+
+
+SIGNER = Signer()
+
+
+def why(directories: Directories, url: str) -> str:
+    return directories.find(url, SIGNER.keyid).reason
+
+
+async def test_an_unknown_key_is_fetched_and_verifies_from_then_on(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    server.answers[PATH] = answer(SIGNER.directory, SERVED)
+    agent = server.origin.replace("127.0.0.1", "localhost")
+    request, verifier = SIGNER.sign(agent=f'sig1="{agent}"'), Verifier(directories, clock=clock)
+    before = verifier.verify(request)
+    assert (before.outcome, before.fetch) == (Outcome.UNVERIFIED, agent + PATH)
+    assert before.reason == f"the keys at {agent}{PATH} are not known yet"
+    await directories.fetch(agent + PATH)
+    after = verifier.verify(request)
+    assert (after.outcome, after.agent, after.fetch) == (Outcome.VERIFIED, agent, None)
+    (asked,) = server.requests
+    assert f"Accept: {MEDIA_TYPE}, " in asked
+
+
+async def test_the_media_type_is_noted_and_forgiven(server: Server, directories: Directories) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(SIGNER.directory, "Content-Type: Application/JSON; charset=utf-8")
+    await directories.fetch(url)
+    known = directories.known(url)
+    assert known is not None
+    assert (known.media_type, list(known.keys)) == ("application/json", [SIGNER.keyid])
+
+
+DEEP = b"[" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (answer(b"", "Location: /keys", status="302 Found"), "the answer is 302, and only 200 counts"),
+        (answer(b"", status="404 Not Found"), "the answer is 404, and only 200 counts"),
+        (answer(b"", status="503 Unavailable"), "the answer is 503, and only 200 counts"),
+        (answer(SIGNER.directory, status="203 Else"), "the answer is 203, and only 200 counts"),
+        (answer(b"x" * 140_000), "it is longer than 131,072 octets"),
+        (answer(b"<html>"), "it is not JSON"),
+        (answer(DEEP), "it is not JSON"),
+        (answer(b"{}"), 'it has no "keys"'),
+        (answer(json.dumps({"keys": [SIGNER.jwk] * 65}).encode()), "it has 65 keys: at most 64 are read"),
+        (answer(b"x" * 20, "Content-Encoding: gzip"), "the body is not what Content-Encoding says"),
+        (answer(gzip.compress(SIGNER.directory)[:-9], "Content-Encoding: gzip"), "the body ends before"),
+        (b"nonsense\r\n\r\n", "illegal status line"),
+    ],
+    ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "cut", "nonsense"],
+)
+async def test_what_is_no_directory_is_not_read(
+    server: Server, directories: Directories, said: bytes, reason: str
+) -> None:
+    url = server.origin + PATH
+    server.answers |= {PATH: said, "/keys": answer(SIGNER.directory)}
+    await directories.fetch(url)
+    assert why(directories, url).startswith(f"the keys at {url} can't be read: {reason}")
+    assert len(server.requests) == 1
+
+
+async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> None:
+    directories = Directories(anyone=True, fetcher=fetching(seconds=0.2), clock=clock)
+    server.silent.add(PATH)
+    await directories.fetch(server.origin + PATH)
+    assert "no whole answer in time" in why(directories, server.origin + PATH)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_private_address_is_not_connected_to_under_any_name(
+    server: Server, clock: Clock, host: str
+) -> None:
+    directories = Directories(anyone=True, fetcher=fetching(allow_private=False), clock=clock)
+    server.answers[PATH] = answer(SIGNER.directory)
+    url = f"https://{host}:{server.port}{PATH}"
+    await directories.fetch(url)
+    assert "is not a public address" in why(directories, url)
+    assert server.requests == []
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server, clock: Clock) -> None:
+    directories = Directories(anyone=True, fetcher=lambda: Fetcher(allow_private=True), clock=clock)
+    server.answers[PATH] = answer(SIGNER.directory)
+    await directories.fetch(server.origin + PATH)
+    assert "certificate verify failed" in why(directories, server.origin + PATH)
+
+
+async def test_a_fault_of_ours_is_told_in_the_log_and_not_met_again_at_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Fetcher:
+        raise RuntimeError("broken")
+
+    directories = Directories(anyone=True, fetcher=broken, clock=clock)
+    url = f"https://a.example{PATH}"
+    await directories.fetch(url)
+    assert "a fault here, told in the log" in why(directories, url)
+    assert not directories.find(url, SIGNER.keyid).fetch
+    assert "RuntimeError: broken" in caplog.text
+
+
+async def test_only_https_is_fetched(directories: Directories) -> None:
+    async with serving() as plain:
+        plain.answers[PATH] = answer(SIGNER.directory)
+        await directories.fetch(plain.origin + PATH)
+        assert "it is not at an https URL" in why(directories, plain.origin + PATH)
+        assert plain.requests == []
+
+
+async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> None:
+    known, unknown = f"{server.origin}/known", f"{server.origin}/unknown"
+    server.answers |= dict.fromkeys(["/known", "/unknown"], answer(SIGNER.directory))
+    agents = Agents({known: ["YouBot"]})
+    directories = Directories(agents, fetcher=fetching(), clock=clock)
+    assert directories.find(unknown, SIGNER.keyid) == (
+        None,
+        False,
+        f"nobody whose keys are at {unknown} is known here",
+        False,
+    )
+    await directories.fetch(unknown)
+    assert server.requests == []
+    await directories.fetch(known)
+    assert directories.find(known, SIGNER.keyid).key is not None
+
+
+async def test_many_who_ask_at_once_wait_for_one_answer(server: Server, directories: Directories) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(SIGNER.directory)
+    hurried = asyncio.ensure_future(directories.fetch(url))
+    waiting = [asyncio.ensure_future(directories.fetch(url)) for _ in range(20)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # one who hangs up ends it for nobody else
+    await asyncio.gather(hurried, *waiting[1:])
+    assert directories.find(url, SIGNER.keyid).key is not None
+    assert len(server.requests) == 1
+
+
+async def test_a_failure_is_not_asked_after_for_five_minutes(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    url = server.origin + PATH
+    for seconds, requests in ((0, 1), (299, 1), (1, 2)):
+        clock.now += seconds
+        assert directories.find(url, SIGNER.keyid).fetch is (requests > len(server.requests))
+        await directories.fetch(url)
+        assert len(server.requests) == requests
+
+
+async def test_a_directory_that_lacks_a_key_is_asked_again_after_a_minute(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(Signer().directory)
+    await directories.fetch(url)
+    assert directories.find(url, SIGNER.keyid) == (None, False, f"{url} has no key {SIGNER.keyid}", False)
+    server.answers[PATH] = answer(SIGNER.directory)
+    clock.now += 60
+    assert directories.find(url, SIGNER.keyid).fetch
+    await directories.fetch(url)
+    assert directories.find(url, SIGNER.keyid).key is not None
+
+
+async def test_a_key_that_is_gone_counts_no_more_and_an_outage_takes_none(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(SIGNER.directory)
+    await directories.fetch(url)
+    for failing in (answer(b"", status="500 Oh"), answer(b"{}"), answer(b"", status="404 Not Found")):
+        server.answers[PATH] = failing
+        clock.now += 3600
+        key, fetch, _, _ = directories.find(url, SIGNER.keyid)
+        assert key is not None
+        assert fetch
+        await directories.fetch(url)
+        assert directories.find(url, SIGNER.keyid).key is not None
+    server.answers[PATH] = answer(b'{"keys": []}')
+    clock.now += 3600
+    await directories.fetch(url)
+    assert why(directories, url) == f"{url} has no key {SIGNER.keyid}"
+
+
+async def test_keys_of_a_directory_that_is_away_are_used_for_a_week(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(SIGNER.directory)
+    await directories.fetch(url)
+    clock.now += 7 * 86_400 - 1
+    assert directories.find(url, SIGNER.keyid).key is not None
+    clock.now += 1
+    assert directories.find(url, SIGNER.keyid).key is None
+
+
+@pytest.mark.parametrize(
+    ("caching", "seconds"),
+    [
+        ("max-age=600", 600),
+        ("public, Max-Age=600", 600),
+        ("max-age=1", 60),
+        ("no-store", 60),
+        ("no-cache, max-age=600", 60),
+        ("max-age=99999999", 86_400),
+        ("s-maxage=600", 3600),
+        ("", 3600),
+    ],
+)
+async def test_keys_are_read_again_when_their_answer_says(
+    server: Server, directories: Directories, clock: Clock, caching: str, seconds: int
+) -> None:
+    url = server.origin + PATH
+    server.answers[PATH] = answer(SIGNER.directory, f"Cache-Control: {caching}")
+    await directories.fetch(url)
+    clock.now = NOW + seconds - 1
+    assert not directories.find(url, SIGNER.keyid).fetch
+    clock.now = NOW + seconds
+    key, fetch, _, _ = directories.find(url, SIGNER.keyid)
+    assert key is not None  # it counts while the directory is read again
+    assert fetch
+
+
+async def test_a_key_out_of_its_time_does_not_count(
+    server: Server, directories: Directories, clock: Clock
+) -> None:
+    url = server.origin + PATH
+    entry = SIGNER.jwk | {"nbf": int(NOW) + 10, "exp": int(NOW) + 20}
+    server.answers[PATH] = answer(json.dumps({"keys": [entry]}).encode())
+    await directories.fetch(url)
+    said = []
+    for _ in range(3):
+        found = directories.find(url, SIGNER.keyid)
+        said.append(found.reason.removeprefix(f"the key {SIGNER.keyid} of {url} "))
+        clock.now += 10
+    assert said == ["is not in use yet", "", "has expired"]
+
+
+async def test_a_key_of_another_name_counts_only_elsewhere_than_at_the_well_known_uri(
+    server: Server, directories: Directories
+) -> None:
+    body = answer(json.dumps({"keys": [SIGNER.jwk | {"kid": "2026-11"}]}).encode())
+    server.answers |= {PATH: body, "/jwks.json": body}
+    for path, counts in ((PATH, False), ("/jwks.json", True)):
+        await directories.fetch(server.origin + path)
+        assert (directories.find(server.origin + path, SIGNER.keyid).key is not None) is counts
+
+
+async def test_a_host_is_not_asked_often_and_all_are_not_either(server: Server, clock: Clock) -> None:
+    other = server.origin.replace("127.0.0.1", "localhost")
+    for path in range(10):
+        server.answers[f"/{path}"] = answer(SIGNER.directory)
+    directories = Directories(anyone=True, fetcher=fetching(), per_host=3, overall=5, clock=clock)
+    for origin, most in ((server.origin, 3), (other, 5)):
+        for path in range(5):
+            await directories.fetch(f"{origin}/{path}")
+        assert len(server.requests) == most
+    clock.now += 60
+    await directories.fetch(f"{other}/4")
+    assert len(server.requests) == 6
+
+
+async def test_directories_fill_no_memory(clock: Clock) -> None:
+    directories = Directories(anyone=True, overall=10_000, clock=clock)
+    for number in range(1000):
+        await directories.fetch(f"http://signer{number}.example/keys")  # refused, and remembered
+    assert sum(directories.known(f"http://signer{n}.example/keys") is not None for n in range(1000)) == 256
+
+
+def test_an_agents_url_is_its_directorys() -> None:
+    assert signature_agent("https://a.example").directory == f"https://a.example{PATH}"

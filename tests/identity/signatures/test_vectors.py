@@ -1,0 +1,210 @@
+"""The vectors of the drafts and of other implementations: who signed, and who must not count as having."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aipolicy.identity.signatures import (
+    Outcome,
+    Rules,
+    SignatureResult,
+    SignedRequest,
+    Verifier,
+    possession,
+    read_key,
+)
+from tests.identity.signatures.signing import (
+    AGENT,
+    DIRECTORY,
+    EXAMPLE,
+    EXAMPLE_JWK,
+    Clock,
+    HeldKeys,
+)
+
+HERE = Path(__file__).parent
+CREATED = 1_735_689_600
+VECTORS = Rules(lifetime=None, age=None, example_keys=True)
+NONCE = "n9p433xm+NJ3ph3upfBIGmsuwHw387YV7Q/F+6BSpGCVjYCqQw6rznNA8PVVLySrAWsv0hQtFioQb6E1YsauiA=="
+INPUT = (
+    f'("@authority" "signature-agent";key="agent2");created={CREATED};keyid="{EXAMPLE}";alg="ed25519";'
+    f'expires=4889289600;nonce="{NONCE}";tag="web-bot-auth"'
+)
+VALUE = ":RdNFx5Bj6au3YgAMQL/RzmUlZE8QZLIaXGRpw985hWnwPfMxT228NMk6ehRS1PSl4e8PhbNZACSanGdhEwYCCg==:"
+FIELDS = {
+    "Signature-Agent": f'agent2="{AGENT}"',
+    "Signature-Input": f"sig2={INPUT}",
+    "Signature": f"sig2={VALUE}",
+}
+FOREIGN = json.loads((HERE / "cloudflare.json").read_bytes())["vectors"]
+NEGATIVE = json.loads((HERE / "negative.json").read_bytes())["vectors"]
+
+
+def verify(
+    url: str = "https://example.com/path/to/resource",
+    rules: Rules = VECTORS,
+    now: float = 1_790_000_000,
+    key: dict[str, str] = EXAMPLE_JWK,
+    **fields: str | None,
+) -> SignatureResult:
+    """The outcome of W1, with some of its headers as in ``fields`` (None: left out)."""
+    headers = FIELDS | {name.replace("_", "-").title(): value for name, value in fields.items()}
+    lines = tuple((name, value) for name, value in headers.items() if value is not None)
+    return Verifier(HeldKeys(key), rules=rules, clock=Clock(now)).verify(SignedRequest("GET", url, lines))
+
+
+def test_w1_is_verified_and_attributed_to_its_agent() -> None:
+    result = verify()
+    assert (result.outcome, result.agent, result.keyid) == (Outcome.VERIFIED, AGENT, EXAMPLE)
+    assert (result.label, result.directory, result.fetch) == ("sig2", DIRECTORY, None)
+    assert result.reason == f"signed with a key of {AGENT}"
+
+
+def test_w2_another_path_is_not_covered() -> None:
+    assert verify("https://example.com/other").outcome is Outcome.VERIFIED
+
+
+def test_w3_another_host_is() -> None:
+    assert verify("https://evil.example/path/to/resource").outcome is Outcome.INVALID
+
+
+def test_w4_another_agent_has_not_signed() -> None:
+    keys = HeldKeys(EXAMPLE_JWK, directory="https://evil.test/.well-known/http-message-signatures-directory")
+    headers = FIELDS | {"Signature-Agent": 'agent2="https://evil.test"'}
+    request = SignedRequest("GET", "https://example.com/", tuple(headers.items()))
+    assert Verifier(keys, rules=VECTORS).verify(request).outcome is Outcome.INVALID
+    # Where the other agent has no such key, it can't be told: keys belong to the URL that publishes them.
+    assert verify(signature_agent='agent2="https://evil.test"').outcome is Outcome.UNVERIFIED
+
+
+def test_w5_no_agent_is_refused() -> None:
+    result = verify(signature_agent=None)
+    assert (result.outcome, result.reason) == (Outcome.INVALID, "there is no Signature-Agent header")
+
+
+def test_w6_a_member_that_is_not_covered_is_nobodys() -> None:
+    result = verify(signature_agent=f'agent2="{AGENT}", x="https://evil.test"')
+    assert (result.outcome, result.agent) == (Outcome.VERIFIED, AGENT)
+
+
+def test_w7_the_label_is_not_signed() -> None:
+    result = verify(signature_input=f"zz={INPUT}", signature=f"zz={VALUE}")
+    assert (result.outcome, result.label) == (Outcome.VERIFIED, "zz")
+
+
+def test_w8_what_must_be_covered_and_is_not() -> None:
+    assert verify(rules=replace(VECTORS, required=("@path",))).outcome is Outcome.INVALID
+
+
+def test_w9_it_is_too_old_by_default() -> None:
+    result = verify(rules=replace(VECTORS, age=86_400.0))
+    assert (result.outcome, result.reason) == (Outcome.INVALID, "the signature is older than 86400 s")
+    assert verify(rules=replace(VECTORS, age=86_400.0), now=CREATED + 86_400).outcome is Outcome.VERIFIED
+
+
+def test_w10_hmac_is_refused() -> None:
+    result = verify(signature_input=FIELDS["Signature-Input"].replace("ed25519", "hmac-sha256"))
+    assert result.outcome is Outcome.INVALID
+    assert "algorithm is none of ed25519," in result.reason
+
+
+def test_w11_the_form_without_agent_is_refused_though_it_is_signed_well() -> None:
+    nonce = "zIW8+cdmA3vdYagbxojpONwa/l0EKJ/O3/wD486VvsQjO/RxPaSt6ZxvQaMcQzNnqKN/mQ6hpGiFro2L2qkz5A=="
+    signature = ":QKN4fTdIYfh82fvoZCQiQA1weuozfCS/Led2zTMbewMMqH8PI2Wsy/5c4ao6B6D09nraNQdBNOADg8aM1MqfCg==:"
+    params = (
+        f'sig1=("@authority");created={CREATED};keyid="{EXAMPLE}";alg="ed25519";expires=4889289600;'
+        f'nonce="{nonce}";tag="web-bot-auth"'
+    )
+    for agent in (None, f'sig1="{AGENT}"'):
+        result = verify(signature_agent=agent, signature_input=params, signature=f"sig1={signature}")
+        assert result.outcome is Outcome.INVALID
+
+
+def test_w12_the_older_string_form_is_verified_until_it_expires() -> None:
+    nonce = "e8N7S2MFd/qrd6T2R3tdfAuuANngKI7LFtKYI/vowzk4lAZYadIX6wW25MwG7DCT9RUKAJ0qVkU0mEeLElW1qg=="
+    signature = ":jdq0SqOwHdyHr9+r5jw3iYZH6aNGKijYp/EstF4RQTQdi5N5YYKrD+mCT1HA1nZDsi6nJKuHxUi/5Syp3rLWBA==:"
+    fields: dict[str, Any] = {
+        "signature_agent": f'"{AGENT}"',
+        "signature_input": f'sig2=("@authority" "signature-agent");created={CREATED};keyid="{EXAMPLE}";'
+        f'alg="ed25519";expires=1735693200;nonce="{nonce}";tag="web-bot-auth"',
+        "signature": f"sig2={signature}",
+    }
+    strict = Rules(example_keys=True)
+    result = verify(rules=strict, now=CREATED + 3600, **fields)
+    assert (result.outcome, result.agent) == (Outcome.VERIFIED, AGENT)
+    result = verify(rules=strict, now=CREATED + 3661, **fields)
+    assert (result.outcome, result.reason) == (Outcome.INVALID, "the signature has expired")
+
+
+W13_BODY = (
+    b'{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0U",'
+    b'"x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs","use":"sig"}]}'
+)
+W13 = {
+    "Content-Type": "application/http-message-signatures-directory+json",
+    "Content-Digest": "sha-256=:CADMT2aBdV/rqQr/NIru64ERQkCobVvllA4V0fLFDu0=:",
+    "Signature-Input": 'binding=("@authority";req "content-digest");created=1735689600;expires=4889289600;'
+    f'keyid="{EXAMPLE}";tag="http-message-signatures-directory"',
+    "Signature": "binding=:l6P8R67tm3kujAxbHWio7ll01qrEZ0dKD/WWlGhNYEmTnFZM8Wt0VQ9zqGfvo7T/"
+    "UMkBxsigzChM1Gpz7gOVBg==:",
+}
+
+
+def proof(directory: str = DIRECTORY, body: bytes = W13_BODY, **headers: str) -> Outcome:
+    keys = {EXAMPLE: read_key(EXAMPLE_JWK)}
+    lines = tuple((W13 | {name.replace("_", "-").title(): value for name, value in headers.items()}).items())
+    rules = replace(VECTORS, example_keys=True)
+    (result,) = possession(directory, lines, body, keys, rules=rules, clock=Clock())
+    return result.outcome
+
+
+def test_w13_a_directory_proves_that_it_holds_its_keys() -> None:
+    assert proof() is Outcome.VERIFIED
+
+
+def test_w13_is_no_proof_for_another_host_or_another_body() -> None:
+    assert proof("https://evil.test/.well-known/http-message-signatures-directory") is Outcome.INVALID
+    assert proof(body=W13_BODY + b"\n") is Outcome.INVALID
+    assert proof(signature_input=W13["Signature-Input"].replace(' "content-digest"', "")) is Outcome.INVALID
+    assert proof(signature_input="binding=(") is Outcome.INVALID
+
+
+def test_a_directory_that_signs_nothing_proves_nothing() -> None:
+    assert possession(DIRECTORY, (), W13_BODY, {}, clock=Clock()) == ()
+
+
+def test_the_keys_that_rfc_9421_prints_count_only_for_tests() -> None:
+    result = verify(rules=replace(VECTORS, example_keys=False))
+    assert (result.outcome, result.reason) == (
+        Outcome.INVALID,
+        "the signature's key is printed in RFC 9421: anybody has it",
+    )
+
+
+@pytest.mark.parametrize("vector", FOREIGN, ids=lambda vector: vector["name"])
+def test_cloudflares_vectors(vector: dict[str, Any]) -> None:
+    request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
+    verifier = Verifier(HeldKeys(vector["key"]), rules=VECTORS, clock=Clock(vector["created"] + 60))
+    signed_for_an_agent = "Signature-Agent" in vector["headers"]  # those without are the profile's no more
+    assert verifier.verify(request).outcome is (Outcome.VERIFIED if signed_for_an_agent else Outcome.INVALID)
+
+
+@pytest.mark.parametrize("vector", NEGATIVE, ids=lambda vector: f"{vector['id']} {vector['reason']}")
+def test_what_must_not_verify(vector: dict[str, Any]) -> None:
+    body = vector["body"].encode() if "body" in vector else None
+    request = SignedRequest(vector["method"], vector["url"], tuple(vector["headers"].items()), body)
+    verifier = Verifier(HeldKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(vector["now"]))
+    # The set leaves open what a signature without agent is: signals that name nobody are refused here.
+    expected = "invalid" if vector["reason"] == "signature-agent-absent" else vector["outcome"]
+    assert verifier.verify(request).outcome == expected
+
+
+def test_what_must_not_verify_differs_from_what_does_in_that_one_thing() -> None:
+    """The negative vectors' common ground verifies, so that each fails for its own reason."""
+    (vector,) = (vector for vector in NEGATIVE if vector["id"] == "NV-05")
+    request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
+    verifier = Verifier(HeldKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(CREATED + 60))
+    assert verifier.verify(request).outcome is Outcome.VERIFIED

@@ -1,0 +1,112 @@
+"""What is looked up beside the requests: bounded, each thing once, and quietly to the end."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from aipolicy.identity.background import Beside
+from tests.forking import in_child
+
+
+def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
+    going, done = threading.Event(), []
+
+    def work(key: int) -> None:
+        going.wait(10)
+        done.append(key)
+
+    beside = Beside(work, threads=2, waiting=3)
+    assert all(beside.start(1) for _ in range(10))
+    started = [beside.start(key) for key in range(2, 30)]
+    assert started.count(True) <= 5
+    assert not beside.start(99)
+    going.set()
+    beside.settle()
+    assert len(done) == len(set(done)) == 1 + started.count(True)
+    assert beside.start(99)
+    beside.settle()
+
+
+def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
+    going, done = threading.Event(), []
+
+    def work(key: str) -> None:
+        going.wait(10)
+        done.append(key)
+
+    beside = Beside(work, threads=1, waiting=10, whose=lambda key: key[0], of_one=2)
+    assert [beside.start(key) for key in ("a1", "a2", "a3", "b1", "a1")] == [True, True, False, True, True]
+    going.set()
+    beside.settle()
+    assert done == ["a1", "a2", "b1"]
+    assert beside.start("a3")
+    beside.settle()
+
+
+def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    done = []
+
+    def work(key: int) -> None:
+        done.append(1 / key)
+
+    beside = Beside(work, threads=1, waiting=5)
+    with caplog.at_level(logging.ERROR, "aipolicy.identity"):
+        beside.start(0)
+        beside.start(1)
+        beside.settle()
+    assert done == [1.0]
+    assert "could not be looked up" in caplog.text
+
+
+def test_a_process_ends_quietly_whatever_is_still_being_looked_up() -> None:
+    """While it ends no thread can be started, for which it waits until those of others are done."""
+    code = """
+import socket, time
+from concurrent.futures import ThreadPoolExecutor
+from aipolicy.identity import Resolver, Verification
+from tests.identity.signatures.signing import Signer
+
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", 0))
+resolver = Resolver(nameservers=["127.0.0.1"], port=silent.getsockname()[1], timeout=0.05, patience=0.05)
+urls = [f"https://a{number}.invalid" for number in range(8)]
+verification = Verification(resolver=resolver, agents={url: ["YouBot"] for url in urls})
+verification.look("YouBot", None)
+ThreadPoolExecutor(1).submit(time.sleep, 0.5)
+for number, url in enumerate(urls):
+    verification.look("YandexBot", f"5.255.{number}.1")
+    verification.look("YouBot", "8.8.8.8", Signer().sign(agent=f'sig1="{url}"', created=time.time()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_in_a_child_process_nothing_is_under_way_and_all_can_be() -> None:
+    going = threading.Event()
+    done: list[str] = []
+
+    def work(key: str) -> None:
+        if os.getpid() == parent:
+            going.wait(30)
+        done.append(key)
+
+    def child() -> None:
+        assert beside.start("a")
+        assert beside.start("b")
+        beside.settle()
+        assert sorted(done) == ["a", "b"]
+
+    parent = os.getpid()
+    beside = Beside(work, threads=1, waiting=1)
+    assert beside.start("a")
+    assert beside.start("b")
+    in_child(child)
+    going.set()
+    beside.settle()
+    assert done == ["a", "b"]

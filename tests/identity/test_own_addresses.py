@@ -1,0 +1,163 @@
+"""Whose an operator's address is: with the lists as they are packaged, and as time passes."""
+
+import datetime as dt
+import ipaddress
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from aipolicy.core.crawlers import CRAWLERS
+from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Standing, Verification
+from aipolicy.identity.list_history import with_reading
+from aipolicy.identity.operator_lists import packaged_ranges
+from tests.identity.dnsserver import DNSServer
+from tests.identity.signatures.signing import Clock
+from tests.identity.worlds import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
+
+CHATGPT_LIST, SEARCH_LIST = "https://openai.com/chatgpt-user.json", "https://openai.com/searchbot.json"
+READ, DAY = dt.date(2026, 10, 4), dt.timedelta(days=1)
+UNTOLD = (
+    "its operator publishes its address, but the lists known here don't tell for which of its crawlers "
+    "(aipolicy crawlers update reads each by itself)"
+)
+
+
+def on(day: dt.date) -> Clock:
+    return Clock(dt.datetime.combine(day, dt.time(12), dt.UTC).timestamp())
+
+
+def look(ranges: Ranges, token: str, address: str, day: dt.date = READ) -> Standing:
+    return Verification(ranges, dns=False, clock=on(day)).look(token, address)
+
+
+def packaged(*urls: str) -> AddressList:
+    (found,) = (each for each in packaged_ranges().lists if each.urls == urls)
+    return found
+
+
+def inside(published: AddressList, but: AddressList | None = None) -> list[str]:
+    """An address of each prefix that the other list doesn't have."""
+    others = () if but is None else but.prefixes
+    firsts = [net[0] for net in published.prefixes]
+    return [str(address) for address in firsts if not any(address in net for net in others)]
+
+
+@pytest.mark.parametrize("url", [CHATGPT_LIST, SEARCH_LIST])
+def test_no_address_of_another_of_its_operators_crawlers_uses_its_licence(url: str) -> None:
+    """The package has a copy of all three lists in one, which tells nothing of a single crawler."""
+    verification = Verification(packaged_ranges(), dns=False, clock=on(READ))
+    addresses = inside(packaged(url), but=packaged(OWN))
+    assert len(addresses) > 20
+    for address in addresses:
+        standing = verification.look("GPTBot", address)
+        assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False), address
+
+
+def test_an_address_of_a_crawlers_own_packaged_list_does_whoever_shares_it() -> None:
+    verification = Verification(packaged_ranges(), dns=False, clock=on(READ))
+    seen = set()
+    for crawler, published in product(CRAWLERS, packaged_ranges().lists):
+        if set(crawler.ranges).issuperset(published.urls):
+            seen.add(crawler.product_token)
+            for address in inside(published):
+                assert verification.look(crawler.product_token, address).counts, (crawler, address)
+    assert {"GPTBot", "DuckAssistBot", "DuckDuckBot", "OAI-SearchBot"} <= seen
+
+
+def read_anew(*others: AddressList) -> Ranges:
+    """The packaged lists, when only these were read later: each by itself, and the crawler's own not."""
+    ranges = packaged_ranges()
+    for each in others:
+        ranges = with_reading(ranges, replace(each, date=READ + DAY, superseded=None))
+    return ranges
+
+
+def test_an_address_that_two_crawlers_share_stays_its_own_when_only_the_others_lists_are_read_anew() -> None:
+    ranges = read_anew(packaged(CHATGPT_LIST), packaged(SEARCH_LIST))
+    own, others = inside(packaged(OWN)), inside(packaged(SEARCH_LIST))
+    assert set(inside(packaged(OWN), but=packaged(SEARCH_LIST))) < set(own)  # they do share some
+    assert all(look(ranges, "GPTBot", address, READ + DAY).counts for address in own)
+    assert all(look(ranges, "OAI-SearchBot", address, READ + DAY).counts for address in others)
+
+
+def test_an_address_that_came_into_another_crawlers_list_since_is_not_its_own() -> None:
+    """Its own list, last read before, is known to be out of date."""
+    chatgpt, moved = packaged(CHATGPT_LIST), packaged(OWN).prefixes[0]
+    ranges = read_anew(replace(chatgpt, prefixes=(*chatgpt.prefixes, moved)))
+    standing = look(ranges, "GPTBot", str(moved[0]), READ + DAY)
+    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert look(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
+    again = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
+    assert look(again, "GPTBot", str(moved[0]), READ + DAY).counts
+
+
+def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
+    copy = packaged(CHATGPT_LIST, OWN, SEARCH_LIST)
+    single = [packaged(url) for url in (CHATGPT_LIST, OWN, SEARCH_LIST)]
+    nets = [net for each in single for net in each.prefixes]
+    address = next(str(net[0]) for net in copy.prefixes if not any(net[0] in other for other in nets))
+    standing = look(packaged_ranges(), "GPTBot", address)
+    assert (standing.identity, standing.counts, standing.reason) == (
+        Identity.OPERATOR_VERIFIED,
+        False,
+        UNTOLD,
+    )
+    # Once its own list was read, the copy has no more to say of it.
+    fresh = replace(packaged(OWN), date=READ + DAY, superseded=None)
+    standing = look(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
+    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert standing.reason == "its operator publishes its address, for others of its crawlers"
+
+
+def test_an_address_that_has_gone_into_another_crawlers_list_counts_for_that_one() -> None:
+    moved = ipaddress.ip_network("132.196.86.0/28")
+    (own,), (other,) = RANGES.of_url(OWN), RANGES.of_url(CHATGPT_LIST)
+    day = own.date + DAY
+    ranges = with_reading(RANGES, replace(own, date=day, prefixes=own.prefixes[1:]))
+    assert look(ranges, "GPTBot", GPTBOT, day).counts  # it may still be on its way out
+    ranges = with_reading(ranges, replace(other, date=day, prefixes=(*other.prefixes, moved)))
+    standing = look(ranges, "GPTBot", GPTBOT, day)
+    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert look(ranges, "ChatGPT-User", GPTBOT, day).counts
+
+
+def test_a_prefix_that_its_operator_gave_back_does_not_count_for_ever() -> None:
+    """Today decides, and not the day on which a list was read last."""
+    (own,) = RANGES.of_url(OWN)
+    ranges = with_reading(RANGES, replace(own, date=own.date + DAY, prefixes=own.prefixes[1:]))
+    assert look(ranges, "GPTBot", GPTBOT, own.date + 15 * DAY).counts
+    standing = look(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
+    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+
+
+def test_today_decides_where_dns_is_asked_too(server: DNSServer, resolver: Resolver) -> None:
+    bing = address_list(
+        "https://www.bing.com/toolbox/bingbot.json", "Microsoft", ["bingbot"], "157.55.39.0/24"
+    )
+    gone = replace(bing, prefixes=(ipaddress.ip_network("40.77.167.0/24"),), gone=bing.date)
+    server.pointer("40.77.167.9", "host.example")
+    verification = Verification(Ranges((bing, gone)), resolver=resolver, clock=on(bing.date + 30 * DAY))
+    for _ in range(2):
+        standing = verification.look("bingbot", "40.77.167.9")
+        verification.settle()
+    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+
+
+def test_lists_that_are_old_make_no_forgery() -> None:
+    (own,) = RANGES.of_url(OWN)
+    assert look(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
+    standing = look(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
+    assert (standing.identity, standing.reason) == (
+        Identity.UNVERIFIABLE,
+        "its operator's lists were read too long ago to tell (aipolicy crawlers update reads them anew)",
+    )
+    assert look(RANGES, "GPTBot", GPTBOT, own.date + 91 * DAY).counts
+    assert not look(RANGES, "GPTBot", CHATGPT, own.date + 91 * DAY).counts
+
+
+def test_a_client_behind_a_nat64_has_the_address_inside() -> None:
+    (own,) = RANGES.of_url(OWN)
+    assert look(RANGES, "GPTBot", f"64:ff9b::{GPTBOT}", own.date).counts
+    assert look(RANGES, "GPTBot", f"64:ff9b::{STRANGER}", own.date).identity is Identity.SPOOFED
+    assert look(RANGES, "GPTBot", "64:ff9b::10.0.0.1", own.date).identity is Identity.CHECK_FAILED

@@ -1,0 +1,106 @@
+"""Generations: bounded as an LRU cache is, and as good at telling what will be asked for again."""
+
+import random
+import threading
+from itertools import accumulate
+
+import pytest
+from cachetools import LRUCache
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup.byte_count import Weights
+from aipolicy.lookup.generational_cache import Generations
+from aipolicy.rendering import render
+
+RENDERING = render(SitePolicy())
+
+
+def of_numbers(most: int, weights: Weights | None = None) -> Generations[int]:
+    """A cache of numbers, which weigh nothing to speak of."""
+    return Generations(
+        most, weights=weights or Weights(1 << 30), lock=threading.RLock(), rendering=lambda number: RENDERING
+    )
+
+
+HOSTS = st.sampled_from([b"a", b"b", b"c", b"d", b"e", b"f"])
+STEPS = st.lists(st.tuples(st.sampled_from(["get", "keep", "pop", "take_all"]), HOSTS))
+
+
+@given(st.integers(1, 4), STEPS)
+def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
+    most: int, steps: list[tuple[str, bytes]]
+) -> None:
+    weights = Weights(1 << 30)
+    cache, kept = of_numbers(most, weights), dict[bytes, int]()
+    for number, (step, host) in enumerate(steps, 1):
+        if step == "keep":
+            cache.keep(host, number)
+            kept[host] = number
+            assert cache.get(host) == number
+        elif step == "get":
+            assert cache.get(host) in (None, kept.get(host))
+        elif step == "pop":
+            assert cache.pop(host) in (None, kept.pop(host, None))
+            assert cache.get(host) is None
+        else:
+            taking = of_numbers(most, weights)
+            taking.take_all(cache)
+            assert not len(cache)
+            cache = taking
+        assert len(cache) == len(set(cache)) <= most
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 39)), st.randoms())
+def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: random.Random) -> None:
+    cache, kept = of_numbers(most), dict[bytes, int]()
+    for number in numbers:
+        host = b"%d" % (number % most)
+        cache.keep(host, number)
+        kept[host] = number
+        used = chance.choice(list(kept))
+        assert cache.get(used) == kept[used]
+    assert {host: cache.get(host) for host in kept} == kept
+
+
+def test_what_is_used_outlasts_any_number_that_come_once() -> None:
+    cache = of_numbers(100)
+    for number in range(10_000):
+        cache.keep(b"%d" % number, 1)
+        cache.keep(b"used", 1)
+    assert cache.get(b"used") == 1
+    assert 85 <= len(cache) <= 100
+
+
+@pytest.mark.parametrize("swept", [0.0, 0.5])
+def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
+    chance, most, hosts = random.Random(1), 200, 20_000
+    zipf = list(accumulate(1 / rank**1.1 for rank in range(1, hosts + 1)))
+    asked = chance.choices(range(hosts), cum_weights=zipf, k=30_000)
+    requests = [
+        b"%d" % (chance.randrange(hosts) + hosts if chance.random() < swept else host) for host in asked
+    ]
+    lru, ours = LRUCache[bytes, int](most), of_numbers(most)
+    found = [0, 0]
+    for host in requests:
+        found[0] += bool(lru.get(host))
+        found[1] += bool(ours.get(host))
+        lru[host] = 1
+        ours.keep(host, 1)
+    assert found[1] > found[0] * 0.99 > 0
+
+
+def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
+    weights = Weights(1 << 30)
+    taking, first, second = (of_numbers(3, weights) for _ in range(3))
+    first.keep(b"a", 1)
+    second.keep(b"b", 2)
+    second.keep(b"a", 3)
+    taking.take_all(first)
+    taking.take_all(second)
+    assert {host: taking.get(host) for host in taking} == {b"a": 3, b"b": 2}
+    for host in (b"c", b"d", b"e"):
+        first.keep(host, 4)
+    taking.take_all(first)
+    assert set(taking) == {b"c", b"d", b"e"}

@@ -1,0 +1,78 @@
+"""The demo's blogs, served by uvicorn: nothing is wrong with them."""
+
+import socket
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+import uvicorn
+
+from aipolicy.demo import BLOGS, app, fill
+from aipolicy.registry import Registry
+from aipolicy.siteaudit.registry_expectation import RegistryExpectations
+from tests.siteaudit.looking import Document, ids, look
+
+PRIVATE = "private.localhost"
+
+
+@pytest.fixture(scope="module")
+def blogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], str]]:
+    """URLs of the blogs, and the registry's."""
+    registry_url = f"sqlite:///{tmp_path_factory.mktemp('demo')}/registry.db"
+    with Registry(registry_url) as registry:
+        fill(registry)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app(registry_url), log_level="warning", lifespan="on"))
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        port = listener.getsockname()[1]
+        yield [f"http://{blog.host}:{port}/" for blog in BLOGS], registry_url
+        server.should_exit = True
+        thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def compared(blogs: tuple[list[str], str]) -> dict[str, Document]:
+    urls, registry = blogs
+    with RegistryExpectations(registry) as expecting:
+        return look(urls, expecting)
+
+
+def test_none_of_them_gives_a_finding(compared: dict[str, Document]) -> None:
+    assert len(compared) == len(BLOGS)
+    assert {host: ids(document) for host, document in compared.items()} == {host: [] for host in compared}
+
+
+def test_nor_without_the_registry_but_that_the_private_one_shuts_out_everyone(
+    blogs: tuple[list[str], str],
+) -> None:
+    found = {host: ids(document) for host, document in look(blogs[0]).items()}
+    assert found.pop(PRIVATE) == ["everyone-blocked"]
+    assert not any(found.values())
+
+
+def test_each_crawler_is_told_what_the_owner_chose(compared: dict[str, Document]) -> None:
+    def told(blog: str, crawler: str) -> tuple[bool, str]:
+        rows = compared[f"{blog}.localhost"]["crawlers"]
+        (row,) = [row for row in rows if crawler in row["crawlers"]]
+        return row["may_fetch"], row["uses"]["train-ai"]["preference"]
+
+    assert told("opted-out", "GPTBot") == (False, "disallow")
+    assert told("opted-out", "OAI-SearchBot") == (True, "disallow")
+    assert told("no-ai", "OAI-SearchBot")[0] is False
+    assert told("licensed", "GPTBot")[0] is True
+    assert told("silent", "GPTBot") == (True, "unknown")
+    assert told("private", "Googlebot")[0] is False
+
+
+def test_equal_answers_stand_in_one_row(compared: dict[str, Document]) -> None:
+    assert all(len(document["crawlers"]) <= 6 for document in compared.values())
+
+
+def test_every_answer_names_the_place_that_says_so(compared: dict[str, Document]) -> None:
+    for row in compared["licensed.localhost"]["crawlers"]:
+        assert row["because"]["where"].startswith("robots.txt line ")
+        assert row["because"]["text"] in ("Allow: /", "Disallow: /")
+        for use in row["uses"].values():
+            assert (use["preference"] == "unknown") is (use["said"] == [])

@@ -1,0 +1,203 @@
+"""How a site is looked at: what is asked, as whom, how often; and what comes of a site that misbehaves."""
+
+import time
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import pytest
+
+from aipolicy.errors import AIPolicyError, FetchTrouble
+from aipolicy.siteaudit import collector
+from aipolicy.siteaudit.audit import SiteReport
+from aipolicy.siteaudit.collector import Look
+from aipolicy.siteaudit.runner import Terms, check_sites
+from aipolicy.siteaudit.urls import page_url, page_urls
+from aipolicy.web.fetcher import Fetcher
+from tests.web.server import Server, answer, serving
+
+ROBOTS = answer(b"User-agent: *\nDisallow: /post\n", "Content-Type: text/plain")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        running.answers |= {"/robots.txt": ROBOTS, "/post?x=1": answer(b"<p><a href=/other>other</a>")}
+        yield running
+
+
+def asked(server: Server) -> list[str]:
+    return [head.split(" ")[1].partition("aipolicy=")[0] for head in server.requests]
+
+
+async def reports(urls: list[str], **terms: object) -> list[SiteReport]:
+    found: list[SiteReport] = []
+    given = {"allow_private": True, "delay": 0} | terms
+    await check_sites([page_url(url) for url in urls], Terms(**given), found.append)  # type: ignore[arg-type]
+    return found
+
+
+async def test_the_page_and_four_files_are_asked_for_and_no_link_is_followed(server: Server) -> None:
+    await reports([f"{server.origin}/post?x=1"])
+    assert asked(server) == [
+        *["/robots.txt", "/robots.txt?", "/robots.txt", "/robots.txt"],
+        *["/.well-known/tdmrep.json", "/ai.txt"],
+        *["/post?x=1", "/post?x=1&", "/post?x=1", "/post?x=1"],
+    ]
+
+
+async def test_every_request_names_us_and_the_others_a_crawler_or_a_browser_too(server: Server) -> None:
+    await reports([f"{server.origin}/post?x=1"], crawlers=("CCBot", "GPTBot"))
+    agents = [
+        line.partition(": ")[2]
+        for head in server.requests
+        for line in head.splitlines()
+        if line.lower().startswith("user-agent:")
+    ]
+    assert len(agents) == len(server.requests) == 12
+    assert all("aipolicy/" in agent for agent in agents)
+    assert sum("CCBot/" in agent for agent in agents) == sum("GPTBot/" in agent for agent in agents) == 2
+    assert sum("Chrome/" in agent for agent in agents) == 2
+
+
+async def test_past_caches_means_a_query_of_its_own_and_no_cache(server: Server) -> None:
+    await reports([server.origin, f"{server.origin}/a"])
+    past = [head for head in server.requests if "aipolicy=" in head.split(" ")[1]]
+    assert len({head.split(" ")[1] for head in past}) == len(past) == 3
+    assert all("Cache-Control: no-cache\r\n" in head for head in past)
+
+
+async def test_a_page_that_says_something_else_past_caches_is_asked_for_once_more(server: Server) -> None:
+    class Minding(dict[str, bytes]):
+        """A page with other signals at any URL with a query."""
+
+        def get(self, target: str, default: Any = None) -> Any:
+            return answer(b"", "Content-Usage: train-ai=y") if "?" in target else super().get(target, default)
+
+    server.answers = Minding(server.answers | {"/": answer(b"", "Content-Usage: train-ai=n")})
+    (report,) = await reports([server.origin])
+    assert asked(server)[-5:] == ["/", "/?", "/", "/", "/"]
+    assert "Cache-Control: no-cache\r\n" in server.requests[-1]
+    assert "page-differs-by-query" in {note.id for note in report.notes}
+    assert "page-stale-copy" not in {found.id for found in report.findings}
+
+
+async def test_what_the_pages_of_an_origin_share_is_asked_for_once(server: Server) -> None:
+    await reports([f"{server.origin}/{number}" for number in range(5)])
+    assert asked(server).count("/ai.txt") == 1
+    assert sum(target.startswith("/robots.txt") for target in asked(server)) == 4
+
+
+async def test_requests_to_one_host_are_spaced_and_never_two_at_once(server: Server) -> None:
+    start = time.monotonic()
+    await reports([f"{server.origin}/1", f"{server.origin}/2"], delay=0.05, jobs=8)
+    assert time.monotonic() - start > 0.05 * (len(server.requests) - 1)
+
+
+async def test_a_host_that_is_not_there_is_asked_once() -> None:
+    async with Fetcher(allow_private=True, seconds=5) as fetcher:
+        seen = await Look(fetcher, user_agent="aipolicy", delay=0).at(page_url("http://127.0.0.1:1/post"))
+    assert not seen.answered
+    assert seen.page.plain.trouble is FetchTrouble.CONNECT
+    assert seen.page.plain.asked == "http://127.0.0.1:1/post"
+    assert seen.robots.fresh is None
+
+
+async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> None:
+    async with serving("127.0.0.2") as silent:
+        silent.silent |= {"/robots.txt", "/"}
+        found = await reports([silent.origin, server.origin], seconds=1.0, jobs=2)
+    assert [report.observation.answered for report in found] == [True, False]
+    (unreachable,) = found[1].findings
+    assert unreachable.id == "unreachable"
+
+
+async def test_all_answers_around_a_page_have_one_time_together(server: Server) -> None:
+    server.silent |= {"/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"}
+    async with Fetcher(allow_private=True, seconds=0.2) as fetcher:
+        look = Look(fetcher, user_agent="aipolicy", delay=0, seconds=0.5)
+        seen = await look.at(page_url(f"{server.origin}/post"))
+    assert seen.robots.plain.trouble is FetchTrouble.TIMEOUT
+    assert seen.ai_txt.trouble is seen.page.plain.trouble is FetchTrouble.OVERTIME
+    assert "the 0.5 seconds for all answers of this site were over" in seen.page.plain.reason
+    assert "/post" not in asked(server)
+
+
+async def test_a_fault_of_our_own_in_reading_them_is_left_to_who_judges(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "differs_past_caches", lambda views: 1 // 0)
+    (report,) = await reports([server.origin])
+    assert report.observation.answered
+
+
+async def test_our_own_pauses_do_not_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+
+    async def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(anyio, "sleep", pause)
+    monkeypatch.setattr(collector, "time", SimpleNamespace(monotonic=lambda: now))
+    async with Fetcher(allow_private=True, seconds=5) as fetcher:
+        look = Look(fetcher, user_agent="aipolicy", delay=60, seconds=60)
+        seen = await look.at(page_url(f"{server.origin}/post"))
+    assert now >= 1000 + 9 * 60
+    assert seen.page.browser is not None
+    assert seen.page.browser.status == 404
+
+
+async def test_a_large_robots_txt_is_read_as_far_as_crawlers_read_it(server: Server) -> None:
+    server.answers["/robots.txt"] = answer(b"User-agent: *\n" + b"# 3456789\n" * 200_000)
+    (report,) = await reports([server.origin])
+    assert len(report.observation.robots.plain.body) == 500 * 1024 + 1
+    assert "file-too-large" in {found.id for found in report.findings}
+
+
+async def test_rfc9309_2_3_1_2_five_redirects_are_followed_and_no_more(server: Server) -> None:
+    for number in range(6):
+        server.answers[f"/{number}"] = answer(b"", f"Location: /{number + 1}", status="302 Found")
+    server.answers["/6"] = ROBOTS
+    server.answers["/robots.txt"] = answer(b"", "Location: /2", status="301 Moved")
+    (five,) = await reports([server.origin])
+    assert len(five.observation.robots.plain.hops) == 5
+    server.answers["/robots.txt"] = answer(b"", "Location: /1", status="301 Moved")
+    (six,) = await reports([server.origin])
+    assert "robots-redirects" in {found.id for found in six.findings}
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("blog.example", "https://blog.example/"),
+        ("blog.example:8080/a?b=c#d", "https://blog.example:8080/a?b=c"),
+        (" HTTP://Bücher.Example/ ", "http://xn--bcher-kva.example/"),
+        ("http://[::1]:80/", "http://[::1]:80/"),
+    ],
+)
+def test_a_url_is_read_as_people_write_it(text: str, url: str) -> None:
+    assert page_url(text).url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "ftp://a.example", "file:///etc/passwd", "https://", "http://a b", "http://a.example:x"],
+        *["http://ada:secret@a.example/", "http://a.example:0", "javascript://x%0a", "http://a/\x1b"],
+        "https://" + "a" * 5000,
+    ],
+)
+def test_what_is_no_page_of_the_web_is_refused_and_no_password_shown(text: str) -> None:
+    with pytest.raises(AIPolicyError) as caught:
+        page_url(text)
+    assert "secret" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_of_urls_has_one_a_line_and_a_bad_one_is_named() -> None:
+    urls = page_urls(["# ours", "", "a.example", "b.example/x", "https://a.example/"], "urls.txt")
+    assert [url.url for url in urls] == ["https://a.example/", "https://b.example/x"]
+    with pytest.raises(AIPolicyError, match=r"urls\.txt, line 2: 'gopher://x'"):
+        page_urls(["a.example", "gopher://x"], "urls.txt")
