@@ -31,7 +31,7 @@ class Blog:
 
     @property
     def policy(self) -> SitePolicy:
-        return SitePolicy.from_preset(self.preset, self.host, **self.fields)
+        return SitePolicy.from_preset(self.preset, site=self.host, **self.fields)
 
 
 BLOGS = (

@@ -27,7 +27,7 @@ class AIPolicyError(Exception):
 
 
 class PolicyError(AIPolicyError, ValueError):
-    """A site policy that can't be made; the message names the culprit and the cure."""
+    """A site policy that can't be made; the message names the culprit and the fix."""
 
 
 class CrawlersError(AIPolicyError, ValueError):
@@ -85,7 +85,7 @@ class FetchError(AIPolicyError):
 
 
 class CrawlerTestError(AIPolicyError):
-    """A crawler can't be tested as asked; the message names the culprit and the cure."""
+    """A crawler can't be tested as asked; the message names the culprit and the fix."""
 
 
 class RangesError(AIPolicyError, ValueError):

@@ -115,7 +115,7 @@ def putting(url: str, waits: list[float]) -> Iterator[None]:
     def put() -> None:
         with Registry(url) as registry:
             while not done.is_set():
-                policy = SitePolicy("own.example", sitemaps=(f"https://own.example/{len(waits)}",))
+                policy = SitePolicy(site="own.example", sitemaps=(f"https://own.example/{len(waits)}",))
                 began = time.perf_counter()
                 registry.put(policy, by="owner")
                 waits.append(time.perf_counter() - began)

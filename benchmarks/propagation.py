@@ -166,7 +166,7 @@ def measure(case: str, registry: Registry, file: Path, bound: float) -> bool:
             time.sleep(chance.uniform(0, 0.3))  # at any moment between two looks
             sitemap = f"https://blog.example/{number % 1000}.xml"
             clients.expect(sitemap.encode())
-            registry.put(SitePolicy("blog.example", sitemaps=(sitemap,)), by="benchmark")
+            registry.put(SitePolicy(site="blog.example", sitemaps=(sitemap,)), by="benchmark")
             written = time.monotonic()
             times = [max(0.0, moment - written) for moment in clients.times()]
             took += times if number >= 0 else []
@@ -182,7 +182,7 @@ def measure(case: str, registry: Registry, file: Path, bound: float) -> bool:
 
 
 def main() -> int:
-    sites = [SitePolicy(f"b{number}.example") for number in range(SITES)]
+    sites = [SitePolicy(site=f"b{number}.example") for number in range(SITES)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         file = folder / "registry.db"

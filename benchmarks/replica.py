@@ -137,7 +137,7 @@ def bare_inserts(filled: Path, path: Path) -> tuple[int, float]:
 def propagation(case: str, registry: Registry, url: str, file: Path, bound: float) -> bool:
     """Print one line; whether nearly all changes were in force soon enough in all workers."""
     chance = random.Random(1)
-    registry.put(SitePolicy.from_flag(False, "blog.example"), by="benchmark")
+    registry.put(SitePolicy.from_flag(False, site="blog.example"), by="benchmark")
     command = [sys.executable, "-m", "aipolicy", "replica", "--registry", url, "--to", str(file)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as follower:
         while not file.exists():
@@ -150,7 +150,7 @@ def propagation(case: str, registry: Registry, url: str, file: Path, bound: floa
         took = []
         for number in range(CHANGES):
             time.sleep(chance.uniform(0, 0.3))  # at any moment between two looks
-            registry.put(SitePolicy.from_flag(number % 2 == 0, "blog.example"), by="benchmark")
+            registry.put(SitePolicy.from_flag(number % 2 == 0, site="blog.example"), by="benchmark")
             written = time.monotonic()
             took += [float(output.readline()) - written for output in outputs]
         for worker in workers:
@@ -173,7 +173,7 @@ def main() -> int:
         Registry(url) as registry,
     ):
         folder = Path(directory)
-        sites = ((SitePolicy(f"b{n}.example"), [f"www.b{n}.example"]) for n in range(SITES))
+        sites = ((SitePolicy(site=f"b{n}.example"), [f"www.b{n}.example"]) for n in range(SITES))
         registry.put_many(sites, by="benchmark")
         within = [
             fills(url, folder),

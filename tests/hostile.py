@@ -132,7 +132,7 @@ def _refusing(patterns: Iterable[str], most: int, stated: Preferences = NO) -> P
 
 
 POLICIES: dict[str, SitePolicy] = {
-    "no AI": SitePolicy.from_preset("no-ai", "blog.example"),
+    "no AI": SitePolicy.from_preset("no-ai", site="blog.example"),
     "20 paths": SitePolicy(path_preferences=_refusing((f"/{n}/" for n in count()), 20)),
     "2,000 open paths": SitePolicy.from_preset(
         "no-ai", path_preferences=_refusing((f"/{n:x}/" for n in count()), 2000, YES)

@@ -139,7 +139,7 @@ def test_the_registry_behind_it_is_the_one_that_the_command_reads(demo: Demo) ->
     assert shown["licensed"] == ["GPTBot"]
 
 
-def test_a_port_in_use_is_told_with_the_cure(demo: Demo) -> None:
+def test_a_port_in_use_is_told_with_the_fix(demo: Demo) -> None:
     arguments = [sys.executable, "-m", "aipolicy", "demo", "--port", str(demo.port)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2

@@ -22,7 +22,7 @@ from tests.core.strategies import policies
 OPEN = Preferences(train_ai=Preference.ALLOW)
 CLOSED = Preferences(train_ai=Preference.DISALLOW)
 TEXT, JSON = b"text/plain; charset=utf-8", b"application/json"
-NO_TRAINING = SitePolicy.from_preset("no-training", "blog.example")
+NO_TRAINING = SitePolicy.from_preset("no-training", site="blog.example")
 
 PLAIN_PATHS = ["/", "/open/", "/open/closed/ajar", "/OPEN/", "/private/press/x?y", "/a.jpg", "/a.jpg?b"]
 ESCAPED_PATHS = ["/tag/caf%c3%a9", "/tag/café", "/a%20b", "/%6Fpen/", "/p/?s=1", "/a/../open/"]
@@ -81,7 +81,7 @@ def test_the_sites_own_robots_txt_is_merged_in() -> None:
 
 def test_rfc_9309_2_5_a_robots_txt_that_grows_over_500_kibibytes_is_cut_and_says_so() -> None:
     base = "User-agent: *\n" + "Disallow: /x\n" * (500 * 1024 // 13 - 2)
-    rendering = render(SitePolicy.from_preset("no-training", "blog.example", robots_base=base))
+    rendering = render(SitePolicy.from_preset("no-training", site="blog.example", robots_base=base))
     assert len(rendering.robots.body) <= 512_000
     assert b"Disallow: /x\n" in rendering.robots.body
     assert "blog.example has 51" in rendering.cut
@@ -134,7 +134,9 @@ def test_renderings_are_told_apart_by_identity() -> None:
 
 def test_a_path_has_the_headers_of_the_longest_pattern_that_matches() -> None:
     paths = (("/open/", OPEN), ("/open/closed/", CLOSED), ("/*.jpg$", CLOSED), ("/tag/café", OPEN))
-    rendering = render(SitePolicy("", Preferences(ai_use=Preference.DISALLOW), path_preferences=paths))
+    rendering = render(
+        SitePolicy(site="", preferences=Preferences(ai_use=Preference.DISALLOW), path_preferences=paths)
+    )
     said = {
         "/": b"ai-use=n",
         "/open": b"ai-use=n",
@@ -155,7 +157,9 @@ def test_a_path_has_the_headers_of_the_longest_pattern_that_matches() -> None:
 
 def test_a_path_may_take_every_header_away() -> None:
     silent = (("/open/", Preferences(Preference.ALLOW)),)
-    rendering = render(SitePolicy("", CLOSED, path_preferences=silent), Signals(content_usage=False))
+    rendering = render(
+        SitePolicy(site="", preferences=CLOSED, path_preferences=silent), Signals(content_usage=False)
+    )
     assert rendering.headers_at("/open/x").headers == ()
     assert rendering.headers_at("/x") is rendering.site
 

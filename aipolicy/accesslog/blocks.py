@@ -84,8 +84,8 @@ def _zstd(name: str, file: "_Counted") -> IO[bytes]:
         else:
             from backports import zstd
     except ImportError:
-        cure = "pip install 'aipolicy[check]'"
-        raise MissingExtraError(f"{name!r} is compressed with zstd, which needs: {cure}") from None
+        fix = "pip install 'aipolicy[check]'"
+        raise MissingExtraError(f"{name!r} is compressed with zstd, which needs: {fix}") from None
     return cast(IO[bytes], zstd.ZstdFile(cast(BinaryIO, file)))
 
 

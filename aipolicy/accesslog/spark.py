@@ -75,8 +75,8 @@ def read_with_spark(
                     spool.add(rows.with_columns(named))
                     advance(0, lines)
         except (Py4JJavaError, PySparkException) as error:
-            cure = "are they whole, and can it reach them?"
-            raise LogError(f"Spark could not read the logs ({_reason(error)}): {cure}") from None
+            fix = "are they whole, and can it reach them?"
+            raise LogError(f"Spark could not read the logs ({_reason(error)}): {fix}") from None
     finally:
         session.stop()
     read = [_read(name, forms[file], counts) for file, name in files.items()]

@@ -53,9 +53,9 @@ class Spool:
             self._folder = self._folder or tempfile.TemporaryDirectory(prefix="aipolicy-")
             pl.concat(self._frames).write_parquet(self._path(self._parts), compression="zstd")
         except (OSError, pl.exceptions.ComputeError) as error:  # Polars has the latter for a full disk
-            cure = "make room, or name a larger folder in TMPDIR"
+            fix = "make room, or name a larger folder in TMPDIR"
             folder = tempfile.gettempdir()
-            raise LogError(f"fetches can't be put aside in '{folder}' ({error}): {cure}") from None
+            raise LogError(f"fetches can't be put aside in '{folder}' ({error}): {fix}") from None
         self._parts += 1
         self._frames, self._rows, self._octets = [], 0, 0
 

@@ -49,8 +49,8 @@ def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPol
         except StopIteration:
             return
         except csv.Error as error:
-            cure = "check the quotes of this line"
-            bad = PolicyError(f"the line can't be read as CSV ({error}): {cure}")
+            fix = "check the quotes of this line"
+            bad = PolicyError(f"the line can't be read as CSV ({error}): {fix}")
             yield range(first, reader.line_num + 1), bad
         else:
             if "".join(cells).strip():
@@ -86,10 +86,8 @@ def rows_of(
     for lines, cells in records:
         outcome = _outcome(cells, columns, entry)
         if isinstance(outcome, AIPolicyError) and len(lines) > 1:
-            cure = "close the quote in the first of them"
-            raise AIPolicyError(
-                f"lines {lines[0]} to {lines[-1]} are one record, and bad: {cure} ({outcome})"
-            )
+            fix = "close the quote in the first of them"
+            raise AIPolicyError(f"lines {lines[0]} to {lines[-1]} are one record, and bad: {fix} ({outcome})")
         yield lines.start, outcome
 
 
@@ -99,8 +97,8 @@ def _outcome(
     if isinstance(cells, AIPolicyError):
         return cells
     if len(cells) != len(columns):
-        cure = "quote the cells that hold a comma (or what else separates them), and leave none out"
-        return PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {cure}")
+        fix = "quote the cells that hold a comma (or what else separates them), and leave none out"
+        return PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {fix}")
     try:
         return entry(dict(zip(columns, cells, strict=True)))
     except (PolicyError, HostError) as error:
@@ -137,8 +135,8 @@ def _policy(cells: dict[str, str]) -> SitePolicy:
     else:
         preferences = _OF_FLAG[flag(cells["opted_out"])]
     return SitePolicy(
-        "",
-        preferences,
+        site="",
+        preferences=preferences,
         visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
         licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
         sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]

@@ -45,11 +45,11 @@ class State:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
-            cure = "remove that file's directory, and write it anew"
-            raise AIPolicyError(f"'{path}' can't be read ({error}): {cure}") from error
+            fix = "remove that file's directory, and write it anew"
+            raise AIPolicyError(f"'{path}' can't be read ({error}): {fix}") from error
         if state.layout != _LAYOUT:
-            cure = "a newer aipolicy wrote it: upgrade, or give another directory"
-            raise AIPolicyError(f"'{path}' has layout {state.layout}, not {_LAYOUT}: {cure}")
+            fix = "a newer aipolicy wrote it: upgrade, or give another directory"
+            raise AIPolicyError(f"'{path}' has layout {state.layout}, not {_LAYOUT}: {fix}")
         return state
 
     def save(self, folder: Path) -> None:

@@ -66,8 +66,8 @@ class Writer:
         """
         state = State.read(self._folder.path)
         if state and state.registry != self._registry.registry_id and not full:
-            cure = "give another directory, or --full to make it this registry's"
-            raise AIPolicyError(f"'{self._folder.path}' has the files of another registry: {cure}")
+            fix = "give another directory, or --full to make it this registry's"
+            raise AIPolicyError(f"'{self._folder.path}' has the files of another registry: {fix}")
         current = State(self._registry.registry_id, self._rendering)
         known = state if state and not full and _is_of(state, current) else current
         try:
@@ -76,9 +76,9 @@ class Writer:
             try:
                 self._bring(current, sweep=True)
             except HistoryError:
-                cure = "run this again once that is over"
+                fix = "run this again once that is over"
                 raise AIPolicyError(
-                    f"the registry is restored from a backup again and again: {cure}"
+                    f"the registry is restored from a backup again and again: {fix}"
                 ) from None
         return self.summary
 
@@ -155,8 +155,8 @@ class Writer:
         """One bad policy stops nobody else's: the last files stand if they refuse anything, else "no"."""
         self.summary.failed += 1
         if len(self.summary.errors) < _ERRORS:
-            cure = "put its policy anew"
-            self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {cure}")
+            fix = "put its policy anew"
+            self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {fix}")
         robots, tdmrep = self._folder.holds(host), self._folder.holds(host, TDMREP)
         if not robots or robots == self._silent[0]:
             return self._safe

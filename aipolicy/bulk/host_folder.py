@@ -137,8 +137,8 @@ class Folder:
             harmless = (f"{STATE}{UNFINISHED}", UNFINISHED, "lost+found")
             foreign = next((name for name in _names(os.fspath(self.path)) if name not in harmless), None)
             if foreign is not None:
-                cure = "give an empty directory, or one that was written by this command"
-                raise AIPolicyError(f"'{self.path}' holds {foreign!r}, which is not ours: {cure}")
+                fix = "give an empty directory, or one that was written by this command"
+                raise AIPolicyError(f"'{self.path}' holds {foreign!r}, which is not ours: {fix}")
 
     def _linked(self, source: str, target: str) -> bool:
         """Whether ``target`` is there now; False where it was there, or can't be a link."""

@@ -71,8 +71,8 @@ def _inserted(text: SQLText, table: str, columns: dict[str, list[str]]) -> Itera
         names = _names(text)
         _skip_space(text)
     if names is None:
-        cure = "dump the tables with their CREATE TABLE, or with --complete-insert"
-        raise AIPolicyError(f"line {text.line}: nothing says what the columns of {table!r} are: {cure}")
+        fix = "dump the tables with their CREATE TABLE, or with --complete-insert"
+        raise AIPolicyError(f"line {text.line}: nothing says what the columns of {table!r} are: {fix}")
     _need(text, _VALUES, "VALUES")
     while True:
         _need(text, _OPEN, "'('")

@@ -85,10 +85,8 @@ def _canonical(host: str) -> str:
     """The host of a name or of a whole URL without a path. Raises HostError."""
     url = _URL.fullmatch(host)
     if url is not None and url["rest"] not in ("", "/"):
-        cure = (
-            "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
-        )
-        raise HostError(f"{host!r} has the path {url['rest']!r}: {cure}")
+        fix = "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
+        raise HostError(f"{host!r} has the path {url['rest']!r}: {fix}")
     try:
         return site_name(url["host"] if url is not None else host)
     except HostError:
@@ -99,7 +97,7 @@ def _canonical(host: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The known word that is near, as a cure; else all of them."""
+    """The known word that is near, as a fix; else all of them."""
     choices = list(known)
     near = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"

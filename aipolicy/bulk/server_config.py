@@ -164,8 +164,8 @@ def _comment(*lines: str) -> Iterator[str]:
 def _checked_path(path: str) -> str:
     """A path that every configuration takes as it is. Raises AIPolicyError."""
     if not _SAFE_PATH.fullmatch(path):
-        cure = "give an absolute one of letters, digits and ./_+@-"
-        raise AIPolicyError(f"the path {path!r} can't stand in a configuration: {cure}")
+        fix = "give an absolute one of letters, digits and ./_+@-"
+        raise AIPolicyError(f"the path {path!r} can't stand in a configuration: {fix}")
     return path
 
 

@@ -73,8 +73,8 @@ class SQLText:
         """Drop what was read, and at least double what was not: a long token is not scanned over and over."""
         left = self._window[self._at :]
         if len(left) > _LONGEST:
-            cure = "is the dump whole?"
-            raise AIPolicyError(f"line {self.line}: a quote or comment begins here and never ends: {cure}")
+            fix = "is the dump whole?"
+            raise AIPolicyError(f"line {self.line}: a quote or comment begins here and never ends: {fix}")
         pieces, size = [left], 0
         while size <= len(left):
             piece = next(self._pieces, None)

@@ -297,5 +297,5 @@ def _told() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        cure = "make room where TMPDIR or SQLITE_TMPDIR points (else /var/tmp), or let them point elsewhere"
-        raise AIPolicyError(f"the rows can't be kept in a temporary file ({error}): {cure}") from error
+        fix = "make room where TMPDIR or SQLITE_TMPDIR points (else /var/tmp), or let them point elsewhere"
+        raise AIPolicyError(f"the rows can't be kept in a temporary file ({error}): {fix}") from error

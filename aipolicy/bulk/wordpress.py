@@ -72,8 +72,8 @@ def _read_dump(pieces: Iterable[str]) -> Iterator[Row]:
         for table, number, record in read_records(pieces, _is_wanted):
             _keep(kept, table, number, record)
         if kept.execute("SELECT 1 FROM blog LIMIT 1").fetchone() is None:
-            cure = "dump wp_blogs and the options tables of the network's database"
-            raise AIPolicyError(f"there is no row of a table like 'wp_blogs': {cure}")
+            fix = "dump wp_blogs and the options tables of the network's database"
+            raise AIPolicyError(f"there is no row of a table like 'wp_blogs': {fix}")
         for number, blog_id, domain, path, column, public, opt_out in kept.execute(_JOINED):
             try:
                 yield number, _entry(blog_id, domain, path, column if public is None else public, opt_out)
@@ -103,8 +103,8 @@ def _text(value: str | None) -> str:
 
 def _entry(blog_id: str, domain: str, path: str, public: str, opt_out: str | None) -> Entry:
     if path.strip() not in ("/", ""):
-        cure = "a robots.txt belongs to a host: give the blog a domain of its own, or leave it out"
-        raise PolicyError(f"blog {blog_id} is {domain + path!r}, a path on a shared host: {cure}")
+        fix = "a robots.txt belongs to a host: give the blog a domain of its own, or leave it out"
+        raise PolicyError(f"blog {blog_id} is {domain + path!r}, a path on a shared host: {fix}")
     # PHP's truth: the option is set unless it is empty or "0".
     preset = "unset" if (opt_out or "").strip() in ("", "0") else "no-training"
     return Entry(site_of(domain), _POLICIES[preset, _visibility(blog_id, public)])

@@ -41,8 +41,8 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        cure = "give another with --port, or --port 0 for any free one (PORT=0 make demo)"
-        raise AIPolicyError(f"port {port} can't be used ({error.strerror}): {cure}") from None
+        fix = "give another with --port, or --port 0 for any free one (PORT=0 make demo)"
+        raise AIPolicyError(f"port {port} can't be used ({error.strerror}): {fix}") from None
 
 
 def _welcome(port: int, url: str) -> str:

@@ -156,8 +156,8 @@ def _read(source: "Input", form: str, spool: "Spool") -> None:
 
 def _refuse_bad(spool: "Spool", *, skip_bad: bool) -> None:
     if spool.bad and not skip_bad:
-        cure = "mend them, or give --skip-bad"
-        raise AIPolicyError(f"{spool.bad} of {spool.rows} rows are bad, nothing is stored: {cure}")
+        fix = "mend them, or give --skip-bad"
+        raise AIPolicyError(f"{spool.bad} of {spool.rows} rows are bad, nothing is stored: {fix}")
 
 
 def _put(run: "Import", spool: "Spool", *, skip_bad: bool, dry_run: bool, is_empty: bool) -> None:

@@ -44,5 +44,5 @@ def _paths(out: str) -> tuple[Path, Path]:
 
 
 def _refused(out: str, error: OSError | ValueError) -> AIPolicyError:
-    cure = "check the path, who may write there, and the room on the disk"
-    return AIPolicyError(f"'{out}': {getattr(error, 'strerror', None) or error}: {cure}")
+    fix = "check the path, who may write there, and the room on the disk"
+    return AIPolicyError(f"'{out}': {getattr(error, 'strerror', None) or error}: {fix}")

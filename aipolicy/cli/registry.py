@@ -67,7 +67,7 @@ def set_policy(host: str, **given: Any) -> None:
     fields = {name: _CLEARED[name] for name in given["clear"] if name != "hosts"} | policy_fields(given)
     if not (fields or given["hosts"] or given["clear"]):
         raise PolicyError(f"nothing to set for {host!r}: give --preset, --licensed, --host ...")
-    SitePolicy(host, **fields)  # bad input is told before a registry is made
+    SitePolicy(site=host, **fields)  # bad input is told before a registry is made
     hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
 
     def changed(current: SitePolicy) -> SitePolicy:
@@ -173,8 +173,8 @@ def _refuse_future(registry: "Registry", when: datetime, given: str) -> None:
         return
     latest = next(registry.changes(after=registry.seq - 1), None)
     if latest is None or when > latest.at:  # the clock of whoever made that may be ahead of this one
-        cure = "leave it out for what is declared now"
-        raise PolicyError(f"{given} is in the future, of which nothing is known: {cure}")
+        fix = "leave it out for what is declared now"
+        raise PolicyError(f"{given} is in the future, of which nothing is known: {fix}")
 
 
 def _iso(when: datetime) -> str:

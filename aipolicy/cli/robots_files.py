@@ -28,8 +28,8 @@ def write_all(given: dict[str, Any]) -> None:
             summary = writer.run(full=given["full"])
     except OSError as error:
         where = error.filename or given["out"]
-        cure = "check the path, who may write there, and the room on the disk; what is written stays"
-        raise AIPolicyError(f"'{where}': {error.strerror}: {cure}") from error
+        fix = "check the path, who may write there, and the room on the disk; what is written stays"
+        raise AIPolicyError(f"'{where}': {error.strerror}: {fix}") from error
     if given["as_json"]:
         print_json({"out": given["out"], **dataclasses.asdict(summary)})
     else:

@@ -28,11 +28,11 @@ _MARK = "AIPOLICY_CRAWL"
 def checked(command: Sequence[str]) -> tuple[str, ...]:
     """The command, if it can be run as a crawler. Raises CrawlerTestError."""
     if not any(_URL in part for part in command):
-        cure = f"write {_URL} where the crawler takes the page to begin with"
-        raise CrawlerTestError(f"the command has no {_URL}: {cure}")
+        fix = f"write {_URL} where the crawler takes the page to begin with"
+        raise CrawlerTestError(f"the command has no {_URL}: {fix}")
     if shutil.which(command[0]) is None:
-        cure = "check its name, that it is installed, and that its words stand apart"
-        raise CrawlerTestError(f"{command[0]!r} is no command: {cure}")
+        fix = "check its name, that it is installed, and that its words stand apart"
+        raise CrawlerTestError(f"{command[0]!r} is no command: {fix}")
     return tuple(command)
 
 

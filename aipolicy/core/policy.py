@@ -46,9 +46,9 @@ class SitePolicy:
                          those that are only listed, of which some come for something else than AI.
     """
 
+    _: KW_ONLY
     site: str = ""
     preferences: Preferences = PRESETS["unset"]
-    _: KW_ONLY
     visibility: Visibility = Visibility.PUBLIC
     licensed: tuple[str, ...] = ()
     path_preferences: tuple[tuple[str, Preferences], ...] = ()
@@ -75,16 +75,16 @@ class SitePolicy:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def from_preset(cls, preset: str, site: str = "", **others: Any) -> Self:
+    def from_preset(cls, preset: str, *, site: str = "", **others: Any) -> Self:
         """A policy with the preferences of a preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``."""
         if not isinstance(preset, str) or preset not in PRESETS:
             raise PolicyError(f"preset {preset!r} is unknown: choose one of {', '.join(PRESETS)}")
-        return cls(site, PRESETS[preset], **others)
+        return cls(site=site, preferences=PRESETS[preset], **others)
 
     @classmethod
-    def from_flag(cls, opted_out: bool, site: str = "") -> Self:
+    def from_flag(cls, opted_out: bool, *, site: str = "") -> Self:
         """The policy of a bare opt-out flag. False says nothing: it is never a grant."""
-        return cls.from_preset("no-training" if opted_out else "unset", site)
+        return cls.from_preset("no-training" if opted_out else "unset", site=site)
 
     @property
     def preset(self) -> str | None:

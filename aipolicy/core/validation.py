@@ -1,7 +1,7 @@
 """What each field of a site policy may hold: the checks that make a wrong one impossible.
 
 Each takes what a caller gave and returns it in its one form, or raises PolicyError naming the culprit and
-the cure.
+the fix.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,8 +39,8 @@ def site(value: Any) -> str:
 
 def preferences(value: Any) -> Preferences:
     if not isinstance(value, Preferences):
-        cure = "SitePolicy.from_preset(...) takes the name of a preset"
-        raise PolicyError(f"preferences is {value!r}: give Preferences(...); {cure}")
+        fix = "SitePolicy.from_preset(...) takes the name of a preset"
+        raise PolicyError(f"preferences is {value!r}: give Preferences(...); {fix}")
     return value
 
 
@@ -69,8 +69,8 @@ def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
         pairs = list(paths.items() if isinstance(paths, Mapping) else paths)
         unpacked = [(path, value) for path, value in pairs]
     except (TypeError, ValueError):
-        cure = "give a mapping of path pattern to Preferences"
-        raise PolicyError(f"path_preferences is {paths!r}: {cure}") from None
+        fix = "give a mapping of path pattern to Preferences"
+        raise PolicyError(f"path_preferences is {paths!r}: {fix}") from None
     merged: dict[str, Preferences] = {}
     for path, value in unpacked:
         pattern = path_pattern(path)  # two spellings of one path: both hold
@@ -92,8 +92,8 @@ def url(name: str, value: Any) -> str:
     except ValueError:
         bad = True
     if bad:
-        cure = "write an absolute URL in ASCII, like 'https://blog.example/page'"
-        raise PolicyError(f"{name} is {value!r}: {cure}")
+        fix = "write an absolute URL in ASCII, like 'https://blog.example/page'"
+        raise PolicyError(f"{name} is {value!r}: {fix}")
     return str(value)
 
 
@@ -138,6 +138,6 @@ def _known_token(token: str) -> str:
 
         tokens = {c.product_token.lower(): c.product_token for c in CRAWLERS}
         near = difflib.get_close_matches(token.lower(), tokens, n=1)
-        cure = f"did you mean {tokens[near[0]]!r}?" if near else "'aipolicy crawlers' lists the known ones"
-        raise PolicyError(f"licensed token {token!r} is not in the crawler table: {cure}")
+        fix = f"did you mean {tokens[near[0]]!r}?" if near else "'aipolicy crawlers' lists the known ones"
+        raise PolicyError(f"licensed token {token!r} is not in the crawler table: {fix}")
     return crawler.product_token

@@ -80,5 +80,5 @@ def _sync(directory: Path) -> None:
 
 
 def _refused(path: Path, error: OSError | ValueError) -> RangesError:
-    cure = "check the path, who may write there, and the room on the disk"
-    return RangesError(f"'{path}' can't be written ({getattr(error, 'strerror', None) or error}): {cure}")
+    fix = "check the path, who may write there, and the room on the disk"
+    return RangesError(f"'{path}' can't be written ({getattr(error, 'strerror', None) or error}): {fix}")

@@ -113,8 +113,8 @@ def _unlisted(crawler: Crawler, evidence: Evidence) -> Iterator[str]:
             far = _far(first, evidence.day)
             yield f"{url} was {before} read on {first}{far}: it may have been another then"
         elif evidence.day - (last := max(each.date for each in fresh)) > LONG:
-            cure = "aipolicy crawlers update reads it anew"
-            yield f"{url} was last read on {last}: the address may be in it by now ({cure})"
+            fix = "aipolicy crawlers update reads it anew"
+            yield f"{url} was last read on {last}: the address may be in it by now ({fix})"
 
 
 def _dns(crawler: Crawler, evidence: Evidence) -> Iterator[str]:

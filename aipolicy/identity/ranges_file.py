@@ -42,11 +42,11 @@ class RangesFile:
             validators = {url: _validators(*pair) for url, pair in given.get("validators", {}).items()}
             return cls(Ranges.from_dict(given), validators)
         except OSError as error:
-            cure = "aipolicy crawlers update --to FILE makes one"
-            raise RangesError(f"'{path}' can't be read ({error.strerror}): {cure}") from None
+            fix = "aipolicy crawlers update --to FILE makes one"
+            raise RangesError(f"'{path}' can't be read ({error.strerror}): {fix}") from None
         except (ValueError, RecursionError, AttributeError, TypeError) as error:
-            cure = "take it away, and aipolicy crawlers update makes another"
-            raise RangesError(f"'{path}' is no file of address lists ({error}): {cure}") from None
+            fix = "take it away, and aipolicy crawlers update makes another"
+            raise RangesError(f"'{path}' is no file of address lists ({error}): {fix}") from None
 
     def to_json(self) -> str:
         validators = {url: [each.etag, each.last_modified] for url, each in sorted(self.validators.items())}

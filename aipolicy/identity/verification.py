@@ -186,8 +186,8 @@ class Verification:
                 "its address is not known: a proxy's stands for it" if address else "its address is not known"
             )
         if self._identities.outdated_on(crawler.product_token, today):
-            cure = "aipolicy crawlers update reads them anew"
-            return f"its operator's lists were read too long ago to tell ({cure})"
+            fix = "aipolicy crawlers update reads them anew"
+            return f"its operator's lists were read too long ago to tell ({fix})"
         if crawler.ranges or crawler.rdns or self._agents.agent_of(crawler.product_token):
             return "what its operator publishes does not tell"
         return "its operator publishes nothing to verify it by"

@@ -63,7 +63,9 @@ class Fallback:
         """
         policy = last.policy
         preferences = _without_paths(policy).preferences
-        smaller = self._renderer.rendering(SitePolicy("", preferences, visibility=policy.visibility))
+        smaller = self._renderer.rendering(
+            SitePolicy(site="", preferences=preferences, visibility=policy.visibility)
+        )
         return None if smaller.policy == policy else smaller
 
     def _default_and_refusals(self, policy: SitePolicy) -> Rendering:

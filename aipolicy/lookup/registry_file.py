@@ -38,8 +38,8 @@ def registry_path(registry: str | os.PathLike[str]) -> Path:
     if is_url:
         path = unquote(rest.removeprefix("/"))
         if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/") or "?" in rest:
-            cure = "give the path of a SQLite file, or of this machine's replica"
-            raise RegistryURLError(f"registry is a {scheme} URL that names no file alone: {cure}")
+            fix = "give the path of a SQLite file, or of this machine's replica"
+            raise RegistryURLError(f"registry is a {scheme} URL that names no file alone: {fix}")
     if path in ("", ":memory:"):
         raise RegistryURLError("registry names no file: give one, like 'sqlite:///aipolicy.db'")
     return Path(path).absolute()
@@ -50,8 +50,8 @@ def trouble_with(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file, and 'aipolicy set' creates it"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the primary code
-    cure = "; check who may read it, and write in its directory" if code == sqlite3.SQLITE_CANTOPEN else ""
-    return f"{type(error).__name__}: {error}{cure}"
+    fix = "; check who may read it, and write in its directory" if code == sqlite3.SQLITE_CANTOPEN else ""
+    return f"{type(error).__name__}: {error}{fix}"
 
 
 def is_temporary(error: Exception) -> bool:
@@ -142,8 +142,8 @@ class RegistryFile:
             raise
         version = meta.get(b"schema_version")
         if version != _SCHEMA_VERSION:
-            cure = "install the version of aipolicy that writes it"
-            raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {cure}")
+            fix = "install the version of aipolicy that writes it"
+            raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {fix}")
         if row is None or not isinstance(row[0], int):
             raise RegistryError("it is no registry: it has no sequence number")
         self.followed = meta.get(b"file") == b"%d" % self.identity[1]

@@ -90,8 +90,8 @@ def read_policy(text: str, site: str) -> SitePolicy:
     try:
         return SitePolicy.from_dict({**json.loads(text), "site": site})
     except (PolicyError, ValueError, TypeError) as error:
-        cure = "a newer aipolicy may have written it: upgrade this one"
-        raise RegistryError(f"the policy of {site!r} can't be read ({error}): {cure}") from error
+        fix = "a newer aipolicy may have written it: upgrade this one"
+        raise RegistryError(f"the policy of {site!r} can't be read ({error}): {fix}") from error
 
 
 def hosts_text(site: str, hosts: Iterable[str]) -> str:
@@ -108,8 +108,8 @@ def hosts_of_text(text: str) -> list[str]:
 def microseconds(when: datetime) -> int:
     """Microseconds since the epoch. Raises RegistryError for a time without a time zone."""
     if when.utcoffset() is None:
-        cure = "give one with a time zone, like datetime.now(UTC)"
-        raise RegistryError(f"{when!r} could be any of many moments: {cure}")
+        fix = "give one with a time zone, like datetime.now(UTC)"
+        raise RegistryError(f"{when!r} could be any of many moments: {fix}")
     return (when - _EPOCH) // _MICROSECOND
 
 

@@ -29,7 +29,7 @@ class Kind(Protocol):
     def begin_reading(self, connection: Connection) -> None: ...
     def lock_creation(self, connection: Connection) -> None: ...
     def protect_history(self, connection: Connection) -> None: ...
-    def cure(self, error: DBAPIError) -> str | None: ...
+    def fix(self, error: DBAPIError) -> str | None: ...
 
 
 _KINDS: dict[str, Kind] = {
@@ -95,11 +95,11 @@ class Database:
         Raises RegistryError also within another one of the same thread, which would wait for itself.
         """
         if self._replica_of:
-            cure = f"write to the registry itself, {self._replica_of}"
-            raise RegistryError(f"'{self.name}' is a replica, which its follower alone writes: {cure}")
+            fix = f"write to the registry itself, {self._replica_of}"
+            raise RegistryError(f"'{self.name}' is a replica, which its follower alone writes: {fix}")
         if self._at_work == threading.get_ident():
-            cure = "do it before, or afterwards"
-            raise RegistryError(f"registry '{self.name}' can't be written while a write goes on: {cure}")
+            fix = "do it before, or afterwards"
+            raise RegistryError(f"registry '{self.name}' can't be written while a write goes on: {fix}")
         with self._turn:
             self._at_work = threading.get_ident()
             try:
@@ -116,20 +116,20 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            known = self._kind.cure(error)
+            known = self._kind.fix(error)
             hint = f": {known}" if known else ""
             said = " ".join(str(error.orig).split()).removesuffix(".")  # PostgreSQL's have several lines
             raise RegistryError(f"registry '{self.name}': {said}{hint}") from error
         except PoolTimeoutError as error:
-            cure = "too many threads use it at once: try again, or use fewer"
-            raise RegistryError(f"registry '{self.name}': {cure}") from error
+            fix = "too many threads use it at once: try again, or use fewer"
+            raise RegistryError(f"registry '{self.name}': {fix}") from error
 
     def _open(self, *, create: bool) -> str:
         with self.reading() as connection:
             registry_id = self._registry_id(connection)
             if registry_id is None and not create:
-                cure = "check the address; 'aipolicy set' makes a new registry"
-                raise RegistryError(f"registry '{self.name}' is an empty database: {cure}")
+                fix = "check the address; 'aipolicy set' makes a new registry"
+                raise RegistryError(f"registry '{self.name}' is an empty database: {fix}")
             self._kind.prepare(connection)
         if registry_id is not None:
             return registry_id
@@ -157,13 +157,11 @@ class Database:
         if "meta" in tables and [c["name"] for c in inspector.get_columns("meta")] == meta.c.keys():
             about = {row.key: row.value for row in connection.execute(select(meta))}
         if not about.keys() >= {"schema_version", "registry_id"}:
-            cure = self._kind.ELSEWHERE
-            raise RegistryError(f"registry '{self.name}' is another program's database: {cure}")
+            fix = self._kind.ELSEWHERE
+            raise RegistryError(f"registry '{self.name}' is another program's database: {fix}")
         if about["schema_version"] != SCHEMA_VERSION:
-            cure = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
-            raise RegistryError(
-                f"registry '{self.name}' has schema version {about['schema_version']}: {cure}"
-            )
+            fix = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
+            raise RegistryError(f"registry '{self.name}' has schema version {about['schema_version']}: {fix}")
         self._replica_of = about.get("replica_of", "")
         return about["registry_id"]
 
@@ -172,12 +170,12 @@ def _parsed(url: str) -> tuple[Kind, URL]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        cure = "write one like sqlite:///aipolicy.db or postgresql://user@host/database"
-        raise RegistryURLError(f"registry {_shown(url)} is no URL: {cure}") from None
+        fix = "write one like sqlite:///aipolicy.db or postgresql://user@host/database"
+        raise RegistryURLError(f"registry {_shown(url)} is no URL: {fix}") from None
     kind = _KINDS.get(parsed.drivername)
     if kind is None:
-        cure = "write sqlite:///aipolicy.db or postgresql://user@host/database"
-        raise RegistryURLError(f"registry scheme {parsed.drivername!r} is not supported: {cure}")
+        fix = "write sqlite:///aipolicy.db or postgresql://user@host/database"
+        raise RegistryURLError(f"registry scheme {parsed.drivername!r} is not supported: {fix}")
     return kind, parsed
 
 

@@ -19,5 +19,5 @@ WHOLE = """SELECT seq = count AND seq = last AND count = theirs
 
 
 def not_whole(name: str) -> RegistryError:
-    cure = "a restore may be going on: wait for its end; where none is, restore it from a backup"
-    return RegistryError(f"registry '{name}' is not whole: {cure}")
+    fix = "a restore may be going on: wait for its end; where none is, restore it from a backup"
+    return RegistryError(f"registry '{name}' is not whole: {fix}")

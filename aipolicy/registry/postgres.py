@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: its driver, locks, triggers, and the cures of its errors."""
+"""What is PostgreSQL's own: its driver, locks, triggers, and the fixes of its errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ _CREATION = 0x61697031  # the advisory lock of whoever makes the tables; any num
 _REACHABLE = "check the host and port, and that PostgreSQL runs there and lets this machine in"
 _LOGIN = "check the user and the password (in the address, PGPASSWORD or ~/.pgpass)"
 _AGAIN = "the server ended the connection: try again"
-_CURES = {
+_FIXES = {
     "08": _AGAIN,
     "25006": "it is a standby, which can't be written: name the primary",
     "28": _LOGIN,
@@ -45,7 +45,7 @@ _CURES = {
     "57P": _AGAIN,
 }
 # A connection that fails has no code, only a text.
-_CURES_BY_TEXT = {
+_FIXES_BY_TEXT = {
     "password authentication failed": _LOGIN,
     "no password supplied": _LOGIN,
     "no pg_hba.conf entry": "allow it in the server's pg_hba.conf, or ask for TLS: ?sslmode=require",
@@ -68,8 +68,8 @@ def open_engine(url: URL, *, create: bool) -> Engine:
     MissingExtraError.
     """
     if not url.database:
-        cure = "write postgresql://user@host/database"
-        raise RegistryURLError(f"registry '{url}' names no database: {cure}")
+        fix = "write postgresql://user@host/database"
+        raise RegistryURLError(f"registry '{url}' names no database: {fix}")
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
@@ -154,18 +154,18 @@ def copy(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> N
             raise DBAPIError(statement, None, error) from error
 
 
-def cure(error: DBAPIError) -> str | None:
+def fix(error: DBAPIError) -> str | None:
     """What to do about an error of the driver, where that is known."""
-    return cure_of(error.orig)
+    return fix_of(error.orig)
 
 
-def cure_of(error: BaseException | None) -> str | None:
-    """As ``cure``, for the driver's own error."""
+def fix_of(error: BaseException | None) -> str | None:
+    """As ``fix``, for the driver's own error."""
     code = getattr(error, "sqlstate", None)
     if code:
-        return next((cure for start, cure in _CURES.items() if code.startswith(start)), None)
+        return next((fix for start, fix in _FIXES.items() if code.startswith(start)), None)
     said = str(error)
-    return next((cure for text, cure in _CURES_BY_TEXT.items() if text in said), None)
+    return next((fix for text, fix in _FIXES_BY_TEXT.items() if text in said), None)
 
 
 def _connect_args(url: URL) -> dict[str, Any]:

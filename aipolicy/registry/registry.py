@@ -154,7 +154,7 @@ class Registry:
         with self._database.writing() as connection:
             write.last_seq(connection)  # from here on nobody else writes
             row = connection.execute(_POLICY, {"host": name}).first()
-            current = read_policy(row.policy, row.name) if row else SitePolicy(name)
+            current = read_policy(row.policy, row.name) if row else SitePolicy(site=name)
             policy, names = checked(to(current), hosts)
             return write.put(connection, policy, by=by, hosts=names, times=self._times)
 

@@ -20,7 +20,7 @@ ELSEWHERE = "check the path, or name a new file"
 _WRITES = "aipolicy_writes"
 _LOOK = 0.002  # seconds between two looks whether the lock is free
 
-_CURES = {
+_FIXES = {
     sqlite3.SQLITE_BUSY: f"another process wrote to it for more than {BUSY_SECONDS:g} s: try again",
     sqlite3.SQLITE_CANTOPEN: "check the path and who may read and write it and its directory",
     sqlite3.SQLITE_CORRUPT: "restore it from a backup",
@@ -37,15 +37,15 @@ def open_engine(url: URL, *, create: bool) -> Engine:
     path = Path(url.database or "")
     elsewhere = url.username or url.password or url.host or url.port
     if elsewhere or url.database in (None, "", ":memory:"):
-        cure = "write sqlite:///file.db, or sqlite:////srv/file.db for an absolute path"
-        raise RegistryURLError(f"registry '{url}' names no file: {cure}")
+        fix = "write sqlite:///file.db, or sqlite:////srv/file.db for an absolute path"
+        raise RegistryURLError(f"registry '{url}' names no file: {fix}")
     if url.query:
         raise RegistryURLError(f"registry '{url}' has options after '?': a SQLite registry takes none")
     if not path.parent.is_dir():
         raise RegistryURLError(f"registry '{url}': there is no directory '{path.parent}': make it first")
     if not create and not path.exists():
-        cure = "check the path; 'aipolicy set' makes a new registry"
-        raise RegistryURLError(f"registry '{url}': there is no file '{path}': {cure}")
+        fix = "check the path; 'aipolicy set' makes a new registry"
+        raise RegistryURLError(f"registry '{url}': there is no file '{path}': {fix}")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -92,9 +92,9 @@ def history_triggers() -> Iterator[str]:
         yield f"CREATE TRIGGER {table}_refuses_replace {when} {refuse}"
 
 
-def cure(error: DBAPIError) -> str | None:
+def fix(error: DBAPIError) -> str | None:
     """What to do about an error of the driver, where that is known."""
-    return _CURES.get(_code(error))
+    return _FIXES.get(_code(error))
 
 
 def _code(error: DBAPIError) -> int:

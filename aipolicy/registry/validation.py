@@ -16,8 +16,8 @@ LONGEST_NAME = 200
 def check_actor(by: str) -> None:
     """Raises RegistryError where ``by`` is no name for the history."""
     if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_NAME):
-        cure = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
-        raise RegistryError(f"by is {by!r}: {cure}")
+        fix = f"say who makes the change in 1 to {LONGEST_NAME} printable characters"
+        raise RegistryError(f"by is {by!r}: {fix}")
 
 
 def written(puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | None]]) -> Iterator[Put]:
@@ -34,8 +34,8 @@ def checked(policy: SitePolicy, hosts: Iterable[str] | None) -> tuple[SitePolicy
     Raises RegistryError, HostError, and RobotsTooLargeError: what can't be served whole must not be stored.
     """
     if not policy.site:
-        cure = "policy.for_site('blog.example') gives it one"
-        raise RegistryError(f"the policy has no site: {cure}")
+        fix = "policy.for_site('blog.example') gives it one"
+        raise RegistryError(f"the policy has no site: {fix}")
     if isinstance(hosts, str):
         raise RegistryError(f"hosts is {hosts!r}: give a list, like [{hosts!r}]")
     check_fits(policy)

@@ -89,18 +89,18 @@ def last_seq(connection: Connection) -> int:
 def refuse_to_be_a_site(name: str, owner: str) -> None:
     """Raises HostTakenError where ``name`` is a further host of the site ``owner``."""
     if owner != name:
-        cure = f"put the policy of {owner!r}, or first put that site with hosts that leave it out"
-        raise HostTakenError(f"{name!r} can't be a site: it is a host of {owner!r}: {cure}")
+        fix = f"put the policy of {owner!r}, or first put that site with hosts that leave it out"
+        raise HostTakenError(f"{name!r} can't be a site: it is a host of {owner!r}: {fix}")
 
 
 def refuse_taken(wanted: str, owner: str | None, name: str) -> None:
     """Raises HostTakenError where ``wanted``, which the site ``owner`` has, can't be a host of ``name``."""
     if owner == wanted:
-        cure = "it is a site by itself and stays one: leave it out"
-        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {cure}")
+        fix = "it is a site by itself and stays one: leave it out"
+        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {fix}")
     if owner:
-        cure = "first put that site with hosts that leave it out"
-        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {owner!r} has it: {cure}")
+        fix = "first put that site with hosts that leave it out"
+        raise HostTakenError(f"{wanted!r} can't be a host of {name!r}: {owner!r} has it: {fix}")
 
 
 def _latest(connection: Connection, name: str) -> Row[Any] | None:

@@ -84,7 +84,7 @@ def not_judged(observation: Observation, expectation: Expectation | None, error:
         "site",
         f"aipolicy failed on what it sent ({type(error).__name__})",
         "nothing is known of what it tells crawlers",
-        cure="that is a fault of aipolicy's own: report it with what is in the log",
+        fix="that is a fault of aipolicy's own: report it with what is in the log",
     )
     return SiteReport(Reading(observation), expectation, (), (found,), (), {}, judged=False)
 
@@ -104,7 +104,7 @@ def _unreachable(observation: Observation) -> Finding:
         "site",
         observation.robots.plain.reason or observation.page.plain.reason,
         "nothing is known of what it tells crawlers",
-        cure="give --allow-private to connect to private and loopback addresses"
+        fix="give --allow-private to connect to private and loopback addresses"
         if refused
         else "is the address right, and is it up?",
     )

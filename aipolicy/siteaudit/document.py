@@ -81,7 +81,7 @@ def _finding(found: Finding) -> dict[str, Any]:
         "where": found.where,
         "found": found.found,
         "effect": found.effect,
-        "cure": found.cure,
+        "fix": found.fix,
     }
 
 

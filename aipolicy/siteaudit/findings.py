@@ -11,7 +11,7 @@ from aipolicy.robotstxt.findings import KINDS as LINT_KINDS
 from aipolicy.robotstxt.findings import Finding as LintFinding
 from aipolicy.robotstxt.findings import Kind, Severity
 
-_MOST_LINES, _LONGEST = 60, 300  # of a cure: lines, and characters of one
+_MOST_LINES, _LONGEST = 60, 300  # of a fix: lines, and characters of one
 
 _ERRORS = {
     "unreachable": "Neither the page nor robots.txt could be had: nothing can be said of the site.",
@@ -99,7 +99,7 @@ ALL_KINDS = MappingProxyType({**KINDS, **LINT_KINDS})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding. ``where`` it was seen, what was ``found`` there, its ``effect`` and the ``cure``.
+    """One finding. ``where`` it was seen, what was ``found`` there, its ``effect`` and the ``fix``.
 
     ``id`` is a key of ALL_KINDS. Texts may quote what a site sent, with its controls escaped and cut.
     """
@@ -109,7 +109,7 @@ class Finding:
     where: str
     found: str
     effect: str
-    cure: str = ""
+    fix: str = ""
 
     @property
     def is_difference(self) -> bool:
@@ -117,17 +117,15 @@ class Finding:
 
 
 def finding(
-    kind: str, where: str, found: str, effect: str, *, cure: str = "", severity: Severity | None = None
+    kind: str, where: str, found: str, effect: str, *, fix: str = "", severity: Severity | None = None
 ) -> Finding:
     """A finding of a kind of the table, as grave as the table says unless told otherwise."""
-    return Finding(kind, severity or KINDS[kind].severity, where, found, effect, cure)
+    return Finding(kind, severity or KINDS[kind].severity, where, found, effect, fix)
 
 
 def from_lint(found: LintFinding, *, severity: Severity | None = None) -> Finding:
     """A linter's finding, as one of the site."""
     lines = f" line{'s' * (len(found.lines) > 1)} {listed(map(str, found.lines), 6)}" if found.lines else ""
-    fix = found.fix.split("\n")
-    cure = found.fix if len(fix) <= _MOST_LINES and max(map(len, fix)) <= _LONGEST else ""  # never cut
-    return Finding(
-        found.id, severity or found.severity, f"robots.txt{lines}", found.found, found.effect, cure
-    )
+    pasted = found.fix.split("\n")
+    fix = found.fix if len(pasted) <= _MOST_LINES and max(map(len, pasted)) <= _LONGEST else ""  # never cut
+    return Finding(found.id, severity or found.severity, f"robots.txt{lines}", found.found, found.effect, fix)

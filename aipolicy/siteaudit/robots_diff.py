@@ -40,6 +40,6 @@ class Differing:
                 "robots.txt",
                 f"{listed(dict.fromkeys(self._left_out))}: other octets, and too many",
                 f"no more than {_MOST // 1024} KiB are compared: that one may say something else",
-                cure="answer /robots.txt alike to everyone, and shorten it",
+                fix="answer /robots.txt alike to everyone, and shorten it",
                 severity=severity,
             )

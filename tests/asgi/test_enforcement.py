@@ -175,7 +175,7 @@ async def test_monitor_reports_and_refuses_nobody() -> None:
         ({"on_event": print}, "on_event is never called while enforce is 'off': add enforce='monitor'"),
     ],
 )
-def test_a_wrong_option_is_told_with_its_cure(options: dict[str, object], message: str) -> None:
+def test_a_wrong_option_is_told_with_its_fix(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AIPolicyMiddleware(answering(), lookup(), **options)  # type: ignore[arg-type]
 

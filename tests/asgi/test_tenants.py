@@ -73,7 +73,7 @@ async def test_one_tdmrep_json_reserves_their_paths_and_no_others() -> None:
 
 
 async def test_a_tenant_may_say_more_than_yes_or_no() -> None:
-    policy = SitePolicy("alice.example", PRESETS["no-ai"])
+    policy = SitePolicy(site="alice.example", preferences=PRESETS["no-ai"])
     app = mounted(PathTenants(site_of, lambda host: [("/@alice/", policy)]))
     robots = (await request(app, "/robots.txt")).body
     assert not READERS[0].allowed(robots, "OAI-SearchBot", "/@alice/1")
@@ -182,7 +182,7 @@ async def test_a_site_that_cannot_be_named_gets_the_default(broken: Callable[[Sc
         ({"listed": None}, TypeError, "listed is None: give a function of the host, or listing='headers'"),
     ],
 )
-def test_a_wrong_option_is_told_with_its_cure(
+def test_a_wrong_option_is_told_with_its_fix(
     options: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

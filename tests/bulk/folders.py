@@ -10,7 +10,7 @@ from aipolicy.registry import Registry
 from aipolicy.rendering import render
 from aipolicy.signals.switches import Signals
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 NO = render(OPTED_OUT).robots.body
 SILENT = render(SitePolicy()).robots.body
 

@@ -16,7 +16,7 @@ def three(tmp_path: Path) -> Path:
     from aipolicy.core.policy import SitePolicy
 
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
-        registry.put_many((SitePolicy.from_flag(True, f"{n}.example") for n in "abc"), by="import")
+        registry.put_many((SitePolicy.from_flag(True, site=f"{n}.example") for n in "abc"), by="import")
     return tmp_path
 
 

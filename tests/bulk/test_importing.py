@@ -135,10 +135,10 @@ def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
     rows: Rows = [("a.example", []), ("b.example", None), ("c.example", None), ("z.example", ["x.example"])]
 
     def opt_out() -> None:
-        registry.put(SitePolicy.from_flag(True, "a.example"), by="owner", hosts=["x.example"])
+        registry.put(SitePolicy.from_flag(True, site="a.example"), by="owner", hosts=["x.example"])
 
     made, errors = stopped_and_resumed(registry, rows, opt_out)
-    assert registry.get("a.example") == SitePolicy.from_flag(True, "a.example")
+    assert registry.get("a.example") == SitePolicy.from_flag(True, site="a.example")
     assert made == (2, 1, 0)
     ((number, error),) = errors
     assert (number, "'a.example' has it" in error) == (4, True)
@@ -148,14 +148,14 @@ def test_who_was_stored_early_is_not_stored_again_in_its_place(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)
-    registry.put(SitePolicy.from_preset("allow", "z.example"), by="ada", hosts=["x.example"])
+    registry.put(SitePolicy.from_preset("allow", site="z.example"), by="ada", hosts=["x.example"])
     rows: Rows = [("a.example", ["x.example"]), ("b.example", None), ("c.example", None), ("z.example", [])]
 
     def opt_out() -> None:
-        registry.put(SitePolicy.from_flag(True, "z.example"), by="owner")
+        registry.put(SitePolicy.from_flag(True, site="z.example"), by="owner")
 
     made, errors = stopped_and_resumed(registry, rows, opt_out)
-    assert registry.get("z.example") == SitePolicy.from_flag(True, "z.example")
+    assert registry.get("z.example") == SitePolicy.from_flag(True, site="z.example")
     assert registry.hosts("x.example")[0] == "a.example"
     assert (made, errors) == ((3, 1, 0), [])
 
@@ -191,7 +191,7 @@ def test_what_an_owner_changes_between_looking_and_storing_stays_where_the_row_s
     with spooled([("a.example", None), ("b.example", None)]) as spool:
         run = Import(spool, Loader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
-        opted_out = registry.put(SitePolicy.from_flag(True, "a.example"), by="ada").policy
+        opted_out = registry.put(SitePolicy.from_flag(True, site="a.example"), by="ada").policy
         run.store(watch, skip_bad=False)
         assert (run.made.new, run.made.changed, run.made.unchanged) == (1, 0, 1)
     assert registry.get("a.example") == opted_out

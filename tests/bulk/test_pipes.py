@@ -103,7 +103,7 @@ def test_a_few_rows_from_another_pipe_leave_one_that_was_stopped_where_it_was(
     registry: Registry, url: str
 ) -> None:
     pipe(registry, A, stop=True)
-    by_its_owner = SitePolicy.from_preset("no-ai", A[0])
+    by_its_owner = SitePolicy.from_preset("no-ai", site=A[0])
     registry.put(by_its_owner, by="owner")
     correction = pipe(registry, (A[BATCH - 1],), opted_out=False)
     assert (correction.changed_since, bookmarks(url)) == (None, 1)

@@ -38,9 +38,9 @@ def test_a_flag_becomes_an_opt_out_and_its_absence_is_never_a_grant() -> None:
     text = "host,opted_out\na.example,1\nb.example,no\nC.Example.,TRUE\n"
     policies = [policy_of(entry) for entry in entries(read_csv(lines(text)))]
     assert policies == [
-        SitePolicy.from_flag(True, "a.example"),
-        SitePolicy.from_flag(False, "b.example"),
-        SitePolicy.from_flag(True, "c.example"),
+        SitePolicy.from_flag(True, site="a.example"),
+        SitePolicy.from_flag(False, site="b.example"),
+        SitePolicy.from_flag(True, site="c.example"),
     ]
 
 
@@ -54,13 +54,13 @@ def test_every_column_of_a_csv_is_read() -> None:
     first, second = entries(read_csv(lines(text)))
     assert policy_of(first) == SitePolicy.from_preset(
         "no-ai",
-        "a.example",
+        site="a.example",
         visibility="discouraged",
         licensed=["GPTBot", "CCBot"],
         sitemaps=["https://a.example/1.xml", "https://a.example/2.xml"],
     )
     assert first.hosts == frozenset({"www.a.example", "www2.a.example"})
-    assert (policy_of(second), second.hosts) == (SitePolicy("b.example"), frozenset())
+    assert (policy_of(second), second.hosts) == (SitePolicy(site="b.example"), frozenset())
 
 
 def test_without_a_hosts_column_a_site_keeps_the_hosts_it_has() -> None:
@@ -76,7 +76,7 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "culprit", "cure"),
+    ("row", "culprit", "fix"),
     [
         ("a.example,maybe,,", "'maybe'", "yes"),
         ("a.example,,,", "''", "yes"),
@@ -90,14 +90,14 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
         ('a.example,1,"x"y,', "expected after", "quotes"),
     ],
 )
-def test_a_bad_row_names_the_culprit_and_the_cure_and_the_rest_is_read(
-    row: str, culprit: str, cure: str
+def test_a_bad_row_names_the_culprit_and_the_fix_and_the_rest_is_read(
+    row: str, culprit: str, fix: str
 ) -> None:
     rows = list(read_csv(lines(f"host,opted_out,licensed,hosts\n{row}\nb.example,1,,\n")))
     ((number, error),) = errors(rows)
     assert number == 2
     assert culprit in error
-    assert cure in error
+    assert fix in error
     assert isinstance(rows[-1][1], Entry)
 
 
@@ -137,8 +137,8 @@ def test_a_quote_that_swallows_lines_is_an_error_and_not_one_bad_row(text: str) 
 
 def test_what_to_dict_writes_is_read_back() -> None:
     policy = SitePolicy(
-        "a.example",
-        Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
+        site="a.example",
+        preferences=Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
         visibility=Visibility.DISCOURAGED,
         licensed=("GPTBot",),
         path_preferences=(("/press/", Preferences(train_ai=Preference.ALLOW)),),
@@ -153,7 +153,10 @@ def test_what_to_dict_writes_is_read_back() -> None:
 def test_a_host_and_a_flag_are_enough() -> None:
     text = '{"host": "a.example", "opted_out": true}\n{"host": "b.example", "opted_out": false}\n'
     policies = [policy_of(entry) for entry in entries(read_jsonl(lines(text)))]
-    assert policies == [SitePolicy.from_flag(True, "a.example"), SitePolicy.from_flag(False, "b.example")]
+    assert policies == [
+        SitePolicy.from_flag(True, site="a.example"),
+        SitePolicy.from_flag(False, site="b.example"),
+    ]
 
 
 def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:

@@ -175,12 +175,12 @@ def test_an_import_goes_on_after_the_connection_was_lost(blogs: Path, request: p
         code, said = importer.end()
     stored = half_stored(url)
     assert code == 2
-    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in said  # behind the cure, which tells where it was lost
+    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in said  # behind the fix, which tells where it was lost
     assert "Traceback" not in said
     goes_on(blogs, url, stored)
 
 
-def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_cure_is_told(
+def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_fix_is_told(
     blogs: Path, tmp_path: Path
 ) -> None:
     big = "".join(
@@ -206,7 +206,7 @@ def stopped(blogs: Path, tmp_path: Path) -> str:
 
 
 def test_what_an_owner_has_changed_since_is_not_undone_by_going_on(blogs: Path, stopped: str) -> None:
-    first = SitePolicy.from_preset("no-ai", names()[0])
+    first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(stopped) as registry:
         registry.put(first, by="owner")
         assert Importer(blogs, stopped).end()[0] == 0
@@ -214,18 +214,18 @@ def test_what_an_owner_has_changed_since_is_not_undone_by_going_on(blogs: Path, 
         # Once it has ended, the same file is another import.
         code, said = Importer(blogs, stopped).end()
         assert (code, said) == (0, f"{ROWS:,} rows: 0 new, 1 changed, {ROWS - 1:,} unchanged\n")
-        assert registry.get(first.site) == SitePolicy.from_flag(True, first.site)
+        assert registry.get(first.site) == SitePolicy.from_flag(True, site=first.site)
 
 
 def test_restart_begins_anew(blogs: Path, stopped: str) -> None:
-    first = SitePolicy.from_preset("no-ai", names()[0])
+    first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(stopped) as registry:
         stored = registry.seq
         registry.put(first, by="owner")
         code, said = Importer(blogs, stopped, "--restart").end()
         told = f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
         assert (code, said) == (0, told)
-        assert registry.get(first.site) == SitePolicy.from_flag(True, first.site)
+        assert registry.get(first.site) == SitePolicy.from_flag(True, site=first.site)
 
 
 def test_another_input_is_imported_from_its_beginning_and_that_is_told(blogs: Path, stopped: str) -> None:
@@ -247,7 +247,7 @@ def test_a_pipe_is_gone_on_with_whatever_came_out_of_others(blogs: Path, tmp_pat
     importer.after(2, kill)
     importer.process.communicate()
     stored = half_stored(url)
-    first = SitePolicy.from_preset("no-ai", names()[0])
+    first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(url) as registry:
         registry.put(first, by="owner")
         other = Importer(blogs, url, "--format", "csv", stdin="host,opted_out\nother.example,1\n")
@@ -273,7 +273,7 @@ def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) 
         follower = threading.Thread(target=follow)
         follower.start()
         while importer.process.poll() is None:
-            policy = SitePolicy("own.example", sitemaps=[f"https://own.example/{len(written)}"])  # type: ignore[arg-type]
+            policy = SitePolicy(site="own.example", sitemaps=[f"https://own.example/{len(written)}"])  # type: ignore[arg-type]
             written.append(registry.put(policy, by="owner").seq)
         code, said = importer.end()
         done.set()
@@ -289,7 +289,7 @@ def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) 
 async def test_a_lookup_that_was_there_before_sees_every_row(blogs: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
-        registry.put(SitePolicy(names()[0]), by="owner")
+        registry.put(SitePolicy(site=names()[0]), by="owner")
         lookup = LocalLookup(url, refresh=0.001)
         assert not (await lookup.find(names()[0].encode())).policy.opted_out
         assert Importer(blogs, url).end()[0] == 0

@@ -199,7 +199,7 @@ def test_any_text_ends_in_rows_or_in_one_error() -> None:
         assert "\n" not in told
 
 
-def test_a_domain_that_is_no_utf_8_is_told_with_the_cure() -> None:
+def test_a_domain_that_is_no_utf_8_is_told_with_the_fix() -> None:
     dump = BLOGS + "INSERT INTO `wp_blogs` VALUES (1,1,'b\udcfccher.example','/','',1);"
     ((number, error),) = read_wordpress([dump])
     assert (number, str(error)) == (

@@ -19,7 +19,7 @@ from tests.registry.conftest import raw
 
 def test_every_host_of_every_site_gets_its_file(registry: Registry, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example", "bücher.example", "[::1]"])
-    registry.put(SitePolicy("own.example", robots_base="User-agent: *\nDisallow: /x\n"), by="ada")
+    registry.put(SitePolicy(site="own.example", robots_base="User-agent: *\nDisallow: /x\n"), by="ada")
     assert did(write(registry, out)) == (5, 0, 0)
     assert files(out) == expected(registry)
     assert files(out)["xn--bcher-kva.example"] == NO
@@ -35,7 +35,7 @@ def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Regist
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(20)), by="import")
     assert write(registry, out).full
     assert did(write(registry, out)) == (0, 0, 0)
-    registry.put(SitePolicy("b7.example"), by="ada", hosts=["www.b7.example"])
+    registry.put(SitePolicy(site="b7.example"), by="ada", hosts=["www.b7.example"])
     registry.put(OPTED_OUT, by="ada")
     again = write(registry, out)
     assert (did(again), again.full, again.seq) == ((3, 0, 0), False, 22)
@@ -119,7 +119,7 @@ def test_a_folder_of_another_registry_is_refused_unless_told(
     registry.put(OPTED_OUT, by="ada")
     write(registry, out)
     with Registry(f"sqlite:///{tmp_path}/other.db") as other:
-        other.put(SitePolicy("other.example"), by="eve")
+        other.put(SitePolicy(site="other.example"), by="eve")
         with pytest.raises(AIPolicyError, match=r"another registry.*--full"):
             write(other, out)
         assert files(out) == expected(registry)

@@ -24,8 +24,8 @@ from tests.registry.conftest import ROOT, raw
 
 def test_one_policy_that_can_not_be_read_stops_nobody_elses(registry: Registry, url: str, out: Path) -> None:
     names = ["a.example", "b.example", "c.example", "d.example"]
-    registry.put_many((SitePolicy.from_preset("no-ai", name) for name in names[:2]), by="import")
-    registry.put(SitePolicy("c.example"), by="import")
+    registry.put_many((SitePolicy.from_preset("no-ai", site=name) for name in names[:2]), by="import")
+    registry.put(SitePolicy(site="c.example"), by="import")
     write(registry, out)
     was = files(out)
     registry.put_many((OPTED_OUT.for_site(name) for name in names), by="import")
@@ -48,7 +48,7 @@ def test_equal_files_share_their_bytes_and_changing_one_changes_no_other(
     inodes = {path.stat().st_ino for path in (out / FILES).glob("*/*")}
     assert len(inodes) == 1
     assert all(not path.stat().st_mode & 0o222 for path in (out / FILES).glob("*/*"))
-    registry.put(SitePolicy("b0.example"), by="ada")
+    registry.put(SitePolicy(site="b0.example"), by="ada")
     write(registry, out)
     assert files(out) == expected(registry)
     assert files(out)["b0.example"] == SILENT
@@ -71,7 +71,7 @@ def test_without_hard_links_there_are_copies(
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(12)), by="import")
     assert write(registry, out).written == 12
     assert files(out) == expected(registry)
-    registry.put_many((SitePolicy(f"b{n}.example") for n in range(12)), by="import")
+    registry.put_many((SitePolicy(site=f"b{n}.example") for n in range(12)), by="import")
     assert write(registry, out).written == 12
     assert files(out) == expected(registry)
 
@@ -111,7 +111,10 @@ def test_killed_at_any_moment_every_file_is_whole_and_the_next_run_goes_on(url: 
     with Registry(url) as registry:
         for number in range(8):
             registry.put_many(
-                (SitePolicy.from_preset(presets[(n + number) % 4], f"b{n}.example") for n in range(1500)),
+                (
+                    SitePolicy.from_preset(presets[(n + number) % 4], site=f"b{n}.example")
+                    for n in range(1500)
+                ),
                 by="import",
             )
             command = [sys.executable, "-m", "tests.bulk.writer", url, str(out)]
@@ -143,7 +146,7 @@ def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
 
     with Interrupted(out) as folder, pytest.raises(KeyboardInterrupt):
         Writer(registry, folder).run()
-    registry.put(SitePolicy("b03.example"), by="ada")
+    registry.put(SitePolicy(site="b03.example"), by="ada")
     summary = write(registry, out)
     assert did(summary) == (16, 5, 0)
     assert files(out) == expected(registry)
@@ -154,7 +157,7 @@ def test_an_unfinished_file_that_a_kill_left_empties_no_other(registry: Registry
     write(registry, out)
     folder = out / FILES / "og"
     os.link(folder / "blog.example", folder / ".unfinished")
-    registry.put(SitePolicy.from_preset("no-ai", "blog.example"), by="ada", hosts=[])
+    registry.put(SitePolicy.from_preset("no-ai", site="blog.example"), by="ada", hosts=[])
     write(registry, out)
     os.link(folder / "blog.example", folder / ".unfinished")
     write(registry, out, full=True)

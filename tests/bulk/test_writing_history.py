@@ -36,14 +36,14 @@ def back_up(tmp_path: Path) -> Backup:
 
 
 def put(registry: Registry, count: int, name: str) -> None:
-    registry.put_many((SitePolicy(f"{name}{number}.example") for number in range(count)), by="import")
+    registry.put_many((SitePolicy(site=f"{name}{number}.example") for number in range(count)), by="import")
 
 
 @pytest.mark.parametrize("more", [0, 2, 3, 5])
 def test_a_registry_restored_from_a_backup_is_followed_however_far_it_is(
     registry: Registry, out: Path, back_up: Backup, more: int
 ) -> None:
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     put_back = back_up()
     put(registry, 3, "lost")
     write(registry, out)
@@ -60,7 +60,7 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.registry._LARGE_PAGE", 3)
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     write(registry, out)
     put_back = back_up()
     put(registry, 4, "lost")
@@ -80,7 +80,7 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
 def test_a_registry_that_is_restored_again_and_again_is_told(
     registry: Registry, out: Path, back_up: Backup
 ) -> None:
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     put_back = back_up()
     registry.put(OPTED_OUT, by="ada")
     write(registry, out)
@@ -98,7 +98,7 @@ def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_fro
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator, "_CHECKPOINT", 1)
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     put_back = back_up()
     put(registry, 3, "lost")
 
@@ -140,7 +140,7 @@ def test_a_registry_that_is_just_being_restored_takes_no_file_away(
     if full:  # the last change isn't in the backup
         put_back()
     else:  # the backup is of after the last run
-        registry.put(SitePolicy.from_flag(True, "later0.example"), by="ada")
+        registry.put(SitePolicy.from_flag(True, site="later0.example"), by="ada")
     with being_restored(tmp_path / "registry.db"):
         for _ in range(2):
             with pytest.raises(RegistryError, match="is not whole: a restore may be going on"):

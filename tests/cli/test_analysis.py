@@ -131,7 +131,7 @@ def test_explain_for_a_program_marks_families_that_differ(aipolicy: Run) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "culprit", "cure"),
+    ("arguments", "culprit", "fix"),
     [
         (["lint", "missing.txt"], "missing.txt", "http(s) URL"),
         (["lint", "."], "'.'", "http(s) URL"),
@@ -144,13 +144,13 @@ def test_explain_for_a_program_marks_families_that_differ(aipolicy: Run) -> None
         (["explain", "-", "--crawler", "GPTBot", "--path", "post"], "post", "/post/1"),
     ],
 )
-def test_bad_input_names_the_culprit_and_the_cure(
-    aipolicy: Run, arguments: list[str], culprit: str, cure: str
+def test_bad_input_names_the_culprit_and_the_fix(
+    aipolicy: Run, arguments: list[str], culprit: str, fix: str
 ) -> None:
     done = aipolicy(*arguments, no_proxy="*")
     assert (done.returncode, done.stdout) == (2, "")
     assert culprit in done.stderr
-    assert cure in done.stderr
+    assert fix in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -13,10 +13,10 @@ import pytest
 import trustme
 from click.testing import CliRunner, Result
 
-from aipolicy import web
 from aipolicy.cli import main
 from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
+from aipolicy.web import fetcher as fetcher_module
 from tests.cli.conftest import Run
 from tests.identity.listserver import LeadingHere, ListServer, list_server
 
@@ -278,7 +278,7 @@ def server(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
         def fetcher(**_: Any) -> LeadingHere:
             return LeadingHere(lists.origin, lists.trusted)
 
-        monkeypatch.setattr(web, "Fetcher", fetcher)
+        monkeypatch.setattr(fetcher_module, "Fetcher", fetcher)
         yield lists
 
 

@@ -22,26 +22,26 @@ AWKWARD = "https://a.example/$host?a=${b}&c={host}%7B;'`"
 SIGNALS = Signals(noarchive=True, nosnippet=True, rsl=True, tdm_policy=True)
 SWITCHES = ("--noarchive", "--nosnippet", "--rsl", "--tdm-policy")
 SITES: dict[str, SitePolicy] = {
-    "silent.example": SitePolicy("silent.example"),
-    "no.example": SitePolicy.from_flag(True, "no.example"),
-    "no-ai.example": SitePolicy.from_preset("no-ai", "no-ai.example", visibility="discouraged"),
-    "allow.example": SitePolicy.from_preset("allow", "allow.example"),
+    "silent.example": SitePolicy(site="silent.example"),
+    "no.example": SitePolicy.from_flag(True, site="no.example"),
+    "no-ai.example": SitePolicy.from_preset("no-ai", site="no-ai.example", visibility="discouraged"),
+    "allow.example": SitePolicy.from_preset("allow", site="allow.example"),
     "paths.example": SitePolicy(
-        "paths.example",
+        site="paths.example",
         path_preferences=(("/press/", SitePolicy.from_preset("no-ai").preferences),),
     ),
-    "no.localhost": SitePolicy.from_preset("no-training", "no.localhost"),
-    "no-ai.localhost": SitePolicy.from_preset("no-ai", "no-ai.localhost"),
-    "allow.localhost": SitePolicy.from_preset("allow", "allow.localhost"),
-    "private.example": SitePolicy("private.example", visibility="private"),  # type: ignore[arg-type]
+    "no.localhost": SitePolicy.from_preset("no-training", site="no.localhost"),
+    "no-ai.localhost": SitePolicy.from_preset("no-ai", site="no-ai.localhost"),
+    "allow.localhost": SitePolicy.from_preset("allow", site="allow.localhost"),
+    "private.example": SitePolicy(site="private.example", visibility="private"),  # type: ignore[arg-type]
     "awkward.example": SitePolicy.from_preset(
-        "no-ai", "awkward.example", tdm_policy_url=AWKWARD, license_url=AWKWARD
+        "no-ai", site="awkward.example", tdm_policy_url=AWKWARD, license_url=AWKWARD
     ),
     **{
-        name: SitePolicy.from_preset("no-ai", name)
+        name: SitePolicy.from_preset("no-ai", site=name)
         for name in ("default", "hostnames", "include", "volatile")
     },
-    f"{'l' * 60}.{'o' * 60}.example": SitePolicy.from_preset("allow", f"{'l' * 60}.{'o' * 60}.example"),
+    f"{'l' * 60}.{'o' * 60}.example": SitePolicy.from_preset("allow", site=f"{'l' * 60}.{'o' * 60}.example"),
 }
 Serve = Callable[[list[str]], None]
 

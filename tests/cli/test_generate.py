@@ -70,7 +70,7 @@ def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "culprit", "cure"),
+    ("arguments", "culprit", "fix"),
     [
         (["robots"], "nothing says", "--preset"),
         (["robots", "--preset", "no-trainig"], "no-trainig", "no-training"),
@@ -97,13 +97,13 @@ def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
         (["set", "no host", "--preset", "no-ai"], "no host", "blog.example"),
     ],
 )
-def test_bad_input_names_the_culprit_and_the_cure(
-    aipolicy: Run, tmp_path: Path, arguments: list[str], culprit: str, cure: str
+def test_bad_input_names_the_culprit_and_the_fix(
+    aipolicy: Run, tmp_path: Path, arguments: list[str], culprit: str, fix: str
 ) -> None:
     done = aipolicy(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert culprit in done.stderr
-    assert cure in done.stderr
+    assert fix in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
 

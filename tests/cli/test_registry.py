@@ -121,7 +121,7 @@ def test_of_two_commands_at_once_neither_loses_what_the_other_set(
 ) -> None:
     url = f"sqlite:///{tmp_path}/aipolicy.db"
     with Registry(url) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
     waiting: set[int] = set()
     sleep = time.sleep
 
@@ -150,7 +150,7 @@ def test_of_two_commands_at_once_neither_loses_what_the_other_set(
     with Registry(url) as registry:
         policy = registry.get("blog.example")
     assert policy == SitePolicy.from_preset(
-        "no-training", "blog.example", sitemaps=["https://blog.example/map.xml"]
+        "no-training", site="blog.example", sitemaps=["https://blog.example/map.xml"]
     )
 
 
@@ -166,11 +166,11 @@ def test_a_time_shows_the_hosts_of_that_time(aipolicy: Run) -> None:
 def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    for when, cure in (("", "write it like"), (tomorrow, "leave it out for what is declared now")):
+    for when, fix in (("", "write it like"), (tomorrow, "leave it out for what is declared now")):
         done = aipolicy("show", "blog.example", "--at", when)
         assert (done.returncode, done.stdout) == (2, "")
         assert f"--at {when!r}" in done.stderr
-        assert cure in done.stderr
+        assert fix in done.stderr
     assert "give a HOST, or --status alone" in aipolicy("show", "--status", "--at", "").stderr
 
 
@@ -179,7 +179,7 @@ def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(
 ) -> None:
     ahead = datetime.now(UTC) + timedelta(days=365)
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
     done = aipolicy("set", "blog.example", "--preset", "no-training")
     assert done.returncode == 0
     assert f"the latest change, 1, is of {ahead:%Y-%m-%d}" in done.stderr
@@ -216,7 +216,7 @@ def test_a_time_that_a_change_has_is_no_future_though_its_writers_clock_is_ahead
 ) -> None:
     ahead = datetime.now(UTC) + timedelta(minutes=5)
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
-        registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+        registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
     (change,) = json.loads(aipolicy("history", "blog.example", "--json").stdout)
     then = json.loads(aipolicy("show", "blog.example", "--at", change["at"], "--json").stdout)
     assert then["opted_out"]

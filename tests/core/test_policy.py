@@ -42,7 +42,7 @@ whole_policies = st.builds(
     ],
 )
 def test_each_preset_says_just_this(preset: str, statement: str) -> None:
-    policy = SitePolicy.from_preset(preset, "blog.example")
+    policy = SitePolicy.from_preset(preset, site="blog.example")
     assert str(policy.preferences) == statement
     assert policy.preset == preset
     assert policy.site == "blog.example"
@@ -59,12 +59,12 @@ def test_the_presets_cannot_be_changed() -> None:
 
 
 def test_preferences_that_no_preset_has_have_no_name() -> None:
-    assert SitePolicy("", Preferences(search=DISALLOW)).preset is None
+    assert SitePolicy(site="", preferences=Preferences(search=DISALLOW)).preset is None
 
 
 def test_an_opt_out_is_no_training() -> None:
-    policy = SitePolicy.from_flag(True, "Blog.Example:443")
-    assert policy == SitePolicy.from_preset("no-training", "blog.example")
+    policy = SitePolicy.from_flag(True, site="Blog.Example:443")
+    assert policy == SitePolicy.from_preset("no-training", site="blog.example")
     assert policy.opted_out
 
 
@@ -79,7 +79,7 @@ def test_a_policy_is_for_any_site_until_it_is_given_one() -> None:
     policy = SitePolicy.from_preset("no-ai", licensed=["GPTBot"])
     assert policy.site == ""
     assert policy.for_site("Blog.Example.") == SitePolicy.from_preset(
-        "no-ai", "blog.example", licensed=["GPTBot"]
+        "no-ai", site="blog.example", licensed=["GPTBot"]
     )
     with pytest.raises(PolicyError):
         policy.for_site("not a host")
@@ -118,8 +118,8 @@ def test_a_visibility_never_loosens_what_the_owner_said(policy: SitePolicy) -> N
 
 def test_a_path_inherits_what_it_leaves_unknown() -> None:
     policy = SitePolicy(
-        "",
-        Preferences(DISALLOW, DISALLOW, UNKNOWN),
+        site="",
+        preferences=Preferences(DISALLOW, DISALLOW, UNKNOWN),
         path_preferences=(("/open/", Preferences(train_ai=ALLOW)), ("/same/", Preferences())),
     )
     assert dict(policy.effective_paths) == {
@@ -184,8 +184,12 @@ def test_a_policy_cannot_be_changed() -> None:
 
 
 def test_equal_policies_are_one_key() -> None:
-    one = SitePolicy.from_preset("no-ai", "A.example", licensed=["gptbot", "CCBot", "GPTBot"], sitemaps=[URL])
-    other = SitePolicy.from_preset("no-ai", "a.example:80", licensed=("CCBot", "GPTBot"), sitemaps=[URL, URL])
+    one = SitePolicy.from_preset(
+        "no-ai", site="A.example", licensed=["gptbot", "CCBot", "GPTBot"], sitemaps=[URL]
+    )
+    other = SitePolicy.from_preset(
+        "no-ai", site="a.example:80", licensed=("CCBot", "GPTBot"), sitemaps=[URL, URL]
+    )
     assert {one: 1}[other] == 1
 
 
@@ -198,7 +202,7 @@ def test_what_is_written_as_json_is_read_back_the_same(policy: SitePolicy) -> No
 
 
 def test_the_json_form_leaves_out_what_says_nothing() -> None:
-    assert SitePolicy.from_flag(True, "blog.example").to_dict() == {
+    assert SitePolicy.from_flag(True, site="blog.example").to_dict() == {
         "site": "blog.example",
         "preset": "no-training",
         "preferences": {"train-ai": "disallow"},
@@ -208,8 +212,8 @@ def test_the_json_form_leaves_out_what_says_nothing() -> None:
 
 def test_the_json_form_has_every_field() -> None:
     policy = SitePolicy(
-        "blog.example",
-        Preferences(search=DISALLOW),
+        site="blog.example",
+        preferences=Preferences(search=DISALLOW),
         visibility=Visibility.DISCOURAGED,
         licensed=("GPTBot",),
         path_preferences=(("/a", Preferences(ai_use=ALLOW)),),

@@ -1,4 +1,4 @@
-"""A site policy made wrong is refused: the message names the culprit and the cure."""
+"""A site policy made wrong is refused: the message names the culprit and the fix."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def refusal(make: Any, *args: Any, **kwargs: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "culprit", "cure"),
+    ("field", "value", "culprit", "fix"),
     [
         ("site", "https://blog.example/", "site 'https://blog.example/'", "give one like 'blog.example'"),
         ("site", "a..b", "site 'a..b'", "give one like 'blog.example'"),
@@ -62,14 +62,14 @@ def refusal(make: Any, *args: Any, **kwargs: Any) -> str:
         ("robots_base", "x" * (HALF_MEGABYTE + 1), f"{HALF_MEGABYTE + 1} bytes", "shorten it"),
     ],
 )
-def test_a_wrong_field_is_refused(field: str, value: Any, culprit: str, cure: str) -> None:
+def test_a_wrong_field_is_refused(field: str, value: Any, culprit: str, fix: str) -> None:
     message = refusal(SitePolicy, **{field: value})
     assert culprit in message
-    assert cure in message
+    assert fix in message
 
 
 @pytest.mark.parametrize(
-    ("source", "culprit", "cure"),
+    ("source", "culprit", "fix"),
     [
         (3, "a site policy is 3", "give a mapping"),
         ([], "a site policy is []", "give a mapping"),
@@ -88,10 +88,10 @@ def test_a_wrong_field_is_refused(field: str, value: Any, culprit: str, cure: st
         ({"visibility": "hidden"}, "visibility is 'hidden'", "public, discouraged, private"),
     ],
 )
-def test_a_wrong_json_form_is_refused(source: Any, culprit: str, cure: str) -> None:
+def test_a_wrong_json_form_is_refused(source: Any, culprit: str, fix: str) -> None:
     message = refusal(SitePolicy.from_dict, source)
     assert culprit in message
-    assert cure in message
+    assert fix in message
 
 
 @pytest.mark.parametrize("preset", [["no-ai"], {"no-ai": True}, None, ""])
@@ -128,8 +128,8 @@ def test_any_json_is_a_policy_or_is_refused(source: Mapping[str, Any]) -> None:
 
 
 def test_a_site_is_kept_in_its_canonical_spelling() -> None:
-    assert SitePolicy("Bücher.Example.:443").site == "xn--bcher-kva.example"
-    assert SitePolicy("").site == ""
+    assert SitePolicy(site="Bücher.Example.:443").site == "xn--bcher-kva.example"
+    assert SitePolicy(site="").site == ""
 
 
 def test_licensed_tokens_are_spelt_as_in_the_table_and_sorted() -> None:

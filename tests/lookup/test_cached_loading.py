@@ -288,7 +288,7 @@ async def test_a_sync_load_doesnt_hold_up_the_event_loop() -> None:
         ({"default": True}, TypeError, "default is True: give the name of a preset"),
     ],
 )
-def test_what_is_made_wrong_names_the_culprit_and_the_cure(
+def test_what_is_made_wrong_names_the_culprit_and_the_fix(
     options: dict[str, Any], error: type[Exception], culprit: str
 ) -> None:
     with pytest.raises(error) as raised:

@@ -22,7 +22,7 @@ from tests.lookup.harness import Clock
 HOST = b"ada.example"
 FILES = files()
 TOO_LARGE = SitePolicy.from_preset(
-    "no-ai", "ada.example", robots_base=FILES["one group of as many rules as fit"].decode()
+    "no-ai", site="ada.example", robots_base=FILES["one group of as many rules as fit"].decode()
 )
 LARGE = replace(TOO_LARGE, robots_base="User-agent: *\n" + "Disallow: /x\n" * 2000)
 
@@ -98,7 +98,7 @@ async def test_what_stands_in_for_a_large_policy_is_rendered_off_the_event_loop_
         return render(policy)
 
     monkeypatch.setattr("aipolicy.lookup.renderer.render", watched)
-    silent = SitePolicy("ada.example", robots_base=LARGE.robots_base)
+    silent = SitePolicy(site="ada.example", robots_base=LARGE.robots_base)
     path, clock, fails = tmp_path / "registry.db", Clock(), False
 
     def load_now(host: str) -> SitePolicy:

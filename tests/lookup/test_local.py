@@ -255,7 +255,7 @@ async def test_a_path_may_have_any_character(clock: Clock, tmp_path: Path) -> No
         ("x.db", {"default": "none"}, ValueError, "preset 'none' is unknown"),
     ],
 )
-def test_what_is_made_wrong_names_the_culprit_and_the_cure(
+def test_what_is_made_wrong_names_the_culprit_and_the_fix(
     registry: Any, options: dict[str, Any], error: type[Exception], culprit: str
 ) -> None:
     with pytest.raises(error) as raised:

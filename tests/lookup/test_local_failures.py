@@ -31,15 +31,15 @@ def log_everything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "aipolicy.lookup")
 
 
-async def test_a_missing_file_is_no_error_and_names_the_path_and_the_cure(
+async def test_a_missing_file_is_no_error_and_names_the_path_and_the_fix(
     clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "later.db"
     lookup = LocalLookup(path, clock=clock)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    cure = "there is no such file, and 'aipolicy set' creates it"
-    assert record.message.startswith(f"the registry {path} can't be read: {cure}")
+    fix = "there is no such file, and 'aipolicy set' creates it"
+    assert record.message.startswith(f"the registry {path} can't be read: {fix}")
     assert await answer(lookup, "blog.example") is lookup.default
     assert lookup.seq == 0
 

@@ -35,7 +35,7 @@ from aipolicy.registry import Registry
 with Registry(f"sqlite:///{sys.argv[1]}") as registry:
     print("ready", flush=True)
     sys.stdin.readline()
-    registry.put(SitePolicy.from_preset("no-training", "blog.example"), by="test")
+    registry.put(SitePolicy.from_preset("no-training", site="blog.example"), by="test")
     print("written", flush=True)
 """
 

@@ -38,11 +38,11 @@ async def test_forgetting_all_forgets_the_quickest_too() -> None:
 async def test_a_registry_that_changes_among_thousands_of_sites_is_followed(tmp_path: Path) -> None:
     url, now = f"sqlite:///{tmp_path}/blogs.db", 0.0
     with Registry(url) as registry:
-        registry.put_many(map(SitePolicy, SITES), by="test")
+        registry.put_many((SitePolicy(site=site) for site in SITES), by="test")
         lookup = LocalLookup(url, refresh=1, clock=lambda: now)
         for _ in range(2):
             assert {await asked(lookup, site) for site in SITES} == {""}
-        registry.put(SitePolicy.from_flag(True, SITES[-1]), by="test")
+        registry.put(SitePolicy.from_flag(True, site=SITES[-1]), by="test")
         now = 1.0
         assert await asked(lookup, SITES[-1]) == await asked(lookup, SITES[-1]) == "train-ai=n"
         lookup.close()

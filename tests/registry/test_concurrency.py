@@ -57,7 +57,7 @@ def test_threads_that_fight_over_one_site_lose_no_change(registry: Registry) -> 
 
     def write(number: int) -> None:
         for turn in range(10):
-            policy = SitePolicy("blog.example", sitemaps=(f"https://blog.example/{number}/{turn}",))
+            policy = SitePolicy(site="blog.example", sitemaps=(f"https://blog.example/{number}/{turn}",))
             changes.append(registry.put(policy, by=f"thread {number}"))
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
@@ -92,7 +92,10 @@ def test_changes_of_one_site_at_once_all_stay_whoever_makes_them(url: str) -> No
 
 
 def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
-    one, other = SitePolicy.from_flag(True, "blog.example"), SitePolicy.from_flag(False, "blog.example")
+    one, other = (
+        SitePolicy.from_flag(True, site="blog.example"),
+        SitePolicy.from_flag(False, site="blog.example"),
+    )
     registry.put(one, by="ada", hosts=["one.example"])
     done = threading.Event()
 
@@ -113,9 +116,9 @@ def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
 
 def test_a_write_within_a_write_is_refused_and_waits_for_nothing(registry: Registry) -> None:
     def within(policy: SitePolicy) -> SitePolicy:
-        registry.put(SitePolicy("other.example"), by="ada")
+        registry.put(SitePolicy(site="other.example"), by="ada")
         return policy
 
     with pytest.raises(RegistryError, match="can't be written while a write goes on"):
         registry.change("blog.example", within, by="ada")
-    assert registry.put(SitePolicy("blog.example"), by="ada").seq == 1
+    assert registry.put(SitePolicy(site="blog.example"), by="ada").seq == 1

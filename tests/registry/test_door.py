@@ -13,19 +13,19 @@ from tests.hostile import NO, files
 FILES = files()
 TOO_LARGE = {
     "rules": SitePolicy.from_preset(
-        "no-ai", "ada.example", robots_base=FILES["one group of as many rules as fit"].decode()
+        "no-ai", site="ada.example", robots_base=FILES["one group of as many rules as fit"].decode()
     ),
     "tokens in many groups": SitePolicy.from_preset(
-        "no-ai", "ada.example", robots_base=FILES["150 tokens, each in half of 120 groups"].decode()
+        "no-ai", site="ada.example", robots_base=FILES["150 tokens, each in half of 120 groups"].decode()
     ),
     "paths": SitePolicy(
-        "ada.example", path_preferences=tuple((f"/{number:x}/", NO) for number in range(12_000))
+        site="ada.example", path_preferences=tuple((f"/{number:x}/", NO) for number in range(12_000))
     ),
     "a licence that only one switch writes": SitePolicy(
-        "ada.example", license_url=f"https://ada.example/{'a' * 520_000}"
+        site="ada.example", license_url=f"https://ada.example/{'a' * 520_000}"
     ),
     "sitemaps": SitePolicy(
-        "ada.example",
+        site="ada.example",
         sitemaps=tuple(f"https://ada.example/sitemap-{number:06d}.xml" for number in range(11_000)),
     ),
 }
@@ -36,7 +36,7 @@ TOO_LARGE = {
 def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path: Path) -> None:
     policy = TOO_LARGE[kind]
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
-        registry.put(SitePolicy.from_flag(True, "ada.example"), by="ada")
+        registry.put(SitePolicy.from_flag(True, site="ada.example"), by="ada")
         put: Callable[[], object] = {
             "put": lambda: registry.put(policy, by="ada"),
             "put_many": lambda: registry.put_many([policy], by="ada"),
@@ -44,13 +44,13 @@ def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path
         }[how]
         with pytest.raises(RobotsTooLargeError, match=r"ada\.example has .*\d bytes.*512000: shorten"):
             put()
-        assert registry.get("ada.example") == SitePolicy.from_flag(True, "ada.example")
+        assert registry.get("ada.example") == SitePolicy.from_flag(True, site="ada.example")
         assert registry.seq == 1
 
 
 def test_what_fits_is_stored(tmp_path: Path) -> None:
     policy = SitePolicy.from_preset(
-        "no-ai", "ada.example", robots_base="User-agent: *\nDisallow: /x\n" * 3000
+        "no-ai", site="ada.example", robots_base="User-agent: *\nDisallow: /x\n" * 3000
     )
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
         assert registry.put(policy, by="ada").seq == 1

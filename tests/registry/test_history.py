@@ -14,7 +14,7 @@ from tests.registry.conftest import Clock, raw
 
 def put_many(registry: Registry, count: int) -> None:
     for number in range(count):
-        registry.put(SitePolicy.from_flag(number % 2 == 0, f"blog{number % 7}.example"), by="ada")
+        registry.put(SitePolicy.from_flag(number % 2 == 0, site=f"blog{number % 7}.example"), by="ada")
 
 
 def test_changes_are_numbered_from_one_without_a_gap(registry: Registry) -> None:
@@ -29,14 +29,14 @@ def test_history_is_the_sites_alone_and_oldest_first(registry: Registry, clock: 
     puts = []
     for opted_out in (True, False, True):
         clock.move(hours=1)
-        puts.append(registry.put(SitePolicy.from_flag(opted_out, "blog.example"), by="ada"))
-        registry.put(SitePolicy.from_flag(opted_out, "other.example"), by="eve")
+        puts.append(registry.put(SitePolicy.from_flag(opted_out, site="blog.example"), by="ada"))
+        registry.put(SitePolicy.from_flag(opted_out, site="other.example"), by="eve")
     assert registry.history("blog.example") == puts
     assert [change.policy.opted_out for change in puts] == [True, False, True]
 
 
 def test_each_change_remembers_the_hosts_it_left(registry: Registry) -> None:
-    policy = SitePolicy.from_flag(True, "blog.example")
+    policy = SitePolicy.from_flag(True, site="blog.example")
     for hosts in (["www.blog.example"], ["a.example", "b.example"], []):
         registry.put(policy, by="ada", hosts=hosts)
     assert [change.hosts[1:] for change in registry.history("blog.example")] == [
@@ -47,25 +47,25 @@ def test_each_change_remembers_the_hosts_it_left(registry: Registry) -> None:
 
 
 def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock) -> None:
-    first = registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+    first = registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
     clock.move(days=-1)
-    second = registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada")
+    second = registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada")
     clock.move(days=2)
-    third = registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+    third = registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
     assert (first.at, third.at) == (second.at, clock.now)
 
 
 def test_a_clock_that_was_far_ahead_is_told_once_and_nothing_is_refused(
     registry: Registry, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ahead = registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada").at
+    ahead = registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada").at
     clock.move(minutes=-59)
-    registry.put(SitePolicy.from_flag(False, "other.example"), by="ada")
+    registry.put(SitePolicy.from_flag(False, site="other.example"), by="ada")
     assert not caplog.messages
     clock.move(days=-365)
     for opted_out in (True, False):
-        assert registry.put(SitePolicy.from_flag(opted_out, "blog.example"), by="ada").at == ahead
-        assert registry.put_many([SitePolicy.from_flag(opted_out, "other.example")], by="ada") == 1
+        assert registry.put(SitePolicy.from_flag(opted_out, site="blog.example"), by="ada").at == ahead
+        assert registry.put_many([SitePolicy.from_flag(opted_out, site="other.example")], by="ada") == 1
     (told,) = caplog.messages
     assert "the latest change, 2, is of 2026-11-01T12:00:00+00:00" in told
     assert "this machine's clock says 2025-11-01T11:01:00+00:00" in told
@@ -76,7 +76,7 @@ def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
     clock.now = clock.now.replace(tzinfo=None)
     with Registry(url, clock=clock) as registry:
         with pytest.raises(RegistryError, match="time zone"):
-            registry.put(SitePolicy("blog.example"), by="ada")
+            registry.put(SitePolicy(site="blog.example"), by="ada")
         assert registry.seq == 0
 
 
@@ -93,13 +93,13 @@ def test_a_walk_over_the_changes_meets_those_made_meanwhile(registry: Registry) 
     put_many(registry, 100)
     walk = registry.changes()
     first = next(walk)
-    registry.put(SitePolicy.from_flag(True, "late.example"), by="ada")
+    registry.put(SitePolicy.from_flag(True, site="late.example"), by="ada")
     assert [first.seq, *(change.seq for change in walk)] == [*range(1, 102)]
 
 
 def test_a_change_in_json_says_when_in_utc(registry: Registry, clock: Clock) -> None:
     clock.move(microseconds=5)
-    policy = SitePolicy.from_flag(True, "blog.example")
+    policy = SitePolicy.from_flag(True, site="blog.example")
     change = registry.put(policy, by="Zoë", hosts=["www.blog.example"])
     assert json.loads(json.dumps(change.to_dict())) == {
         "seq": 1,
@@ -109,7 +109,7 @@ def test_a_change_in_json_says_when_in_utc(registry: Registry, clock: Clock) -> 
         "policy": policy.to_dict(),
     }
     clock.move(microseconds=-5)
-    later = registry.put(SitePolicy("other.example"), by="ada").to_dict()
+    later = registry.put(SitePolicy(site="other.example"), by="ada").to_dict()
     assert later["at"] == "2026-11-01T12:00:00.000005Z"
 
 
@@ -147,7 +147,7 @@ def test_a_row_of_the_history_cannot_be_replaced(registry: Registry, url: str) -
 
 
 def test_a_policy_of_a_newer_version_is_told_with_its_site(registry: Registry, url: str) -> None:
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     with raw(url) as connection:
         newer = json.dumps({"preferences": {}, "visibility": "public", "watermark": True})
         connection.execute(sqlalchemy.text("UPDATE site SET policy = :text"), {"text": newer})
@@ -160,7 +160,7 @@ def test_a_policy_of_a_newer_version_is_told_with_its_site(registry: Registry, u
 
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"preferences": []}', '{"visibility": ["public"]}'])
 def test_a_policy_that_is_no_policy_is_told_with_its_site(registry: Registry, url: str, text: str) -> None:
-    registry.put(SitePolicy("blog.example"), by="ada")
+    registry.put(SitePolicy(site="blog.example"), by="ada")
     with raw(url) as connection:
         connection.execute(sqlalchemy.text("UPDATE site SET policy = :text"), {"text": text})
     with pytest.raises(RegistryError, match=r"'blog\.example'"):

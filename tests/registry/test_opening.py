@@ -14,7 +14,7 @@ from tests.registry.conftest import ROOT, NewURL, raw
 
 
 def test_a_registry_is_there_again_when_it_is_opened_again(url: str) -> None:
-    policy = SitePolicy.from_flag(True, "blog.example")
+    policy = SitePolicy.from_flag(True, site="blog.example")
     with Registry(url) as registry:
         registry.put(policy, by="ada", hosts=["www.blog.example"])
         registry_id = registry.registry_id
@@ -34,7 +34,7 @@ def test_the_default_is_a_file_in_the_current_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with Registry() as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
     assert DEFAULT_URL == "sqlite:///aipolicy.db"
     assert (tmp_path / "aipolicy.db").exists()
 
@@ -46,7 +46,7 @@ def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
     with Registry() as registry:
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -67,7 +67,7 @@ def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
         ("https://blog.example/", "'https' is not supported"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_told_with_the_cure(
+def test_an_address_that_cannot_be_used_is_told_with_the_fix(
     url: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -127,7 +127,7 @@ def test_another_programs_database_is_refused_and_unharmed(url: str, statements:
         assert sqlalchemy.inspect(connection).get_table_names() == before
 
 
-def test_a_newer_schema_is_refused_with_the_cure(url: str) -> None:
+def test_a_newer_schema_is_refused_with_the_fix(url: str) -> None:
     Registry(url).close()
     with raw(url) as connection:
         connection.execute(sqlalchemy.text("UPDATE meta SET value = '2' WHERE key = 'schema_version'"))

@@ -13,8 +13,8 @@ from aipolicy.errors import HostTakenError, RegistryError
 from aipolicy.registry import Change, Registry
 from tests.registry.conftest import Clock, NewURL
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
-SILENT = SitePolicy.from_flag(False, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
+SILENT = SitePolicy.from_flag(False, site="blog.example")
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -37,7 +37,7 @@ def test_the_last_of_several_changes_in_one_moment_was_in_force(registry: Regist
 
 
 def test_a_moved_host_is_answered_by_the_site_that_had_it_then(registry: Registry, clock: Clock) -> None:
-    other = SitePolicy.from_preset("allow", "other.example")
+    other = SitePolicy.from_preset("allow", site="other.example")
     added = registry.put(OPTED_OUT, by="ada", hosts=["shared.example"]).at
     removed = clock.move(hours=1)
     registry.put(OPTED_OUT, by="ada", hosts=[])
@@ -151,7 +151,7 @@ def test_at_agrees_with_a_replay_of_everything(
     with Registry(new_url(), clock=clock) as registry:
         for site, preset, further, microseconds in steps:
             clock.move(microseconds=microseconds)
-            policy = SitePolicy.from_preset(preset, site)
+            policy = SitePolicy.from_preset(preset, site=site)
             if naive.put(clock.now, policy, further):
                 registry.put(policy, by="ada", hosts=further)
             else:

@@ -18,7 +18,7 @@ from aipolicy.registry.postgres import CHANNEL
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT, raw
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SECRET = "s3cret/%40x"
 
 
@@ -51,7 +51,7 @@ def told(url: str) -> str:
     return f"{caught.value} {caught.value.__cause__}"
 
 
-def test_a_server_that_is_down_is_told_with_the_cure() -> None:
+def test_a_server_that_is_down_is_told_with_the_fix() -> None:
     said = told(f"postgresql://ada:{SECRET}@127.0.0.1:1/blogs")
     assert "127.0.0.1:1/blogs" in said
     assert "refused" in said
@@ -176,8 +176,8 @@ def test_every_transaction_with_a_change_is_notified_once(url: str) -> None:
         listener.execute(f"LISTEN {CHANNEL}")
         registry.put(OPTED_OUT, by="ada")
         registry.put(OPTED_OUT, by="ada")  # no change
-        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(2500)], by="import")
-        registry.put_many([SitePolicy("other.example")], by="import", dry_run=True)
+        registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(2500)], by="import")
+        registry.put_many([SitePolicy(site="other.example")], by="import", dry_run=True)
         with psycopg.connect(dsn, autocommit=True) as last:
             last.execute(f"NOTIFY {CHANNEL}, 'last'")
         payloads = [notified.payload for notified in listener.notifies(timeout=60, stop_after=3)]
@@ -207,7 +207,7 @@ def test_an_open_registry_survives_a_restart_of_the_server(postgres_server: OwnS
         finally:
             postgres_server.start()
         assert registry.get("blog.example") == OPTED_OUT
-        assert registry.put(SitePolicy("blog.example"), by="ada").seq == 2
+        assert registry.put(SitePolicy(site="blog.example"), by="ada").seq == 2
 
 
 def test_truncating_the_history_is_refused(url: str) -> None:
@@ -223,7 +223,7 @@ def test_a_server_whose_default_is_stricter_isolation_is_no_trouble(url: str) ->
         one.put(OPTED_OUT, by="ada")
         threads = [
             threading.Thread(
-                target=lambda registry, n: registry.put(SitePolicy(f"b{n}.example"), by="x"),
+                target=lambda registry, n: registry.put(SitePolicy(site=f"b{n}.example"), by="x"),
                 args=(registry, n),
             )
             for n, registry in enumerate([one, other] * 4)

@@ -18,7 +18,7 @@ from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry, bulk_write
 from tests.registry.conftest import Clock, NewURL, raw
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 TABLES = ("sequence", "site", "host", "host_history", "change")
 KEYS = {"host": "host", "host_history": "host, at, seq"}
 
@@ -26,7 +26,9 @@ Put = tuple[SitePolicy, list[str] | None]
 NAMES = [f"{letter}.example" for letter in "abcde"]
 PUTS = st.lists(
     st.tuples(
-        st.builds(SitePolicy.from_preset, st.sampled_from(["unset", "no-training"]), st.sampled_from(NAMES)),
+        st.builds(
+            SitePolicy.from_preset, st.sampled_from(["unset", "no-training"]), site=st.sampled_from(NAMES)
+        ),
         st.none() | st.lists(st.sampled_from(NAMES), max_size=3),
     ),
     max_size=12,
@@ -44,7 +46,7 @@ def apart(drawn: tuple[list[str], list[tuple[str, int | None]]]) -> list[Put]:
     """Puts of which no two speak of one host."""
     names, puts = iter(drawn[0]), []
     for preset, further in drawn[1]:
-        policy = SitePolicy.from_preset(preset, next(names))
+        policy = SitePolicy.from_preset(preset, site=next(names))
         puts.append((policy, None if further is None else [next(names, "x.example") for _ in range(further)]))
     return puts
 
@@ -115,7 +117,7 @@ def test_so_do_puts_that_the_database_goes_through_by_itself(
 
 def test_what_is_there_already_is_no_change(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
-    silent = SitePolicy("other.example")
+    silent = SitePolicy(site="other.example")
     assert registry.put_many([OPTED_OUT, (OPTED_OUT, ["www.blog.example"]), silent], by="import") == 1
     assert registry.seq == 2
     assert registry.put_many([OPTED_OUT, silent], by="import") == 0
@@ -125,12 +127,14 @@ def test_what_is_there_already_is_no_change(registry: Registry) -> None:
 def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_write, "_CHUNK", 1000)
     count = 2500
-    puts = ((SitePolicy.from_flag(True, f"blog{n}.example"), [f"www.blog{n}.example"]) for n in range(count))
+    puts = (
+        (SitePolicy.from_flag(True, site=f"blog{n}.example"), [f"www.blog{n}.example"]) for n in range(count)
+    )
     assert registry.put_many(puts, by="import") == count
     changes = list(registry.changes())
     assert [change.seq for change in changes] == [*range(1, count + 1)]
     assert [change.site for change in changes] == [f"blog{n}.example" for n in range(count)]
-    assert registry.get("www.blog2499.example") == SitePolicy.from_flag(True, "blog2499.example")
+    assert registry.get("www.blog2499.example") == SitePolicy.from_flag(True, site="blog2499.example")
 
 
 def test_a_site_with_more_hosts_than_a_statement_takes_values_is_put(registry: Registry) -> None:
@@ -145,21 +149,21 @@ def test_all_changes_have_one_time_which_is_never_before_the_last_one(
     registry.put(OPTED_OUT, by="ada")
     then = clock.now
     clock.move(hours=-1)
-    registry.put_many([SitePolicy("a.example"), SitePolicy("b.example")], by="import")
+    registry.put_many([SitePolicy(site="a.example"), SitePolicy(site="b.example")], by="import")
     assert {change.at for change in registry.changes()} == {then}
     assert registry.at("a.example", then - timedelta(microseconds=1)) is None
-    assert registry.at("a.example", then) == SitePolicy("a.example")
+    assert registry.at("a.example", then) == SitePolicy(site="a.example")
 
 
 def test_a_refused_put_undoes_all_of_them(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
-    many = [SitePolicy(f"blog{n}.example") for n in range(1500)]
+    many = [SitePolicy(site=f"blog{n}.example") for n in range(1500)]
     with pytest.raises(HostTakenError, match=r"'www\.blog\.example'.*'other\.example'.*'blog\.example'"):
-        registry.put_many([*many, (SitePolicy("other.example"), ["www.blog.example"])], by="import")
+        registry.put_many([*many, (SitePolicy(site="other.example"), ["www.blog.example"])], by="import")
     assert registry.seq == 1
     assert registry.get("blog0.example") is None
     with pytest.raises(HostTakenError, match="can't be a site"):
-        registry.put_many([*many, SitePolicy("www.blog.example")], by="import")
+        registry.put_many([*many, SitePolicy(site="www.blog.example")], by="import")
     assert [policy.site for policy in registry.sites()] == ["blog.example"]
 
 
@@ -167,10 +171,10 @@ def test_a_refused_put_can_be_left_out_instead(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     told: list[tuple[str, str]] = []
     puts: list[Put] = [
-        (SitePolicy("a.example"), None),
-        (SitePolicy("www.blog.example"), None),
-        (SitePolicy("b.example"), ["free.example", "blog.example"]),
-        (SitePolicy("c.example"), ["free.example"]),
+        (SitePolicy(site="a.example"), None),
+        (SitePolicy(site="www.blog.example"), None),
+        (SitePolicy(site="b.example"), ["free.example", "blog.example"]),
+        (SitePolicy(site="c.example"), ["free.example"]),
     ]
     made = registry.put_many(
         puts, by="x", refused=lambda policy, error: told.append((policy.site, str(error)))
@@ -185,7 +189,7 @@ def test_a_refused_put_can_be_left_out_instead(registry: Registry) -> None:
 def test_an_exception_of_the_source_undoes_all_of_them(registry: Registry) -> None:
     def source() -> Iterator[SitePolicy]:
         for number in range(1500):
-            yield SitePolicy(f"blog{number}.example")
+            yield SitePolicy(site=f"blog{number}.example")
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
@@ -196,7 +200,7 @@ def test_an_exception_of_the_source_undoes_all_of_them(registry: Registry) -> No
 
 def test_a_dry_run_counts_and_leaves_nothing(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
-    puts = [OPTED_OUT, SitePolicy("a.example"), SitePolicy("b.example")]
+    puts = [OPTED_OUT, SitePolicy(site="a.example"), SitePolicy(site="b.example")]
     assert registry.put_many(puts, by="import", dry_run=True) == 2
     assert registry.seq == 1
     assert registry.get("a.example") is None
@@ -210,7 +214,7 @@ def test_a_host_that_no_put_mentions_is_given_up(registry: Registry) -> None:
 
 
 def test_hosts_move_within_one_call(registry: Registry) -> None:
-    silent = SitePolicy("other.example")
+    silent = SitePolicy(site="other.example")
     registry.put_many(
         [(OPTED_OUT, ["shared.example"]), (OPTED_OUT, []), (silent, ["shared.example"])], by="x"
     )
@@ -241,7 +245,7 @@ def test_readers_see_none_and_then_all(registry: Registry) -> None:
         for number in range(2500):
             if number % 500 == 0:
                 seen.append(registry.seq)
-            yield SitePolicy(f"blog{number}.example")
+            yield SitePolicy(site=f"blog{number}.example")
 
     registry.put_many(source(), by="import")
     assert set(seen) == {0}
@@ -252,7 +256,7 @@ def test_other_writers_wait_their_turn(registry: Registry) -> None:
     def source() -> Iterator[SitePolicy]:
         other.start()
         for number in range(1200):
-            yield SitePolicy(f"blog{number}.example")
+            yield SitePolicy(site=f"blog{number}.example")
 
     other = threading.Thread(target=registry.put, args=(OPTED_OUT,), kwargs={"by": "ada"})
     registry.put_many(source(), by="import")
@@ -263,7 +267,7 @@ def test_other_writers_wait_their_turn(registry: Registry) -> None:
 async def test_a_lookup_follows_them(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         lookup = LocalLookup(url, refresh=0.001)
         assert not (await lookup.find(b"blog.example")).policy.opted_out
         registry.put_many([(OPTED_OUT, ["www.blog.example"])], by="import")
@@ -281,7 +285,7 @@ def test_memory_does_not_grow_with_the_number_of_puts(
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        registry.put_many((SitePolicy(f"n{count}-{n}.example") for n in range(count)), by="import")
+        registry.put_many((SitePolicy(site=f"n{count}-{n}.example") for n in range(count)), by="import")
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest

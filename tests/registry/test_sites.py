@@ -10,11 +10,11 @@ from aipolicy.errors import HostError, HostTakenError, RegistryError, UnknownSit
 from aipolicy.registry import Registry
 from tests.registry.conftest import Clock
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
-SILENT = SitePolicy.from_flag(False, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
+SILENT = SitePolicy.from_flag(False, site="blog.example")
 EVERYTHING = SitePolicy(
-    "blog.example",
-    Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
+    site="blog.example",
+    preferences=Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
     visibility="discouraged",  # type: ignore[arg-type]
     licensed=["GPTBot"],  # type: ignore[arg-type]
     path_preferences={"/press/": Preferences(train_ai=Preference.ALLOW)},  # type: ignore[arg-type]
@@ -49,7 +49,9 @@ def test_a_change_is_made_of_the_policy_that_is_there(registry: Registry) -> Non
     def licensed(policy: SitePolicy) -> SitePolicy:
         return replace(policy, licensed=("GPTBot",))
 
-    assert registry.change("Blog.example", licensed, by="ada").policy == licensed(SitePolicy("blog.example"))
+    assert registry.change("Blog.example", licensed, by="ada").policy == licensed(
+        SitePolicy(site="blog.example")
+    )
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     change = registry.change("www.blog.example", licensed, by="eve")
     assert (change.seq, change.by, change.policy) == (3, "eve", licensed(OPTED_OUT))
@@ -79,7 +81,7 @@ def test_a_host_is_found_in_any_spelling(registry: Registry, spelling: str) -> N
 
 
 def test_an_international_name_and_its_a_labels_are_one_site(registry: Registry) -> None:
-    registry.put(SitePolicy.from_flag(True, "Bücher.example"), by="ada", hosts=["WWW.BÜCHER.example:80"])
+    registry.put(SitePolicy.from_flag(True, site="Bücher.example"), by="ada", hosts=["WWW.BÜCHER.example:80"])
     policy = registry.get("xn--bcher-kva.example")
     assert policy is not None
     assert policy.site == "xn--bcher-kva.example"
@@ -112,7 +114,7 @@ def test_hosts_are_the_full_set_so_that_one_left_out_is_gone(registry: Registry)
 def test_another_sites_host_is_refused_and_both_are_named(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     with pytest.raises(HostTakenError, match=r"'www\.blog\.example'.*'other\.example'.*'blog\.example' has"):
-        registry.put(SitePolicy("other.example"), by="eve", hosts=["new.example", "www.blog.example"])
+        registry.put(SitePolicy(site="other.example"), by="eve", hosts=["new.example", "www.blog.example"])
     assert registry.get("other.example") is None
     assert registry.get("new.example") is None
     assert registry.seq == 1
@@ -121,24 +123,24 @@ def test_another_sites_host_is_refused_and_both_are_named(registry: Registry) ->
 def test_another_sites_own_name_is_refused(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     with pytest.raises(HostTakenError, match=r"'blog\.example'.*'other\.example'.*stays one"):
-        registry.put(SitePolicy("other.example"), by="eve", hosts=["blog.example"])
+        registry.put(SitePolicy(site="other.example"), by="eve", hosts=["blog.example"])
 
 
 def test_a_host_of_a_site_cannot_become_a_site(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     with pytest.raises(HostTakenError, match=r"'www\.blog\.example'.*'blog\.example'"):
-        registry.put(SitePolicy("www.blog.example"), by="eve")
+        registry.put(SitePolicy(site="www.blog.example"), by="eve")
     assert registry.get("www.blog.example") == OPTED_OUT
 
 
 def test_a_host_that_was_given_up_can_be_anothers(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["shared.example"])
     registry.put(OPTED_OUT, by="ada", hosts=[])
-    other = SitePolicy("other.example")
+    other = SitePolicy(site="other.example")
     registry.put(other, by="eve", hosts=["shared.example"])
     assert registry.get("shared.example") == other
     registry.put(other, by="eve", hosts=[])
-    itself = SitePolicy.from_preset("no-ai", "shared.example")
+    itself = SitePolicy.from_preset("no-ai", site="shared.example")
     registry.put(itself, by="bob")
     assert registry.get("shared.example") == itself
 
@@ -155,7 +157,7 @@ def test_putting_what_is_there_already_writes_nothing(registry: Registry, clock:
 def test_sites_come_by_name_however_many(registry: Registry) -> None:
     names = [f"blog{number}.example" for number in range(230)]
     for name in names:
-        registry.put(SitePolicy.from_flag(True, name), by="import")
+        registry.put(SitePolicy.from_flag(True, site=name), by="import")
     policies = list(registry.sites())
     assert [policy.site for policy in policies] == sorted(names)
     assert all(policy.opted_out for policy in policies)
@@ -163,7 +165,7 @@ def test_sites_come_by_name_however_many(registry: Registry) -> None:
 
 def test_sites_may_change_while_they_are_walked(registry: Registry) -> None:
     for number in range(150):
-        registry.put(SitePolicy(f"blog{number:03}.example"), by="import")
+        registry.put(SitePolicy(site=f"blog{number:03}.example"), by="import")
     seen = []
     for policy in registry.sites():
         seen.append(policy.site)
@@ -210,7 +212,7 @@ def test_an_unknown_site_has_no_hosts_and_no_history(registry: Registry) -> None
 
 
 def test_a_private_blog_is_kept_private(registry: Registry) -> None:
-    registry.put(SitePolicy("blog.example", visibility="private"), by="ada")  # type: ignore[arg-type]
+    registry.put(SitePolicy(site="blog.example", visibility="private"), by="ada")  # type: ignore[arg-type]
     policy = registry.get("blog.example")
     assert policy is not None
     assert policy.effective.disallows(*Category)

@@ -28,7 +28,7 @@ def read(file: Path, statement: str) -> list[tuple[object, ...]]:
 def test_the_tables_are_what_other_readers_expect(file: Path, clock: Clock) -> None:
     with Registry(f"sqlite:///{file}", clock=clock) as registry:
         registry_id = registry.registry_id
-        policy = SitePolicy.from_flag(True, "blog.example")
+        policy = SitePolicy.from_flag(True, site="blog.example")
         registry.put(policy, by="ada", hosts=["old.example"])
         registry.put(policy, by="eve", hosts=["www.blog.example"])
     at = 1_793_534_400_000_000
@@ -81,7 +81,7 @@ def test_the_tables_are_typed_as_they_are_read(file: Path) -> None:
 def test_equal_policies_are_equal_text_whatever_the_site(file: Path) -> None:
     with Registry(f"sqlite:///{file}") as registry:
         for number in range(5):
-            policy = SitePolicy.from_preset("no-ai", f"blog{number}.example", robots_base="# Grüße\n")
+            policy = SitePolicy.from_preset("no-ai", site=f"blog{number}.example", robots_base="# Grüße\n")
             registry.put(policy, by="ada")
     ((text,),) = read(file, "SELECT DISTINCT policy FROM site")
     assert str(text).isascii()
@@ -133,9 +133,9 @@ def test_a_lock_that_is_never_given_back_is_told(file: Path, monkeypatch: pytest
     ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(RegistryError, match=r"aipolicy\.db.*locked.*try again"):
-            registry.put(SitePolicy("blog.example"), by="ada")
+            registry.put(SitePolicy(site="blog.example"), by="ada")
         other.execute("COMMIT")
-        assert registry.put(SitePolicy("blog.example"), by="ada").seq == 1
+        assert registry.put(SitePolicy(site="blog.example"), by="ada").seq == 1
 
 
 def test_too_many_readers_at_once_are_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(file: Path) ->
 def test_a_copy_that_lost_its_journal_mode_gets_it_back(file: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     with Registry(f"sqlite:///{file}") as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         read(file, f"VACUUM INTO '{copy}'")
     assert read(copy, "PRAGMA journal_mode") == [("delete",)]
     with Registry(f"sqlite:///{copy}") as registry:

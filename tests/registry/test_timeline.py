@@ -11,14 +11,14 @@ from aipolicy.registry import InForce, Registry
 from tests.registry.conftest import Clock, NewURL
 from tests.registry.test_past import HOSTS, MICROSECOND, puts
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
-SILENT = SitePolicy.from_flag(False, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
+SILENT = SitePolicy.from_flag(False, site="blog.example")
 
 
 def test_a_timeline_has_every_change_with_its_number_oldest_first(registry: Registry, clock: Clock) -> None:
     first = registry.put(OPTED_OUT, by="ada")
     clock.move(hours=1)
-    registry.put(SitePolicy("other.example"), by="eve")
+    registry.put(SitePolicy(site="other.example"), by="eve")
     second = registry.put(SILENT, by="ada")
     assert registry.timeline("Blog.Example:80") == [
         InForce(first.at, 1, OPTED_OUT),
@@ -34,7 +34,7 @@ def test_a_host_that_no_site_ever_had_has_no_timeline(registry: Registry) -> Non
 def test_a_moved_host_has_the_policies_of_each_site_while_it_was_its_own(
     registry: Registry, clock: Clock
 ) -> None:
-    other = SitePolicy.from_preset("allow", "other.example")
+    other = SitePolicy.from_preset("allow", site="other.example")
     registry.put(other, by="eve")
     added = registry.put(OPTED_OUT, by="ada", hosts=["shared.example"])
     clock.move(hours=1)
@@ -64,7 +64,9 @@ def test_a_timeline_agrees_with_at_at_every_instant(
     with Registry(new_url(), clock=clock) as registry:
         for batch in batches:
             clock.move(microseconds=batch[0][3])
-            made = [(SitePolicy.from_preset(preset, site), further) for site, preset, further, _ in batch]
+            made = [
+                (SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in batch
+            ]
             registry.put_many(made, by="ada", refused=_leave_out)
         moments = {change.at + step * MICROSECOND for change in registry.changes() for step in (-1, 0, 1)}
         for host in HOSTS:

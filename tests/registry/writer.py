@@ -30,7 +30,7 @@ def main(url: str, name: str, threads: str, count: str = "") -> None:
 def write(registry: Registry, name: str, count: str) -> None:
     for number in range(int(count)) if count else itertools.count():
         host = f"{name}-{number}.example"
-        change = registry.put(SitePolicy.from_flag(True, host), by=name, hosts=[f"www.{host}"])
+        change = registry.put(SitePolicy.from_flag(True, site=host), by=name, hosts=[f"www.{host}"])
         say(f"{change.seq} {host}")
 
 

@@ -22,15 +22,15 @@ from tests.postgres import Schemas
 from tests.registry.conftest import raw
 from tests.replica.following import eventually, is_copy, read, seq
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
-SILENT = SitePolicy.from_flag(False, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
+SILENT = SitePolicy.from_flag(False, site="blog.example")
 
 
 def shuffle(registry: Registry, rng: random.Random, count: int) -> None:
     """Policies change, and hosts are moved about between a few sites, alone and by the hundred."""
     names = [f"{letter}.example" for letter in "abcdefghij"]
     for _ in range(count):
-        policy = SitePolicy.from_flag(rng.random() < 0.5, rng.choice(names))
+        policy = SitePolicy.from_flag(rng.random() < 0.5, site=rng.choice(names))
         hosts = rng.choice([None, rng.sample(names, rng.randrange(4))])
         if rng.random() < 0.2:
             many = [(policy.for_site(rng.choice(names)), hosts) for _ in range(rng.randrange(30))]
@@ -68,7 +68,7 @@ def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -
     with Registry(url) as registry, Source(url) as source:
         assert source.state().last == registry.last == Mark()
         for number, by in enumerate(("ada", "bücher ада 🙂"), 1):
-            registry.put(SitePolicy(f"s{number}.example", robots_base="User-agent: *\n" * 1000), by=by)
+            registry.put(SitePolicy(site=f"s{number}.example", robots_base="User-agent: *\n" * 1000), by=by)
             assert source.state().last == source.state().last == registry.last
             assert (registry.last.seq, registry.seq) == (number, number)
         with raw(url) as connection:
@@ -121,7 +121,7 @@ def test_a_change_that_is_notified_is_there_at_once(url: str, file: Path) -> Non
         eventually(file.exists)
         for number in range(5):
             time.sleep(0.05)
-            registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+            registry.put(SitePolicy(site=f"blog{number}.example"), by="ada")
             eventually(lambda: seq(file) == registry.seq)
         replica.stop()
         registry.put(OPTED_OUT, by="ada")  # wakes it up
@@ -134,7 +134,7 @@ def test_a_change_that_nobody_notifies_is_found_by_the_poll(url: str, file: Path
         with Replica(url, file):
             eventually(file.exists)
             for number in range(4):
-                registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+                registry.put(SitePolicy(site=f"blog{number}.example"), by="ada")
                 eventually(lambda: seq(file) == registry.seq)
 
 
@@ -145,7 +145,7 @@ async def test_another_registry_at_the_address_is_taken_over_under_readers(
     with Registry(url) as registry, Registry(other) as another:
         registry.put(SILENT, by="ada")
         another.put(OPTED_OUT, by="eve")
-        another.put(SitePolicy.from_flag(False, "new.example"), by="eve")
+        another.put(SitePolicy.from_flag(False, site="new.example"), by="eve")
         with Replica(url, file):
             eventually(file.exists)
         lookup = LocalLookup(file, refresh=0.001)

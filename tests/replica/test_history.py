@@ -16,7 +16,7 @@ from tests.postgres import Schemas
 from tests.registry.conftest import raw
 from tests.replica.following import eventually, is_at_work, is_copy, read, seq, trouble
 
-OPTED_OUT = SitePolicy.from_flag(True, "a.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 HOSTS = ("a.example", "lost.example", "new0.example")
 
 
@@ -36,10 +36,10 @@ def restored(url: str, schemas: Schemas, more: int) -> str:
     other = schemas.new()
     with Registry(url) as registry, Registry(other) as older:
         for name in ("a.example", "b.example", "lost.example"):
-            registry.put(SitePolicy(name), by="ada")
+            registry.put(SitePolicy(site=name), by="ada")
         older.put(OPTED_OUT, by="ada")
         for number in range(more):
-            older.put(SitePolicy(f"new{number}.example"), by="ada")
+            older.put(SitePolicy(site=f"new{number}.example"), by="ada")
         registry_id = registry.registry_id
     become(other, registry_id)
     return other
@@ -147,7 +147,7 @@ def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
 ) -> None:
     with Registry(url) as registry:
         for name in ("a.example", "b.example", "lost.example"):
-            registry.put(SitePolicy(name), by="ada")
+            registry.put(SitePolicy(site=name), by="ada")
     other = copied(url, schemas)
     with Replica(url, file):
         eventually(lambda: seq(file) == 3)

@@ -85,7 +85,7 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
 ) -> None:
     """As after a reboot: SQLite lets it make the log and its index, which are its own then."""
     with Registry(anywhere) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         with process(OWNER, FOLLOWER, anywhere, shared) as first:
             eventually(lambda: seq(shared) == 1)
             first.send_signal(signal.SIGTERM)
@@ -95,7 +95,7 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
             assert reader.stdout is not None
             assert reader.stdout.readline() == "ready\n"
             assert owner(log_of(shared)) == READS
-            registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+            registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
             with process(OWNER, FOLLOWER, anywhere, shared):
                 # Not by reading it here: as root, SQLite would give the log back to the file's owner.
                 eventually(lambda: owner(log_of(shared)) == owner(shared) == OWNER)
@@ -110,7 +110,7 @@ def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
     """In a directory like /tmp, where each file is its owner's to remove."""
     shared.parent.chmod(0o1777)
     with Registry(anywhere) as registry, ExitStack() as stack:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         with process(OWNER, FOLLOWER, anywhere, shared) as first:
             eventually(lambda: seq(shared) == 1)
             first.send_signal(signal.SIGTERM)
@@ -119,7 +119,7 @@ def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         inode = shared.stat().st_ino
-        registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+        registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
         second = stack.enter_context(process(OWNER, TELLING + FOLLOWER, anywhere, shared))
         assert second.stdout is not None
         assert "its directory must be the follower's own" in second.stdout.readline()
@@ -133,7 +133,7 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
     anywhere: str, shared: Path
 ) -> None:
     with Registry(anywhere) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         with Source(anywhere) as source:
             note = Standing(source.name, shared, time.time).filling
             progress = lambda *_: nullcontext(lambda _: None)  # noqa: E731
@@ -142,7 +142,7 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
             assert reader.stdout is not None
             assert reader.stdout.readline() == "ready\n"
             assert owner(log_of(shared)) == owner(shared)
-            registry.put(SitePolicy.from_flag(True, "blog.example"), by="ada")
+            registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
             with Replica(anywhere, shared):
                 eventually(lambda: seq(shared) == 2)
                 assert reader.stdout.readline() == "in force\n"
@@ -153,7 +153,7 @@ def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str
         eventually(lambda: seq(file) == 0)
         for path in file.parent.glob("replica.db*"):
             path.unlink()
-        registry.put(SitePolicy("a.example"), by="ada")
+        registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
         with pytest.raises(RegistryError, match=rf"is followed by process {os.getpid()} already"):
             Lock(file).take(wait=False, stopping=threading.Event(), waiting=print)
@@ -171,7 +171,7 @@ def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: s
         said = first.communicate(timeout=30)[1]
         assert first.returncode == 2
         assert f"is followed by process {os.getpid()} already" in said
-        registry.put(SitePolicy("a.example"), by="ada")
+        registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
         assert file.stat().st_ino == inode
 
@@ -194,7 +194,7 @@ def test_a_lock_that_was_deleted_is_nobodys(file: Path) -> None:
 def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path) -> None:
     go, gone = os.pipe()
     with Registry(url) as registry, Replica(url, file) as replica:
-        registry.put(SitePolicy.from_preset("no-ai", "before.example"), by="test")
+        registry.put(SitePolicy.from_preset("no-ai", site="before.example"), by="test")
         eventually(lambda: file.exists() and seq(file) == 1)
 
         def child() -> None:
@@ -203,7 +203,7 @@ def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path
 
         children = [start_child(child), start_child(lambda: replica.__exit__())]
         join_child(children.pop())
-        registry.put(SitePolicy.from_preset("no-ai", "after.example"), by="test")
+        registry.put(SitePolicy.from_preset("no-ai", site="after.example"), by="test")
         eventually(lambda: seq(file) == 2)
     lock = Lock(file)  # of another process, while the child still lives
     assert lock.take(wait=False, stopping=threading.Event(), waiting=print)

@@ -23,14 +23,14 @@ from tests.replica.following import ENOUGH, eventually, follower, is_at_work, is
 from tests.soak.processes import children, standing_still
 from tests.soak.proxy import Proxy, socket_of
 
-OPTED_OUT = SitePolicy.from_flag(True, "blog.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 KILLS = 6
 
 
 def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: Path) -> None:
     rng = random.Random(20261124)
     with Registry(url) as registry:
-        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(20_000)], by="import")
+        registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(20_000)], by="import")
         done = threading.Event()
 
         def write() -> None:
@@ -39,7 +39,9 @@ def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: 
                 number += 1
                 hosts = [f"w{number % 50}-{n}.example" for n in range(number % 3)]
                 registry.put(
-                    SitePolicy.from_flag(bool(number % 2), f"w{number % 50}.example"), by="w", hosts=hosts
+                    SitePolicy.from_flag(bool(number % 2), site=f"w{number % 50}.example"),
+                    by="w",
+                    hosts=hosts,
                 )
 
         writer = threading.Thread(target=write)
@@ -74,7 +76,7 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
         with Registry(url) as registry:
             registry.put(OPTED_OUT, by="ada")
             for number in range(50):
-                registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+                registry.put(SitePolicy(site=f"blog{number}.example"), by="ada")
             with follower(url, file) as process:
                 eventually(lambda: seq(file) == 51)
                 lookup = LocalLookup(file, refresh=0.05, maxsize=10)
@@ -84,7 +86,7 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
                     eventually(lambda: "check the host and port" in trouble(file))
                 finally:
                     postgres_server.start()
-                registry.put(SitePolicy.from_flag(False, "blog.example"), by="ada")
+                registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada")
                 eventually(lambda: seq(file) == 52)
                 await asyncio.sleep(0.06)
                 assert not (await lookup.find(b"blog.example")).policy.opted_out
@@ -115,7 +117,7 @@ async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
 
 def test_a_change_is_in_force_in_another_process(url: str, file: Path) -> None:
     with Registry(url) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         with follower(url, file):
             eventually(lambda: seq(file) == 1)
             with process(READER, file, 0.25) as reader:
@@ -167,7 +169,7 @@ def test_a_connection_that_is_lost_without_a_word_is_given_up(
             registry.put(OPTED_OUT, by="ada")
             eventually(lambda: seq(file) == 1)
             network.lose()
-            registry.put(SitePolicy("other.example"), by="ada")
+            registry.put(SitePolicy(site="other.example"), by="ada")
             eventually(lambda: seq(file) == 2)
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "it hasn't answered for 0.5 s" in warning
@@ -184,7 +186,7 @@ def test_a_server_that_answers_no_more_is_told_and_reported(
             eventually(lambda: seq(file) == 1)
             with standing_still(postgres_server.pid, *children(postgres_server.pid)):
                 eventually(lambda: "it hasn't answered for 0.5 s" in trouble(file))
-            registry.put(SitePolicy("other.example"), by="ada")
+            registry.put(SitePolicy(site="other.example"), by="ada")
             eventually(lambda: seq(file) == 2)
             eventually(lambda: trouble(file) == "")
 
@@ -217,7 +219,7 @@ async def test_damage_that_only_a_reader_meets_is_mended(
     monkeypatch.setattr("aipolicy.registry.replica.file.SETTLED", 0.0)
     hosts = [f"blog{number}.example" for number in range(2000)]
     with Registry(url) as registry:
-        registry.put_many([SitePolicy(host) for host in hosts], by="import")
+        registry.put_many([SitePolicy(site=host) for host in hosts], by="import")
         with Replica(url, file):
             eventually(lambda: is_at_work(file))
             lookup = LocalLookup(file, refresh=0.01)

@@ -67,7 +67,7 @@ def test_the_end_of_a_trouble_is_in_the_file_before_it_is_told(
     with Registry(url) as registry, Replica(url, file):
         eventually(lambda: is_at_work(file))
         monkeypatch.setattr("aipolicy.registry.replica.follower._HEARTBEAT", 1000.0)
-        registry.put(SitePolicy("a.example"), by="ada")
+        registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: "Input/output error" in caplog.text)
         failing = False
         eventually(lambda: "level again" in caplog.text)
@@ -79,7 +79,7 @@ def test_a_file_of_an_earlier_version_is_filled_anew(
 ) -> None:
     """Its table ``replica`` had a further column."""
     with Registry(url) as registry:
-        registry.put(SitePolicy("a.example"), by="ada")
+        registry.put(SitePolicy(site="a.example"), by="ada")
         with Replica(url, file):
             eventually(lambda: is_at_work(file))
         with closing(sqlite3.connect(file)) as connection, connection:
@@ -88,7 +88,7 @@ def test_a_file_of_an_earlier_version_is_filled_anew(
             connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' DEFAULT 0', '')")
         with Replica(url, file):
             eventually(lambda: "level again" in caplog.text)
-            registry.put(SitePolicy("b.example"), by="ada")
+            registry.put(SitePolicy(site="b.example"), by="ada")
             eventually(lambda: seq(file) == 2)
         assert is_copy(file, url)
     assert "asked_at" not in str(read(file, "SELECT sql FROM sqlite_schema"))

@@ -27,7 +27,7 @@ from tests.replica.following import eventually, follower, is_at_work, is_copy, r
 @contextmanager
 def followed(url: str, file: Path) -> Iterator[Registry]:
     with Registry(url) as registry:
-        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
+        registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(500)], by="import")
         with Replica(url, file):
             eventually(lambda: is_at_work(file))
             assert seq(file) == 500
@@ -42,11 +42,11 @@ def back_up(file: Path, copy: Path) -> None:
 def outdate(registry: Registry, file: Path, copy: Path) -> None:
     """Make a copy, then a change that is in the file itself, and one that is only in its log."""
     back_up(file, copy)
-    registry.put(SitePolicy.from_flag(True, "blog0.example"), by="ada")
+    registry.put(SitePolicy.from_flag(True, site="blog0.example"), by="ada")
     eventually(lambda: seq(file) == 501)
     with closing(sqlite3.connect(file)) as now:
         assert now.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
-    registry.put(SitePolicy.from_flag(True, "blog499.example"), by="ada")
+    registry.put(SitePolicy.from_flag(True, site="blog499.example"), by="ada")
     eventually(lambda: seq(file) == 502)
 
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_harmed_is_told_once_and_filled_anew(
 ) -> None:
     with followed(url, file) as registry:
         damage(file)
-        registry.put(SitePolicy("new.example"), by="ada")
+        registry.put(SitePolicy(site="new.example"), by="ada")
         eventually(lambda: "level again" in caplog.text)
         assert seq(file) == 501
     assert is_copy(file, url)
@@ -105,7 +105,7 @@ def test_an_old_copy_in_its_place_is_filled_anew(
         outdate(registry, file, old)
         old.replace(file)
         eventually(lambda: "level again" in caplog.text)
-        registry.put(SitePolicy("new.example"), by="ada")
+        registry.put(SitePolicy(site="new.example"), by="ada")
         eventually(lambda: seq(file) == 503)
     assert is_copy(file, url)
     assert len(warnings(caplog)) == 1, warnings(caplog)
@@ -116,13 +116,13 @@ def test_an_old_copy_that_was_put_there_meanwhile_is_filled_anew(
 ) -> None:
     old = tmp_path / "old.db"
     with Registry(url) as registry:
-        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(500)], by="import")
+        registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(500)], by="import")
         with follower(url, file):
             eventually(lambda: seq(file) == 500)
             outdate(registry, file, old)
         old.replace(file)  # it was killed: the log is there
         with follower(url, file):
-            registry.put(SitePolicy("new.example"), by="ada")
+            registry.put(SitePolicy(site="new.example"), by="ada")
             eventually(lambda: seq(file) == 503)
             assert is_copy(file, url)
 
@@ -136,7 +136,7 @@ def test_a_copy_without_a_log_is_taken_over(
         back_up(file, copy)
         caplog.clear()
         with Replica(url, copy):
-            registry.put(SitePolicy("new.example"), by="ada")
+            registry.put(SitePolicy(site="new.example"), by="ada")
             eventually(lambda: seq(copy) == 501)
             number = str(copy.stat().st_ino)
             assert read(copy, "SELECT value FROM meta WHERE key = 'file'") == [(number,)]
@@ -152,7 +152,7 @@ def test_another_programs_file_in_its_place_is_told_and_unharmed(
     with followed(url, file) as registry:
         notes.replace(file)
         eventually(lambda: "is no replica: name another file, or remove it" in caplog.text)
-        registry.put(SitePolicy("new.example"), by="ada")
+        registry.put(SitePolicy(site="new.example"), by="ada")
         assert file.read_text() == "These are my notes.\n" * 99
         file.unlink()
         eventually(lambda: seq(file) == 501)
@@ -184,7 +184,7 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
 
     monkeypatch.setattr(ReplicaFile, "apply", on_a_small_disk)
     with followed(url, file) as registry:
-        registry.put_many([SitePolicy(f"more{number}.example") for number in range(2000)], by="import")
+        registry.put_many([SitePolicy(site=f"more{number}.example") for number in range(2000)], by="import")
         eventually(lambda: "make room on the disk" in caplog.text)
         assert seq(file) == 500
         assert read(file, "SELECT count(*) FROM site") == [(500,)]
@@ -219,10 +219,10 @@ def test_a_clock_that_jumps_back_is_no_trouble(
 ) -> None:
     now = 5000.0
     with Registry(url) as registry, Replica(url, file, clock=lambda: now):
-        registry.put(SitePolicy("a.example"), by="ada")
+        registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
         now = 1000.0
-        registry.put(SitePolicy("b.example"), by="ada")
+        registry.put(SitePolicy(site="b.example"), by="ada")
         eventually(lambda: seq(file) == 2)
         eventually(lambda: read(file, "SELECT level_at FROM replica") == [(1_000_000_000,)])
     assert warnings(caplog) == []
@@ -234,7 +234,7 @@ def test_a_registry_that_is_not_there_yet_is_waited_for(
     with Replica(url, file):
         eventually(lambda: "does not exist" in caplog.text)
         with Registry(url) as registry:
-            registry.put(SitePolicy("a.example"), by="ada")
+            registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
     assert len(warnings(caplog)) == 1
 
@@ -263,7 +263,7 @@ def test_a_follower_that_waits_takes_over_when_the_first_is_killed(url: str, fil
             assert f"followed by process {first.pid}: waiting" in second.stderr.readline()
             first.kill()
             first.wait()
-            registry.put(SitePolicy("a.example"), by="ada")
+            registry.put(SitePolicy(site="a.example"), by="ada")
             eventually(lambda: seq(file) == 1)
             second.terminate()
             assert second.wait(30) == 0
@@ -273,7 +273,7 @@ def test_a_fill_that_is_ended_leaves_nothing_behind(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Registry(url) as registry:
-        registry.put_many([SitePolicy(f"blog{number}.example") for number in range(50)], by="import")
+        registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(50)], by="import")
     monkeypatch.setattr("aipolicy.registry.replica.source.ROWS", 10)
     replica = Replica(url, file, progress=_stopping(lambda: replica.stop()))
     replica.run()
@@ -305,7 +305,7 @@ def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(u
     """The last one that closes a file deletes its log; a follower must be seen to be there."""
     with Registry(url) as registry, follower(url, file):
         for number in range(1, 4):
-            registry.put(SitePolicy(f"blog{number}.example"), by="ada")
+            registry.put(SitePolicy(site=f"blog{number}.example"), by="ada")
             eventually(lambda: seq(file) == registry.seq)
             with Registry(f"sqlite:///{file}") as copy:
                 assert copy.seq == number
@@ -315,7 +315,7 @@ def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(u
 def test_a_follower_keeps_the_locks_of_its_process_when_it_looks_at_the_file(url: str, file: Path) -> None:
     """POSIX takes them all away where a file is opened and closed by other means than SQLite's."""
     with Registry(url) as registry:
-        registry.put(SitePolicy("blog.example"), by="ada")
+        registry.put(SitePolicy(site="blog.example"), by="ada")
         with Replica(url, file):
             eventually(lambda: seq(file) == 1)
         lookup = LocalLookup(file)

@@ -145,14 +145,14 @@ def expected(preferences: Preferences) -> dict[str, str]:
 
 @pytest.mark.parametrize("preferences", EVERY, ids=str)
 def test_http_sf_reads_every_content_usage_header(preferences: Preferences) -> None:
-    policy = SitePolicy("", preferences)
+    policy = SitePolicy(site="", preferences=preferences)
     assert stated(dict(response(policy, []))[b"content-usage"]) == expected(preferences)
 
 
 @pytest.mark.parametrize("theirs", THEIRS)
 def test_http_sf_reads_every_content_usage_that_was_joined(theirs: bytes) -> None:
     for preferences in EVERY:
-        headers = response(SitePolicy("", preferences), [(b"Content-Usage", theirs)])
+        headers = response(SitePolicy(site="", preferences=preferences), [(b"Content-Usage", theirs)])
         (line,) = [value for name, value in headers if name.lower() == b"content-usage"]
         assert stated(line) == expected(preferences.combined(Preferences.parse(theirs)))
 

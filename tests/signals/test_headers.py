@@ -44,7 +44,7 @@ def headers(policy: SitePolicy, **signals: bool) -> list[Header]:
 
 def preset(name: str, visibility: str = "public") -> SitePolicy:
     urls = {"tdm_policy_url": POLICY_URL, "license_url": LICENCE_URL}
-    return SitePolicy.from_preset(name, "blog.example", visibility=visibility, **urls)
+    return SitePolicy.from_preset(name, site="blog.example", visibility=visibility, **urls)
 
 
 # What a policy says.

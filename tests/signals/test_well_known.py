@@ -121,7 +121,7 @@ def test_a_site_that_is_not_public_is_reserved(visibility: str) -> None:
 
 def test_tdmrep_specific_locations_stand_first_and_the_site_last() -> None:
     paths = {"/open/": OPEN, "/open/closed/": CLOSED, "/*.jpg$": OPEN, "/tag/café": OPEN}
-    assert file_of(SitePolicy("", CLOSED, path_preferences=tuple(paths.items()))) == [
+    assert file_of(SitePolicy(site="", preferences=CLOSED, path_preferences=tuple(paths.items()))) == [
         {"location": "/tag/caf%C3%A9", "tdm-reservation": 0},
         {"location": "/open/closed/", "tdm-reservation": 1},
         {"location": "/*.jpg$", "tdm-reservation": 0},
@@ -138,13 +138,17 @@ def test_one_reserved_path_is_enough_for_a_file() -> None:
 
 
 def test_a_policys_address_needs_its_switch_and_a_reservation() -> None:
-    policy = SitePolicy("", CLOSED, path_preferences=(("/open/", OPEN),), tdm_policy_url=POLICY_URL)
+    policy = SitePolicy(
+        site="", preferences=CLOSED, path_preferences=(("/open/", OPEN),), tdm_policy_url=POLICY_URL
+    )
     assert "tdm-policy" not in json.dumps(file_of(policy))
     assert file_of(policy, tdm_policy=True) == [
         {"location": "/open/", "tdm-reservation": 0},
         {"location": "/", "tdm-reservation": 1, "tdm-policy": POLICY_URL},
     ]
-    assert file_of(SitePolicy("", CLOSED), tdm_policy=True) == [{"location": "/", "tdm-reservation": 1}]
+    assert file_of(SitePolicy(site="", preferences=CLOSED), tdm_policy=True) == [
+        {"location": "/", "tdm-reservation": 1}
+    ]
 
 
 def test_with_its_switch_off_there_is_no_file() -> None:

@@ -100,7 +100,7 @@ def test_many_urls_come_from_a_file_or_from_stdin(server: Server, tmp_path: Path
 def test_the_registry_of_the_environment_is_not_asked_about_strangers(server: Server, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
-        registry.put(SitePolicy.from_preset("no-training", "other.example"), by="ada")
+        registry.put(SitePolicy.from_preset("no-training", site="other.example"), by="ada")
     assert check(server.origin, "--allow-private", AIPOLICY_REGISTRY=url).exit_code == 0
     asked = check(server.origin, "--allow-private", "--registry", url)
     assert asked.exit_code == 1

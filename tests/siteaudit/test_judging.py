@@ -221,6 +221,6 @@ def test_what_a_site_sent_is_escaped_and_cut_wherever_it_is_quoted() -> None:
     )
     report = judge(one, expectation=OPTED_OUT)
     for found in (*report.findings, *report.notes):
-        for text in (found.where, found.found, found.effect, found.cure.replace("\n", "")):
+        for text in (found.where, found.found, found.effect, found.fix.replace("\n", "")):
             assert text.isprintable()
             assert len(text) < 4000

@@ -61,7 +61,7 @@ def test_rfc9651_4_2_2_a_no_that_a_later_member_replaces_is_lost_and_an_error(
     (one,) = about("content-usage-repeated", "Content-Usage", *lines)
     assert one.severity is Severity.ERROR
     assert f"{counts} counts" in one.found
-    assert "train-ai=n" in one.cure
+    assert "train-ai=n" in one.fix
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "cure"),
+    ("lines", "fix"),
     [
         (["Train-AI=n"], "Content-Usage: train-ai=n"),
         (["Train-AI=y"], "Content-Usage: train-ai=y"),
@@ -107,11 +107,11 @@ def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
         (["train-ai=y, train-ai=no"], "Content-Usage: train-ai=n"),
     ],
 )
-def test_a_cure_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
-    lines: list[str], cure: str
+def test_a_fix_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
+    lines: list[str], fix: str
 ) -> None:
     (one,) = about("content-usage", "Content-Usage", *lines)
-    assert one.cure == cure
+    assert one.fix == fix
 
 
 def test_a_value_that_another_of_its_label_made_void_is_told_once_and_quoted_without_the_headers_name() -> (

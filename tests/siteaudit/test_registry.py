@@ -24,7 +24,7 @@ def url(tmp_path: Path) -> str:
     now = START
     with Registry(address, clock=lambda: now) as registry:
         for preset in ("unset", "no-training", "no-ai"):
-            registry.put(SitePolicy.from_preset(preset, HOST), by="ada", hosts=["www.blog.example"])
+            registry.put(SitePolicy.from_preset(preset, site=HOST), by="ada", hosts=["www.blog.example"])
             now += timedelta(hours=1)
     return address
 
@@ -40,9 +40,9 @@ def test_the_policy_in_force_is_expected_with_its_change_and_time(url: str) -> N
 def test_a_robots_txt_of_before_is_named_with_its_change_and_time(url: str) -> None:
     with RegistryExpectations(url) as expecting:
         expectation = expecting(HOST)
-    now = render(SitePolicy.from_preset("no-ai", HOST))
+    now = render(SitePolicy.from_preset("no-ai", site=HOST))
     headers = tuple((n.decode(), v.decode()) for n, v in now.site.headers)
-    before = render(SitePolicy.from_preset("no-training", HOST)).robots.body
+    before = render(SitePolicy.from_preset("no-training", site=HOST)).robots.body
     assert now.tdmrep is not None
     stale = seen(
         robots_txt=robots(before, ("Age", "1200"), ("X-Cache", "HIT")),
@@ -79,7 +79,7 @@ def test_an_unknown_host_is_a_finding_unless_strangers_are_none_of_its_business(
 
 def test_a_host_that_was_given_up_is_unknown_since_then(url: str) -> None:
     with Registry(url, clock=lambda: START + timedelta(hours=9)) as registry:
-        registry.put(SitePolicy.from_preset("no-ai", HOST), by="ada", hosts=[])
+        registry.put(SitePolicy.from_preset("no-ai", site=HOST), by="ada", hosts=[])
     with RegistryExpectations(url) as expecting:
         (found,) = judge(opted_out(), expectation=expecting("www.blog.example")).findings
     assert found.id == "unknown-site"

@@ -20,7 +20,9 @@ PAUSE = 0.04
 def policy(site: str, preset: str, number: int) -> SitePolicy:
     """A policy whose answers tell its version."""
     where = f"https://soak.example/version-{number}"
-    return SitePolicy.from_preset(preset, site, sitemaps=(f"{where}.xml",), tdm_policy_url=f"{where}.json")
+    return SitePolicy.from_preset(
+        preset, site=site, sitemaps=(f"{where}.xml",), tdm_policy_url=f"{where}.json"
+    )
 
 
 class Changes:

@@ -46,7 +46,7 @@ OF_JSON = (
     '(\'{"time":"$time_iso8601","ip":"$remote_addr","url":"$request_uri","status":$status,'
     '"agent":"$http_user_agent"}\')'
 )
-_CURE = "give --format a name ({names}) or the format string of the server's configuration"
+_FIX = "give --format a name ({names}) or the format string of the server's configuration"
 
 
 def named(text: str) -> LogFormat:
@@ -68,13 +68,13 @@ def named(text: str) -> LogFormat:
     elif "%" in text:
         elements, tail = apache(_plain(text)), ""
     else:
-        raise LogFormatError(f"{shown(text)!r} is no log format: {cure()}")
+        raise LogFormatError(f"{shown(text)!r} is no log format: {fix()}")
     return PatternFormat.of("custom", elements, tail=tail)
 
 
-def cure(line: str = "") -> str:
+def fix(line: str = "") -> str:
     """Return the advice for a log of an unknown format, of which ``line`` is one line."""
-    advice = _CURE.format(names=", ".join(FORMATS))
+    advice = _FIX.format(names=", ".join(FORMATS))
     return f"{advice}, or {OF_JSON}" if line.lstrip().startswith("{") else advice
 
 

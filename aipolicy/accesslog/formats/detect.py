@@ -7,7 +7,7 @@ import polars as pl
 
 from aipolicy.accesslog.formats.addresses import bare
 from aipolicy.accesslog.formats.base import LogFormat
-from aipolicy.accesslog.formats.catalog import FORMATS, OF_JSON, cure
+from aipolicy.accesslog.formats.catalog import FORMATS, OF_JSON, fix
 from aipolicy.accesslog.formats.elements import Role
 from aipolicy.accesslog.formats.field_list import DIRECTIVE, FieldListFormat
 from aipolicy.accesslog.formats.json_format import JsonFormat
@@ -62,7 +62,7 @@ def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat:
         )
     if lines.len() and not given.shaped(lines).any():
         raise LogFormatError(
-            f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {cure()}"
+            f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {fix()}"
         )
     return given
 
@@ -109,7 +109,7 @@ def _require(lines: pl.Series, read: pl.Series, name: str) -> None:
     if read.sum() < _ENOUGH * lines.len():
         closest = f" (the closest one is {name})" if read.any() else ""
         line = lines.filter(~read)[0]
-        raise LogFormatError(f"the log is of no known format{closest}: '{shown(line)}'; {cure(line)}")
+        raise LogFormatError(f"the log is of no known format{closest}: '{shown(line)}'; {fix(line)}")
 
 
 def _require_names(lines: pl.Series, found: PatternFormat) -> None:

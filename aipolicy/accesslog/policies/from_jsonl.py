@@ -33,8 +33,8 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
             version = Version(at, f"line {number}", texts.setdefault(robots, robots), site)
             sites.setdefault(site, []).append(Stated(number, version, hosts))
     if not sites:
-        cure = "write one version a line, like {'site': 'blog.example', 'preset': 'no-training'}"
-        raise PolicyError(f"{source} has no policy: {cure}")
+        fix = "write one version a line, like {'site': 'blog.example', 'preset': 'no-training'}"
+        raise PolicyError(f"{source} has no policy: {fix}")
     found = timelines(sites)
     return FilePolicies(source, found, hostless=found[next(iter(sites))] if len(sites) == 1 else None)
 
@@ -51,18 +51,18 @@ def _read(
         raise PolicyError(f"robots_txt is {text!r}: give the text of the file")
     site, hosts = names_of(given)
     if given:
-        cure = "it is the whole file: leave out one of the two"
-        raise PolicyError(f"the object has robots_txt and {next(iter(given))!r}: {cure}")
+        fix = "it is the whole file: leave out one of the two"
+        raise PolicyError(f"the object has robots_txt and {next(iter(given))!r}: {fix}")
     return site, at, octets(text), hosts
 
 
 def _time(text: Any) -> int:
     """Microseconds since the epoch."""
-    cure = "write it like '2026-10-01T12:00:00Z'"
+    fix = "write it like '2026-10-01T12:00:00Z'"
     try:
         when = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise PolicyError(f"at is {text!r}, which is no time: {cure}") from None
+        raise PolicyError(f"at is {text!r}, which is no time: {fix}") from None
     if when.utcoffset() is None:
-        raise PolicyError(f"at is {text!r}, which has no time zone and could be many moments: {cure}")
+        raise PolicyError(f"at is {text!r}, which has no time zone and could be many moments: {fix}")
     return microseconds(when)

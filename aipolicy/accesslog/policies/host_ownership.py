@@ -77,12 +77,12 @@ def _refuse_overlaps(host: str, tenures: list[_Tenure]) -> None:
     for one, other in pairwise(tenures):
         if one.end is None or other.start < one.end:
             earlier, later = sorted((one, other), key=lambda tenure: tenure.line)
-            cure = f"leave it out there, or first give {one.site!r} a version whose hosts leave it out"
+            fix = f"leave it out there, or first give {one.site!r} a version whose hosts leave it out"
             if host == one.site:
-                cure = "it is a site by itself: leave it out there"
+                fix = "it is a site by itself: leave it out there"
             raise PolicyError(
                 f"line {later.line}: {host!r} can't be a host of {later.site!r}: by line {earlier.line} "
-                f"it is one of {earlier.site!r} at the same time: {cure}"
+                f"it is one of {earlier.site!r} at the same time: {fix}"
             )
 
 

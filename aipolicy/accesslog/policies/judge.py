@@ -33,8 +33,8 @@ class Judge:
 
     def __init__(self, policies: Policies, grace_hours: float = DEFAULT_GRACE_HOURS) -> None:
         if not 0 <= grace_hours <= _LONGEST_GRACE:  # NaN neither
-            cure = f"write a number from 0 to {_LONGEST_GRACE:.0f}"
-            raise PolicyError(f"grace_hours is {grace_hours!r}: {cure}")
+            fix = f"write a number from 0 to {_LONGEST_GRACE:.0f}"
+            raise PolicyError(f"grace_hours is {grace_hours!r}: {fix}")
         self._policies = policies
         self._grace_hours = grace_hours
         self._readings = Readings()

@@ -33,9 +33,9 @@ def notes(
         lines = "1 line holds" if unreadable == 1 else f"{unreadable} lines hold"
         yield f"{lines} a crawler's name and can't be read; {where}"
     if one_robots and document["sites"] > 1:
-        cure = "--site HOST checks one"
+        fix = "--site HOST checks one"
         hosts = document["sites"]
-        yield f"the logs are of {hosts} hosts, and one robots.txt was taken as that of all: {cure}"
+        yield f"the logs are of {hosts} hosts, and one robots.txt was taken as that of all: {fix}"
     if fetches := document["without_policy"]["fetches"]:
         sites = document["without_policy"]["sites"]
         hosts = "1 host" if sites == 1 else f"{sites} hosts"

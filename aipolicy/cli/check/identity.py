@@ -108,7 +108,7 @@ def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when:
 def _read_request(name: str) -> "SignedRequest":
     from aipolicy.identity.signatures.raw_request import LONGEST, request_from_octets
 
-    cure = "give a request's head, from its first line on"
+    fix = "give a request's head, from its first line on"
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
             octets = file.read(LONGEST + 1)
@@ -117,7 +117,7 @@ def _read_request(name: str) -> "SignedRequest":
         return request_from_octets(octets)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise AIPolicyError(f"--request {name!r} can't be read ({reason}): {cure}") from None
+        raise AIPolicyError(f"--request {name!r} can't be read ({reason}): {fix}") from None
 
 
 def _require_address(text: str) -> None:
@@ -157,8 +157,8 @@ def _read(user_agent: str | None, day: date) -> Iterator[Client]:
             its_day = _day(time_given("time", str(given["time"]))) if given.get("time") else day
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, AIPolicyError) else "it names no address and User-Agent"
-            cure = "write it like the address, a tab and the User-Agent, or as JSON"
-            raise AIPolicyError(f"line {number} of standard input: {reason}: {cure}") from None
+            fix = "write it like the address, a tab and the User-Agent, or as JSON"
+            raise AIPolicyError(f"line {number} of standard input: {reason}: {fix}") from None
         yield Client(address, agent, its_day)
 
 

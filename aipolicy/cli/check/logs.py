@@ -103,8 +103,8 @@ def _lines(name: str) -> list[str]:
         return octets.decode("utf-8-sig", "surrogateescape").split("\n")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        cure = "give a file of JSON Lines"
-        raise AIPolicyError(f"--policies {name!r} can't be read ({reason}): {cure}") from None
+        fix = "give a file of JSON Lines"
+        raise AIPolicyError(f"--policies {name!r} can't be read ({reason}): {fix}") from None
 
 
 def _resolver() -> Any:

@@ -256,8 +256,8 @@ def _is_ours(path: Path) -> bool:
             raise
         ours = False
     if not ours:
-        cure = "name another file, or remove it"
-        raise RegistryError(f"'{path}' is there already, and is no replica: {cure}")
+        fix = "name another file, or remove it"
+        raise RegistryError(f"'{path}' is there already, and is no replica: {fix}")
     return True
 
 

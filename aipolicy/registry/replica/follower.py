@@ -30,7 +30,7 @@ _HEARTBEAT = 1.0  # seconds between two notes that nothing happened
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 2.0  # seconds between two tries
 _RUINED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-_CURES = {
+_FIXES = {
     sqlite3.SQLITE_FULL: "make room on the disk",
     sqlite3.SQLITE_READONLY: "check who may write it; its directory must be the follower's own",
     sqlite3.SQLITE_CANTOPEN: "check the path, and who may write in its directory",
@@ -157,8 +157,8 @@ class Replica:
             if code != sqlite3.SQLITE_FULL:  # then it is as it was
                 self._close()
             self._ruined = self._ruined or ruined
-            cure = "it is filled anew" if ruined else _CURES.get(code, "check the file and its disk")
-            self._failed(f"the replica {self._path} can't be used ({error}): {cure}")
+            fix = "it is filled anew" if ruined else _FIXES.get(code, "check the file and its disk")
+            self._failed(f"the replica {self._path} can't be used ({error}): {fix}")
 
     def _failed(self, message: str) -> None:
         if self._stopping.is_set():
@@ -197,8 +197,8 @@ class Replica:
         latest = state.last.seq
         if latest < file.seq:
             if state.standby and file.has(state.last):  # what it lacks is on its way to it
-                cure = "it is waited for; name the primary to follow without it"
-                raise RegistryError(f"registry '{source.name}' is a standby, and behind the replica: {cure}")
+                fix = "it is waited for; name the primary to follow without it"
+                raise RegistryError(f"registry '{source.name}' is a standby, and behind the replica: {fix}")
             return f"it has change {file.seq}, and the registry went back to {latest}"
         self._standing.answered(latest)
         while file.last != state.last and file.seq <= latest and not self._stopping.is_set():

@@ -47,8 +47,8 @@ class Lock:
             if holder is None:
                 return True
             if holder and not wait:
-                cure = "one is enough; --wait takes over when that one ends"
-                raise FollowedError(f"'{self._file}' is followed by {holder} already: {cure}")
+                fix = "one is enough; --wait takes over when that one ends"
+                raise FollowedError(f"'{self._file}' is followed by {holder} already: {fix}")
             if holder and not told:
                 waiting(f"'{self._file}' is followed by {holder}: waiting for it to end")
                 told = True
@@ -65,8 +65,8 @@ class Lock:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            cure = "check the path, and who may write in that directory"
-            raise RegistryError(f"'{self.path}' can't be made ({error.strerror}): {cure}") from None
+            fix = "check the path, and who may write in that directory"
+            raise RegistryError(f"'{self.path}' can't be made ({error.strerror}): {fix}") from None
         try:
             if not _locked(descriptor):
                 number = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()

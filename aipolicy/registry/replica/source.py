@@ -59,8 +59,8 @@ class Source:
         except (ArgumentError, ValueError):
             parsed = None
         if parsed is None or parsed.get_backend_name() not in ("postgres", "postgresql"):
-            cure = "give a registry in PostgreSQL, like postgresql://user@host/database"
-            raise RegistryURLError(f"registry {masked(url)!r} can't be followed: {cure}")
+            fix = "give a registry in PostgreSQL, like postgresql://user@host/database"
+            raise RegistryURLError(f"registry {masked(url)!r} can't be followed: {fix}")
         self.name = masked(url)
         try:
             import psycopg
@@ -114,8 +114,8 @@ class Source:
         rows = self._rows(_STATE, (self._last_version,))
         schema, registry_id, standby, seq, version, digest = rows[0] if rows else (None,) * 6
         if schema != SCHEMA_VERSION or registry_id is None:
-            cure = f"this aipolicy reads version {SCHEMA_VERSION}"
-            raise RegistryError(f"registry '{self.name}' has schema version {schema}: {cure}")
+            fix = f"this aipolicy reads version {SCHEMA_VERSION}"
+            raise RegistryError(f"registry '{self.name}' has schema version {schema}: {fix}")
         if digest is not None:
             self._last, self._last_version = Mark(seq, digest), version
         return State(registry_id, self._last, standby)
@@ -166,11 +166,11 @@ class Source:
             yield
         except self._error as error:
             if self._late:
-                cure = "check that server, and the network between"
+                fix = "check that server, and the network between"
                 raise RegistryError(
-                    f"registry '{self.name}': it hasn't answered for {self._late:g} s: {cure}"
+                    f"registry '{self.name}': it hasn't answered for {self._late:g} s: {fix}"
                 ) from error
-            known = postgres.cure_of(error)
+            known = postgres.fix_of(error)
             said = " ".join(str(error).split()).removesuffix(".")
             raise RegistryError(f"registry '{self.name}': {said}{f': {known}' if known else ''}") from error
 

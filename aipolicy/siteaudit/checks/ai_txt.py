@@ -15,5 +15,5 @@ def check(reading: Reading) -> Iterator[Finding]:
             "ai.txt",
             shown(answer.outcome),
             "its readers are told nothing",
-            cure="answer it whole, in the coding that was asked for",
+            fix="answer it whole, in the coding that was asked for",
         )

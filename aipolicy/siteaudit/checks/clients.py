@@ -40,7 +40,7 @@ def _stale_robots(reading: Reading, differing: Differing) -> Iterator[Finding]:
             "robots.txt",
             f"past the caches it says something else{_traces(robots.plain)}: {effect_text(differences)}",
             "crawlers get the old one until the cache lets go of it, and may then keep it for another day",
-            cure="purge /robots.txt from the cache, and have it kept for an hour at most",
+            fix="purge /robots.txt from the cache, and have it kept for an hour at most",
         )
 
 
@@ -56,7 +56,7 @@ def _stale_page(reading: Reading) -> Iterator[Finding]:
             "page",
             f"past the caches it says something else{_traces(page.plain)}: {was.changes_to(is_now)}",
             "readers get the old signals until the cache lets go of them",
-            cure="purge the page from the cache; it must be renewed when the policy changes",
+            fix="purge the page from the cache; it must be renewed when the policy changes",
         )
     else:
         yield finding(
@@ -78,7 +78,7 @@ def _robots_of_others(reading: Reading, differing: Differing) -> Iterator[Findin
             "robots.txt",
             f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
             f"who can't read the rules goes without them, or keeps out; {_UNKNOWN_ADDRESS}",
-            cure="answer /robots.txt to everyone: exempt it from what blocks crawlers",
+            fix="answer /robots.txt to everyone: exempt it from what blocks crawlers",
         )
     if not robots.plain.ok:
         return
@@ -90,7 +90,7 @@ def _robots_of_others(reading: Reading, differing: Differing) -> Iterator[Findin
                 "robots.txt",
                 f"{who} gets another one than others: {effect_text(differences)}",
                 "what you see in a browser isn't what crawlers are told",
-                cure="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
+                fix="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
             )
             return
 
@@ -107,7 +107,7 @@ def _page_of_others(reading: Reading) -> Iterator[Finding]:
             "page",
             f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
             f"robots.txt lets {'it' if len(refused) == 1 else 'them'} in; {_UNKNOWN_ADDRESS}",
-            cure="say the same in both: shut it out in robots.txt, or let it through",
+            fix="say the same in both: shut it out in robots.txt, or let it through",
         )
     if not page.plain.ok:
         return
@@ -124,7 +124,7 @@ def _page_of_others(reading: Reading) -> Iterator[Finding]:
             "page",
             f"{listed(whose)} {verb} other signals than others: {said.changes_to(theirs)}",
             "what one reader is told another isn't",
-            cure="send the signals to everyone",
+            fix="send the signals to everyone",
             severity=None if theirs.keeps_every_no(said) else Severity.ERROR,
         )
 

@@ -23,7 +23,7 @@ def check(reading: Reading) -> Iterator[Finding]:
             _WHERE,
             _sent(page),
             "one slip voids it all: labels in lower case, commas between, no space by = (RFC 9651 §4.2.2)",
-            cure=f"Content-Usage: {meant}" if meant else "",
+            fix=f"Content-Usage: {meant}" if meant else "",
         )
         return
     said, strictest = header_preferences(page), strictest_in_headers(page)
@@ -35,7 +35,7 @@ def check(reading: Reading) -> Iterator[Finding]:
                 _WHERE,
                 f"{category} is neither y nor n: {_sent(page)}",
                 "any other value says nothing (AIPREF vocab-08 §6.5)",
-                cure=_MEANING.get(meant[category], "{0}=n or {0}=y").format(category),
+                fix=_MEANING.get(meant[category], "{0}=n or {0}=y").format(category),
             )
     if strictest != said:
         yield finding(
@@ -43,7 +43,7 @@ def check(reading: Reading) -> Iterator[Finding]:
             _WHERE,
             f"{said or 'nothing'} counts of {_sent(page)}",
             "all lines are one dictionary, in which the last value of a label counts (RFC 9651 §4.2.2)",
-            cure=f"Content-Usage: {strictest.combined(meant)}",
+            fix=f"Content-Usage: {strictest.combined(meant)}",
         )
     unknown = [label for label in members if label not in set(Category)]
     if unknown:

@@ -48,7 +48,7 @@ def _contradicting(reading: Reading) -> Iterator[Finding]:
             yes.place.where,
             f"yes to {yes.category} by {shown(yes.place.text)!r}{whose}; no by {_places(saying_no)}",
             effect,
-            cure=f"have all say the same: if the owner means no, {_change(yes)}",
+            fix=f"have all say the same: if the owner means no, {_change(yes)}",
         )
 
 
@@ -102,7 +102,7 @@ def _not_in_robots(reading: Reading) -> Iterator[Finding]:
             "robots.txt",
             f"it shuts no training crawler out, yet {shown(str(outside[0].place))}",
             "most AI crawlers read robots.txt alone: they come in, and few are known to read the rest",
-            cure="aipolicy robots --preset no-training --base robots.txt writes the groups",
+            fix="aipolicy robots --preset no-training --base robots.txt writes the groups",
         )
 
 
@@ -126,5 +126,5 @@ def _granted(reading: Reading) -> Iterator[Finding]:
             said.place.where,
             f"{shown(said.place.text)!r} grants {said.category}; robots.txt shuts out {shut_out}",
             "they don't fetch the page, yet may use what they have of it, or get elsewhere",
-            cure="say no in both, or let those in that may use it",
+            fix="say no in both, or let those in that may use it",
         )

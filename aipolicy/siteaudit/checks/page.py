@@ -56,7 +56,7 @@ def _had(reading: Reading) -> Iterator[Finding]:
             "page",
             shown(answer.outcome),
             "a tag of the page is not known here, and to many crawlers neither",
-            cure="answer it whole, in the coding that was asked for, or redirect to a URL",
+            fix="answer it whole, in the coding that was asked for, or redirect to a URL",
         )
     for where, came in (("page", answer), ("robots.txt", reading.observation.robots.seen)):
         if stand_in := interstitial(came):
@@ -65,7 +65,7 @@ def _had(reading: Reading) -> Iterator[Finding]:
                 where,
                 f"it is {stand_in}, answered with {came.status}",
                 "it comes from what stands before the site: what the site itself says isn't known",
-                cure="let this check through, or run it from behind that; crawlers may be stopped there, too",
+                fix="let this check through, or run it from behind that; crawlers may be stopped there, too",
             )
     if answer.status >= 400:
         yield finding(
@@ -73,7 +73,7 @@ def _had(reading: Reading) -> Iterator[Finding]:
             "page",
             f"it is answered with {answer.status}",
             "the headers are those of an error page: others may be sent with the page itself",
-            cure="check a URL that is answered with 200",
+            fix="check a URL that is answered with 200",
         )
     asked, led = urlsplit(answer.asked).hostname or "", urlsplit(answer.url).hostname or ""
     if led and asked != led:
@@ -82,7 +82,7 @@ def _had(reading: Reading) -> Iterator[Finding]:
             "page",
             f"it redirects to {shown(answer.url)}",
             f"there the robots.txt of {shown(led)} holds, not the one that was read",
-            cure=f"aipolicy check site {shown(answer.url)}",
+            fix=f"aipolicy check site {shown(answer.url)}",
             severity=Severity.NOTE if _same_file(reading, led) else None,
         )
     if len(reading.paths) > 1:
@@ -120,7 +120,7 @@ def _reservations(page: PageSignals) -> Iterator[Finding]:
                 place.where,
                 f"{NAME} is {shown(value)!r}",
                 f"{effect}; two lines are one value, as proxies join them" if joined else effect,
-                cure=f"{NAME}: 1, once" if "1" in value else f"{NAME}: 0 or 1, once",
+                fix=f"{NAME}: 1, once" if "1" in value else f"{NAME}: 0 or 1, once",
             )
 
 
@@ -154,7 +154,7 @@ def _unread(lines: Lines) -> Iterator[Finding]:
                 place.where,
                 shown(place.text),
                 f"{why}, and misses it",
-                cure="X-Robots-Tag: noai, noimageai (alone, on a line of its own)",
+                fix="X-Robots-Tag: noai, noimageai (alone, on a line of its own)",
             )
             return
 
@@ -175,7 +175,7 @@ def _weaker(place: Place) -> Finding:
         place.where,
         "both noarchive and nocache hold",
         "Bing goes by nocache then: title, snippet and URL may be used, for training too",
-        cure="leave nocache out",
+        fix="leave nocache out",
     )
 
 
@@ -188,7 +188,7 @@ def _licences(reading: Reading) -> Iterator[Finding]:
                 licence.place.where,
                 shown(licence.place.text),
                 "RSL names a licence by its whole URL",
-                cure="write it with https:// and its host",
+                fix="write it with https:// and its host",
             )
     urls = dict.fromkeys(licence.url for licence in found)
     if len(urls) > 1:
@@ -197,5 +197,5 @@ def _licences(reading: Reading) -> Iterator[Finding]:
             listed(dict.fromkeys(licence.place.where for licence in found)),
             f"different licences: {listed(urls, 4)}",
             "which one holds is up to the reader",
-            cure="name one",
+            fix="name one",
         )

@@ -28,7 +28,7 @@ def check(reading: Reading) -> Iterator[Finding]:
             _WHERE,
             f"{answer.reason} lead away from it",
             f"{_COME_IN}: §2.3.1.2 lets them stop after five",
-            cure="answer it where it is asked for",
+            fix="answer it where it is asked for",
         )
     elif answer.trouble is not None and reading.access is Access.NO_RULES:
         yield finding(
@@ -36,7 +36,7 @@ def check(reading: Reading) -> Iterator[Finding]:
             _WHERE,
             shown(answer.outcome),
             f"who can't read it knows of no rules: {_COME_IN}",
-            cure="answer it where it is asked for, with 200, in no coding or in gzip",
+            fix="answer it where it is asked for, with 200, in no coding or in gzip",
         )
     elif reading.access is Access.UNREACHABLE:
         yield finding(
@@ -44,7 +44,7 @@ def check(reading: Reading) -> Iterator[Finding]:
             _WHERE,
             f"{shown(answer.outcome)} instead of a robots.txt",
             f"{_KEEP_OUT}; after some weeks some go on without rules",
-            cure="answer it with 200; where its source is away, with the last good copy",
+            fix="answer it with 200; where its source is away, with the last good copy",
         )
     elif reading.access is Access.NO_RULES:
         yield _without_rules(reading, answer)
@@ -58,16 +58,16 @@ def _without_rules(reading: Reading, answer: Answer) -> Finding:
     found = f"it is answered with {answer.status}"
     if answer.status == 429:
         effect = f"{_COME_IN}, but Google takes 429 for a 5xx and keeps out of the whole site"
-        return finding("robots-rate-limited", _WHERE, found, effect, cure=_EXEMPT)
+        return finding("robots-rate-limited", _WHERE, found, effect, fix=_EXEMPT)
     if answer.status not in (404, 410) and answer.status >= 400:
-        return finding("robots-refused", _WHERE, found, f"{_COME_IN}; few keep out instead", cure=_EXEMPT)
+        return finding("robots-refused", _WHERE, found, f"{_COME_IN}; few keep out instead", fix=_EXEMPT)
     if any(s.preference is Preference.DISALLOW for s in declared(reading, UNNAMED)):
         return finding(
             "robots-missing",
             _WHERE,
             f"{found}, and the page says no to AI",
             "most AI crawlers read robots.txt alone: to them nothing is said",
-            cure="serve one; aipolicy robots --preset no-training writes it",
+            fix="serve one; aipolicy robots --preset no-training writes it",
         )
     return finding("robots-absent", _WHERE, found, _COME_IN)
 
@@ -82,7 +82,7 @@ def _kind(answer: Answer) -> Iterator[Finding]:
             _WHERE,
             f"Content-Type is {shown(sent, 60)!r}" if sent else "it has no Content-Type",
             "RFC 9309 §2.3 asks for UTF-8 and text/plain: some crawlers take no other",
-            cure="Content-Type: text/plain; charset=utf-8",
+            fix="Content-Type: text/plain; charset=utf-8",
         )
 
 
@@ -94,7 +94,7 @@ def _cached(answer: Answer) -> Iterator[Finding]:
             _WHERE,
             f"caches may keep it for {duration(caching.seconds)} ({shown(caching.by)})",
             "a change reaches crawlers that much later, who then keep it for a day; Google goes by max-age",
-            cure="Cache-Control: max-age=3600, or less",
+            fix="Cache-Control: max-age=3600, or less",
         )
     if caching.age > DAY:
         yield finding(
@@ -102,7 +102,7 @@ def _cached(answer: Answer) -> Iterator[Finding]:
             _WHERE,
             f"the copy that came is {duration(caching.age)} old ({', '.join(caching.traces)})",
             "crawlers may keep a robots.txt for a day (RFC 9309 §2.4): that is to be added",
-            cure="purge it from the cache, and have /robots.txt kept for an hour at most",
+            fix="purge it from the cache, and have /robots.txt kept for an hour at most",
         )
 
 
@@ -117,7 +117,7 @@ def _redirected(answer: Answer) -> Iterator[Finding]:
             _WHERE,
             f"it redirects to another host: {way}",
             f"crawlers apply the rules of {shown(led.hostname or '')} to this site (RFC 9309 §2.3.1.2)",
-            cure="answer it on this host, unless that one is meant to make the rules",
+            fix="answer it on this host, unless that one is meant to make the rules",
         )
     else:
         yield finding("robots-redirected", _WHERE, way, "crawlers follow five redirects (RFC 9309 §2.3.1.2)")

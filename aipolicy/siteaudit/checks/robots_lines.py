@@ -20,7 +20,7 @@ def check(reading: Reading, *, meant: bytes | None = None) -> Iterator[Finding]:
             f"these are put there by {shown(part.who)}, on the way",
             "they join the site's own groups: two for one crawler are read differently, and two signals may"
             " disagree",
-            cure=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks",
+            fix=f"turn the managed robots.txt off at {shown(part.who)}, so that one place speaks",
         )
     found = lint(reading.sent).findings
     grave = any(one.severity is not Severity.NOTE for one in found)

@@ -29,7 +29,7 @@ def check(reading: Reading) -> Iterator[Finding]:
                 _WHERE,
                 _unread(answer),
                 "the protocol asks for a JSON array of entries: this file reserves nothing (TDMRep §5.2)",
-                cure=_RIGHT,
+                fix=_RIGHT,
             )
         return
     before: list[str] = []
@@ -41,7 +41,7 @@ def check(reading: Reading) -> Iterator[Finding]:
                 f"{_WHERE} entry {number}",
                 f"{wrong}: {shown(json.dumps(entry))}",
                 "an entry that can't be read says nothing, and ends the search where it matches",
-                cure=_RIGHT,
+                fix=_RIGHT,
             )
             continue
         location = entry["location"]
@@ -52,7 +52,7 @@ def check(reading: Reading) -> Iterator[Finding]:
                 f"{_WHERE} entry {number}",
                 f"{shown(location)!r} stands behind {shown(shadow)!r}",
                 "the first entry that matches counts (TDMRep §5.2): this one never does",
-                cure="put narrow locations first, and / last",
+                fix="put narrow locations first, and / last",
             )
         before.append(location)
 

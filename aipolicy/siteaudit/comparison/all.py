@@ -26,7 +26,7 @@ def differences(reading: Reading, expectation: Expectation) -> Iterator[Finding]
             f"{expectation.source} has no site with this host"
             + (f": it gave it up {version.at:%Y-%m-%d %H:%M:%S} UTC" if version and version.at else ""),
             "nothing can be said of what it should send",
-            cure="aipolicy set HOST --preset ..., or check its spelling",
+            fix="aipolicy set HOST --preset ..., or check its spelling",
         )
         return
     earlier = [v for v in expectation.earlier if v.policy is not None and not _same(v.policy, policy)]
@@ -63,7 +63,7 @@ def _no_signals(policy: SitePolicy, signals: Signals, reading: Reading) -> Findi
         "site",
         f"this site sends none of the signals of its policy: {', '.join(everything)}",
         "crawlers are told nothing: it is answered as if aipolicy were not there",
-        cure="mount aipolicy there, or route through it; look whether this is the host that has it",
+        fix="mount aipolicy there, or route through it; look whether this is the host that has it",
     )
 
 

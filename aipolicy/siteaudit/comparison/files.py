@@ -26,7 +26,7 @@ def differences(reading: Reading, policy: SitePolicy, signals: Signals) -> Itera
             "ai.txt",
             f"{shown(answer.outcome)}: no Disallow: / for everyone there",
             "its readers are told nothing",
-            cure="serve it, or switch it off",
+            fix="serve it, or switch it off",
         )
 
 
@@ -41,7 +41,7 @@ def _tdmrep(reading: Reading, wanted: list[Any] | None, policies: bool) -> Itera
                 "tdmrep.json",
                 "there is one, and the policy has none",
                 "it speaks of the owner's rights",
-                cure="look where it comes from: a file of an earlier policy, or another program's",
+                fix="look where it comes from: a file of an earlier policy, or another program's",
             )
         return
     if served is None:
@@ -52,7 +52,7 @@ def _tdmrep(reading: Reading, wanted: list[Any] | None, policies: bool) -> Itera
             if not answer.ok
             else "what is there can't be read as one",
             "TDMRep has readers look there first: they are told nothing",
-            cure="let /.well-known/tdmrep.json through to aipolicy",
+            fix="let /.well-known/tdmrep.json through to aipolicy",
         )
         return
     expected = _values(wanted, reading.path, served, policies)
@@ -65,7 +65,7 @@ def _tdmrep(reading: Reading, wanted: list[Any] | None, policies: bool) -> Itera
             "tdmrep.json",
             f"of {listed(differing, 4)} it says {_told(found[first])}, the policy {_told(expected[first])}",
             "readers go by what is served",
-            cure="let /.well-known/tdmrep.json through to aipolicy",
+            fix="let /.well-known/tdmrep.json through to aipolicy",
         )
 
 

@@ -20,7 +20,7 @@ from aipolicy.siteaudit.parsed_site import PageSignals, Reading
 
 _OPT_OUT_RULES = frozenset({"noai", "noimageai"})
 _LOST = "what reads headers, of the page and of images and feeds, is told nothing"
-_CURE = "look what is between the application and here: a proxy or CDN may drop or set it"
+_FIX = "look what is between the application and here: a proxy or CDN may drop or set it"
 
 
 def differences(
@@ -34,7 +34,7 @@ def differences(
             "page",
             f"{shown(page.answer.outcome)}: whether it says {version} isn't known",
             "a page that can't be had can't be told from one whose headers are gone",
-            cure="look whether it is up, and whether it answers in time",
+            fix="look whether it is up, and whether it answers in time",
         )
         return
     if stand_in := interstitial(page.answer):
@@ -43,7 +43,7 @@ def differences(
             "page",
             f"what comes is {stand_in}: whether the site's own page says {version} isn't known",
             "its headers are those of what stands before the site",
-            cure="let this check through, or run it from behind that",
+            fix="let this check through, or run it from behind that",
         )
         return
     wanted = headers_at(policy, signals, reading.path)
@@ -55,7 +55,7 @@ def differences(
             "header",
             f"the page's headers are those of {old}; in force is {version}",
             "; ".join(one.found for one in found),
-            cure="purge the page from caches; look whether what serves it follows the registry",
+            fix="purge the page from caches; look whether what serves it follows the registry",
         )
     else:
         yield from found
@@ -110,7 +110,7 @@ def _tags(page: PageSignals, wanted: list[str]) -> Iterator[Finding]:
             "header X-Robots-Tag",
             _instead(", ".join(missing), ", ".join(served)),
             "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
-            cure=_CURE,
+            fix=_FIX,
             severity=Severity.WARNING if in_tags else None,
         )
     added = sorted((there - rules) & _OPT_OUT_RULES)
@@ -126,7 +126,7 @@ def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
     if not expected:
         yield _added(name, str(served))
     elif not page.answer.values(name):
-        yield finding("header-missing", f"header {name}", f"{wanted} doesn't arrive", _LOST, cure=_CURE)
+        yield finding("header-missing", f"header {name}", f"{wanted} doesn't arrive", _LOST, fix=_FIX)
     else:
         stricter = all(p is Preference.DISALLOW or p is expected[category] for category, p in served)
         yield finding(
@@ -134,7 +134,7 @@ def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
             f"header {name}",
             f"{shown(page.answer.header(name))} arrives, the policy is {wanted}",
             "it is stricter: a page may say no for itself" if stricter else "readers go by what arrives",
-            cure="" if stricter else _CURE,
+            fix="" if stricter else _FIX,
             severity=Severity.WARNING if stricter else None,
         )
 
@@ -152,7 +152,7 @@ def _single(page: PageSignals, name: str, wanted: str) -> Iterator[Finding]:
         f"header {name}",
         _instead(wanted, served),
         "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
-        cure=_CURE,
+        fix=_FIX,
         severity=Severity.WARNING if in_tags else None,
     )
 
@@ -177,5 +177,5 @@ def _added(name: str, what: str) -> Finding:
         f"header {name}",
         f"{shown(what)} arrives, and the policy doesn't say so",
         "it speaks in the owner's name",
-        cure=_CURE,
+        fix=_FIX,
     )

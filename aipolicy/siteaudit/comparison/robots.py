@@ -35,7 +35,7 @@ def differences(
             "robots.txt",
             "the policy's lines and the site's own rules have more than 500 KiB together",
             "crawlers would not read all of it, so nothing can be compared",
-            cure="shorten the site's own robots.txt",
+            fix="shorten the site's own robots.txt",
         )
         return
     found = compare(wanted, served)
@@ -46,7 +46,7 @@ def differences(
             "robots.txt",
             f"it is that of {old}; in force is {version}{_traces(reading)}",
             effect_text(found).replace(" may now fetch ", " may fetch "),
-            cure="purge /robots.txt from caches; look whether what serves it follows the registry",
+            fix="purge /robots.txt from caches; look whether what serves it follows the registry",
         )
     else:
         yield from (_differs(difference, version) for difference in found[:_MOST])
@@ -73,7 +73,7 @@ def _differs(difference: Difference, version: Version, where: str = "robots.txt"
         where,
         difference_text(difference, after=""),
         f"the policy is {version}",
-        cure="serve what aipolicy robots writes, merged with the site's own by --base",
+        fix="serve what aipolicy robots writes, merged with the site's own by --base",
     )
 
 
@@ -108,7 +108,7 @@ def _site_wide(reading: Reading, policy: SitePolicy, signals: Signals) -> Iterat
                 "robots.txt",
                 f"{shown(url)} isn't named",
                 "crawlers find it less surely",
-                cure=f"Sitemap: {shown(url)}",
+                fix=f"Sitemap: {shown(url)}",
             )
     if signals.rsl and policy.license_url:
         for carrier in (Carrier.ROBOTS, Carrier.HEADER):

@@ -130,8 +130,8 @@ def _findings(findings: list[Document]) -> Iterator[RenderableType]:
         line.append(f": {logged(found['where'])}: {logged(found['found'])} [{found['id']}]", "default")
         yield line
         yield Padding(_text(found["effect"]), (0, 0, 0, 4), expand=False)
-        for number, cure in enumerate(found["cure"].splitlines()[:8]):
-            yield Padding(_text(f"{'cure: ' if number == 0 else '      '}{cure}"), (0, 0, 0, 4), expand=False)
+        for number, fix in enumerate(found["fix"].splitlines()[:8]):
+            yield Padding(_text(f"{'fix: ' if number == 0 else '      '}{fix}"), (0, 0, 0, 4), expand=False)
         yield Text()
 
 

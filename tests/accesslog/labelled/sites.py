@@ -84,13 +84,13 @@ def _policy(rng: random.Random, name: str) -> SitePolicy:
     licensed = rng.sample(_LICENSED, rng.choice((0, 0, 1, 2)))
     match rng.choice(("preset", "preset", "preset", "merged", "file", "file", "private", "discouraged")):
         case "preset":
-            return SitePolicy.from_preset(preset, name, licensed=licensed)
+            return SitePolicy.from_preset(preset, site=name, licensed=licensed)
         case "merged":
-            return SitePolicy.from_preset(preset, name, licensed=licensed, robots_base=any_file(rng))
+            return SitePolicy.from_preset(preset, site=name, licensed=licensed, robots_base=any_file(rng))
         case "file":
-            return SitePolicy(name, robots_base=any_file(rng))
+            return SitePolicy(site=name, robots_base=any_file(rng))
         case visibility:
-            return SitePolicy.from_preset(preset, name, visibility=visibility)
+            return SitePolicy.from_preset(preset, site=name, visibility=visibility)
 
 
 def write_jsonl(sites: list[Site], path: Path, rng: random.Random) -> dict[tuple[str, datetime], int]:

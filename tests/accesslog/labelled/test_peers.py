@@ -255,11 +255,11 @@ def test_a_host_that_moved_is_judged_by_the_site_that_had_it_then(tmp_path: Path
     now = datetime(2026, 9, 1, tzinfo=UTC)
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url, clock=lambda: now) as registry:
-        registry.put(SitePolicy.from_preset("no-ai", "old.example"), by="x", hosts=["moved.example"])
-        registry.put(SitePolicy.from_preset("unset", "new.example"), by="x", hosts=[])
+        registry.put(SitePolicy.from_preset("no-ai", site="old.example"), by="x", hosts=["moved.example"])
+        registry.put(SitePolicy.from_preset("unset", site="new.example"), by="x", hosts=[])
         now = datetime(2026, 10, 1, tzinfo=UTC)
-        registry.put(SitePolicy.from_preset("no-ai", "old.example"), by="x", hosts=[])
-        registry.put(SitePolicy.from_preset("unset", "new.example"), by="x", hosts=["moved.example"])
+        registry.put(SitePolicy.from_preset("no-ai", site="old.example"), by="x", hosts=[])
+        registry.put(SitePolicy.from_preset("unset", site="new.example"), by="x", hosts=["moved.example"])
     before = line("/", host="moved.example", time="20/Sep/2026:10:00:00 +0000")
     after = line("/", host="moved.example", time="20/Oct/2026:10:00:00 +0000")
     crawler = only(document(tmp_path, before, after, options=("--registry", url)))

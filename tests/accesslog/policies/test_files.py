@@ -168,7 +168,7 @@ def test_a_line_that_another_of_its_time_replaced_claims_no_host() -> None:
          "line 3: "),
     ],
 )  # fmt: skip
-def test_a_host_of_two_sites_at_one_time_is_refused_with_the_cure(
+def test_a_host_of_two_sites_at_one_time_is_refused_with_the_fix(
     lines: list[dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(PolicyError, match=message):
@@ -202,7 +202,7 @@ GOOD = version(1)
         ({"site": "a.example", "preset": "no-ai", "robots_base": "#" * 511_990 + "\nAllow: /"}, "shorten"),
     ],
 )  # fmt: skip
-def test_a_bad_line_is_named_with_culprit_and_cure(line: dict[str, Any] | str, message: str) -> None:
+def test_a_bad_line_is_named_with_culprit_and_fix(line: dict[str, Any] | str, message: str) -> None:
     with pytest.raises(PolicyError, match=f"line 3: .*{message}"):
         read(GOOD, "", line, GOOD)
 

@@ -20,8 +20,8 @@ from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
 from tests.registry.test_past import HOSTS, puts
 
-OPTED_OUT = SitePolicy.from_flag(True, "a.example")
-SILENT = SitePolicy.from_flag(False, "a.example")
+OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
+SILENT = SitePolicy.from_flag(False, site="a.example")
 ROBOTS = robots_txt(OPTED_OUT)
 
 
@@ -116,7 +116,7 @@ def test_by_a_policy_that_was_too_large_to_be_served_nothing_was_asked(
         "aipolicy.registry.validation.check_fits", lambda policy: None
     )  # as older versions did
     registry.put(
-        SitePolicy.from_preset("no-ai", "a.example", robots_base="#" * 511_990 + "\nAllow: /"), by="ada"
+        SitePolicy.from_preset("no-ai", site="a.example", robots_base="#" * 511_990 + "\nAllow: /"), by="ada"
     )
     with RegistryPolicies(url) as policies:
         timeline = policies.timeline("a.example")
@@ -132,7 +132,7 @@ def test_what_was_in_force_is_what_the_registry_answers(
     clock = Clock()
     url = f"sqlite:///{tmp_path_factory.mktemp('registry')}/registry.db"
     with Registry(url, clock=clock) as registry:
-        made = [(SitePolicy.from_preset(preset, site), further) for site, preset, further, _ in steps]
+        made = [(SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in steps]
         for put, (_, _, _, step) in zip(made, steps, strict=True):
             clock.move(microseconds=step)
             registry.put_many([put], by="ada", refused=lambda policy, error: None)
