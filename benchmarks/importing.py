@@ -40,7 +40,7 @@ Bare = Callable[[str, list[Rows]], float]
 
 
 def write(path: Path, rows: int) -> None:
-    """Write a CSV of hosts in no order, as an export by number has; one site in ten has its own domain."""
+    """Write a CSV of hosts in no order, as exports have; every tenth site also has its own domain."""
     with path.open("w") as file:
         file.write("host,opted_out,hosts\n")
         for number in range(rows):
