@@ -29,10 +29,10 @@ class Lookup(Protocol):
 
     default: Rendering
 
-    def peek(self, host: bytes) -> Rendering | None:
+    def peek(self, host: bytes, /) -> Rendering | None:
         """Return the cached rendering without awaiting, or None where ``find`` has to be asked."""
 
-    async def find(self, host: bytes) -> Rendering:
+    async def find(self, host: bytes, /) -> Rendering:
         """Return the rendering for a host. Never raises: a failure is answered with a safe policy."""
 
     def invalidate(self, host: str) -> None:
