@@ -12,6 +12,10 @@ AIPolicyError
 ├── CrawlerTestError                  a crawler that can't be tested as asked
 ├── RangesError (ValueError)          a list of addresses that can't be a crawler's
 ├── ResolverError                     DNS that gives no answer
+├── PartnerError (ValueError)         a partner, an answer or an export that can't be as it is given
+│   ├── UnknownPartnerError (LookupError)  a name that no partner has
+│   ├── UnknownRemovalError (LookupError)  a removal request that isn't there, or is another partner's
+│   └── CursorError                   a cursor of another history, or of the future
 └── RegistryError
     ├── RegistryURLError (ValueError) a registry address that can't be used
     ├── UnknownSiteError (LookupError) a host that no site has
@@ -120,3 +124,19 @@ class HostTakenError(RegistryError):
 
 class HistoryError(RegistryError):
     """The history is no longer the one that its reader knows: it was restored from a backup, for one."""
+
+
+class PartnerError(AIPolicyError, ValueError):
+    """A partner, an answer or an export that is invalid; the message names the value and the fix."""
+
+
+class UnknownPartnerError(PartnerError, LookupError):
+    """No partner has the name."""
+
+
+class UnknownRemovalError(PartnerError, LookupError):
+    """There is no such removal request, or it is another partner's."""
+
+
+class CursorError(PartnerError):
+    """A cursor of another history, or of the future: the snapshot must be read anew."""

@@ -90,6 +90,11 @@ class Registry:
         self._database.close()
 
     @property
+    def database(self) -> Database:
+        """The open database, for aipolicy's own tables beside the registry's."""
+        return self._database
+
+    @property
     def registry_id(self) -> str:
         """32 hexadecimal digits, made with the registry: tells whether two cursors count the same changes."""
         return self._database.registry_id
