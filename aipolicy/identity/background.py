@@ -8,7 +8,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from aipolicy.forks import fork_safe_lock, survive_forks
-from aipolicy.lookup.threads import Threads
+from aipolicy.lookup.thread_pool import ThreadPool
 
 logger = logging.getLogger("aipolicy.identity")
 
@@ -38,7 +38,7 @@ class Beside(Generic[K]):
         of_one: int = 1,
     ) -> None:
         self._work = work
-        self._threads = Threads(threads, "aipolicy-identity")
+        self._threads = ThreadPool(threads, "aipolicy-identity")
         self._most = waiting + threads
         self._whose, self._of_one = whose, of_one
         self._lock = fork_safe_lock()
