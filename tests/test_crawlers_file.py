@@ -24,8 +24,8 @@ from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
 from aipolicy.identity import Identities
 from aipolicy.rendering import render
-from aipolicy.robotstxt.effects import effects_of
 from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.policy_effects import effects_of
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS
