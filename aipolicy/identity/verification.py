@@ -78,7 +78,7 @@ class Verification:
         clock: Returns the time in seconds since 1970.
 
     Raises:
-        MissingExtraError: ``aipolicy[identity]`` is not installed.
+        MissingExtraError: ``asgi-aipolicy[identity]`` is not installed.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ def parse_request(raw: bytes, *, scheme: str = "https") -> SignedRequest:
     try:
         import h11
     except ImportError:
-        raise MissingExtraError("reading a request needs h11: pip install 'aipolicy[identity]'") from None
+        raise MissingExtraError.for_extra("reading a request needs h11", "identity") from None
     if b"\r\n\r\n" not in raw and b"\n\n" not in raw:
         raw = raw.rstrip(b"\r\n") + b"\r\n\r\n"
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES)
