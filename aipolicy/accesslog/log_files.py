@@ -167,8 +167,7 @@ def _zstd(name: str, file: "_CountedReader") -> IO[bytes]:
         else:
             from backports import zstd
     except ImportError:
-        install = "pip install 'aipolicy[check]'"
-        raise MissingExtraError(f"{name!r} is compressed with zstd, which needs: {install}") from None
+        raise MissingExtraError.for_extra(f"{name!r} needs zstd", "check") from None
     return cast(IO[bytes], zstd.ZstdFile(cast(BinaryIO, file)))
 
 

@@ -103,7 +103,7 @@ def _session(master: str | None) -> "SparkSession":
     try:
         from pyspark.sql import SparkSession
     except ImportError:
-        raise MissingExtraError("--engine spark needs pyspark: pip install 'aipolicy[spark]'") from None
+        raise MissingExtraError.for_extra("--engine spark needs pyspark", "spark") from None
     if master and master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("aipolicy check logs")

@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from aipolicy.cli.options import json_option, print_json, ranges_option, time_gi
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
+from aipolicy.version import __version__
 
 # Everything else is imported where it is used: other commands must not wait for Polars.
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def logs(ctx: click.Context, /, **options: Any) -> None:
         raise AIPolicyError("--dns needs --engine local: with Spark, every worker would query DNS")
     for package in ("polars", "pyarrow", "isal"):
         if find_spec(package) is None:
-            raise MissingExtraError(f"checking logs needs {package}: pip install 'aipolicy[check]'")
+            raise MissingExtraError.for_extra(f"checking logs needs {package}", "check")
     ctx.exit(_run(options))
 
 
@@ -284,7 +284,7 @@ def _context(
         "addresses_masked": terms.mask,
     }
     return Context(
-        version("aipolicy"),
+        __version__,
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         read,
         method,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError
+from aipolicy.version import __version__
 
 # aipolicy.siteaudit is imported where it is used: other commands must not wait for it.
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _run(options: _Options) -> int:
     with ExitStack() as stack:
         expecting, source = _expecting(options, stack)
         totals = Totals()
-        about = About(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
+        about = About(__version__, iso(datetime.now(UTC)) or "", source, totals)
         out = _output(options, about, len(pages))
         # The documents are kept in a file: memory is that of one site, however many there are.
         documents = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if options["html"] else None

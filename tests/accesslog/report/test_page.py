@@ -214,7 +214,7 @@ def contrast(one: str, other: str) -> float:
 def test_without_jinja2_the_error_has_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     log_report._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=re.escape("pip install 'aipolicy[check]'")):
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'asgi-aipolicy[check]'")):
         html(nobody())
 
 
