@@ -1,12 +1,11 @@
-"""Fetches put aside."""
+"""The storage of the fetch table."""
 
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.schema import SCHEMA
-from aipolicy.accesslog.spool import Spool
+from aipolicy.accesslog.fetch_table import SCHEMA, FetchStore
 from aipolicy.errors import LogError
 
 
@@ -16,28 +15,28 @@ def fetches(*lines: int) -> pl.DataFrame:
     return rows.with_columns(missing).select(SCHEMA.names())
 
 
-def lines_in(spool: Spool) -> list[int]:
-    lines: list[int] = pl.concat(spool.parts()).collect()["line"].to_list()
+def lines_in(store: FetchStore) -> list[int]:
+    lines: list[int] = pl.concat(store.parts()).collect()["line"].to_list()
     return lines
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 def test_rows_come_out_in_the_order_in_which_they_went_in(most: int) -> None:
-    with Spool(most) as spool:
+    with FetchStore(most) as store:
         for line in range(7):
-            spool.add(fetches(line, line))
-        assert lines_in(spool) == [line for line in range(7) for _ in range(2)]
+            store.add(fetches(line, line))
+        assert lines_in(store) == [line for line in range(7) for _ in range(2)]
 
 
-def test_an_empty_one_has_every_column() -> None:
-    with Spool() as spool:
-        assert pl.concat(spool.parts()).collect().schema == SCHEMA
+def test_an_empty_store_has_every_column() -> None:
+    with FetchStore() as store:
+        assert pl.concat(store.parts()).collect().schema == SCHEMA
 
 
-def test_what_it_wrote_is_gone_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_deleted_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with Spool(1) as spool:
-        spool.add(fetches(1))
+    with FetchStore(1) as store:
+        store.add(fetches(1))
         assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
 
@@ -46,19 +45,21 @@ def test_few_rows_that_are_long_do_not_stay_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with Spool(100, octets=50_000) as spool:
+    with FetchStore(100, max_bytes=50_000) as store:
         for line in range(20):
-            spool.add(fetches(line).with_columns(path=pl.lit("/" + "x" * 10_000)))
+            store.add(fetches(line).with_columns(path=pl.lit("/" + "x" * 10_000)))
         assert len(list(tmp_path.glob("*/*.parquet"))) >= 3
-        assert lines_in(spool) == list(range(20))
+        assert lines_in(store) == list(range(20))
 
 
-def test_a_full_disk_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_that_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: pl.DataFrame, *_: object, **__: object) -> None:
         raise pl.exceptions.ComputeError("No space left on device")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with Spool(1) as spool, pytest.raises(LogError, match=rf"{tmp_path}.*No space left.*TMPDIR"):
-        spool.add(fetches(1))
+    with FetchStore(1) as store, pytest.raises(LogError, match=rf"{tmp_path}.*No space left.*TMPDIR"):
+        store.add(fetches(1))
     assert not list(tmp_path.iterdir())

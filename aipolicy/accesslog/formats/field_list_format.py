@@ -1,4 +1,4 @@
-"""Formats whose files say what their columns are: W3C extended (IIS) and CloudFront. Both write UTC.
+"""Formats whose files list their own columns: W3C extended (IIS) and CloudFront. Both log UTC.
 
 Sources: https://www.w3.org/TR/WD-logfile.html, https://learn.microsoft.com/windows/win32/http/w3c-logging,
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from aipolicy.accesslog.formats.base import LogFormat
-from aipolicy.accesslog.formats.elements import OTHER, WHOLE, Element, Field, Role
-from aipolicy.accesslog.formats.pattern import Escape, PatternFormat
-from aipolicy.accesslog.formats.rows import unreadable
+from aipolicy.accesslog.formats.columns import unreadable
+from aipolicy.accesslog.formats.line_pattern import COMPLETE, OTHER, Element, Field, Role
+from aipolicy.accesslog.formats.log_format import LogFormat
+from aipolicy.accesslog.formats.pattern_format import Escape, PatternFormat
 from aipolicy.errors import LogFormatError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 
 DIRECTIVE = "#Fields:"
 
@@ -23,10 +23,10 @@ _FIELDS: Mapping[str, Field] = {
     "date": Field(Role.TIME, code="%Y-%m-%d"),
     "time": Field(Role.TIME, code="%H:%M:%S%.f"),
     "c-ip": Field(Role.ADDRESS),
-    "x-host-header": Field(Role.HOST),  # cs(Host) is CloudFront's own name of the distribution
+    "x-host-header": Field(Role.HOST),  # cs(Host) is CloudFront's name of the distribution
     **dict.fromkeys(("cs-host", "cs(host)"), Field(Role.HOST, 1)),
     **dict.fromkeys(("x-forwarded-for", "cs(x-forwarded-for)"), Field(Role.FORWARDED)),
-    "cs-uri": Field(Role.TARGET, WHOLE),
+    "cs-uri": Field(Role.TARGET, COMPLETE),
     "cs-uri-stem": Field(Role.TARGET, 1),
     "cs-uri-query": Field(Role.QUERY),
     "sc-status": Field(Role.STATUS),
@@ -37,7 +37,7 @@ _SPACES = Field(Role.OTHER, pattern="[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class FieldListFormat(LogFormat):
-    """Lines behind a ``#Fields:`` line; as long as there was none, no line can be read."""
+    """A format of lines after a ``#Fields:`` line; lines before the first one are unreadable."""
 
     name: str = "w3c"
     has_host: bool = False
@@ -55,14 +55,14 @@ class FieldListFormat(LogFormat):
         try:
             columns = PatternFormat.of(
                 "cloudfront" if cloudfront else "w3c",
-                _between(elements, "\t" if cloudfront else _SPACES),
+                _separated(elements, "\t" if cloudfront else _SPACES),
                 tail="[ \t\r]*",
                 escape=Escape.PERCENT if cloudfront else Escape.PLUS,
             )
         except LogFormatError:
             raise LogFormatError(
-                f"'{shown(directive_line)}' lacks what is needed: log date, time, cs-uri-stem, cs-uri-query, "
-                "sc-status, c-ip and cs(User-Agent)"
+                f"'{shorten(directive_line)}' lacks a needed field; log date, time, cs-uri-stem, "
+                "cs-uri-query, sc-status, c-ip and cs(User-Agent)"
             ) from None
         return FieldListFormat(columns.name, columns.has_host, columns.has_forwarded, columns)
 
@@ -73,13 +73,13 @@ class FieldListFormat(LogFormat):
     def read(self, lines: pl.Series, *, forwarded: int = 0) -> pl.DataFrame:
         return self.columns.read(lines, forwarded=forwarded) if self.columns else unreadable(lines.len())
 
-    def lacks_user_agent(self, sample: pl.Series) -> str | None:
-        found = None if self.columns is None else self.columns.lacks_user_agent(sample)
-        return found and f"{found}: '{DIRECTIVE}' has no cs(User-Agent)"
+    def missing_user_agent(self, sample: pl.Series) -> str | None:
+        reason = None if self.columns is None else self.columns.missing_user_agent(sample)
+        return reason and f"{reason}: '{DIRECTIVE}' has no cs(User-Agent)"
 
-    def shaped(self, lines: pl.Series) -> pl.Series:
+    def matches(self, lines: pl.Series) -> pl.Series:
         if self.columns:
-            return self.columns.shaped(lines)
+            return self.columns.matches(lines)
         return pl.repeat(False, lines.len(), dtype=pl.Boolean, eager=True)
 
 
@@ -88,5 +88,5 @@ def _field(name: str, pattern: str) -> Field:
     return field if field.role in (Role.TIME, Role.STATUS) else replace(field, pattern=pattern)
 
 
-def _between(fields: list[Field], separator: Element) -> list[Element]:
+def _separated(fields: list[Field], separator: Element) -> list[Element]:
     return [element for field in fields for element in (separator, field)][1:]

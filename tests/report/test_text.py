@@ -1,10 +1,10 @@
-"""Text from a log, made safe to look at."""
+"""Untrusted text made safe to print."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import printable
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ from aipolicy.report.untrusted_text import logged
     ],
 )
 def test_what_a_screen_cannot_show_is_written_as_an_escape(text: str, safe: str) -> None:
-    assert logged(text) == safe
+    assert printable(text) == safe
 
 
-def test_a_cut_is_said() -> None:
-    assert logged("a" * 3000, 10) == "aaaaaaaaaa… (cut; 3,000 characters in all)"
-    assert logged("a" * 10, 10) == "a" * 10
-    assert logged("a" * 3000) == "a" * 3000
+def test_a_cut_is_stated_with_the_full_length() -> None:
+    assert printable("a" * 3000, 10) == "aaaaaaaaaa… (cut; 3,000 characters in all)"
+    assert printable("a" * 10, 10) == "a" * 10
+    assert printable("a" * 3000) == "a" * 3000
 
 
 @given(st.text(st.characters()))
 def test_whatever_a_client_sent_is_one_printable_line(text: str) -> None:
-    assert logged(text).isprintable()
-    assert logged(logged(text)) == logged(text)
+    assert printable(text).isprintable()
+    assert printable(printable(text)) == printable(text)

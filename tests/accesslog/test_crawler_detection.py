@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.accesslog.prefilter import candidates, line_pattern, token_pattern
+from aipolicy.accesslog.crawler_detection import crawler_lines, line_pattern, token_pattern
 from aipolicy.core.crawlers import CRAWLERS
 
 TOKENS = [crawler.product_token for crawler in CRAWLERS]
 
 
 def held(block: bytes) -> list[tuple[int, bytes]]:
-    _, lines = candidates(b"\n" + block, token_pattern())
+    _, lines = crawler_lines(b"\n" + block, token_pattern())
     return [(line, text) for line, text in lines.select("line", "text").iter_rows()]
 
 
@@ -24,7 +24,7 @@ def test_no_token_is_missed_however_it_is_spelled(token: str) -> None:
     assert held(b"\n".join(lines)) == list(enumerate(lines, 1))
 
 
-def test_other_lines_are_left_alone() -> None:
+def test_other_lines_are_filtered_out() -> None:
     assert held(b"Mozilla/5.0 Firefox/140.0\n\n\ncurl/8.0\r\n") == []
 
 
@@ -34,9 +34,9 @@ def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
         b'"(compatible; NewBot/1.0; +https://new.example)"',
         b"Firefox/140.0",
     )
-    _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(["newthing"]))
+    _, rows = crawler_lines(b"\n" + b"\n".join((named, bot, other)), line_pattern(["newthing"]))
     assert rows["text"].to_list() == [named, bot]
-    _, rows = candidates(b"\n" + b"\n".join((named, bot, other)), line_pattern(map(str, range(30_000))))
+    _, rows = crawler_lines(b"\n" + b"\n".join((named, bot, other)), line_pattern(map(str, range(30_000))))
     assert len(rows) == 3  # so many names that every line may have one
 
 
@@ -44,7 +44,7 @@ def test_a_line_loses_its_end_and_keeps_its_number() -> None:
     assert held(b"\nGPTBot\r\n\nCCBot") == [(2, b"GPTBot"), (4, b"CCBot")]
 
 
-def test_octets_that_are_no_text_change_nothing() -> None:
+def test_invalid_utf_8_changes_nothing() -> None:
     assert held(b"\xff GPTBot \x00\r\n\nCCBot \xfe") == [(1, b"\xff GPTBot \x00"), (3, b"CCBot \xfe")]
 
 
@@ -55,7 +55,7 @@ def test_what_begins_like_a_compressed_file_is_a_line() -> None:
 @given(st.lists(st.sampled_from([b"a", b"GPTBot", b"\n", b"\r", b"\x00", b"\xff", b"x\x9c"]), min_size=1))
 def test_every_line_is_counted(parts: list[bytes]) -> None:
     block = b"".join(parts)
-    lines, rows = candidates(b"\n" + block, token_pattern())
+    lines, rows = crawler_lines(b"\n" + block, token_pattern())
     expected = block.removesuffix(b"\n").split(b"\n")
     assert lines == len(expected)
     wanted = [(n, line.removesuffix(b"\r")) for n, line in enumerate(expected, 1) if b"GPTBot" in line]
