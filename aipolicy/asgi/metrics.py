@@ -22,9 +22,7 @@ class Metrics:
         try:
             from prometheus_client import exposition
         except ImportError:
-            raise MissingExtraError(
-                "status_path needs prometheus-client: pip install 'aipolicy[metrics]'"
-            ) from None
+            raise MissingExtraError.for_extra("status_path needs prometheus-client", "metrics") from None
         self._lookup = lookup
         self.after_fork()
         survive_forks(self)
