@@ -3,8 +3,8 @@
 Each page is one session in an empty folder, from its first block to its last:
 
 * ``python`` runs in the page's namespace; ``pycon`` is a doctest in the same namespace.
-* ``console`` runs each ``$`` command with bash and compares the output. A line ``...`` stands for any number of
-  lines. A command that ends in ``&`` is a server: it runs until the end of the page.
+* ``console`` runs each ``$`` command with bash and compares the output. A line ``...`` stands for any
+  number of lines. A command that ends in ``&`` is a server: it runs until the end of the page.
 * ``sh`` runs like a ``console`` block without output.
 * A block with a ``title`` is written to the file of that name. A Python file must be used by a later block.
 
@@ -15,6 +15,7 @@ prints what the page shows. Ports and the PostgreSQL URL of a page are replaced 
 import doctest
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -107,10 +108,11 @@ class Session:
         path.write_text(f"#!/bin/bash\n{command}")
         path.chmod(0o755)
 
-    def real(self, text: str) -> str:
+    def real(self, text: str, language: str = "") -> str:
         """Return a text of the page with the ports and the database of this run."""
         for old, new in self.replaced.items():
-            text = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _, new=new: new, text)
+            value = shlex.quote(new) if language in ("console", "sh") else new
+            text = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", value.replace("\\", r"\\"), text)
         return text
 
     def run(self, block: Block) -> None:
@@ -147,9 +149,9 @@ class Session:
         assert failures == 0, "".join(out)
 
     def _console(self, block: Block) -> None:
-        commands = re.split(r"^\$ ", self.real(block.text), flags=re.MULTILINE)[1:]
+        commands = re.split(r"^\$ ", self.real(block.text, block.language), flags=re.MULTILINE)[1:]
         if block.language == "sh":
-            commands = [self.real(block.text)]
+            commands = [self.real(block.text, block.language)]
         for number, each in enumerate(commands):
             lines = each.split("\n")
             end = next((n for n, line in enumerate(lines) if not line.endswith("\\")), 0) + 1
@@ -212,13 +214,16 @@ class Session:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Return True if the output is the page's, in which a line of ``...`` stands for any lines."""
-    pattern = "".join(
-        r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in expected.rstrip("\n").split("\n")
-    )
-    if not expected.strip():
-        return not printed.strip()
-    return re.fullmatch(pattern, printed.rstrip("\n") + "\n") is not None
+    """Return True if the output is the page's, in which a line of ``...`` stands for any lines.
+
+    Spaces at the end of a line are not compared.
+    """
+    pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in _lines(expected))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(printed))) is not None
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
 def free_port() -> int:

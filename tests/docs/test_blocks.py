@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, RUN, SHOWN, Block, blocks, run
+from tests.docs.pages import PAGES, ROOT, RUN, SHOWN, blocks, run
 from tests.postgres import Schemas
 
 MARKED = 12  # blocks that aren't run, at most
@@ -48,13 +48,14 @@ def test_few_blocks_are_left_out_and_each_says_why() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_python_file_of_a_page_is_used(page: Path) -> None:
-    """A titled block is only written: what comes after it must import or run it."""
-    found = blocks(page)
-    assert not [block.title for number, block in enumerate(found) if _is_unused(block, found[number + 1 :])]
-
-
-def _is_unused(block: Block, later: list[Block]) -> bool:
-    if block.language != "python" or not block.title or block.marker == "not run":
-        return False
-    module = Path(block.title).stem
-    return not any(re.search(rf"\b{module}\b", other.text) for other in later if other.marker != "not run")
+    """A titled block is only written: another block must import or run it."""
+    found = [block for block in blocks(page) if block.marker != "not run"]
+    files = [block for block in found if block.language == "python" and block.title]
+    unused = [
+        file.title
+        for file in files
+        if not any(
+            re.search(rf"\b{Path(file.title).stem}\b", other.text) for other in found if other is not file
+        )
+    ]
+    assert not unused

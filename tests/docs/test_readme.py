@@ -31,6 +31,8 @@ def test_the_commands_named_in_the_text_exist() -> None:
     assert not {name for name in named if not re.search(rf"^  {name} ", done.stdout, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"", README))))
+@pytest.mark.parametrize(
+    "link", sorted(set(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"", README)))
+)
 def test_a_link_to_a_file_leads_to_one(link: tuple[str, str]) -> None:
     assert (ROOT / (link[0] or link[1])).is_file()
