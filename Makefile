@@ -32,7 +32,7 @@ lint: $(VENV)/lint.installed
 
 # The documentation as a site, in build/site.
 docs: $(VENV)/docs.installed
-	$(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
