@@ -30,7 +30,7 @@ _APART = 60.0  # seconds between two lines of the log about addresses that aren'
 class Licences:
     """``verification`` None: one with the packaged lists and the machine's name servers.
 
-    Raises MissingExtraError without ``aipolicy[identity]``.
+    Raises MissingExtraError without ``asgi-aipolicy[identity]``.
     """
 
     def __init__(self, verification: "Verification | None") -> None:
