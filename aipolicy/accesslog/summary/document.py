@@ -13,8 +13,8 @@ from aipolicy.accesslog.summary.evidence import examples, unreadable
 from aipolicy.accesslog.summary.notes import notes
 from aipolicy.accesslog.summary.other_counts import elsewhere, proxies, statuses, unknown_crawlers
 from aipolicy.accesslog.summary.robots_reads import RobotsReads, robots_reads
-from aipolicy.accesslog.timestamps import iso
 from aipolicy.core.crawlers import crawler_named
+from aipolicy.times import iso
 
 KEYS: Mapping[str, pl.Expr] = {
     "site": pl.col("site"),

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from aipolicy.accesslog.schema import DISALLOWED, Verdict
-from aipolicy.accesslog.timestamps import iso
+from aipolicy.times import iso
 
 EVIDENCE = (
     "file",

@@ -7,8 +7,8 @@ import polars as pl
 
 from aipolicy.accesslog.policies import best_spelling
 from aipolicy.accesslog.schema import DISALLOWED, FETCHES, Verdict
-from aipolicy.accesslog.timestamps import iso
 from aipolicy.identity.proxies import HEADERS
+from aipolicy.times import iso
 
 _MOST_NAMES = 100_000
 """Names that are kept while the parts of a log come in: whoever sends requests chooses them."""

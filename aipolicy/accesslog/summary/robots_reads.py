@@ -8,8 +8,8 @@ import polars as pl
 
 from aipolicy.accesslog.schema import Verdict
 from aipolicy.accesslog.summary.counters import Counters
-from aipolicy.accesslog.timestamps import iso
 from aipolicy.identity import Identity
+from aipolicy.times import iso
 
 
 @dataclass(frozen=True, slots=True)

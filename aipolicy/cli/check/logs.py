@@ -20,7 +20,6 @@ from aipolicy.accesslog.local import read_logs
 from aipolicy.accesslog.policies import Policies, policies_from_jsonl, policies_from_robots
 from aipolicy.accesslog.spool import Spool
 from aipolicy.accesslog.summary import About, in_one_spelling, summary, write_evidence
-from aipolicy.accesslog.timestamps import iso, microseconds
 from aipolicy.cli.options import print_json, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
@@ -29,6 +28,7 @@ from aipolicy.core.crawlers import crawler_table
 from aipolicy.core.hosts import site_name
 from aipolicy.errors import AIPolicyError, LogError, PolicyError
 from aipolicy.identity import Identities, Ranges, ranges_in_force
+from aipolicy.times import iso, to_microseconds
 
 _Given = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ def _terms(given: _Given, ranges: Ranges) -> Terms:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    return None if text is None else microseconds(time_given(option, text))
+    return None if text is None else to_microseconds(time_given(option, text))
 
 
 def _policies(given: _Given, sites: Sequence[str]) -> Policies:
@@ -165,7 +165,7 @@ def _about(
         "only_sites": list(terms.sites),
         "addresses_masked": terms.mask,
     }
-    made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    made = iso(datetime.now(UTC), "seconds")
     top = given["top"] or None
     one_robots = bool(given["robots"] and not terms.sites)
     return About(

@@ -20,11 +20,12 @@ from aipolicy.cli.progress import progress
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.siteaudit.audit import SiteReport
-from aipolicy.siteaudit.document import iso, site_document
+from aipolicy.siteaudit.document import site_document
 from aipolicy.siteaudit.expectation import Expectation, Version
 from aipolicy.siteaudit.report import About
 from aipolicy.siteaudit.runner import Expecting, Terms, check_sites
 from aipolicy.siteaudit.urls import PageURL, page_url, page_urls
+from aipolicy.times import iso
 
 _Given = Mapping[str, Any]
 _MOST_OCTETS = 64 * 1024 * 1024  # of a file of URLs
@@ -38,7 +39,7 @@ def run(**given: Any) -> int:
     with ExitStack() as stack:
         expecting, source = _expecting(given, stack)
         totals = Totals()
-        about = About(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
+        about = About(version("aipolicy"), iso(datetime.now(UTC), "seconds"), source, totals)
         out = _output(given, about, len(pages))
         spool = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if given["html"] else None
         with progress("looking", len(pages), step=1) as advance:
