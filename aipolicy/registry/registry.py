@@ -66,7 +66,7 @@ class Registry:
 
     Args:
         url: ``sqlite:///file.db``, ``sqlite:////srv/file.db`` for an absolute path, or
-            ``postgresql://user@host/database``, which needs ``aipolicy[postgres]``.
+            ``postgresql://user@host/database``, which needs ``asgi-aipolicy[postgres]``.
         create: Create the registry if it doesn't exist; False makes that an error.
         clock: Returns the time, with its time zone.
 

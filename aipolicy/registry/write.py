@@ -34,7 +34,7 @@ _VALUES = 1000  # in one statement: databases limit them
 _COPY_FROM = 20  # rows: for fewer, COPY costs more than INSERT
 _FAR_AHEAD = 3_600_000_000  # microseconds
 
-_log = logging.getLogger("aipolicy.registry")
+logger = logging.getLogger("aipolicy.registry")
 
 # Built once: SQLAlchemy finds their compiled form by what is kept in them.
 LATEST = (
@@ -85,7 +85,7 @@ class HistoryClock:
         at: int = connection.execute(_TIME_OF, {"seq": last}).scalar() or 0
         if at > now + _FAR_AHEAD and not self._warned:
             self._warned = True
-            _log.warning(
+            logger.warning(
                 "the latest change, %d, is dated %s, but this machine's clock says %s: new changes get the "
                 "later time, and a question about an earlier time is answered without them; set the clocks "
                 "of all machines that write, and if that change's time was wrong, import the sites into a "

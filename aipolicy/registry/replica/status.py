@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aipolicy.registry.replica.file import StatusRow
 
-logger = logging.getLogger("aipolicy.replica")
+logger = logging.getLogger("aipolicy.registry")
 
 _REMINDER = 60.0  # seconds between two lines about the same failure
 _MESSAGES = 5  # different messages logged during one failure
