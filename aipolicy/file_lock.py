@@ -73,7 +73,7 @@ class FileLock:
 
     def _holder(self) -> str:
         try:
-            number = self.path.read_text(encoding="ascii", errors="replace").strip()
+            number = self.path.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             number = ""
         return f"process {number}" if number else "another process"

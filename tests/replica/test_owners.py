@@ -30,7 +30,7 @@ from tests.soak.proxy import Proxy, socket_of
 
 OWNER, READS = 1501, 1502  # any users that nobody is
 AS_USER = """
-import asyncio, os, signal, sys, time, psycopg, aipolicy.lookup
+import asyncio, encodings.ascii, os, signal, sys, time, psycopg, aipolicy.lookup
 from aipolicy.registry.replica import Replica, follower
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 """

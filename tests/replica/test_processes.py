@@ -156,7 +156,7 @@ def test_a_registry_elsewhere_is_refused_by_the_command(file: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "give a registry in PostgreSQL" in done.stderr
+    assert "use a registry in PostgreSQL" in done.stderr
 
 
 def test_a_connection_that_is_lost_without_a_word_is_given_up(
