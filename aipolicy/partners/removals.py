@@ -29,7 +29,7 @@ from aipolicy.partners.entitlement import entitlement
 from aipolicy.partners.ledger import Partner, Partners
 from aipolicy.partners.tables import export, export_site, partner, removal, removal_answer
 from aipolicy.partners.transitions import Transition, transitions
-from aipolicy.registry.changes import read_policy
+from aipolicy.registry.changes import policy_from_text
 from aipolicy.registry.schema import host, site
 from aipolicy.times import from_microseconds, iso, to_microseconds
 
@@ -371,7 +371,7 @@ class _Closed:
         try:
             return self._known[policy]
         except KeyError:
-            return self._known.keep(policy, self._read(read_policy(policy, "")))
+            return self._known.keep(policy, self._read(policy_from_text(policy, "")))
 
     def _read(self, policy: SitePolicy) -> dict[str | None, str]:
         whole = entitlement(policy, self._crawlers)
