@@ -27,9 +27,10 @@ from aipolicy.robotstxt.matching import Verdict, binding_group, content_signals,
 from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule
 from aipolicy.signals.content_signal import content_signal, parse_content_signal
-from aipolicy.signals.headers import headers_of, merge_headers, parse_x_robots_tag
+from aipolicy.signals.headers import headers_of, merge_headers
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import tdm_reservation, tdmrep_json
+from aipolicy.signals.tdmrep import tdm_reservation, tdmrep_json
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 
 __all__ = [
     "CRAWLERS",

@@ -12,9 +12,11 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.robotstxt.merge import FittedRobotsTxt, fitted_robots_txt, robots_txt
-from aipolicy.signals.headers import Header, headers_of, meta_tags
+from aipolicy.signals.ai_txt import ai_txt
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import headers_of, meta_tags
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdmrep_json
+from aipolicy.signals.tdmrep import tdmrep_json
 
 _LONGEST_PATH = 8192  # octets; longer ones, which servers refuse, are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"

@@ -13,9 +13,10 @@ from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.rendering import Document, most_restrictive, render, robots_document
 from aipolicy.robotstxt.merge import robots_txt
+from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.headers import headers_of
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdm_reservation, tdmrep_json
+from aipolicy.signals.tdmrep import tdm_reservation, tdmrep_json
 from tests.core.oracle import matches
 from tests.core.strategies import policies
 

@@ -7,7 +7,8 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, PolicyError
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.signals.headers import Header, as_text, headers_of
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import as_text, headers_of
 from aipolicy.signals.switches import Signals
 
 Lines = tuple[tuple[str, str], ...]

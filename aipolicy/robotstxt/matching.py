@@ -10,6 +10,7 @@ from aipolicy.core.patterns import path_matches
 from aipolicy.core.preferences import Preferences
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_together
 from aipolicy.signals.content_signal import parse_content_signal
+from aipolicy.signals.content_usage import split_usage
 
 _ANYONE = "*"
 
@@ -85,7 +86,5 @@ def _usage(record: Record) -> tuple[str, str] | None:
     """Path pattern ("/" where there is none) and statement of a Content-Usage record."""
     if not record.named("Content-Usage"):
         return None
-    if not record.value.startswith("/"):
-        return "/", record.value
-    path, _, statement = record.value.replace("\t", " ").partition(" ")
-    return normalise(path), statement.strip(" \t")
+    path, statement = split_usage(record.value)
+    return normalise(path) if path else "/", statement

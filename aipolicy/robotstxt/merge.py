@@ -19,6 +19,7 @@ from aipolicy.robotstxt.grouping import portable, settled, speaks
 from aipolicy.robotstxt.parser import BEGIN, END, Group, Record, RobotsTxt, Rule, truncated, without_ours
 from aipolicy.robotstxt.shorten import LENGTHS, OwnRules
 from aipolicy.robotstxt.signal_lines import Statements
+from aipolicy.signals.rsl import license_lines
 from aipolicy.signals.switches import Signals
 
 _COUNTED = 2 * MAX_ROBOTS_BYTES  # bytes that are made at most, to tell how many there are
@@ -208,8 +209,7 @@ def _parts(
     statements = Statements(policy, signals)
     listed = {record.value for record in theirs.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
-    # Before the first group it holds for all of them (RSL 1.0 §4).
-    licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
+    licence = license_lines(policy, signals)
     if is_theirs and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in theirs.groups if "*" in group.tokens), None)

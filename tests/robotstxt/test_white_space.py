@@ -17,7 +17,7 @@ from aipolicy.robotstxt.matching import usage_preferences, verdict
 from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.signals.content_signal import parse_content_signal
-from aipolicy.signals.headers import parse_x_robots_tag
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 
 # What str.strip(), str.split() or str.splitlines() take for white space or a line's end.
 WHITE = [

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
-from aipolicy.signals.headers import Header, headers_of, merge_headers, parse_x_robots_tag
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import FIELD_NAMES, FIELDS, as_text, headers_of, merge_headers, meta_tags
 from aipolicy.signals.switches import Signals
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 from tests.core.strategies import policies
 
 NOAI = (b"x-robots-tag", b"noai, noimageai")
@@ -145,6 +147,17 @@ def test_everything_at_once_stands_in_this_order() -> None:
     tags = [NOAI, NOARCHIVE, NOSNIPPET, NOINDEX]
     statement = usage(b"train-ai=n, ai-use=n, search=n")
     assert everything == [*tags, statement, RESERVED, TDM_POLICY, LICENCE]
+
+
+def test_every_header_of_the_table_is_sent_by_some_switch_and_spelled_as_its_specification_does() -> None:
+    everything = Signals(**{field.name: True for field in fields(Signals)})
+    policy = preset("no-ai", "discouraged")
+    sent = headers_of(policy, policy.effective, everything)
+    assert {name for name, _ in sent} == FIELD_NAMES
+    assert {as_text(header)[0] for header in sent} == {field.name for field in FIELDS}
+    for field in FIELDS:
+        tag = f'<meta name="{field.meta_name}"'.encode()
+        assert (tag in meta_tags(sent)) is bool(field.meta_name)
 
 
 @given(policies, switches)

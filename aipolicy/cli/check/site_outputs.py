@@ -12,7 +12,7 @@ import click
 from aipolicy.cli.outputs import whole_file
 from aipolicy.siteaudit.document import SCHEMA
 from aipolicy.siteaudit.findings import ALL_KINDS
-from aipolicy.siteaudit.report import About, full, html, short, total_line
+from aipolicy.siteaudit.report import ReportInfo, full, html, short, total_line
 
 _Document = Mapping[str, Any]
 _MOST_TROUBLES = 20
@@ -31,7 +31,7 @@ class Totals:
     with_errors: int = 0
     with_warnings: int = 0
     differing: int = 0
-    not_judged: int = 0
+    not_audited: int = 0
     not_reached: int = 0
     unknown: int = 0
     troubles: list[str] = field(default_factory=list)
@@ -44,10 +44,10 @@ class Totals:
             self.not_reached += 1
             self.unknown += site["expected"] is not None
             if len(self.troubles) < _MOST_TROUBLES:
-                self.troubles.append(f"{site['url']} can't be had: {site['robots_txt']['reason']}")
+                self.troubles.append(f"{site['url']} can't be reached: {site['robots_txt']['reason']}")
             return
-        if not site["judged"]:
-            self.not_judged += 1
+        if not site["audited"]:
+            self.not_audited += 1
             self.unknown += 1
             return
         self.differing += site["differs"]
@@ -56,7 +56,7 @@ class Totals:
         self.with_warnings += site["worst"] == "warning"
 
     def document(self) -> dict[str, Any]:
-        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_judged", "not_reached")
+        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_audited", "not_reached")
         kinds = [
             {"id": kind, "sites": sites, "severity": ALL_KINDS[kind].severity, "about": ALL_KINDS[kind].about}
             for kind, sites in self.kinds.most_common()
@@ -67,7 +67,7 @@ class Totals:
 class JSONDocument:
     """One document on stdout, its sites in the order in which they were done, its totals at the end."""
 
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: ReportInfo) -> None:
         self._about = about
         self._started = False
         head = {
@@ -100,7 +100,7 @@ class JSONLines:
 class Lines:
     """For people. ``whole``: with everything, which is for one site."""
 
-    def __init__(self, about: About, *, whole: bool) -> None:
+    def __init__(self, about: ReportInfo, *, whole: bool) -> None:
         from rich.console import Console
 
         terminal = sys.stdout.isatty()
@@ -116,7 +116,7 @@ class Lines:
             self._console.print(total_line(self._about.total.document()), highlight=False)
 
 
-def write_html(out: str, about: About, spool: IO[str]) -> None:
+def write_html(out: str, about: ReportInfo, spool: IO[str]) -> None:
     """The report, from the documents in ``spool``, one a line."""
 
     def sites() -> Iterator[_Document]:

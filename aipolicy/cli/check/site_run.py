@@ -21,9 +21,9 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.siteaudit.audit import SiteReport
 from aipolicy.siteaudit.document import iso, site_document
-from aipolicy.siteaudit.expectation import Expectation, Version
-from aipolicy.siteaudit.report import About
-from aipolicy.siteaudit.runner import Expecting, Terms, check_sites
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion, RegistryExpectations
+from aipolicy.siteaudit.report import ReportInfo
+from aipolicy.siteaudit.runner import AuditOptions, Expecting, audit_sites
 from aipolicy.siteaudit.urls import PageURL, page_url, page_urls
 
 _Given = Mapping[str, Any]
@@ -31,14 +31,14 @@ _MOST_OCTETS = 64 * 1024 * 1024  # of a file of URLs
 
 
 def run(**given: Any) -> int:
-    """Look at the sites, write of each as it is done, and return the exit code."""
+    """Collector at the sites, write of each as it is done, and return the exit code."""
     pages = _pages(given)
     if given["html"]:
         require_writable(given["html"])
     with ExitStack() as stack:
         expecting, source = _expecting(given, stack)
         totals = Totals()
-        about = About(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
+        about = ReportInfo(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
         out = _output(given, about, len(pages))
         spool = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if given["html"] else None
         with progress("looking", len(pages), step=1) as advance:
@@ -84,8 +84,8 @@ def _lines(name: str) -> list[str]:
         raise AIPolicyError(f"--file {name!r} can't be read ({reason}): give a file of URLs, or -") from None
 
 
-def _terms(given: _Given, expecting: Expecting | None) -> Terms:
-    return Terms(
+def _terms(given: _Given, expecting: Expecting | None) -> AuditOptions:
+    return AuditOptions(
         tuple(map(_token, given["crawlers"])),
         expecting,
         allow_private=given["allow_private"],
@@ -110,31 +110,28 @@ def _expecting(given: _Given, stack: ExitStack) -> tuple[Expecting | None, str |
             raise AIPolicyError("--registry and --expect both say what is expected: give one of them")
         source = f"--expect {given['expect']}"
         policy = SitePolicy.from_preset(given["expect"])
-        expectation = Expectation(source, Version(policy), signals_of(dict(given)))
+        expectation = Expectation(source, PolicyVersion(policy), signals_of(dict(given)))
         return lambda host: expectation, source
     if not given["registry"]:
         return None, None
-    # Imported where it is used: the others need no database.
-    from aipolicy.siteaudit.registry_expectation import RegistryExpectations
-
     registry = stack.enter_context(
         # One that only the environment names is there for every command: hosts may be others' then.
         RegistryExpectations(
-            given["registry"], signals=signals_of(dict(given)), strangers=not from_environment
+            given["registry"], signals=signals_of(dict(given)), report_unknown=not from_environment
         )
     )
     return registry, registry.source
 
 
-def _output(given: _Given, about: About, pages: int) -> JSONDocument | JSONLines | Lines:
+def _output(given: _Given, about: ReportInfo, pages: int) -> JSONDocument | JSONLines | Lines:
     if given["as_json"]:
         return JSONDocument(about)
     return JSONLines() if given["as_jsonl"] else Lines(about, whole=pages == 1)
 
 
-def _look(pages: Sequence[PageURL], terms: Terms, report: Any) -> None:
+def _look(pages: Sequence[PageURL], terms: AuditOptions, report: Any) -> None:
     try:
-        anyio.run(check_sites, pages, terms, report)
+        anyio.run(audit_sites, pages, terms, report)
     except BaseExceptionGroup as group:  # of a task group, whoever raised
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):

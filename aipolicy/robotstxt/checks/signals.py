@@ -16,11 +16,10 @@ from aipolicy.robotstxt.lines import Line
 from aipolicy.robotstxt.parsed_file import UNNAMED, File
 from aipolicy.robotstxt.parser import Record
 from aipolicy.robotstxt.reach import Reach
-from aipolicy.robotstxt.usage import LABELS, MEANT, USE_OF, split_usage, usage_meant
-from aipolicy.signals.content_signal import parse_content_signal, signal_text
+from aipolicy.signals.content_signal import CATEGORIES, KEYS, parse_content_signal, signal_text
+from aipolicy.signals.content_usage import member_meant, split_usage, usage_meant
 
 _COMPARED = 200_000  # signals, in all combinations of groups that bind some crawler
-_KEYS = {use: key for key, use in USE_OF.items()}
 
 
 def check(file: File) -> Iterator[Finding]:
@@ -75,8 +74,8 @@ def _signal(line: Line) -> Iterator[Finding]:
 
 def _signal_meant(member: str) -> tuple[str, str] | None:
     key, _, value = member.lower().partition("=")
-    use, meant = LABELS.get(key.strip()), MEANT.get(value.strip())
-    return (_KEYS[use], "yes" if meant is Preference.ALLOW else "no") if use and meant else None
+    meant = member_meant(key.strip(), value.strip())
+    return (KEYS[meant[0]], "yes" if meant[1] is Preference.ALLOW else "no") if meant else None
 
 
 def _usage(line: Line) -> Iterator[Finding]:
@@ -143,9 +142,9 @@ def _said(content: Content) -> list[_Said]:
         if record.named("Content-Signal"):
             members = parse_content_signal(record.value).items()
             said += [
-                _Said(USE_OF[key], value == "yes", "", f"{key}={value}", record)
+                _Said(CATEGORIES[key], value == "yes", "", f"{key}={value}", record)
                 for key, value in members
-                if key in USE_OF
+                if key in CATEGORIES
             ]
         elif record.named("Content-Usage"):
             path, statement = split_usage(record.value)
