@@ -12,19 +12,20 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from aipolicy import CRAWLERS, SitePolicy, crawler_named, crawlers, render, robots_txt
+from aipolicy import SitePolicy, crawlers, robots_txt
 from aipolicy.accesslog.evaluate import Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
 from aipolicy.accesslog.prefilter import holds, token_pattern
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.crawlers import PACKAGED, crawler_table, use_table
+from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
-from aipolicy.identity import Identities
-from aipolicy.robotstxt.effects import effects_of
+from aipolicy.identity import IdentityChecker
+from aipolicy.rendering import render
 from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.policy_effects import effects_of
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS
@@ -125,7 +126,10 @@ def test_the_table_as_the_command_writes_it_is_such_a_file(tmp_path: Path) -> No
 
 
 def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write: Write) -> None:
-    code = "import aipolicy, sys; sys.exit(aipolicy.crawler_named('NewAICrawler') is None)"
+    code = (
+        "import sys; from aipolicy.core.crawlers import crawler_named; "
+        "sys.exit(crawler_named('NewAICrawler') is None)"
+    )
     named = os.environ | {"AIPOLICY_CRAWLERS": str(write(NEW))}
     assert subprocess.run([sys.executable, "-c", code], env=named, timeout=60, check=False).returncode == 0
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1
@@ -135,10 +139,10 @@ def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write
 
 def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_used(tmp_path: Path) -> None:
     code = (
-        "import aipolicy.asgi, aipolicy.lookup\n"
+        "import aipolicy.asgi, aipolicy.errors, aipolicy.lookup\n"
         "for _ in range(2):\n"
         "    try: aipolicy.lookup.CachedLookup(lambda host: True)\n"
-        "    except aipolicy.CrawlersError as error: print(error)\n"
+        "    except aipolicy.errors.CrawlersError as error: print(error)\n"
     )
     missing = str(tmp_path / "missing.json")
     done = subprocess.run(
@@ -156,7 +160,7 @@ def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_us
 def test_a_spark_worker_has_the_table_of_the_machine_that_started_it(write: Write) -> None:
     terms = Terms(
         policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]),
-        Identities(),
+        IdentityChecker(),
         sites=("a.example",),
     )
     crawlers.load(write(NEW))

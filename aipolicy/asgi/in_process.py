@@ -7,7 +7,6 @@ further out has put into the scope. Only the application's own objects and its l
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from importlib.metadata import version
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -20,8 +19,9 @@ from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
 from aipolicy.signals.header_field import Header
+from aipolicy.version import __version__
 
-USER_AGENT = f"aipolicy/{version('aipolicy')} (reads the robots.txt that it merges)".encode()
+USER_AGENT = f"aipolicy/{__version__} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
 
 # Access logs and rate limiters read the client's address unasked, and an error there would cost the site its

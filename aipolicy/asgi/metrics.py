@@ -22,9 +22,7 @@ class Metrics:
         try:
             from prometheus_client import exposition
         except ImportError:
-            raise MissingExtraError(
-                "status_path needs prometheus-client: pip install 'aipolicy[metrics]'"
-            ) from None
+            raise MissingExtraError.for_extra("status_path needs prometheus-client", "metrics") from None
         self._lookup = lookup
         self.after_fork()
         survive_forks(self)
@@ -67,7 +65,7 @@ class Metrics:
 def _figures(status: LookupStatus) -> Iterator[Figure]:
     yield "gauge", "lookup_sites", "Hosts whose answer is in memory.", status.sites
     yield "gauge", "lookup_sites_max", "Hosts whose answer may be in memory.", status.maxsize
-    yield "gauge", "lookup_strangers", "Hosts that are remembered as no site's.", status.strangers
+    yield "gauge", "lookup_strangers", "Hosts that are remembered as no site's.", status.unknown_hosts
     yield "gauge", "lookup_memory_bytes", "Bytes of the answers in memory.", status.memory
     yield "counter", "lookup_misses", "Answers that a request waited for.", status.misses
     yield "counter", "lookup_renewals", "Answers that were loaded in the background.", status.renewals
@@ -76,9 +74,9 @@ def _figures(status: LookupStatus) -> Iterator[Figure]:
     yield "counter", "lookup_requests", "Answers, where they are counted.", status.requests
     yield "gauge", "lookup_seq", "The last change that is in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Since the source last answered.", status.refresh_age
-    yield "gauge", "lookup_up", "Whether the source can be read now.", float(not status.trouble)
+    yield "gauge", "lookup_up", "Whether the source can be read now.", float(not status.error)
     if status.replica is not None:
         replica = status.replica
-        yield "gauge", "replica_behind_changes", "That the registry has more.", replica.changes
-        yield "gauge", "replica_behind_seconds", "Since the replica had all changes.", replica.seconds
-        yield "gauge", "replica_up", "Whether the follower can follow now.", float(not replica.trouble)
+        yield "gauge", "replica_behind_changes", "That the registry has more.", replica.changes_behind
+        yield "gauge", "replica_behind_seconds", "Since the replica had all changes.", replica.seconds_behind
+        yield "gauge", "replica_up", "Whether the follower can follow now.", float(not replica.error)

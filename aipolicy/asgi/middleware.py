@@ -55,7 +55,7 @@ class AIPolicyMiddleware:
                           ``"declared"`` refuses them too, with 403, and their WebSocket handshakes;
                           ``"verified"`` also refuses clients that claim to be a licensed crawler and aren't,
                           as far as can be told, with 403, or 503 while that can't be told; it needs
-                          ``aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
+                          ``asgi-aipolicy[identity]``, and the client's own address in ``scope["client"]``. By
                           default ``"off"``.
     ``verification``      who says for ``"verified"`` whether a client is the crawler that it claims to be; by
                           default ``aipolicy.identity.Verification()``.
@@ -64,7 +64,7 @@ class AIPolicyMiddleware:
     ``post_preferences``  whether ``request.state.aipolicy`` may restrict one response.
     ``tenants``           sites that share a host, each under a path of its own.
     ``status_path``       a path like ``"/aipolicy/metrics"`` where Prometheus reads the lookup's status, on
-                          every host; needs ``aipolicy[metrics]``. Keep the public from it.
+                          every host; needs ``asgi-aipolicy[metrics]``. Keep the public from it.
 
     A host that is malformed or no site's gets the lookup's default policy. Where a path can be read in
     several ways, the most restrictive of them holds, for headers and refusals alike.

@@ -44,7 +44,7 @@ class Client(Protocol):
         *,
         hops: int = 5,
         headers: Sequence[tuple[str, str]] = (),
-        octets: int | None = None,
+        max_bytes: int | None = None,
         partial: bool = False,
     ) -> Response: ...
 
@@ -127,7 +127,9 @@ class Collector:
 
     async def _answer(self, url: str, size: int, headers: Sequence[tuple[str, str]]) -> FetchResult:
         try:
-            got = await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=size, partial=True)
+            got = await self._client.follow(
+                url, hops=REDIRECTS, headers=headers, max_bytes=size, partial=True
+            )
             return FetchResult.of(url, got)
         except FetchError as error:
             return FetchResult.failed(url, error)

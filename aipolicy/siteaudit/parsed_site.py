@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.core.paths import normalise
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.signals.tdmrep import tdm_entries
 from aipolicy.siteaudit.html_signals import Tag, looks_like_html
@@ -53,9 +53,9 @@ class ParsedSite:
         return access_of(self.observation.robots.effective)
 
     @cached_property
-    def file(self) -> File:
+    def file(self) -> ParsedFile:
         """The robots.txt that crawlers obey; see ``effective``."""
-        return File.read(effective(self.observation.robots.effective))
+        return ParsedFile.read(effective(self.observation.robots.effective))
 
     @cached_property
     def sent(self) -> bytes | None:

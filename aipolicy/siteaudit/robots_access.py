@@ -42,7 +42,7 @@ def fetch_of(site: ParsedSite, token: str) -> FetchDecision:
     rulings = [file.index.decide(name, path) for path in site.paths]
     ruling = next((one for one in rulings if not one.allowed), rulings[-1])  # it fetches each redirect too
     if ruling.line:
-        text = file.written.lines[ruling.line - 1].text
+        text = file.lines[ruling.line - 1].text
         return FetchDecision(ruling.allowed, Location(Carrier.ROBOTS, ruling.line, text), "")
     because = "no rule of its group matches" if bound.name else "robots.txt has no group for it"
     return FetchDecision(True, None, because)

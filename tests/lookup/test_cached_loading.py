@@ -272,20 +272,20 @@ async def test_a_sync_load_doesnt_hold_up_the_event_loop() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "culprit"),
     [
-        ({"load": "no function"}, TypeError, "load is 'no function': give a function"),
+        ({"load": "no function"}, TypeError, "load is 'no function'; use a function"),
         ({"load": None}, TypeError, "load is None"),
-        ({"ttl": 0}, ValueError, "ttl is 0: give seconds, more than 0"),
-        ({"ttl": "60"}, TypeError, "ttl is '60': give a number of seconds"),
+        ({"ttl": 0}, ValueError, "ttl is 0; use more than 0 seconds"),
+        ({"ttl": "60"}, TypeError, "ttl is '60'; use a number of seconds"),
         ({"ttl": float("nan")}, ValueError, "ttl is nan"),
         ({"ttl": True}, TypeError, "ttl is True"),
         ({"timeout": -1}, ValueError, "timeout is -1"),
-        ({"unknown_ttl": -1}, ValueError, "unknown_ttl is -1: give seconds, 0 or more"),
+        ({"unknown_ttl": -1}, ValueError, "unknown_ttl is -1; use 0 seconds or more"),
         ({"max_stale": -1}, ValueError, "max_stale is -1"),
-        ({"maxsize": 0}, ValueError, "maxsize is 0: give 1 or more"),
-        ({"maxsize": 1.5}, TypeError, "maxsize is 1.5: give a whole number"),
+        ({"maxsize": 0}, ValueError, "maxsize is 0; use 1 or more"),
+        ({"maxsize": 1.5}, TypeError, "maxsize is 1.5; use a whole number"),
         ({"max_threads": 0}, ValueError, "max_threads is 0"),
         ({"default": "no-trainign"}, ValueError, "preset 'no-trainign' is unknown: choose one of"),
-        ({"default": True}, TypeError, "default is True: give the name of a preset"),
+        ({"default": True}, TypeError, "default is True; use the name of a preset"),
     ],
 )
 def test_what_is_made_wrong_names_the_culprit_and_the_fix(

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.rendering import render
@@ -40,7 +40,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("default", ["no-training", "unset"])
 @pytest.mark.parametrize("kind", ["cached", "local"])
 async def test_the_no_is_served_in_full_and_the_log_says_once_what_is_cut(
-    kind: str, default: str, url: str, caplog: pytest.LogCaptureFixture
+    kind: str, default: Preset, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup: CachedLookup | LocalLookup
     if kind == "local":
@@ -54,7 +54,7 @@ async def test_the_no_is_served_in_full_and_the_log_says_once_what_is_cut(
             assert found.site.headers == render(replace(TOO_LARGE, robots_base=None)).site.headers
             assert len(found.robots.body) <= 512_000
             await asyncio.sleep(0.01)
-    cut = [record.message for record in caplog.records if "is served cut" in record.message]
+    cut = [record.message for record in caplog.records if "is shortened" in record.message]
     assert len(cut) == 1
     assert "512000" in cut[0]
 

@@ -51,7 +51,7 @@ def _sends_nothing(site: ParsedSite) -> bool:
     page = site.page
     sends = any(page.answer.values(name) for name in _SIGNAL_HEADERS)
     tagged = any(page.metas(name) for name in _SIGNAL_TAGS)
-    signals = any(map(signal_lines, site.file.bounds))
+    signals = any(map(signal_lines, site.file.bindings))
     named = any(crawler.purpose.categories for crawler in site.file.known)
     return page.answer.ok and not (sends or tagged or signals or named or site.tdm_entries)
 
