@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 
@@ -26,7 +26,7 @@ class Blog:
 
     host: str
     about: str
-    preset: str = "unset"
+    preset: Preset = "unset"
     fields: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -182,9 +182,10 @@ def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
     policies = [rendering.policy for rendering, _ in found]
     preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
     tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    visibility = max((p.visibility for p in policies), key=list(Visibility).index)
     policy = SitePolicy(
         preferences=preferences,
-        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        visibility=visibility,
         tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
         license_url=license_urls.pop() if len(license_urls) == 1 else None,
     )

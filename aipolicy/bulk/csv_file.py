@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from aipolicy.bulk.rows import Entry, Policies, Row, did_you_mean, flag, hosts_of, site_of
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import PRESETS, SitePolicy, preset_named
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
@@ -131,15 +131,15 @@ class _Entries:
 
 def _policy(cells: dict[str, str]) -> SitePolicy:
     if "preset" in cells:
-        preferences = SitePolicy.from_preset(cells["preset"].strip()).preferences
+        preferences = PRESETS[preset_named(cells["preset"].strip())]
     else:
         preferences = _OF_FLAG[flag(cells["opted_out"])]
     return SitePolicy(
         site="",
         preferences=preferences,
         visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
-        licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
-        sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]
+        licensed=cells.get("licensed", "").split(),
+        sitemaps=cells.get("sitemaps", "").split(),
         scope=cells.get("scope", "").strip() or "documented",  # type: ignore[arg-type]
     )
 

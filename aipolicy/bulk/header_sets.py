@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, PolicyError
 from aipolicy.lookup.renderer import Renderer
@@ -33,7 +33,7 @@ class HeaderSets:
 
     def __init__(self, default: str, signals: Signals) -> None:
         self._renderer = Renderer(signals)
-        default_policy = SitePolicy.from_preset(default)
+        default_policy = SitePolicy.from_preset(preset_named(default))
         self._numbers: dict[Lines, int] = {_lines(self._renderer.rendering(default_policy).site.headers): 0}
         self.slots = _slots(signals)
         self.hosts = self.with_paths = 0

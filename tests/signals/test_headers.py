@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.signals.header_field import Header
@@ -44,9 +44,14 @@ def headers(policy: SitePolicy, **signals: bool) -> list[Header]:
     return list(headers_of(policy, policy.effective, Signals(**signals)))
 
 
-def preset(name: str, visibility: str = "public") -> SitePolicy:
-    urls = {"tdm_policy_url": POLICY_URL, "license_url": LICENCE_URL}
-    return SitePolicy.from_preset(name, site="blog.example", visibility=visibility, **urls)
+def preset(name: Preset, visibility: VisibilityName = "public") -> SitePolicy:
+    return SitePolicy.from_preset(
+        name,
+        site="blog.example",
+        visibility=visibility,
+        tdm_policy_url=POLICY_URL,
+        license_url=LICENCE_URL,
+    )
 
 
 # What a policy says.
@@ -61,7 +66,7 @@ def preset(name: str, visibility: str = "public") -> SitePolicy:
         ("allow", [usage(b"train-ai=y, ai-use=y")]),
     ],
 )
-def test_each_preset_of_a_public_site_has_exactly_these_headers(name: str, expected: list[Header]) -> None:
+def test_each_preset_of_a_public_site_has_exactly_these_headers(name: Preset, expected: list[Header]) -> None:
     assert headers(preset(name)) == expected
 
 
@@ -76,7 +81,7 @@ def test_each_preset_of_a_public_site_has_exactly_these_headers(name: str, expec
     ],
 )
 def test_each_preset_of_a_site_that_is_not_public_has_exactly_these_headers(
-    name: str, visibility: str, statement: bytes
+    name: Preset, visibility: VisibilityName, statement: bytes
 ) -> None:
     assert headers(preset(name, visibility)) == [NOAI, NOINDEX, usage(statement), RESERVED]
 

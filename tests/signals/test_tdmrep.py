@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.patterns import is_literal, path_matches
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.headers import headers_of
@@ -112,12 +112,12 @@ def test_tdmrep_reading_never_raises(path: str, file: str | bytes | None, header
         ("no-ai", b'[\n  {"location": "/", "tdm-reservation": 1}\n]\n'),
     ],
 )
-def test_each_preset_has_exactly_this_file(preset: str, file: bytes | None) -> None:
+def test_each_preset_has_exactly_this_file(preset: Preset, file: bytes | None) -> None:
     assert tdmrep_json(SitePolicy.from_preset(preset), Signals()) == file
 
 
 @pytest.mark.parametrize("visibility", ["discouraged", "private"])
-def test_a_site_that_is_not_public_is_reserved(visibility: str) -> None:
+def test_a_site_that_is_not_public_is_reserved(visibility: VisibilityName) -> None:
     policy = SitePolicy.from_preset("allow", visibility=visibility)
     assert file_of(policy) == [{"location": "/", "tdm-reservation": 1}]
 
@@ -223,7 +223,7 @@ def test_tdmrep_the_written_file_says_what_the_policy_says(policy: SitePolicy, s
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_ai_txt_closes_an_opted_out_site_where_the_owner_asked_for_it(preset: str) -> None:
+def test_ai_txt_closes_an_opted_out_site_where_the_owner_asked_for_it(preset: Preset) -> None:
     policy = SitePolicy.from_preset(preset)
     expected = b"User-Agent: *\nDisallow: /\nDisallow: *\n" if policy.opted_out else None
     assert ai_txt(policy, Signals(ai_txt=True)) == expected

@@ -165,7 +165,7 @@ def test_the_linters_findings_are_the_sites_with_their_own_names() -> None:
 
 
 def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
-    private = SitePolicy(visibility="private")  # type: ignore[arg-type]
+    private = SitePolicy(visibility="private")
     one = rendered(private, Signals())
     assert "everyone-blocked" in {found.id for found in audit(one).findings}
     assert audit(one, expectation=Expectation("x", PolicyVersion(private))).findings == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.errors import FetchTrouble
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit.audit import audit
@@ -64,7 +64,7 @@ def test_a_challenge_instead_of_robots_txt_is_told_too() -> None:
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("unset", "allow")])
-def test_a_site_that_sends_nothing_gives_one_finding(preset: str) -> None:
+def test_a_site_that_sends_nothing_gives_one_finding(preset: Preset) -> None:
     expectation = Expectation("--expect", PolicyVersion(SitePolicy.from_preset(preset)))
     report = audit(observe(), expectation=expectation)
     differences = [one for one in report.findings if one.is_difference]
