@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 
 from aipolicy import SitePolicy, crawlers, robots_txt
+from aipolicy.accesslog.crawler_detection import lines_matching, token_pattern
 from aipolicy.accesslog.evaluate import Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
-from aipolicy.accesslog.prefilter import holds, token_pattern
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
@@ -74,7 +74,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     assert "NewAICrawler" in effects_of(NO_TRAINING)[0]
     (declared,) = declared_crawlers("Mozilla/5.0 (compatible; NewAICrawler/1.0)")
     assert render(NO_TRAINING).closed_to(declared, "/")
-    assert holds(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
+    assert lines_matching(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
     assert SitePolicy(licensed=("NEWAICRAWLER",)).licensed == ("NewAICrawler",)
     tokens = [crawler.product_token.lower() for crawler in CRAWLERS]
     assert tokens == sorted(tokens)
@@ -207,7 +207,8 @@ def test_an_entry_written_before_a_field_existed_keeps_what_the_table_knows(writ
 def test_what_a_note_says_is_for_people_alone(write: Write) -> None:
     crawlers.load(write(entry(note="Honours its own name only, not *. Reported to ignore robots.txt.")))
     new = crawler_table().by_token["newaicrawler"]
-    assert not (new.own_group_only or new.reported_to_ignore or coverage.is_disobedient(new))
+    assert not new.own_group_only
+    assert not coverage.is_disobedient(new)
     crawlers.load(write(entry(own_group_only=True, reported_to_ignore=True, superseded_by=["GPTBot"])))
     new = crawler_table().by_token["newaicrawler"]
     assert (coverage.heeds_only_its_name("NewAICrawler"), coverage.is_disobedient(new)) == (True, True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.core.preferences import Category, Preference, Preferences
-from aipolicy.robotstxt.coverage import whose_group
+from aipolicy.robotstxt.coverage import group_token
 from aipolicy.robotstxt.matching import binding_group
 from aipolicy.robotstxt.parser import Record
 from aipolicy.signals import content_signal, content_usage, rsl, tdmrep, x_robots_tag
@@ -48,7 +48,7 @@ def usage_in_robots(site: ParsedSite, token: str) -> list[Statement]:
 
     A path that may not be fetched has no preferences (attach-05 §3); the caller checks that.
     """
-    content = site.file.index.bound(whose_group(site.file, token)).content
+    content = site.file.index.bound(group_token(site.file, token)).content
     key = "usage", content
     if key not in site.cache:
         site.cache[key] = first_of_each(
@@ -82,7 +82,7 @@ def header_preferences(page: PageSignals) -> Preferences:
 
 def signals_in_robots(site: ParsedSite, token: str) -> list[Statement]:
     """Return what the ``Content-Signal`` lines of the crawler's group say; all of those that disagree."""
-    content = site.file.index.bound(whose_group(site.file, token)).content
+    content = site.file.index.bound(group_token(site.file, token)).content
     key = "signals", content
     if key not in site.cache:
         site.cache[key] = first_of_each(

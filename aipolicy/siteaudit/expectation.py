@@ -89,7 +89,7 @@ class RegistryExpectations:
     def __init__(self, url: str, *, signals: Signals | None = None, report_unknown: bool = True) -> None:
         # Imported where it is used: audits without a registry need no database.
         from aipolicy.registry import Registry
-        from aipolicy.registry.url import masked
+        from aipolicy.registry.database import masked
 
         self._registry = Registry(url, create=False)
         self.source = masked(url)  # it is part of every report

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aipolicy.core.crawlers import Crawler, Purpose, crawler_named
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.robotstxt.coverage import heeds_only_its_name, whose_group
+from aipolicy.robotstxt.coverage import group_token, heeds_only_its_name
 from aipolicy.siteaudit.observation import Access
 from aipolicy.siteaudit.parsed_site import ParsedSite
 from aipolicy.siteaudit.statements import Carrier, Location, Signal, Statement
@@ -35,7 +35,7 @@ def fetch_of(site: ParsedSite, token: str) -> FetchDecision:
         return FetchDecision(
             False, None, f"robots.txt: {answer.outcome}; nothing may be fetched until it is back"
         )
-    file, name = site.file, whose_group(site.file, token)
+    file, name = site.file, group_token(site.file, token)
     bound = file.index.bound(name)
     if not bound.is_named and heeds_only_its_name(token):
         return FetchDecision(True, None, "robots.txt doesn't name it, and it ignores the group for *")

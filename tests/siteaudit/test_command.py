@@ -113,13 +113,13 @@ def test_the_registry_of_the_environment_is_not_asked_about_strangers(server: Se
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "no URL is given"),
+        ([], "the URL is missing"),
         (["ftp://a.example"], "only http and https are supported"),
         (["http://ada:secret@a.example"], "it contains a user name"),
         (["a.example", "--json", "--jsonl"], "both write to stdout"),
-        (["a.example", "--registry", "sqlite:///none.db", "--expect", "no-ai"], "give one of them"),
+        (["a.example", "--registry", "sqlite:///none.db", "--expect", "no-ai"], "use one of them"),
         (["a.example", "--registry", "sqlite:////nowhere/none.db"], "none.db"),
-        (["a.example", "--crawler", "*"], "is no product token"),
+        (["a.example", "--crawler", "*"], "is not a product token"),
         (["a.example", "--html", "/nowhere/report.html"], "/nowhere/report.html"),
         (["--file", "/nowhere/urls.txt"], "give a file of URLs"),
     ],
@@ -165,7 +165,7 @@ def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.Monk
     async def looked_up(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(guard, "_looked_up", looked_up)
+    monkeypatch.setattr(guard, "_resolve", looked_up)
     done = check(f"http://innocent.example:{server.port}/")
     assert done.exit_code == 2
     assert "127.0.0.1 is not a public address" in done.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.report.text import listed, shown
-from aipolicy.robotstxt.sample_paths import samples
+from aipolicy.robotstxt.sample_paths import matching_paths
 from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.switches import Signals
 from aipolicy.signals.tdmrep import entry_reservation, tdm_entries, tdm_entry, tdmrep_json
@@ -80,7 +80,11 @@ def _reservations(
     """Return what ``entries`` say about the page's path and about paths that either file names."""
     listing = list(entries or [])
     located = [e.get("location") for e in (*listing, *others) if isinstance(e, dict)]
-    paths = [path, "/", *(s for location in located if isinstance(location, str) for s in samples(location))]
+    paths = [
+        path,
+        "/",
+        *(s for location in located if isinstance(location, str) for s in matching_paths(location)),
+    ]
     found: dict[str, _Reservation] = {}
     for each in list(dict.fromkeys(paths))[:_MOST_PATHS]:
         entry = tdm_entry(each, listing)
