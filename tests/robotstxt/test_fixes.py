@@ -228,7 +228,7 @@ def test_no_fix_of_a_report_opens_what_another_shuts(
     findings = lint(octets).findings
     assert {finding.id for finding in findings if finding.fix} == fixed
     for finding in findings:
-        assert "mends it" not in finding.effect or finding.fix
+        assert "fixes it" not in finding.effect or finding.fix
         assert "Allow" not in finding.fix, finding
         assert "User-agent: *" not in finding.fix, finding
     if fixed:

@@ -140,9 +140,9 @@ def test_headers_are_never_lost_for_a_large_robots_txt(name: str) -> None:
 
 
 def test_the_error_for_an_owner_names_bytes_and_fix() -> None:
-    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has \d{6} bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has \d{6} bytes.*512000; shorten"):
         robots_txt(NO_AI, None, LARGE["one group of as many rules as fit"])
-    with pytest.raises(RobotsTooLargeError, match=r"has more than 1024000 bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"has more than 1024000 bytes.*512000; shorten"):
         robots_txt(NO_AI, None, LARGE["150 tokens, each in half of 120 groups"])
 
 

@@ -221,7 +221,7 @@ def test_a_path_preference_opens_and_closes_within_a_group() -> None:
 
 def test_a_file_that_crawlers_would_not_read_to_its_end_is_an_error_with_its_fix() -> None:
     base = b"User-agent: *\n" + b"Disallow: /" + b"x" * MAX_ROBOTS_BYTES
-    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has 51\d{4} bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has 51\d{4} bytes.*512000; shorten"):
         robots_txt(NO_TRAINING.for_site("blog.example"), base=base)
 
 

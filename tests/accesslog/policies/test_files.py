@@ -159,11 +159,11 @@ def test_a_line_that_another_of_its_time_replaced_claims_no_host() -> None:
     ("lines", "message"),
     [
         ([version(1, ["x.example"]), version(3, ["x.example"], site="b.example")],
-         r"line 2: 'x.example' can't be a host of 'b.example': by line 1 .* 'a.example' .*: leave it out"),
+         r"line 2: 'x.example' can't be a host of 'b.example', .* line 1 .* 'a.example' .*; remove it there"),
         ([version(3, ["x.example"]), version(1, ["x.example"], site="b.example")],
-         r"line 2: 'x.example' .* 'b.example': by line 1 .* 'a.example' .* first give 'b.example' a version"),
+         r"line 2: 'x.example' .* 'b.example', .* line 1 .* 'a.example' .* first give 'b.example' a version"),
         ([version(1), version(2, ["a.example"], site="b.example")],
-         "line 2: 'a.example' can't be a host of 'b.example': .*: it is a site by itself"),
+         "line 2: 'a.example' can't be a host of 'b.example', because .*; it is a site itself"),
         ([version(1, ["x.example"]), version(3, []), version(2, ["x.example"], site="b.example")],
          "line 3: "),
     ],
@@ -192,13 +192,13 @@ GOOD = version(1)
         ({"site": "a.example", "preset": "no-ai", "licensed": ["GTPBot"]}, "did you mean 'GPTBot'"),
         ({"site": "a.example", "preset": "no-ai", "since": "2026"}, "no field 'since'"),
         ({"site": "a.example", "preset": "no-ai", "hosts": "x.example"}, "give a list"),
-        ({"site": "a.example", "preset": "no-ai", "robots_txt": ""}, "robots_txt and 'preset': .* leave out"),
-        ({"site": "a.example", "robots_txt": 7}, "robots_txt is 7: give the text"),
-        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday', which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": 1790812800}, "1790812800, which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": None}, "None, which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01T00:00:00"}, "no time zone .*: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01"}, "no time zone .*: write"),
+        ({"site": "a.example", "preset": "no-ai", "robots_txt": ""}, "'preset': .* leave one of the two out"),
+        ({"site": "a.example", "robots_txt": 7}, "robots_txt is 7; use the text"),
+        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday', .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": 1790812800}, "1790812800, .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": None}, "None, .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01T00:00:00"}, "no time zone; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01"}, "no time zone; use"),
         ({"site": "a.example", "preset": "no-ai", "robots_base": "#" * 511_990 + "\nAllow: /"}, "shorten"),
     ],
 )  # fmt: skip
@@ -209,7 +209,7 @@ def test_a_bad_line_is_named_with_culprit_and_fix(line: dict[str, Any] | str, me
 
 @pytest.mark.parametrize("lines", [[], ["", "\n"]])
 def test_a_file_without_a_policy_is_refused(lines: list[str]) -> None:
-    with pytest.raises(PolicyError, match=r"mine\.jsonl has no policy: write one version a line"):
+    with pytest.raises(PolicyError, match=r"mine\.jsonl has no policy; write one version per line"):
         policies_from_jsonl(lines, source="mine.jsonl")
 
 

@@ -89,7 +89,7 @@ def test_without_grace_only_the_moment_of_the_change_is_excused() -> None:
 
 @pytest.mark.parametrize("hours", [-1, float("nan"), float("inf")])
 def test_hours_that_are_none_are_refused(hours: float) -> None:
-    with pytest.raises(PolicyError, match=r"grace_hours is .*: write a number"):
+    with pytest.raises(PolicyError, match=r"grace_hours is .*; use a number"):
         Judge(policies(at(0, OPEN)), hours)
 
 
