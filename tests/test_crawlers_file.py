@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 
 from aipolicy import SitePolicy, crawlers, robots_txt
+from aipolicy.accesslog.crawler_detection import lines_matching, token_pattern
 from aipolicy.accesslog.evaluate import Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
-from aipolicy.accesslog.prefilter import holds, token_pattern
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
-from aipolicy.identity import Identities
+from aipolicy.identity import IdentityChecker
 from aipolicy.rendering import render
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.robotstxt.policy_effects import effects_of
@@ -72,7 +72,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     assert "NewAICrawler" in effects_of(NO_TRAINING)[0]
     (declared,) = declared_crawlers("Mozilla/5.0 (compatible; NewAICrawler/1.0)")
     assert render(NO_TRAINING).closed_to(declared, "/")
-    assert holds(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
+    assert lines_matching(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
     assert SitePolicy(licensed=("NEWAICRAWLER",)).licensed == ("NewAICrawler",)
     tokens = [crawler.product_token.lower() for crawler in CRAWLERS]
     assert tokens == sorted(tokens)
@@ -160,7 +160,7 @@ def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_us
 def test_a_spark_worker_has_the_table_of_the_machine_that_started_it(write: Write) -> None:
     terms = Terms(
         policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]),
-        Identities(),
+        IdentityChecker(),
         sites=("a.example",),
     )
     crawlers.load(write(NEW))

@@ -7,11 +7,11 @@ from typing import Any
 from aipolicy.accesslog.policies.host_ownership import SiteVersion, timelines
 from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import ALWAYS, FilePolicies, Version
-from aipolicy.accesslog.timestamps import microseconds
-from aipolicy.bulk.json_lines import entry_of, json_object, names_of
-from aipolicy.bulk.rows import Policies
+from aipolicy.bulk.json_lines import json_object, pop_hosts, site_row
+from aipolicy.bulk.rows import PolicyCache
 from aipolicy.core.paths import octets
 from aipolicy.errors import AIPolicyError, PolicyError
+from aipolicy.times import to_microseconds
 
 
 def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> FilePolicies:
@@ -25,7 +25,7 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
     Raises:
         PolicyError: a line is invalid; the message has its number.
     """
-    renderings, policies, texts = RenderedPolicies(), Policies(), dict[bytes, bytes]()
+    renderings, policies, texts = RenderedPolicies(), PolicyCache(), dict[bytes, bytes]()
     sites: dict[str, list[SiteVersion]] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -43,16 +43,16 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
 
 
 def _read(
-    fields: dict[str, Any], renderings: RenderedPolicies, policies: Policies
+    fields: dict[str, Any], renderings: RenderedPolicies, policies: PolicyCache
 ) -> tuple[str, int, bytes, frozenset[str] | None]:
     at = _time(fields.pop("at")) if "at" in fields else ALWAYS
     if "robots_txt" not in fields:
-        entry = entry_of(fields, policies)
+        entry = site_row(fields, policies)
         return entry.site, at, renderings.of(entry.policy), entry.hosts
     text = fields.pop("robots_txt")
     if not isinstance(text, str):
         raise PolicyError(f"robots_txt is {text!r}; use the text of the file")
-    site, hosts = names_of(fields)
+    site, hosts = pop_hosts(fields)
     if fields:
         fix = "robots_txt is the whole file; leave one of the two out"
         raise PolicyError(f"the object has robots_txt and {next(iter(fields))!r}: {fix}")
@@ -68,4 +68,4 @@ def _time(text: Any) -> int:
         raise PolicyError(f"at is {text!r}, which is not a valid time; {fix}") from None
     if when.utcoffset() is None:
         raise PolicyError(f"at is {text!r}, which has no time zone; {fix}")
-    return microseconds(when)
+    return to_microseconds(when)

@@ -194,7 +194,7 @@ GOOD = version(1)
         ({"site": "a.example", "preset": "no-ai", "hosts": "x.example"}, "give a list"),
         ({"site": "a.example", "preset": "no-ai", "robots_txt": ""}, "'preset': .* leave one of the two out"),
         ({"site": "a.example", "robots_txt": 7}, "robots_txt is 7; use the text"),
-        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday', .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday'.* not a valid time; use"),
         ({"site": "a.example", "preset": "no-ai", "at": 1790812800}, "1790812800, .* not a valid time; use"),
         ({"site": "a.example", "preset": "no-ai", "at": None}, "None, .* not a valid time; use"),
         ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01T00:00:00"}, "no time zone; use"),
