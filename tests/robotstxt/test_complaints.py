@@ -153,7 +153,7 @@ def bytes_of(complaint: Complaint) -> bytes:
     return "".join(f"{line}\n" for line in complaint.text.split("|")).encode()
 
 
-def fixed(raw: bytes) -> bytes:
+def with_all_fixes(raw: bytes) -> bytes:
     """The file once each fix is pasted, one after the other, the gravest first."""
     for _ in range(25):
         finding = next((f for f in lint(raw).findings if f.fix), None)
@@ -173,7 +173,7 @@ def test_a_common_mistake_has_the_intended_effect_once_its_fixes_are_pasted(
 ) -> None:
     raw = bytes_of(complaint)
     assert lint(raw).findings, "the mistake is found"
-    after = fixed(raw)
+    after = with_all_fixes(raw)
     for asked, allowed in ((complaint.closed, False), (complaint.open, True)):
         for token, path in asked:
             for reader in READERS:

@@ -85,7 +85,7 @@ def test_each_fix_of_any_file_removes_its_finding(body: bytes) -> None:
             assert "\u2026" not in finding.fix
 
 
-def fixed(body: bytes) -> bytes:
+def with_all_fixes(body: bytes) -> bytes:
     """The file after all of its fixes of errors and warnings, one after the other, as people paste them."""
     for _ in range(20):
         finding = next((f for f in lint(body).findings if f.fix and f.severity is not Severity.NOTE), None)
@@ -132,7 +132,7 @@ MEANT_CLOSED = [
 @pytest.mark.parametrize(("text", "token", "path"), MEANT_CLOSED)
 def test_every_parser_reads_the_intended_rules_after_the_fixes(text: str, token: str, path: str) -> None:
     body = "".join(f"{line}\n" for line in text.split("|")).encode()
-    after = fixed(body)
+    after = with_all_fixes(body)
     for reader in READERS:
         assert not reader.allowed(after, token, path), (reader.name, after)
     assert not [f for f in lint(after).findings if f.severity is Severity.ERROR]
@@ -232,7 +232,7 @@ def test_no_fix_of_a_report_opens_what_another_shuts(
         assert "Allow" not in finding.fix, finding
         assert "User-agent: *" not in finding.fix, finding
     if fixed:
-        after = fixed(body)
+        after = with_all_fixes(body)
         for reader in READERS:
             for token in closed:
                 assert not reader.allowed(after, token, "/post"), (reader.name, token, after)
