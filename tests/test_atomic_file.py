@@ -21,9 +21,14 @@ def test_a_file_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / ".state.json"
     write_text(path, "old")
-    with pytest.raises(ValueError, match="interrupted"), replacing(path) as unfinished:
-        unfinished.write_text("ne")
-        raise ValueError("interrupted")
+
+    def interrupted() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_text("ne")
+            raise ValueError("interrupted")
+
+    with pytest.raises(ValueError, match="interrupted"):
+        interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
     assert unfinished_path(path).name == ".state.json.unfinished"
