@@ -65,7 +65,7 @@ def replica(url: str, path: Path) -> float:
         fill(
             source,
             path,
-            reason="to measure it",
+            reason="benchmark",
             status=lambda seq: StatusRow(source.name, seq, level_at=0),
             progress=lambda *_: nullcontext(lambda n: None),
             stopped=bool,

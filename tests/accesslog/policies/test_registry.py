@@ -75,7 +75,7 @@ def test_a_log_without_hosts_is_nobodys_even_where_the_registry_has_one_site(
 
 
 def test_a_registry_that_is_not_there_is_an_error_and_is_not_made(url: str, tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match="doesn.t exist"):
+    with pytest.raises(RegistryURLError, match="doesn't exist"):
         RegistryPolicies(url)
     assert list(tmp_path.iterdir()) == []
 
