@@ -9,7 +9,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import InForce, Registry
 from tests.registry.conftest import Clock, NewURL
-from tests.registry.test_past import HOSTS, MICROSECOND, puts
+from tests.registry.test_history_model import HOSTS, MICROSECOND, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SILENT = SitePolicy.from_flag(False, site="blog.example")

@@ -20,7 +20,7 @@ from aipolicy.registry.replica.source import Source
 from aipolicy.registry.schema import change
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
-from tests.replica.following import eventually, is_copy, read, seq
+from tests.replica.helpers import eventually, is_copy, read, seq
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SILENT = SitePolicy.from_flag(False, site="blog.example")

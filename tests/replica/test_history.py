@@ -14,7 +14,7 @@ from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
-from tests.replica.following import eventually, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import eventually, is_at_work, is_copy, read, seq, trouble
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 HOSTS = ("a.example", "lost.example", "new0.example")

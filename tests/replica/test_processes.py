@@ -19,7 +19,7 @@ from aipolicy.registry.replica import Replica
 from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
 from tests.soak.processes import children, standing_still
 from tests.soak.proxy import Proxy, socket_of
 

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.postgres import OwnServer
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually
+from tests.replica.helpers import eventually
 from tests.soak.faults import KINDS, Kind
 from tests.soak.world import World, world
 

@@ -18,7 +18,7 @@ from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.times import to_microseconds
 from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
-from tests.registry.test_past import HOSTS, puts
+from tests.registry.test_history_model import HOSTS, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 SILENT = SitePolicy.from_flag(False, site="a.example")

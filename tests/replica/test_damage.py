@@ -21,7 +21,7 @@ from aipolicy.registry.replica.file import ReplicaFile, StatusRow
 from aipolicy.registry.replica.initial_copy import Progress
 from aipolicy.registry.replica.source import Row
 from aipolicy.registry.replica.status import FollowerStatus
-from tests.replica.following import eventually, follower, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import eventually, follower, is_at_work, is_copy, read, seq, trouble
 
 
 @contextmanager

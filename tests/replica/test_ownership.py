@@ -24,7 +24,7 @@ from tests.forking import join_child, start_child
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually, follower, is_copy, seq
+from tests.replica.helpers import eventually, follower, is_copy, seq
 from tests.soak.processes import standing_still
 from tests.soak.proxy import Proxy, socket_of
 

@@ -12,7 +12,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from aipolicy.registry.replica.file import ReplicaFile, StatusRow
-from tests.replica.following import eventually, is_at_work, is_copy, read, seq
+from tests.replica.helpers import eventually, is_at_work, is_copy, read, seq
 
 
 def test_a_new_copy_has_the_time_when_it_was_up_to_date(
