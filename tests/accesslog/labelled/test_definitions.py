@@ -88,7 +88,7 @@ def test_patterns_match_from_the_first_octet(pattern: str, path: str, matching: 
     assert matches(pattern, path) is matching
 
 
-def test_the_deciding_line_is_told_and_a_tie_of_two_is_doubtful() -> None:
+def test_the_deciding_line_is_stated_and_a_tie_of_two_is_ambiguous() -> None:
     file = "User-agent: *\nAllow: /\nDisallow: /p\n"
     decision = decide(file, "X", "/p/1")
     assert (decision.allowed, decision.rule and decision.rule.line, decision.doubtful) == (False, 3, False)

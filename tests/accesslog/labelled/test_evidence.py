@@ -88,7 +88,7 @@ def assert_is(example: dict[str, Any], token: str, line: Any, request: Any, worl
         assert example["path"] == request.path.decode()
 
 
-def test_the_first_unreadable_lines_are_shown(world: World) -> None:
+def test_the_first_unreadable_lines_are_listed(world: World) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL).document
     unreadable = {
         (file.name, number)
@@ -163,7 +163,7 @@ def _stands_in(address: str, text: bytes) -> bool:
     return False
 
 
-def test_two_runs_say_the_same_but_for_when(world: World) -> None:
+def test_two_runs_differ_only_in_their_time(world: World) -> None:
     def said() -> dict[str, Any]:
         document = check_logs(world.folder, *world.names, *world.policies, *ALL, "--by", "path").document
         assert document.pop("made")

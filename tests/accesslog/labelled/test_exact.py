@@ -52,7 +52,7 @@ def assert_exact(outcome: Outcome, world: World, choice: Choice | None = None) -
     WORLDS,
     ids=[f"{seed}-{next(iter(f.values())).name}" for seed, f, _ in WORLDS],
 )
-def test_every_number_is_as_the_labels_say(
+def test_every_number_agrees_with_the_labels(
     tmp_path: Path, seed: int, forms: dict[str, Form], source: str
 ) -> None:
     world = make_world(tmp_path, seed, forms, requests=2000)
@@ -61,7 +61,7 @@ def test_every_number_is_as_the_labels_say(
 
 
 @pytest.mark.parametrize("seed", [31, 32, 33])
-def test_policies_and_registry_say_the_same(tmp_path: Path, seed: int) -> None:
+def test_policies_and_registry_give_the_same_result(tmp_path: Path, seed: int) -> None:
     world = make_world(tmp_path, seed, {"access.log": linewise.VCOMBINED}, sites=5, requests=1500)
     for source in (world.policies, world.registry):
         assert_exact(check_logs(tmp_path, *world.names, *source, *ALL), world)

@@ -31,7 +31,7 @@ BROWSER = line("/", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/
         ([BROWSER], None, 0),
     ],
 )
-def test_the_exit_code_says_what_was_found(
+def test_the_exit_code_depends_on_the_result(
     tmp_path: Path, lines: list[bytes], fail_on: str | None, code: int
 ) -> None:
     options = ["--fail-on", fail_on] if fail_on else []
@@ -40,7 +40,7 @@ def test_the_exit_code_says_what_was_found(
 
 
 def refused(folder: Path, *arguments: str) -> str:
-    """What is said of bad input: data goes nowhere."""
+    """Return the error for invalid input; nothing is printed on stdout."""
     outcome = check_logs(folder, *arguments)
     assert (outcome.code, outcome.out) == (2, b""), outcome
     return outcome.err
@@ -67,7 +67,7 @@ def test_an_empty_file_is_no_error_and_is_named(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("damage", ["truncated", "corrupt", "not gzip", "junk behind"])
-def test_a_damaged_gzip_file_never_passes_as_whole(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_gzip_file_never_counts_as_complete(tmp_path: Path, damage: str) -> None:
     write_log(tmp_path, OBEYED)
     whole = gzip.compress(b"\n".join(line(f"/open/{n}") for n in range(20_000)) + b"\n")
     middle = len(whole) // 2
@@ -81,7 +81,7 @@ def test_a_damaged_gzip_file_never_passes_as_whole(tmp_path: Path, damage: str) 
     assert "broken.log.gz" in refused(tmp_path, "broken.log.gz", *ROBOTS, "--json")
 
 
-def test_a_truncated_zstd_file_never_passes_as_whole(tmp_path: Path) -> None:
+def test_a_truncated_zstd_file_never_counts_as_complete(tmp_path: Path) -> None:
     from backports import zstd
 
     write_log(tmp_path, OBEYED)
@@ -90,7 +90,7 @@ def test_a_truncated_zstd_file_never_passes_as_whole(tmp_path: Path) -> None:
     assert "broken.log.zst" in refused(tmp_path, "broken.log.zst", *ROBOTS, "--json")
 
 
-def test_a_file_damaged_late_is_told_however_many_were_read_before(tmp_path: Path) -> None:
+def test_a_file_damaged_late_is_an_error_after_many_good_ones(tmp_path: Path) -> None:
     write_log(tmp_path, OBEYED)
     (tmp_path / "late.log.gz").write_bytes(gzip.compress(OBEYED + b"\n")[:-4])
     assert "late.log.gz" in refused(tmp_path, "access.log", "late.log.gz", *ROBOTS, "--json")
@@ -142,7 +142,7 @@ def test_a_wrong_line_of_the_policies_is_named(
     assert "2" in said.replace("2026", "")  # the line's number
 
 
-def test_a_registry_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_registry_is_named(tmp_path: Path) -> None:
     write_log(tmp_path, OBEYED)
     said = refused(tmp_path, "access.log", "--site", SITE, "--registry", "sqlite:///none.db")
     assert "none.db" in said

@@ -88,11 +88,11 @@ def test_spark_counts_the_lines_of_a_log_without_requests(tmp_path: Path) -> Non
     assert comparable(spark.document) == comparable(local.document)
 
 
-def test_a_master_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_master_is_an_error(tmp_path: Path) -> None:
     arguments = (write_log(tmp_path, line()), *ROBOTS, "--engine", "spark", "--master", "nonsense")
     outcome = check_logs(tmp_path, *arguments)
     assert outcome.code == 2
-    assert "Spark could not be started" in outcome.err
+    assert "Spark can't be started" in outcome.err
     assert "--master 'nonsense'" in outcome.err
 
 
