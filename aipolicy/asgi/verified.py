@@ -18,7 +18,7 @@ from aipolicy.asgi.request_target import target_of
 from aipolicy.core.crawlers import Crawler
 
 if TYPE_CHECKING:
-    from aipolicy.identity import Standing, Verification
+    from aipolicy.identity import Verification, VerificationResult
     from aipolicy.identity.signatures import SignedRequest
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -48,7 +48,7 @@ class Licences:
         And the fetch with what was found, to be reported; None while it isn't known yet.
         """
         try:
-            standing = self._look(scope, fetch.crawler, host)
+            standing = self._verify(scope, fetch.crawler, host)
             if standing.counts:
                 return None
             fetch = replace(fetch, identity=standing.identity, reason=standing.reason)
@@ -57,24 +57,26 @@ class Licences:
             if standing.identity is self._failed:
                 self._tell(scope, fetch)
                 return undecided(fetch, _FAILED), fetch
-            return unproven(fetch, self._verification.ways(fetch.crawler.product_token)), fetch
+            return unproven(
+                fetch, self._verification.verification_methods(fetch.crawler.product_token)
+            ), fetch
         except Exception:
             logger.exception("it could not be told who a client is: it is asked to come again")
             fetch = replace(fetch, identity=self._failed, reason="it could not be checked")
             return undecided(fetch, _FAILED), fetch
 
     def foresee(self, scope: Scope, crawlers: tuple[Crawler, ...], host: bytes) -> None:
-        """Begin to look these up: who reads robots.txt comes for pages next. Never raises."""
+        """Begin to verify these up: who reads robots.txt comes for pages next. Never raises."""
         try:
             for crawler in crawlers:
-                self._look(scope, crawler, host)
+                self._verify(scope, crawler, host)
         except Exception:
             logger.exception("it could not be told who a client is")
 
-    def _look(self, scope: Scope, crawler: Crawler, host: bytes) -> "Standing":
+    def _verify(self, scope: Scope, crawler: Crawler, host: bytes) -> "VerificationResult":
         client = scope.get("client")
         address = client[0] if client else None
-        return self._verification.look(crawler.product_token, address, _signed(scope, host))
+        return self._verification.verify(crawler.product_token, address, _signed(scope, host))
 
     def _tell(self, scope: Scope, fetch: DisallowedFetch) -> None:
         now = time.monotonic()

@@ -10,14 +10,14 @@ from aipolicy.accesslog.evaluate import Evaluator, Terms, masked_address
 from aipolicy.accesslog.fetch_table import FetchStore
 from aipolicy.accesslog.local import read_logs
 from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots
-from aipolicy.identity import Identities
+from aipolicy.identity import IdentityChecker
 
 COMBINED = '192.0.2.1 - - [01/Oct/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "GPTBot/1.0"\n'
 CLOSED = b"User-agent: *\nDisallow: /\n"
 
 
 def read(*paths: Path) -> pl.DataFrame:
-    terms = Terms(policies_from_robots(CLOSED, ["a.example"]), Identities(), sites=("a.example",))
+    terms = Terms(policies_from_robots(CLOSED, ["a.example"]), IdentityChecker(), sites=("a.example",))
     with FetchStore() as store:
         read_logs(list(map(str, paths)), Evaluator(terms), store, log_format=None, advance=lambda *_: None)
         return pl.concat(store.parts()).collect()
@@ -57,7 +57,7 @@ def test_each_directive_changes_the_columns_of_the_lines_after_it(tmp_path: Path
 def test_a_request_without_a_host_belongs_to_no_site_if_others_have_one(tmp_path: Path) -> None:
     lines = [f"{host} {COMBINED.format('x')}" for host in ("a.example", "a.example:443", "-")]
     (tmp_path / "a.log").write_text("".join(lines))
-    terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), Identities())
+    terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), IdentityChecker())
     with FetchStore() as store:
         read_logs(
             [str(tmp_path / "a.log")], Evaluator(terms), store, log_format=None, advance=lambda *_: None

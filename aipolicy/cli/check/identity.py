@@ -19,8 +19,8 @@ from aipolicy.errors import AIPolicyError, ResolverError
 
 # aipolicy.identity is imported where it is used: other commands must not wait for it.
 if TYPE_CHECKING:
-    from aipolicy.identity import Evidence, Identities, Identity, Resolver
-    from aipolicy.identity.evidence import Match
+    from aipolicy.identity import Identity, IdentityChecker, IdentityEvidence, Resolver
+    from aipolicy.identity.identity_checker import PrefixMatch
     from aipolicy.identity.signatures import SignatureResult, SignedRequest
 
 _AT_ONCE = 32  # clients: DNS is slow
@@ -70,14 +70,14 @@ def identity(
 
     Exit codes: 0 no client is spoofed, 1 spoofed clients, 2 invalid input.
     """
-    from aipolicy.identity import Identities, Identity, ranges_in_force
+    from aipolicy.identity import Identity, IdentityChecker, ranges_in_force
 
     when = datetime.now(UTC) if time is None else time_given("--time", time)
     if request is not None:
         clients = iter([_sender(request, addresses, user_agent, when)])
     else:
         clients = _clients(addresses, user_agent, _day(when))
-    identities = Identities(ranges_in_force(ranges)[0], _resolver() if dns else None)
+    identities = IdentityChecker(ranges_in_force(ranges)[0], _resolver() if dns else None)
     spoofed = False
     documents: list[dict[str, Any]] = []
     for client, results in _check(identities, clients):
@@ -114,7 +114,7 @@ class _Result:
     identity: "Identity"
     why: list[str]
     needed: str | None
-    evidence: "Evidence | None"
+    evidence: "IdentityEvidence | None"
 
 
 def _resolver() -> "Resolver":
@@ -131,7 +131,7 @@ def _day(when: datetime) -> date:
 
 
 def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> _Client:
-    from aipolicy.identity.signature_evidence import signatures_of
+    from aipolicy.identity.signature_evidence import verify_signatures
 
     if len(addresses) > 1 or "-" in addresses:
         raise AIPolicyError("--request is from one client; give one address, or none")
@@ -139,20 +139,20 @@ def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when:
         _require_address(address)
     request = _read_request(name)
     agent = request.field("user-agent") if user_agent is None else user_agent
-    signatures = signatures_of(request, clock=when.timestamp)
+    signatures = verify_signatures(request, clock=when.timestamp)
     return _Client(addresses[0] if addresses else None, agent or "", _day(when), signatures)
 
 
 def _read_request(name: str) -> "SignedRequest":
-    from aipolicy.identity.signatures.raw_request import LONGEST, request_from_octets
+    from aipolicy.identity.signatures.request import MAX_REQUEST_BYTES, parse_request
 
     fix = "give the head of a request, from its first line on"
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
-            data = file.read(LONGEST + 1)
-        if len(data) > LONGEST:
-            raise ValueError(f"it is longer than {LONGEST} bytes")
-        return request_from_octets(data)
+            data = file.read(MAX_REQUEST_BYTES + 1)
+        if len(data) > MAX_REQUEST_BYTES:
+            raise ValueError(f"it is longer than {MAX_REQUEST_BYTES} bytes")
+        return parse_request(data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AIPolicyError(f"--request {name!r} can't be read ({reason}); {fix}") from None
@@ -202,7 +202,9 @@ def _split(line: str) -> dict[str, str]:
     return dict(zip(("address", "user_agent", "time"), line.split("\t"), strict=False))
 
 
-def _check(identities: "Identities", clients: Iterable[_Client]) -> Iterator[tuple[_Client, list[_Result]]]:
+def _check(
+    identities: "IdentityChecker", clients: Iterable[_Client]
+) -> Iterator[tuple[_Client, list[_Result]]]:
     """Yield each client with a result for each crawler that it declares, several clients at a time."""
 
     def results(client: _Client) -> list[_Result]:
@@ -215,10 +217,10 @@ def _check(identities: "Identities", clients: Iterable[_Client]) -> Iterator[tup
             yield from zip(some, threads.map(results, some), strict=True)
 
 
-def _identify(identities: "Identities", client: _Client, crawler: Crawler) -> _Result:
+def _identify(identities: "IdentityChecker", client: _Client, crawler: Crawler) -> _Result:
     from aipolicy.identity import Identity
     from aipolicy.identity.explain import needed, why
-    from aipolicy.identity.signature_evidence import signed_by, weightier
+    from aipolicy.identity.signature_evidence import signature_evidence, stronger_identity
 
     if client.address is None:
         identity, reasons, evidence, lacking = Identity.UNVERIFIABLE, ["no address was given"], None, None
@@ -230,8 +232,8 @@ def _identify(identities: "Identities", client: _Client, crawler: Crawler) -> _R
     if client.signatures:
         from aipolicy.identity.signatures import Agents
 
-        signed = signed_by(crawler, client.signatures, Agents())
-        identity = identity if signed is None else weightier(identity, signed.identity)
+        signed = signature_evidence(crawler, client.signatures, Agents())
+        identity = identity if signed is None else stronger_identity(identity, signed.identity)
     if identity in (Identity.VERIFIED, Identity.OPERATOR_VERIFIED):
         lacking = None
     elif crawler.web_bot_auth:
@@ -257,7 +259,7 @@ def _lines(client: _Client, results: Sequence[_Result]) -> Iterator[str]:
 
 
 def _signature_lines(signatures: "Sequence[SignatureResult]") -> Iterator[str]:
-    from aipolicy.identity.signatures.results import UNSIGNED
+    from aipolicy.identity.signatures.verifier import UNSIGNED
 
     for signature in signatures or (UNSIGNED,):
         yield f"signature: {signature.outcome}"
@@ -317,7 +319,7 @@ def _crawler(result: _Result) -> dict[str, Any]:
     }
 
 
-def _lists(evidence: "Evidence") -> Iterator[dict[str, Any]]:
+def _lists(evidence: "IdentityEvidence") -> Iterator[dict[str, Any]]:
     for match in evidence.matches[:_MOST_LISTS]:
         published = match.published
         yield {
@@ -331,7 +333,7 @@ def _lists(evidence: "Evidence") -> Iterator[dict[str, Any]]:
         }
 
 
-def _proxy(match: "Match") -> dict[str, Any]:
+def _proxy(match: "PrefixMatch") -> dict[str, Any]:
     published = match.published
     return {
         "operator": published.operator,
@@ -341,7 +343,7 @@ def _proxy(match: "Match") -> dict[str, Any]:
     }
 
 
-def _dns(evidence: "Evidence") -> dict[str, Any] | None:
+def _dns(evidence: "IdentityEvidence") -> dict[str, Any] | None:
     trace = evidence.trace
     if trace is None:
         return None
@@ -350,5 +352,7 @@ def _dns(evidence: "Evidence") -> dict[str, Any] | None:
         "host_name": None if failed else trace.answer,
         "error": str(trace.answer) if failed else None,
         "host_names": list(trace.names),
-        "led_to": {name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.led},
+        "led_to": {
+            name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.resolved
+        },
     }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aipolicy.accesslog.formats import LogFormat
     from aipolicy.accesslog.policies import Policies
     from aipolicy.accesslog.summary import Context
-    from aipolicy.identity import Identities
+    from aipolicy.identity import IdentityChecker
 
 _Options = Mapping[str, Any]
 
@@ -170,13 +170,13 @@ def _terms(options: _Options) -> tuple["Terms", Path | None]:
     """Return the terms of the check, and the file that the published addresses are from."""
     from aipolicy.accesslog.evaluate import Terms
     from aipolicy.core.hosts import site_name
-    from aipolicy.identity import Identities, Resolver, ranges_in_force
+    from aipolicy.identity import IdentityChecker, Resolver, ranges_in_force
 
     ranges, ranges_file = ranges_in_force(options["ranges"])
     sites = tuple(dict.fromkeys(map(site_name, options["sites"])))
     terms = Terms(
         _policies(options, sites),
-        Identities(ranges, Resolver() if options["dns"] else None),
+        IdentityChecker(ranges, Resolver() if options["dns"] else None),
         sites=sites,
         since=_time("--since", options["since"]),
         until=_time("--until", options["until"]),
@@ -295,7 +295,7 @@ def _context(
     )
 
 
-def _ranges(identities: "Identities", file: Path | None) -> dict[str, Any]:
+def _ranges(identities: "IdentityChecker", file: Path | None) -> dict[str, Any]:
     days = {"oldest": identities.oldest.isoformat(), "newest": identities.newest.isoformat()}
     return {"lists": len(identities.lists)} | days | {"file": None if file is None else str(file)}
 
