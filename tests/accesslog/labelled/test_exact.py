@@ -8,7 +8,7 @@ from tests.accesslog.labelled import linewise, objects, tables
 from tests.accesslog.labelled.command import Outcome, check_logs
 from tests.accesslog.labelled.forms import Form
 from tests.accesslog.labelled.oracle import Choice
-from tests.accesslog.labelled.telling import contradictions, told
+from tests.accesslog.labelled.results import contradictions, observed
 from tests.accesslog.labelled.worlds import World, make_world
 
 ALL = ("--json", "--top", "100000")
@@ -43,7 +43,7 @@ def assert_exact(outcome: Outcome, world: World, choice: Choice | None = None) -
     wanted = world.expected(choice)
     document = outcome.document
     assert contradictions(document) == []
-    assert told(document) == wanted
+    assert observed(document) == wanted
     assert outcome.code == (1 if wanted["total"]["disallowed"] else 0)
 
 
@@ -82,7 +82,7 @@ def test_a_log_comes_from_standard_input(tmp_path: Path) -> None:
     document = outcome.document
     document["files"][0]["file"] = "access.log"  # it has no name of its own
     wanted = world.expected()
-    assert told(document) == wanted
+    assert observed(document) == wanted
 
 
 @pytest.mark.parametrize("hours", [0.5, 36, 0])

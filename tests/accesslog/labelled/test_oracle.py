@@ -154,12 +154,12 @@ def test_a_registry_keeps_the_history_of_the_policies(world: World) -> None:
     from aipolicy.registry import Registry
     from aipolicy.robotstxt.merge import robots_txt
 
-    url = write_registry(list(world.sites), world.folder / "told.db")
+    url = write_registry(list(world.sites), world.folder / "history.db")
     with Registry(url) as registry:
         for site in world.sites:
-            for said in site.said:
-                policy = registry.at(site.hosts[-1], said.at)
+            for statement in site.history:
+                policy = registry.at(site.hosts[-1], statement.at)
                 assert policy is not None
-                assert robots_txt(policy, base=policy.robots_base).decode() == said.robots_txt
-    lines = write_jsonl(list(world.sites), world.folder / "told.jsonl", random.Random(1))
-    assert len(lines) == sum(len(site.said) for site in world.sites)
+                assert robots_txt(policy, base=policy.robots_base).decode() == statement.robots_txt
+    lines = write_jsonl(list(world.sites), world.folder / "history.jsonl", random.Random(1))
+    assert len(lines) == sum(len(site.history) for site in world.sites)

@@ -1,4 +1,4 @@
-"""What other programs were found to do wrong with such logs, and what attackers write into them."""
+"""Errors of other programs with such logs, and text that attackers write into them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.accesslog.labelled.command import check_logs
-from tests.accesslog.labelled.small import (
+from tests.accesslog.labelled.handwritten import (
     DISALLOWING,
     GPTBOT,
     OPENAI,
@@ -123,7 +123,7 @@ def test_a_token_in_the_path_or_the_referrer_is_not_a_crawler(tmp_path: Path) ->
 
 
 def test_two_agents_that_differ_late_are_distinguished(tmp_path: Path) -> None:
-    """What is remembered of a User-Agent is remembered of the whole of it."""
+    """The cache key of a User-Agent is all of it."""
     long = "Mozilla/5.0 (" + "x" * 300 + "; compatible; "
     lines = [line(user_agent=f"{long}{token}/1.0)") for token in ("GPTBot", "ClaudeBot", "Nothing")] * 500
     found = document(tmp_path, *lines)
@@ -169,8 +169,9 @@ def test_what_attackers_write_is_text_in_the_report_and_on_the_terminal(tmp_path
         f"GPTBot/1.2 {script}\x1b[2J{image}".encode(),
     ]
     write_log(tmp_path, *lines)
-    shown = ("--by", "path", "--html", "report.html")
-    outcome = check_logs(tmp_path, "access.log", *ROBOTS, *shown, "--format", "%v %h %l %u %t \"%r\" %>s %b "
+    options = ("--by", "path", "--html", "report.html")
+    arguments = (*ROBOTS, *options)
+    outcome = check_logs(tmp_path, "access.log", *arguments, "--format", "%v %h %l %u %t \"%r\" %>s %b "
                          "\"%{Referer}i\" \"%{User-Agent}i\"")  # fmt: skip
     assert outcome.code == 1
     report = (tmp_path / "report.html").read_text()

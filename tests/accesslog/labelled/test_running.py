@@ -1,4 +1,4 @@
-"""What happens around a check: logs given twice, outputs that can't be written, interruptions."""
+"""The circumstances of a check: duplicate logs, outputs that can't be written, interruptions."""
 
 import gzip
 import os
@@ -13,7 +13,7 @@ from aipolicy.accesslog.summary import write_evidence
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.errors import AIPolicyError
 from tests.accesslog.labelled.command import Outcome, check_logs_here, environment, program
-from tests.accesslog.labelled.small import ROBOTS, line, write_log, write_policies
+from tests.accesslog.labelled.handwritten import ROBOTS, line, write_log, write_policies
 
 
 def checked(folder: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
@@ -60,9 +60,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write_log(tmp_path, line())
-    whole = checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"]
+    complete = checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"]
     (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (tmp_path / name).read_bytes())
-    assert checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"] == whole
+    assert checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"] == complete
 
 
 def test_a_probe_for_an_open_proxy_is_no_fetch_of_the_logs_own_site(
@@ -178,7 +178,7 @@ def test_interrupted_it_ends_as_a_shell_expects_and_leaves_nothing(tmp_path: Pat
         log.write(line() + b"\n")
         log.flush()
         command.send_signal(signal.SIGINT)
-    out, said = command.communicate(timeout=60)
+    out, error = command.communicate(timeout=60)
     assert (command.returncode, out) == (130, b"")
-    assert said.strip() == b"Interrupted"
+    assert error.strip() == b"Interrupted"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "endless.log", "robots.txt"]

@@ -12,7 +12,7 @@ import pytest
 from tests.accesslog.labelled import linewise, objects, tables
 from tests.accesslog.labelled.command import check_logs
 from tests.accesslog.labelled.forms import Form
-from tests.accesslog.labelled.small import ROBOTS, line, write_log
+from tests.accesslog.labelled.handwritten import ROBOTS, line, write_log
 from tests.accesslog.labelled.test_exact import ALL, assert_exact
 from tests.accesslog.labelled.worlds import make_world
 
@@ -65,7 +65,7 @@ def test_lines_may_stand_in_a_column_of_parquet_files(
         tmp_path, *arguments, "--engine", "spark", "--master", "local[2]", timeout=300
     ).document
     assert spark["total"] == plain["total"]
-    numbers = [(shown["file"], shown["line"]) for shown in spark["crawlers"][0]["examples"]]
+    numbers = [(row["file"], row["line"]) for row in spark["crawlers"][0]["examples"]]
     wanted = [(f"logs/{n // 1000}.parquet", n % 1000 + 1) for n in range(3000) if n % 7]
     assert sorted(numbers) == wanted
 
