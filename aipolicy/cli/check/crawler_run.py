@@ -15,18 +15,17 @@ from aipolicy.cli.options import print_fitted, print_json
 from aipolicy.cli.progress import progress
 from aipolicy.conformance import (
     Clause,
-    RandomTrial,
-    Trial,
-    Verdict,
+    ClauseVerdict,
+    ConformanceRun,
+    RandomRun,
     clauses_named,
-    try_at_random,
-    try_out,
+    run_clauses,
+    run_random_sites,
 )
-from aipolicy.conformance.process import Scratch, checked, filled
+from aipolicy.conformance.process import ScratchFolders, check_command, fill_command
 from aipolicy.conformance.process import run as run_process
-from aipolicy.conformance.recording import Ending
-from aipolicy.conformance.report import account, advice, document, ended
-from aipolicy.conformance.terminal import listing, random_table, table
+from aipolicy.conformance.recording import CrawlExit
+from aipolicy.conformance.report import advice, details, document, exit_lines, listing, random_table, table
 from aipolicy.errors import AIPolicyError
 
 _Given = Mapping[str, Any]
@@ -38,7 +37,7 @@ _COMMON = string.ascii_letters + string.digits + "_.-"
 
 def run(**given: Any) -> int:
     """Try the crawler out, tell what came of it, and return the exit code."""
-    command = checked(given["command"])
+    command = check_command(given["command"])
     clauses = _clauses(given)
     token = _token(given["token"])
     sites = given["sites"] or 0
@@ -81,22 +80,24 @@ async def _trial(
     given: _Given,
     tell: Callable[[], None],
     came: list[int],
-) -> tuple[Trial, RandomTrial | None]:
+) -> tuple[ConformanceRun, RandomRun | None]:
     _end_when_asked(came)
     with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
-        scratch = Scratch(Path(parent))
+        scratch = ScratchFolders(Path(parent))
 
-        async def crawl(url: str) -> Ending:
-            return await run_process(filled(command, url, scratch.folder()), given["seconds"])
+        async def crawl(url: str) -> CrawlExit:
+            return await run_process(fill_command(command, url, scratch.folder()), given["seconds"])
 
         jobs = given["jobs"]
-        trial = await try_out(
-            crawl, clauses, token=token, claims=given["claims"], jobs=jobs, tell=lambda _result: tell()
+        trial = await run_clauses(
+            crawl, clauses, token=token, claims=given["claims"], jobs=jobs, on_result=lambda _result: tell()
         )
         if not given["sites"] or not trial.fetched:
             return trial, None
         seed = secrets.randbelow(_SEEDS) if given["seed"] is None else given["seed"]
-        random = await try_at_random(crawl, given["sites"], seed, token=trial.token, jobs=jobs, tell=tell)
+        random = await run_random_sites(
+            crawl, given["sites"], seed, token=trial.token, jobs=jobs, on_site=tell
+        )
         return trial, random
 
 
@@ -117,27 +118,30 @@ def _end_when_asked(came: list[int]) -> None:
 def _token(text: str | None) -> str:
     token = (text or "").strip()
     if text is not None and (not token or token.strip(_COMMON)):
-        raise AIPolicyError(f"--token {text!r} is no product token: write one like GPTBot")
+        raise AIPolicyError(f"--token {text!r} is not a product token; use one like GPTBot")
     return token
 
 
-def _tell_more(trial: Trial, verbose: bool) -> None:
+def _tell_more(trial: ConformanceRun, verbose: bool) -> None:
     """What happened, where it may explain a verdict."""
     if not trial.fetched:
-        seen = trial.results[0].seen
-        click.echo("\n".join([*ended(seen.ending), *advice(seen.ending)]) if seen else "", err=True)
+        recording = trial.results[0].recording
+        click.echo(
+            "\n".join([*exit_lines(recording.ending), *advice(recording.ending)]) if recording else "",
+            err=True,
+        )
     for result in trial.results if verbose and trial.fetched else ():
-        if result.finding.verdict is not Verdict.OBEYS:
-            click.echo("\n" + "\n".join(account(result)), err=True)
+        if result.finding.verdict is not ClauseVerdict.OBEYS:
+            click.echo("\n" + "\n".join(details(result)), err=True)
 
 
-def _exit_code(trial: Trial, random: RandomTrial | None, given: _Given) -> int:
+def _exit_code(trial: ConformanceRun, random: RandomRun | None, given: _Given) -> int:
     if given["fail_on"] == "never":
         return 0
-    failing = [Verdict.DISOBEYS]
-    failing += [Verdict.DEPARTS] * given["strict"]
-    failing += [Verdict.OVER_CAUTIOUS] * (given["fail_on"] == "over-cautious")
-    shown = bool(random.tested) if random and given["no_clauses"] else trial.shown
+    failing = [ClauseVerdict.DISOBEYS]
+    failing += [ClauseVerdict.DEPARTS] * given["strict"]
+    failing += [ClauseVerdict.OVER_CAUTIOUS] * (given["fail_on"] == "over-cautious")
+    shown = bool(random.tested) if random and given["no_clauses"] else trial.conclusive
     if not shown or (random and not random.tested):
         return 1
     counts = random.disagreeing if random else {}
