@@ -12,7 +12,7 @@ from aipolicy.core.crawlers import Crawler
 from aipolicy.core.policy import SitePolicy
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
-from aipolicy.lookup.threads import Threads, is_async
+from aipolicy.lookup.thread_pool import ThreadPool, is_async
 
 if TYPE_CHECKING:
     from aipolicy.identity import Identity
@@ -59,7 +59,7 @@ class Reporter:
         if not callable(hook):
             raise TypeError(f"on_event is {hook!r}: give a function that takes an event")
         self._hook, self._clock = hook, clock
-        self._thread = None if is_async(hook) else Threads(1, "aipolicy-events")
+        self._thread = None if is_async(hook) else ThreadPool(1, "aipolicy-events")
         self._left_out, self._next_line = 0, 0.0
         self.after_fork()
         survive_forks(self)

@@ -30,8 +30,8 @@ from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
 from aipolicy.lookup.event_loop import running_loop
 from aipolicy.lookup.renderer import is_large
-from aipolicy.lookup.threads import Threads, is_async
-from aipolicy.lookup.throttled_log import OutageLog
+from aipolicy.lookup.thread_pool import ThreadPool, is_async
+from aipolicy.lookup.throttled_log import ThrottledLog
 from aipolicy.rendering import Document, Rendering, robots_document
 from aipolicy.robotstxt.merge import fitted_robots_txt
 from aipolicy.signals.headers import Header
@@ -99,7 +99,7 @@ class _Shelf:
         self.merged: SharedCache[tuple[Rendering, bytes], tuple[Document, int]] = SharedCache(
             limit, getsizeof=itemgetter(1)
         )
-        self.log = OutageLog(clock, logger)
+        self.log = ThrottledLog(clock, logger)
 
     def keep(self, key: tuple[Rendering, bytes], document: Document) -> None:
         rendering, base = key
@@ -289,7 +289,7 @@ class OwnRobots:
         shelf, place = read.shelf, read.place
         before, now = shelf.entries.get(place), self._clock()
         if before is not None and before.delay:
-            shelf.log.ended(f"the robots.txt that {_named(place)} has itself can be read again")
+            shelf.log.recovered(f"the robots.txt that {_named(place)} has itself can be read again")
         if file is not None:
             max_age = self._max_age if shelf is self._sites else min(self._max_age, BRIEF)
             if _longest(file.cache_control) > max_age:
@@ -313,7 +313,7 @@ class OwnRobots:
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
         if not silent and (before is None or not before.delay):
             served = "there is no earlier copy" if read_at is None else "the last copy is served"
-            read.shelf.log.began(
+            read.shelf.log.failed(
                 f"the robots.txt that {_named(read.place)} has itself can't be read: {reason[:500]}; "
                 f"{served}, and the next try is in {delay:g} s",
                 error,
@@ -368,7 +368,7 @@ class Callback:
             )
         self._function = function
         self._is_async = is_async(function)
-        self._threads = Threads(_THREADS, "aipolicy-own-robots")
+        self._threads = ThreadPool(_THREADS, "aipolicy-own-robots")
 
     def place(self, scope: Scope, host: str) -> Place:
         """Return which file a request is for."""

@@ -18,7 +18,7 @@ from aipolicy.cli.robots_files import write_all
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, UnknownSiteError
 from aipolicy.rendering import Rendering, render
-from aipolicy.robotstxt.effects import effects_of
+from aipolicy.robotstxt.policy_effects import effects_of
 from aipolicy.signals.headers import as_text
 
 
@@ -103,7 +103,7 @@ def _rendering(given: dict[str, Any], *, whole: bool = False) -> Rendering:
         raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
     # Imported where it is used: the generator alone needs no database.
     from aipolicy.registry import Registry
-    from aipolicy.registry.url import masked
+    from aipolicy.registry.database import masked
 
     with Registry(given["registry"], create=False) as registry:
         policy = registry.get(given["site"])

@@ -13,7 +13,7 @@ from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict, Le
 from aipolicy.conformance.random_run import Disagreement, RandomRun
 from aipolicy.conformance.recording import CrawlExit
 from aipolicy.conformance.runner import ClauseResult, ConformanceRun
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import printable
 from aipolicy.robotstxt.parser import lines_of
 
 VERSION = 2
@@ -52,19 +52,19 @@ _RANDOM_COUNTED = {
 def evidence(finding: ClauseFinding) -> str:
     """Return the evidence of a finding, such as ``GET /a, disallowed by line 2: Disallow: /a``, or ""."""
     if finding.fetch is None:
-        return logged(finding.reason, _MAX_CHARACTERS)
-    request = logged(f"{finding.fetch.method} {finding.fetch.target}", _MAX_CHARACTERS)
+        return printable(finding.reason, _MAX_CHARACTERS)
+    request = printable(f"{finding.fetch.method} {finding.fetch.target}", _MAX_CHARACTERS)
     if finding.reason or not finding.line:
-        return f"{request}: {logged(finding.reason or finding.rule, _MAX_CHARACTERS)}"
-    return f"{request}, disallowed by line {finding.line}: {logged(finding.rule, _MAX_CHARACTERS)}"
+        return f"{request}: {printable(finding.reason or finding.rule, _MAX_CHARACTERS)}"
+    return f"{request}, disallowed by line {finding.line}: {printable(finding.rule, _MAX_CHARACTERS)}"
 
 
 def introduction(run: ConformanceRun) -> str:
     """Return the crawler's User-Agent and product token, and a note if it followed no link."""
-    agents = " and ".join(logged(agent or "(none)", _MAX_CHARACTERS) for agent in run.user_agents)
+    agents = " and ".join(printable(agent or "(none)", _MAX_CHARACTERS) for agent in run.user_agents)
     if not run.fetched:
         return "It fetched nothing."
-    token = f"product token {logged(run.token)} (from {run.token_from})"
+    token = f"product token {printable(run.token)} (from {run.token_from})"
     text = f"User-Agent {agents}, {token if run.token else 'product token unknown'}"
     return text if run.followed_links else f"{text}\n{_NO_LINKS}"
 
@@ -74,14 +74,14 @@ def details(result: ClauseResult) -> Iterator[str]:
     yield f"{result.clause.id}: robots.txt"
     lines = lines_of(result.robots_txt[:_MAX_ROBOTS_BYTES].rstrip(b" \t\r\n"))
     numbered = enumerate(lines[:_MAX_LINES], 1)
-    yield from (f"  {number:3} {logged(line, _MAX_CHARACTERS)}" for number, line in numbered)
+    yield from (f"  {number:3} {printable(line, _MAX_CHARACTERS)}" for number, line in numbered)
     if result.recording is not None:
         yield "requests"
         for fetch in result.recording.fetches[:_MAX_LINES]:
-            request = logged(f"{fetch.method} {fetch.target}", _MAX_CHARACTERS)
+            request = printable(f"{fetch.method} {fetch.target}", _MAX_CHARACTERS)
             yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
         for line in result.recording.unreadable:
-            yield f"  invalid request: {logged(line, _MAX_CHARACTERS)}"
+            yield f"  invalid request: {printable(line, _MAX_CHARACTERS)}"
         yield from exit_lines(result.recording.ending)
 
 
@@ -94,7 +94,7 @@ def exit_lines(ending: CrawlExit) -> Iterator[str]:
     )
     printed = ending.output.splitlines()[-_MAX_LINES:]
     yield f"{how} after {ending.seconds:.1f} s; {'its output:' if printed else 'it had no output'}"
-    yield from (f"  {logged(line, _MAX_CHARACTERS)}" for line in printed)
+    yield from (f"  {printable(line, _MAX_CHARACTERS)}" for line in printed)
 
 
 def advice(ending: CrawlExit) -> Iterator[str]:
@@ -123,17 +123,17 @@ def random_conclusion(run: RandomRun) -> str:
 def disagreement(found: Disagreement, token: str) -> Iterator[str]:
     """Yield a disagreement on a random site: the request, the rule and the robots.txt."""
     line, rule = found.rule(token)
-    path = logged(found.path, _MAX_CHARACTERS)
+    path = printable(found.path, _MAX_CHARACTERS)
     if found.verdict is ClauseVerdict.DISOBEYS:
         decided = f"disallowed by line {line}: {rule}" if line else "which no rule allows"
-        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {logged(decided, _MAX_CHARACTERS)}"
+        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {printable(decided, _MAX_CHARACTERS)}"
     else:
         decided = f"allowed by line {line}: {rule}" if line else "which no rule disallows"
-        yield f"it never fetched {path}, {logged(decided, _MAX_CHARACTERS)}"
+        yield f"it never fetched {path}, {printable(decided, _MAX_CHARACTERS)}"
     if not found.repeats:
         yield f"only once, on site {found.number}, and not when that was repeated"
     lines = lines_of(found.robots_txt[:_MAX_ROBOTS_BYTES].removesuffix(b"\n"))
-    yield from (f"  | {logged(line, _MAX_CHARACTERS)}" for line in lines[:_MAX_LINES])
+    yield from (f"  | {printable(line, _MAX_CHARACTERS)}" for line in lines[:_MAX_LINES])
     if len(lines) > _MAX_LINES:
         yield f"  | and {len(lines) - _MAX_LINES} more lines, which --json shows"
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from aipolicy.forks import fork_safe_lock, survive_forks
-from aipolicy.lookup.threads import Threads
+from aipolicy.lookup.thread_pool import ThreadPool
 
 logger = logging.getLogger("aipolicy.identity")
 
@@ -43,7 +43,7 @@ class BackgroundWorkers(Generic[K]):
         per_group: int = 1,
     ) -> None:
         self._work = work
-        self._threads = Threads(threads, "aipolicy-identity")
+        self._threads = ThreadPool(threads, "aipolicy-identity")
         self._limit = max_waiting + threads
         self._group_of, self._per_group = group_of, per_group
         self._lock = fork_safe_lock()

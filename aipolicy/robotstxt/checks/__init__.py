@@ -1,12 +1,12 @@
-"""The checks: each a function from a file to what it found."""
+"""The linter's checks: each is a function from a file to its findings."""
 
 from collections.abc import Callable, Iterator
 
 from aipolicy.robotstxt.checks import content, coverage, dialects, fields, groups, rules, signals, tokens
 from aipolicy.robotstxt.findings import Finding
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parsed_file import ParsedFile
 
-Check = Callable[[File], Iterator[Finding]]
+Check = Callable[[ParsedFile], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     content.check,

@@ -1,4 +1,4 @@
-"""Records: their names, and the lines that are none."""
+"""Checks of field names, and of lines without one."""
 
 import difflib
 from collections.abc import Iterator
@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from aipolicy.report.text import pasted, shown
 from aipolicy.robotstxt.checks.content import is_something_else
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.lines import Kind, Line
-from aipolicy.robotstxt.mangled_lines import Mangled
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Record
+from aipolicy.robotstxt.malformed_lines import MalformedLine
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Line, LineKind, Record
 
-_SPELT = {Kind.AGENT: "User-agent", Kind.ALLOW: "Allow", Kind.DISALLOW: "Disallow"}
+_SPELT = {LineKind.AGENT: "User-agent", LineKind.ALLOW: "Allow", LineKind.DISALLOW: "Disallow"}
 _READ = frozenset({"user-agent", "allow", "disallow", "sitemap", "host"})
-# Others that some crawler, or some published convention, reads.
+# Fields of other crawlers and published conventions.
 _OTHERS = frozenset(
     {"content-signal", "content-usage", "crawl-delay", "request-rate", "visit-time", "clean-param", "license"}
 )
@@ -26,33 +25,33 @@ _MEANT = {kind.value: name for kind, name in _SPELT.items()} | {
 _LIKENESS = 0.8
 
 
-def check(file: File) -> Iterator[Finding]:
+def check(file: ParsedFile) -> Iterator[Finding]:
     other_file = is_something_else(file)
     unread: dict[str, list[Line]] = {}
-    for line in file.written.lines:
-        if line.number in file.mangled:
+    for line in file.lines:
+        if line.number in file.malformed:
             if not other_file:
-                yield _mangled(line, file.mangled[line.number])
-        elif line.kind is Kind.UNREADABLE and not other_file:
+                yield _malformed(line, file.malformed[line.number])
+        elif line.kind is LineKind.UNREADABLE and not other_file:
             yield _unreadable(line)
-        elif line.kind in (Kind.AGENT, Kind.ALLOW, Kind.DISALLOW, Kind.SITE_WIDE):
+        elif line.kind in (LineKind.AGENT, LineKind.ALLOW, LineKind.DISALLOW, LineKind.SITE_WIDE):
             yield from _known(line)
-        elif line.kind is Kind.OTHER and not other_file:
+        elif line.kind is LineKind.OTHER and not other_file:
             yield from _other(line)
             if _is_unread(line):
                 unread.setdefault(line.name.lower(), []).append(line)
     yield from map(_unread, unread.values())
-    delays = [line.number for line in file.written.lines if line.named("Crawl-delay")]
+    delays = [line.number for line in file.lines if line.named("Crawl-delay")]
     if delays:
         yield finding(
             "crawl-delay",
             delays,
-            "Crawl-delay is given",
-            "Google and Amazon ignore it, Bing and Common Crawl honour it; it keeps nobody out",
+            "the file has a Crawl-delay",
+            "Google and Amazon ignore it, Bing and Common Crawl obey it; it blocks no crawler",
         )
 
 
-def _mangled(line: Line, one: Mangled) -> Finding:
+def _malformed(line: Line, one: MalformedLine) -> Finding:
     fix = "\n".join(map(pasted, one.meant))
     return finding(
         one.kind,
@@ -67,8 +66,8 @@ def _unreadable(line: Line) -> Finding:
     return finding(
         "unreadable-line",
         [line.number],
-        f"{shown(line.text)!r} is no 'name: value'",
-        "no parser reads it",
+        f"{shown(line.text)!r} doesn't have the form 'name: value'",
+        "every parser ignores it; make it a comment or correct it",
         fix=f"# {pasted(line.text)}",
     )
 
@@ -77,23 +76,24 @@ def _known(line: Line) -> Iterator[Finding]:
     field = line.name.lower()
     proper = _proper(line)
     fix = f"{proper}: {pasted(line.value)}".rstrip(" \t")
-    if not line.colon:
+    if not line.has_colon:
         yield _missing_colon(line, fix)
     elif field not in _READ:
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is written for '{proper}'",
-            "lenient parsers (Google's, protego) know the slip; Python's and others ignore the line",
+            f"'{shown(line.name)}' is a misspelling of '{proper}'",
+            "Google's parser and protego accept the misspelling; Python's and others ignore the line; "
+            "correct it",
             fix=fix,
-            severity=Severity.NOTE if line.kind is Kind.SITE_WIDE else None,
+            severity=Severity.NOTE if line.kind is LineKind.SITE_WIDE else None,
         )
     if field in SITEMAP and line.value and "://" not in line.value:
         yield finding(
             "sitemap-not-absolute",
             [line.number],
-            f"{shown(line.value)!r} is not a whole URL",
-            "the sitemap protocol wants one; crawlers ignore others: write https:// and your host before it",
+            f"{shown(line.value)!r} is not a full URL",
+            "crawlers ignore a sitemap without a full URL; write https:// and your host before it",
             fix=f"Sitemap: https:{pasted(line.value)}" if line.value.startswith("//") else "",
         )
 
@@ -103,7 +103,7 @@ def _missing_colon(line: Line, fix: str) -> Finding:
         "missing-colon",
         [line.number],
         f"{shown(line.text)!r} has no colon",
-        "lenient parsers read it all the same; others ignore the line",
+        "lenient parsers read the line, others ignore it; add the colon",
         fix=fix,
     )
 
@@ -122,22 +122,24 @@ def _other(line: Line) -> Iterator[Finding]:
         yield finding(
             "read-as-rule",
             [line.number],
-            f"'{shown(line.name)}' is no record, but begins like '{proper}'",
+            f"'{shown(line.name)}' is not a known field, but begins like '{proper}'",
             f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
-            # A name of its own, like Disallow-AI, is nobody's slip: a comment says the same to all parsers.
-            fix=f"{proper}: {pasted(line.value)}" if _is_slip(field, named) else f"# {pasted(line.text)}",
+            # Disallow-AI and the like are meant so: as a comment the line is the same to all parsers.
+            fix=f"{proper}: {pasted(line.value)}"
+            if _is_misspelling(field, named)
+            else f"# {pasted(line.text)}",
         )
     elif meant and field != meant.lower():
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is written, it seems, for '{meant}'",
-            "every parser ignores the line",
+            f"'{shown(line.name)}' is probably a misspelling of '{meant}'",
+            "every parser ignores the line; correct the name",
             fix=f"{meant}: {pasted(line.value)}",
         )
 
 
-def _is_slip(field: str, meant: str) -> bool:
+def _is_misspelling(field: str, meant: str) -> bool:
     return difflib.SequenceMatcher(None, field, meant).ratio() >= _LIKENESS
 
 
@@ -150,14 +152,14 @@ def _is_unread(line: Line) -> bool:
 def _unread(lines: list[Line]) -> Finding:
     name, numbers = shown(lines[0].name, 40), [line.number for line in lines]
     if name.lower() == "noindex":
-        effect = "never a standard, and not read by Google since 2019; a noindex header or meta tag works"
+        effect = "Google ignores it since 2019; use a noindex header or meta tag instead"
     else:
-        effect = "it is ignored"
-    return finding("unknown-field", numbers, f"'{name}' is a record that no crawler is known to read", effect)
+        effect = "crawlers ignore it"
+    return finding("unknown-field", numbers, f"'{name}' is a field that no known crawler reads", effect)
 
 
 def _meant(field: str) -> str:
-    """The record that a name is written for, or ""."""
+    """Return the field that a misspelt name probably means, or ""."""
     if field in _OTHERS and field not in _MEANT:
         return ""
     near = difflib.get_close_matches(field[:40], _MEANT, n=1, cutoff=_LIKENESS)

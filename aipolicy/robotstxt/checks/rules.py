@@ -1,4 +1,4 @@
-"""Rules that do nothing, or not what they say."""
+"""Checks of rules without effect, or with another effect than they seem to have."""
 
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
@@ -7,14 +7,12 @@ from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import Pattern
 from aipolicy.report.text import listed, pasted, shown
-from aipolicy.robotstxt.edits import own_groups
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Bound, Content
-from aipolicy.robotstxt.lines import Kind, Line, WrittenGroup
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import Rule
+from aipolicy.robotstxt.fixes import own_groups
+from aipolicy.robotstxt.matching import Binding, Content
+from aipolicy.robotstxt.parsed_file import ParsedFile, SourceGroup
+from aipolicy.robotstxt.parser import Line, LineKind, Rule
 from aipolicy.robotstxt.reach import Opponents, matches_everything
-from aipolicy.robotstxt.rule_index import covers
 
 _COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
 _CLOSED = 200  # Disallow rules of a group that each is compared with
@@ -23,18 +21,18 @@ _CLOSED = 200  # Disallow rules of a group that each is compared with
 _Tokens = dict[Content, list[str]]  # of crawlers for AI
 
 
-def check(file: File) -> Iterator[Finding]:
-    for group in file.written.groups:
+def check(file: ParsedFile) -> Iterator[Finding]:
+    for group in file.groups:
         for line in group.rules:
-            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.mangled:
+            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.malformed:
                 yield _matches_nothing(line)
         yield from _misses_queries(group)
         yield from _empty(group)
         yield from _twice(group)
-    told: set[int] = set()
-    # Lines that bind several are told once: of a crawler for AI, if one is among them.
-    bounds: dict[Content, Bound] = {}
-    for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
+    reported: set[int] = set()
+    # Lines that bind several crawlers are reported once: for an AI crawler, if there is one.
+    bounds: dict[Content, Binding] = {}
+    for bound in sorted(file.bindings, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
     for_ai: _Tokens = {}
     for token in file.index.tokens:
@@ -48,19 +46,19 @@ def check(file: File) -> Iterator[Finding]:
             yield too_many(bounds.values(), "rules")
             break
         for found in _overruled(file, for_ai, bound):
-            if not told.issuperset(found.lines):
-                told.update(found.lines)
+            if not reported.issuperset(found.lines):
+                reported.update(found.lines)
                 yield found
 
 
-def too_many(bounds: Iterable[Bound], what: str) -> Finding:
-    """The finding that not all of ``what`` was compared."""
+def too_many(bounds: Iterable[Binding], what: str) -> Finding:
+    """Return the finding that only some of ``what`` were compared."""
     tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
     return finding(
         "too-many-combinations",
         [],
-        f"{len(tokens)} product tokens stand in several groups, each in others: {listed(tokens)}",
-        f"the {what} of all combinations are many times the file: only some of them were compared",
+        f"{len(tokens)} product tokens have several groups, each in another combination: {listed(tokens)}",
+        f"all combinations have too many {what}, so only some were compared; give each token one group",
     )
 
 
@@ -69,8 +67,8 @@ def _matches_nothing(line: Line) -> Finding:
     return finding(
         "path-without-slash",
         [line.number],
-        f"{shown(line.text)!r}: a path starts with '/' or '*'",
-        "it matches nothing: the rule has no effect",
+        f"{shown(line.text)!r} has a path that doesn't start with '/' or '*'",
+        "it matches nothing, so the rule has no effect; add the slash",
         fix=f"{name}: {pasted(_as_path(line.value))}",
     )
 
@@ -85,16 +83,16 @@ def _as_path(value: str) -> str:
     return normalise("/" + value)
 
 
-def _empty(group: WrittenGroup) -> Iterator[Finding]:
+def _empty(group: SourceGroup) -> Iterator[Finding]:
     empty = [line for line in group.rules if not line.value]
     if empty and len(empty) < len(group.rules):
         after = any(line.value for line in group.rules if line.number > empty[0].number)
         yield finding(
             "empty-rule-beside-others",
             [line.number for line in empty],
-            f"{shown(empty[0].text)!r} stands beside rules with a path",
-            "it says nothing (RFC 9309 §2.2.2)"
-            + (", but to older Python parsers it allows everything, whatever follows" if after else ""),
+            f"{shown(empty[0].text)!r} is among rules with a path",
+            "it has no effect (RFC 9309 §2.2.2)"
+            + (", but older Python parsers allow everything from there on; remove it" if after else ""),
             fix="\n".join(pasted(line.text) for line in group.rules if line.value)
             if len(group.rules) <= 40
             else "",
@@ -103,42 +101,43 @@ def _empty(group: WrittenGroup) -> Iterator[Finding]:
         )
 
 
-def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
-    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is Kind.DISALLOW]
+def _misses_queries(group: SourceGroup) -> Iterator[Finding]:
+    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is LineKind.DISALLOW]
     if len(closed) > _CLOSED:
         return
     for line in group.rules:
         path = line.value.removesuffix("$")
-        ends = line.kind is Kind.DISALLOW and path != line.value and path not in ("", "/")
+        ends = line.kind is LineKind.DISALLOW and path != line.value and path not in ("", "/")
         if not ends or path.endswith("*") or "?" in path or not path.startswith(("/", "*")):
             continue
-        if any(covers(pattern, f"{path}?x") for pattern in closed):
+        if any(pattern.covers(f"{path}?x") for pattern in closed):
             continue
         yield finding(
             "end-sign-misses-queries",
             [line.number],
             f"{shown(line.text)!r} ends in '$'",
-            f"it matches the end of the URL: {shown(path.replace('*', 'x'), 60)}?a=b may be fetched",
+            f"it matches only the end of a URL, so {shown(path.replace('*', 'x'), 60)}?a=b may be "
+            "fetched; add a rule",
             fix=f"Disallow: {pasted(line.value)}\nDisallow: {pasted(path)}?",
         )
 
 
-def _twice(group: WrittenGroup) -> Iterator[Finding]:
-    seen: dict[tuple[object, str], list[int]] = {}
+def _twice(group: SourceGroup) -> Iterator[Finding]:
+    places: dict[tuple[object, str], list[int]] = {}
     for line in group.rules:
         if line.value:
-            seen.setdefault((line.kind, normalise(line.value)), []).append(line.number)
-    again = [numbers for numbers in seen.values() if len(numbers) > 1]
+            places.setdefault((line.kind, normalise(line.value)), []).append(line.number)
+    again = [numbers for numbers in places.values() if len(numbers) > 1]
     if again:
         yield finding(
             "duplicate-rule",
             [number for numbers in again for number in numbers[1:]],
-            f"{len(again)} {'rule stands' if len(again) == 1 else 'rules stand'} twice in one group",
-            "once is enough",
+            f"{len(again)} {'rule appears' if len(again) == 1 else 'rules appear'} twice in one group",
+            "the repetition has no effect; remove it",
         )
 
 
-def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
+def _overruled(file: ParsedFile, for_ai: _Tokens, bound: Binding) -> Iterator[Finding]:
     rules = list(bound.content.rules)
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
     if not (allows and disallows):
@@ -154,11 +153,11 @@ def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
             yield _never_decides(file, for_ai, bound, rule, winner)
 
 
-def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner: Rule) -> Finding:
+def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule, winner: Rule) -> Finding:
     lines = [rule.line, winner.line]
-    found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
+    found = f"'{_text(rule)}' has no effect: '{_text(winner)}' always wins over it"
     tie = len(rule.pattern) == len(winner.pattern)
-    why = "of two equally long, Allow wins" if tie else "the longer wins"
+    why = "an Allow of equal length wins" if tie else "the longer rule wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
         tokens = for_ai[bound.content]
         fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
@@ -166,7 +165,7 @@ def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner
             "reopened-by-allow",
             lines,
             found,
-            f"{listed(tokens)} may fetch everything: {why} (RFC 9309 §2.2.2)",
+            f"{listed(tokens)} may fetch everything, because {why} (RFC 9309 §2.2.2)",
             fix=fix if len(tokens) <= 40 else "",
             edits=own_groups(file, tokens, fix),
         )
@@ -174,11 +173,11 @@ def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner
         "rule-never-decides",
         lines,
         found,
-        f"what it {'allows stays disallowed' if rule.allow else 'disallows stays allowed'}: {why}",
+        f"its paths stay {'disallowed' if rule.allow else 'allowed'}, because {why}",
     )
 
 
-def _is_for_ai(bound: Bound) -> bool:
+def _is_for_ai(bound: Binding) -> bool:
     crawler = crawler_named(bound.name)
     return crawler is not None and bool(crawler.purpose.categories)
 
