@@ -164,10 +164,11 @@ class _Results:
         yield grid
 
     def _narrow(self) -> RenderResult:
-        width = max((len(result.clause.id) for result in self.results), default=0)
+        width = max([6, *(len(result.clause.id) for result in self.results)]) + 2
+        yield Text(f"{'Clause':{width}}{'RFC 9309':18}Verdict", style="bold")
         for result in self.results:
             clause, level, verdict = _columns(result)
-            clause.pad_right(width + 2 - len(clause))
+            clause.pad_right(width - len(clause))
             level.pad_right(18 - len(level))
             yield Text.assemble(clause, level, verdict)
             yield Padding(_requirement(result), (0, 0, 0, 4))
