@@ -173,7 +173,7 @@ def is_closed(scope: Scope, folder: str) -> bool:
 async def test_whatever_is_asked_and_answered_a_no_is_kept_and_nothing_fails(
     enforce: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("CRITICAL", "aipolicy.asgi")
+    caplog.set_level("CRITICAL", "aipolicy")
     app = AIPolicyMiddleware(
         hostile,
         SITES,

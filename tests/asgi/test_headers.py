@@ -150,14 +150,14 @@ async def test_headers_that_cannot_be_merged_say_ours_and_nothing_against_it() -
 
 
 async def test_an_application_that_invents_names_takes_no_memory() -> None:
-    from aipolicy.asgi import response_headers
+    from aipolicy.serving import response_headers
 
     for number in range(5000):
         response = await request(
             wrapped(answering(200, [(b"x-%d" % number, b""), (b"Tdm-reservation", b"0")]))
         )
         assert len(response.headers) == 4
-    assert len(response_headers._others) <= response_headers._MOST_NAMES
+    assert len(response_headers._other_names) <= response_headers._MAX_NAMES
 
 
 async def test_a_path_with_preferences_of_its_own_gets_its_own_headers() -> None:

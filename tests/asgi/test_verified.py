@@ -237,7 +237,7 @@ async def test_dns_that_fails_lets_nobody_in_and_accuses_nobody(
     events: list[DisallowedFetch] = []
     await visit(asking, "YandexAdditional/1.0", YANDEX)
     await asyncio.to_thread(asking.settle)
-    with caplog.at_level(logging.WARNING, "aipolicy.asgi"):
+    with caplog.at_level(logging.WARNING, "aipolicy.serving"):
         response = await visit(asking, "YandexAdditional/1.0", YANDEX, events=events)
     assert (response.status, response.one("retry-after")) == (503, "60")
     assert [event.identity for event in events] == [Identity.CHECK_FAILED]
@@ -248,7 +248,7 @@ async def test_dns_that_fails_lets_nobody_in_and_accuses_nobody(
 async def test_an_address_that_is_not_the_clients_is_the_servers_fault(
     offline: Verification, address: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "aipolicy.asgi"):
+    with caplog.at_level(logging.WARNING, "aipolicy.serving"):
         response = await visit(offline, address=address)
     assert response.status == 503
     assert "uvicorn --proxy-headers" in caplog.text
@@ -261,12 +261,12 @@ async def test_a_fault_in_the_check_lets_no_impostor_in_and_harms_no_visitor(
         def look(self, *_: object) -> Standing:
             raise RuntimeError("broken")
 
-    with caplog.at_level(logging.ERROR, "aipolicy.asgi"):
+    with caplog.at_level(logging.ERROR, "aipolicy.serving"):
         response = await visit(Broken(), path="/robots.txt")
         assert response.status == 200
         response = await visit(Broken())
     assert (response.status, response.one("retry-after")) == (503, "60")
-    assert "it could not be told who a client is" in caplog.text
+    assert "a client can't be verified" in caplog.text
     assert (await visit(Broken(), BROWSER)).status == 200
 
 
@@ -318,6 +318,6 @@ def test_whatever_an_impostor_sends_it_is_not_let_in(
 
 
 def test_a_verification_that_would_not_be_used_is_told(offline: Verification) -> None:
-    message = "verification is not used while enforce is 'declared': enforce='verified' does"
+    message = "verification has no effect while enforce is 'declared'; add enforce='verified'"
     with pytest.raises(ValueError, match=message):
         AIPolicyMiddleware(answering(), lookup(), enforce="declared", verification=offline)

@@ -27,7 +27,7 @@ from aipolicy.asgi.in_process import CLIENT
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
 from tests.asgi.apps import lookup, wrapped
-from tests.asgi.test_own_robots import OTHER, OWN, Changing, reading, start, until, with_clock
+from tests.asgi.test_upstream_robots import OTHER, OWN, Changing, reading, start, until, with_clock
 from tests.asgi_client import request
 from tests.sizes import size
 
@@ -583,4 +583,4 @@ async def test_scanners_of_hosts_that_the_application_refuses_write_no_log(
     assert caplog.text == ""
     app = wrapped(Changing(PlainTextResponse("down", 503)))
     await request(app, "/robots.txt", "www.platform.example")
-    assert "'www.platform.example' has itself can't be read: it answered 503" in caplog.text
+    assert "'www.platform.example' can't be read: it answered 503" in caplog.text

@@ -40,7 +40,7 @@ class Clock:
 
 def with_clock(app: AIPolicyMiddleware) -> tuple[AIPolicyMiddleware, Clock]:
     """``app``, with a clock of the test's for its copies of the application's robots.txt."""
-    own = app._files._own
+    own = app._upstream_robots
     assert own is not None
     own._clock = clock = Clock()
     own._counted_at = clock.now
@@ -356,7 +356,7 @@ async def test_without_a_copy_ours_is_served_alone(failure: str) -> None:
 
 def reading(app: AIPolicyMiddleware) -> bool:
     """Return True while the application's robots.txt is being read."""
-    own = app._files._own
+    own = app._upstream_robots
     assert own is not None
     return bool(own._background.state().reads)
 
@@ -412,7 +412,7 @@ async def test_the_log_says_whom_a_firewall_or_a_rate_limiter_should_let_through
     with caplog.at_level(logging.WARNING, "aipolicy"):
         await request(wrapped(PlainTextResponse("no", status)), "/robots.txt")
     (line,) = (text for text in caplog.messages if f"it answered {status}; let 'aipolicy/" in text)
-    assert "read it, or give own_robots=..." in line
+    assert "read it, or use own_robots=..." in line
 
 
 async def test_the_log_says_what_to_do_about_an_application_that_answers_every_path_with_a_page(
@@ -421,7 +421,7 @@ async def test_the_log_says_what_to_do_about_an_application_that_answers_every_p
     page = Response("<!doctype html><div id=app></div>", media_type="text/html")
     with caplog.at_level(logging.WARNING, "aipolicy"):
         await request(wrapped(page), "/robots.txt")
-    assert "answer 404 where there is none, or give merge_own=False" in caplog.text
+    assert "answer 404 if there is no robots.txt, or use merge_own=False" in caplog.text
     caplog.clear()
     app = AIPolicyMiddleware(page, lookup(), merge_own=False)
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
@@ -498,7 +498,7 @@ async def test_after_twice_its_time_a_request_waits_for_the_new_file() -> None:
 async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
 
     async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -613,11 +613,11 @@ async def test_a_client_that_hangs_up_ends_no_reading_that_keeps_a_copy_fresh() 
 async def test_an_application_that_takes_too_long_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     own = Hanging()
     app = wrapped(own)
-    assert app._files._own is not None
-    app._files._own._timeout = 0.01
+    assert app._upstream_robots is not None
+    app._upstream_robots._timeout = 0.01
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
     await until(lambda: own.cancelled == 1)
-    assert "took longer than" in caplog.text
+    assert "timed out after" in caplog.text
 
 
 def test_an_event_loop_that_ends_leaves_nothing_and_the_next_one_reads_anew() -> None:
@@ -798,8 +798,8 @@ class TestCallable:
 
         sites = {f"s{number}": True for number in range(100)}
         app = AIPolicyMiddleware(answering(), lookup(**sites), own_robots=own)
-        assert app._files._own is not None
-        app._files._own._timeout = 0.01
+        assert app._upstream_robots is not None
+        app._upstream_robots._timeout = 0.01
         try:
             for name in sites:
                 assert (await request(app, "/robots.txt", f"{name}.example")).status == 200
@@ -829,7 +829,7 @@ class TestCallable:
     def test_it_needs_merge_own_and_must_be_callable(self) -> None:
         with pytest.raises(ValueError, match="remove merge_own=False"):
             AIPolicyMiddleware(answering(), lookup(), own_robots=lambda host: None, merge_own=False)
-        with pytest.raises(TypeError, match="own_robots is 'x'; give a function"):
+        with pytest.raises(TypeError, match="own_robots is 'x'; use a function"):
             AIPolicyMiddleware(answering(), lookup(), own_robots="x")  # type: ignore[arg-type]
 
 
@@ -843,7 +843,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
