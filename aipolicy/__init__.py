@@ -1,80 +1,69 @@
 """Each blog's AI opt-out as every signal that crawlers read.
 
-The core: pure values and bytes. The middleware is in ``aipolicy.asgi``, look-ups in ``aipolicy.lookup``, the
-registry in ``aipolicy.registry``; ``aipolicy.crawlers`` loads entries for the crawler table.
+The names here are those that most applications need; each is imported when it is first used, so that
+``import aipolicy`` loads neither starlette nor SQLAlchemy nor click. Everything else is imported from its
+package: ``aipolicy.robotstxt``, ``aipolicy.signals``, ``aipolicy.identity``, ``aipolicy.errors`` and so on.
 """
 
-from aipolicy import crawlers  # first: the table is read as it says
-from aipolicy.core.crawlers import CRAWLERS, Crawler, EvidenceClass, Purpose, Scope, crawler_named
-from aipolicy.core.hosts import canonical_host, site_name
-from aipolicy.core.policy import PRESETS, SitePolicy
-from aipolicy.core.preferences import Category, Preference, Preferences
-from aipolicy.core.validation import Visibility
-from aipolicy.errors import (
-    AIPolicyError,
-    CrawlersError,
-    HostError,
-    HostTakenError,
-    MissingExtraError,
-    PolicyError,
-    RegistryError,
-    RegistryURLError,
-    RobotsTooLargeError,
-    UnknownSiteError,
-)
-from aipolicy.rendering import Rendering, render
-from aipolicy.robotstxt.matching import Verdict, binding_group, content_signals, usage_preferences, verdict
-from aipolicy.robotstxt.merge import robots_txt
-from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule
-from aipolicy.signals.content_signal import content_signal, parse_content_signal
-from aipolicy.signals.headers import headers_of, merge_headers, parse_x_robots_tag
-from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import tdm_reservation, tdmrep_json
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from aipolicy import crawlers  # not lazily: it sets up the reading of AIPOLICY_CRAWLERS
+from aipolicy.version import __version__
+
+if TYPE_CHECKING:
+    from aipolicy.asgi import AIPolicyMiddleware, PathTenants
+    from aipolicy.core.policy import SitePolicy
+    from aipolicy.core.preferences import Category, Preference, Preferences
+    from aipolicy.core.validation import Visibility
+    from aipolicy.errors import AIPolicyError
+    from aipolicy.lookup import CachedLookup, LocalLookup
+    from aipolicy.registry import Registry
+    from aipolicy.robotstxt.merge import robots_txt
+    from aipolicy.signals.switches import Signals
 
 __all__ = [
-    "CRAWLERS",
-    "PRESETS",
     "AIPolicyError",
+    "AIPolicyMiddleware",
+    "CachedLookup",
     "Category",
-    "Crawler",
-    "CrawlersError",
-    "EvidenceClass",
-    "Group",
-    "HostError",
-    "HostTakenError",
-    "MissingExtraError",
-    "PolicyError",
+    "LocalLookup",
+    "PathTenants",
     "Preference",
     "Preferences",
-    "Purpose",
-    "Record",
-    "RegistryError",
-    "RegistryURLError",
-    "Rendering",
-    "RobotsTooLargeError",
-    "RobotsTxt",
-    "Rule",
-    "Scope",
+    "Registry",
     "Signals",
     "SitePolicy",
-    "UnknownSiteError",
-    "Verdict",
     "Visibility",
-    "binding_group",
-    "canonical_host",
-    "content_signal",
-    "content_signals",
-    "crawler_named",
+    "__version__",
     "crawlers",
-    "headers_of",
-    "merge_headers",
-    "parse_content_signal",
-    "parse_x_robots_tag",
-    "render",
     "robots_txt",
-    "site_name",
-    "tdm_reservation",
-    "tdmrep_json",
-    "usage_preferences",
-    "verdict",
 ]
+
+_MODULES = {
+    "AIPolicyError": "aipolicy.errors",
+    "AIPolicyMiddleware": "aipolicy.asgi",
+    "CachedLookup": "aipolicy.lookup",
+    "Category": "aipolicy.core.preferences",
+    "LocalLookup": "aipolicy.lookup",
+    "PathTenants": "aipolicy.asgi",
+    "Preference": "aipolicy.core.preferences",
+    "Preferences": "aipolicy.core.preferences",
+    "Registry": "aipolicy.registry",
+    "Signals": "aipolicy.signals.switches",
+    "SitePolicy": "aipolicy.core.policy",
+    "Visibility": "aipolicy.core.validation",
+    "robots_txt": "aipolicy.robotstxt.merge",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -20,6 +20,7 @@ AIPolicyError
 """
 
 from enum import StrEnum
+from typing import Self
 
 
 class AIPolicyError(Exception):
@@ -47,7 +48,12 @@ class LogError(AIPolicyError):
 
 
 class MissingExtraError(AIPolicyError, ImportError):
-    """An optional part is not installed; the message is the command that installs it."""
+    """An optional dependency is not installed; the message has the command that installs it."""
+
+    @classmethod
+    def for_extra(cls, needed: str, extra: str) -> Self:
+        """Return the error for a dependency that is in an extra of this package."""
+        return cls(f"{needed}: pip install 'asgi-aipolicy[{extra}]'")
 
 
 class LogFormatError(LogError, ValueError):

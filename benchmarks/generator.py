@@ -44,7 +44,7 @@ def registry_of(path: Path, hosts: int) -> str:
 
 
 def ours(url: str, out: Path, *options: str) -> tuple[float, float]:
-    """Seconds and megabytes of the whole command, in a process of its own."""
+    """Run the whole command in a process of its own; return its seconds and megabytes."""
     command = [sys.executable, __file__, "--run", "robots", "--all", "--registry", url, "--out", str(out)]
     start = time.perf_counter()
     done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)

@@ -50,7 +50,7 @@ def took(function: Callable[[], object]) -> float:
 
 
 async def held(what: str, entry: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Tell for how long the event loop ran nothing else while it did ``work``, and how long Python collected.
+    """Print how long ``work`` blocked the event loop, and how long garbage collection took.
 
     In seconds of CPU: the loop's own between two beats of a task beside it (what runs in other threads gives
     way every 5 ms, and other programs are no fault of ours), and those of the thread that collects.

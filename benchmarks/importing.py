@@ -40,7 +40,7 @@ Bare = Callable[[str, list[Rows]], float]
 
 
 def write(path: Path, rows: int) -> None:
-    """Names in no order, as an export by number has them; each tenth has a domain of its own beside it."""
+    """Write a CSV of hosts in no order, as exports have; every tenth site also has its own domain."""
     with path.open("w") as file:
         file.write("host,opted_out,hosts\n")
         for number in range(rows):
@@ -57,7 +57,7 @@ def command(path: Path, url: str) -> float:
 
 
 def rows_of(url: str) -> list[Rows]:
-    """What a registry's tables hold, in pieces of so many sites."""
+    """Return the rows of a registry's tables, in chunks."""
     engine = sqlalchemy.create_engine(make_url(url))
     with engine.connect() as connection:
         whole: Rows = {
@@ -109,7 +109,7 @@ def bare_copy(url: str, pieces: list[Rows]) -> float:
 
 @contextmanager
 def putting(url: str, waits: list[float]) -> Iterator[None]:
-    """Another writer, at work all the while."""
+    """Write single changes until stopped, as another writer would."""
     done = threading.Event()
 
     def put() -> None:
@@ -131,7 +131,7 @@ def putting(url: str, waits: list[float]) -> Iterator[None]:
 
 
 def measure(case: str, path: Path, rows: int, *, new_url: Callable[[], str], bare: Bare) -> bool:
-    """Print three lines; whether all is within its bounds."""
+    """Print three lines; return True if all figures are within their bounds."""
     times = []
     for _ in range(ROUNDS):
         url = new_url()

@@ -1,4 +1,4 @@
-"""What importing the middleware and the lookups takes: ``python benchmarks/imports.py``.
+"""The time to import the middleware and the lookups: ``python benchmarks/imports.py``.
 
 Fresh processes in turn, each with one import, of modules that are compiled already; the CPU time of a process
 that imports nothing is taken off.

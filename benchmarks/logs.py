@@ -63,7 +63,7 @@ def log_lines(count: int) -> Iterator[str]:
 
 
 def policies() -> Iterator[str]:
-    """Each site opts out at some moment of the log; some have rules of their own."""
+    """Yield policies in which each site opts out at some moment of the log; some have rules of their own."""
     own = "User-agent: *\nDisallow: /tag/\nDisallow: /*/image$\nAllow: /tag/1\n"
     for number in range(SITES):
         site = {"site": host(number)}
@@ -76,7 +76,7 @@ def policies() -> Iterator[str]:
 def seconds(
     command: list[str], *, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)
 ) -> tuple[float, float]:
-    """How long a command took, and its highest resident memory in MB."""
+    """Run a command; return its seconds and its peak resident memory in MB."""
     # Not /dev/null: grep stops at the first line where nobody sees the count.
     with Path(os.devnull).open("rb") as source, tempfile.TemporaryFile() as sink:
         start = time.perf_counter()
@@ -135,7 +135,7 @@ def main(lines: int) -> int:
 
 
 def _goaccess(log: Path) -> float | None:
-    """Once: it takes long."""
+    """Run GoAccess once, because it takes long; return None where it isn't installed."""
     if shutil.which("goaccess") is None:
         print("goaccess is not installed: apt-get install -y goaccess")
         return None

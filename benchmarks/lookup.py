@@ -1,4 +1,4 @@
-"""Lookups against the barest thing that could do their work, in one run: ``python benchmarks/lookup.py``.
+"""Lookups against the simplest code that could do their work, in one run: ``python benchmarks/lookup.py``.
 
 A ratio is the median over interleaved rounds of time per call, by the time of the peer in the same round.
 Ends with 1 where one is over its bound.
@@ -30,7 +30,7 @@ POINT_READ = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE 
 
 
 class PlainDict:
-    """The peer of a hit: the same call, and a dict."""
+    """The peer of a hit: the same call on a dict."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Rendering] = {}
@@ -40,7 +40,7 @@ class PlainDict:
 
 
 class BareRead:
-    """The peer of a miss: the same call, and one prepared statement."""
+    """The peer of a miss: the same call with one prepared statement."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -55,7 +55,7 @@ def name(number: int) -> str:
 
 
 def registry_of(path: Path) -> None:
-    """A registry file with many sites, written in bulk."""
+    """Write a registry file with many sites, in bulk."""
     with Registry(f"sqlite:///{path}"):
         pass
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -66,7 +66,7 @@ def registry_of(path: Path) -> None:
 
 
 def run(find: Callable[[bytes], Coroutine[Any, Any, object]], host: bytes) -> None:
-    """Await what never waits, without an event loop's own cost."""
+    """Run a coroutine that never waits, without the cost of an event loop."""
     try:
         find(host).send(None)
     except StopIteration:
@@ -89,7 +89,7 @@ def compare(
     bound: float,
     rounds: Sequence[Sequence[bytes]],
 ) -> bool:
-    """Print one line; whether the ratio is within its bound."""
+    """Print one line; return True if the ratio is within its bound."""
     times = [(seconds_a_call(ours, hosts), seconds_a_call(peer, hosts)) for hosts in rounds]
     ratio = statistics.median(mine / its for mine, its in times)
     mine, its = (statistics.median(column) * 1e9 for column in zip(*times, strict=True))

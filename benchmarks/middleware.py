@@ -1,4 +1,4 @@
-"""What the middleware adds to a request, driven directly: ratios to named peers, measured in one run.
+"""The time the middleware adds to a request, called directly: ratios to named peers, measured in one run.
 
     pip install -e '.[bench]' && python benchmarks/middleware.py
 
@@ -48,7 +48,7 @@ async def bare(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class PassThrough:
-    """Only wraps ``send``: what any middleware that might touch a response pays."""
+    """Middleware that only wraps ``send``: the least that touching a response costs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -61,7 +61,7 @@ class PassThrough:
 
 
 class ConstantHeaders:
-    """The same three headers on everything, safely: the floor."""
+    """Middleware that adds the same three headers to every response, safely: the floor."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -101,7 +101,7 @@ LIMIT = 1.03
 
 
 def count_instructions(python: str, http: str, app: str, requests: int) -> int:
-    """Return the instructions that a process takes to start, and to serve and ask for ``requests`` posts."""
+    """Return the instructions of a process that starts, serves and requests ``requests`` posts."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", python, __file__]
         asked = ["--ask", app, "--http", http, "--requests", str(requests)]
@@ -138,7 +138,7 @@ def compare_instructions() -> bool:
 
 
 async def ask(app: ASGIApp, http: str, requests: int) -> None:
-    """Serve ``app`` with uvicorn, and ask it in this process, on one connection."""
+    """Serve ``app`` with uvicorn and send requests from this process, on one connection."""
     import uvicorn
 
     options = {"http": http, "loop": "asyncio", "lifespan": "off", "log_level": "error", "access_log": False}
@@ -161,14 +161,14 @@ async def ask(app: ASGIApp, http: str, requests: int) -> None:
 
 
 class Server:
-    """One process that serves: where, and how much CPU it has used."""
+    """A server process: its address, and the CPU time it has used."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.port = port
         self._process = process
 
     def cpu_seconds(self) -> float:
-        """Of all its threads, to the nanosecond: /proc/PID/stat has hundredths of a second."""
+        """Return the CPU time of all its threads; /proc/PID/stat would only have hundredths of a second."""
         ids = [self._process.pid, *_children(self._process.pid)]
         tasks = (task for pid in ids for task in Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
@@ -204,7 +204,7 @@ def free_port() -> int:
 
 
 def load(server: Server, path: str, seconds: int) -> tuple[float, float]:
-    """Requests a second, and CPU microseconds a request."""
+    """Return requests per second, and CPU microseconds per request."""
     before = server.cpu_seconds()
     done = subprocess.run(
         ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", "Host: blog.example", _url(server, path)],

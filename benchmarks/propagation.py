@@ -1,4 +1,4 @@
-"""How soon a change is in force in 4 busy uvicorn workers: ``python benchmarks/propagation.py``.
+"""The delay until a change is in force in 4 busy uvicorn workers: ``python benchmarks/propagation.py``.
 
 Clients ask each worker for one robots.txt as fast as it answers; a change is in force there when a response
 tells it. SQLite: workers on the registry's own file. PostgreSQL: workers on a replica, the registry on the
@@ -41,7 +41,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def application() -> ASGIApp:
-    """What uvicorn serves: robots.txt, signed by the worker."""
+    """The served application: robots.txt, signed by the worker."""
     worker = (b"x-worker", b"%d" % os.getpid())
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +63,7 @@ def application() -> ASGIApp:
 
 
 class Clients:
-    """Ask all the while, and tell when each worker first answered with what is waited for."""
+    """A client that polls, and notes when each worker first gave the expected answer."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -88,7 +88,7 @@ class Clients:
         self._wanted = text
 
     def times(self) -> list[float]:
-        """When each of the workers answered so."""
+        """Return the time of each worker's first expected answer."""
         if not self._all.wait(LONGEST):
             raise SystemExit(f"a change was not in force in all workers after {LONGEST:g} s")
         return list(self._seen.values())
@@ -118,7 +118,7 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 @contextmanager
 def serving(file: Path) -> Iterator[int]:
-    """The port of uvicorn with its workers on ``file``."""
+    """Start uvicorn with its workers on ``file``; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "--factory", "propagation:application"]
@@ -145,7 +145,7 @@ def serving(file: Path) -> Iterator[int]:
 
 @contextmanager
 def replica(url: str, file: Path) -> Iterator[Path]:
-    """A replica with a follower, once it is filled."""
+    """Start a replica with a follower; yield once it is filled."""
     command = [sys.executable, "-m", "aipolicy", "replica", "--registry", url, "--to", str(file)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=_ROOT) as process:
         try:
@@ -157,7 +157,7 @@ def replica(url: str, file: Path) -> Iterator[Path]:
 
 
 def measure(case: str, registry: Registry, file: Path, bound: float) -> bool:
-    """Print one line; whether 99 of 100 were in force soon enough."""
+    """Print one line; return True if 99 of 100 changes were in force soon enough."""
     chance = random.Random(1)
     took: list[float] = []
     with serving(file) as port, Clients(port) as clients:

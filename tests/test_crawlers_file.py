@@ -12,17 +12,18 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from aipolicy import CRAWLERS, SitePolicy, crawler_named, crawlers, render, robots_txt
+from aipolicy import SitePolicy, crawlers, robots_txt
 from aipolicy.accesslog.evaluate import Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
 from aipolicy.accesslog.prefilter import holds, token_pattern
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.crawlers import PACKAGED, crawler_table, use_table
+from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
 from aipolicy.identity import Identities
+from aipolicy.rendering import render
 from aipolicy.robotstxt.effects import effects_of
 from aipolicy.robotstxt.parser import RobotsTxt
 from tests.asgi.apps import answering, lookup
@@ -125,7 +126,10 @@ def test_the_table_as_the_command_writes_it_is_such_a_file(tmp_path: Path) -> No
 
 
 def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write: Write) -> None:
-    code = "import aipolicy, sys; sys.exit(aipolicy.crawler_named('NewAICrawler') is None)"
+    code = (
+        "import sys; from aipolicy.core.crawlers import crawler_named; "
+        "sys.exit(crawler_named('NewAICrawler') is None)"
+    )
     named = os.environ | {"AIPOLICY_CRAWLERS": str(write(NEW))}
     assert subprocess.run([sys.executable, "-c", code], env=named, timeout=60, check=False).returncode == 0
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1
@@ -135,10 +139,10 @@ def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write
 
 def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_used(tmp_path: Path) -> None:
     code = (
-        "import aipolicy.asgi, aipolicy.lookup\n"
+        "import aipolicy.asgi, aipolicy.errors, aipolicy.lookup\n"
         "for _ in range(2):\n"
         "    try: aipolicy.lookup.CachedLookup(lambda host: True)\n"
-        "    except aipolicy.CrawlersError as error: print(error)\n"
+        "    except aipolicy.errors.CrawlersError as error: print(error)\n"
     )
     missing = str(tmp_path / "missing.json")
     done = subprocess.run(

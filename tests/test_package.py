@@ -1,5 +1,6 @@
 """The package as a whole: what it exports, and what importing it costs."""
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -25,6 +26,8 @@ HEAVY = {
     "uvicorn",
 }
 
+LIGHT = HEAVY | {"anyio", "asyncio", "cachetools", "sqlite3", "starlette"}
+
 
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
@@ -37,12 +40,26 @@ def loaded_by(statement: str) -> set[str]:
 def test_every_public_name_is_there_and_listed_in_order() -> None:
     assert all(hasattr(aipolicy, name) for name in aipolicy.__all__)
     assert len(set(aipolicy.__all__)) == len(aipolicy.__all__)
+    assert set(aipolicy.__all__) <= set(dir(aipolicy))
+
+
+def test_a_name_that_is_not_public_is_missing_as_in_any_module() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'aipolicy' has no attribute 'render'$"):
+        aipolicy.render  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'render'"):
+        from aipolicy import render  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_the_installed_distribution_has_the_version_of_the_source() -> None:
+    assert importlib.metadata.version("asgi-aipolicy") == aipolicy.__version__
 
 
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import aipolicy", HEAVY | {"anyio", "asyncio", "cachetools", "sqlite3", "starlette"}),
+        ("import aipolicy", LIGHT),
+        ("from aipolicy import SitePolicy, Preferences, Signals, robots_txt", LIGHT),
+        ("from aipolicy import AIPolicyMiddleware, CachedLookup, LocalLookup", HEAVY),
         ("import aipolicy.asgi", HEAVY),
         ("import aipolicy.lookup", HEAVY),
         ("import aipolicy.identity", HEAVY),

@@ -84,8 +84,7 @@ def _zstd(name: str, file: "_Counted") -> IO[bytes]:
         else:
             from backports import zstd
     except ImportError:
-        fix = "pip install 'aipolicy[check]'"
-        raise MissingExtraError(f"{name!r} is compressed with zstd, which needs: {fix}") from None
+        raise MissingExtraError.for_extra(f"{name!r} needs zstd", "check") from None
     return cast(IO[bytes], zstd.ZstdFile(cast(BinaryIO, file)))
 
 

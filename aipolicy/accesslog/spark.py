@@ -93,7 +93,7 @@ def _session(master: str | None) -> "SparkSession":
     try:
         from pyspark.sql import SparkSession
     except ImportError:
-        raise MissingExtraError("the engine needs Spark: pip install 'aipolicy[spark]'") from None
+        raise MissingExtraError.for_extra("the engine needs Spark", "spark") from None
     if master and master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("aipolicy check logs")

@@ -7,7 +7,6 @@ put into the scope. Only the application's own objects and its lifespan state ar
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from importlib.metadata import version
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -20,8 +19,9 @@ from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
 from aipolicy.signals.headers import Header
+from aipolicy.version import __version__
 
-USER_AGENT = f"aipolicy/{version('aipolicy')} (reads the robots.txt that it merges)".encode()
+USER_AGENT = f"aipolicy/{__version__} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
 
 # Access logs and rate limiters read the client's address without a check, and an error there would cost the

@@ -66,8 +66,8 @@ class AIPolicyMiddleware:
         enforce: ``"monitor"`` reports disallowed fetches by crawlers that declare themselves, to ``on_event``
             or else to the log. ``"declared"`` refuses them with 403, and their WebSocket handshakes.
             ``"verified"`` also refuses clients that claim to be a licensed crawler and can't be verified,
-            with 403, or with 503 until the verification is done; it needs ``aipolicy[identity]``, and the
-            client's own address in ``scope["client"]``. By default ``"off"``.
+            with 403, or with 503 until the verification is done; it needs ``asgi-aipolicy[identity]``, and
+            the client's own address in ``scope["client"]``. By default ``"off"``.
         verification: The verification for ``"verified"``, by default ``aipolicy.identity.Verification()``.
         on_event: Called with each ``DisallowedFetch``, sync or async; no response waits for it.
         report_client_address: Whether a ``DisallowedFetch`` has the client's address, which is personal data
@@ -76,7 +76,7 @@ class AIPolicyMiddleware:
         post_preferences: Whether ``request.state.aipolicy`` may restrict a single response.
         tenants: The sites that share a host, each under a path of its own.
         status_path: A path like ``"/aipolicy/metrics"`` where Prometheus reads metrics, on every host; needs
-            ``aipolicy[metrics]``. Keep the public from it.
+            ``asgi-aipolicy[metrics]``. Keep the public from it.
 
     Raises:
         ValueError, TypeError: An argument is invalid.

@@ -24,7 +24,7 @@ def demo(port: int) -> None:
     try:
         import uvicorn
     except ImportError:
-        raise MissingExtraError("the demo needs a server: pip install 'aipolicy[server]'") from None
+        raise MissingExtraError.for_extra("the demo needs a server", "server") from None
     from aipolicy.demo import app, fill
     from aipolicy.registry import Registry
 

@@ -20,6 +20,7 @@ from aipolicy.cli.options import add_crawlers_option, printable
 from aipolicy.cli.registry import history, set_policy, show
 from aipolicy.cli.replica import replica
 from aipolicy.errors import AIPolicyError
+from aipolicy.version import __version__
 
 _INTERRUPTED = 128 + signal.SIGINT
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -67,7 +68,7 @@ def _drop_stdout() -> None:
 @click.group(
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(package_name="aipolicy", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
     """Turn each blog's AI opt-out into every signal that crawlers read.
 

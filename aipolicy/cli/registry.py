@@ -158,10 +158,10 @@ def _show_status(registry: str, as_json: bool) -> None:
         file.close()
     if replica is not None:
         document["replica_of"] = replica.source
-        document["changes_behind"] = replica.changes
-        document["seconds_behind"] = round(replica.seconds, 1)
+        document["changes_behind"] = replica.changes_behind
+        document["seconds_behind"] = round(replica.seconds_behind, 1)
         document["follower"] = replica.pid
-        document["trouble"] = replica.trouble or None
+        document["trouble"] = replica.error or None
     if as_json:
         print_json(document)
     else:

@@ -40,7 +40,7 @@ def replica(registry: str, to: str, wait: bool) -> None:
         raise RegistryURLError(f"--to {to!r}: {error}") from None
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-    logging.getLogger("aipolicy.replica").setLevel(logging.INFO)
+    logging.getLogger("aipolicy.registry").setLevel(logging.INFO)
     follower = Replica(registry, file, wait=wait, progress=progress)
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: follower.stop())

@@ -6,7 +6,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import AIPolicyError
 from aipolicy.report.text import shown
+from aipolicy.version import __version__
 
 TIMEOUT = 10.0
 """Seconds that a site has for its answer."""
@@ -52,7 +52,7 @@ def _fetch(url: str) -> bytes:
         _Redirects(),
     ):
         opener.add_handler(handler)
-    opener.addheaders = [("User-Agent", f"aipolicy/{version('aipolicy')}"), ("Accept", "text/plain")]
+    opener.addheaders = [("User-Agent", f"aipolicy/{__version__}"), ("Accept", "text/plain")]
     until = time.monotonic() + TIMEOUT
     try:
         with opener.open(url, timeout=TIMEOUT) as response:

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aipolicy.core import validation
 from aipolicy.core.crawlers import Crawler, Scope, crawler_named
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import PolicyError
+
+Preset = Literal["unset", "no-training", "no-ai", "allow"]
+"""The name of a preset."""
 
 PRESETS: Mapping[str, Preferences] = MappingProxyType(
     {

@@ -76,7 +76,7 @@ def default_path() -> Path:
     try:
         import platformdirs
     except ImportError:
-        raise MissingExtraError("identity needs platformdirs: pip install 'aipolicy[identity]'") from None
+        raise MissingExtraError.for_extra("identity needs platformdirs", "identity") from None
     return platformdirs.user_data_path("aipolicy", appauthor=False) / "ranges.json"
 
 

@@ -92,7 +92,7 @@ class Resolver:
             import dns.exception
             import dns.resolver
         except ImportError:
-            raise MissingExtraError("reverse DNS needs dnspython: pip install 'aipolicy[check]'") from None
+            raise MissingExtraError.for_extra("reverse DNS needs dnspython", "check") from None
         try:
             self._dns = dns.resolver.Resolver(configure=nameservers is None)
         except dns.exception.DNSException as error:

@@ -69,7 +69,8 @@ class Verification:
     ``fetcher``     makes the client that reads key directories.
 
     What is remembered is bounded: 8,192 clients that are verified and as many that aren't, 256 directories.
-    Safe to share between threads, and between sites. Raises MissingExtraError without ``aipolicy[identity]``.
+    Safe to share between threads, and between sites. Raises MissingExtraError without
+    ``asgi-aipolicy[identity]``.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from aipolicy.lookup.base import Lookup
 from aipolicy.lookup.cached import CachedLookup
 from aipolicy.lookup.local import LocalLookup
+from aipolicy.lookup.renderer import LoadResult
 from aipolicy.lookup.status import LookupStatus, ReplicaStatus
 
-__all__ = ["CachedLookup", "LocalLookup", "Lookup", "LookupStatus", "ReplicaStatus"]
+__all__ = ["CachedLookup", "LoadResult", "LocalLookup", "Lookup", "LookupStatus", "ReplicaStatus"]

@@ -1,81 +1,118 @@
-"""What a lookup is, and what all of them share: keys, defaults and the checks of their arguments."""
+"""The interface of a lookup, and what all lookups share: cache keys, the default, checks of arguments."""
 
+from reprlib import Repr
 from typing import Protocol
 
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
+from aipolicy.lookup.status import LookupStatus
 from aipolicy.rendering import Rendering
 
-STRANGERS = 4096
-"""How many hosts that are no site's are remembered. They live apart, so that they can't evict a site."""
+UNKNOWN_HOSTS = 4096
+"""Unknown hosts that a lookup remembers, in a table of their own: they never evict a site."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Bytes of memory that the remembered answers of a lookup may take by default."""
+"""Default bound of the memory that the cached renderings of a lookup take, in bytes."""
 
-_LONGEST_MESSAGE = 1000  # characters
+_MAX_MESSAGE = 1000  # characters
+_repr = Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = 80  # characters
 
 
 class Lookup(Protocol):
-    """host → rendering. ``host`` is the raw value of a Host header."""
+    """Everything that the middleware asks of a lookup. ``host`` is the raw value of a Host header.
+
+    Attributes:
+        default: The rendering for unknown and malformed hosts. The rendering of a site is never this very
+            object, except while the default is served in its place.
+    """
 
     default: Rendering
-    """For unknown and malformed hosts. No site's rendering is this object, unless it stands in for it."""
 
-    def peek(self, host: bytes) -> Rendering | None:
-        """The answer, if it is at hand: no await, one cache probe with the raw bytes. None: ask ``find``."""
+    def peek(self, host: bytes, /) -> Rendering | None:
+        """Return the cached rendering without awaiting, or None where ``find`` has to be asked."""
 
-    async def find(self, host: bytes) -> Rendering:
-        """The answer. Never raises: what can't be found out is answered safely."""
+    async def find(self, host: bytes, /) -> Rendering:
+        """Return the rendering for a host. Never raises: a failure is answered with a safe policy."""
 
     def invalidate(self, host: str) -> None:
-        """Forget what is known of ``host``, in any spelling: the next request asks anew."""
+        """Forget the answer for a host, in any spelling, so that the next request asks the source."""
+
+    def status(self) -> LookupStatus:
+        """Return the state of the cache and of its source, for monitoring."""
 
 
 def canonical_key(host: bytes | str) -> bytes | None:
-    """The cache key of a host in any spelling, or None where it is malformed.
+    """Return the cache key of a host in any spelling, or None if the host is malformed.
 
-    Spellings are never keys themselves: one name has 2^n of them, and strangers choose which they send.
+    Spellings are never keys themselves: a name has 2^n of them, and clients choose which they send.
     """
     name = canonical_host(host)
     return None if name is None else name.encode("ascii")
 
 
-def default_policy(default: object) -> SitePolicy:
-    """A preset's name or a policy → the policy of hosts that are no site's. Raises ValueError, TypeError."""
+def default_policy(default: Preset | SitePolicy) -> SitePolicy:
+    """Return the policy of unknown hosts.
+
+    Raises:
+        ValueError, TypeError: It is neither the name of a preset nor a policy.
+    """
     if isinstance(default, SitePolicy):
         return default.for_site("")
     if isinstance(default, str):
         return SitePolicy.from_preset(default)
-    raise TypeError(f"default is {default!r}: give the name of a preset, like 'no-training', or a SitePolicy")
+    raise TypeError(f"default is {default!r}; use the name of a preset, like 'no-training', or a SitePolicy")
 
 
 def seconds(name: str, value: object, *, zero: bool = False) -> float:
-    """A duration that makes sense, ``zero`` included or not. Raises ValueError, TypeError."""
+    """Return ``value`` if it is a duration above 0, or 0 where ``zero`` allows it.
+
+    Raises:
+        ValueError, TypeError: It isn't; the message has the argument's name.
+    """
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}: give a number of seconds")
+        raise TypeError(f"{name} is {value!r}; use a number of seconds")
     if not (value > 0 or (zero and value == 0)):
-        raise ValueError(f"{name} is {value!r}: give seconds, {'0 or more' if zero else 'more than 0'}")
+        raise ValueError(f"{name} is {value!r}; use {'0 seconds or more' if zero else 'more than 0 seconds'}")
     return value
 
 
 def count(name: str, value: object) -> int:
-    """How many: at least one. Raises ValueError, TypeError."""
+    """Return ``value`` if it is a whole number above 0.
+
+    Raises:
+        ValueError, TypeError: It isn't; the message has the argument's name.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}: give a whole number")
+        raise TypeError(f"{name} is {value!r}; use a whole number")
     if value < 1:
-        raise ValueError(f"{name} is {value!r}: give 1 or more")
+        raise ValueError(f"{name} is {value!r}; use 1 or more")
     return value
 
 
 def error_text(error: BaseException) -> str:
-    """Return the class and message of somebody else's error, cut; without a message that can't be written."""
+    """Return the class and the message of an error that foreign code raised, shortened."""
     name = type(error).__name__
     try:
-        return cut(f"{name}: {error}")
+        return shorten(f"{name}: {error}")
     except BaseException as raised:
-        return f"{name}, whose message can't be written ({type(raised).__name__})"
+        return f"{name}, whose message can't be read ({type(raised).__name__})"
 
 
-def cut(message: str) -> str:
-    """Return a message of somebody else's, short enough to be kept and logged."""
-    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
+def value_text(value: object) -> str:
+    """Return a value of foreign code and its type for one line of a message, shortened and escaped."""
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    try:
+        text = _repr.repr(value)
+    except BaseException:
+        text = ""
+    if not text or text.startswith(f"<{kind.__name__} instance at "):  # what reprlib has where repr raises
+        text = f"<{kind.__name__}>"
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return f"{text} ({module}{kind.__qualname__})"
+
+
+def shorten(message: str) -> str:
+    """Return at most 1,000 characters of a message."""
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}..."

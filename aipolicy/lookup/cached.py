@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 from cachetools import LRUCache
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.forks import fork_safe_lock
 from aipolicy.lookup.base import (
     MAX_BYTES,
-    STRANGERS,
+    UNKNOWN_HOSTS,
     canonical_key,
     count,
     default_policy,
@@ -20,14 +20,12 @@ from aipolicy.lookup.byte_count import Weights
 from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
 from aipolicy.lookup.generational_cache import Generations
-from aipolicy.lookup.renderer import Prepared, Renderer, is_large
+from aipolicy.lookup.renderer import LoadResult, Prepared, Renderer, is_large
 from aipolicy.lookup.single_flight import CrowdedError, Flight, Flights
-from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes
+from aipolicy.lookup.status import CountingPeek, LookupStatus, SourceHealth
 from aipolicy.lookup.throttled_log import OutageLog
 from aipolicy.rendering import Rendering
 from aipolicy.signals.switches import Signals
-
-Answer = SitePolicy | bool | None
 
 _MOST_LOADS = 3  # that one request waits for, where each is thrown away by an invalidation
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
@@ -67,12 +65,12 @@ class CachedLookup:
 
     def __init__(
         self,
-        load: Callable[[str], Answer | Awaitable[Answer]],
+        load: Callable[[str], LoadResult | Awaitable[LoadResult]],
         *,
         ttl: float = 60.0,
         maxsize: int = 100_000,
         max_bytes: int = MAX_BYTES,
-        default: str | SitePolicy = "no-training",
+        default: Preset | SitePolicy = "no-training",
         timeout: float = 2.0,
         unknown_ttl: float = 5.0,
         max_stale: float = 3600.0,
@@ -117,8 +115,8 @@ class CachedLookup:
             shrink=self._smaller,
         )
         # Hosts that are no site's, and those whose every load has failed.
-        self._strangers: LRUCache[bytes, Entry] = LRUCache(STRANGERS)
-        self._outcomes = Outcomes()
+        self._unknown: LRUCache[bytes, Entry] = LRUCache(UNKNOWN_HOSTS)
+        self._health = SourceHealth()
         self._misses = self._renewals = self._refused = 0
         self._finds = 0
         self._counting = CountingPeek(self._peeking()) if count_hits else None
@@ -170,20 +168,20 @@ class CachedLookup:
         with self._lock:
             for entry in self._known.values():
                 entry.outdate()
-            self._strangers.clear()
+            self._unknown.clear()
 
     def status(self) -> LookupStatus:
         """How it is. In the thread of the event loop."""
-        refresh_age, error_age = self._outcomes.ages(self._clock())
+        refresh_age, error_age = self._health.ages(self._clock())
         return LookupStatus(
             sites=len(self._known),
             maxsize=self._maxsize,
-            strangers=len(self._strangers),
+            unknown_hosts=len(self._unknown),
             misses=self._misses,
             seq=None,
             refresh_age=refresh_age,
-            trouble=self._outcomes.trouble,
-            last_error=self._outcomes.error,
+            error=self._health.error,
+            last_error=self._health.last_error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
             memory=self._weights.total,
@@ -222,7 +220,7 @@ class CachedLookup:
         if entry is not None:
             return entry, True
         with self._lock:
-            return self._strangers.get(key), False
+            return self._unknown.get(key), False
 
     def _renewed(self, key: bytes, entry: Entry, now: float) -> Rendering:
         """The answer that stands while it is renewed in the background."""
@@ -261,15 +259,15 @@ class CachedLookup:
 
     def _kept(self, flight: Flight, before: Entry | None, rendering: Rendering | None) -> Rendering:
         key, now = flight.key, self._clock()
-        self._outcomes.answered(now)
+        self._health.answered(now)
         if before is not None and before.delay:
             self._log.ended(f"load({key.decode()!r}) succeeds again")
         if rendering is None:
             self._known.pop(key)
-            entry = self._strangers[key] = Entry(self.default, flight.number)
+            entry = self._unknown[key] = Entry(self.default, flight.number)
             entry.renew_at = entry.expires = now + self._unknown_ttl
             return self.default
-        self._strangers.pop(key, None)
+        self._unknown.pop(key, None)
         entry = Entry(rendering, flight.number)
         entry.answer(now, began=flight.began, ttl=self._ttl, max_stale=self._max_stale)
         self._known.keep(key, entry)
@@ -278,10 +276,10 @@ class CachedLookup:
     def _failed(self, flight: Flight, entry: Entry | None, error: Exception) -> Rendering:
         key, now = flight.key, self._clock()
         reason = error_text(error)
-        self._outcomes.failed(reason, now)
+        self._health.failed(reason, now)
         known = self._known.get(key) is not None
         if entry is None:
-            entry = self._strangers[key] = Entry(self.default)
+            entry = self._unknown[key] = Entry(self.default)
         rendering = self._fallback.instead(entry.rendering, recent=now < entry.stale_until)
         delay = min(entry.delay * 2 or min(_FIRST_DELAY, self._ttl), _LONGEST_DELAY)
         if not entry.delay:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from cachetools import LRUCache
 
 from aipolicy.core.checkpoint import Mark
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock, survive_forks
 from aipolicy.lookup.base import (
     MAX_BYTES,
-    STRANGERS,
+    UNKNOWN_HOSTS,
     canonical_key,
     count,
     default_policy,
@@ -36,7 +36,7 @@ from aipolicy.lookup.registry_file import (
     trouble_with,
 )
 from aipolicy.lookup.renderer import LARGE, Renderer, in_background
-from aipolicy.lookup.status import CountingPeek, LookupStatus, Outcomes, ReplicaStatus
+from aipolicy.lookup.status import CountingPeek, LookupStatus, ReplicaStatus, SourceHealth
 from aipolicy.lookup.throttled_log import OutageLog
 from aipolicy.rendering import Rendering
 from aipolicy.signals.switches import Signals
@@ -78,7 +78,7 @@ class LocalLookup:
         refresh: float = 0.1,
         maxsize: int = 100_000,
         max_bytes: int = MAX_BYTES,
-        default: str | SitePolicy = "no-training",
+        default: Preset | SitePolicy = "no-training",
         max_stale: float = 3600.0,
         signals: Signals | None = None,
         count_hits: bool = False,
@@ -98,14 +98,14 @@ class LocalLookup:
         self._known: Generations[Rendering] = self._generations(self._give_up)
         # What changed and was not read anew; and the little that is kept of what there was no memory for.
         self._outdated: Generations[Rendering] = self._generations(self._smaller)
-        self._unknown: LRUCache[bytes, None] = LRUCache(STRANGERS)
+        self._unknown: LRUCache[bytes, None] = LRUCache(UNKNOWN_HOSTS)
         self._invalidated: deque[bytes] = deque(maxlen=_MOST_INVALIDATED)
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers are from
         self._followed = False  # they are from a replica that its follower made
         self._last = Mark()  # the change that they are up to
         self._ready: dict[bytes, Rendering | Exception] = {}  # what was rendered in a thread, for one find
-        self._outcomes = Outcomes()
+        self._health = SourceHealth()
         self._misses = 0
         self._finds = 0
         self._counting = CountingPeek(self._peeking()) if count_hits else None
@@ -185,16 +185,16 @@ class LocalLookup:
 
     def status(self) -> LookupStatus:
         """How it is. In the thread of the event loop."""
-        refresh_age, error_age = self._outcomes.ages(self._clock())
+        refresh_age, error_age = self._health.ages(self._clock())
         return LookupStatus(
             sites=len(self._known),
             maxsize=self._maxsize,
-            strangers=len(self._unknown),
+            unknown_hosts=len(self._unknown),
             misses=self._misses,
             seq=self.seq,
             refresh_age=refresh_age,
-            trouble=self._outcomes.trouble,
-            last_error=self._outcomes.error,
+            error=self._health.error,
+            last_error=self._health.last_error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
             replica=self._replica(),
@@ -245,7 +245,7 @@ class LocalLookup:
 
     def _standing(self, rendering: Rendering, now: float) -> Rendering:
         """What is served of a site's rendering, after however long without a look at the file."""
-        recent = not self._outcomes.trouble or now < self._lease.stale_at
+        recent = not self._health.error or now < self._lease.stale_at
         return self._fallback.instead(rendering, recent=recent)
 
     def _kept(self, key: bytes, text: bytes | None) -> Rendering:
@@ -280,9 +280,9 @@ class LocalLookup:
         except (OSError, sqlite3.Error, RegistryError) as error:
             self._failed(error, now)
         else:
-            if self._outcomes.trouble:
+            if self._health.error:
                 self._log.ended(f"the registry {self._path} can be read now")
-            self._outcomes.answered(now)
+            self._health.answered(now)
             self._lease.renew(now)
         if self._invalidated:  # in another thread, just now
             self._lease.end()
@@ -353,7 +353,7 @@ class LocalLookup:
 
     def _drop_all(self) -> None:
         self._outdated.take_all(self._known)
-        self._unknown = LRUCache(STRANGERS)
+        self._unknown = LRUCache(UNKNOWN_HOSTS)
 
     def _failed(self, error: Exception, now: float) -> None:
         # Where it was only displaced, the one that is open can still be read.
@@ -365,10 +365,10 @@ class LocalLookup:
         if self._followed:
             report_damage(self._path, error)
         trouble = trouble_with(error)
-        if trouble != self._outcomes.trouble:
+        if trouble != self._health.error:
             self._log.began(
                 f"the registry {self._path} can't be read: {trouble}; last good answers are served, "
                 "and the default policy where there are none"
             )
-        self._outcomes.failed(trouble, now)
+        self._health.failed(trouble, now)
         self._lease.put_off(now, lost=not readable and not is_temporary(error))

@@ -1,10 +1,11 @@
 """Policies to renderings: each policy is rendered once, and sites with equal policies share the bytes."""
 
 import json
+import sys
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, to_thread
@@ -12,14 +13,27 @@ from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
 from aipolicy.core.bounded_cache import Memo
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.forks import survive_forks
+from aipolicy.lookup.base import value_text
 from aipolicy.lookup.byte_count import weigh
 from aipolicy.lookup.throttled_log import logger
 from aipolicy.rendering import Rendering, render
 from aipolicy.signals.switches import Signals
 
 T = TypeVar("T")
+
+LoadResult = SitePolicy | Preset | bool | Literal[0, 1] | None
+"""The policy of a host as ``load`` may return it.
+
+True, or 1 as databases have it, is an opt-out; False or 0 states nothing; None is an unknown host. A policy
+and the name of a preset say more.
+"""
+
+_FIX = (
+    "return True (opted out), False, the name of a preset ('unset', 'no-training', 'no-ai' or 'allow'), "
+    "a SitePolicy, or None for an unknown host"
+)
 
 _REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
 LARGE = 16 * 1024
@@ -48,6 +62,7 @@ class Renderer:
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
         self._flags = {flag: SitePolicy.from_flag(flag) for flag in (True, False)}
+        self._presets = {preset: SitePolicy.from_preset(preset) for preset in PRESETS}
         self.after_fork()
         survive_forks(self)
 
@@ -130,25 +145,29 @@ class Renderer:
             self._latest.append((b"", rendering))
             return Prepared(rendering)
 
-    def answer(self, answer: Any) -> Rendering | None:
-        """What ``load`` answered → rendering; None where the host is no site's.
+    def answer(self, result: object) -> Rendering | None:
+        """Return the rendering for what ``load`` returned, or None for an unknown host.
 
-        Raises TypeError for anything but a policy, a flag or None: a value that only looks true must never
-        become somebody's choice.
+        Raises:
+            TypeError: It is no ``LoadResult``. A value that is only true or false in Python, like a
+                misspelt preset or an empty dict, must not become an owner's choice.
         """
-        if answer is None:
+        if result is None:
             return None
-        if isinstance(answer, Prepared):
-            return answer.rendering
-        if isinstance(answer, bool):
-            return self.rendering(self._flags[answer])
-        if isinstance(answer, SitePolicy):
-            return self.rendering(answer)
-        kind = type(answer)
-        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-        hint = " (bool(...) makes a flag of 0, 1 and the like)" if hasattr(kind, "__bool__") else ""
-        fix = "return a SitePolicy, True (opted out) or False, or None for a host that is no site's"
-        raise TypeError(f"it returned {module}{kind.__qualname__}: {fix}{hint}")
+        if isinstance(result, Prepared):
+            return result.rendering
+        return self.rendering(self._policy(result))
+
+    def _policy(self, result: object) -> SitePolicy:
+        if isinstance(result, SitePolicy):
+            return result
+        if isinstance(result, str) and result in PRESETS:
+            return self._presets[result]
+        numpy = sys.modules.get("numpy")
+        value = result.item() if numpy and isinstance(result, numpy.generic) else result
+        if type(value) in (bool, int) and value in (0, 1):  # no enumeration, whose 1 may mean anything
+            return self._flags[bool(value)]
+        raise TypeError(f"it returned {value_text(result)}; {_FIX}")
 
 
 class Prepared:

@@ -1,4 +1,4 @@
-"""How a lookup is: for a person, a monitor, a test. Asking costs requests nothing."""
+"""The status of a lookup, for people, monitoring and tests. Reading it costs requests nothing."""
 
 import time
 from collections.abc import Callable
@@ -9,57 +9,63 @@ from aipolicy.rendering import Rendering
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """How far a replica's follower said it was, and who it is.
+    """The state of a replica, as its follower wrote it into the file.
 
-    ``source``    the registry that it follows, without its password.
-    ``pid``       the follower's process.
-    ``changes``   that the registry had more, when it last answered.
-    ``level_at``  seconds since the epoch: when the replica last had all of them. It is told each second.
-    ``trouble``   what keeps it from following; empty: nothing.
+    Attributes:
+        source: The registry that it follows, without the password.
+        pid: The follower's process.
+        changes_behind: Changes that the registry had more when it last answered.
+        up_to_date_at: When the replica last had every change, in seconds since the epoch. Written once a
+            second.
+        error: Why it can't follow now; empty if it can.
     """
 
     source: str
     pid: int
-    changes: int
-    level_at: float
-    trouble: str
+    changes_behind: int
+    up_to_date_at: float
+    error: str
 
     @property
-    def seconds(self) -> float:
-        """Since it was level: up to 2 is none behind, more also where no follower runs. Never below 0."""
-        return max(0.0, time.time() - self.level_at)
+    def seconds_behind(self) -> float:
+        """Seconds since it was up to date, at least 0. Up to 2 is normal; more if no follower runs."""
+        return max(0.0, time.time() - self.up_to_date_at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupStatus:
-    """One lookup, in one process.
+    """The state of one lookup in one process.
 
-    ``sites``        hosts whose answer is in memory; at most ``maxsize``.
-    ``strangers``    hosts that are remembered as no site's, or as such that can't be loaded.
-    ``misses``       how many answers were read, or loaded, while a request waited, since the lookup was made.
-    ``requests``     how many were answered since then; None: not counted, which ``count_hits=True`` does.
-                     It costs each hit another call.
-    ``seq``          the last change that is in force; None: it has no numbers.
-    ``refresh_age``  seconds since the source last answered; None: it never did.
-    ``trouble``      why the source can't be read now, or for CachedLookup why a load failed last and nothing
-                     succeeded since; empty: it can.
-    ``last_error``   the last trouble, also when it is over; and seconds since then, or None.
-    ``memory``       bytes that the answers in memory take, as far as they are counted; at most ``max_bytes``.
-    ``loads``        hosts that are being loaded now; ``renewals``: how many loads nobody waited for.
-    ``refused``      how often an unknown host got the default at once, for too many were being loaded.
+    Attributes:
+        sites: Hosts of sites that are cached.
+        maxsize: Most hosts of sites that may be cached.
+        unknown_hosts: Cached hosts that belong to no site, or of which every load failed.
+        misses: Answers that requests waited for, since the lookup was made.
+        requests: Answers since then; None unless ``count_hits=True``, for counting costs each hit a call.
+        seq: Number of the last change in force; None for a source without numbers.
+        refresh_age: Seconds since the source last answered; None if it never did.
+        error: Why the source can't be read now; for CachedLookup, why the last load failed. Empty if the last
+            one succeeded.
+        last_error: The last error, also when it is over.
+        last_error_age: Seconds since then; None if there was none.
+        replica: The state of the replica that is read; None for any other source.
+        memory: Bytes that the cached answers take, roughly.
+        loads: Hosts that are being loaded now.
+        renewals: Loads that no request waited for.
+        refused: Requests of unknown hosts that got the default at once, because too many loads were running.
     """
 
     sites: int
     maxsize: int
-    strangers: int
-    misses: int
-    seq: int | None
-    refresh_age: float | None
-    trouble: str
-    last_error: str
-    last_error_age: float | None
-    replica: ReplicaStatus | None = None
+    unknown_hosts: int = 0
+    misses: int = 0
     requests: int | None = None
+    seq: int | None = None
+    refresh_age: float | None = None
+    error: str = ""
+    last_error: str = ""
+    last_error_age: float | None = None
+    replica: ReplicaStatus | None = None
     memory: int = 0
     loads: int = 0
     renewals: int = 0
@@ -67,12 +73,12 @@ class LookupStatus:
 
     @property
     def hit_ratio(self) -> float | None:
-        """The part of the requests that was answered from memory; None: not counted, or none yet."""
+        """Share of the requests that were answered from the cache; None if unknown."""
         return 1 - self.misses / self.requests if self.requests else None
 
 
 class CountingPeek:
-    """``peek`` that counts what it finds."""
+    """A ``peek`` that counts its hits."""
 
     __slots__ = ("_peek", "hits")
 
@@ -87,24 +93,24 @@ class CountingPeek:
         return rendering
 
 
-class Outcomes:
-    """When a source last answered and last failed."""
+class SourceHealth:
+    """When a source last answered, when it last failed, and why."""
 
-    __slots__ = ("_answered", "_failed", "error", "trouble")
+    __slots__ = ("_answered", "_failed", "error", "last_error")
 
     def __init__(self) -> None:
-        self.trouble = self.error = ""
+        self.error = self.last_error = ""
         self._answered: float | None = None
         self._failed: float | None = None
 
     def answered(self, now: float) -> None:
-        self._answered, self.trouble = now, ""
+        self._answered, self.error = now, ""
 
     def failed(self, error: str, now: float) -> None:
-        self._failed, self.trouble, self.error = now, error, error
+        self._failed, self.error, self.last_error = now, error, error
 
     def ages(self, now: float) -> tuple[float | None, float | None]:
-        """Seconds since the last answer and the last failure."""
+        """Return the seconds since the last answer and since the last failure."""
         return (
             None if self._answered is None else now - self._answered,
             None if self._failed is None else now - self._failed,

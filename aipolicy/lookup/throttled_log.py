@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 
-from aipolicy.lookup.base import cut
+from aipolicy.lookup.base import shorten
 
 logger = logging.getLogger("aipolicy.lookup")
 
@@ -32,7 +32,7 @@ class OutageLog:
         self._line(logging.INFO, message, None)
 
     def _line(self, level: int, message: str, error: BaseException | None) -> None:
-        message, now = cut(message), self._clock()
+        message, now = shorten(message), self._clock()
         if now < self._next[level]:
             self._left_out[level] += 1
             return

@@ -16,7 +16,7 @@ _AHEAD = (
     "question about a time before it is answered without them; set the clocks of all machines that write, "
     "and where that change's was wrong, import the sites into a new registry"
 )
-_log = logging.getLogger("aipolicy.registry")
+logger = logging.getLogger("aipolicy.registry")
 
 
 class Times:
@@ -36,7 +36,7 @@ class Times:
         at = connection.execute(_TIME_OF, {"seq": last}).scalar() or 0
         if at > now + _FAR and not self._warned:
             self._warned = True
-            _log.warning(
+            logger.warning(
                 _AHEAD,
                 last,
                 moment(at).isoformat(timespec="seconds"),

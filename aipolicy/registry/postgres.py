@@ -79,7 +79,7 @@ def open_engine(url: URL, *, create: bool) -> Engine:
             connect_args=_connect_args(url),
         )
     except ImportError:
-        raise MissingExtraError("the registry needs psycopg: pip install 'aipolicy[postgres]'") from None
+        raise MissingExtraError.for_extra("the registry needs psycopg", "postgres") from None
     event.listen(engine, "begin", _on_begin)
     return engine
 

@@ -63,7 +63,7 @@ class Registry:
     with it; else open one in each.
 
     ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path; or
-                ``postgresql://user@host/database``, which needs ``aipolicy[postgres]``.
+                ``postgresql://user@host/database``, which needs ``asgi-aipolicy[postgres]``.
     ``create``  make the registry where there is none; with False that is an error.
     ``clock``   tells the time, with its zone.
 

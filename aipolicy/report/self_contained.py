@@ -32,7 +32,7 @@ def environment(*packages: str) -> "Environment":
         from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
         from markupsafe import Markup
     except ImportError:
-        raise MissingExtraError("the HTML report needs jinja2: pip install 'aipolicy[check]'") from None
+        raise MissingExtraError.for_extra("the HTML report needs jinja2", "check") from None
     found = Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in (*packages, _PACKAGE)]),
         autoescape=select_autoescape(default=True),

@@ -25,7 +25,7 @@ class Metrics:
         counts: The counters of disallowed fetches, with enforcement only.
 
     Raises:
-        MissingExtraError: ``aipolicy[metrics]`` is not installed.
+        MissingExtraError: ``asgi-aipolicy[metrics]`` is not installed.
         TypeError: The lookup has no status.
     """
 
@@ -35,9 +35,7 @@ class Metrics:
         try:
             from prometheus_client import exposition
         except ImportError:
-            raise MissingExtraError(
-                "status_path needs prometheus-client: pip install 'aipolicy[metrics]'"
-            ) from None
+            raise MissingExtraError.for_extra("status_path needs prometheus-client", "metrics") from None
         self._lookup, self._counts = lookup, counts
         self.after_fork()
         survive_forks(self)
@@ -96,7 +94,7 @@ def _fetches(counts: FetchCounts, process: str) -> Any:
 def _samples(status: LookupStatus) -> Iterator[_Sample]:
     yield "gauge", "lookup_sites", "Hosts whose policy is in memory.", status.sites
     yield "gauge", "lookup_sites_max", "Maximum number of hosts in memory.", status.maxsize
-    yield "gauge", "lookup_unknown_hosts", "Hosts that are remembered as unknown.", status.strangers
+    yield "gauge", "lookup_unknown_hosts", "Hosts that are remembered as unknown.", status.unknown_hosts
     yield "gauge", "lookup_memory_bytes", "Memory that the policies take.", status.memory
     yield "counter", "lookup_misses", "Loads that a request waited for.", status.misses
     yield "counter", "lookup_renewals", "Loads in the background.", status.renewals
@@ -105,14 +103,9 @@ def _samples(status: LookupStatus) -> Iterator[_Sample]:
     yield "counter", "lookup_requests", "Look-ups, with count_hits=True only.", status.requests
     yield "gauge", "lookup_seq", "Sequence number of the last change in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Seconds since the source last answered.", status.refresh_age
-    yield "gauge", "lookup_up", "1 if the source can be read, otherwise 0.", float(not status.trouble)
+    yield "gauge", "lookup_up", "1 if the source can be read, otherwise 0.", float(not status.error)
     if status.replica is not None:
         replica = status.replica
-        yield "gauge", "replica_behind_changes", "Changes that the replica doesn't have yet.", replica.changes
-        yield "gauge", "replica_behind_seconds", "Seconds since it last had all changes.", replica.seconds
-        yield (
-            "gauge",
-            "replica_up",
-            "1 if the replica's follower works, otherwise 0.",
-            float(not replica.trouble),
-        )
+        yield "gauge", "replica_behind_changes", "Changes not in the replica yet.", replica.changes_behind
+        yield "gauge", "replica_behind_seconds", "Seconds since it had all changes.", replica.seconds_behind
+        yield "gauge", "replica_up", "1 if the follower can follow, otherwise 0.", float(not replica.error)

@@ -47,7 +47,7 @@ class LicenceCheck:
         verification: By default one with the packaged lists and the machine's name servers.
 
     Raises:
-        MissingExtraError: ``aipolicy[identity]`` is not installed.
+        MissingExtraError: ``asgi-aipolicy[identity]`` is not installed.
     """
 
     def __init__(self, verification: "Verification | None") -> None:

@@ -17,7 +17,7 @@ from aipolicy.errors import MissingExtraError
 try:
     from justhtml import stream
 except ImportError:
-    raise MissingExtraError("reading pages needs justhtml: pip install 'aipolicy[check]'") from None
+    raise MissingExtraError.for_extra("reading pages needs justhtml", "check") from None
 
 MOST_OCTETS = 512 * 1024
 _BLANK = b"\xef\xbb\xbf \t\r\n\x0c"  # a byte order mark, and white space

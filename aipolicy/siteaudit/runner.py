@@ -17,7 +17,7 @@ from aipolicy.siteaudit.observation import Observation
 from aipolicy.siteaudit.urls import PageURL
 from aipolicy.web.fetcher import USER_AGENT, Fetcher
 
-logger = logging.getLogger("aipolicy.site")
+logger = logging.getLogger("aipolicy.siteaudit")
 
 SECONDS = 10.0
 """Seconds that a server has for one answer."""

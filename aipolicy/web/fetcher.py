@@ -5,13 +5,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 
 from aipolicy.errors import FetchError, FetchTrouble, MissingExtraError
+from aipolicy.version import __version__
 from aipolicy.web.body import ACCEPTED, BodyError, read_body
 from aipolicy.web.response import Hop, Response
 
@@ -21,9 +21,9 @@ try:
 
     from aipolicy.web.guard import NoSuchNameError, NotPublicError, PublicBackend
 except ImportError:
-    raise MissingExtraError("fetching needs httpx: pip install 'aipolicy[identity]'") from None
+    raise MissingExtraError.for_extra("fetching needs httpx", "identity") from None
 
-USER_AGENT = f"aipolicy/{version('aipolicy')}"
+USER_AGENT = f"aipolicy/{__version__}"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = ("http", "https")
 _SHOWN = 200  # characters of a URL in a message

@@ -30,7 +30,7 @@ SITES, FEWEST = 10_000_000, 250_000  # fewer would be asked for twice where each
 
 
 def warm(folder: Path) -> None:
-    """Read the files through: the system may have let go of their pages."""
+    """Read the files, so that their pages are in the system's cache."""
     for path in (folder / "registry.db", folder / "hosts.lmdb", *folder.glob("postgres/base/*/*")):
         if path.is_file():
             with path.open("rb", buffering=0) as file:
@@ -39,7 +39,7 @@ def warm(folder: Path) -> None:
 
 
 def served(stack: ExitStack, folder: Path, sites: Sites, only_make: bool) -> list[Served]:
-    """A process for each store, LocalLookup first; a line for each that is left out."""
+    """Start a process for each store, LocalLookup first; print a line for each that is left out."""
     found: list[tuple[str, str, str, dict[str, Any]]] = [
         ("LocalLookup", "ours", "", {"cached": True}),
         (FLOOR, "sqlite", "", {}),

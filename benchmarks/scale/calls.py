@@ -1,4 +1,4 @@
-"""A hit and a miss of LocalLookup, each beside the barest thing that could do its work."""
+"""A hit and a miss of LocalLookup, each against the simplest code that could do its work."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ MOST_HIT, MOST_HIT_TIMES, MOST_MISS_TIMES = 250, 3.0, 2.5  # ns, x a dict, x a b
 
 
 class PlainDict:
-    """The peer of a hit: the same call, and a dict."""
+    """The peer of a hit: the same call on a dict."""
 
     def __init__(self, known: dict[bytes, Rendering]) -> None:
         self._known = known
@@ -35,7 +35,7 @@ class PlainDict:
 
 
 class BareRead:
-    """The peer of a miss: the same call, and one prepared statement."""
+    """The peer of a miss: the same call with one prepared statement."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -46,7 +46,7 @@ class BareRead:
 
 
 def run(find: Callable[[bytes], Coroutine[Any, Any, object]], host: bytes) -> None:
-    """Await what never waits, without an event loop's own cost."""
+    """Run a coroutine that never waits, without the cost of an event loop."""
     try:
         find(host).send(None)
     except StopIteration:
@@ -55,12 +55,12 @@ def run(find: Callable[[bytes], Coroutine[Any, Any, object]], host: bytes) -> No
 
 
 def some_hosts(sites: Sites, count: int, chance: random.Random) -> list[bytes]:
-    """Different ones, in no order."""
+    """Return distinct hosts in no order."""
     return [sites.host(number)[0].encode() for number in chance.sample(range(sites.hosts), count)]
 
 
 def hits(path: Path, sites: Sites) -> bool:
-    """Print two lines; whether both are within the bounds."""
+    """Print two lines; return True if both figures are within their bounds."""
     chance = random.Random(4)
     hosts = some_hosts(sites, CACHED, chance)
     lookup = LocalLookup(path, refresh=3600)  # a hit is timed, not the look at the file
@@ -100,7 +100,7 @@ def _hit(case: str, lookup: LocalLookup, plain: PlainDict, asked: Callable[[], S
 
 
 def misses(path: Path, sites: Sites) -> bool:
-    """Print one line; whether it is within the bound. Each host is asked for once."""
+    """Print one line; return True if the figure is within its bound. Each host is looked up once."""
     rounds = SHORT_ROUNDS + FIRST_ROUNDS
     hosts = some_hosts(sites, 2 * rounds * SHORT_CALLS, random.Random(5))
     lookup, bare = LocalLookup(path), BareRead(path)

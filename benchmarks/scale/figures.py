@@ -1,4 +1,4 @@
-"""Measuring: processes that serve, and calls compared with a peer's in the same round."""
+"""Measurements: of server processes, and of calls against a peer's in the same round."""
 
 import json
 import statistics
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Worker:
-    """A process that serves from one store: see ``serving.py``."""
+    """A process that serves from one store; see ``serving.py``."""
 
     def __init__(self, store: str, folder: Path, address: str = "") -> None:
         command = [sys.executable, str(Path(__file__).with_name("serving.py")), store, str(folder), address]

@@ -1,4 +1,4 @@
-"""The data: a registry, and the same hosts and policies for each peer. Made once, and kept in a folder."""
+"""The data: a registry, and the same hosts and policies for each peer, made once and kept in a folder."""
 
 import json
 import random
@@ -43,7 +43,7 @@ _FILL = (
 
 
 def made(path: Path, make: Callable[[Path], None]) -> Path:
-    """``path``, made beside it and put there, if it isn't there: half of it never is."""
+    """Return ``path``; if it is missing, make it under another name first, so that it is always complete."""
     if not path.exists():
         unfinished = path.with_name(f"{path.name}.making")
         unfinished.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def made(path: Path, make: Callable[[Path], None]) -> Path:
 
 
 def traffic_files(folder: Path, sites: Sites) -> None:
-    """What is asked for, a host a line."""
+    """Write the files with the hosts to look up, one per line."""
     for name, hosts in (("zipf.txt", sites.zipf(ZIPF)), ("sweep.txt", sites.sweep(SWEEP))):
 
         def make(path: Path, hosts: Iterator[str] = hosts) -> None:
@@ -66,7 +66,7 @@ def traffic_files(folder: Path, sites: Sites) -> None:
 
 
 def registry_file(folder: Path, sites: Sites) -> Path:
-    """A registry's file, as its own reads tell."""
+    """Make the registry's file, and check it through the registry's own reads."""
 
     def make(path: Path) -> None:
         fill(path, sites)
@@ -81,7 +81,7 @@ def registry_file(folder: Path, sites: Sites) -> Path:
 
 
 def fill(path: Path, sites: Sites) -> None:
-    """The registry's own tables, filled by SQLite alone; indexes and triggers follow, as for a replica."""
+    """Fill the registry's tables with plain SQL, then create indexes and triggers, as for a replica."""
     with Registry(f"sqlite:///{path}"):
         pass
     values = {
@@ -108,7 +108,7 @@ def fill(path: Path, sites: Sites) -> None:
 
 
 def check(path: Path, sites: Sites) -> None:
-    """Ends the run where the registry reads anything but what it should have."""
+    """Exit if the registry doesn't read back what was written."""
     chance = random.Random(3)
     with Registry(f"sqlite:///{path}", create=False) as registry:
         for number in (chance.randrange(sites.hosts) for _ in range(CHECKED)):

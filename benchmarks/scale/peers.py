@@ -20,7 +20,7 @@ _BATCH = 10_000  # rows
 
 
 def missing(*modules: str, program: str = "") -> str:
-    """How to install what a peer needs; empty: it is here."""
+    """Return the command that installs what a peer needs, or an empty string if it is installed."""
     if program and shutil.which(program) is None:
         return f"apt install {program}"
     return "" if all(map(importlib.util.find_spec, modules)) else "pip install -e '.[bench]'"
@@ -42,7 +42,7 @@ def lmdb_file(folder: Path, sites: Sites) -> None:
 
 @contextmanager
 def redis_server(folder: Path, sites: Sites) -> Iterator[tuple[str, str, int]]:
-    """Its addresses, by Unix socket and by TCP, and the bytes that it has in memory."""
+    """Start the server; yield the URLs of its Unix socket and its TCP port, and its memory in bytes."""
     import redis
 
     port = _free_port()
@@ -87,7 +87,7 @@ def _fill_redis(client: Any, sites: Sites) -> None:
 
 @contextmanager
 def postgres_server(folder: Path, sites: Sites) -> Iterator[str]:
-    """Its address."""
+    """Yield the server's address."""
     import psycopg
 
     with warnings.catch_warnings():

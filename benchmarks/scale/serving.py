@@ -31,7 +31,7 @@ class Store(Protocol):
 
 
 class Answered:
-    """A store that always has the answer at hand."""
+    """A store that answers from memory."""
 
     def __init__(self, peek: Callable[[bytes], Rendering]) -> None:
         self.peek = peek
@@ -41,7 +41,7 @@ class Answered:
 
 
 class Asked:
-    """A store that has to be asked for each answer."""
+    """A store that is queried for each answer."""
 
     def __init__(self, find: Callable[[bytes], Awaitable[Rendering]]) -> None:
         self._find = find
@@ -66,7 +66,7 @@ async def sqlite(folder: Path, _: str) -> Store:
 
 
 async def snapshot(folder: Path, _: str) -> Store:
-    """All hosts in a dict, and each rendering that several sites share; others are made when asked for."""
+    """All hosts in a dict, with the renderings that several sites share; others are rendered on request."""
     from sites import OPTED_OUT, UNSET
 
     renderer = Renderer()
@@ -103,7 +103,7 @@ async def lmdb(folder: Path, _: str) -> Store:
 
 
 async def lmdb_cached(folder: Path, _: str) -> Store:
-    """What LocalLookup would be, if it read LMDB where it reads SQLite."""
+    """LocalLookup on LMDB in place of SQLite."""
     lookup, get = LocalLookup(folder / "registry.db"), _lmdb(folder)
     vars(lookup._file)["policy"] = lambda host: get(host.encode())
     return lookup
@@ -122,7 +122,7 @@ async def redis(_: Path, address: str) -> Store:
 
 
 async def postgres(_: Path, address: str) -> Store:
-    """Connections are lent to one request at a time, as by a pool."""
+    """Return a store that lends each connection to one request at a time, as a pool does."""
     from psycopg import AsyncConnection
 
     free = [await AsyncConnection.connect(address, autocommit=True) for _ in range(16)]
@@ -147,7 +147,7 @@ async def answer(store: Store, hosts: Sequence[bytes]) -> None:
 
 
 async def serve(store: Store, traffic: BinaryIO, requests: int, at_once: int) -> dict[str, float]:
-    """Seconds of the clock and of this process's CPU, a request."""
+    """Return wall-clock and CPU seconds per request."""
     walls = cpus = 0.0
     for _ in range(requests // _TAKEN):  # few at a time, as a server has them: they are memory, too
         hosts = [line[:-1] for line in islice(traffic, _TAKEN)]
@@ -161,7 +161,7 @@ async def serve(store: Store, traffic: BinaryIO, requests: int, at_once: int) ->
 
 
 def private_bytes(folder: Path) -> int:
-    """This process's own memory: without what it shares, and without pages of the data's files."""
+    """Return this process's private memory, without shared pages and pages of the data files."""
     total, counts = 0, True
     for line in Path("/proc/self/smaps").read_text().splitlines():
         first, *rest = line.split()

@@ -1,4 +1,4 @@
-"""Sites that can be told from their number: 1.1 hosts each, every tenth opted out.
+"""Sites that are derived from their number: 1.1 hosts each, every tenth opted out.
 
 One in a hundred has a robots.txt of its own as well, which names it, and lets one crawler in: no two of those
 have the same policy. Names are scattered over the alphabet, as they are of sites made one after the other.
@@ -13,7 +13,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.registry.changes import policy_text
 
 SCATTER = 1_000_003
-"""A prime: its multiples, modulo a number that it doesn't divide, are all numbers below, in disorder."""
+"""A prime: unless it divides N, its multiples modulo N are all the numbers below N, in no order."""
 
 UNSET = policy_text(SitePolicy.from_preset("unset"))
 OPTED_OUT = policy_text(SitePolicy.from_preset("no-training"))
@@ -21,7 +21,7 @@ ROBOTS = (
     "User-agent: *\nDisallow: /wp-admin/\nAllow: /wp-admin/admin-ajax.php\n\nSitemap: https://NAME/map.xml\n"
 )
 OWN = policy_text(SitePolicy.from_preset("no-training", robots_base=ROBOTS, licensed=["GPTBot"]))
-"""With NAME in place of the site's own."""
+"""A policy document, with NAME in place of the site's name."""
 
 EXPONENT = 1.1  # of Zipf's law
 
@@ -48,20 +48,20 @@ class Sites:
         return f"{place * self.step:08x}.platform.example"
 
     def further(self, place: int) -> str:
-        """The second host of a site that has one."""
+        """Return the second host of a site; ``has_further`` tells whether it has one."""
         return f"www.{place * self.step:08x}.example"
 
     def has_further(self, id_: int) -> bool:
         return id_ // 10 % 10 == 1
 
     def policy(self, id_: int) -> str:
-        """In JSON, as the registry keeps it."""
+        """Return the policy as JSON, as the registry stores it."""
         if id_ % 100 == 7:
             return OWN.replace("NAME", self.name(self.place_of(id_)))
         return OPTED_OUT if id_ % 10 == 7 else UNSET
 
     def host(self, number: int) -> tuple[str, int]:
-        """One of all ``hosts``, in no order, and its site's id."""
+        """Return host ``number`` of all ``hosts``, and its site's id."""
         if number < self.count:
             return self.name(self.place_of(number + 1)), number + 1
         hundreds, rest = divmod(number - self.count, 10)
@@ -69,7 +69,7 @@ class Sites:
         return self.further(self.place_of(id_)), id_
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Every host and its policy, by host."""
+        """Yield every host and its policy, sorted by host."""
         for place in range(self.count):
             yield self.name(place), self.policy(self.id_at(place))
         for place in range(self.count):
@@ -77,12 +77,12 @@ class Sites:
                 yield self.further(place), self.policy(id_)
 
     def zipf(self, requests: int) -> Iterator[str]:
-        """Hosts as readers ask for them: the n-th most read one 1/n^1.1 times as often as the first."""
+        """Yield hosts as readers request them: the n-th most read one 1/n^1.1 times as often as the first."""
         weights = array("d", accumulate(rank**-EXPONENT for rank in range(1, self.hosts + 1)))
         for rank in random.Random(1).choices(range(self.hosts), cum_weights=weights, k=requests):
             yield self.host(rank * SCATTER % self.hosts)[0]
 
     def sweep(self, requests: int) -> Iterator[str]:
-        """Hosts as a crawler comes by: one as often as the other."""
+        """Yield hosts as a crawler visits them: each equally often."""
         chance = random.Random(2)
         return (self.host(chance.randrange(self.hosts))[0] for _ in range(requests))

@@ -16,7 +16,7 @@ MOST_MEMORY, MOST_BYTES = 200, 300  # MB of a process, bytes of a cached host
 
 @dataclass(slots=True)
 class Served:
-    """A store's process. ``over_network``: it is slow, and can be asked for several hosts at once."""
+    """A store's process. ``over_network``: it is slow, and takes several requests at once."""
 
     name: str
     worker: Worker
@@ -63,7 +63,7 @@ def _line(traffic: str, served: Served, floor: Sequence[float]) -> str:
 
 
 def memory(stores: Sequence[Served]) -> bool:
-    """Print a line for each store; whether LocalLookup, the first, keeps within its bounds."""
+    """Print a line for each store; return True if LocalLookup, the first, is within its bounds."""
     met = True
     for served in stores:
         status = served.worker.status()

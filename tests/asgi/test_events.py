@@ -12,6 +12,7 @@ import trio
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.asgi.events import Hook
 from aipolicy.core.policy import SitePolicy
+from aipolicy.lookup import LookupStatus
 from aipolicy.rendering import Rendering, render
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
@@ -152,6 +153,9 @@ def test_under_trio_an_async_hook_is_called() -> None:
             return self.policy
 
         def invalidate(self, host: str) -> None: ...
+
+        def status(self) -> LookupStatus:
+            return LookupStatus(sites=1, maxsize=1)
 
     async def run() -> None:
         app = AIPolicyMiddleware(answering(), OptedOut(), enforce="monitor", on_event=hook)

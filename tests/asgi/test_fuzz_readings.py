@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.identity import Verification
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import lookup
 from tests.core.test_path_readings import independent
 from tests.identity.worlds import RANGES, STRANGER
@@ -171,7 +172,7 @@ def is_closed(scope: Scope, folder: str) -> bool:
 @pytest.mark.proof
 @pytest.mark.parametrize("enforce", ["declared", "verified", "monitor"])
 async def test_whatever_is_asked_and_answered_a_no_is_kept_and_nothing_fails(
-    enforce: str, caplog: pytest.LogCaptureFixture
+    enforce: EnforceMode, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("CRITICAL", "aipolicy")
     app = AIPolicyMiddleware(

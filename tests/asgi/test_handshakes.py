@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.asgi.events import Hook
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import Recording, lookup
 from tests.asgi.servers import Server, on_hypercorn, on_uvicorn
 from tests.asgi_client import http_scope
@@ -27,7 +28,7 @@ async def echo(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def mounted(enforce: str = "declared", on_event: Hook | None = None) -> AIPolicyMiddleware:
+def mounted(enforce: EnforceMode = "declared", on_event: Hook | None = None) -> AIPolicyMiddleware:
     app = Starlette(routes=[WebSocketRoute("/{rest:path}", echo)])
     return AIPolicyMiddleware(app, lookup(blog=POLICY), enforce=enforce, on_event=on_event)
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.lookup import CachedLookup
+from aipolicy.lookup import CachedLookup, LookupStatus
 from aipolicy.rendering import Rendering
 from tests.asgi.apps import answering, lookup, wrapped
 from tests.asgi_client import request
@@ -86,6 +86,9 @@ async def test_a_lookup_that_breaks_its_promise_costs_the_visitor_nothing() -> N
             raise RuntimeError("broken")
 
         def invalidate(self, host: str) -> None: ...
+
+        def status(self) -> LookupStatus:
+            return LookupStatus(sites=1, maxsize=1)
 
     response = await request(AIPolicyMiddleware(answering(), Broken()))
     assert (response.status, response.one("content-usage")) == (200, "train-ai=n")

@@ -140,4 +140,4 @@ def test_without_the_client_the_command_that_installs_it_is_samples() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout == "status_path needs prometheus-client: pip install 'aipolicy[metrics]'\n"
+    assert done.stdout == "status_path needs prometheus-client: pip install 'asgi-aipolicy[metrics]'\n"

@@ -55,7 +55,10 @@ async def test_a_refused_crawler_can_read_robots_txt() -> None:
 
 
 def test_every_process_writes_the_same_bytes() -> None:
-    command = "from aipolicy import *; print(robots_txt(SitePolicy.from_preset('no-ai')).decode())"
+    command = (
+        "from aipolicy import SitePolicy, robots_txt; "
+        "print(robots_txt(SitePolicy.from_preset('no-ai')).decode())"
+    )
     written = {
         subprocess.run(
             [sys.executable, "-c", command],

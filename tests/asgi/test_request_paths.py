@@ -21,6 +21,7 @@ from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.core.patterns import Pattern
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.identity import Verification
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
 from tests.core.test_path_readings import ART
@@ -104,7 +105,9 @@ async def test_a_grant_for_a_path_with_an_escaped_sign_holds() -> None:
 
 @pytest.mark.parametrize("path", ODD)
 @pytest.mark.parametrize("enforce", ["off", "declared"])
-async def test_an_odd_path_is_no_error_and_gets_the_most_restrictive_headers(path: str, enforce: str) -> None:
+async def test_an_odd_path_is_no_error_and_gets_the_most_restrictive_headers(
+    path: str, enforce: EnforceMode
+) -> None:
     for policy in (CLOSED, OPEN):
         app = AIPolicyMiddleware(answering(), lookup(blog=policy), enforce=enforce)
         assert (await request(app, path, raw_path=None, method="OPTIONS")).status == 200
@@ -206,7 +209,9 @@ NOT_EXEMPT = [
 
 @pytest.mark.parametrize("sent", EXEMPT)
 @pytest.mark.parametrize("enforce", ["declared", "verified"])
-async def test_where_a_crawler_reads_its_policy_is_open_in_every_spelling(sent: str, enforce: str) -> None:
+async def test_where_a_crawler_reads_its_policy_is_open_in_every_spelling(
+    sent: str, enforce: EnforceMode
+) -> None:
     policy = SitePolicy.from_preset("no-ai", licensed=["CCBot"])
     for user_agent in (GPTBOT, "CCBot/2.0"):
         assert (await get(sent, policy, user_agent=user_agent, enforce=enforce)).status == 200

@@ -11,8 +11,8 @@ import pytest
 from starlette.types import Scope
 
 from aipolicy.asgi import AIPolicyMiddleware, PathTenants
-from aipolicy.asgi.path_tenants import Listed, tenant_patterns
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.asgi.path_tenants import Fallback, Listed, Listing, tenant_patterns
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup import CachedLookup
 from tests.asgi.apps import answering, lookup
@@ -32,7 +32,7 @@ def mounted(tenants: PathTenants) -> AIPolicyMiddleware:
     return AIPolicyMiddleware(app, lookup(blog=False, alice=True, bob=False), tenants=tenants)
 
 
-def listing(*paths: str, how: str = "paths", too_large: str = "origin") -> AIPolicyMiddleware:
+def listing(*paths: str, how: Listing = "paths", too_large: Fallback = "origin") -> AIPolicyMiddleware:
     return mounted(PathTenants(site_of, lambda host: paths, listing=how, too_large=too_large))
 
 
@@ -97,7 +97,7 @@ async def test_with_listing_origin_nobody_is_named_and_the_whole_host_is_opted_o
 
 @pytest.mark.parametrize(("too_large", "allowed"), [("origin", False), ("headers", True)])
 async def test_too_many_to_list_falls_back_as_chosen(
-    too_large: str, allowed: bool, caplog: pytest.LogCaptureFixture
+    too_large: Fallback, allowed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = listing(*(f"/@tenant-{number}/" for number in range(6000)), too_large=too_large)
     with caplog.at_level(logging.ERROR):
@@ -116,7 +116,7 @@ async def test_two_thousand_tenants_fit() -> None:
     assert READERS[0].allowed(robots, "GPTBot", "/@tenant-2000/x")
 
 
-class Listing:
+class CountedList:
     """A list of tenants that a test can break, and that counts how often it is asked for."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Listing:
 
 
 async def test_a_list_is_made_once_however_many_requests_wait() -> None:
-    listed = Listing()
+    listed = CountedList()
     app = listed.app()
     await asyncio.gather(*(request(app, "/robots.txt") for _ in range(50)))
     assert listed.asked == 1
@@ -146,7 +146,7 @@ async def test_a_list_is_made_once_however_many_requests_wait() -> None:
 
 
 async def test_while_the_list_cannot_be_made_the_last_one_stands() -> None:
-    listed = Listing()
+    listed = CountedList()
     app = listed.app()
     before = (await request(app, "/robots.txt")).body
     listed.broken, listed.now = True, 61
@@ -236,9 +236,9 @@ async def test_invalid_names_that_clients_choose_do_not_fill_the_log(
     assert len(caplog.messages) == 16
 
 
-def with_unknown_host(listing: str = "paths", default: str = "unset") -> AIPolicyMiddleware:
+def with_unknown_host(listing: Listing = "paths", default: Preset = "unset") -> AIPolicyMiddleware:
     sites = {"alice.example": True}
-    tenants = PathTenants(site_of, lambda host: ["/@alice/"], listing=listing)  # type: ignore[arg-type]
+    tenants = PathTenants(site_of, lambda host: ["/@alice/"], listing=listing)
     lookup = CachedLookup(sites.get, default=default)
     return AIPolicyMiddleware(answering(robots=ROBOTS), lookup, tenants=tenants)
 
@@ -246,7 +246,7 @@ def with_unknown_host(listing: str = "paths", default: str = "unset") -> AIPolic
 @pytest.mark.parametrize("default", ["unset", "no-training"])
 @pytest.mark.parametrize("listing", ["paths", "headers", "origin"])
 async def test_a_shared_host_that_the_lookup_does_not_know_is_a_warning_that_names_it_and_the_fix(
-    listing: str, default: str, caplog: pytest.LogCaptureFixture
+    listing: Listing, default: Preset, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = with_unknown_host(listing, default)
     with caplog.at_level(logging.WARNING, "aipolicy"):
@@ -271,7 +271,7 @@ async def test_a_host_that_nobody_shares_is_no_warning(caplog: pytest.LogCapture
 
 @pytest.mark.parametrize("default", ["unset", "no-training"])
 async def test_an_unknown_shared_hosts_pages_get_the_default_and_its_tenants_keep_their_no(
-    default: str,
+    default: Preset,
 ) -> None:
     app = with_unknown_host(default=default)
     usage = None if default == "unset" else "train-ai=n"

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.asgi.in_process import CLIENT
 from aipolicy.core.policy import SitePolicy
-from aipolicy.lookup import CachedLookup
+from aipolicy.lookup import CachedLookup, LookupStatus
 from tests.asgi.apps import lookup, wrapped
 from tests.asgi.test_upstream_robots import OTHER, OWN, Changing, reading, start, until, with_clock
 from tests.asgi_client import request
@@ -459,6 +459,9 @@ class Known:
         return self._opted_out
 
     def invalidate(self, host: str) -> None: ...
+
+    def status(self) -> LookupStatus:
+        return LookupStatus(sites=1, maxsize=1)
 
 
 def hostile(chance: random.Random) -> ASGIApp:

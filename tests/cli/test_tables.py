@@ -75,12 +75,15 @@ def test_no_product_token_breaks_in_a_table(columns: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
-        (("check", "logs", "access.log", "--robots", "robots.txt"), "aipolicy[check]"),
-        (("check", "logs", "access.log", "--robots", "robots.txt", "--engine", "spark"), "aipolicy[check]"),
-        (("check", "site", "https://blog.example"), "aipolicy[check]"),
-        (("check", "identity", "192.0.2.1", "--user-agent", "GPTBot"), "aipolicy[identity]"),
-        (("crawlers", "update"), "aipolicy[identity]"),
-        (("demo",), "aipolicy[server]"),
+        (("check", "logs", "access.log", "--robots", "robots.txt"), "asgi-aipolicy[check]"),
+        (
+            ("check", "logs", "access.log", "--robots", "robots.txt", "--engine", "spark"),
+            "asgi-aipolicy[check]",
+        ),
+        (("check", "site", "https://blog.example"), "asgi-aipolicy[check]"),
+        (("check", "identity", "192.0.2.1", "--user-agent", "GPTBot"), "asgi-aipolicy[identity]"),
+        (("crawlers", "update"), "asgi-aipolicy[identity]"),
+        (("demo",), "asgi-aipolicy[server]"),
     ],
 )
 def test_a_base_install_says_which_extra_is_missing(

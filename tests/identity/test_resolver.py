@@ -315,7 +315,7 @@ def test_without_dnspython_the_error_is_the_command_that_installs_it() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
-    assert "pip install 'aipolicy[check]'" in done.stdout
+    assert "pip install 'asgi-aipolicy[check]'" in done.stdout
 
 
 def test_dns_is_loaded_only_by_a_resolver() -> None:

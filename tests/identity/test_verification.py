@@ -410,5 +410,5 @@ except MissingExtraError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == (
-        "verifying signatures needs http-message-signatures: pip install 'aipolicy[identity]'\n"
+        "verifying signatures needs http-message-signatures: pip install 'asgi-aipolicy[identity]'\n"
     )

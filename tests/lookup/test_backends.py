@@ -104,7 +104,7 @@ def test_a_load_that_hangs_is_given_up_and_the_last_good_answer_stands(backend: 
         hang = True
         clock.advance(121)
         assert await policy(lookup, "blog.example") == NO_AI
-        assert lookup.status().trouble == "TimeoutError: it took longer than 0.05 s"
+        assert lookup.status().error == "TimeoutError: it took longer than 0.05 s"
         release.set()
 
     run(backend, test)
@@ -233,7 +233,7 @@ def test_a_cancellation_that_comes_from_within_is_a_failed_load(backend: str) ->
 
         lookup = CachedLookup(load)
         assert await answer(lookup, "blog.example") is lookup.default
-        assert "ancelled" in lookup.status().trouble
+        assert "ancelled" in lookup.status().error
 
     run(backend, test)
 
@@ -274,7 +274,7 @@ def test_the_end_of_the_server_is_no_failed_load(backend: str, caplog: pytest.Lo
     run(backend, test)
     assert cancelled == ["blog.example"]
     assert not caplog.records
-    assert not lookup.status().trouble
+    assert not lookup.status().error
 
 
 def test_one_lookup_serves_one_event_loop_after_another(backend: str) -> None:

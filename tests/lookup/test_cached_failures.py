@@ -1,17 +1,20 @@
 """CachedLookup: a ``load`` that raises, hangs or talks nonsense."""
 
 import asyncio
+import enum
 import itertools
 import logging
+import math
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from typing import Any
 
 import numpy
 import pytest
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup import CachedLookup
 from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, CachedSource, answer, policy
@@ -41,6 +44,10 @@ class UnspeakableError(Exception):
 
 class UnspeakableExit(SystemExit):
     __str__ = __repr__ = UnspeakableError.__str__
+
+
+class NoSite(SitePolicy):
+    """The class, where an object of it is meant."""
 
 
 @pytest.mark.parametrize("error", [UnspeakableError, UnspeakableExit])
@@ -77,27 +84,79 @@ async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
     assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
 
 
-@pytest.mark.parametrize("nonsense", ["yes", 1, 0, {}, {"opted_out": True}, [], b"", object, Unspeakable()])
-async def test_nonsense_is_a_failure_and_never_a_permission(
-    cached: CachedSource, nonsense: object, caplog: pytest.LogCaptureFixture
-) -> None:
-    cached.flags.policies["blog.example"] = nonsense
-    lookup = cached.lookup()
-    assert await answer(lookup, "blog.example") is lookup.default
-    (line,) = caplog.messages
-    type_name = f"{__name__}.Unspeakable" if isinstance(nonsense, Unspeakable) else type(nonsense).__name__
-    assert line.startswith(f"load('blog.example') failed: TypeError: it returned {type_name}: return")
-    assert "the default policy is served, and the next try is in 1 s" in line
+@pytest.mark.parametrize("preset", ["unset", "no-training", "no-ai", "allow"])
+async def test_load_may_return_the_name_of_a_preset(cached: CachedSource, preset: Preset) -> None:
+    cached.flags.policies["blog.example"] = preset
+    assert await policy(cached.lookup(), "blog.example") == SitePolicy.from_preset(preset)
 
 
-async def test_a_flag_of_another_librarys_type_is_named_with_its_module(
-    cached: CachedSource, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("true", [True, 1, numpy.True_, numpy.int64(1), numpy.uint8(1)])
+async def test_a_flag_of_a_database_or_of_numpy_is_a_flag(cached: CachedSource, true: Any) -> None:
+    cached.put_all({"blog.example": true, "other.example": type(true)(0)})
+    lookup = cached.lookup()
+    assert await policy(lookup, "blog.example") == OPTED_OUT
+    assert await policy(lookup, "other.example") == UNSET
+
+
+class Choice(enum.IntEnum):
+    """A choice whose numbers mean something else than a flag's."""
+
+    NOT_ASKED = 1
+
+
+INVALID: list[tuple[object, str]] = [
+    ("yes", "'yes' (str)"),
+    ("no_training", "'no_training' (str)"),
+    ("No-Training", "'No-Training' (str)"),
+    ("", "'' (str)"),
+    ("1", "'1' (str)"),
+    (2, "2 (int)"),
+    (-1, "-1 (int)"),
+    (Choice.NOT_ASKED, f"<Choice.NOT_ASKED: 1> ({__name__}.Choice)"),
+    (1.0, "1.0 (float)"),
+    (math.nan, "nan (float)"),
+    (Decimal(1), "Decimal('1') (decimal.Decimal)"),
+    ({}, "{} (dict)"),
+    ({"opted_out": True}, "{'opted_out': True} (dict)"),
+    ([], "[] (list)"),
+    ((True,), "(True,) (tuple)"),
+    (b"", "b'' (bytes)"),
+    (b"\x01", r"b'\x01' (bytes)"),
+    (object, "<class 'object'> (type)"),
+    (Unspeakable(), f"<Unspeakable> ({__name__}.Unspeakable)"),
+    (UnspeakableExit(), f"<UnspeakableExit> ({__name__}.UnspeakableExit)"),
+    (NoSite, f"<class '{__name__}.NoSite'> (type)"),
+    (numpy.int64(2), "np.int64(2) (numpy.int64)"),
+    (numpy.float64(1), "np.float64(1.0) (numpy.float64)"),
+    (numpy.float64("nan"), "np.float64(nan) (numpy.float64)"),
+    (numpy.array([True]), "array([ True]) (numpy.ndarray)"),
+    ("line\nbreak\u202e", r"'line\nbreak\u202e' (str)"),
+    ("x" * 10_000_000, f"'{'x' * 37}...{'x' * 38}' (str)"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), INVALID, ids=[text[:40] for _, text in INVALID])
+async def test_any_other_value_is_a_failed_load_and_never_a_permission(
+    cached: CachedSource, value: object, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cached.flags.policies["blog.example"] = numpy.bool_(False)
+    cached.flags.policies["blog.example"] = value
     lookup = cached.lookup()
     assert await answer(lookup, "blog.example") is lookup.default
-    assert f"it returned numpy.{type(numpy.bool_(False)).__name__}: return" in caplog.text
-    assert "bool(...) makes a flag" in caplog.text
+    assert caplog.messages == [
+        f"load('blog.example') failed: TypeError: it returned {text}; return True (opted out), False, the "
+        "name of a preset ('unset', 'no-training', 'no-ai' or 'allow'), a SitePolicy, or None for an unknown "
+        "host; the default policy is served, and the next try is in 1 s"
+    ]
+    assert text in lookup.status().last_error
+
+
+async def test_the_last_good_answer_outlasts_an_invalid_value(cached: CachedSource) -> None:
+    cached.put("blog.example", NO_AI)
+    lookup = cached.lookup(default="unset")
+    await answer(lookup, "blog.example")
+    cached.flags.policies["blog.example"] = "no_training"
+    cached.clock.advance(20_000)
+    assert await policy(lookup, "blog.example") == NO_AI
 
 
 @pytest.mark.parametrize("error", [RuntimeError("down"), KeyError("x"), asyncio.CancelledError(), Odd("x")])
@@ -313,12 +372,12 @@ async def test_recoveries_are_one_line_a_second_too(
     ]
 
 
-async def test_failures_of_strangers_are_remembered_in_a_small_place(cached: CachedSource) -> None:
+async def test_failures_of_unknown_are_remembered_in_a_small_place(cached: CachedSource) -> None:
     cached.fail()
     lookup = cached.lookup()
     for number in range(5000):
         await answer(lookup, f"stranger{number}.example")
-    assert len(lookup._strangers) == 4096
+    assert len(lookup._unknown) == 4096
     assert len(lookup._known) == 0
     assert not lookup._flights._under_way
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.rendering import render
@@ -40,7 +40,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("default", ["no-training", "unset"])
 @pytest.mark.parametrize("kind", ["cached", "local"])
 async def test_the_no_is_served_in_full_and_the_log_says_once_what_is_cut(
-    kind: str, default: str, url: str, caplog: pytest.LogCaptureFixture
+    kind: str, default: Preset, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup: CachedLookup | LocalLookup
     if kind == "local":

@@ -108,7 +108,7 @@ async def test_a_change_made_before_the_file_was_displaced_is_in_force(
     displace(local.path)
     assert await policy(lookup, "blog.example") == NO_AI
     assert await policy(lookup, "www.blog.example") == NO_AI
-    assert lookup.status().trouble
+    assert lookup.status().error
 
 
 async def test_a_copy_in_a_replicas_place_does_not_hide_the_last_changes(
@@ -155,7 +155,7 @@ async def test_a_locked_file_is_not_taken_for_a_ruined_one(local: LocalSource) -
         local.clock.advance(5)
         writer.execute("BEGIN EXCLUSIVE")
         assert await answer(lookup, "blog.example") is found
-        assert "locked" in lookup.status().trouble
+        assert "locked" in lookup.status().error
 
 
 async def test_a_file_truncated_under_a_writer_does_not_kill_the_process(local: LocalSource) -> None:
@@ -283,7 +283,7 @@ async def test_a_deleted_file_is_read_on_until_another_one_takes_its_place(
     local.clock.advance(0.3)
     assert await policy(lookup, "silent.example") == UNSET
     assert await answer(lookup, "stranger.example") is lookup.default
-    assert "there is no such file" in lookup.status().trouble
+    assert "there is no such file" in lookup.status().error
     local.clock.advance(61)
     assert await answer(lookup, "later.example") is lookup.default
     another_registry(local.path, "later.example", UNSET)

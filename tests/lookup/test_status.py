@@ -15,8 +15,8 @@ async def test_what_is_remembered_and_what_was_read_is_counted(source: Source) -
     for host in ("a.example", "a.example", "b.example", "nobody.example", "nobody.example", "A.example"):
         await answer(lookup, host)
     status = lookup.status()
-    assert (status.sites, status.maxsize, status.strangers, status.misses) == (2, 50, 1, 3)
-    assert (status.trouble, status.last_error, status.last_error_age) == ("", "", None)
+    assert (status.sites, status.maxsize, status.unknown_hosts, status.misses) == (2, 50, 1, 3)
+    assert (status.error, status.last_error, status.last_error_age) == ("", "", None)
 
 
 async def test_the_hit_ratio_is_told_where_hits_are_counted(source: Source) -> None:
@@ -40,8 +40,8 @@ async def test_trouble_is_told_while_it_lasts_and_the_last_error_after_it(source
     source.pass_freshness()
     await answer(lookup, "a.example")
     status = lookup.status()
-    assert status.trouble
-    assert status.trouble == status.last_error
+    assert status.error
+    assert status.error == status.last_error
     assert status.last_error_age == 0
     assert status.refresh_age is not None
     assert status.refresh_age > 5
@@ -49,7 +49,7 @@ async def test_trouble_is_told_while_it_lasts_and_the_last_error_after_it(source
     source.pass_freshness()
     await answer(lookup, "a.example")
     mended = lookup.status()
-    assert (mended.trouble, mended.last_error, mended.refresh_age) == ("", status.last_error, 0)
+    assert (mended.error, mended.last_error, mended.refresh_age) == ("", status.last_error, 0)
     assert mended.last_error_age is not None
     assert mended.last_error_age > 5
 
@@ -78,13 +78,13 @@ async def test_a_replica_says_how_far_it_is(local: LocalSource) -> None:
         connection.execute("INSERT INTO replica VALUES (?, ?, ?, ?, ?, ?)", row)
     replica = local.lookup().status().replica
     assert replica is not None
-    assert (replica.source, replica.pid, replica.changes) == ("postgresql://ada:***@db/x", 77, 4)
-    assert replica.trouble == "PostgreSQL is down"
-    assert replica.seconds == 0, "the clock was set back since"
+    assert (replica.source, replica.pid, replica.changes_behind) == ("postgresql://ada:***@db/x", 77, 4)
+    assert replica.error == "PostgreSQL is down"
+    assert replica.seconds_behind == 0, "the clock was set back since"
 
 
 async def test_a_lookup_without_its_file_has_a_status(local: LocalSource) -> None:
     local.path.unlink()
     status = local.lookup().status()
     assert (status.seq, status.sites, status.replica, status.refresh_age) == (0, 0, None, None)
-    assert "no such file" in status.trouble
+    assert "no such file" in status.error

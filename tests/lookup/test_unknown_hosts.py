@@ -92,7 +92,7 @@ def test_a_flood_of_strangers_runs_few_loads_and_most_are_answered_at_once(backe
             await gates.let_all()
         assert gates.most == 3
         await settled(lookup)
-        assert lookup.status().strangers <= 4096
+        assert lookup.status().unknown_hosts <= 4096
 
     run(backend, test)
 

@@ -144,7 +144,7 @@ def test_without_the_driver_the_command_that_installs_it_is_told() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout == "the registry needs psycopg: pip install 'aipolicy[postgres]'\n"
+    assert done.stdout == "the registry needs psycopg: pip install 'asgi-aipolicy[postgres]'\n"
 
 
 def test_a_command_shows_no_password(postgres_server: OwnServer) -> None:

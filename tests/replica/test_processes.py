@@ -238,6 +238,6 @@ async def test_damage_that_only_a_reader_meets_is_mended(
             await asyncio.sleep(1.1)
             for host in hosts:
                 assert (await lookup.find(host.encode())) is not lookup.default
-            assert lookup.status().trouble == ""
+            assert lookup.status().error == ""
             lookup.close()
     assert "a reader found it damaged" in caplog.text

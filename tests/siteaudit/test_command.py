@@ -211,7 +211,7 @@ def test_without_its_libraries_the_error_is_one_command_that_installs_them_all()
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "pip install 'aipolicy[check]'" in done.stderr
+    assert "pip install 'asgi-aipolicy[check]'" in done.stderr
 
 
 def test_every_kind_of_finding_is_listed() -> None:

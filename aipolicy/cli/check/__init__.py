@@ -114,7 +114,7 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("polars", "pyarrow", "isal"):
             raise
-        raise MissingExtraError(f"checking logs needs {error.name}: pip install 'aipolicy[check]'") from None
+        raise MissingExtraError.for_extra(f"checking logs needs {error.name}", "check") from None
 
     if given["as_json"] and given["as_csv"]:
         raise AIPolicyError("--json and --csv both write to stdout: give one of them")

@@ -5,7 +5,6 @@ import glob
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from aipolicy.core.crawlers import crawler_table
 from aipolicy.core.hosts import site_name
 from aipolicy.errors import AIPolicyError, LogError, PolicyError
 from aipolicy.identity import Identities, Ranges, ranges_in_force
+from aipolicy.version import __version__
 
 _Given = Mapping[str, Any]
 
@@ -169,7 +169,7 @@ def _about(
     top = given["top"] or None
     one_robots = bool(given["robots"] and not terms.sites)
     return About(
-        version("aipolicy"),
+        __version__,
         made,
         read,
         method,

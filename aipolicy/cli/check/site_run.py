@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -25,6 +24,7 @@ from aipolicy.siteaudit.expectation import Expectation, Version
 from aipolicy.siteaudit.report import About
 from aipolicy.siteaudit.runner import Expecting, Terms, check_sites
 from aipolicy.siteaudit.urls import PageURL, page_url, page_urls
+from aipolicy.version import __version__
 
 _Given = Mapping[str, Any]
 _MOST_OCTETS = 64 * 1024 * 1024  # of a file of URLs
@@ -38,7 +38,7 @@ def run(**given: Any) -> int:
     with ExitStack() as stack:
         expecting, source = _expecting(given, stack)
         totals = Totals()
-        about = About(version("aipolicy"), iso(datetime.now(UTC)) or "", source, totals)
+        about = About(__version__, iso(datetime.now(UTC)) or "", source, totals)
         out = _output(given, about, len(pages))
         spool = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if given["html"] else None
         with progress("looking", len(pages), step=1) as advance:

@@ -17,8 +17,8 @@ from aipolicy.errors import MissingExtraError
 try:
     import http_message_signatures  # noqa: F401
 except ImportError:
-    raise MissingExtraError(
-        "verifying signatures needs http-message-signatures: pip install 'aipolicy[identity]'"
+    raise MissingExtraError.for_extra(
+        "verifying signatures needs http-message-signatures", "identity"
     ) from None
 
 from aipolicy.identity.signatures.agents import Agents, SignatureAgent, signature_agent

@@ -6,7 +6,7 @@ from aipolicy.identity.signatures.request import SignedRequest
 try:
     import h11
 except ImportError:
-    raise MissingExtraError("reading a request needs httpx: pip install 'aipolicy[identity]'") from None
+    raise MissingExtraError.for_extra("reading a request needs httpx", "identity") from None
 
 LONGEST = 1 << 16  # octets, with the body
 

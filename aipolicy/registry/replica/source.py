@@ -65,7 +65,7 @@ class Source:
         try:
             import psycopg
         except ImportError:
-            raise MissingExtraError("the registry needs psycopg: pip install 'aipolicy[postgres]'") from None
+            raise MissingExtraError.for_extra("the registry needs psycopg", "postgres") from None
         self._error = psycopg.Error
         self._connect = postgres.connector(parsed, timeout=ceil(PATIENCE))
         self._connection: psycopg.Connection[Row] | None = None

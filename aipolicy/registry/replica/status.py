@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aipolicy.registry.replica.file import Note
 
-logger = logging.getLogger("aipolicy.replica")
+logger = logging.getLogger("aipolicy.registry")
 
 _REMIND = 60.0  # seconds between two lines about one trouble
 _KINDS = 5  # messages told of one outage, however many ways it shows itself in

@@ -19,7 +19,8 @@ from tests.accesslog.labelled.worlds import make_world
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        importlib.util.find_spec("pyspark") is None, reason="needs pyspark: pip install 'aipolicy[spark]'"
+        importlib.util.find_spec("pyspark") is None,
+        reason="needs pyspark: pip install 'asgi-aipolicy[spark]'",
     ),
     pytest.mark.skipif(
         shutil.which("java") is None and "JAVA_HOME" not in os.environ,

@@ -213,7 +213,7 @@ def contrast(one: str, other: str) -> float:
 def test_without_jinja2_the_install_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     page._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=re.escape("pip install 'aipolicy[check]'")):
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'asgi-aipolicy[check]'")):
         html(nobody())
 
 
