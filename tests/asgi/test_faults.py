@@ -22,9 +22,9 @@ PARTS = [
     "aipolicy.serving.response_preferences._preferences",
     "aipolicy.serving.response_headers.merge_headers",
     "aipolicy.serving.response_headers.field_name",
-    "aipolicy.asgi.html_meta.TagInsertion.is_for",
-    "aipolicy.asgi.html_meta.TagInsertion.headers",
-    "aipolicy.asgi.html_meta.Conditions.hold",
+    "aipolicy.serving.tag_insertion.TagInsertion.is_for",
+    "aipolicy.serving.tag_insertion.TagInsertion.headers",
+    "aipolicy.serving.tag_insertion.Conditions.hold",
     "aipolicy.rendering.Rendering.headers_at",
 ]
 DECISIVE = ("aipolicy.serving.response_headers.target_of", "aipolicy.rendering.Rendering.headers_at")

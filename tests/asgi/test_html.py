@@ -19,8 +19,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.asgi.html_meta import TagInsertion
 from aipolicy.core.policy import SitePolicy
+from aipolicy.serving.tag_insertion import TagInsertion
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
 from tests.asgi_client import Response, http_scope, request
 
