@@ -1,22 +1,22 @@
-"""Every exception that aipolicy raises on purpose.
+"""The exceptions that aipolicy raises.
 
 AIPolicyError
-├── PolicyError (ValueError)          a site policy that can't be made
-├── CrawlersError (ValueError)        entries that the crawler table can't take
-├── HostError (ValueError)            a name that can't be a host
-├── RobotsTooLargeError               a robots.txt over the size that every crawler reads
-├── LogError                          a log that can't be checked
-│   └── LogFormatError (ValueError)   a format that can't be told, or hasn't what was asked of it
-├── MissingExtraError (ImportError)   an optional part that is not installed
-├── FetchError                        a URL that can't be fetched
-├── CrawlerTestError                  a crawler that can't be tested as asked
-├── RangesError (ValueError)          a list of addresses that can't be a crawler's
-├── ResolverError                     DNS that gives no answer
-└── RegistryError
-    ├── RegistryURLError (ValueError) a registry address that can't be used
-    ├── UnknownSiteError (LookupError) a host that no site has
-    ├── HostTakenError                a host that another site has already
-    └── HistoryError                  a history that is no longer the one that its reader knows
+├── PolicyError (ValueError)          a site policy is invalid
+├── CrawlersError (ValueError)        an entry for the crawler table is invalid
+├── HostError (ValueError)            a host name is invalid
+├── RobotsTooLargeError               a robots.txt is larger than crawlers read
+├── LogError                          an access log can't be checked
+│   └── LogFormatError (ValueError)   its format is unknown, or lacks a field that is needed
+├── MissingExtraError (ImportError)   an optional dependency is not installed
+├── FetchError                        a URL can't be fetched
+├── CrawlerTestError                  a crawler can't be tested
+├── RangesError (ValueError)          a list of addresses is invalid
+├── ResolverError                     DNS gave no answer
+└── RegistryError                     the registry can't do what was asked
+    ├── RegistryURLError (ValueError) a registry's URL is invalid
+    ├── UnknownSiteError (LookupError) no site has a host
+    ├── HostTakenError                another site has the host
+    └── HistoryError                  the registry's history is not the one that was read before
 """
 
 from enum import StrEnum
@@ -24,27 +24,27 @@ from typing import Self
 
 
 class AIPolicyError(Exception):
-    """The root of the tree: catch it to catch everything above."""
+    """The base class of all exceptions of aipolicy."""
 
 
 class PolicyError(AIPolicyError, ValueError):
-    """A site policy that can't be made; the message names the culprit and the fix."""
+    """A site policy is invalid; the message names the value and the fix."""
 
 
 class CrawlersError(AIPolicyError, ValueError):
-    """Entries that the crawler table can't take; the message names the entry and the fix."""
+    """An entry for the crawler table is invalid; the message names the entry and the fix."""
 
 
 class HostError(AIPolicyError, ValueError):
-    """A name that can't be a host."""
+    """A host name is invalid."""
 
 
 class RobotsTooLargeError(AIPolicyError):
-    """A robots.txt over 500 KiB: crawlers may ignore the rest (RFC 9309 §2.5)."""
+    """A robots.txt is larger than 500 KiB, and crawlers may ignore the rest (RFC 9309 §2.5)."""
 
 
 class LogError(AIPolicyError):
-    """A log that can't be opened, read to its end, or checked against the policies given."""
+    """An access log can't be opened, read to its end or checked against the policies."""
 
 
 class MissingExtraError(AIPolicyError, ImportError):
@@ -57,31 +57,37 @@ class MissingExtraError(AIPolicyError, ImportError):
 
 
 class LogFormatError(LogError, ValueError):
-    """A log's format can't be told, or has not what was asked of it."""
+    """The format of a log is unknown, or lacks a field that is needed."""
 
 
 class FetchTrouble(StrEnum):
-    """Where a fetch failed."""
+    """The step at which a fetch failed."""
 
     URL = "url"
     SCHEME = "scheme"
     ADDRESS = "address"
-    """The name leads to an address that isn't public."""
+    """The host name has an address that isn't public."""
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
-    """What came isn't HTTP, or isn't whole."""
+    """The response is not HTTP, or incomplete."""
     CODING = "coding"
-    """The body isn't in a content coding that was asked for, or not in the one it is said to be in."""
+    """The body has a content coding that was not asked for, or not the one that its header names."""
     REDIRECTS = "redirects"
     OVERTIME = "overtime"
-    """The time for everything around one page was over before it was asked for, or meanwhile."""
+    """The time for all fetches of one site was over."""
 
 
 class FetchError(AIPolicyError):
-    """A URL that can't be fetched: ``url``, ``kind`` of trouble, and ``reason`` in words."""
+    """A URL can't be fetched.
+
+    Attributes:
+        url: The URL.
+        kind: The step that failed.
+        reason: The reason in words.
+    """
 
     def __init__(self, url: str, kind: FetchTrouble, reason: str) -> None:
         super().__init__(f"{url}: {reason}")
@@ -91,32 +97,32 @@ class FetchError(AIPolicyError):
 
 
 class CrawlerTestError(AIPolicyError):
-    """A crawler can't be tested as asked; the message names the culprit and the fix."""
+    """A crawler can't be tested; the message names the reason and the fix."""
 
 
 class RangesError(AIPolicyError, ValueError):
-    """A list of addresses that can't be a crawler's; the message names the culprit."""
+    """A list of a crawler's addresses is invalid; the message names the value."""
 
 
 class ResolverError(AIPolicyError):
-    """DNS gave no answer, or none that decides. That a name doesn't exist is an answer."""
+    """DNS gave no answer. That a name doesn't exist is an answer."""
 
 
 class RegistryError(AIPolicyError):
-    """The registry can't do what it was asked to."""
+    """The registry can't do what was asked."""
 
 
 class RegistryURLError(RegistryError, ValueError):
-    """A registry address that can't be used."""
+    """A registry's URL is invalid."""
 
 
 class UnknownSiteError(RegistryError, LookupError):
-    """No site in the registry has that host."""
+    """No site in the registry has the host."""
 
 
 class HostTakenError(RegistryError):
-    """The host belongs to another site already."""
+    """Another site has the host."""
 
 
 class HistoryError(RegistryError):
-    """The history is no longer the one that its reader knows: it was restored from a backup, for one."""
+    """The registry's history is not the one that was read before, as after a restored backup."""

@@ -1,7 +1,7 @@
-"""Locks and objects that stay usable in a child process.
+"""Locks and objects that stay usable in a child process after a fork.
 
-After a fork the child has one thread, and a copy of everything else: a lock that another thread held is never
-released there, the threads of a pool are gone, and connections and file handles are shared with the parent.
+The child has only the thread that forked, and a copy of everything else: a lock that another thread held is
+never released, a pool has lost its threads, and connections and file handles are shared with the parent.
 """
 
 import logging
@@ -17,7 +17,7 @@ class Forkable(Protocol):
     """An object that holds threads, connections or file handles."""
 
     def after_fork(self) -> None:
-        """In the child, before anything else runs there: let go of what is the parent's."""
+        """Release the parent's resources. Called in the child before anything else runs."""
 
 
 _locks: "WeakSet[threading.RLock]" = WeakSet()
@@ -26,9 +26,9 @@ _held: dict[int, list["threading.RLock"]] = {}
 
 
 def fork_safe_lock() -> "threading.RLock":
-    """Return a lock that no other thread holds while the process forks, so what it guards is copied whole.
+    """Return a lock that no other thread holds while the process forks, so the child's copy is consistent.
 
-    Never take one while another of them is held: a fork takes them all, in any order.
+    Never acquire one while holding another: a fork acquires all of them, in any order.
     """
     lock = threading.RLock()
     _locks.add(lock)
@@ -36,7 +36,7 @@ def fork_safe_lock() -> "threading.RLock":
 
 
 def survive_forks(forkable: Forkable) -> None:
-    """Call ``forkable.after_fork()`` in each child, for as long as somebody else refers to it."""
+    """Call ``forkable.after_fork()`` in each child process, for as long as the object exists."""
     _forkables.add(forkable)
 
 

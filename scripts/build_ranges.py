@@ -22,7 +22,7 @@ from typing import Any
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.errors import RangesError
 from aipolicy.identity.operator_lists import AddressList, Ranges, ordered
-from aipolicy.identity.prefixes import networks, published
+from aipolicy.identity.prefixes import networks, published_prefixes
 from aipolicy.identity.proxies import PROXY_OF, proxy_networks
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def _read(text: str, given: Mapping[str, Any]) -> Iterator[tuple[list[str], date
         prefixes = [words[-1] for words in lines if words[0] not in ("create", "flush")]  # ipset's
         yield given["urls"], _day(given["date"]), prefixes
     else:
-        yield given["urls"], _day(given["date"]), published(text)
+        yield given["urls"], _day(given["date"]), published_prefixes(text)
 
 
 def _day(text: str) -> date:

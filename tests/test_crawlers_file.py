@@ -22,10 +22,10 @@ from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
-from aipolicy.identity import Identities
+from aipolicy.identity import IdentityChecker
 from aipolicy.rendering import render
-from aipolicy.robotstxt.effects import effects_of
 from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.policy_effects import effects_of
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS
@@ -160,7 +160,7 @@ def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_us
 def test_a_spark_worker_has_the_table_of_the_machine_that_started_it(write: Write) -> None:
     terms = Terms(
         policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]),
-        Identities(),
+        IdentityChecker(),
         sites=("a.example",),
     )
     crawlers.load(write(NEW))

@@ -20,7 +20,7 @@ from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers, uses_anothers_name
 from aipolicy.errors import LogError
-from aipolicy.identity import Identities, Identity
+from aipolicy.identity import Identity, IdentityChecker
 from aipolicy.identity.addresses import read_address
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Terms:
     """
 
     policies: Policies
-    identities: Identities
+    identities: IdentityChecker
     _: KW_ONLY
     sites: tuple[str, ...] = ()
     since: int | None = None

@@ -8,7 +8,7 @@ from functools import partial
 
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
-from aipolicy.lookup.threads import Threads, is_async
+from aipolicy.lookup.thread_pool import ThreadPool, is_async
 from aipolicy.serving.disallowed_fetches import DisallowedFetch
 
 logger = logging.getLogger("aipolicy.asgi")
@@ -32,7 +32,7 @@ class Reporter:
         if not callable(hook):
             raise TypeError(f"on_event is {hook!r}: use a function that takes an event")
         self._hook, self._clock = hook, clock
-        self._thread = None if is_async(hook) else Threads(1, "aipolicy-events")
+        self._thread = None if is_async(hook) else ThreadPool(1, "aipolicy-events")
         self._dropped, self._next_line = 0, 0.0
         self.after_fork()
         survive_forks(self)

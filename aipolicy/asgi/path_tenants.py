@@ -24,7 +24,7 @@ from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
-from aipolicy.lookup.threads import is_async
+from aipolicy.lookup.thread_pool import is_async
 from aipolicy.rendering import Rendering, render
 from aipolicy.serving.request_target import RequestTarget
 from aipolicy.serving.shared_cache import SharedCache

@@ -29,8 +29,8 @@ from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
 from aipolicy.lookup.event_loop import running_loop
 from aipolicy.lookup.renderer import is_large
-from aipolicy.lookup.threads import Threads, is_async
-from aipolicy.lookup.throttled_log import OutageLog
+from aipolicy.lookup.thread_pool import ThreadPool, is_async
+from aipolicy.lookup.throttled_log import ThrottledLog
 from aipolicy.rendering import Document, Rendering, robots_document
 from aipolicy.robotstxt.merge import fitted_robots_txt
 from aipolicy.serving.policy_files import BRIEF_CACHE_SECONDS, MergedRobots
@@ -86,7 +86,7 @@ class _Copies:
         self.merged: SharedCache[tuple[Rendering, bytes], tuple[Document, int]] = SharedCache(
             limit, getsizeof=itemgetter(1)
         )
-        self.log = OutageLog(clock, logger)
+        self.log = ThrottledLog(clock, logger)
 
     def keep(self, key: tuple[Rendering, bytes], document: Document) -> None:
         rendering, base = key
@@ -278,7 +278,7 @@ class UpstreamRobots:
         copies, location = read.copies, read.location
         before, now = copies.entries.get(location), self._clock()
         if before is not None and before.delay:
-            copies.log.ended(f"the application's robots.txt for {_named(location)} can be read again")
+            copies.log.recovered(f"the application's robots.txt for {_named(location)} can be read again")
         if file is not None:
             max_age = self._max_age if copies is self._sites else min(self._max_age, BRIEF_CACHE_SECONDS)
             if _longest(file.cache_control) > max_age:
@@ -302,7 +302,7 @@ class UpstreamRobots:
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
         if not silent and (before is None or not before.delay):
             served = "there is no earlier copy" if read_at is None else "the last copy is used"
-            read.copies.log.began(
+            read.copies.log.failed(
                 f"the application's robots.txt for {_named(read.location)} can't be read: {reason[:500]}; "
                 f"{served}; next try in {delay:g} s",
                 error,
@@ -359,7 +359,7 @@ class RobotsCallback:
             )
         self._function = function
         self._is_async = is_async(function)
-        self._threads = Threads(_THREADS, "aipolicy-own-robots")
+        self._threads = ThreadPool(_THREADS, "aipolicy-own-robots")
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
         """Return where a request's file is."""

@@ -34,7 +34,7 @@ from aipolicy.errors import AIPolicyError, CrawlersError
 
 if TYPE_CHECKING:
     from aipolicy.identity.list_fetch import Target
-    from aipolicy.identity.list_update import Outcome
+    from aipolicy.identity.list_update import UpdateOutcome
 
 
 @click.group(invoke_without_command=True)
@@ -198,7 +198,7 @@ def update(
     if own is not None:
         load(own)
     from aipolicy.identity.atomic_file import make_directory
-    from aipolicy.identity.list_update import State, update
+    from aipolicy.identity.list_update import UpdateState, update
     from aipolicy.identity.ranges_file import default_path
 
     path = default_path() if to is None else Path(to)
@@ -213,7 +213,7 @@ def update(
             waiting=lambda note: click.echo(note, err=True),
             advance=advance,
         )
-    failed = [each for each in outcomes if each.state is State.FAILED]
+    failed = [each for each in outcomes if each.state is UpdateState.FAILED]
     if as_json:
         print_json([_outcome(each) for each in outcomes])
     else:
@@ -281,7 +281,7 @@ def _fetched(url: str) -> bytes:
         raise CrawlersError("it is not https, so anyone on the way could have written it: give an https URL")
 
     async def fetch() -> bytes:
-        async with Fetcher(seconds=20.0, octets=8 << 20) as client:
+        async with Fetcher(seconds=20.0, max_bytes=8 << 20) as client:
             response = await client.follow(url, hops=3, headers=[("Accept", "application/json, */*;q=0.1")])
         if any(
             not each.startswith("https://") for each in (response.url, *(hop.url for hop in response.hops))
@@ -310,12 +310,12 @@ def _targets(operators: Sequence[str]) -> "list[Target]":
     return [target for target in targets if target.operator.lower() in wanted]
 
 
-def _row(outcome: "Outcome") -> tuple[str, ...]:
+def _row(outcome: "UpdateOutcome") -> tuple[str, ...]:
     figures = (str(outcome.prefixes), str(outcome.came or ""), str(outcome.gone or ""))
     return (outcome.target.operator, outcome.target.url, outcome.state, *figures, str(outcome.date or ""))
 
 
-def _outcome(outcome: "Outcome") -> dict[str, Any]:
+def _outcome(outcome: "UpdateOutcome") -> dict[str, Any]:
     date = None if outcome.date is None else outcome.date.isoformat()
     fields = {"state": str(outcome.state), "date": date, "reason": outcome.reason}
     figures = {name: getattr(outcome, name) for name in ("prefixes", "came", "gone")}

@@ -18,7 +18,7 @@ from aipolicy.cli.robots_files import write_all
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, UnknownSiteError
 from aipolicy.rendering import Rendering, render
-from aipolicy.robotstxt.effects import effects_of
+from aipolicy.robotstxt.policy_effects import effects_of
 from aipolicy.signals.headers import as_text
 
 

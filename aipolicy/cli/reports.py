@@ -7,9 +7,9 @@ from typing import Any
 from aipolicy.core.crawlers import Purpose, crawler_named
 from aipolicy.report.text import listed, shown
 from aipolicy.robotstxt import Difference, Explanation, Finding, Report, Severity
-from aipolicy.robotstxt.dialects.families import FAMILIES
+from aipolicy.robotstxt.dialects import DIALECTS
+from aipolicy.robotstxt.matching import Ruling
 from aipolicy.robotstxt.reach import Reach
-from aipolicy.robotstxt.rule_index import Ruling
 
 _SHOWN = 10  # findings of one kind, names and paths in a text; JSON has them all
 _GOVERNS = {Purpose.CONTROL: "control (no crawlers: what others fetched)"}
@@ -136,11 +136,11 @@ def explanation_text(explanation: Explanation) -> str:
     lines.append(f"  Content-Signal: {signals or 'nothing is said'}")
     lines.append(f"  Content-Usage: {explanation.usage_preferences or 'nothing is said'}")
     lines.append("Other parsers:")
-    for family in FAMILIES:
-        theirs = explanation.families[family.id]
+    for dialect in DIALECTS:
+        theirs = explanation.families[dialect.id]
         line = f" (line {theirs.line})" if theirs.line else ""
         differs = "" if theirs.allowed is ruling.allowed else "  <- differs"
-        lines.append(f"  {family.id}: it {_may(theirs)}{line}{differs}  [{family.used_by}]")
+        lines.append(f"  {dialect.id}: it {_may(theirs)}{line}{differs}  [{dialect.used_by}]")
     crawler = crawler_named(explanation.token)
     if crawler is None:
         lines.append(f"{token} is not in the crawler table: is it spelt as its operator does?")
@@ -165,8 +165,8 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "content_signal": explanation.content_signals,
         "content_usage": str(explanation.usage_preferences),
         "families": {
-            family: {"allowed": ruling.allowed, "line": ruling.line or None}
-            for family, ruling in explanation.families.items()
+            dialect: {"allowed": ruling.allowed, "line": ruling.line or None}
+            for dialect, ruling in explanation.families.items()
         },
     }
 

@@ -75,6 +75,14 @@ class Pattern:
         found = path.rfind(last, position)
         return -1 if found < 0 else found + len(last)
 
+    def covers(self, other: str) -> bool:
+        """Return True if every path that the pattern ``other`` matches is matched. Misses some such pairs."""
+        if self.anchored and not other.endswith("$"):
+            return False
+        # A "*" of the other stands for anything, so only a "*" of this one can be sure to match it.
+        sample = other.removesuffix("$").replace("*", "\0")
+        return self.longest in sample and self.end(sample) >= 0
+
     def clues(self, size: int) -> list[str]:
         """Return up to 64 pieces of ``size`` octets that every path it matches must hold."""
         pieces = (part[at : at + size] for part in self.parts for at in range(len(part) - size + 1))

@@ -1,22 +1,25 @@
-"""Is a client the crawler that it declares to be? By its operator's lists, its host name, its signature."""
+"""Verification of clients that declare a crawler: by its operator's address lists, host names and signatures.
 
-from aipolicy.identity.evidence import Evidence
-from aipolicy.identity.identities import Identities
+``IdentityChecker`` verifies clients in logs, and waits for DNS. ``Verification`` verifies live clients in a
+server, and never waits.
+"""
+
+from aipolicy.identity.identity_checker import IdentityChecker, IdentityEvidence
 from aipolicy.identity.operator_lists import AddressList, Ranges, packaged_ranges
 from aipolicy.identity.published_checks import Identity
 from aipolicy.identity.ranges_file import ranges_in_force
 from aipolicy.identity.resolver import Resolver
-from aipolicy.identity.verification import Standing, Verification
+from aipolicy.identity.verification import Verification, VerificationResult
 
 __all__ = [
     "AddressList",
-    "Evidence",
-    "Identities",
     "Identity",
+    "IdentityChecker",
+    "IdentityEvidence",
     "Ranges",
     "Resolver",
-    "Standing",
     "Verification",
+    "VerificationResult",
     "packaged_ranges",
     "ranges_in_force",
 ]

@@ -1,4 +1,4 @@
-"""Work that is done beside the requests that need it: by threads, bounded, each thing once."""
+"""A bounded pool of background workers that runs each key once."""
 
 import logging
 import threading
@@ -8,24 +8,29 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from aipolicy.forks import fork_safe_lock, survive_forks
-from aipolicy.lookup.threads import Threads
+from aipolicy.lookup.thread_pool import ThreadPool
 
 logger = logging.getLogger("aipolicy.identity")
 
 K = TypeVar("K", bound=Hashable)
 
 
-def ending(error: Exception) -> bool:
-    """Whether ``error`` is that the process ends: no thread can be started then, and nothing is wrong."""
+def is_shutdown(error: Exception) -> bool:
+    """Return True if ``error`` only says that the process is ending, when no thread can be started."""
     return isinstance(error, RuntimeError) and str(error).endswith("shutdown")
 
 
-class Beside(Generic[K]):
-    """Calls ``work`` for keys, in at most ``threads`` threads, while at most ``waiting`` wait.
+class BackgroundWorkers(Generic[K]):
+    """Runs ``work(key)`` in background threads, each key at most once at a time.
 
-    ``work`` keeps what it finds, failures too: what it raises is a fault of ours, and logged. ``whose`` says
-    whom a key is for: of one at most ``of_one`` are under way, lest a stranger with many keeps all others
-    waiting.
+    ``work`` stores its own result, failures included. An exception that it raises is a bug, and is logged.
+
+    Args:
+        work: The function to run.
+        threads: Maximum number of threads.
+        max_waiting: Maximum number of keys that wait for a thread.
+        group_of: The group that a key belongs to, so that one client with many keys can't delay all others.
+        per_group: Maximum number of keys of one group, running or waiting.
     """
 
     def __init__(
@@ -33,60 +38,64 @@ class Beside(Generic[K]):
         work: Callable[[K], object],
         *,
         threads: int,
-        waiting: int,
-        whose: Callable[[K], Hashable] = lambda key: key,
-        of_one: int = 1,
+        max_waiting: int,
+        group_of: Callable[[K], Hashable] = lambda key: key,
+        per_group: int = 1,
     ) -> None:
         self._work = work
-        self._threads = Threads(threads, "aipolicy-identity")
-        self._most = waiting + threads
-        self._whose, self._of_one = whose, of_one
+        self._threads = ThreadPool(threads, "aipolicy-identity")
+        self._limit = max_waiting + threads
+        self._group_of, self._per_group = group_of, per_group
         self._lock = fork_safe_lock()
         self._changed = threading.Condition(self._lock)
         self.after_fork()
         survive_forks(self)
 
     def after_fork(self) -> None:
-        """Nothing is under way in a child: its parent's threads are not here."""
-        self._under_way: dict[K, Hashable] = {}
-        self._of: Counter[Hashable] = Counter()
+        """Forget the keys of the parent process: its threads don't exist in the child."""
+        self._running: dict[K, Hashable] = {}
+        self._group_sizes: Counter[Hashable] = Counter()
 
     def start(self, key: K) -> bool:
-        """See to it that ``key`` is worked on. False: too much is under way, so it isn't. Never waits."""
+        """Run ``key`` in the background unless it is running already. Never waits.
+
+        Returns:
+            False if a limit is reached, so that the key isn't run.
+        """
         with self._lock:
-            if key in self._under_way:
+            if key in self._running:
                 return True
-            whose = self._whose(key)
-            if self._of[whose] >= self._of_one or len(self._under_way) >= self._most:
+            group = self._group_of(key)
+            if self._group_sizes[group] >= self._per_group or len(self._running) >= self._limit:
                 return False
-            self._under_way[key] = whose
-            self._of[whose] += 1
+            self._running[key] = group
+            self._group_sizes[group] += 1
             try:
                 self._threads.submit(partial(self._run, key))
-            except RuntimeError:  # no thread can be started, as while the process ends
-                self._done(key)
+            except RuntimeError:  # no thread can be started, for example while the process ends
+                self._finish(key)
                 return False
             return True
 
-    def settle(self) -> None:
-        """Wait until nothing is under way."""
+    def wait_until_idle(self) -> None:
+        """Wait until no key is running or waiting."""
         with self._changed:
-            while self._under_way:
+            while self._running:
                 self._changed.wait()
 
     def _run(self, key: K) -> None:
         try:
             self._work(key)
         except Exception as error:
-            if not ending(error):
-                logger.exception("who a client is could not be looked up")
+            if not is_shutdown(error):
+                logger.exception("a client could not be verified because of an internal error")
         finally:
-            self._done(key)
+            self._finish(key)
 
-    def _done(self, key: K) -> None:
+    def _finish(self, key: K) -> None:
         with self._changed:
-            whose = self._under_way.pop(key)
-            self._of[whose] -= 1
-            if not self._of[whose]:
-                del self._of[whose]
+            group = self._running.pop(key)
+            self._group_sizes[group] -= 1
+            if not self._group_sizes[group]:
+                del self._group_sizes[group]
             self._changed.notify_all()

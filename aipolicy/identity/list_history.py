@@ -1,6 +1,6 @@
-"""What the lists had before: kept with days, so that a request of last month can still be checked.
+"""The history of address lists, by which a request of last month can still be checked.
 
-Bounded: what has gone is forgotten after ``KEPT``, and of each list at most ``MOST_GONE`` prefixes are kept.
+It is bounded: a removed prefix is dropped after ``HISTORY``, and a list keeps at most ``MAX_REMOVED``.
 """
 
 import datetime as dt
@@ -13,14 +13,15 @@ from aipolicy.identity.operator_lists import AddressList, Ranges, ordered
 from aipolicy.identity.prefixes import Network
 from aipolicy.identity.proxies import PROXY_OF
 
-KEPT = dt.timedelta(days=400)
-MOST_GONE = 5000
+HISTORY = dt.timedelta(days=400)
+MAX_REMOVED = 5000
 
 
 def with_reading(ranges: Ranges, read: AddressList) -> Ranges:
-    """``ranges`` with a list as it is on ``read.date``; what it had before stays, with the day it had gone.
+    """Return ``ranges`` with a new reading of a list.
 
-    A reading that is older than the one that is known changes nothing.
+    Prefixes that it no longer has stay, with the day on which they were missing. A reading older than the
+    last one changes nothing.
     """
     proxies = not PROXY_OF.keys().isdisjoint(read.urls)
     lists = ranges.proxies if proxies else ranges.lists
@@ -28,7 +29,7 @@ def with_reading(ranges: Ranges, read: AddressList) -> Ranges:
     last = max((each.date for each in before if each.gone is None), default=None)
     if last is not None and last > read.date:
         return ranges
-    # Where another list is known to have been published in between, what that had isn't known.
+    # The contents of a superseded list are not known until the next reading.
     covering = (each for each in lists if each.gone is None and each.superseded is None)
     first = min((each.since for each in covering if set(each.urls) >= set(read.urls)), default=read.date)
     parts = _parts(before, replace(read, first=first), last)
@@ -36,8 +37,8 @@ def with_reading(ranges: Ranges, read: AddressList) -> Ranges:
     return ordered(ranges.lists, found) if proxies else ordered(found, ranges.proxies)
 
 
-def until(ranges: Ranges, url: str, today: dt.date) -> Ranges:
-    """``ranges``, knowing no day after ``today`` of the list at ``url``: a clock that ran ahead wrote it."""
+def without_later_days(ranges: Ranges, url: str, today: dt.date) -> Ranges:
+    """Return ``ranges`` without days after ``today`` for the list at ``url``: a wrong clock wrote them."""
 
     def bounded(day: dt.date | None) -> dt.date | None:
         return None if day is None else min(day, today)
@@ -53,7 +54,7 @@ def until(ranges: Ranges, url: str, today: dt.date) -> Ranges:
 
 
 def merged(ranges: Ranges, others: Ranges) -> Ranges:
-    """``ranges``, with what of ``others`` is newer or not in it, and the tokens of today's crawler table."""
+    """Return ``ranges`` with newer and further lists of ``others``, and tokens of today's crawler table."""
     for each in sorted((*others.current, *others.current_proxies), key=lambda each: each.date):
         known = {url: _last_of(ranges, url) for url in each.urls}
         if any(day is None or day < each.date for day in known.values()):
@@ -63,7 +64,7 @@ def merged(ranges: Ranges, others: Ranges) -> Ranges:
 
 
 def tokens_of(urls: Collection[str]) -> tuple[str, ...]:
-    """The product tokens of the crawlers that come from lists at ``urls``."""
+    """Return the product tokens of the crawlers that use the lists at ``urls``."""
     return tuple(crawler.product_token for crawler in CRAWLERS if not set(crawler.ranges).isdisjoint(urls))
 
 
@@ -74,7 +75,7 @@ def _last_of(ranges: Ranges, url: str) -> dt.date | None:
 
 
 def _parts(before: Sequence[AddressList], read: AddressList, last: dt.date | None) -> Iterator[AddressList]:
-    """The parts of a list after a reading; ``last`` is the day of the one before."""
+    """Return the parts of a list after a reading; ``last`` is the day of the reading before."""
     now = frozenset(read.prefixes)
     known: set[Network] = set()
     for each in before:
@@ -89,22 +90,22 @@ def _parts(before: Sequence[AddressList], read: AddressList, last: dt.date | Non
 
 
 def _bounded(parts: Iterable[AddressList], today: dt.date) -> Iterator[AddressList]:
-    """Without what is forgotten: what has gone long ago, and when that came which came long ago."""
+    """Drop prefixes that were removed long ago, and the day of those that were added long ago."""
     current, gone = [], []
     for part in parts:
         if part.gone is not None:
             gone.append(part)
-        elif part.came is not None and today - part.came > KEPT:
+        elif part.came is not None and today - part.came > HISTORY:
             current.append(replace(part, came=None))
         else:
             current.append(part)
     for _, same in groupby(sorted(current, key=_came), key=_came):
         yield from _joined(same)
-    left = MOST_GONE
+    left = MAX_REMOVED
     for part in sorted(gone, key=_gone, reverse=True):
         prefixes = part.prefixes[:left]
         left -= len(prefixes)
-        if prefixes and today - _gone(part) <= KEPT:
+        if prefixes and today - _gone(part) <= HISTORY:
             yield replace(part, prefixes=prefixes)
 
 
@@ -128,7 +129,7 @@ def _gone(part: AddressList) -> dt.date:
 
 
 def _others(lists: Iterable[AddressList], read: AddressList) -> Iterator[AddressList]:
-    """The other lists. A copy of several in one has gone when each of them was read by itself, and later."""
+    """Return the other lists. A copy of several lists ends when each of them was read by itself later."""
     lists = tuple(lists)
     alone = {each.urls[0]: each.date for each in (*lists, read) if len(each.urls) == 1 and each.gone is None}
     for each in lists:

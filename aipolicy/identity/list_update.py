@@ -1,4 +1,4 @@
-"""Refresh the file of lists: each list that can be read anew is; of the others the last good copy stays."""
+"""Update of the file of address lists. If a list can't be read, its last good copy stays."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -10,34 +10,44 @@ import anyio
 
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.identity.atomic_file import held, settled, write_whole
-from aipolicy.identity.list_fetch import PAGES, Fetched, Result, Target, fetch_all
-from aipolicy.identity.list_history import merged, tokens_of, until, with_reading
+from aipolicy.identity.list_fetch import PAGES, Fetched, FetchResult, Target, fetch_all
+from aipolicy.identity.list_history import merged, tokens_of, with_reading, without_later_days
 from aipolicy.identity.operator_lists import AddressList, Ranges, packaged_ranges
 from aipolicy.identity.prefixes import Network
 from aipolicy.identity.proxies import PROXY_OF
 from aipolicy.identity.ranges_file import RangesFile, Validators
 from aipolicy.web.fetcher import Fetcher
 
-_SECONDS = 20.0  # of one list
+_TIMEOUT = 20.0  # seconds for one list
 
 
-class State(StrEnum):
-    """What became of a list."""
+class UpdateState(StrEnum):
+    """The result of updating one list."""
 
     NEW = "new"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     FAILED = "failed"
     BY_HAND = "by hand"
-    """A page for people: not fetched."""
+    """A web page that is read by hand: not fetched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Of one list: ``date`` is the day of the copy that is kept now, or None; ``reason`` why it failed."""
+class UpdateOutcome:
+    """The result of updating one list, for reports.
+
+    Attributes:
+        target: The list.
+        state: The result.
+        date: The day of the copy that is in the file now, or None.
+        prefixes: The number of its prefixes.
+        came: The number of added prefixes.
+        gone: The number of removed prefixes.
+        reason: The reason if the update failed.
+    """
 
     target: Target
-    state: State
+    state: UpdateState
     date: dt.date | None
     prefixes: int
     came: int = 0
@@ -46,7 +56,7 @@ class Outcome:
 
 
 def default_targets(ranges: Ranges) -> tuple[Target, ...]:
-    """The lists of crawlers and proxies, and those that only ``ranges`` has, by operator and URL."""
+    """Return the lists of all crawlers and proxies, and others in ``ranges``, sorted by operator and URL."""
     operators = {url: proxy.operator for url, proxy in PROXY_OF.items()}
     operators |= {each.urls[0]: each.operator for each in ranges.current if len(each.urls) == 1}
     operators |= {url: crawler.operator for crawler in CRAWLERS for url in crawler.ranges}
@@ -60,74 +70,84 @@ def update(
     targets: Iterable[Target] | None = None,
     accept: bool = False,
     today: dt.date | None = None,
-    fetcher: Callable[[], Fetcher] = lambda: Fetcher(seconds=_SECONDS),
+    fetcher: Callable[[], Fetcher] = lambda: Fetcher(seconds=_TIMEOUT),
     waiting: Callable[[str], None] = lambda note: None,
     advance: Callable[[int], None] = lambda lists: None,
-) -> list[Outcome]:
-    """Fetch ``targets`` (None: all) into the file ``path``; another process that does waits for its turn.
+) -> list[UpdateOutcome]:
+    """Fetch lists and write them to a file, one process at a time.
 
-    Without the file its beginning is the package's snapshot. A list counts as failed that lost most of its
-    prefixes, or was read on a later day than ``today``, unless ``accept``. Raises RangesError where the file
-    is damaged, or can't be written.
+    Args:
+        path: The file. If it doesn't exist, it starts as a copy of the packaged lists.
+        targets: The lists to fetch; by default all.
+        accept: Accept a list that lost most of its prefixes, or that was last read on a day after ``today``.
+            Otherwise its update fails.
+        today: The day of the reading; by default today in UTC.
+        fetcher: Returns the HTTP client.
+        waiting: Called with a message if another process is updating the file.
+        advance: Called with 1 after each list.
+
+    Raises:
+        RangesError: The file is invalid, or can't be written.
     """
     path = settled(path)
     with held(path, waiting):
-        kept = RangesFile.read(path) if path.exists() else RangesFile(packaged_ranges())
-        state = _Update(merged(kept.ranges, packaged_ranges()), dict(kept.validators), accept, today)
-        # A server is asked for what changed only where what it is compared with is what it gave.
+        file = RangesFile.read(path) if path.exists() else RangesFile(packaged_ranges())
+        state = _Update(merged(file.ranges, packaged_ranges()), dict(file.validators), accept, today)
+        # A conditional request is only correct if our copy is the response that the validators are from.
         validators = {
             url: each
-            for url, each in kept.validators.items()
-            if (day := kept.ranges.read_on(url)) is not None and day == state.ranges.read_on(url)
+            for url, each in file.validators.items()
+            if (day := file.ranges.read_on(url)) is not None and day == state.ranges.read_on(url)
         }
         targets = default_targets(state.ranges) if targets is None else tuple(targets)
 
-        def fetched(target: Target, result: Result) -> None:
+        def fetched(target: Target, result: FetchResult) -> None:
             state.take(target, result)
             advance(1)
 
         for target in targets:
             if target.url in PAGES:
-                state.outcomes[target] = state.outcome(target, State.BY_HAND)
+                state.outcomes[target] = state.outcome(target, UpdateState.BY_HAND)
                 advance(1)
         wanted = [target for target in targets if target.url not in PAGES]
         anyio.run(fetch_all, wanted, validators, fetcher, fetched)
-        if any(each.state not in (State.FAILED, State.BY_HAND) for each in state.outcomes.values()):
+        if any(
+            each.state not in (UpdateState.FAILED, UpdateState.BY_HAND) for each in state.outcomes.values()
+        ):
             write_whole(path, RangesFile(state.ranges, state.validators).to_json())
     return [state.outcomes[target] for target in targets]
 
 
 class _Update:
-    """The lists while they are refreshed."""
+    """The state of an update."""
 
     def __init__(
         self, ranges: Ranges, validators: dict[str, Validators], accept: bool, today: dt.date | None
     ) -> None:
         self.ranges = ranges
         self.validators = validators
-        self.outcomes: dict[Target, Outcome] = {}
+        self.outcomes: dict[Target, UpdateOutcome] = {}
         self._accept = accept
         self._today = today or dt.datetime.now(dt.UTC).date()
 
-    def take(self, target: Target, result: Result) -> None:
-        """Take in what came of a list."""
+    def take(self, target: Target, result: FetchResult) -> None:
+        """Add the result of one list."""
         if not isinstance(result, Fetched):
-            self.outcomes[target] = self.outcome(target, State.FAILED, reason=str(result))
+            self.outcomes[target] = self.outcome(target, UpdateState.FAILED, reason=str(result))
             return
         last = self.ranges.read_on(target.url)
         if last is not None and last > self._today and not self._accept:
-            asked = "is this machine's clock right? If it is, --accept puts this reading in that one's place"
-            reason = f"{target.url} was read on {last} already: {asked}"
-            self.outcomes[target] = self.outcome(target, State.FAILED, reason=reason)
+            fix = "check this machine's clock; if it is right, use --accept to replace that reading"
+            reason = f"{target.url} was already read on {last}, which is in the future: {fix}"
+            self.outcomes[target] = self.outcome(target, UpdateState.FAILED, reason=reason)
             return
-        self.ranges = until(self.ranges, target.url, self._today)
+        self.ranges = without_later_days(self.ranges, target.url, self._today)
         before = {net for part in self.ranges.of_url(target.url) for net in part.prefixes}
         after = before if result.prefixes is None else set(result.prefixes)
         if not self._accept and (lost := _lost(before, after)):
-            reason = (
-                f"{target.url} has {len(after)} prefixes, and {lost} are missing of {len(before)} that it had"
-            )
-            self.outcomes[target] = self.outcome(target, State.FAILED, reason=reason)
+            missing = f"{lost} of the {len(before)} before are missing"
+            reason = f"{target.url} has {len(after)} prefixes now, and {missing}"
+            self.outcomes[target] = self.outcome(target, UpdateState.FAILED, reason=reason)
             return
         read = AddressList(
             urls=(target.url,),
@@ -140,22 +160,22 @@ class _Update:
         )
         self.ranges = with_reading(self.ranges, read)
         self.validators[target.url] = result.validators
-        changed = State.UNCHANGED if after == before else State.CHANGED
+        changed = UpdateState.UNCHANGED if after == before else UpdateState.CHANGED
         self.outcomes[target] = self.outcome(
-            target, changed if before else State.NEW, came=len(after - before), gone=len(before - after)
+            target, changed if before else UpdateState.NEW, came=len(after - before), gone=len(before - after)
         )
 
     def outcome(
-        self, target: Target, state: State, *, came: int = 0, gone: int = 0, reason: str | None = None
-    ) -> Outcome:
+        self, target: Target, state: UpdateState, *, came: int = 0, gone: int = 0, reason: str | None = None
+    ) -> UpdateOutcome:
         prefixes = sum(len(part.prefixes) for part in self.ranges.of_url(target.url))
-        return Outcome(target, state, self.ranges.read_on(target.url), prefixes, came, gone, reason)
+        return UpdateOutcome(target, state, self.ranges.read_on(target.url), prefixes, came, gone, reason)
 
 
 def _lost(before: set[Network], after: set[Network]) -> int:
-    """Return the number of missing prefixes, where that is all, or most and little came instead; else 0.
+    """Return the number of missing prefixes if all are missing, or most and few were added; else 0.
 
-    All of them at once, with as many others instead, is what another operator's list at that URL looks like.
+    If all are missing and as many were added, the URL may have another operator's list.
     """
     wider = {net.supernet(new_prefix=length) for net in before for length in range(net.prefixlen)} & after
     missing = [net for net in before if net not in after and not any(_holds(each, net) for each in wider)]

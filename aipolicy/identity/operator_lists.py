@@ -1,8 +1,7 @@
 """The operators' published lists of addresses, each with the day on which it was read.
 
-``ranges.json`` beside this file is such a snapshot, made by ``scripts/build_ranges.py``: each list with the
-day on which it was read and where the copy came from. A file that ``aipolicy crawlers update`` keeps has what
-the lists had before, too (``history``).
+``ranges.json`` in this directory is the packaged snapshot, made by ``scripts/build_ranges.py``. A file of
+``aipolicy crawlers update`` also has the history of each list (``list_history``).
 """
 
 import datetime as dt
@@ -16,25 +15,32 @@ from typing import Any, Self
 from aipolicy.errors import RangesError
 from aipolicy.identity.prefixes import CRAWLERS, PROXIES, Limits, Network, networks
 
-NEAR = dt.timedelta(days=14)
-"""How far a list reaches in time: operators crawl from an address before they list it, and after."""
+LIST_MARGIN = dt.timedelta(days=14)
+"""The time before and after its readings for which a list counts: operators update lists early or late."""
 
-LONG = dt.timedelta(days=90)
-"""After so long without a reading of a list, an address that isn't in it may be by then."""
+LIST_MAX_AGE = dt.timedelta(days=90)
+"""The age after which a list proves no forgery: an address may have been added since its last reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """One published list, or several in one where a copy has them together; or a part of one.
+    """A published list, a copy that combines several lists, or a part of a list.
 
-    ``urls`` are where its operator publishes it, ``tokens`` the product tokens of the crawler table that come
-    from it (none: others of the operator do), ``date`` is the day on which it was read, ``source`` where the
-    copy is from. ``superseded`` is a later day on which the operator is known to have published another one,
-    or None: an address in a superseded list was the operator's, but one that isn't may be by now.
+    A list that was read several times has several parts: prefixes that were added and removed at the same
+    times are in one part.
 
-    A list that was read several times is in parts, by what became of its prefixes. ``first`` is the day of
-    the first reading (None: ``date`` is), ``came`` that of the last reading without the prefixes (None: the
-    first reading had them), ``gone`` that of the first reading without them again (None: the last has them).
+    Attributes:
+        urls: The URLs where the operator publishes it; several for a combined copy.
+        operator: The operator.
+        tokens: The product tokens of the crawlers that use it; empty if they are not in the crawler table.
+        date: The day of the last reading.
+        source: The URL that it was read from.
+        superseded: A later day on which the operator is known to have published a newer list, or None. A
+            superseded list still verifies its addresses, but says nothing about others.
+        prefixes: The prefixes.
+        first: The day of the first reading; None if it is ``date``.
+        came: The day of the last reading before the prefixes were added; None if the first reading had them.
+        gone: The day of the first reading after the prefixes were removed; None if the last reading has them.
     """
 
     urls: tuple[str, ...]
@@ -54,52 +60,56 @@ class AddressList:
         return self.first or self.date
 
     def counts_on(self, day: dt.date) -> bool:
-        """Whether its prefixes were the operator's on ``day``, as far as its readings tell."""
-        too_early = self.came is not None and self.came - day > NEAR
-        too_late = self.gone is not None and day - self.gone > NEAR
+        """Return True if its prefixes were the operator's on ``day``, according to its readings."""
+        too_early = self.came is not None and self.came - day > LIST_MARGIN
+        too_late = self.gone is not None and day - self.gone > LIST_MARGIN
         return not too_early and not too_late
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any], limits: Limits = CRAWLERS) -> Self:
-        """The inverse of ``to_dict``. Raises RangesError where a prefix is beyond the ``limits``."""
+    def from_dict(cls, document: dict[str, Any], limits: Limits = CRAWLERS) -> Self:
+        """Read the result of ``to_dict``.
+
+        Raises:
+            RangesError: It is invalid, or a prefix is beyond ``limits``.
+        """
         try:
             return cls(
-                urls=_texts(given, "urls", least=1),
-                operator=_text(given, "operator"),
-                tokens=_texts(given, "tokens"),
-                date=dt.date.fromisoformat(given["date"]),
-                source=_text(given, "source"),
-                prefixes=networks(given["prefixes"], given["operator"], limits),
-                superseded=_day(given["superseded"]),
-                **{name: _day(given.get(name)) for name in _OPTIONAL},
+                urls=_strings(document, "urls", minimum=1),
+                operator=_string(document, "operator"),
+                tokens=_strings(document, "tokens"),
+                date=dt.date.fromisoformat(document["date"]),
+                source=_string(document, "source"),
+                prefixes=networks(document["prefixes"], document["operator"], limits),
+                superseded=_day(document["superseded"]),
+                **{name: _day(document.get(name)) for name in _OPTIONAL},
             )
         except RangesError as error:
-            raise RangesError(f"{', '.join(given['urls'])}: {error}") from None
+            raise RangesError(f"{', '.join(document['urls'])}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise RangesError(f"a list of addresses can't be read: {error!r}") from None
+            raise RangesError(f"an address list can't be read: {error!r}") from None
 
     def to_dict(self) -> dict[str, Any]:
         days = {name: day for name in _OPTIONAL if (day := getattr(self, name)) is not None}
         fields = {name: value for name, value in asdict(self).items() if name not in _OPTIONAL} | days
-        shown = {name: day.isoformat() for name, day in fields.items() if isinstance(day, dt.date)}
-        return fields | shown | {"prefixes": list(map(str, self.prefixes))}
+        dates = {name: day.isoformat() for name, day in fields.items() if isinstance(day, dt.date)}
+        return fields | dates | {"prefixes": list(map(str, self.prefixes))}
 
 
 _OPTIONAL = ("first", "came", "gone")
 
 
-def _text(given: dict[str, Any], name: str) -> str:
-    value = given[name]
+def _string(document: dict[str, Any], name: str) -> str:
+    value = document[name]
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text")
+        raise TypeError(f"{name} must be a string")
     return value
 
 
-def _texts(given: dict[str, Any], name: str, *, least: int = 0) -> tuple[str, ...]:
-    values = given[name]
+def _strings(document: dict[str, Any], name: str, *, minimum: int = 0) -> tuple[str, ...]:
+    values = document[name]
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"{name} must be texts in a list")
-    if len(values) < least:
+        raise TypeError(f"{name} must be a list of strings")
+    if len(values) < minimum:
         raise ValueError(f"{name} must not be empty")
     return tuple(values)
 
@@ -110,9 +120,14 @@ def _day(text: str | None) -> dt.date | None:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """All lists and parts of lists, and how old they are. At least one that is current: else RangesError.
+    """All address lists.
 
-    ``lists`` are the crawlers', ``proxies`` those of content delivery networks and load balancers.
+    Attributes:
+        lists: The lists of crawlers.
+        proxies: The lists of content delivery networks and load balancers.
+
+    Raises:
+        RangesError: No list is current.
     """
 
     lists: tuple[AddressList, ...]
@@ -120,59 +135,67 @@ class Ranges:
 
     def __post_init__(self) -> None:
         if not any(published.gone is None for published in self.lists):
-            raise RangesError("there are no lists of addresses: give at least one")
+            raise RangesError("there is no address list: at least one is required")
 
     @property
     def current(self) -> tuple[AddressList, ...]:
-        """One part of each list that its operator still publishes, as far as is known."""
+        """One part of each list that its operator still publishes, according to the last reading."""
         return _current(self.lists)
 
     @property
     def current_proxies(self) -> tuple[AddressList, ...]:
-        """``current``, of the proxies."""
+        """``current`` for the proxies."""
         return _current(self.proxies)
 
     @property
     def oldest(self) -> dt.date:
-        """The day on which the list was read that was read first."""
+        """The day of the oldest reading."""
         return min(published.date for published in self.current)
 
     @property
     def newest(self) -> dt.date:
-        """The day on which the list was read that was read last."""
+        """The day of the newest reading."""
         return max(published.date for published in self.current)
 
     def of_operator(self, operator: str) -> tuple[AddressList, ...]:
         return tuple(published for published in self.lists if published.operator == operator)
 
     def of_url(self, url: str) -> tuple[AddressList, ...]:
-        """The parts of the list at ``url`` that its operator still publishes; not of copies of several."""
+        """Return the current parts of the list at ``url``, without copies of several lists."""
         every = (*self.lists, *self.proxies)
         return tuple(each for each in every if each.urls == (url,) and each.gone is None)
 
     def read_on(self, url: str) -> dt.date | None:
-        """The day on which the list at ``url`` was read last."""
+        """Return the day on which the list at ``url`` was last read, or None."""
         return max((each.date for each in self.of_url(url)), default=None)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what ``to_json`` wrote. Raises RangesError."""
+        """Read the result of ``to_json``.
+
+        Raises:
+            RangesError: It is invalid.
+        """
         try:
             return cls.from_dict(json.loads(text))
         except (ValueError, RecursionError) as error:
-            raise RangesError(f"the lists of addresses can't be read: {error}") from None
+            raise RangesError(f"the address lists can't be read: {error}") from None
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=1) + "\n"
 
     @classmethod
-    def from_dict(cls, given: Any) -> Self:
-        """The inverse of ``to_dict``. Raises RangesError."""
+    def from_dict(cls, document: Any) -> Self:
+        """Read the result of ``to_dict``.
+
+        Raises:
+            RangesError: It is invalid.
+        """
         try:
-            proxies = tuple(AddressList.from_dict(each, PROXIES) for each in given.get("proxies", ()))
-            return cls(tuple(map(AddressList.from_dict, given["lists"])), proxies)
+            proxies = tuple(AddressList.from_dict(each, PROXIES) for each in document.get("proxies", ()))
+            return cls(tuple(map(AddressList.from_dict, document["lists"])), proxies)
         except (KeyError, TypeError, AttributeError) as error:
-            raise RangesError(f"the lists of addresses can't be read: {error!r}") from None
+            raise RangesError(f"the address lists can't be read: {error!r}") from None
 
     def to_dict(self) -> dict[str, Any]:
         lists = {"lists": [published.to_dict() for published in self.lists]}
@@ -185,16 +208,16 @@ def _current(lists: Iterable[AddressList]) -> tuple[AddressList, ...]:
 
 
 def ordered(lists: Iterable[AddressList], proxies: Iterable[AddressList] = ()) -> Ranges:
-    """The lists in the order of a snapshot: by operator, then by URL, then by what became of the parts."""
-    return Ranges(tuple(sorted(lists, key=_place)), tuple(sorted(proxies, key=_place)))
+    """Return the lists sorted by operator, URL, and the days on which prefixes were removed and added."""
+    return Ranges(tuple(sorted(lists, key=_sort_key)), tuple(sorted(proxies, key=_sort_key)))
 
 
-def _place(each: AddressList) -> tuple[str, tuple[str, ...], dt.date, dt.date]:
+def _sort_key(each: AddressList) -> tuple[str, tuple[str, ...], dt.date, dt.date]:
     never = dt.date.min
     return each.operator.lower(), each.urls, each.gone or never, each.came or never
 
 
 @lru_cache(maxsize=1)
 def packaged_ranges() -> Ranges:
-    """The snapshot that comes with the package."""
+    """Return the packaged snapshot."""
     return Ranges.from_json(resources.files(__package__).joinpath("ranges.json").read_bytes())

@@ -1,6 +1,6 @@
-"""The prefixes of an operator's published list: read in the forms that operators use, and checked.
+"""Parser of the prefixes in operators' published lists.
 
-Nothing that can't be a crawler's gets in: whoever is in a list counts as that operator.
+The checks are strict, because every client with an address in a list counts as that operator.
 """
 
 import html
@@ -13,16 +13,22 @@ from types import MappingProxyType
 from typing import Any
 
 from aipolicy.errors import RangesError
-from aipolicy.web.public_networks import is_public
+from aipolicy.web.networks import is_public
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that a list may hold, by version: the length of its widest prefix, and addresses in all."""
+    """The limits of a list.
 
-    whose: str
+    Attributes:
+        user: The kind of client in the list, for messages.
+        widest: The shortest allowed prefix length, by IP version.
+        most: The maximum number of addresses, by IP version.
+    """
+
+    user: str
     widest: Mapping[int, int]
     most: Mapping[int, int]
 
@@ -30,59 +36,65 @@ class Limits:
 CRAWLERS = Limits("a crawler", MappingProxyType({4: 12, 6: 29}), MappingProxyType({4: 1 << 25, 6: 1 << 101}))
 PROXIES = Limits("a proxy", MappingProxyType({4: 10, 6: 24}), MappingProxyType({4: 1 << 25, 6: 1 << 105}))
 
-_WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # 17.0.0.0/8 is Apple's own, whole
+_WIDEST_OF = {"Apple": {4: 8, 6: 29}}  # Apple owns all of 17.0.0.0/8
 _KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix", "prefix")
 _CODE = re.compile(r"<code(?=[\s>])", re.IGNORECASE)
 _CODE_END = re.compile(r"</code", re.IGNORECASE)
-_SHOWN = 80  # characters of what can't be read
+_MAX_SHOWN = 80  # characters of an invalid prefix in a message
 
 
 def network(text: str, operator: str = "", limits: Limits = CRAWLERS) -> Network:
-    """The network of a prefix; an address alone is a network of one.
+    """Parse a prefix; an address alone is a network of one address.
 
-    Raises RangesError for what isn't a prefix, isn't public, or is wider than ``limits`` allow.
+    Raises:
+        RangesError: It is not a prefix, not public, or wider than ``limits`` allow.
     """
     address, slash, length = text.partition("/")
-    shown = repr(text[:_SHOWN])
+    quoted = repr(text[:_MAX_SHOWN])
     try:
         if slash and not (length.isascii() and length.isdigit()):
             raise ValueError(f"{length!r} is not a length")
         found = ipaddress.ip_network(text)
     except ValueError as error:
-        reason = str(error)[: 2 * _SHOWN]
-        raise RangesError(f"{shown} is not a prefix like '192.0.2.0/24' ({reason})") from None
+        reason = str(error)[: 2 * _MAX_SHOWN]
+        raise RangesError(f"{quoted} is not a prefix like '192.0.2.0/24' ({reason})") from None
     if "%" in address:
-        raise RangesError(f"{shown} has a zone: a published prefix has none")
+        raise RangesError(f"{quoted} has a zone, which a published prefix can't have")
     if not is_public(found):
-        raise RangesError(f"{shown} is not public: private, reserved or for documentation")
+        raise RangesError(f"{quoted} is not public: private, reserved or for documentation")
     widest = _WIDEST_OF.get(operator, limits.widest)[found.version]
     if found.prefixlen < widest:
-        raise RangesError(f"{shown} is too wide for {operator or limits.whose}: at most a /{widest}")
+        raise RangesError(f"{quoted} is too wide for {operator or limits.user}: at most a /{widest}")
     return found
 
 
 def networks(texts: Iterable[str], operator: str = "", limits: Limits = CRAWLERS) -> tuple[Network, ...]:
-    """The networks of ``texts``: sorted, IPv4 first, joined where they touch. Raises RangesError.
+    """Parse prefixes; return them sorted, IPv4 first, with adjacent ones joined.
 
-    An empty list is an error, too: it would make a forgery of every request. So is one of half the Internet.
+    Raises:
+        RangesError: A prefix is invalid; or the list is empty, so that every client would count as spoofed;
+            or it has more addresses than ``limits`` allow.
     """
     found = [network(str(text), operator, limits) for text in texts]
     if not found:
-        raise RangesError("the list is empty: keep the last good one")
+        raise RangesError("the list is empty")
     v4 = (net for net in found if isinstance(net, ipaddress.IPv4Network))
     v6 = (net for net in found if isinstance(net, ipaddress.IPv6Network))
     joined: tuple[Network, ...] = (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
     for version, most in limits.most.items():
         if (total := sum(net.num_addresses for net in joined if net.version == version)) > most:
-            raise RangesError(f"the list has {total} addresses of IPv{version}: too many for {limits.whose}")
+            raise RangesError(f"the list has {total} addresses of IPv{version}: too many for {limits.user}")
     return joined
 
 
-def published(text: str) -> list[str]:
-    """The prefixes in an operator's list, as it writes them. Raises RangesError where it isn't such a list.
+def published_prefixes(text: str) -> list[str]:
+    """Return the prefixes in an operator's list as it writes them.
 
-    ``{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}, {"ipv6Prefix": ...}]}``, with ``ip_prefix`` for short, and
-    the same inside the ``<code>`` of a page (Amazon's).
+    The forms are ``{"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}, {"ipv6Prefix": ...}]}``, the same with
+    ``ip_prefix``, and either inside the ``<code>`` of a web page (Amazon's).
+
+    Raises:
+        RangesError: It is not such a list.
     """
     in_page = _in_page(text)
     try:
@@ -96,7 +108,7 @@ def published(text: str) -> list[str]:
 
 
 def _in_page(page: str) -> str | None:
-    """The first ``<code>`` of a page that holds an object."""
+    """Return the first ``<code>`` of a web page that contains an object."""
     at = 0
     while opening := _CODE.search(page, at):
         begins = page.find(">", opening.end())
@@ -113,6 +125,5 @@ def _in_page(page: str) -> str | None:
 def _prefix(entry: Any) -> str:
     values = [entry[key] for key in _KEYS if key in entry] if isinstance(entry, dict) else [entry]
     if len(values) != 1 or not isinstance(values[0], str):
-        shown = repr(entry)[:_SHOWN]
-        raise RangesError(f"{shown} is not a prefix: it has one of {', '.join(_KEYS)}")
+        raise RangesError(f"{repr(entry)[:_MAX_SHOWN]} is not a prefix: expected one of {', '.join(_KEYS)}")
     return values[0]

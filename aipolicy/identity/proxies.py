@@ -1,8 +1,8 @@
-"""Content delivery networks, load balancers and cloud proxies that stand between a client and a server.
+"""Content delivery networks, load balancers and cloud proxies between a client and a server.
 
-The address of such a proxy says nothing about the client behind it. Only edges and proxies are listed, never
-machines that anyone can rent: a client on one of those is a client. Who calls which origin from where is what
-each operator publishes for firewalls; ``ranges.json`` has the copies, each with its source and date.
+The address of such a proxy says nothing about the client. The lists contain only addresses from which an
+operator's proxies connect to servers, as it publishes them for firewalls. Machines that anyone can rent are
+excluded, because a request from one comes from a client. ``ranges.json`` has copies with source and date.
 """
 
 import ipaddress
@@ -22,11 +22,11 @@ class Proxy:
     """An operator of proxies.
 
     Args:
-        operator: Its name. No crawler's operator has the same one.
-        urls: Where it publishes the addresses from which it calls origins.
-        header: The request header in which it passes on the client's address.
-        by_hand: Pages for people among ``urls``, or lists that a GET request doesn't return.
-        without: Prefixes of its lists that aren't only proxies.
+        operator: Its name, which differs from every crawler operator's.
+        urls: The URLs where it publishes the addresses from which its proxies connect to servers.
+        header: The request header with the client's address.
+        by_hand: True if the URLs are web pages, or don't return the list to a GET request.
+        without: Prefixes of its lists that are not only used by proxies.
     """
 
     operator: str
@@ -84,11 +84,11 @@ PROXIES: tuple[Proxy, ...] = (
 """Sorted by operator."""
 
 PROXY_OF: Mapping[str, Proxy] = MappingProxyType({url: proxy for proxy in PROXIES for url in proxy.urls})
-"""By the URL of a list."""
+"""The proxy of each list, by its URL."""
 
 HEADERS: Mapping[str, str] = MappingProxyType({proxy.operator: proxy.header for proxy in PROXIES})
 
-# In Amazon's file of all its addresses.
+# Values of "service" in Amazon's file of all its addresses.
 _SERVICES = frozenset({"CLOUDFRONT", "CLOUDFRONT_ORIGIN_FACING", "GLOBALACCELERATOR"})
 _COMPUTE = "EC2"
 _MEMBERS = (
@@ -104,11 +104,11 @@ _KEYS = ("ip_prefix", "ipv6_prefix", "prefix", "ipv4Prefix", "ipv6Prefix")
 
 
 def proxy_networks(text: str, url: str) -> tuple[Network, ...]:
-    """Return the networks in a list of proxies, as its operator writes it.
+    """Parse a list of proxies.
 
-    Lines of prefixes, an array of them, or an object with such arrays (Cloudflare's below ``result``). Of an
-    entry with a ``service``, as in Amazon's list, only those of proxies count, and not what is inside them
-    and is compute.
+    It can be lines of prefixes, an array of them, or an object with such arrays (Cloudflare's is below
+    ``result``). If the entries have a ``service``, as in Amazon's list, only those of proxies are returned,
+    without the compute networks inside them.
 
     Raises:
         RangesError: It is not such a list.
@@ -126,7 +126,7 @@ def proxy_networks(text: str, url: str) -> tuple[Network, ...]:
 
 
 def _entries(text: str) -> Iterator[tuple[str, str | None]]:
-    """Each prefix, with the service that it is of."""
+    """Yield each prefix with its service, if it has one."""
     if not text.lstrip().startswith(("{", "[")):
         words = (line.partition("#")[0].split() for line in text.splitlines())
         yield from ((word, None) for line in words for word in line[-1:])
@@ -155,14 +155,14 @@ def _entry(entry: Any) -> tuple[str, str | None]:
     values = [entry[key] for key in _KEYS if key in entry] if isinstance(entry, dict) else []
     service = entry.get("service") if isinstance(entry, dict) else None
     if len(values) != 1 or not isinstance(values[0], str) or not isinstance(service, str | None):
-        raise RangesError(f"{entry!r:.80} is not a prefix: it has one of {', '.join(_KEYS)}")
+        raise RangesError(f"{entry!r:.80} is not a prefix: expected one of {', '.join(_KEYS)}")
     return values[0], service
 
 
 def _minus(found: Iterable[Network], without: Iterable[Network]) -> Iterator[Network]:
-    """Yield ``found`` less what of ``without`` lies inside.
+    """Yield ``found`` without the networks of ``without`` that are inside it.
 
-    What is wider than a prefix takes nothing away from it: the more specific entry says who uses it.
+    A wider network removes nothing, because the more specific entry says who uses the addresses.
     """
     others = sorted(without, key=lambda net: net.prefixlen)
     for net in found:

@@ -1,62 +1,121 @@
-"""What an operator publishes about one product token, and what its lists say of an address."""
+"""The checks that an operator publishes for one crawler, and the answer of its address lists."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from aipolicy.core.crawlers import CRAWLERS, Crawler
 from aipolicy.errors import ResolverError
-from aipolicy.identity.address_index import Index, Lists
 from aipolicy.identity.addresses import ClientAddress
-from aipolicy.identity.operator_lists import LONG, NEAR, AddressList, Ranges
-from aipolicy.identity.resolver import Answer
+from aipolicy.identity.operator_lists import LIST_MARGIN, LIST_MAX_AGE, AddressList, Ranges
+from aipolicy.identity.resolver import DnsAnswer
 
 
 class Identity(StrEnum):
-    """What is known of a client that declares a product token."""
+    """The identity of a client that declares a product token."""
 
     VERIFIED = "verified"
     """It is that crawler."""
     OPERATOR_VERIFIED = "operator_verified"
-    """It is one of that operator's; which one can't be told."""
+    """It is a crawler of the same operator, but the checks don't say which one."""
     SPOOFED = "spoofed"
     """Every check that the operator publishes was made, and failed."""
     UNVERIFIABLE = "unverifiable"
-    """The operator publishes no check, or one that was not made: of an address that is not in its list, DNS
-    or a signature may still tell that it is the operator's."""
+    """The operator publishes no check, or not every check was made: DNS or a signature might verify a client
+    whose address is not listed."""
     CHECK_FAILED = "check_failed"
-    """The operator publishes a check, and it could not be made: an unreadable address, a proxy's instead of
-    the client's, an error of DNS, keys that can't be read."""
+    """A published check could not be made: the address is invalid or a proxy's, DNS failed, or keys can't be
+    read."""
+
+
+ListPositions = frozenset[int]
+"""Positions in the sequence of lists that an index was made from."""
+
+_NOWHERE: ListPositions = frozenset()
+
+
+class AddressIndex:
+    """Finds the lists that contain an address, by bisection over all ``lists`` at once."""
+
+    __slots__ = ("_spans",)
+
+    def __init__(self, lists: Sequence[AddressList]) -> None:
+        self._spans = {version: _spans(lists, version) for version in (4, 6)}
+
+    def lists_of(self, version: int, number: int) -> ListPositions:
+        """Return the lists that contain the address ``number``."""
+        starts, within = self._spans[version]
+        at = bisect_right(starts, number) - 1
+        return within[at] if at >= 0 else _NOWHERE
+
+    def lists_between(self, version: int, first: int, last: int) -> set[ListPositions]:
+        """Return every answer of ``lists_of`` for the addresses from ``first`` to ``last``."""
+        starts, within = self._spans[version]
+        begin, end = bisect_right(starts, first) - 1, bisect_right(starts, last)
+        return {*within[max(begin, 0) : end], *([_NOWHERE] if begin < 0 else ())}
+
+
+def _spans(lists: Sequence[AddressList], version: int) -> tuple[list[int], list[ListPositions]]:
+    """Return the start of each span, and the lists that contain it; a span ends where the next one starts."""
+    changes: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    for position, begins, ends in _bounds(lists, version):
+        changes[begins].append((position, True))
+        changes[ends].append((position, False))
+    starts: list[int] = []
+    within: list[ListPositions] = []
+    current: set[int] = set()
+    for at in sorted(changes):
+        # Ends before starts, because two prefixes of one list can be adjacent.
+        current -= {position for position, enters in changes[at] if not enters}
+        current |= {position for position, enters in changes[at] if enters}
+        starts.append(at)
+        within.append(frozenset(current))
+    return starts, within
+
+
+def _bounds(lists: Sequence[AddressList], version: int) -> Iterator[tuple[int, int, int]]:
+    for position, published in enumerate(lists):
+        for net in published.prefixes:
+            if net.version == version:
+                yield position, int(net.network_address), int(net.broadcast_address) + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """How a product token is checked.
+class OperatorCheck:
+    """The checks that an operator publishes for one of its crawlers.
 
-    ``lists`` are its operator's, and ``index`` is over them. The others are positions in them: ``exact`` of
-    those that only this crawler comes from, ``named`` of those that name it, maybe besides others,
-    ``mixed`` of copies of several lists in one, of which one is its, and ``latest`` of those that tell what
-    a single list is now. ``read`` are the days of the first and last readings of all that the crawler has;
-    None: not all are known, and an address outside them may be its. ``suffixes`` are the host names of its
-    operator, where the crawler has any, and ``own`` those that only this crawler has. ``signs``: it may show
-    who it is by a signature.
+    Attributes:
+        lists: All address lists of the operator.
+        index: The index over ``lists``.
+        exact: Positions of the lists that only this crawler uses.
+        named: Positions of the lists that this crawler uses, alone or with others.
+        mixed: Positions of copies that combine several lists, one of which this crawler uses.
+        latest: Positions of current readings of single lists.
+        publishes_ranges: True if the operator publishes address lists for this crawler.
+        read: The days of the first and last readings of all this crawler's lists; None if a list was never
+            read, so that an address outside the others may be the crawler's.
+        suffixes: The operator's host name suffixes, if the crawler has any.
+        own: The suffixes that only this crawler uses.
+        signs: True if the crawler can sign its requests.
     """
 
     lists: tuple[AddressList, ...]
-    index: Index
-    exact: Lists
-    named: Lists
-    mixed: Lists
-    latest: Lists
+    index: AddressIndex
+    exact: ListPositions
+    named: ListPositions
+    mixed: ListPositions
+    latest: ListPositions
     publishes_ranges: bool
     read: tuple[date, date] | None
     suffixes: tuple[str, ...]
     own: tuple[str, ...]
     signs: bool
 
-    def by_ranges(self, client: ClientAddress | None, day: date) -> Identity:
-        """What the lists say; for an address that can't be read, or isn't the client's: that they can't."""
+    def check_address(self, client: ClientAddress | None, day: date) -> Identity:
+        """Return the answer of the lists; *check_failed* for an invalid address or one that is a proxy's."""
         if client is None or client.behind_a_proxy:
             return Identity.CHECK_FAILED if self.published else Identity.UNVERIFIABLE
         if not client.masked:
@@ -69,84 +128,88 @@ class Check:
             return Identity.OPERATOR_VERIFIED
         return Identity.CHECK_FAILED if self.published else Identity.UNVERIFIABLE
 
-    def by_answer(self, answer: Answer, found: Identity) -> Identity:
-        """What DNS says of an address of which the lists say ``found``."""
+    def check_answer(self, answer: DnsAnswer, identity: Identity) -> Identity:
+        """Return the identity after an answer of DNS; ``identity`` is the answer of the lists."""
         if isinstance(answer, ResolverError):
             return Identity.CHECK_FAILED
         if answer is None:
-            # Without its lists only half of what the operator publishes was checked.
-            return found if self.publishes_ranges else Identity.SPOOFED
+            # If the crawler's lists are missing, only half of the published checks were made.
+            return identity if self.publishes_ranges else Identity.SPOOFED
         own = any(answer == suffix or answer.endswith(f".{suffix}") for suffix in self.own)
         return Identity.VERIFIED if own else Identity.OPERATOR_VERIFIED
 
-    def left_open(self, found: Identity, *, dns: bool, signatures: bool) -> Identity:
-        """``found``, but no forgery where a check was not made that may tell otherwise.
+    def require_all_checks(self, identity: Identity, *, dns: bool, signatures: bool) -> Identity:
+        """Return *unverifiable* instead of *spoofed* if a published check was not made.
 
-        ``dns`` and ``signatures``: whether host names, and the request's signatures, were looked at.
+        Args:
+            identity: The identity after the checks that were made.
+            dns: True if host names were checked.
+            signatures: True if the request's signatures were checked.
         """
-        unasked = bool(self.suffixes and not dns) or (self.signs and not signatures)
-        return Identity.UNVERIFIABLE if found is Identity.SPOOFED and unasked else found
+        unchecked = bool(self.suffixes and not dns) or (self.signs and not signatures)
+        return Identity.UNVERIFIABLE if identity is Identity.SPOOFED and unchecked else identity
 
     @property
     def published(self) -> bool:
-        """Whether the operator publishes a check at all."""
+        """True if the operator publishes address lists or host names."""
         return self.publishes_ranges or bool(self.suffixes)
 
     def conclusive_on(self, day: date) -> bool:
-        """Whether an address outside all lists can't have been the crawler's on ``day``."""
-        return self.read is not None and self.read[0] - day <= NEAR and not self.outdated_on(day)
+        """Return True if an address outside all lists can't have been the crawler's on ``day``."""
+        return self.read is not None and self.read[0] - day <= LIST_MARGIN and not self.outdated_on(day)
 
     def outdated_on(self, day: date) -> bool:
-        """Whether the last reading of its lists was long before ``day``."""
-        return self.read is not None and day - self.read[1] > LONG
+        """Return True if the lists were last read more than ``LIST_MAX_AGE`` before ``day``."""
+        return self.read is not None and day - self.read[1] > LIST_MAX_AGE
 
-    def names(self, client: ClientAddress, day: date) -> bool | None:
-        """Whether a list names this very crawler for that address, alone or besides others.
+    def lists_crawler(self, client: ClientAddress, day: date) -> bool | None:
+        """Return True if a list of this very crawler contains the address.
 
-        None: a copy of several lists has it, and for which of the crawlers isn't told.
+        Returns:
+            None if only a copy of several lists contains it, which doesn't say which crawlers use it.
         """
         counting = self._counting(self.index.lists_of(client.version, client.first), day)
         if self._own(counting):
             return True
         return None if counting & self.mixed and not counting & self.latest else False
 
-    def _counting(self, lists: Lists, day: date) -> Lists:
+    def _counting(self, lists: ListPositions, day: date) -> ListPositions:
         return frozenset(at for at in lists if self.lists[at].counts_on(day))
 
-    def _own(self, counting: Lists) -> Lists:
-        """Those that name this crawler; none where the address has moved into another crawler's list.
+    def _own(self, counting: ListPositions) -> ListPositions:
+        """Return this crawler's lists; none if the address has moved to another crawler's list.
 
-        Two crawlers may share an address: that another's list has it, and was read later, tells of no move.
-        That it came into that list after this crawler's was last seen to have it does, and so does that it
-        has gone from this crawler's.
+        Two crawlers may share an address, so a later reading of the other list proves no move. These do: the
+        address was added to the other list after this crawler's list last had it, or was removed from this
+        crawler's list.
         """
         own, latest = counting & self.named, counting & self.latest
         if own & latest:
             return own
-        held = max((self.lists[at].date for at in own if self.lists[at].gone is None), default=None)
+        last_had = max((self.lists[at].date for at in own if self.lists[at].gone is None), default=None)
         came = (self.lists[at].came for at in latest)
-        moved = bool(latest) if held is None else any(day is not None and day >= held for day in came)
-        return _NONE if moved else own
+        moved = bool(latest) if last_had is None else any(day is not None and day >= last_had for day in came)
+        return _NOWHERE if moved else own
 
-    def _by_lists(self, lists: Lists, day: date) -> Identity:
+    def _by_lists(self, lists: ListPositions, day: date) -> Identity:
         counting = self._counting(lists, day)
         if self._own(counting) & self.exact:
             return Identity.VERIFIED
         if counting:
             return Identity.OPERATOR_VERIFIED
-        if lists:  # at another time: who had the address on that day isn't known
+        if lists:  # listed at another time: its user on that day is not known
             return Identity.UNVERIFIABLE
         return Identity.SPOOFED if self.conclusive_on(day) else Identity.UNVERIFIABLE
 
 
-_NONE: Lists = frozenset()
+NO_CHECK = OperatorCheck(
+    (), AddressIndex(()), _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, False, None, (), (), False
+)
+"""The check of a product token that is not in the crawler table."""
 
-NO_CHECK = Check((), Index(()), _NONE, _NONE, _NONE, _NONE, False, None, (), (), False)
-"""Of a product token that isn't in the crawler table."""
 
-
-def check_of(crawler: Crawler, ranges: Ranges, index: Index) -> Check:
-    """The check of ``crawler``; ``index`` is over ``ranges.of_operator(crawler.operator)``."""
+def operator_check(crawler: Crawler, ranges: Ranges, index: AddressIndex) -> OperatorCheck:
+    """Return the check of ``crawler``; ``index`` is over ``ranges.of_operator(crawler.operator)``."""
     lists = ranges.of_operator(crawler.operator)
     first: dict[str, date] = {}
     last: dict[str, date] = {}
@@ -163,15 +226,15 @@ def check_of(crawler: Crawler, ranges: Ranges, index: Index) -> Check:
     wanted = set(crawler.ranges)
     listed = bool(wanted) and first.keys() >= wanted
 
-    def positions(of: Callable[[AddressList], bool]) -> Lists:
-        return frozenset(at for at, each in enumerate(lists) if of(each))
+    def positions(matches: Callable[[AddressList], bool]) -> ListPositions:
+        return frozenset(at for at, each in enumerate(lists) if matches(each))
 
     def mixed(each: AddressList) -> bool:
-        """Until each list of the crawler's was read by itself, and later."""
-        its = wanted.intersection(each.urls)
-        return not wanted.issuperset(each.urls) and any(alone.get(u, date.min) <= each.date for u in its)
+        """Return True until each of the crawler's lists in the copy was read by itself later."""
+        used = wanted.intersection(each.urls)
+        return not wanted.issuperset(each.urls) and any(alone.get(u, date.min) <= each.date for u in used)
 
-    return Check(
+    return OperatorCheck(
         lists=lists,
         index=index,
         exact=positions(lambda each: each.tokens == (crawler.product_token,)),

@@ -1,7 +1,8 @@
-"""Forward-confirmed reverse DNS: the host names of an address that lead back to it.
+"""Forward-confirmed reverse DNS: the host name of an address that resolves back to the address.
 
-A name that an address has is its owner's claim; only the owner of the name can make it lead back. No answer
-is never a *no*: a timeout or a server's failure is an error, and errors are answers here, not raised.
+The owner of an address can give it any name, but only the owner of the name can make it resolve to the
+address. A timeout or a server's failure is never taken for "no name": it is an error, which is returned and
+not raised.
 """
 
 import ipaddress
@@ -11,71 +12,82 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aipolicy.core.bounded_cache import Memo
 from aipolicy.errors import MissingExtraError, ResolverError
 from aipolicy.identity.addresses import read_address
-from aipolicy.web.public_networks import is_public
+from aipolicy.identity.stale_cache import StaleCache
+from aipolicy.web.networks import is_public
 
 if TYPE_CHECKING:
     from dns.name import Name
 
-Question = tuple[str, tuple[str, ...]]
-"""An address, and the suffixes of the host names that count."""
+DnsQuestion = tuple[str, tuple[str, ...]]
+"""An address, and the host name suffixes that count."""
 
-Answer = str | ResolverError | None
-"""The host name that leads back to the address; None where there is none; an error where nothing is known."""
+DnsAnswer = str | ResolverError | None
+"""The host name that resolves back to the address; None if there is none; an error if DNS failed."""
 
-MOST_NAMES = 8
-"""Names of one address that are followed: a crawler has one, and a stranger's may have thousands."""
+MAX_NAMES = 8
+"""Maximum number of names of one address that are resolved: a crawler has one, others may have thousands."""
 
 WITNESSES = ("8.8.8.8", "1.1.1.1", "9.9.9.9")
-"""Addresses whose names anyone can ask for: where none has one, no reverse DNS of the Internet is seen.
+"""Addresses that have public names. If none of them has one, the name servers don't see the Internet.
 
-Name servers behind a firewall often say of all foreign names that they don't exist, which is no answer.
+Behind a firewall, name servers often answer that no external name exists, which proves nothing.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """What DNS said on the way to ``answer``.
+class DnsTrace:
+    """The records of DNS that led to an answer.
 
-    ``names`` are those of the address, the first ``MOST_NAMES`` of them, ``more`` is how many others it has.
-    ``led`` are the names that count, each with the addresses that it leads to, or why none are known.
+    Attributes:
+        answer: The answer.
+        names: The first ``MAX_NAMES`` host names of the address.
+        more: The number of its other names.
+        resolved: The names with a suffix that counts, each with its addresses or the error.
     """
 
-    answer: Answer
+    answer: DnsAnswer
     names: tuple[str, ...] = ()
     more: int = 0
-    led: tuple[tuple[str, tuple[str, ...] | ResolverError], ...] = ()
+    resolved: tuple[tuple[str, tuple[str, ...] | ResolverError], ...] = ()
 
 
 class _Steps:
-    """A trace while it is made."""
+    """A trace that is being made."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.led: list[tuple[str, tuple[str, ...] | ResolverError]] = []
+        self.resolved: list[tuple[str, tuple[str, ...] | ResolverError]] = []
 
-    def trace(self, answer: Answer) -> Trace:
-        names = tuple(name.rstrip(".").lower() for name in self.names[:MOST_NAMES])
-        return Trace(answer, names, max(len(self.names) - MOST_NAMES, 0), tuple(self.led))
+    def trace(self, answer: DnsAnswer) -> DnsTrace:
+        names = tuple(name.rstrip(".").lower() for name in self.names[:MAX_NAMES])
+        return DnsTrace(answer, names, max(len(self.names) - MAX_NAMES, 0), tuple(self.resolved))
 
 
-_REMEMBERED = 1 << 17
-_SHOWN = 8  # addresses of a name in a trace
-_SHORTEST, _LONGEST = 60.0, 86_400.0  # seconds that an answer is kept, whatever its TTL
-_FAILURE = 60.0
-# Networks, one after the other, after which nothing is asked for as long: thousands would take hours. Not
-# addresses: a stranger has many, all behind one name server that doesn't answer.
-_FAILURES = 100
+_MAX_ANSWERS = 1 << 17
+_MAX_ADDRESSES = 8  # of a name in a trace
+_MIN_TTL, _MAX_TTL = 60.0, 86_400.0  # seconds that an answer is cached, whatever its TTL
+_FAILURE_TTL = 60.0
+# After failures for this many networks in a row, DNS is not asked for _FAILURE_TTL: thousands of timeouts
+# would take hours. Networks and not addresses, because one silent name server can serve many addresses.
+_MAX_FAILURES = 100
 
 
 class Resolver:
-    """Asks the machine's own name servers, or those given; remembers answers for their TTL.
+    """A resolver that caches answers for their TTL. It asks only about public addresses. Thread-safe.
 
-    ``timeout`` bounds one try, ``patience`` all that is asked about one address (both in seconds). Only
-    public addresses are asked about. Safe to share between threads. Raises MissingExtraError without
-    dnspython, and ResolverError where the machine has no name server.
+    Args:
+        nameservers: Name servers to ask; by default the machine's.
+        port: Their port.
+        timeout: Seconds for one try.
+        total_timeout: Seconds for all questions about one address.
+        workers: Maximum number of threads of ``ask_all``.
+        clock: Returns the time in seconds.
+
+    Raises:
+        MissingExtraError: dnspython is not installed.
+        ResolverError: The machine has no name server.
     """
 
     def __init__(
@@ -84,7 +96,7 @@ class Resolver:
         nameservers: Sequence[str] | None = None,
         port: int = 53,
         timeout: float = 2.0,
-        patience: float = 8.0,
+        total_timeout: float = 8.0,
         workers: int = 32,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,80 +108,80 @@ class Resolver:
         try:
             self._dns = dns.resolver.Resolver(configure=nameservers is None)
         except dns.exception.DNSException as error:
-            raise ResolverError(f"this machine has no name servers ({error}): name some") from None
+            raise ResolverError(f"this machine has no name servers ({error}); configure one") from None
         if nameservers is not None:
             self._dns.nameservers = list(nameservers)
             self._dns.port = port
         self._dns.timeout = timeout
-        self._patience = patience
+        self._total_timeout = total_timeout
         self._workers = workers
         self._clock = clock
-        self._answers: Memo[Question, tuple[float, Answer]] = Memo(_REMEMBERED)
-        self._witnessed: tuple[float, bool] | None = None
+        self._answers: StaleCache[DnsQuestion, DnsAnswer] = StaleCache(_MAX_ANSWERS, clock)
+        self._sees_internet: tuple[float, bool] | None = None
         self._failed: set[tuple[int, int] | None] = set()
-        self._rests_until = clock()
+        self._paused_until = clock()
 
-    def ask(self, question: Question) -> Answer:
-        """The host name that is a suffix, or ends with a dot and one, and leads back to the address.
+    def ask(self, question: DnsQuestion) -> DnsAnswer:
+        """Return the host name that has one of the suffixes and resolves back to the address.
 
-        None: the address has no name, another's, or one that leads elsewhere. An error: a timeout, a server's
-        failure, more than ``MOST_NAMES`` such names and none of the first leads back; name servers that don't
-        know the names of ``WITNESSES`` either.
+        Returns:
+            None if the address has no such name. An error after a timeout or a server's failure; if the
+            address has more than ``MAX_NAMES`` such names and none of the first resolves back; or if the
+            name servers don't know the names of ``WITNESSES`` either.
         """
-        remembered = self._answers.get(question)
-        if remembered is not None and remembered[0] > self._clock():
-            return remembered[1]
-        return self.trace(question).answer
+        cached = self._answers.usable(question)
+        return self.trace(question).answer if cached is None else cached.value
 
-    def trace(self, question: Question) -> Trace:
-        """As ``ask``, but asked anew, and with what was said on the way."""
-        if self._clock() < self._rests_until:
-            return Trace(
-                ResolverError(f"{question[0]}: not asked about, {_FAILURES} networks in a row failed")
-            )
-        answer: Answer
+    def trace(self, question: DnsQuestion) -> DnsTrace:
+        """Return the answer of ``ask``, not from the cache, with the records that led to it."""
+        if self._clock() < self._paused_until:
+            reason = f"{question[0]}: not looked up, because DNS failed for {_MAX_FAILURES} networks in a row"
+            return DnsTrace(ResolverError(reason))
+        answer: DnsAnswer
         steps = _Steps()
         try:
             answer, seconds = self._confirmed(*question, steps)
-            seconds = min(max(seconds, _SHORTEST), _LONGEST)
+            seconds = min(max(seconds, _MIN_TTL), _MAX_TTL)
             self._failed.clear()
         except ResolverError as error:
-            # Another one: what was raised holds the frames and messages that it came through, and is kept.
-            answer, seconds = ResolverError(str(error)), _FAILURE
+            # A copy, because the cached error would keep the stack frames and DNS messages of the original.
+            answer, seconds = ResolverError(str(error)), _FAILURE_TTL
             client = read_address(question[0])
             self._failed.add(client.network if client else None)
-            if len(self._failed) >= _FAILURES:
+            if len(self._failed) >= _MAX_FAILURES:
                 self._failed.clear()
-                self._rests_until = self._clock() + _FAILURE
-        self._answers.keep(question, (self._clock() + seconds, answer))
+                self._paused_until = self._clock() + _FAILURE_TTL
+        self._answers.put(question, answer, refresh_after=seconds, expire_after=seconds)
         return steps.trace(answer)
 
-    def ask_all(self, questions: Iterable[Question], within: float = 600.0) -> dict[Question, Answer]:
-        """The answers, several at a time; after ``within`` seconds nothing more is asked."""
+    def ask_all(
+        self, questions: Iterable[DnsQuestion], within: float = 600.0
+    ) -> dict[DnsQuestion, DnsAnswer]:
+        """Return the answers, asked in parallel; after ``within`` seconds no more questions are asked."""
         distinct = list(dict.fromkeys(questions))
         until = self._clock() + within
 
-        def answer(question: Question) -> Answer:
+        def answer(question: DnsQuestion) -> DnsAnswer:
             if self._clock() > until:
-                return ResolverError(f"{question[0]}: not asked about, DNS took over {within:g} s")
+                return ResolverError(f"{question[0]}: not looked up, because DNS took over {within:g} s")
             return self.ask(question)
 
-        if len(distinct) < 2:  # no threads for one: none can be started any more while the process ends
+        if len(distinct) < 2:  # without a thread, because none can be started while the process ends
             return {question: answer(question) for question in distinct}
         with ThreadPoolExecutor(min(self._workers, len(distinct))) as pool:
             return dict(zip(distinct, pool.map(answer, distinct), strict=True))
 
     def _sees_the_internet(self) -> bool:
-        if self._witnessed is None or self._witnessed[0] <= self._clock():
-            seen = any(map(self._has_name, WITNESSES))
-            self._witnessed = self._clock() + (_LONGEST if seen else _FAILURE), seen
-        return self._witnessed[1]
+        if self._sees_internet is None or self._sees_internet[0] <= self._clock():
+            found = any(map(self._has_name, WITNESSES))
+            self._sees_internet = self._clock() + (_MAX_TTL if found else _FAILURE_TTL), found
+        return self._sees_internet[1]
 
     def _has_name(self, address: str) -> bool:
         import dns.reversename
 
         try:
-            until = self._clock() + self._patience
+            until = self._clock() + self._total_timeout
             return bool(self._records(dns.reversename.from_address(address), "PTR", until)[0])
         except ResolverError:
             return False
@@ -180,42 +192,43 @@ class Resolver:
 
         value = ipaddress.ip_address(address)
         if not is_public(ipaddress.ip_network(value)):
-            raise ResolverError(f"{address} is not public: nobody is asked about it")
-        until = self._clock() + self._patience
+            raise ResolverError(f"{address} is not a public address, so DNS is not asked")
+        until = self._clock() + self._total_timeout
         names, seconds = self._records(dns.reversename.from_address(address), "PTR", until)
         steps.names = names
         if not names and not self._sees_the_internet():
-            raise ResolverError(f"{address}: the name servers know no names of foreign addresses")
+            raise ResolverError(f"{address}: the name servers know no names of public addresses")
         wanted = [dns.name.from_text(suffix) for suffix in suffixes]
         candidates = [name for name in map(dns.name.from_text, names) if any(map(name.is_subdomain, wanted))]
         failure = None
-        if len(candidates) > MOST_NAMES:
-            failure = ResolverError(f"{address} has {len(candidates)} such names: at most {MOST_NAMES}")
-        for name in candidates[:MOST_NAMES]:
-            shown = name.to_text(omit_final_dot=True).lower()
+        if len(candidates) > MAX_NAMES:
+            reason = f"{address} has {len(candidates)} such names, and only {MAX_NAMES} were resolved"
+            failure = ResolverError(reason)
+        for name in candidates[:MAX_NAMES]:
+            text = name.to_text(omit_final_dot=True).lower()
             try:
-                found, holds = self._records(name, "A" if value.version == 4 else "AAAA", until)
+                found, ttl = self._records(name, "A" if value.version == 4 else "AAAA", until)
             except ResolverError as error:
                 failure = error
-                steps.led.append((shown, ResolverError(str(error))))
+                steps.resolved.append((text, ResolverError(str(error))))
                 continue
-            seconds = min(seconds, holds)
-            steps.led.append((shown, tuple(found[:_SHOWN])))
+            seconds = min(seconds, ttl)
+            steps.resolved.append((text, tuple(found[:_MAX_ADDRESSES])))
             if value in map(ipaddress.ip_address, found):
-                return shown, seconds
+                return text, seconds
         if failure is not None:
             raise failure
         return None, seconds
 
     def _records(self, name: "Name", kind: str, until: float) -> tuple[list[str], float]:
-        """The records of a name as text, none where it has none or doesn't exist, and their TTL."""
+        """Return the records of a name as text, and their TTL; none if it has none or doesn't exist."""
         import dns.exception
         import dns.message
         import dns.resolver
 
         left = until - self._clock()
         if left <= 0:
-            raise ResolverError(f"{name}: no answer within {self._patience:g} s")
+            raise ResolverError(f"{name}: no answer within {self._total_timeout:g} s")
         try:
             answer = self._dns.resolve(name, kind, raise_on_no_answer=False, lifetime=left, search=False)
         except dns.resolver.NXDOMAIN as error:

@@ -1,118 +1,111 @@
-"""What reverse DNS says of clients that are here now: looked up beside their requests, and remembered."""
+"""Reverse DNS of clients that are connected now: looked up in the background, then cached."""
 
 import time
 from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
 from aipolicy.core.crawlers import crawler_named
-from aipolicy.forks import fork_safe_lock
 from aipolicy.identity.addresses import read_address
-from aipolicy.identity.background import Beside
-from aipolicy.identity.identities import Identities
+from aipolicy.identity.background import BackgroundWorkers
+from aipolicy.identity.identity_checker import IdentityChecker
 from aipolicy.identity.operator_lists import Ranges
 from aipolicy.identity.published_checks import Identity
 from aipolicy.identity.resolver import Resolver
+from aipolicy.identity.stale_cache import StaleCache
 
-_REMEMBERED = 8192  # clients that are verified, and as many that aren't: strangers evict no crawler
-_THREADS, _WAITING, _OF_ONE_NETWORK = 4, 256, 8
-_GOOD = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
-# Seconds after which an answer is asked for anew, and until which it is used meanwhile. The resolver keeps
-# what it was told for its TTL.
-_GOOD_FOR, _BAD_FOR, _FAILED_FOR = (3600.0, 86_400.0), (600.0, 3600.0), (60.0, 60.0)
+_MAX_CLIENTS = 8192  # verified ones, and as many others: unknown clients can't evict crawlers
+_THREADS, _MAX_WAITING, _PER_NETWORK = 4, 256, 8
+_VERIFIED = frozenset({Identity.VERIFIED, Identity.OPERATOR_VERIFIED})
+# Seconds until an answer is refreshed, and until it expires. The resolver caches DNS records for their TTL.
+_VERIFIED_TTL, _OTHER_TTL, _FAILED_TTL = (3600.0, 86_400.0), (600.0, 3600.0), (60.0, 60.0)
 
 _Client = tuple[str, str]
 """Product token and address."""
 
 
-class Named(NamedTuple):
-    """``own``: whether the name is one that the operator gives for this very crawler."""
+class HostNameResult(NamedTuple):
+    """``own`` is True if the host name is one that the operator publishes for this very crawler."""
 
     identity: Identity
     own: bool
 
 
-BUSY = Named(Identity.CHECK_FAILED, False)
-"""Of who was not looked up, for too many were waiting, or too many of its network."""
+BUSY = HostNameResult(Identity.CHECK_FAILED, False)
+"""The result for a client that can't be looked up now: too many clients, or clients of its network, wait."""
 
 
-class _Kept(NamedTuple):
-    named: Named
-    asked_anew: float
-    used_until: float
-
-
-class Names:
-    """Forward-confirmed reverse DNS without waiting: an answer is there from a later request on."""
+class ReverseDns:
+    """Forward-confirmed reverse DNS that never waits: the answer is used from a later request on."""
 
     def __init__(
         self,
         ranges: Ranges,
         resolver: Resolver,
         *,
-        remembered: int = _REMEMBERED,
+        max_clients: int = _MAX_CLIENTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._resolver, self._clock = resolver, clock
-        self.use(ranges)
-        self._good: LRUCache[_Client, _Kept] = LRUCache(remembered)
-        self._other: LRUCache[_Client, _Kept] = LRUCache(remembered)
-        self._lock = fork_safe_lock()
-        self._beside: Beside[_Client] = Beside(
-            self._ask, threads=_THREADS, waiting=_WAITING, whose=_network, of_one=_OF_ONE_NETWORK
+        self.use_ranges(ranges)
+        self._verified: StaleCache[_Client, HostNameResult] = StaleCache(max_clients, clock)
+        self._others: StaleCache[_Client, HostNameResult] = StaleCache(max_clients, clock)
+        self._workers: BackgroundWorkers[_Client] = BackgroundWorkers(
+            self._ask,
+            threads=_THREADS,
+            max_waiting=_MAX_WAITING,
+            group_of=_network,
+            per_group=_PER_NETWORK,
         )
 
     def __len__(self) -> int:
-        """How many clients are remembered."""
-        return len(self._good) + len(self._other)
+        """Return the number of cached clients."""
+        return len(self._verified) + len(self._others)
 
-    def find(self, product_token: str, address: str) -> Named | None:
-        """What is known now, or None: DNS is being asked beside. ``BUSY``: it can't be, for the moment."""
+    def find(self, product_token: str, address: str) -> HostNameResult | None:
+        """Return the cached result.
+
+        Returns:
+            None while DNS is being asked in the background; ``BUSY`` if it can't be asked now.
+        """
         client, now = (product_token, address), self._clock()
-        with self._lock:
-            kept = self._good.get(client) or self._other.get(client)
-        if kept is not None and now < kept.asked_anew:
-            return kept.named
-        started = self._beside.start(client)
-        if kept is not None and now < kept.used_until:
-            return kept.named
+        answer = self._verified.get(client) or self._others.get(client)
+        if answer is not None and now < answer.refresh_at:
+            return answer.value
+        started = self._workers.start(client)
+        if answer is not None and now < answer.expires_at:
+            return answer.value
         return None if started else BUSY
 
-    def use(self, ranges: Ranges) -> None:
-        """Go by other lists from now on."""
-        self._identities = Identities(ranges, self._resolver, signatures=True, today=self._today)
+    def use_ranges(self, ranges: Ranges) -> None:
+        """Use other address lists from now on."""
+        self._checker = IdentityChecker(ranges, self._resolver, signatures=True, today=self._today)
 
-    def settle(self) -> None:
-        """Wait until nothing is asked any more."""
-        self._beside.settle()
+    def wait_until_idle(self) -> None:
+        """Wait until no look-up is running."""
+        self._workers.wait_until_idle()
 
     def _ask(self, client: _Client) -> None:
         token, address = client
-        identity = self._identities.identify(token, address, self._today())
+        identity = self._checker.identify(token, address, self._today())
         crawler = crawler_named(token)
-        own = identity in _GOOD and crawler is not None
+        own = identity in _VERIFIED and crawler is not None
         if own and crawler is not None and identity is Identity.OPERATOR_VERIFIED:
             own = isinstance(self._resolver.ask((address.partition("/")[0], crawler.rdns)), str)
-        self._keep(client, Named(identity, own))
+        self._store(client, HostNameResult(identity, own))
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()
 
-    def _keep(self, client: _Client, named: Named) -> None:
-        now = self._clock()
-        good, failed = named.identity in _GOOD, named.identity is Identity.CHECK_FAILED
-        anew, used = _GOOD_FOR if good else _FAILED_FOR if failed else _BAD_FOR
-        kept = _Kept(named, now + anew, now + used)
-        with self._lock:
-            before = self._good.get(client)
-            if failed and before is not None and now < before.used_until:
-                kept = before._replace(asked_anew=min(now + anew, before.used_until))  # no answer is no *no*
-                good = True
-            self._good.pop(client, None)
-            self._other.pop(client, None)
-            (self._good if good else self._other)[client] = kept
+    def _store(self, client: _Client, result: HostNameResult) -> None:
+        verified, failed = result.identity in _VERIFIED, result.identity is Identity.CHECK_FAILED
+        refresh_after, expire_after = _VERIFIED_TTL if verified else _FAILED_TTL if failed else _OTHER_TTL
+        # A DNS failure does not contradict an earlier answer.
+        if failed and self._verified.postpone(client, refresh_after=refresh_after):
+            return
+        cache, other = (self._verified, self._others) if verified else (self._others, self._verified)
+        cache.put(client, result, refresh_after=refresh_after, expire_after=expire_after)
+        other.discard(client)
 
 
 def _network(client: _Client) -> Hashable:

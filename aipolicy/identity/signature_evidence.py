@@ -1,4 +1,4 @@
-"""What a request's signatures add to what is known of a client."""
+"""The evidence that a request's signatures give about a client."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from aipolicy.identity.signatures import Agents, SignatureResult, SignedRequest
     from aipolicy.web.fetcher import Fetcher
 
-# A check that couldn't be made leaves open what another one, that failed, seems to tell.
-_WEIGHTIEST_FIRST = (
+# A check that could not be made comes before one that failed: it might have succeeded.
+_PRECEDENCE = (
     Identity.VERIFIED,
     Identity.OPERATOR_VERIFIED,
     Identity.CHECK_FAILED,
@@ -21,10 +21,15 @@ _WEIGHTIEST_FIRST = (
 )
 
 
-class Signed(NamedTuple):
-    """What signatures say of a client that declares a crawler; ``result`` is the one that says most.
+class SignatureEvidence(NamedTuple):
+    """The strongest signature made in the name of a crawler's operator.
 
-    ``counts``: it was made for that very crawler. ``pending`` are the directories that may tell more.
+    Attributes:
+        identity: The identity that it proves.
+        counts: True if it was made for that very crawler.
+        reason: The reason, for people.
+        result: The result of the signature.
+        pending: Directories that have not been read yet and may change the answer.
     """
 
     identity: Identity
@@ -34,15 +39,17 @@ class Signed(NamedTuple):
     pending: frozenset[str]
 
 
-def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "Agents") -> Signed | None:
-    """The signatures made in the name of the crawler's operator; None: there are none.
+def signature_evidence(
+    crawler: Crawler, results: "Iterable[SignatureResult]", agents: "Agents"
+) -> SignatureEvidence | None:
+    """Return the evidence of the signatures made in the name of the crawler's operator; None without any.
 
-    By whomever else a request is signed, that says nothing of this crawler. Others than the client may have
-    signed it, too (a CDN, a proxy), so each is looked at, whatever its place.
+    Signatures by others say nothing about this crawler. A CDN or proxy may have signed the request too, so
+    every signature is considered, in any position.
     """
-    from aipolicy.identity.signatures import Outcome
+    from aipolicy.identity.signatures import SignatureOutcome
 
-    found: list[Signed] = []
+    found: list[SignatureEvidence] = []
     pending: set[str] = set()
     for result in results:
         tokens = agents.signs_for(result.directory or "")
@@ -54,14 +61,13 @@ def signed_by(crawler: Crawler, results: "Iterable[SignatureResult]", agents: "A
             reason = f"it signs as {result.agent}"
         elif identity is Identity.VERIFIED:
             identity, reason = Identity.OPERATOR_VERIFIED, f"it signs as another crawler, {result.agent}"
-        if result.outcome is Outcome.UNVERIFIED and result.fetch is not None:
+        if result.outcome is SignatureOutcome.UNVERIFIED and result.fetch is not None:
             pending.add(result.fetch)
-        found.append(Signed(identity, counts, reason, result, frozenset()))
+        found.append(SignatureEvidence(identity, counts, reason, result, frozenset()))
     if not found:
         return None
-    return min(found, key=lambda each: _WEIGHTIEST_FIRST.index(each.identity))._replace(
-        pending=frozenset(pending)
-    )
+    strongest = min(found, key=lambda each: _PRECEDENCE.index(each.identity))
+    return strongest._replace(pending=frozenset(pending))
 
 
 def _operator(product_token: str) -> str | None:
@@ -69,29 +75,29 @@ def _operator(product_token: str) -> str | None:
     return None if crawler is None else crawler.operator
 
 
-def weightier(found: Identity, other: Identity) -> Identity:
-    """What two checks of one client, by its address and its signature, say together."""
-    return min(found, other, key=_WEIGHTIEST_FIRST.index)
+def stronger_identity(one: Identity, other: Identity) -> Identity:
+    """Return the identity that two checks of one client, by address and by signature, give together."""
+    return min(one, other, key=_PRECEDENCE.index)
 
 
 def _identity(result: "SignatureResult") -> Identity:
-    """A signature is a forgery's where its key is known and isn't what made it, and nowhere else.
+    """Return *spoofed* only if the key is known and did not make the signature.
 
-    One that expired, covers too little or has what isn't supported may be a genuine crawler's all the same.
+    A genuine crawler's signature too can be expired, cover too little or use unsupported features.
     """
-    from aipolicy.identity.signatures import Outcome
+    from aipolicy.identity.signatures import SignatureOutcome
 
-    if result.outcome is Outcome.VERIFIED:
+    if result.outcome is SignatureOutcome.VERIFIED:
         return Identity.VERIFIED
     if result.forged:
         return Identity.SPOOFED
     return Identity.CHECK_FAILED if result.unread else Identity.UNVERIFIABLE
 
 
-def signatures_of(
+def verify_signatures(
     request: "SignedRequest", *, clock: Callable[[], float], fetcher: "Callable[[], Fetcher] | None" = None
 ) -> "tuple[SignatureResult, ...]":
-    """Verify the request's signatures; the key directories that they name are read. Never raises."""
+    """Fetch the key directories that the request's signatures name, and verify each. Never raises."""
     from aipolicy.identity.signatures import Directories, Verifier
 
     directories = Directories(anyone=True, fetcher=fetcher, clock=clock)
@@ -99,10 +105,10 @@ def signatures_of(
     results = verifier.verify_each(request)
     due = {result.fetch for result in results if result.fetch is not None}
 
-    async def read() -> None:
+    async def fetch_all() -> None:
         await asyncio.gather(*map(directories.fetch, due))
 
     if due:
-        asyncio.run(read())
+        asyncio.run(fetch_all())
         results = verifier.verify_each(request)
     return results

@@ -1,4 +1,4 @@
-"""The lookup of a host application that has its own flag: a callable, asked once in a while."""
+"""The lookup of an application that has its own opt-out flag, behind a callable."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -16,51 +16,59 @@ from aipolicy.lookup.base import (
     error_text,
     seconds,
 )
-from aipolicy.lookup.byte_count import Weights
-from aipolicy.lookup.entry import Entry
 from aipolicy.lookup.fallback import Fallback
-from aipolicy.lookup.generational_cache import Generations
+from aipolicy.lookup.freshness import CachedAnswer
+from aipolicy.lookup.generational_cache import ByteBudget, GenerationalCache
 from aipolicy.lookup.renderer import LoadResult, Prepared, Renderer, is_large
-from aipolicy.lookup.single_flight import CrowdedError, Flight, Flights
+from aipolicy.lookup.single_flight import Flight, RejectedError, SingleFlight
 from aipolicy.lookup.status import CountingPeek, LookupStatus, SourceHealth
-from aipolicy.lookup.throttled_log import OutageLog
+from aipolicy.lookup.throttled_log import ThrottledLog
 from aipolicy.rendering import Rendering
 from aipolicy.signals.switches import Signals
 
-_MOST_LOADS = 3  # that one request waits for, where each is thrown away by an invalidation
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+_MAX_LOADS = 3  # loads that one request waits for, if each is discarded by an invalidation
+_MIN_RETRY_DELAY, _MAX_RETRY_DELAY = 1.0, 60.0  # seconds
 
 
 class CachedLookup:
-    """host → rendering, from a callable. Raises ValueError or TypeError when made wrong.
+    """Looks up the policy of a host with a callable, and caches the answer.
 
-        lookup = CachedLookup(load)     # load("blog.example") -> True: opted out
+        def load(host):  # such as "blog.example"
+            return True  # opted out
 
-    ``load``         canonical host → SitePolicy, or True (opted out) or False (says nothing), or None for a
-                     host that is no site's. Sync (called in a thread) or async.
-    ``ttl``          seconds after which a site's answer is renewed, in the background, while the last one is
-                     served for at most as long again: a change is in force within twice the ttl.
-    ``unknown_ttl``  seconds for which a None is used.
-    ``maxsize``      sites remembered; ``max_bytes``: of memory for their answers, equal ones counted once.
-                     Sites with large files of their own are forgotten first, and loaded again when asked for.
-    ``default``      for hosts that are no site's: the name of a preset, or a SitePolicy.
-    ``timeout``      seconds that a load may take; to render what it returned is not counted.
-    ``max_stale``    seconds for which an answer other than an opt-out may outlive its ttl while loads fail.
-    ``count_hits``   whether ``status()`` tells the hit ratio: counting costs each hit a little.
-    ``max_threads``  threads for a sync ``load``; one that hangs is held until it ends.
-    ``max_unknown``  loads that run at once for hosts not known to be sites, sync or async; by default three
-                     quarters of ``max_threads``. A few more wait for their turn; beyond that the default is
-                     served at once, and the host is loaded when there is room. Known sites never wait behind
-                     them.
+        lookup = CachedLookup(load)
 
-    A request waits for a load only where the host is not known, was invalidated, or its answer is older than
-    twice the ttl. While the loads of a host fail, its last good answer is served (or the default), nobody
-    waits, and the next try is after 1, 2, 4 ... 60 seconds. A load that raises SystemExit or the like has
-    failed, too.
+    A request waits for a load only if the host is not cached, was invalidated, or its answer is older than
+    twice the ttl. While the loads of a host fail, its last good answer is served, or the default if there is
+    none; no request waits, and the next try is after 1, 2, 4 ... 60 seconds.
 
-    Runs under asyncio and trio. Best with one event loop at a time: several in several threads share the
-    answers, but each loads for itself. ``invalidate`` may be called in any thread. After a fork the child
-    goes on with what was remembered, and threads of its own.
+    Runs under asyncio and trio. Several event loops in several threads share the answers, but each loads for
+    itself. After a fork the child keeps the cached answers and starts threads of its own.
+
+    Args:
+        load: Called with a canonical host; returns its policy as ``LoadResult`` says: True (opted out), False
+            (states nothing), the name of a preset, a SitePolicy, or None for an unknown host. Any other value
+            is a failed load, as is an exception. Sync (called in a thread) or async.
+        ttl: Seconds after which the answer for a site is renewed in the background. Meanwhile the last one is
+            served, for at most as long again: a change is in force within twice the ttl.
+        maxsize: Most sites that are cached.
+        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+            files of their own are evicted first.
+        default: The policy of unknown hosts: a SitePolicy or the name of a preset.
+        timeout: Seconds that a load may take, without the time to render its result.
+        unknown_ttl: Seconds for which a None is cached.
+        max_stale: Seconds for which an answer other than an opt-out is served past its ttl while loads fail.
+            An opt-out is served for as long as they fail.
+        max_threads: Threads for a sync ``load``. One that hangs holds its thread until it ends.
+        max_unknown: Loads of unknown hosts that run at the same time; three quarters of ``max_threads`` by
+            default. Some more wait; the others get the default at once and are loaded later. Known sites
+            never wait for unknown hosts.
+        signals: The switches of the signals.
+        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
+        clock: The time in seconds, for tests.
+
+    Raises:
+        ValueError, TypeError: An argument is invalid.
     """
 
     def __init__(
@@ -81,59 +89,61 @@ class CachedLookup:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not callable(load):
-            raise TypeError(f"load is {load!r}: give a function of a host that returns its opt-out flag")
+            raise TypeError(
+                f"load is {load!r}; use a function that takes a host and returns its opt-out flag"
+            )
         self._ttl = seconds("ttl", ttl)
         self._unknown_ttl = seconds("unknown_ttl", unknown_ttl, zero=True)
         self._max_stale = seconds("max_stale", max_stale, zero=True)
         self._maxsize = count("maxsize", maxsize)
         self._timeout = seconds("timeout", timeout)
-        # The rest is for known sites, which are few at a time: most are renewed while nobody waits.
+        # The other threads are for known sites, of which most are renewed in the background.
         share = max(1, count("max_threads", max_threads) * 3 // 4)
-        self._lock = fork_safe_lock()  # of the tables here, and of the loads under way
+        self._lock = fork_safe_lock()  # guards the tables here and in SingleFlight
         self._renderer = Renderer(signals)
-        self._flights = Flights(
+        self._flights = SingleFlight(
             load,
             self._land,
             is_large=is_large,
             prepare=self._prepare,
             timeout=self._timeout,
             max_threads=max_threads,
-            unknown=share if max_unknown is None else count("max_unknown", max_unknown),
+            max_unknown=share if max_unknown is None else count("max_unknown", max_unknown),
             lock=self._lock,
             clock=clock,
         )
         self._clock = clock
-        self._log = OutageLog(clock)
+        self._log = ThrottledLog(clock)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
-        self._weights = Weights(count("max_bytes", max_bytes))
-        self._known: Generations[Entry] = Generations(
+        self._budget = ByteBudget(count("max_bytes", max_bytes))
+        self._known: GenerationalCache[CachedAnswer] = GenerationalCache(
             maxsize,
-            weights=self._weights,
+            budget=self._budget,
             lock=self._lock,
-            rendering=lambda entry: entry.rendering,
+            rendering=lambda answer: answer.rendering,
             shrink=self._smaller,
         )
-        # Hosts that are no site's, and those whose every load has failed.
-        self._unknown: LRUCache[bytes, Entry] = LRUCache(UNKNOWN_HOSTS)
+        # Unknown hosts, and those of which every load failed.
+        self._unknown: LRUCache[bytes, CachedAnswer] = LRUCache(UNKNOWN_HOSTS)
         self._health = SourceHealth()
         self._misses = self._renewals = self._refused = 0
         self._finds = 0
-        self._counting = CountingPeek(self._peeking()) if count_hits else None
-        self.peek = self._counting or self._peeking()
+        self._counting = CountingPeek(self._make_peek()) if count_hits else None
+        self.peek = self._counting or self._make_peek()
 
-    def _peeking(self) -> Callable[[bytes], Rendering | None]:
-        # A closure: every request calls it, and it has little to look up in ``self``.
+    def _make_peek(self) -> Callable[[bytes], Rendering | None]:
+        # A closure: every request calls it, and closure variables cost less than attributes of ``self``.
         clock, known = self._clock, self._known
 
         def peek(host: bytes) -> Rendering | None:
-            entry = known.young.get(host) or known.get(host)
-            return entry.rendering if entry is not None and clock() < entry.renew_at else None
+            answer = known.young.get(host) or known.get(host)
+            return answer.rendering if answer is not None and clock() < answer.renew_at else None
 
         return peek
 
     async def find(self, host: bytes) -> Rendering:
-        """The answer, loaded where that is due. Raises nothing but the caller's own cancellation."""
+        """Return the rendering for a host; load it if it isn't cached. Raises only if it is cancelled."""
         self._finds += 1
         key = None
         try:
@@ -142,36 +152,36 @@ class CachedLookup:
         except Exception as error:
             rendering = self._last_good(key)
             served = "the default policy" if rendering is self.default else "its last good answer"
-            self._log.began(f"the lookup of {host!r} failed: {served} is served", error)
+            self._log.failed(f"lookup of {host!r} failed; {served} is served", error)
             return rendering
 
     def _last_good(self, key: bytes | None) -> Rendering:
-        """Return what is served where a fault of the lookup itself keeps it from answering."""
+        """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
-            entry = None if key is None else self._entry(key)[0]
-            return self.default if entry is None else self._fallback.instead(entry.rendering, recent=False)
+            answer = None if key is None else self._cached(key)[0]
+            return self.default if answer is None else self._fallback.instead(answer.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
-        """Forget what is known of ``host``, in any spelling: the next request waits for a new load.
+        """Forget the answer for a host, in any spelling: the next request waits for a new load.
 
-        One that is under way is thrown away.
+        The result of a running load is discarded. May be called in any thread.
         """
         key = canonical_key(host)
         if key is not None:
-            # In this order: what the load keeps before it learns of this is found by the second step.
-            self._flights.throw_away(key)
-            self._outdate(key)
+            # In this order: an answer that the load stores before it is discarded is expired afterwards.
+            self._flights.discard(key)
+            self._expire(key)
 
     def invalidate_all(self) -> None:
-        """Forget what is known of every host."""
-        self._flights.throw_all_away()
+        """Forget the answers for all hosts."""
+        self._flights.discard_all()
         with self._lock:
-            for entry in self._known.values():
-                entry.outdate()
+            for answer in self._known.values():
+                answer.expire()
             self._unknown.clear()
 
     def status(self) -> LookupStatus:
-        """How it is. In the thread of the event loop."""
+        """Return the state of the cache and of the loads. Call it in the event loop's thread."""
         refresh_age, error_age = self._health.ages(self._clock())
         return LookupStatus(
             sites=len(self._known),
@@ -184,121 +194,119 @@ class CachedLookup:
             last_error=self._health.last_error,
             last_error_age=error_age,
             requests=None if self._counting is None else self._counting.hits + self._finds,
-            memory=self._weights.total,
+            memory=self._budget.total,
             loads=len(self._flights),
             renewals=self._renewals,
             refused=self._refused,
         )
 
     async def _found(self, key: bytes) -> Rendering:
-        for _ in range(_MOST_LOADS):
-            entry, known = self._entry(key)
-            if entry is not None:
+        for _ in range(_MAX_LOADS):
+            answer, known = self._cached(key)
+            if answer is not None:
                 now = self._clock()
-                if now < entry.renew_at:
-                    return entry.rendering
-                if now < entry.expires:
-                    return self._renewed(key, entry, now)
+                if now < answer.renew_at:
+                    return answer.rendering
+                if now < answer.expires:
+                    return self._renew(key, answer, now)
             try:
                 rendering = await self._flights.wait(key, known=known)
-            except CrowdedError:
+            except RejectedError:
                 self._refused += 1
-                return self.default if entry is None else entry.rendering
+                return self.default if answer is None else answer.rendering
             if rendering is not None:
                 return rendering
         return self._last_good(key)
 
-    def _prepare(self, answer: SitePolicy) -> Prepared:
-        """Render a large policy, and what stands in for it, in a thread."""
-        prepared = self._renderer.prepare(answer)
+    def _prepare(self, policy: SitePolicy) -> Prepared:
+        """Render a large policy and its fallback, in a thread."""
+        prepared = self._renderer.prepare(policy)
         self._fallback.prepare(prepared.rendering)
         return prepared
 
-    def _entry(self, key: bytes) -> tuple[Entry | None, bool]:
-        """Return what is remembered of a host, and whether it is known to be a site."""
-        entry = self._known.get(key)
-        if entry is not None:
-            return entry, True
+    def _cached(self, key: bytes) -> tuple[CachedAnswer | None, bool]:
+        """Return the cached answer for a host, valid or not, and True if the host is known to be a site."""
+        answer = self._known.get(key)
+        if answer is not None:
+            return answer, True
         with self._lock:
             return self._unknown.get(key), False
 
-    def _renewed(self, key: bytes, entry: Entry, now: float) -> Rendering:
-        """The answer that stands while it is renewed in the background."""
+    def _renew(self, key: bytes, answer: CachedAnswer, now: float) -> Rendering:
+        """Start to renew an answer in the background, and return its rendering."""
         with self._lock:
-            if now < entry.expires:  # else it was invalidated in another thread, just now
-                entry.renew(now, self._timeout)
+            if now < answer.expires:  # else another thread invalidated it meanwhile
+                answer.renewing(now, self._timeout)
         self._flights.refresh(key)
-        return entry.rendering
+        return answer.rendering
 
-    def _outdate(self, key: bytes) -> None:
+    def _expire(self, key: bytes) -> None:
         with self._lock:
-            entry, _ = self._entry(key)
-            if entry is not None:
-                entry.outdate()
+            answer, _ = self._cached(key)
+            if answer is not None:
+                answer.expire()
 
     def _land(self, flight: Flight) -> Rendering | None:
-        """Keep what a load led to. None: it was thrown away."""
+        """Store the result of a load and return its rendering, or None if it was discarded."""
         with self._lock:
-            if flight.waited:
+            if flight.awaited:
                 self._misses += 1
             else:
                 self._renewals += 1
-            if flight.thrown_away:
+            if flight.discarded:
                 return None
-            entry, _ = self._entry(flight.key)
-            if entry is not None and entry.number > flight.number:
-                return entry.rendering  # another event loop has a newer one
+            answer, _ = self._cached(flight.key)
+            if answer is not None and answer.number > flight.number:
+                return answer.rendering  # another event loop loaded a newer one
             try:
-                rendering = self._kept(flight, entry, self._renderer.answer(flight.result()))
+                rendering = self._store(flight, answer, self._renderer.answer(flight.result()))
             except Exception as error:
-                rendering = self._failed(flight, entry, error)
-            if flight.thrown_away:  # in another thread, just now
-                self._outdate(flight.key)
+                rendering = self._failed(flight, answer, error)
+            if flight.discarded:  # by another thread meanwhile
+                self._expire(flight.key)
                 return None
             return rendering
 
-    def _kept(self, flight: Flight, before: Entry | None, rendering: Rendering | None) -> Rendering:
+    def _store(self, flight: Flight, before: CachedAnswer | None, rendering: Rendering | None) -> Rendering:
         key, now = flight.key, self._clock()
         self._health.answered(now)
         if before is not None and before.delay:
-            self._log.ended(f"load({key.decode()!r}) succeeds again")
+            self._log.recovered(f"load({key.decode()!r}) succeeded again")
         if rendering is None:
             self._known.pop(key)
-            entry = self._unknown[key] = Entry(self.default, flight.number)
-            entry.renew_at = entry.expires = now + self._unknown_ttl
+            answer = self._unknown[key] = CachedAnswer(self.default, flight.number)
+            answer.renew_at = answer.expires = now + self._unknown_ttl
             return self.default
         self._unknown.pop(key, None)
-        entry = Entry(rendering, flight.number)
-        entry.answer(now, began=flight.began, ttl=self._ttl, max_stale=self._max_stale)
-        self._known.keep(key, entry)
+        answer = CachedAnswer(rendering, flight.number)
+        answer.loaded(now, began=flight.began, ttl=self._ttl, max_stale=self._max_stale)
+        self._known.put(key, answer)
         return rendering
 
-    def _failed(self, flight: Flight, entry: Entry | None, error: Exception) -> Rendering:
+    def _failed(self, flight: Flight, answer: CachedAnswer | None, error: Exception) -> Rendering:
         key, now = flight.key, self._clock()
         reason = error_text(error)
         self._health.failed(reason, now)
         known = self._known.get(key) is not None
-        if entry is None:
-            entry = self._unknown[key] = Entry(self.default)
-        rendering = self._fallback.instead(entry.rendering, recent=now < entry.stale_until)
-        delay = min(entry.delay * 2 or min(_FIRST_DELAY, self._ttl), _LONGEST_DELAY)
-        if not entry.delay:
+        if answer is None:
+            answer = self._unknown[key] = CachedAnswer(self.default)
+        rendering = self._fallback.instead(answer.rendering, recent=now < answer.stale_until)
+        delay = min(answer.delay * 2 or min(_MIN_RETRY_DELAY, self._ttl), _MAX_RETRY_DELAY)
+        if not answer.delay:
             served = "the default policy" if rendering is self.default else "its last good answer"
-            self._log.began(
+            self._log.failed(
                 f"load({key.decode()!r}) failed: {reason}; {served} is served, and the next try is in "
                 f"{delay:g} s",
                 flight.error,
             )
-        if rendering is not entry.rendering:
-            entry = entry.with_rendering(rendering)
-            self._known.keep(key, entry)
-        entry.number = flight.number
-        entry.fall_back(now, delay, self._ttl if known else 0.0)
+        if rendering is not answer.rendering:
+            answer = answer.with_rendering(rendering)
+            self._known.put(key, answer)
+        answer.number = flight.number
+        answer.failed(now, delay, self._ttl if known else 0.0)
         return rendering
 
-    def _smaller(self, key: bytes, entry: Entry) -> Entry | None:
-        """Return what is kept of a site for which there is no memory: its *no*, until it is loaded again."""
-        smaller = self._fallback.smaller(entry.rendering)
-        if smaller is None:
-            return None
-        return entry.with_rendering(smaller, outdated=True)
+    def _smaller(self, key: bytes, answer: CachedAnswer) -> CachedAnswer | None:
+        """Return a small answer to fall back on for a site that the byte budget evicts."""
+        smaller = self._fallback.smaller(answer.rendering)
+        return None if smaller is None else answer.with_rendering(smaller, expired=True)

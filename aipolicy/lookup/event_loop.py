@@ -1,7 +1,6 @@
-"""The running event loop, asyncio's or trio's, as a lookup and its hooks need it.
+"""The running event loop, of asyncio or trio, with tasks that outlive the request that started them.
 
-A load outlives the request that began it, so it can't be in that request's task: here it is a task of the
-loop's own. anyio has no such tasks, for they are in nobody's task group. To wait for one, anyio is enough.
+anyio has no such tasks, since each of its tasks belongs to a task group. Waiting for one needs only anyio.
 """
 
 import asyncio
@@ -18,52 +17,65 @@ AsyncFunction = Callable[[], Awaitable[object]]
 
 
 class Loop(Protocol):
-    """One event loop that runs. Two are equal where they are the same loop."""
+    """An event loop that runs. Two are equal if they stand for the same loop."""
 
     def start(self, function: AsyncFunction, lost: Callable[[], object]) -> Callable[[], None]:
-        """Run ``function`` in a task of its own, and return what cancels it, from the loop's own thread.
+        """Run a function in a new task.
 
-        ``lost`` is called where it was cancelled before it began, and nothing of ``function`` ran.
+        Args:
+            function: It must raise nothing but an interrupt (``is_interrupt``), since nobody awaits the task.
+            lost: Called if the task was cancelled before ``function`` began.
 
-        Keep that until the end: the loop itself may forget its tasks. ``function`` must raise nothing but an
-        interrupt (``is_interrupt``): there is nobody to catch it.
+        Returns:
+            A function that cancels the task, to be called in the loop's thread. Keep it until the task ends:
+            the loop itself holds only a weak reference to its tasks.
         """
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` after that time, and return what prevents it."""
+        """Call ``callback`` after a time; return a function that cancels the call."""
 
     def soon(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` in the loop's thread, from any thread. Raises RuntimeError where it has ended."""
+        """Call ``callback`` in the loop's thread. May be called in any thread.
+
+        Raises:
+            RuntimeError: The loop has ended.
+        """
 
     def is_over(self) -> bool:
-        """Return True if it has ended for certain."""
+        """Return True if the loop has certainly ended."""
 
     def is_ending(self) -> bool:
-        """Return True if the loop itself cancels the task that runs now, as when the server ends."""
+        """Return True if the loop is cancelling the current task, as it does when the server stops."""
 
 
 def running_loop() -> Loop:
-    """Return the loop that runs in this thread. Raises RuntimeError outside of asyncio and trio."""
-    trio = sys.modules.get("trio")  # whoever runs it has imported it
+    """Return the loop that runs in this thread.
+
+    Raises:
+        RuntimeError: Neither asyncio nor trio runs here.
+    """
+    trio = sys.modules.get("trio")  # if it runs, it was imported
     if trio is not None and trio.lowlevel.in_trio_task():
         return _Trio(trio)
     try:
         return _Asyncio(asyncio.get_running_loop())
     except RuntimeError:
-        raise RuntimeError("no event loop of asyncio or trio runs here: ask within one") from None
+        raise RuntimeError(
+            "no event loop of asyncio or trio runs in this thread; call this within one"
+        ) from None
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Return True if ``error`` is no failure of the function that raised it: somebody pressed Ctrl-C.
+    """Return True if a signal handler raised the error, as Ctrl-C does, and not the function that ran.
 
-    Then a signal handler raised it. Servers have handlers of their own, which raise nothing.
+    Servers install handlers that raise nothing.
     """
     if not isinstance(error, KeyboardInterrupt):
         return False
-    if threading.current_thread() is not threading.main_thread():  # no handler runs there
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread
         return False
     handler: object = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:  # it isn't written in Python, and leaves no trace
+    if handler is signal.default_int_handler:  # written in C, so it leaves no frame in the traceback
         return True
     while isinstance(handler, partial):
         handler = handler.func
@@ -75,7 +87,7 @@ def is_interrupt(error: BaseException) -> bool:
 
 
 class _Asyncio:
-    """asyncio's event loop, or one like it (uvloop)."""
+    """An event loop of asyncio or compatible with it, like uvloop."""
 
     __slots__ = ("_loop",)
 
@@ -120,7 +132,7 @@ class _Asyncio:
 
 
 class _Trio:
-    """trio's event loop. What runs here is protected from Ctrl-C, which trio raises in the main task."""
+    """An event loop of trio. Ctrl-C doesn't reach its tasks: trio raises it in the main task."""
 
     __slots__ = ("_token", "_trio")
 
@@ -138,7 +150,7 @@ class _Trio:
         scope = self._trio.CancelScope()
 
         async def run() -> None:
-            with scope:  # also where it is cancelled by now, all runs up to the first checkpoint
+            with scope:  # even if it is cancelled by now, the function runs up to its first checkpoint
                 await function()
 
         self._trio.lowlevel.spawn_system_task(run, context=copy_context())
@@ -152,7 +164,7 @@ class _Trio:
         return self.start(wait, _nothing)
 
     def soon(self, callback: Callable[[], None]) -> None:
-        self._token.run_sync_soon(callback)  # its RunFinishedError is a RuntimeError
+        self._token.run_sync_soon(callback)  # RunFinishedError is a RuntimeError
 
     def is_over(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What is served in place of an answer that can't be had: never more permissive than the last good one."""
+"""The policy that is served while a host's own can't be read; it allows no more than the last good one."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -9,34 +9,38 @@ from cachetools import LRUCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import AIPolicyError
-from aipolicy.lookup.byte_count import weigh
+from aipolicy.lookup.generational_cache import rendering_size
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.lookup.throttled_log import logger
 from aipolicy.rendering import Rendering
 
-_REMEMBERED = 16 * 1024 * 1024  # bytes
-_MOST_PATHS = 500  # of a policy that is combined with the default path by path, in the event loop
+_MAX_CACHED = 16 * 1024 * 1024  # bytes
+_MAX_PATHS = 500  # of a policy that is combined with the default path by path in the event loop
 
 
 class Fallback:
-    """The default's rendering, and the choice between it and a last good answer."""
+    """The rendering of the default policy, and the choice between it and the last good answer."""
 
     def __init__(self, renderer: Renderer, default: SitePolicy) -> None:
         self._renderer = renderer
-        # Not the one that sites share: being this very object tells that a host is no site's.
-        self.default = renderer.own(default)
-        # It refers to both; their files differ.
+        # Unshared: the middleware knows an unknown host by this very object.
+        self.default = renderer.unshared(default)
+        # The size counts key and value, which have different files.
         self._strict: LRUCache[Rendering, Rendering] = LRUCache(
-            _REMEMBERED, getsizeof=lambda rendering: 2 * weigh(rendering)
+            _MAX_CACHED, getsizeof=lambda rendering: 2 * rendering_size(rendering)
         )
-        # Of large renderings, as long as a site has them.
+        # Fallbacks of large renderings, for as long as a site has them.
         self._prepared: WeakKeyDictionary[Rendering, Rendering] = WeakKeyDictionary()
 
     def instead(self, last: Rendering, *, recent: bool) -> Rendering:
-        """What to serve while the host's answer can't be had; ``last`` is the last good one.
+        """Return the rendering to serve while the host's own policy can't be read.
 
-        An opt-out holds for as long as the failure lasts. Anything else holds while it is ``recent``: then
-        the default takes its place, together with all that the owner refused.
+        An opt-out is served for as long as the failure lasts. Any other policy is served while it is
+        ``recent``, and then the default together with everything that the owner disallowed.
+
+        Args:
+            last: The last good answer.
+            recent: ``last`` is not older than ``max_stale``.
         """
         if recent or last.policy.opted_out:
             return last
@@ -47,19 +51,19 @@ class Fallback:
             return self._strict[last]
         except KeyError:
             strict = self._default_and_refusals(last.policy)
-            with suppress(ValueError):  # too large to be remembered
+            with suppress(ValueError):  # too large for the cache
                 self._strict[last] = strict
             return strict
 
     def prepare(self, large: Rendering) -> None:
-        """Make what is served instead of ``large`` one day, in the thread that rendered it."""
+        """Render the fallback of a large rendering, in the thread that made that one."""
         if not large.policy.opted_out and large not in self._prepared:
             self._prepared[large] = self._default_and_refusals(large.policy)
 
     def smaller(self, last: Rendering) -> Rendering | None:
-        """Return what says no less than ``last`` refuses, and takes little memory; None where ``last`` is it.
+        """Return a small rendering that disallows at least what ``last`` does, or None if ``last`` is small.
 
-        Few sites have others than the same few: what a path refuses is refused for the whole site.
+        What is disallowed on any path is disallowed on the whole site, so most sites share a few of these.
         """
         policy = last.policy
         preferences = _without_paths(policy).preferences
@@ -69,7 +73,7 @@ class Fallback:
         return None if smaller.policy == policy else smaller
 
     def _default_and_refusals(self, policy: SitePolicy) -> Rendering:
-        if len(policy.path_preferences) > _MOST_PATHS:
+        if len(policy.path_preferences) > _MAX_PATHS:
             policy = _without_paths(policy)
         strict = with_refusals(self.default.policy, policy)
         if strict == self.default.policy:
@@ -77,22 +81,22 @@ class Fallback:
         try:
             return self._renderer.rendering(strict)
         except AIPolicyError:
-            logger.exception("a stale policy could not be combined with the default, which is served alone")
+            logger.exception("a policy could not be combined with the default; the default is served")
             return self.default
 
 
 def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:
-    """``default``, and all that ``policy``, which is not opted out, refuses. Its grants are not taken over.
+    """Return ``default`` with everything that ``policy``, which isn't opted out, disallows.
 
-    The site's own robots.txt and its other declarations stay: they lift nothing.
+    Its grants are dropped. The site's own robots.txt and other declarations stay, since they allow nothing.
     """
     refused = _refusals(policy.preferences)
-    # A path of one may lie within a path of the other, and only one of both will bind: it says it all.
+    # A path of one may lie within a path of the other, and only one of them will bind, so it gets both.
     paths = {
-        path: default.preferences.combined(refused).combined(_refusals(p, *_all(default)))
+        path: default.preferences.combined(refused).combined(_refusals(p, *_path_preferences(default)))
         for path, p in policy.path_preferences
     } | {
-        path: p.over(default.preferences).combined(refused).combined(_refusals(*_all(policy)))
+        path: p.over(default.preferences).combined(refused).combined(_refusals(*_path_preferences(policy)))
         for path, p in default.path_preferences
     }
     return replace(
@@ -106,17 +110,17 @@ def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:
 
 
 def _without_paths(policy: SitePolicy) -> SitePolicy:
-    """Return ``policy`` with what any path refuses refused for the whole site."""
-    preferences = policy.preferences.combined(_refusals(*_all(policy)))
+    """Return ``policy`` without paths: what any path disallows, it disallows on the whole site."""
+    preferences = policy.preferences.combined(_refusals(*_path_preferences(policy)))
     return replace(policy, preferences=preferences, path_preferences=())
 
 
-def _all(policy: SitePolicy) -> list[Preferences]:
+def _path_preferences(policy: SitePolicy) -> list[Preferences]:
     return [preferences for _, preferences in policy.path_preferences]
 
 
 def _refusals(*stated: Preferences) -> Preferences:
-    """What any of ``stated`` disallows, and nothing else."""
+    """Return the categories that any of ``stated`` disallows, and nothing else."""
     return Preferences(
         *(
             Preference.DISALLOW if any(p.disallows(c) for p in stated) else Preference.UNKNOWN

@@ -1,6 +1,6 @@
-"""The registry's SQLite file, read in the event loop: a point read takes 5 µs, a thread hop five times that.
+"""The registry's SQLite file, read in the event loop: a read takes 5 µs, one in a thread five times that.
 
-With ``sqlite3`` alone: SQLAlchemy would cost more than the read itself.
+It uses ``sqlite3`` directly, because SQLAlchemy would cost more than the read.
 """
 
 import json
@@ -16,8 +16,8 @@ from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.lookup.status import ReplicaStatus
 
 _SCHEMA_VERSION = b"1"
-_MOST_CHANGES = 1000  # to follow one by one, in some 5 ms; more would hold up the event loop for too long
-_BUSY = 0.005  # seconds to wait for a lock: they hold up the event loop
+_MAX_CHANGES = 1000  # changes that are followed one by one, in some 5 ms of the event loop's time
+_BUSY_TIMEOUT = 0.005  # seconds that the event loop waits for a lock
 
 _POLICY = "SELECT s.policy FROM host h JOIN site s ON s.id = h.site_id WHERE h.host = ?"
 _REPLICA = """SELECT source, pid, max(0, source_seq - (SELECT seq FROM sequence)), level_at, trouble
@@ -30,106 +30,119 @@ _CHANGES = "SELECT affected FROM change WHERE seq > ? AND seq <= ?"
 
 
 def registry_path(registry: str | os.PathLike[str]) -> Path:
-    """The file of a ``sqlite:///`` URL or a path. Raises RegistryURLError, TypeError."""
+    """Return the file of a ``sqlite:///`` URL or a path.
+
+    Raises:
+        RegistryURLError, TypeError: It names no file.
+    """
     if not isinstance(registry, str | os.PathLike):
-        raise TypeError(f"registry is {registry!r}: give a path, or a URL like 'sqlite:///aipolicy.db'")
+        raise TypeError(f"registry is {registry!r}; use a path, or a URL like 'sqlite:///aipolicy.db'")
     path = os.fspath(registry)
     scheme, is_url, rest = path.partition("://")
     if is_url:
         path = unquote(rest.removeprefix("/"))
         if scheme not in ("sqlite", "sqlite+pysqlite") or not rest.startswith("/") or "?" in rest:
-            fix = "give the path of a SQLite file, or of this machine's replica"
-            raise RegistryURLError(f"registry is a {scheme} URL that names no file alone: {fix}")
+            fix = "use the path of a SQLite file, or of a replica on this machine"
+            raise RegistryURLError(f"registry is a {scheme} URL that doesn't name just a file; {fix}")
     if path in ("", ":memory:"):
-        raise RegistryURLError("registry names no file: give one, like 'sqlite:///aipolicy.db'")
+        raise RegistryURLError("registry names no file; use one like 'sqlite:///aipolicy.db'")
     return Path(path).absolute()
 
 
-def trouble_with(error: Exception) -> str:
-    """What is wrong with the file, and what to do about it."""
+def reason_of(error: Exception) -> str:
+    """Return the reason why a file can't be read, with the fix."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file, and 'aipolicy set' creates it"
+        return "there is no such file; 'aipolicy set' creates it"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the primary code
-    fix = "; check who may read it, and write in its directory" if code == sqlite3.SQLITE_CANTOPEN else ""
+    fix = "; make the file readable and its directory writable" if code == sqlite3.SQLITE_CANTOPEN else ""
     return f"{type(error).__name__}: {error}{fix}"
 
 
 def is_temporary(error: Exception) -> bool:
-    """Return True if another process only keeps the file from being read just now."""
+    """Return True if the file can't be read only because another process has locked it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class CopyError(RegistryError):
-    """A copy is in a replica's place, old or not."""
+    """The file in the place of a replica is a copy, or damaged."""
 
 
 def check_made_by_follower(path: Path) -> None:
-    """Raises CopyError for a replica that its follower didn't make or take over, and what is none at all.
+    """Check that the follower made, or took over, the replica at ``path``.
 
-    Only the file is looked at: together with the log beside it, which may be another one's, it is neither.
+    Only the file is read, without the write-ahead log, which may belong to another file.
+
+    Raises:
+        CopyError: It is a copy, or not a valid replica.
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = 'file'").fetchone()
     except sqlite3.Error as error:
-        raise CopyError(f"it is no replica any more ({error}): its follower mends that") from None
+        raise CopyError(f"not a valid replica ({error}); the follower will rebuild it") from None
     if row is None or row[0] != str(path.stat().st_ino):
-        raise CopyError("it is a copy of a replica, old or not: its follower mends that")
+        raise CopyError("a copy of a replica; the follower will rebuild it")
 
 
 def report_damage(path: Path, error: Exception) -> None:
-    """Where ``error`` says that a replica is damaged, let its follower know: it may never read that part."""
+    """Mark a replica as damaged if ``error`` says so: its follower may never read the damaged part itself."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        with suppress(OSError):  # then it is told in the log alone
+        with suppress(OSError):  # the log has it, too
             path.with_name(f"{path.name}.damaged").touch()
 
 
 class RegistryFile:
-    """A registry's file, open for reading. Everything here raises OSError, sqlite3.Error or RegistryError."""
+    """A registry's file, open for reading.
+
+    Every method may raise OSError, sqlite3.Error or RegistryError.
+
+    Attributes:
+        identity: Device, inode and process: a connection must not be used across a fork.
+        followed: It is a replica, and the file that its follower made or took over.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.identity = _identity(path)
-        self._looked_at: object = None  # the number that SQLite gives what others committed
+        self._data_version: object = None  # changes when another connection commits
         self._state = b"", Mark()
         self.followed = False
-        """Whether it is a replica, and the very file that its follower made, or took over."""
-        # Without mmap: it saves 5 %, and where somebody truncates the file the process dies of SIGBUS.
+        # Without mmap: it would save 5 %, but the process would die of SIGBUS if the file is truncated.
         self._connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro",
             uri=True,
-            timeout=_BUSY,
+            timeout=_BUSY_TIMEOUT,
             isolation_level=None,
-            check_same_thread=False,  # one event loop after another may be in another thread
+            check_same_thread=False,  # event loops in several threads take turns
         )
-        # Bytes: text that is not UTF-8 must be trouble of one site, not of the file.
+        # Bytes: text that is not UTF-8 must affect one site, not the whole file.
         self._connection.text_factory = bytes
         try:
             self.state()
             self.policy("")
-            if not self.is_in_place():  # then the log may be another file's
-                raise RegistryError("another file is just taking its place")
+            if not self.is_in_place():  # the write-ahead log may belong to another file
+                raise RegistryError("the file is being replaced")
         except BaseException:
             self.close()
             raise
 
     def is_readable(self) -> bool:
-        """Whether this process may go on reading it, though there may be none at its path any more."""
+        """Return True if this process may read it, also if its path has no file by now."""
         return self.identity[2] == os.getpid()
 
     def is_in_place(self) -> bool:
-        """Whether it is still the one at its path."""
+        """Return True if it is the file at its path."""
         return _identity(self._path) == self.identity
 
     def state(self) -> tuple[bytes, Mark]:
-        """The registry's id, and its last change."""
-        # What it was at the last look still holds where nobody committed since: a change may have megabytes.
+        """Return the registry's id and its last change."""
+        # Not read if nobody committed since the last time: a change may have megabytes.
         version = self._connection.execute("PRAGMA data_version").fetchone()
-        if version != self._looked_at:
+        if version != self._data_version:
             self._state = self._read_state()
-            self._looked_at = version
+            self._data_version = version
         return self._state
 
     def _read_state(self) -> tuple[bytes, Mark]:
@@ -138,60 +151,59 @@ class RegistryFile:
             row = self._connection.execute(_LAST).fetchone()
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
-                raise RegistryError(f"it is no registry: {error}") from None
+                raise RegistryError(f"not a registry: {error}") from None
             raise
         version = meta.get(b"schema_version")
         if version != _SCHEMA_VERSION:
             fix = "install the version of aipolicy that writes it"
-            raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}: {fix}")
+            raise RegistryError(f"its schema version is {version!r}, not {_SCHEMA_VERSION!r}; {fix}")
         if row is None or not isinstance(row[0], int):
-            raise RegistryError("it is no registry: it has no sequence number")
+            raise RegistryError("not a registry: it has no sequence number")
         self.followed = meta.get(b"file") == b"%d" % self.identity[1]
         return meta.get(b"registry_id", b""), Mark.of(row)
 
     def policy(self, host: str) -> bytes | None:
-        """The policy of the site that has ``host``, in JSON."""
+        """Return the policy of the site that has ``host``, in JSON, or None."""
         row = self._connection.execute(_POLICY, (host,)).fetchone()
         return None if row is None else row[0] or b""
 
     def changed(self, known: Mark, last: Mark) -> list[bytes] | None:
-        """The hosts that changed behind ``known``, up to ``last``. None: it can't be told, so all of them."""
+        """Return the hosts that changed after ``known`` up to ``last``, or None if any host may have."""
         if last == known:
             return []
         count = last.seq - known.seq
         execute = self._connection.execute
-        if count > _MOST_CHANGES or known.behind(execute(_CHANGE, (known.seq,)).fetchall()) is None:
+        if count > _MAX_CHANGES or known.behind(execute(_CHANGE, (known.seq,)).fetchall()) is None:
             return None
         rows = execute(_CHANGES, (known.seq, last.seq)).fetchall()
         return _hosts(affected for (affected,) in rows) if len(rows) == count else None
 
     def replica(self) -> ReplicaStatus | None:
-        """What the follower says, where this is a replica. None also where it can't be read just now."""
+        """Return the status that the follower wrote, or None if this is not a replica or can't be read."""
         try:
             row = self._connection.execute(_REPLICA).fetchone()
         except sqlite3.Error:
             return None
         if row is None:
             return None
-        source, pid, changes, level_at, trouble = row
-        return ReplicaStatus(_text(source), pid, changes, level_at / 1e6, _text(trouble))
+        source, pid, changes_behind, up_to_date_at, error = row
+        return ReplicaStatus(_text(source), pid, changes_behind, up_to_date_at / 1e6, _text(error))
 
     def close(self) -> None:
         self._connection.close()
 
 
 def _identity(path: Path) -> tuple[int, int, int]:
-    """Which file is there, and for which process: a connection must not be used across a fork."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, os.getpid()
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, os.getpid()
 
 
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "replace")
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 def _hosts(affected: Iterable[bytes]) -> list[bytes] | None:
     try:
         return [host.encode("ascii") for hosts in affected for host in json.loads(hosts)]
-    except (ValueError, TypeError, AttributeError):  # then the caller reads every site anew
+    except (ValueError, TypeError, AttributeError):  # the caller then forgets every site
         return None

@@ -1,4 +1,4 @@
-"""Policies to renderings: each policy is rendered once, and sites with equal policies share the bytes."""
+"""Renders each policy once: sites with equal policies share one rendering."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import value_text
-from aipolicy.lookup.byte_count import weigh
+from aipolicy.lookup.generational_cache import rendering_size
 from aipolicy.lookup.throttled_log import logger
 from aipolicy.rendering import Rendering, render
 from aipolicy.signals.switches import Signals
@@ -35,19 +35,19 @@ _FIX = (
     "a SitePolicy, or None for an unknown host"
 )
 
-_REMEMBERED = 512  # distinct policies; most sites have one of a handful, and the others 4 KB each
+_CACHED = 512  # distinct policies; most sites have one of a handful, and the others take 4 KB each
 LARGE = 16 * 1024
-"""Bytes: what is larger is not kept here, but shared while a site has it; and not read in an event loop."""
+"""Size in bytes above which a policy is rendered in a thread, and cached only while a site has it."""
 
-_TOLD = 4096  # policies of which the log says that their robots.txt is cut
-_LATEST = 4  # large ones that were just rendered, and may be asked for again before a site has them
+_MAX_LOGGED = 4096  # policies remembered because the log has a line about their shortened robots.txt
+_MAX_LATEST = 4  # large renderings that were just made, and may be asked for before a site has them
 _limiter: RunVar[CapacityLimiter] = RunVar("aipolicy.lookup.renderer.limiter")
 
 
 async def in_background(function: Callable[..., T], *args: Any) -> T:
-    """Call ``function`` in a thread, few of them at a time in an event loop.
+    """Call a function in a thread, two at a time in each event loop.
 
-    Many would take turns with the event loop at Python's lock, and each request would wait for all turns.
+    More would take turns with the event loop at Python's global lock, and every request would wait for them.
     """
     limiter = _limiter.get(None)
     if limiter is None:
@@ -57,7 +57,7 @@ async def in_background(function: Callable[..., T], *args: Any) -> T:
 
 
 class Renderer:
-    """Renders policies with the given switches, and remembers the renderings. Threads may share one."""
+    """Renders policies and caches the renderings. Safe to share between threads."""
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals or Signals()
@@ -67,54 +67,70 @@ class Renderer:
         survive_forks(self)
 
     def after_fork(self) -> None:
-        """Begin anew: another thread of the parent may have been amid a change."""
-        # Plain locks: they are taken while a lookup holds its own.
-        self._lock = Lock()  # around the caches, never while a policy is rendered
-        self._one_at_a_time = Lock()
-        # All that are in use anywhere; and the last ones, also where no site has them just now.
+        """Start with empty caches: another thread of the parent may have been changing them."""
+        # Not fork_safe_lock, of which a thread may hold only one: a lookup holds its own meanwhile.
+        self._lock = Lock()  # guards the caches; never held while a policy is rendered
+        self._large_lock = Lock()
+        # Every rendering that is in use, and the latest ones, which may not be in use now.
         self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
         self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
-        self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_REMEMBERED)
-        self._texts: LRUCache[bytes, Rendering] = LRUCache(_REMEMBERED)
-        self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_LATEST)
-        self._told: Memo[int, None] = Memo(_TOLD)
+        self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
+        self._texts: LRUCache[bytes, Rendering] = LRUCache(_CACHED)
+        self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_MAX_LATEST)
+        self._logged: Memo[int, None] = Memo(_MAX_LOGGED)
 
     def rendering(self, policy: SitePolicy) -> Rendering:
-        """The rendering that all sites with this policy share. Raises AIPolicyError."""
-        anyones = policy.for_site("") if policy.site else policy
+        """Return the rendering that all sites with this policy share.
+
+        Raises:
+            AIPolicyError: The policy can't be rendered.
+        """
+        shared = policy.for_site("") if policy.site else policy
         with self._lock:
-            rendering = self._in_use.get(anyones)
+            rendering = self._in_use.get(shared)
         if rendering is None:
-            rendering = self.own(self._with_shared_base(anyones), policy.site)
+            rendering = self.unshared(self._with_shared_base(shared), policy.site)
         with self._lock:
-            rendering = self._in_use.setdefault(anyones, rendering)
-            if weigh(rendering) <= LARGE:
-                self._memo[anyones] = rendering
+            rendering = self._in_use.setdefault(shared, rendering)
+            if rendering_size(rendering) <= LARGE:
+                self._memo[shared] = rendering
         return rendering
 
     def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:
-        """Let ``policy`` have the very text that another one has as its robots.txt, where they are equal."""
+        """Replace the policy's own robots.txt by an equal string that another policy has in memory."""
         if policy.robots_base is not None:
             with self._lock:
                 same = self._bases.get(policy.robots_base)
-            if same is not None:  # an equal value: nobody can tell
+            if same is not None:  # an equal value, so the frozen policy doesn't change
                 object.__setattr__(policy, "robots_base", same.policy.robots_base)
         return policy
 
-    def own(self, policy: SitePolicy, site: str = "") -> Rendering:
-        """A rendering of ``policy`` that is shared with nobody. Raises AIPolicyError."""
+    def unshared(self, policy: SitePolicy, site: str = "") -> Rendering:
+        """Return a new rendering, which is not cached.
+
+        Args:
+            policy: The policy.
+            site: The site's name in the log, if it isn't in the policy.
+
+        Raises:
+            AIPolicyError: The policy can't be rendered.
+        """
         rendering = render(policy, self._signals)
         if policy.robots_base is not None:
             with self._lock:
                 self._bases.setdefault(policy.robots_base, rendering)
-        if rendering.cut and hash(policy) not in self._told:
-            self._told.keep(hash(policy), None)
+        if rendering.cut and hash(policy) not in self._logged:
+            self._logged.keep(hash(policy), None)
             name = site or policy.site or "a site"
-            logger.warning("the robots.txt of %s is served cut, its headers in full: %s", name, rendering.cut)
+            logger.warning("robots.txt of %s is shortened, its headers are complete: %s", name, rendering.cut)
         return rendering
 
     def read(self, text: bytes) -> Rendering:
-        """The rendering of a policy in JSON. Raises AIPolicyError, ValueError, RecursionError."""
+        """Return the rendering of a policy in JSON.
+
+        Raises:
+            AIPolicyError, ValueError, RecursionError: The text is invalid.
+        """
         with self._lock:
             rendering = self._texts.get(text)
         if rendering is None:
@@ -125,8 +141,8 @@ class Renderer:
         return rendering
 
     def read_large(self, text: bytes) -> Rendering:
-        """``read`` for a thread: one at a time, and once for all who ask for the same. Raises as it does."""
-        with self._one_at_a_time:
+        """Do the same for a large policy, in a thread: one at a time, and each policy once."""
+        with self._large_lock:
             for known, rendering in self._latest:
                 if known == text:
                     return rendering
@@ -134,14 +150,18 @@ class Renderer:
             self._latest.append((text, rendering))
             return rendering
 
-    def prepare(self, answer: SitePolicy) -> "Prepared":
-        """Render the large policy that ``load`` returned, in a thread; ``answer`` takes what this returns.
+    def prepare(self, policy: SitePolicy) -> "Prepared":
+        """Render a large policy that ``load`` returned, in a thread: one at a time, and each policy once.
 
-        One at a time, and once for all who ask for the same. Raises AIPolicyError.
+        Returns:
+            A value that ``answer`` takes in place of the policy.
+
+        Raises:
+            AIPolicyError: The policy can't be rendered.
         """
-        with self._one_at_a_time:
-            rendering = self.rendering(answer)
-            # Held: a site that is invalidated meanwhile finds it at its next load.
+        with self._large_lock:
+            rendering = self.rendering(policy)
+            # Kept: if the site is invalidated meanwhile, its next load finds the rendering.
             self._latest.append((b"", rendering))
             return Prepared(rendering)
 
@@ -171,7 +191,7 @@ class Renderer:
 
 
 class Prepared:
-    """The rendering of a large policy that ``load`` returned."""
+    """The rendering of a large policy that ``load`` returned, made in a thread."""
 
     __slots__ = ("rendering",)
 
@@ -179,9 +199,9 @@ class Prepared:
         self.rendering = rendering
 
 
-def is_large(answer: Any) -> bool:
-    """Return True for a policy that takes too long to render for an event loop."""
-    if not isinstance(answer, SitePolicy):
+def is_large(result: object) -> bool:
+    """Return True for a policy that would take too long to render in an event loop."""
+    if not isinstance(result, SitePolicy):
         return False
-    entries = len(answer.path_preferences) + len(answer.sitemaps)
-    return len(answer.robots_base or "") + 64 * entries > LARGE
+    entries = len(result.path_preferences) + len(result.sitemaps)
+    return len(result.robots_base or "") + 64 * entries > LARGE

@@ -1,4 +1,9 @@
-"""Loads under way: one a host, however many requests wait for it; unknown hosts have a share of them."""
+"""Calls of ``load`` in flight: one a host, however many requests wait for it.
+
+``SingleFlight`` starts the calls, in the event loop or in threads, and ends each after its timeout. Calls for
+unknown hosts are limited, so that random host names can't hold up known sites. ``CachedLookup`` decides what
+becomes of a result.
+"""
 
 import inspect
 from collections import OrderedDict, deque
@@ -14,34 +19,38 @@ import anyio
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import error_text
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
-from aipolicy.lookup.threads import Threads, is_async
+from aipolicy.lookup.thread_pool import ThreadPool, is_async
 from aipolicy.rendering import Rendering
 
-_WAITING = 128  # unknown hosts whose load waits for its turn, and as many that come again
-_RENDERING = 128  # loads that keep no place while their large policies are rendered: 64 MB of them
-_MARKED = 1024  # unknown hosts that found no place, and are loaded when there is one
+_MAX_QUEUED = 128  # flights of unknown hosts in each of the two queues
+_MAX_PREPARING = 128  # flights that give up their slot while their large policies are rendered: 64 MB of them
+_MAX_REJECTED = 1024  # rejected unknown hosts that are loaded when there is a slot
 
 
-class CrowdedError(Exception):
-    """Too many unknown hosts are being loaded: this one must do without for now."""
+class RejectedError(Exception):
+    """Too many unknown hosts are being loaded."""
 
 
 class Flight:
-    """One load.
+    """One call of ``load``, and the requests that wait for it.
 
-    ``number``, ``began``  tell when it began: in which order, and by the clock. Number 0: it has not begun.
-    ``waited``             a request waits for it.
-    ``over``               its call has ended, which may be long after ``landed``.
-    ``finishing``          what it returned is being rendered.
-    ``landed``             who waited has been answered.
-    ``crowded``            there was no room for it in time.
-    ``thrown_away``        whatever it finds is not wanted any more.
+    Attributes:
+        number: Counts the calls in the order in which they began; 0 before it begins.
+        began: When it began.
+        awaited: A request waits for it.
+        ended: The call has returned or raised, which may be long after ``landed``.
+        preparing: The large policy that it returned is being rendered in a thread.
+        landed: The requests that waited have been answered.
+        rejected: It had to wait for too long, and never began.
+        discarded: The host was invalidated, so the result is not used.
+        error: The exception that the call raised.
+        rendering: The answer for the requests that wait.
+        fault: The exception that a fault in aipolicy raised.
     """
 
     __slots__ = (
-        "_answer", "_timeout", "began", "cancel_call", "crowded", "error", "fault",
-        "finishing", "key", "landed", "loop", "number", "over", "rendering", "thrown_away", "timers",
-        "waited", "waiting",
+        "_result", "_timeout", "awaited", "began", "cancel_call", "discarded", "ended", "error", "fault",
+        "key", "landed", "loop", "number", "preparing", "rejected", "rendering", "timers", "waiting",
     )  # fmt: skip
 
     def __init__(self, key: bytes, loop: Loop, timeout: float) -> None:
@@ -49,64 +58,76 @@ class Flight:
         self._timeout = timeout
         self.number = 0
         self.began = 0.0
-        self.waited = self.thrown_away = self.crowded = self.landed = self.over = self.finishing = False
+        self.awaited = self.discarded = self.rejected = self.landed = self.ended = self.preparing = False
         self.waiting: set[anyio.Event] = set()
         self.cancel_call: Callable[[], None] | None = None
         self.timers: list[Callable[[], None]] = []
-        self._answer: Any = None
+        self._result: Any = None
         self.error: BaseException | None = None
         self.rendering: Rendering | None = None
         self.fault: Exception | None = None
 
     async def call(self, load: Callable[[], Any]) -> None:
-        """Call ``load``, and keep what it returns or raises; ``over`` says that it has ended."""
+        """Call ``load`` and keep its result or exception."""
         try:
-            answer = load()
-            self._answer = await answer if inspect.isawaitable(answer) else answer
-        except BaseException as error:  # whatever it raises, it must end nobody but itself
+            result = load()
+            self._result = await result if inspect.isawaitable(result) else result
+        except BaseException as error:  # whatever it raises, it must end nothing but this call
             if self.loop.is_ending():
-                self.thrown_away = True
+                self.discarded = True
             self.failed(error)
             if is_interrupt(error):
                 raise
         else:
-            self.over = True
+            self.ended = True
+
+    def end_with(self, result: Any) -> None:
+        """End with the result of the call."""
+        self._result = result
+        self.ended = True
 
     def failed(self, error: BaseException) -> None:
-        """The call raised ``error``."""
+        """End with the exception of the call."""
         self.error = error
-        self.over = True
+        self.ended = True
 
-    def answered(self, answer: Any) -> None:
-        """The call returned."""
-        self._answer = answer
-        self.over = True
-
-    def answer_to_prepare(self, is_large: Callable[[Any], bool]) -> Any:
-        """Return what the call returned if that ``is_large``, else None."""
-        return self._answer if self.over and self.error is None and is_large(self._answer) else None
+    def large_result(self, is_large: Callable[[Any], bool]) -> Any:
+        """Return the result of the call if it ``is_large``, else None."""
+        return self._result if self.ended and self.error is None and is_large(self._result) else None
 
     def result(self) -> Any:
-        """Return what the call returned. Raises an Exception, whatever else happened."""
-        if not self.over:
+        """Return the result of the call.
+
+        Raises:
+            Exception: The call raised or timed out. An exception that is no ``Exception`` is wrapped.
+        """
+        if not self.ended:
             raise TimeoutError(f"it took longer than {self._timeout:g} s")
         if self.error is None:
-            return self._answer
+            return self._result
         if isinstance(self.error, Exception):
             raise self.error
         raise RuntimeError(f"it raised {error_text(self.error)}") from self.error
 
 
-class Flights:
-    """Calls ``load`` once for all who wait, for at most ``timeout`` seconds.
+class SingleFlight:
+    """Calls ``load`` once a host for all requests that wait.
 
-    ``land(flight)`` keeps the result, and returns its rendering, or None where it was thrown away. An answer
-    that ``is_large`` goes through ``prepare`` before, in a thread: that is our work, which is bounded, and
-    none of the load's time.
+    Loads of known sites begin at once. At most ``max_unknown`` loads of unknown hosts run at the same time;
+    some wait in a queue, and the others are rejected and loaded when there is a slot. A rejected host that
+    comes again goes before hosts that come for the first time, as random names do.
 
-    At most ``unknown`` loads of hosts that aren't known to be sites run at once, and a few wait for their
-    turn. Others are refused, and loaded when there is room. A host that was refused and comes again goes
-    before those that come once, as random names do. Loads of known sites never wait behind them.
+    Args:
+        load: The application's callable, sync or async.
+        land: Stores the result of a flight; returns its rendering, or None if it was discarded.
+        is_large: Returns True for a result that must go through ``prepare`` first.
+        prepare: Called in a thread with a large result; returns the value for ``land``. Its time doesn't
+            count for the timeout.
+        timeout: Seconds that a call may take.
+        max_threads: Threads for a sync ``load``.
+        max_unknown: Loads of unknown hosts that run at the same time.
+        lock: Guards the tables here and those of the lookup.
+        clock: The time in seconds.
     """
 
     def __init__(
@@ -118,133 +139,137 @@ class Flights:
         prepare: Callable[[Any], Any],
         timeout: float,
         max_threads: int,
-        unknown: int,
+        max_unknown: int,
         lock: AbstractContextManager[Any],
         clock: Callable[[], float],
     ) -> None:
-        # Of no request: whoever asks first must not decide what all get.
+        # Not a request's context: the first request must not influence what all others get.
         self._context = copy_context()
         self._load, self._land, self._clock = load, land, clock
         self._is_large, self._prepare = is_large, prepare
         self._timeout = timeout
-        self._unknown = unknown
-        # One: more would only take turns with the event loop at Python's lock.
-        self._preparing = Threads(1, "aipolicy-render")
-        self._threads = None if is_async(load) else Threads(max_threads, "aipolicy-load")
+        self._max_unknown = max_unknown
+        # One thread: more would only compete with the event loop for Python's global lock.
+        self._render_thread = ThreadPool(1, "aipolicy-render")
+        self._threads = None if is_async(load) else ThreadPool(max_threads, "aipolicy-load")
         self._numbers = count(1)
         self._lock = lock
         self.after_fork()
         survive_forks(self)
 
     def after_fork(self) -> None:
-        self._under_way: dict[bytes, list[Flight]] = {}  # of one host one in each event loop
-        self._running: set[Flight] = set()  # those of unknown hosts
-        self._finishing: set[Flight] = set()
+        self._in_flight: dict[bytes, list[Flight]] = {}  # for each host one in each event loop
+        self._running: set[Flight] = set()  # flights of unknown hosts, each of which holds a slot
+        self._preparing: set[Flight] = set()
         self._queue: deque[Flight] = deque()
-        self._returning: deque[Flight] = deque()
-        self._marked: OrderedDict[bytes, None] = OrderedDict()
+        self._priority_queue: deque[Flight] = deque()  # of hosts that were rejected before
+        self._rejected: OrderedDict[bytes, None] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many hosts are being loaded."""
-        return len(self._under_way)
+        """Return the number of hosts that are being loaded."""
+        return len(self._in_flight)
 
     async def wait(self, key: bytes, *, known: bool) -> Rendering | None:
-        """Return what the load of that host leads to, or None where it was thrown away meanwhile.
+        """Wait for the load of a host and return its rendering, or None if it was discarded.
 
-        Raises CrowdedError; what ``land`` raised.
+        Raises:
+            RejectedError: Too many unknown hosts are being loaded.
+            Exception: ``land`` raised it.
         """
         flight = self._flight(key, known=known)
-        flight.waited = True
+        flight.awaited = True
         if not flight.landed:
-            # A client that hangs up ends its own waiting, and nothing else.
+            # A client that disconnects cancels this wait, and nothing else.
             landed = anyio.Event()
             flight.waiting.add(landed)
             try:
                 await landed.wait()
             finally:
                 flight.waiting.discard(landed)
-        if flight.crowded or not flight.landed:
-            raise CrowdedError
+        if flight.rejected or not flight.landed:
+            raise RejectedError
         if flight.fault is not None:
             raise flight.fault
         return flight.rendering
 
     def refresh(self, key: bytes) -> None:
-        """Load a known site, unless that is under way, and let nobody wait for it."""
+        """Start to load a known site, unless it is being loaded."""
         self._flight(key, known=True)
 
-    def throw_away(self, key: bytes) -> None:
-        """Let a request that comes from now on start a new load. From any thread."""
+    def discard(self, key: bytes) -> None:
+        """Make the next request start a new load. May be called in any thread."""
         with self._lock:
-            flights = self._under_way.pop(key, [])
-            self._marked.pop(key, None)
+            flights = self._in_flight.pop(key, [])
+            self._rejected.pop(key, None)
         for flight in flights:
-            self._throw_away(flight)
+            flight.discarded = True
+            self._end_soon(flight)
 
-    def throw_all_away(self) -> None:
-        """Do so with all hosts."""
-        for key in list(self._under_way):
-            self.throw_away(key)
-
-    def _throw_away(self, flight: Flight) -> None:
-        flight.thrown_away = True
-        try:
-            flight.loop.soon(partial(self._end, flight))
-        except RuntimeError:  # the event loop has ended, and who waited with it
-            self._forget(flight)
+    def discard_all(self) -> None:
+        """Do so for every host."""
+        for key in list(self._in_flight):
+            self.discard(key)
 
     def _flight(self, key: bytes, *, known: bool) -> Flight:
-        """Return the one under way in this event loop, or a new one. Raises CrowdedError."""
+        """Return the host's flight in this event loop, or start a new one.
+
+        Raises:
+            RejectedError: Too many unknown hosts are being loaded.
+        """
         loop = running_loop()
         with self._lock:
-            for flight in self._under_way.get(key, ()):
+            for flight in self._in_flight.get(key, ()):
                 if flight.loop == loop:
                     return flight
             flight = Flight(key, loop, self._timeout)
-            begins = known or self._takes_place(flight)
-            # Those of an event loop that has ended will never land.
-            others = [other for other in self._under_way.get(key, ()) if not other.loop.is_over()]
-            self._under_way[key] = [*others, flight]
+            begins = known or self._takes_slot(flight)
+            # A flight of an event loop that has ended never lands.
+            others = [other for other in self._in_flight.get(key, ()) if not other.loop.is_over()]
+            self._in_flight[key] = [*others, flight]
         if begins:
             self._begin_safely(flight)
         else:
-            flight.timers.append(loop.later(self._timeout, partial(self._let_go, flight)))
+            flight.timers.append(loop.later(self._timeout, partial(self._give_up, flight)))
         return flight
 
-    def _takes_place(self, flight: Flight) -> bool:
-        """Return True if it may begin; else it waits for its turn. Raises CrowdedError where it can't."""
+    def _takes_slot(self, flight: Flight) -> bool:
+        """Return True if the flight may begin now, and False if it was queued.
+
+        Raises:
+            RejectedError: The queue is full.
+        """
         if not self._is_full():
             self._running.add(flight)
             return True
-        queue = self._returning if flight.key in self._marked else self._queue
-        stuck = all(running.landed for running in self._running)  # out of time, and not over
-        if stuck or len(queue) >= _WAITING:
-            self._marked[flight.key] = None
-            self._marked.move_to_end(flight.key)
-            if len(self._marked) > _MARKED:
-                self._marked.popitem(last=False)
-            raise CrowdedError
+        queue = self._priority_queue if flight.key in self._rejected else self._queue
+        stuck = all(running.landed for running in self._running)  # timed out, and still running
+        if stuck or len(queue) >= _MAX_QUEUED:
+            self._rejected[flight.key] = None
+            self._rejected.move_to_end(flight.key)
+            if len(self._rejected) > _MAX_REJECTED:
+                self._rejected.popitem(last=False)
+            raise RejectedError
         queue.append(flight)
         return False
 
     def _is_full(self) -> bool:
-        if len(self._running) >= self._unknown:
+        if len(self._running) >= self._max_unknown:
             self._running = {flight for flight in self._running if not flight.loop.is_over()}
-        return len(self._running) >= self._unknown
+        return len(self._running) >= self._max_unknown
 
     def _begin_safely(self, flight: Flight) -> None:
-        if flight.landed:  # while its turn came
-            self._make_room(flight)
+        if flight.landed:  # meanwhile
+            self._free_slot(flight)
             return
         try:
             self._begin(flight)
-        except Exception as error:  # the event loop is ending, and starts no task any more
-            flight.fault, flight.thrown_away = error, True
+        except Exception as error:  # the event loop is ending and starts no more tasks
+            flight.fault, flight.discarded = error, True
             flight.failed(error)
             self._end(flight)
 
     def _begin(self, flight: Flight) -> None:
-        """Call ``load``; in the flight's event loop."""
+        """Call ``load``, in the flight's event loop."""
         flight.number = next(self._numbers)
         flight.began = self._clock()
         flight.timers.append(flight.loop.later(self._timeout, partial(self._end, flight)))
@@ -253,7 +278,7 @@ class Flights:
             self._start(flight, partial(self._load, host))
             return
         if self._threads.are_stuck(self._timeout):
-            flight.failed(TimeoutError("every thread hangs in an earlier call"))
+            flight.failed(TimeoutError("every thread is busy with an earlier call that timed out"))
         else:
             try:
                 load = partial(self._context.copy().run, self._load, host)
@@ -265,7 +290,7 @@ class Flights:
 
     def _start(self, flight: Flight, load: Callable[[], Any]) -> None:
         def lost() -> None:
-            flight.over = flight.thrown_away = True
+            flight.ended = flight.discarded = True
             self._end(flight)
 
         start = partial(flight.loop.start, partial(self._call, flight, load), lost)
@@ -279,140 +304,144 @@ class Flights:
 
     def _call_in_thread(self, flight: Flight, load: Callable[[], Any]) -> None:
         try:
-            if flight.landed or flight.thrown_away:  # nobody waits any more
-                flight.over = True
+            if flight.landed or flight.discarded:  # no request waits
+                flight.ended = True
                 return
-            answer = load()
-            if inspect.isawaitable(answer):
+            result = load()
+            if inspect.isawaitable(result):
                 self._threads = None  # a plain function that returns coroutines needs no thread
-                flight.loop.soon(partial(self._await, flight, answer))
+                flight.loop.soon(partial(self._await, flight, result))
                 return
-            flight.answered(answer)
+            flight.end_with(result)
         except BaseException as error:
             flight.failed(error)
         finally:
-            if flight.over:
+            if flight.ended:
                 self._end_soon(flight)
 
-    def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
+    def _await(self, flight: Flight, result: Awaitable[Any]) -> None:
         try:
-            self._start(flight, lambda: answer)
+            self._start(flight, lambda: result)
         except Exception as error:  # the event loop is ending
-            flight.thrown_away = True
+            flight.discarded = True
             flight.failed(error)
             self._end(flight)
         else:
-            if flight.landed and flight.cancel_call is not None:  # it took its time in the thread
+            if flight.landed and flight.cancel_call is not None:  # it timed out in the thread
                 flight.cancel_call()
 
     def _end_soon(self, flight: Flight) -> None:
         try:
             flight.loop.soon(partial(self._end, flight))
-        except RuntimeError:  # the event loop has ended, and who waited with it
+        except RuntimeError:  # the event loop has ended, and the requests with it
             self._forget(flight)
 
-    def _let_go(self, flight: Flight) -> None:
-        """Let nobody wait any longer for one that waited for its turn; what has begun may go on."""
+    def _give_up(self, flight: Flight) -> None:
+        """Answer the requests that wait for a queued flight. If it began by now, it goes on without them."""
         if not flight.number:
             self._end(flight)
         for event in flight.waiting:
             event.set()
 
     def _end(self, flight: Flight) -> None:
-        """Land where that is due: the call is over, or out of time, or thrown away.
+        """Land a flight: its call has ended or timed out, or it was discarded.
 
-        In the flight's event loop. Called again when a call is over that was given up before.
+        Called in the flight's event loop, and again when a call ends after it timed out.
         """
-        if not flight.landed and not flight.thrown_away and (flight.finishing or self._finish(flight)):
+        if (
+            not flight.landed
+            and not flight.discarded
+            and (flight.preparing or self._starts_preparing(flight))
+        ):
             return
         if not flight.landed:
             flight.landed = True
-            flight.crowded = not flight.number and not flight.thrown_away
-            if flight.crowded:
+            flight.rejected = not flight.number and not flight.discarded
+            if flight.rejected:
                 self._leave_queue(flight)
             else:
                 try:
                     flight.rendering = self._land(flight)
-                except Exception as error:  # a fault of ours, and for those who wait
+                except Exception as error:  # a fault in aipolicy; the requests that wait must learn of it
                     flight.fault = error
-            self._forget(flight)  # not before: an invalidation that comes while it lands must find it
-            if not flight.over and flight.cancel_call is not None:
+            self._forget(flight)  # not before: an invalidation meanwhile must find the flight
+            if not flight.ended and flight.cancel_call is not None:
                 flight.cancel_call()
             for event in flight.waiting:
                 event.set()
             for cancel in flight.timers:
                 cancel()
-        if flight.over or not flight.number:
-            self._make_room(flight)
+        if flight.ended or not flight.number:
+            self._free_slot(flight)
 
-    def _finish(self, flight: Flight) -> bool:
-        """Begin to prepare a large answer; then the load's time is no longer counted."""
-        answer = flight.answer_to_prepare(self._is_large)
-        if answer is None:
+    def _starts_preparing(self, flight: Flight) -> bool:
+        """Render a large result in a thread, after which the flight lands. Return False if it isn't large."""
+        result = flight.large_result(self._is_large)
+        if result is None:
             return False
-        flight.finishing = True
-        self._finishing.add(flight)
+        flight.preparing = True
+        self._preparing.add(flight)
         try:
-            self._preparing.submit(partial(self._finish_in_thread, flight, answer))
-        except RuntimeError:  # no thread can be started: landing renders it
-            flight.finishing = False
-            self._finishing.discard(flight)
+            self._render_thread.submit(partial(self._prepare_in_thread, flight, result))
+        except RuntimeError:  # no thread can be started: ``land`` renders it
+            flight.preparing = False
+            self._preparing.discard(flight)
             return False
         for cancel in flight.timers:
             cancel()
-        if len(self._finishing) <= _RENDERING:
-            self._make_room(flight)
+        if len(self._preparing) <= _MAX_PREPARING:
+            self._free_slot(flight)
         return True
 
-    def _finish_in_thread(self, flight: Flight, answer: Any) -> None:
+    def _prepare_in_thread(self, flight: Flight, result: Any) -> None:
         try:
-            if not flight.thrown_away:
-                flight.answered(self._prepare(answer))
+            if not flight.discarded:
+                flight.end_with(self._prepare(result))
         except BaseException as error:
             flight.failed(error)
         finally:
-            flight.finishing = False
-            self._finishing.discard(flight)
+            flight.preparing = False
+            self._preparing.discard(flight)
             self._end_soon(flight)
 
     def _forget(self, flight: Flight) -> None:
         with self._lock:
-            others = [other for other in self._under_way.get(flight.key, ()) if other is not flight]
+            others = [other for other in self._in_flight.get(flight.key, ()) if other is not flight]
             if others:
-                self._under_way[flight.key] = others
+                self._in_flight[flight.key] = others
             else:
-                self._under_way.pop(flight.key, None)
+                self._in_flight.pop(flight.key, None)
 
     def _leave_queue(self, flight: Flight) -> None:
         with self._lock:
-            for queue in (self._queue, self._returning):
+            for queue in (self._queue, self._priority_queue):
                 if flight in queue:
                     queue.remove(flight)
 
-    def _make_room(self, flight: Flight) -> None:
-        """Let those begin that wait for their turn, now that ``flight`` needs no place any more."""
+    def _free_slot(self, flight: Flight) -> None:
+        """Free the slot of a flight, and begin flights that wait for one."""
         with self._lock:
             self._running.discard(flight)
             begin = []
-            while not self._is_full() and (following := self._next(flight.loop)) is not None:
-                self._running.add(following)
-                begin.append(following)
-        for following in begin:
+            while not self._is_full() and (next_flight := self._next(flight.loop)) is not None:
+                self._running.add(next_flight)
+                begin.append(next_flight)
+        for next_flight in begin:
             try:
-                following.loop.soon(partial(self._begin_safely, following))
+                next_flight.loop.soon(partial(self._begin_safely, next_flight))
             except RuntimeError:  # that event loop has ended
-                self._forget(following)
+                self._forget(next_flight)
 
     def _next(self, loop: Loop) -> Flight | None:
-        for queue in (self._returning, self._queue):
+        for queue in (self._priority_queue, self._queue):
             while queue:
                 flight = queue.popleft()
-                if not flight.landed and not flight.thrown_away:
+                if not flight.landed and not flight.discarded:
                     return flight
-        while self._marked:
-            key, _ = self._marked.popitem(last=False)
-            if key not in self._under_way:
+        while self._rejected:
+            key, _ = self._rejected.popitem(last=False)
+            if key not in self._in_flight:
                 flight = Flight(key, loop, self._timeout)
-                self._under_way[key] = [flight]
+                self._in_flight[key] = [flight]
                 return flight
         return None

@@ -1,4 +1,4 @@
-"""Failures in the log: told when they begin and when they end, never once a request."""
+"""A log of failures that writes a line when one begins and when it ends, never one a request."""
 
 import logging
 import math
@@ -8,27 +8,26 @@ from aipolicy.lookup.base import shorten
 
 logger = logging.getLogger("aipolicy.lookup")
 
-_APART, _FARTHEST = 1.0, 60.0
-"""Seconds between two lines of one level, ever more between equal ones: neither what fails for every host nor
-what comes and goes may flood the log."""
+_MIN_INTERVAL, _MAX_INTERVAL = 1.0, 60.0
+"""Seconds between two lines of one level; the interval doubles while the lines are equal."""
 
 
-class OutageLog:
-    """Few warnings and recoveries: each tells how many lines were left out before it."""
+class ThrottledLog:
+    """Writes few warnings and recoveries, each with the number of lines that were left out before it."""
 
     def __init__(self, clock: Callable[[], float], logger: logging.Logger = logger) -> None:
         self._clock, self._logger = clock, logger
         self._next = {logging.WARNING: -math.inf, logging.INFO: -math.inf}
-        self._apart = {logging.WARNING: _APART, logging.INFO: _APART}
+        self._interval = {logging.WARNING: _MIN_INTERVAL, logging.INFO: _MIN_INTERVAL}
         self._last = {logging.WARNING: "", logging.INFO: ""}
         self._left_out = {logging.WARNING: 0, logging.INFO: 0}
 
-    def began(self, message: str, error: BaseException | None = None) -> None:
-        """A failure began; ``error`` is shown with its traceback."""
+    def failed(self, message: str, error: BaseException | None = None) -> None:
+        """Warn that a failure began, with the traceback of ``error``."""
         self._line(logging.WARNING, message, error)
 
-    def ended(self, message: str) -> None:
-        """A failure is over."""
+    def recovered(self, message: str) -> None:
+        """Note that a failure is over."""
         self._line(logging.INFO, message, None)
 
     def _line(self, level: int, message: str, error: BaseException | None) -> None:
@@ -37,9 +36,9 @@ class OutageLog:
             self._left_out[level] += 1
             return
         left_out, self._left_out[level] = self._left_out[level], 0
-        again = message == self._last[level] and now - self._next[level] < _FARTHEST
+        again = message == self._last[level] and now - self._next[level] < _MAX_INTERVAL
         self._last[level] = message
-        self._apart[level] = min(self._apart[level] * 2, _FARTHEST) if again else _APART
-        self._next[level] = now + self._apart[level]
+        self._interval[level] = min(self._interval[level] * 2, _MAX_INTERVAL) if again else _MIN_INTERVAL
+        self._next[level] = now + self._interval[level]
         more = f" ({left_out} more like this were left out)" if left_out else ""
         self._logger.log(level, "%s%s", message, more, exc_info=error)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
-from aipolicy.robotstxt.group_index import Bound, Content
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.matching import Binding, Content
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.product_tokens import STAND_INS
 from aipolicy.robotstxt.reach import Reach
-from aipolicy.robotstxt.token_spelling import STAND_INS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Coverage:
         return sum(len(by[reach]) for purpose, by in self.tokens.items() if purpose.categories)
 
 
-def coverage(file: File) -> Coverage:
+def coverage(file: ParsedFile) -> Coverage:
     """What the file does to every crawler of the table, as RFC 9309 has it."""
     reaches = {crawler: reach_of(file, crawler) for crawler in CRAWLERS}
     tokens = {
@@ -35,23 +35,23 @@ def coverage(file: File) -> Coverage:
     return Coverage(tokens, tuple(c.product_token for c in blocked if is_disobedient(c)))
 
 
-def reach_of(file: File, crawler: Crawler) -> Reach:
+def reach_of(file: ParsedFile, crawler: Crawler) -> Reach:
     """How much of the site the crawler is kept out of."""
     return binding(file, crawler.product_token).reach
 
 
-def whose_group(file: File, token: str) -> str:
+def whose_group(file: ParsedFile, token: str) -> str:
     """``token``, or the one whose group it uses where it has none."""
     other = STAND_INS.get(token.lower(), "")
     takes_it = other and not file.index.bound(token).is_named and file.index.bound(other).is_named
     return other if takes_it else token
 
 
-def binding(file: File, token: str) -> Bound:
+def binding(file: ParsedFile, token: str) -> Binding:
     """Return what binds the crawler ``token``, by RFC 9309 and by what its operator documents beyond it."""
     bound = file.index.bound(whose_group(file, token))
     if not bound.is_named and heeds_only_its_name(token):
-        return Bound("", (), Content(()))
+        return Binding("", (), Content(()))
     return bound
 
 

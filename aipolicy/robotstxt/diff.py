@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.paths import normalise
 from aipolicy.robotstxt.coverage import binding
-from aipolicy.robotstxt.group_index import Bound, Content
-from aipolicy.robotstxt.matching import content_signals
-from aipolicy.robotstxt.parsed_file import UNNAMED, File
+from aipolicy.robotstxt.matching import Binding, Content, content_signals
+from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt
 from aipolicy.robotstxt.sample_paths import probes
 
@@ -41,7 +40,7 @@ class Difference:
 
 def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     """What changes from one robots.txt to the other: for known crawlers, those named, and all others."""
-    one, other = File.read(before), File.read(after)
+    one, other = ParsedFile.read(before), ParsedFile.read(after)
     named = {t.lower(): t for t in (*other.index.tokens, *one.index.tokens)}
     named |= {crawler.product_token.lower(): crawler.product_token for crawler in CRAWLERS}
     known: dict[tuple[Content, Content], Change] = {}  # one group may have ten thousand tokens
@@ -61,9 +60,9 @@ def compare(before: bytes, after: bytes) -> tuple[Difference, ...]:
     )
 
 
-def _change(before: Bound, after: Bound, most: int) -> Change:
+def _change(before: Binding, after: Binding, most: int) -> Change:
     parts = [part.rules for content in (before.content, after.content) for part in content.parts]
-    effort = _PART * len(parts) + (before.content.wild + after.content.wild) // 50
+    effort = _PART * len(parts) + (before.content.wildcard_size + after.content.wildcard_size) // 50
     paths = probes(parts, max(8, min(400, most // max(1, effort))), paired=True)
     closed, opened = [], []
     for path in paths:
@@ -75,7 +74,7 @@ def _change(before: Bound, after: Bound, most: int) -> Change:
     return Change(tuple(closed), tuple(opened), tuple(_signals(before, after)))
 
 
-def _signals(before: Bound, after: Bound) -> Iterator[tuple[str, str, str]]:
+def _signals(before: Binding, after: Binding) -> Iterator[tuple[str, str, str]]:
     one, other = _alone(before), _alone(after)
     said = [", ".join(f"{k}={v}" for k, v in sorted(content_signals(r, "*").items())) for r in (one, other)]
     if said[0] != said[1]:
@@ -87,12 +86,12 @@ def _signals(before: Bound, after: Bound) -> Iterator[tuple[str, str, str]]:
             yield f"Content-Usage at {path}", usage[0], usage[1]
 
 
-def _usage(bound: Bound, path: str) -> str:
+def _usage(bound: Binding, path: str) -> str:
     """What Content-Usage says of ``path``: nothing where it may not be fetched (attach-05 §3)."""
     return str(bound.content.usage.preferences(path)) if bound.rules.decide(path).allowed else ""
 
 
-def _alone(bound: Bound) -> RobotsTxt:
+def _alone(bound: Binding) -> RobotsTxt:
     """A file that says to everyone what the signals say that bind some."""
     return RobotsTxt((Group(("*",), tuple(bound.content.signals)),))
 

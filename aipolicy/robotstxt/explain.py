@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Preferences
 from aipolicy.robotstxt.coverage import binding, whose_group
-from aipolicy.robotstxt.dialects.families import FAMILIES
-from aipolicy.robotstxt.matching import content_signals, usage_preferences
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.rule_index import Ruling
+from aipolicy.robotstxt.dialects import DIALECTS
+from aipolicy.robotstxt.matching import Ruling, content_signals, usage_preferences
+from aipolicy.robotstxt.parsed_file import ParsedFile
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer of RFC 9309 for ``token`` and ``path``, and of each family.
+    """The answer of RFC 9309 for ``token`` and ``path``, and of each dialect.
 
     ``because``: ``named`` (the crawler has a group), ``stand-in`` (it has none, and uses another
     crawler's, as its operator documents), ``*`` (the group for everyone) or ``none``.
@@ -28,17 +27,17 @@ class Explanation:
     families: dict[str, Ruling]
     content_signals: dict[str, str]
     usage_preferences: Preferences
-    file: File
+    file: ParsedFile
 
     def text(self, line: int) -> str:
         """A line of the file as it was written, without its comment; "" for line 0."""
-        lines = self.file.written.lines
+        lines = self.file.lines
         return lines[line - 1].text if 0 < line <= len(lines) else ""
 
 
 def explain(octets: bytes, token: str, path: str) -> Explanation:
     """Say why the crawler ``token`` may fetch ``path`` (with its query), or may not. Never raises."""
-    file = File.read(octets)
+    file = ParsedFile.read(octets)
     path = normalise(path if path.startswith("/") else f"/{path}")
     bound, name = binding(file, token), whose_group(file, token)
     stands_in = bound.is_named and name != token
@@ -48,7 +47,7 @@ def explain(octets: bytes, token: str, path: str) -> Explanation:
         ruling=Ruling(True) if path.partition("?")[0] == "/robots.txt" else bound.rules.decide(path),
         because="stand-in" if stands_in else "named" if bound.is_named else bound.name or "none",
         agent_lines=file.agent_lines(bound.name),
-        families={family.id: family.decide(file.octets, name, path) for family in FAMILIES},
+        families={dialect.id: dialect.decide(file.octets, name, path) for dialect in DIALECTS},
         content_signals=content_signals(file.robots, name),
         usage_preferences=usage_preferences(file.robots, name, path),
         file=file,

@@ -1,17 +1,16 @@
 """All checks of one file, and what it does to the crawlers of the table."""
 
-import bisect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aipolicy.robotstxt.checks import CHECKS, dialects
 from aipolicy.robotstxt.coverage import Coverage, coverage
-from aipolicy.robotstxt.edits import edited
 from aipolicy.robotstxt.findings import Finding, Severity
-from aipolicy.robotstxt.lines import Written
-from aipolicy.robotstxt.mangled_lines import mangled
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.fixes import edited
+from aipolicy.robotstxt.malformed_lines import malformed
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.parser import read_lines
 
 MOST_OF_A_KIND = 50
 """Findings of one kind that a report holds; the others are counted."""
@@ -41,7 +40,7 @@ class Report:
 
 def lint(octets: bytes) -> Report:
     """Check a robots.txt, as it is served. Its first 500 KiB are read (RFC 9309 §2.5). Never raises."""
-    file = File.read(octets)
+    file = ParsedFile.read(octets)
     counted: Counter[str] = Counter()
     grave: Counter[tuple[str, Severity]] = Counter()
     kept: list[Finding] = []
@@ -57,7 +56,7 @@ def lint(octets: bytes) -> Report:
 
 
 def _with_true_fixes(
-    file: File, findings: list[Finding], grave: Counter[tuple[str, Severity]]
+    file: ParsedFile, findings: list[Finding], grave: Counter[tuple[str, Severity]]
 ) -> Iterator[Finding]:
     """The findings, and of their fixes those that were tried: the finding goes, and no error comes."""
     work = _TRIED
@@ -77,7 +76,7 @@ def _with_true_fixes(
         yield found
 
 
-def _first_to_fix(file: File, found: Finding, errors: list[Finding]) -> int:
+def _first_to_fix(file: ParsedFile, found: Finding, errors: list[Finding]) -> int:
     """Return the line of an error without whose fix that of ``found`` would say what nobody meant, or 0.
 
     Until a spoilt User-agent line is fixed, the rules below it seem to be another group's, or nobody's.
@@ -92,19 +91,18 @@ def _first_to_fix(file: File, found: Finding, errors: list[Finding]) -> int:
     return 0
 
 
-def _blocks(file: File, found: Finding) -> set[int]:
+def _blocks(file: ParsedFile, found: Finding) -> set[int]:
     """The groups that a finding is about, by their place in the file; 0 is what stands before them."""
-    first_lines = [group.agents[0].number for group in file.written.groups]
-    return {bisect.bisect(first_lines, line) for line in found.lines or (0,)}
+    return {file.lines[number - 1].group if number else 0 for number in found.lines or (0,)}
 
 
 def _is_spoilt(fix: str) -> bool:
     """Return True if the fix repeats a line that another finding tells to mend."""
-    return any(map(mangled, Written.read(fix.encode()).lines))
+    return any(map(malformed, read_lines(fix.encode())))
 
 
-def _mends(file: File, found: Finding, before: Counter[tuple[str, Severity]]) -> bool:
-    mended = File.read(edited(file.octets, dict(found.edits)))
+def _mends(file: ParsedFile, found: Finding, before: Counter[tuple[str, Severity]]) -> bool:
+    mended = ParsedFile.read(edited(file.octets, dict(found.edits)))
     # What parsers read differently is never an error, and takes the longest to find.
     checks = [check for check in CHECKS if check is not dialects.check or found.id == "read-differently"]
     left = Counter((other.id, other.severity) for check in checks for other in check(mended))

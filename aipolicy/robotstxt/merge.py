@@ -14,10 +14,10 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.validation import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.errors import RobotsTooLargeError
-from aipolicy.robotstxt.effects import BLOCKED, Effect, effects_of, path_rules
-from aipolicy.robotstxt.grouping import portable, settled, speaks
 from aipolicy.robotstxt.parser import BEGIN, END, Group, Record, RobotsTxt, Rule, truncated, without_ours
-from aipolicy.robotstxt.shorten import LENGTHS, OwnRules
+from aipolicy.robotstxt.policy_effects import BLOCKED, Effect, effects_of, path_rules
+from aipolicy.robotstxt.portable import portable, settled, speaks
+from aipolicy.robotstxt.shortened_rules import LENGTHS, ShortenedRules
 from aipolicy.robotstxt.signal_lines import Statements
 from aipolicy.signals.switches import Signals
 
@@ -144,7 +144,7 @@ def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobo
         cut += "what is refused on some paths is refused on all; "
     if len(own) > MAX_ROBOTS_BYTES:  # no crawler reads the rest; half an Allow would open too much
         own = own[:MAX_ROBOTS_BYTES].rpartition("\n")[0] or own[:MAX_ROBOTS_BYTES]
-    rules = OwnRules(RobotsTxt.parse(own))
+    rules = ShortenedRules(RobotsTxt.parse(own))
 
     def fitted(theirs: RobotsTxt) -> bytes | None:
         try:

@@ -1,37 +1,127 @@
-"""robots.txt as RFC 9309 has it: read any file, keep every line, write one that all parsers read alike.
+"""The robots.txt parser and its values, as RFC 9309 has them.
 
-Reading is as lenient as Google's parser (typing errors, a missing colon); writing is strict.
+``read_lines`` is the only lexer: it splits a file into lines, says what each line is and which group it
+belongs to. ``RobotsTxt.parse`` builds groups and rules from these lines; the linter looks at the lines
+themselves. Reading is as lenient as Google's parser (typing errors, a missing colon); writing is strict.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from enum import Enum
+from typing import NamedTuple, Self
 
 from aipolicy.core.paths import WHITE_SPACE, normalise, octets
 
 BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
-"""What stands around our lines in a merged file."""
+"""The comment lines around our lines in a merged file."""
 
 # RFC 9309 §2.2 NL; str.splitlines() would also split at U+2028 and others.
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _WORDS = re.compile(r"[^ \t]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_-]+")
-# Names of fields, in lower case, with the slips that Google's parser forgives.
+# Field names in lower case, with the typing errors that Google's parser forgives.
 USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
 DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
-_RULES = DISALLOW | {"allow"}
 SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
-# They speak of the whole site wherever they stand, and neither open nor close a group.
+# These lines are about the whole site wherever they stand, and neither open nor close a group.
 SITE_WIDE = SITEMAP | {"host"}
-KNOWN = USER_AGENT | _RULES | SITE_WIDE
+
+
+class LineKind(Enum):
+    """The kind of a line, to a lenient parser."""
+
+    AGENT = "user-agent"
+    ALLOW = "allow"
+    DISALLOW = "disallow"
+    SITE_WIDE = "site-wide"
+    OTHER = "other"
+    UNREADABLE = "unreadable"
+    BLANK = "blank"  # or a comment alone
+
+
+_KINDS = (
+    dict.fromkeys(USER_AGENT, LineKind.AGENT)
+    | dict.fromkeys(DISALLOW, LineKind.DISALLOW)
+    | dict.fromkeys(SITE_WIDE, LineKind.SITE_WIDE)
+    | {"allow": LineKind.ALLOW}
+)
+KNOWN = frozenset(_KINDS)
 # Google's parser takes any field that begins so for the real one ("Disallow-AI: /" blocks everything).
-_READ_BY_PREFIX = tuple(USER_AGENT | _RULES | SITEMAP)
+_READ_BY_PREFIX = tuple(KNOWN - {"host"})
+
+
+class Line(NamedTuple):
+    """A line of a file.
+
+    Attributes:
+        number: from 1.
+        group: the place of its group in the file, from 1; 0 before the first User-agent line.
+        raw: the whole line as written.
+        text: the same without its comment and surrounding white space.
+        name: the field name as written; empty if the line is no record.
+        value: the field value.
+        has_colon: False for a record like ``Disallow /x``.
+    """
+
+    number: int
+    kind: LineKind
+    group: int
+    raw: str
+    text: str
+    name: str
+    value: str
+    has_colon: bool
+
+    @property
+    def comment(self) -> str | None:
+        """The text behind ``#``; None if there is none."""
+        _, sharp, comment = self.raw.partition("#")
+        return comment if sharp else None
+
+    @property
+    def is_rule(self) -> bool:
+        return self.kind is LineKind.DISALLOW or self.kind is LineKind.ALLOW
+
+    def named(self, name: str) -> bool:
+        """Return True if the field has that name, in any case."""
+        return self.name.lower() == name.lower()
+
+
+def read_lines(text: str | bytes) -> Iterator[Line]:
+    """Yield the lines of a file. Never raises."""
+    group, in_header = 0, False
+    for number, raw in enumerate(lines_of(text), 1):
+        content = raw.partition("#")[0].strip(WHITE_SPACE)
+        name, colon, value = content.partition(":")
+        name = name.rstrip(WHITE_SPACE)
+        if colon and name:
+            kind = _KINDS.get(name.lower(), LineKind.OTHER)
+        else:
+            kind = LineKind.UNREADABLE if content else LineKind.BLANK
+            words = _WORDS.findall(content)
+            name = value = ""
+            if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
+                (name, value), colon = words, ""
+                kind = _KINDS[name.lower()]
+        if kind is LineKind.AGENT:
+            group += not in_header
+            in_header = True
+        elif kind is LineKind.OTHER or kind is LineKind.ALLOW or kind is LineKind.DISALLOW:
+            in_header = False
+        yield Line(number, kind, group, raw, content, name, value.lstrip(WHITE_SPACE), bool(colon))
+
+
+def lines_of(text: str | bytes) -> list[str]:
+    """Return the lines of a file, without byte order marks before the first. Never raises."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    return _NEWLINE.split(text.lstrip("\ufeff"))  # more than one, and a second reading would see another file
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One ``Allow`` or ``Disallow``: a normalised path pattern, and its line (0: written by us)."""
+    """An ``Allow`` or ``Disallow`` with its normalised path pattern and line (0: written by us)."""
 
     allow: bool
     pattern: str
@@ -43,13 +133,13 @@ class Rule:
 
     @property
     def effective(self) -> bool:
-        """Whether it can match at all: an empty pattern matches nothing, nor does one like ``private``."""
+        """True if it can match at all: an empty pattern matches nothing, nor does one like ``private``."""
         return self.pattern.startswith(("/", "*"))
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Any other line ("other records", RFC 9309 §2.2.4); a comment line has no name, nor a number."""
+    """Any other line ("other records", RFC 9309 §2.2.4); a comment line has neither name nor number."""
 
     name: str
     value: str
@@ -60,18 +150,18 @@ class Record:
         return _line(self.name, self.value, self.comment) if self.name else f"#{self.value}"
 
     def named(self, name: str) -> bool:
-        """Field names are case-insensitive."""
+        """Return True if the field has that name, in any case."""
         return self.name.lower() == name.lower()
 
     @property
     def read_differently(self) -> bool:
-        """Whether parsers disagree on what this line is."""
+        """True if parsers disagree on the kind of this line."""
         return self.name.lower().startswith(_READ_BY_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Product tokens and what holds for them. ``leading``: the comment lines above it."""
+    """Product tokens and the records that hold for them. ``leading``: the comment lines above it."""
 
     tokens: tuple[str, ...]
     records: tuple[Rule | Record, ...] = ()
@@ -83,7 +173,7 @@ class Group:
 
     @property
     def blocks_everything(self) -> bool:
-        """Whether nothing may be fetched at all."""
+        """True if nothing may be fetched at all."""
         rules = self.rules
         return any(r.pattern in ("/", "/*", "*") and not r.allow for r in rules) and not any(
             r.allow and r.effective for r in rules
@@ -97,7 +187,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class RobotsTxt:
-    """A file. ``preamble``: what stands before the first group; ``site_wide``: Sitemap and Host lines."""
+    """A file. ``preamble``: the records before the first group; ``site_wide``: Sitemap and Host lines."""
 
     groups: tuple[Group, ...] = ()
     preamble: tuple[Rule | Record, ...] = ()
@@ -110,15 +200,20 @@ class RobotsTxt:
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
-        """Read a file. Never raises: what can't be read is kept as a record that says nothing."""
-        reader = _Reader()
-        for number, line in enumerate(lines_of(text), 1):
-            reader.read(number, line)
-        return cls(*reader.result())
+        """Read a file. Never raises: a line that can't be read is kept as a comment."""
+        return cls.from_lines(read_lines(text))
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[Line]) -> Self:
+        """Build the file from its lines."""
+        builder = _Builder()
+        for line in lines:
+            builder.add(line)
+        return cls(*builder.result())
 
 
 def read_together(groups: Iterable[Group]) -> list[Group]:
-    """A group without a rule goes on in the next: other records don't end a group (§2.2.4)."""
+    """Join each group without a rule to the next: other records don't end a group (§2.2.4)."""
     together: list[Group] = []
     tokens: list[str] = []
     records: list[Rule | Record] = []
@@ -134,9 +229,9 @@ def read_together(groups: Iterable[Group]) -> list[Group]:
 
 
 def without_ours(text: str) -> str:
-    """``text`` without our lines and markers; a marker without its partner is taken out alone.
+    """Return ``text`` without our lines and markers; a marker without its partner is removed alone.
 
-    Of the blank lines before and after a part that was all ours, one goes with it.
+    Of the blank lines before and after a part that was all ours, one is removed with it.
     """
     kept: list[str] = []
     opened: int | None = None  # where in kept the last unclosed block begins
@@ -158,10 +253,10 @@ def without_ours(text: str) -> str:
 
 
 def product_token(value: str) -> str:
-    """The product token of a User-agent line's value: a version behind it is no part of it.
+    """Return the product token of a User-agent line's value, without a version behind it.
 
-    Google's parser reads ``GPTBot/1.2`` and ``GPTBot*`` as GPTBot and ``* x`` as ``*``; others don't, so the
-    plain form is what we understand and write.
+    Google's parser reads ``GPTBot/1.2`` and ``GPTBot*`` as GPTBot and ``* x`` as ``*``; others don't, so we
+    read all of these and write the plain form.
     """
     token = value.split("/", 1)[0].strip(WHITE_SPACE)
     if token.startswith(("* ", "*\t")):
@@ -170,68 +265,64 @@ def product_token(value: str) -> str:
 
 
 def truncated(token: str) -> str:
-    """``token`` as Google-style parsers cut it: at the first character outside RFC 9309's grammar."""
+    """Return ``token`` as Google's parser cuts it: at the first character outside RFC 9309's grammar."""
     match = _IDENTIFIER.match(token)
     return match[0] if match else token
 
 
-class _Reader:
-    """The state between two lines."""
+class _Builder:
+    """Builds groups from lines, one after the other."""
 
     def __init__(self) -> None:
         self.groups: list[Group] = []  # all but the last one
-        self.tokens: list[str] | None = None  # of the last one; None before the first
+        self.group = 0  # the place of the last one
+        self.tokens: list[str] = []  # of the last one
         self.records: list[Rule | Record] = []
         self.leading: list[Record] = []
         self.preamble: list[Rule | Record] = []
         self.site_wide: list[Record] = []
-        self.comments: list[Record] = []  # not yet known whose they are
+        self.comments: list[Record] = []  # that belong to the next record, if one follows
         # Equal comments are one object: a file may have 250,000, and Python's garbage collector, which stops
         # all threads, visits every object.
         self.equal: dict[str, Record] = {}
         self.named: set[str] = set()  # by the last group, in lower case
-        self.in_header = False
 
-    def read(self, number: int, line: str) -> None:
-        content, sharp, comment = line.partition("#")
-        field, value = _field(content)
-        if not field:
-            self._comment(content.strip(WHITE_SPACE), comment if sharp else None)
-        elif field in USER_AGENT:
-            self._user_agent(product_token(_printable(value)))
-        elif field in SITE_WIDE:
-            name = "Sitemap" if field in SITEMAP else "Host"
-            self.site_wide += [
-                *self._taken_comments(),
-                Record(name, _printable(value), number, _printable(comment)),
-            ]
+    def add(self, line: Line) -> None:
+        kind = line.kind
+        if kind is LineKind.BLANK:
+            self._comment(line.comment)
+        elif kind is LineKind.UNREADABLE:
+            # All in one line: the comment alone might be one of our markers.
+            behind = "" if line.comment is None else f" #{line.comment}"
+            self._comment(f" unreadable: {line.text}{behind}")
+        elif kind is LineKind.AGENT:
+            self._user_agent(line.group, product_token(_printable(line.value)))
+        elif kind is LineKind.SITE_WIDE:
+            self.site_wide += [*self._taken_comments(), _record(line)]
         else:
-            records = self.preamble if self.tokens is None else self.records
-            records += [*self._taken_comments(), _record(field, content, value, number, _printable(comment))]
-            self.in_header = False
+            records = self.records if line.group else self.preamble
+            records += [*self._taken_comments(), _rule(line) if line.is_rule else _record(line)]
 
-    def _comment(self, content: str, comment: str | None) -> None:
-        if content:  # all in one line: the comment alone might be one of our markers
-            comment = f" unreadable: {content}" + ("" if comment is None else f" #{comment}")
+    def _comment(self, comment: str | None) -> None:
         if comment is not None:
             record = self.equal.get(comment)
             if record is None:
                 record = self.equal[comment] = Record("", _printable(comment))
             self.comments.append(record)
 
-    def _user_agent(self, token: str) -> None:
-        if self.tokens is None or not self.in_header:
+    def _user_agent(self, group: int, token: str) -> None:
+        if group != self.group:
             self._end_group()
+            self.group = group
             self.tokens = []
             self.named.clear()
-            self.in_header = True
         self.leading += self._taken_comments()
         if token and token.lower() not in self.named:
             self.named.add(token.lower())
             self.tokens.append(token)
 
     def _end_group(self) -> None:
-        if self.tokens is not None:
+        if self.group:
             self.groups.append(Group(tuple(self.tokens), tuple(self.records), tuple(self.leading)))
             self.records, self.leading = [], []
 
@@ -246,30 +337,17 @@ class _Reader:
         return tuple(self.groups), tuple(self.preamble), (*self.site_wide, *self.comments)
 
 
-def lines_of(text: str | bytes) -> list[str]:
-    """The lines of a file, without byte order marks before the first. Never raises."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")
-    return _NEWLINE.split(text.lstrip("\ufeff"))  # more than one, and a second reading would see another file
+def _rule(line: Line) -> Rule:
+    value = line.value
+    pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
+    return Rule(line.kind is LineKind.ALLOW, pattern, line.number, _printable(line.comment or ""))
 
 
-def _field(content: str) -> tuple[str, str]:
-    """Name (lower case) and value of a line; no name where it isn't one."""
-    name, colon, value = content.partition(":")
-    if colon and name.strip(WHITE_SPACE):
-        return name.strip(WHITE_SPACE).lower(), value.strip(WHITE_SPACE)
-    words = _WORDS.findall(content)
-    if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
-        return words[0].lower(), words[1]
-    return "", ""
-
-
-def _record(field: str, content: str, value: str, number: int, comment: str) -> Rule | Record:
-    if field in _RULES:
-        pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
-        return Rule(field not in DISALLOW, pattern, number, comment)
-    name = content.partition(":")[0].strip(WHITE_SPACE)
-    return Record(_printable(name), _printable(value), number, comment)
+def _record(line: Line) -> Record:
+    name = _printable(line.name)
+    if line.kind is LineKind.SITE_WIDE:
+        name = "Sitemap" if line.name.lower() in SITEMAP else "Host"
+    return Record(name, _printable(line.value), line.number, _printable(line.comment or ""))
 
 
 def _line(name: str, value: str, comment: str) -> str:
@@ -277,7 +355,7 @@ def _line(name: str, value: str, comment: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """``text`` on one line for every parser: some split at U+0085 or U+2028, others choke on controls."""
+    """Return ``text`` on one line for every parser: some split at U+0085 or U+2028, or fail at controls."""
     text = text.rstrip(WHITE_SPACE)
     if text.isprintable():
         return text

@@ -7,7 +7,6 @@ from itertools import islice
 
 from aipolicy.core.patterns import Pattern
 from aipolicy.robotstxt.parser import Rule
-from aipolicy.robotstxt.rule_index import covers
 
 _COMPARED = 50  # wildcards each rule is compared with: files have few, and what has thousands must be quick
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
@@ -78,5 +77,5 @@ class Opponents:
         if not rule.allow and rule.pattern in self._same:
             return self._same[rule.pattern]
         length = len(rule.pattern) + rule.allow
-        winning = (r for r, p in self._wild if len(r.pattern) >= length and covers(p, rule.pattern))
+        winning = (r for r, p in self._wild if len(r.pattern) >= length and p.covers(rule.pattern))
         return next(winning, None)

@@ -21,21 +21,21 @@ def closed(fetch: DisallowedFetch) -> Response:
     return _problem(403, "Forbidden", fetch, {"detail": detail})
 
 
-def unverified(fetch: DisallowedFetch, ways: Mapping[str, object]) -> Response:
+def unverified(fetch: DisallowedFetch, methods: Mapping[str, object]) -> Response:
     """Return the 403 for a client that isn't the licensed crawler that it claims to be.
 
     Args:
         fetch: The request, with the result of the verification.
-        ways: The ways in which the crawler can be verified.
+        methods: The methods by which the crawler can be verified.
     """
     token = fetch.crawler.product_token
-    how = " verify_by says how it can be." if ways else ""
+    how = " verify_by says how it can be." if methods else ""
     detail = (
         f"This site's AI policy lets {token} fetch this, and nobody else who says so. That this client is "
         f"{token} could not be verified: {fetch.reason}.{how} /robots.txt says what others may."
     )
-    headers = [_ACCEPT_SIGNATURE] if "web_bot_auth" in ways else []
-    more = {"detail": detail, "identity": str(fetch.identity), "verify_by": dict(ways)}
+    headers = [_ACCEPT_SIGNATURE] if "web_bot_auth" in methods else []
+    more = {"detail": detail, "identity": str(fetch.identity), "verify_by": dict(methods)}
     return _problem(403, "Forbidden", fetch, more, headers)
 
 

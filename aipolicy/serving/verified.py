@@ -17,7 +17,7 @@ from aipolicy.serving.refusals import undecided, unverified
 from aipolicy.serving.request_target import target_of
 
 if TYPE_CHECKING:
-    from aipolicy.identity import Standing, Verification
+    from aipolicy.identity import Verification, VerificationResult
     from aipolicy.identity.signatures import SignedRequest
 
 logger = logging.getLogger("aipolicy.serving")
@@ -66,17 +66,17 @@ class LicenceCheck:
             host: The value of its Host header.
         """
         try:
-            standing = self._look(request, fetch.crawler, host)
-            if standing.counts:
+            result = self._verify(request, fetch.crawler, host)
+            if result.counts:
                 return None
-            fetch = replace(fetch, identity=standing.identity, reason=standing.reason)
-            if standing.pending:
+            fetch = replace(fetch, identity=result.identity, reason=result.reason)
+            if result.pending:
                 return Doubt(undecided(fetch, _PENDING), "undecided", None)
-            if standing.identity is self._failed:
+            if result.identity is self._failed:
                 self._warn(request, fetch)
                 return Doubt(undecided(fetch, _FAILED), "undecided", fetch)
-            ways = self._verification.ways(fetch.crawler.product_token)
-            return Doubt(unverified(fetch, ways), "unverified", fetch)
+            methods = self._verification.verification_methods(fetch.crawler.product_token)
+            return Doubt(unverified(fetch, methods), "unverified", fetch)
         except Exception:
             logger.exception("a client can't be verified; it is asked to retry")
             fetch = replace(fetch, identity=self._failed, reason="it could not be checked")
@@ -86,12 +86,12 @@ class LicenceCheck:
         """Start to verify a client that reads a policy file, for it will ask for pages next. Never raises."""
         try:
             for crawler in crawlers:
-                self._look(request, crawler, host)
+                self._verify(request, crawler, host)
         except Exception:
             logger.exception("a client can't be verified")
 
-    def _look(self, request: Request, crawler: Crawler, host: bytes) -> "Standing":
-        return self._verification.look(crawler.product_token, request.client, _signed(request, host))
+    def _verify(self, request: Request, crawler: Crawler, host: bytes) -> "VerificationResult":
+        return self._verification.verify(crawler.product_token, request.client, _signed(request, host))
 
     def _warn(self, request: Request, fetch: DisallowedFetch) -> None:
         now = time.monotonic()

@@ -44,7 +44,7 @@ class Client(Protocol):
         *,
         hops: int = 5,
         headers: Sequence[tuple[str, str]] = (),
-        octets: int | None = None,
+        max_bytes: int | None = None,
         partial: bool = False,
     ) -> Response: ...
 
@@ -121,7 +121,9 @@ class Look:
 
     async def _answer(self, url: str, octets: int, headers: Sequence[tuple[str, str]]) -> Answer:
         try:
-            got = await self._client.follow(url, hops=REDIRECTS, headers=headers, octets=octets, partial=True)
+            got = await self._client.follow(
+                url, hops=REDIRECTS, headers=headers, max_bytes=octets, partial=True
+            )
             return Answer.of(url, got)
         except FetchError as error:
             return Answer.failed(url, error)

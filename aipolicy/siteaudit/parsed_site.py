@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.core.paths import normalise
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.signals.well_known import tdm_entries
 from aipolicy.siteaudit.access import Access, access_of, effective
@@ -54,9 +54,9 @@ class Reading:
         return access_of(self.observation.robots.seen)
 
     @cached_property
-    def file(self) -> File:
+    def file(self) -> ParsedFile:
         """The robots.txt by which crawlers go: see ``effective``."""
-        return File.read(effective(self.observation.robots.seen))
+        return ParsedFile.read(effective(self.observation.robots.seen))
 
     @cached_property
     def sent(self) -> bytes | None:

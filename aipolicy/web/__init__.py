@@ -1,1 +1,1 @@
-"""A GET client that refuses private addresses and bounds size and time, and tables of networks."""
+"""Requests to servers on the Internet that are safe to make for URLs of unknown origin."""

@@ -1,4 +1,4 @@
-"""A body, bounded: its content coding undone (RFC 9110 §8.4), a bomb not unpacked."""
+"""Decoder of response bodies (RFC 9110 §8.4) with a limit on the decoded size."""
 
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -6,97 +6,102 @@ from typing import Protocol
 
 ACCEPTED = "gzip"
 _GZIP = 16 + zlib.MAX_WBITS
-_SHOWN = 60  # characters of a header in a message
+_MAX_SHOWN = 60  # characters of a header in a message
 
 
 class _Decoder(Protocol):
-    """``whole``: nothing is missing behind what was taken, as far as is known; an empty body is whole."""
+    """A decoder of one content coding. ``complete`` is True if the data so far can be the whole body."""
 
-    whole: bool
+    complete: bool
 
-    def take(self, octets: bytes, most: int) -> bytes: ...
+    def decode(self, data: bytes, limit: int) -> bytes:
+        """Return up to ``limit`` decoded bytes."""
 
 
 class _Identity:
-    whole = True
+    complete = True
 
-    def take(self, octets: bytes, most: int) -> bytes:
-        return octets[:most]
+    def decode(self, data: bytes, limit: int) -> bytes:
+        return data[:limit]
 
 
 class _Gzip:
-    """One member or more (RFC 1952 §2.2), until what follows is none: some servers pad, or add a line."""
+    """One or more gzip members (RFC 1952 §2.2). Like browsers, it ignores padding and text after them."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP)
         self._is_first = True
         self._ended = False
-        self.whole = True
+        self.complete = True
 
-    def take(self, octets: bytes, most: int) -> bytes:
-        taken = bytearray()
-        while octets and len(taken) < most and not self._ended:
+    def decode(self, data: bytes, limit: int) -> bytes:
+        decoded = bytearray()
+        while data and len(decoded) < limit and not self._ended:
             if self._stream.eof:
-                octets = octets.lstrip(b"\0")
-                if not octets:
+                data = data.lstrip(b"\0")
+                if not data:
                     break
                 self._stream, self._is_first = zlib.decompressobj(_GZIP), False
             try:
-                got = self._stream.decompress(octets, most - len(taken))
+                part = self._stream.decompress(data, limit - len(decoded))
             except zlib.error:
                 if self._is_first:
                     raise
-                self._ended = self.whole = True  # as browsers have it
+                self._ended = self.complete = True
                 break
-            taken += got
-            # Of a member that has given nothing yet, nobody knows that it is one.
-            self.whole = self._stream.eof or (self.whole and not self._is_first and not got)
-            octets = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-        return bytes(taken)
+            decoded += part
+            # Data after the first member may be no member at all, until it decodes to something.
+            self.complete = self._stream.eof or (self.complete and not self._is_first and not part)
+            data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+        return bytes(decoded)
 
 
 class _Deflate:
-    """zlib's format, as RFC 9110 §8.4.1.2 has it; or without its head, as some servers send it."""
+    """The zlib format (RFC 9110 §8.4.1.2), or raw deflate data, which some servers send instead."""
 
     def __init__(self) -> None:
         self._head = b""
         self._stream: zlib._Decompress | None = None
-        self.whole = True
+        self.complete = True
 
-    def take(self, octets: bytes, most: int) -> bytes:
+    def decode(self, data: bytes, limit: int) -> bytes:
         if self._stream is None:
-            octets = self._head = self._head + octets
-            self.whole = not octets
-            if len(octets) < 2:
+            data = self._head = self._head + data
+            self.complete = not data
+            if len(data) < 2:
                 return b""
-            # RFC 1950 §2.2: method 8, and the first two octets are a multiple of 31.
-            is_zlib = octets[0] & 0x0F == 8 and int.from_bytes(octets[:2], "big") % 31 == 0
+            # RFC 1950 §2.2: method 8, and the first two bytes are a multiple of 31.
+            is_zlib = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
             self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-        taken = self._stream.decompress(octets, most)
-        self.whole = self._stream.eof
-        return taken
+        decoded = self._stream.decompress(data, limit)
+        self.complete = self._stream.eof
+        return decoded
 
 
 _CODINGS: dict[str, Callable[[], _Decoder]] = {"gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Deflate}
 
 
 class BodyError(Exception):
-    """A body that can't be read as its header says."""
+    """A body that doesn't match its Content-Encoding."""
 
 
-async def read_body(chunks: AsyncIterator[bytes], coding: str, most: int) -> tuple[bytes, bool]:
-    """The first ``most`` octets, and whether there were more. Raises BodyError."""
+async def read_body(chunks: AsyncIterator[bytes], coding: str, limit: int) -> tuple[bytes, bool]:
+    """Return the first ``limit`` decoded bytes, and True if there were more.
+
+    Raises:
+        BodyError: The body doesn't match its Content-Encoding.
+    """
     decoder = _decoder(coding)
     body = bytearray()
     async for chunk in chunks:
         try:
-            body += decoder.take(chunk, most + 1 - len(body))
+            body += decoder.decode(chunk, limit + 1 - len(body))
         except zlib.error as error:
-            raise BodyError(f"the body is not what Content-Encoding says ({error})") from None
-        if len(body) > most:
-            return bytes(body[:most]), True
-    if not decoder.whole:
-        raise BodyError("the body ends before the coding that Content-Encoding names does")
+            raise BodyError(f"the body can't be decoded as its Content-Encoding says ({error})") from None
+        if len(body) > limit:
+            return bytes(body[:limit]), True
+    if not decoder.complete:
+        raise BodyError("the body ended before its Content-Encoding was complete")
     return bytes(body), False
 
 
@@ -107,4 +112,4 @@ def _decoder(coding: str) -> _Decoder:
         return _Identity()
     if len(applied) == 1 and applied[0] in _CODINGS:
         return _CODINGS[applied[0]]()
-    raise BodyError(f"Content-Encoding is {coding[:_SHOWN]!r}, which was not asked for")
+    raise BodyError(f"Content-Encoding is {coding[:_MAX_SHOWN]!r}, which was not requested")

@@ -1,4 +1,4 @@
-"""One GET, bounded in time and size, that leads nowhere but where it may."""
+"""A GET client that refuses private addresses and limits size and time."""
 
 import ssl
 import time
@@ -26,16 +26,20 @@ except ImportError:
 USER_AGENT = f"aipolicy/{__version__}"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = ("http", "https")
-_SHOWN = 200  # characters of a URL in a message
+_MAX_SHOWN = 200  # characters of a URL in a message
 
 
 class Fetcher:
-    """Fetches http and https URLs; an async context manager that holds the connections.
+    """A GET client for http and https URLs, and an async context manager that holds the connections.
 
-    Names are looked up once, and only public addresses are connected to, at any hop, unless
-    ``allow_private``. ``seconds`` bound a fetch from its start to the end of its body, ``octets`` the body.
-    ``tls`` are other certificates to trust than the system's. No cookie is kept, no proxy used: a proxy would
-    look the names up anew.
+    It stores no cookies and uses no proxy, because a proxy would resolve names again.
+
+    Args:
+        allow_private: Also connect to private addresses. Otherwise every redirect is checked too.
+        user_agent: The User-Agent header.
+        seconds: Maximum time of a request, to the end of its body.
+        max_bytes: Maximum size of a decoded body; a longer one is cut.
+        tls: Certificates to trust; by default the system's.
     """
 
     def __init__(
@@ -44,12 +48,12 @@ class Fetcher:
         allow_private: bool = False,
         user_agent: str = USER_AGENT,
         seconds: float = 10.0,
-        octets: int = 1 << 20,
+        max_bytes: int = 1 << 20,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._seconds = seconds
-        self._octets = octets
+        self._max_bytes = max_bytes
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context() if tls is None else tls,
             max_connections=100,
@@ -71,13 +75,21 @@ class Fetcher:
         await self._pool.__aexit__(kind, error, traceback)
 
     async def fetch(
-        self, url: str, *, headers: Iterable[tuple[str, str]] = (), octets: int | None = None
+        self, url: str, *, headers: Iterable[tuple[str, str]] = (), max_bytes: int | None = None
     ) -> Response:
-        """GET ``url``; a redirect is an answer like others. Raises FetchError.
+        """GET ``url`` without following redirects.
 
-        ``headers`` are sent besides ``Host``, ``Accept``, ``Accept-Encoding`` and ``User-Agent``, or instead.
+        Args:
+            url: The URL.
+            headers: Headers to add to ``Host``, ``Accept``, ``Accept-Encoding`` and ``User-Agent``, or to
+                replace them.
+            max_bytes: Maximum size of the body, instead of the client's.
+
+        Raises:
+            FetchError: There is no complete response.
         """
-        return _whole(await self._get(_read(url), headers, self._octets if octets is None else octets))
+        limit = self._max_bytes if max_bytes is None else max_bytes
+        return _complete(await self._get(_parse(url), headers, limit))
 
     async def follow(
         self,
@@ -85,45 +97,57 @@ class Fetcher:
         *,
         hops: int = 5,
         headers: Iterable[tuple[str, str]] = (),
-        octets: int | None = None,
+        max_bytes: int | None = None,
         partial: bool = False,
     ) -> Response:
-        """GET ``url`` and follow at most ``hops`` redirects, each guarded alike. Raises FetchError.
+        """GET ``url`` and follow redirects with the same checks.
 
-        ``partial``: a head that came is an answer, too, although its body can't be read, or its redirect not
-        followed: ``trouble`` says so.
+        Args:
+            url: The URL.
+            hops: Maximum number of redirects.
+            headers: Headers to add or replace.
+            max_bytes: Maximum size of the body, instead of the client's.
+            partial: Return a response whose body can't be read, or whose redirect can't be followed, with the
+                error in ``trouble``.
+
+        Raises:
+            FetchError: There is no complete response, or too many redirects.
         """
-        headers, most = tuple(headers), self._octets if octets is None else octets
+        headers, limit = tuple(headers), self._max_bytes if max_bytes is None else max_bytes
         followed: list[Hop] = []
-        target = _read(url)
+        target = _parse(url)
         while True:
-            answer = replace(await self._get(target, headers, most), hops=tuple(followed))
-            locations = answer.values("location")
-            if answer.status not in _REDIRECTS or not locations:
-                return answer if partial else _whole(answer)
+            response = replace(await self._get(target, headers, limit), hops=tuple(followed))
+            locations = response.values("location")
+            if response.status not in _REDIRECTS or not locations:
+                return response if partial else _complete(response)
             if len(followed) == hops:
                 raise FetchError(url, FetchTrouble.REDIRECTS, f"more than {hops} redirects")
-            followed.append(Hop(answer.url, answer.status, locations[0]))
+            followed.append(Hop(response.url, response.status, locations[0]))
             try:
-                target = _read(locations[0], base=target)
+                target = _parse(locations[0], base=target)
             except FetchError as error:
                 if not partial:
                     raise
-                reason = f"it redirects to what can't be fetched ({error.reason})"
-                return replace(answer, trouble=error.kind, reason=reason)
+                reason = f"the URL that it redirects to can't be fetched ({error.reason})"
+                return replace(response, trouble=error.kind, reason=reason)
 
-    async def _get(self, url: httpx.URL, headers: Iterable[tuple[str, str]], most: int) -> Response:
-        """Raises FetchError where no head comes; what goes wrong after it is the answer's ``trouble``."""
-        shown = str(url)
+    async def _get(self, url: httpx.URL, headers: Iterable[tuple[str, str]], limit: int) -> Response:
+        """Return a response; an error after its headers is in its ``trouble``.
+
+        Raises:
+            FetchError: No headers were received.
+        """
+        text = str(url)
         start = time.monotonic()
         response: Response | None = None
         try:
-            with _troubles(shown), anyio.fail_after(self._seconds):
-                async with self._stream(url, headers) as got:
-                    answered = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in got.headers)
-                    response = Response(shown, got.status, answered, address=_peer(got))
-                    chunks: AsyncIterator[bytes] = got.aiter_stream()
-                    body, cut = await read_body(chunks, response.header("content-encoding"), most)
+            with _fetch_errors(text), anyio.fail_after(self._seconds):
+                async with self._stream(url, headers) as received:
+                    lines = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in received.headers)
+                    response = Response(text, received.status, lines, address=_peer(received))
+                    chunks: AsyncIterator[bytes] = received.aiter_stream()
+                    body, cut = await read_body(chunks, response.header("content-encoding"), limit)
                     response = replace(response, body=body, cut=cut)
         except FetchError as error:
             if response is None:
@@ -149,34 +173,34 @@ class Fetcher:
             connected = connected or event == "connection.connect_tcp.started"
 
         extensions = {
-            "timeout": {"connect": self._seconds / 2},  # the name's next address has a chance, too
+            "timeout": {"connect": self._seconds / 2},  # leaves time for the name's next address
             "trace": trace,
         }
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as stack:
             while True:
-                asked = self._pool.stream("GET", str(url), headers=encoded, extensions=extensions)
+                request = self._pool.stream("GET", str(url), headers=encoded, extensions=extensions)
                 try:
-                    got = await held.enter_async_context(asked)
+                    received = await stack.enter_async_context(request)
                     break
                 except (httpcore.NetworkError, httpcore.RemoteProtocolError):
-                    # A kept connection may be closed just as it is used again: RFC 9112 §9.3.1 has a
-                    # client ask anew then. One made for this request says what the server does.
+                    # The server may close a kept connection just when it is used again; RFC 9112 §9.3.1
+                    # tells clients to retry then. An error of a new connection is final.
                     if connected:
                         raise
-            yield got
+            yield received
 
 
 @contextmanager
-def _troubles(url: str) -> Iterator[None]:
-    """What goes wrong below, as a FetchError."""
+def _fetch_errors(url: str) -> Iterator[None]:
+    """Raise the errors of the libraries as FetchError."""
     try:
         yield
     except (TimeoutError, httpcore.TimeoutException):
-        raise FetchError(url, FetchTrouble.TIMEOUT, "no whole answer in time") from None
+        raise FetchError(url, FetchTrouble.TIMEOUT, "no complete response in time") from None
     except NotPublicError as error:
         raise FetchError(url, FetchTrouble.ADDRESS, f"{error} is not a public address") from None
     except NoSuchNameError as error:
-        raise FetchError(url, FetchTrouble.DNS, f"the name has no address ({error})") from None
+        raise FetchError(url, FetchTrouble.DNS, f"the host name has no address ({error})") from None
     except httpcore.ConnectError as error:
         tls = _caused_by(error, ssl.SSLError)
         kind = FetchTrouble.CONNECT if tls is None else FetchTrouble.TLS
@@ -184,16 +208,16 @@ def _troubles(url: str) -> Iterator[None]:
     except BodyError as error:
         raise FetchError(url, FetchTrouble.CODING, str(error)) from None
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        reason = str(error) or "the connection was closed before the answer was whole"
+        reason = str(error) or "the connection was closed before the response was complete"
         raise FetchError(url, FetchTrouble.PROTOCOL, reason) from None
-    except (ValueError, TypeError) as error:  # a URL that only the libraries below find fault with
-        raise FetchError(url, FetchTrouble.URL, f"it can't be asked for ({error})") from None
+    except (ValueError, TypeError) as error:  # a URL that only the libraries reject
+        raise FetchError(url, FetchTrouble.URL, f"it can't be requested ({error})") from None
 
 
-def _whole(answer: Response) -> Response:
-    if answer.trouble is not None:
-        raise FetchError(answer.url, answer.trouble, answer.reason)
-    return answer
+def _complete(response: Response) -> Response:
+    if response.trouble is not None:
+        raise FetchError(response.url, response.trouble, response.reason)
+    return response
 
 
 def _caused_by(error: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -203,26 +227,26 @@ def _caused_by(error: BaseException, kind: type[BaseException]) -> BaseException
     return cause
 
 
-def _read(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
-    """The URL to ask for: absolute, http or https, without name and password, without fragment."""
-    shown = text[:_SHOWN].encode("unicode_escape").decode("ascii")
+def _parse(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
+    """Return the URL to request: absolute, http or https, without user name and fragment."""
+    shown = text[:_MAX_SHOWN].encode("unicode_escape").decode("ascii")
     try:
         url = httpx.URL(text) if base is None else base.join(text)
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchError(shown, FetchTrouble.URL, f"not a URL ({error})") from None
     if url.scheme not in _SCHEMES:
-        raise FetchError(shown, FetchTrouble.SCHEME, "give one that begins with http:// or https://")
-    # url.host is decoded, which not every name that begins with xn-- can be; % is for what no name has in it.
+        raise FetchError(shown, FetchTrouble.SCHEME, "it must begin with http:// or https://")
+    # Not url.host, which fails for invalid names that begin with xn--. A % is an invalid escaped character.
     if not url.raw_host or b"%" in url.raw_host:
-        raise FetchError(shown, FetchTrouble.URL, "it names no host")
+        raise FetchError(shown, FetchTrouble.URL, "it has no host")
     if url.port is not None and not 0 < url.port < 1 << 16:
         raise FetchError(shown, FetchTrouble.URL, f"{url.port} is not a port")
     if url.userinfo:
         shown = str(url.copy_with(username="***", password=None))
-        raise FetchError(shown[:_SHOWN], FetchTrouble.URL, "it has a user name in it: leave that out")
+        raise FetchError(shown[:_MAX_SHOWN], FetchTrouble.URL, "it has a user name in it: leave that out")
     return url.copy_with(fragment=None)
 
 
-def _peer(got: httpcore.Response) -> str:
-    address = got.extensions["network_stream"].get_extra_info("server_addr")
+def _peer(response: httpcore.Response) -> str:
+    address = response.extensions["network_stream"].get_extra_info("server_addr")
     return str(address[0]) if address else ""

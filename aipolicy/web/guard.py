@@ -1,4 +1,4 @@
-"""Connecting to public addresses only, whatever a name leads to."""
+"""A network backend that connects only to public addresses."""
 
 import ipaddress
 import socket
@@ -7,24 +7,25 @@ from collections.abc import Iterable
 import anyio
 import httpcore
 
-from aipolicy.web.public_networks import is_public
+from aipolicy.web.networks import is_public
 
-_TRIED = 3  # addresses of one name
-_LOOPBACK = ("127.0.0.1", "::1")  # where names under .localhost lead, always (RFC 6761 §6.3)
+_MAX_ADDRESSES = 3  # of one name that are tried
+_LOOPBACK = ("127.0.0.1", "::1")  # the addresses of names under .localhost (RFC 6761 §6.3)
 
 
 class NotPublicError(Exception):
-    """A name, or an address, that leads into a private network."""
+    """The addresses of a name are in a private network."""
 
 
 class NoSuchNameError(Exception):
-    """A name that has no address."""
+    """A name has no address."""
 
 
 class PublicBackend(httpcore.AsyncNetworkBackend):
-    """Looks a name up once and connects to what it found: a second look-up could say another thing.
+    """A backend for httpcore that resolves a name once, checks the addresses and connects to one of them.
 
-    With ``private`` addresses of any kind are connected to.
+    A second look-up could return another address (DNS rebinding). With ``private``, private addresses are
+    allowed.
     """
 
     def __init__(self, *, private: bool) -> None:
@@ -40,7 +41,7 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         found = await self._addresses(host, port)
-        for address in found[1:_TRIED]:
+        for address in found[1:_MAX_ADDRESSES]:
             try:
                 return await self._inner.connect_tcp(found[0], port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -51,7 +52,7 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        found = await _looked_up(host, port)
+        found = await _resolve(host, port)
         if self._private:
             return found
         public = [address for address in found if _is_public(address)]
@@ -60,10 +61,10 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         return public
 
 
-async def _looked_up(host: str, port: int) -> list[str]:
+async def _resolve(host: str, port: int) -> list[str]:
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
-        return list(_LOOPBACK)  # whatever a resolver makes of them
+        return list(_LOOPBACK)  # without asking a resolver
     try:
         answers = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""What a server answered."""
+"""Responses of servers."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from aipolicy.errors import FetchTrouble
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A redirect that was followed: ``location`` as sent."""
+    """A redirect that was followed; ``location`` is the header's value."""
 
     url: str
     status: int
@@ -16,12 +16,19 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer to a GET.
+    """The response to a GET request.
 
-    ``headers`` are as sent, in order, read as Latin-1. ``body`` is without its content coding, and ``cut``
-    where it was longer than asked for. ``hops`` are the redirects that led here, ``address`` is the server's,
-    ``seconds`` are from asking to the end of the body, without the hops. ``trouble`` is why there is no body,
-    or no following the redirect, although a head came; ``reason`` says it in words.
+    Attributes:
+        url: The URL that was requested last.
+        status: The status code.
+        headers: The header lines in the order sent, decoded as Latin-1.
+        body: The decoded body.
+        cut: True if the body was longer than the limit.
+        hops: The redirects that were followed.
+        address: The server's address.
+        seconds: Seconds from the request to the end of the body, without the redirects.
+        trouble: The kind of error if the body can't be read, or a redirect can't be followed; else None.
+        reason: The error, for people.
     """
 
     url: str
@@ -36,11 +43,11 @@ class Response:
     reason: str = ""
 
     def values(self, name: str) -> list[str]:
-        """The values of all lines of that header, in order; its name in any case."""
+        """Return the values of all lines of a header, in order; the case of its name doesn't matter."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def header(self, name: str) -> str:
-        """The lines of that header joined into one (RFC 9110 §5.2); "" where there is none."""
+        """Return the lines of a header joined into one (RFC 9110 §5.2); "" if there is none."""
         return ", ".join(self.values(name))
 
     @property
@@ -50,5 +57,5 @@ class Response:
 
     @property
     def charset(self) -> str:
-        """The character set that Content-Type names, in lower case; "" where it names none."""
+        """The character set in Content-Type, in lower case; "" if it has none."""
         return self.header("content-type").lower().partition("charset=")[2].partition(";")[0].strip(" \"'")

@@ -10,14 +10,14 @@ from aipolicy.accesslog.evaluate import Evaluator, Terms, masked_address
 from aipolicy.accesslog.local import read_logs
 from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots
 from aipolicy.accesslog.spool import Spool
-from aipolicy.identity import Identities
+from aipolicy.identity import IdentityChecker
 
 COMBINED = '192.0.2.1 - - [01/Oct/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "GPTBot/1.0"\n'
 CLOSED = b"User-agent: *\nDisallow: /\n"
 
 
 def read(*paths: Path) -> pl.DataFrame:
-    terms = Terms(policies_from_robots(CLOSED, ["a.example"]), Identities(), sites=("a.example",))
+    terms = Terms(policies_from_robots(CLOSED, ["a.example"]), IdentityChecker(), sites=("a.example",))
     with Spool() as spool:
         read_logs(list(map(str, paths)), Evaluator(terms), spool, form=None, advance=lambda *_: None)
         return pl.concat(spool.parts()).collect()
@@ -57,7 +57,7 @@ def test_a_log_whose_columns_change_is_read_by_each_directive_from_there_on(tmp_
 def test_a_request_without_a_host_is_nobodys_where_others_have_one(tmp_path: Path) -> None:
     lines = [f"{host} {COMBINED.format('x')}" for host in ("a.example", "a.example:443", "-")]
     (tmp_path / "a.log").write_text("".join(lines))
-    terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), Identities())
+    terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), IdentityChecker())
     with Spool() as spool:
         read_logs([str(tmp_path / "a.log")], Evaluator(terms), spool, form=None, advance=lambda *_: None)
         rows = pl.concat(spool.parts()).collect().select("site", "verdict").rows()

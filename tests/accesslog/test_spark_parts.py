@@ -9,11 +9,13 @@ from aipolicy.accesslog.evaluate import Evaluator, Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
 from aipolicy.accesslog.spark import _evaluation
-from aipolicy.identity import Identities
+from aipolicy.identity import IdentityChecker
 from tests.accesslog.labelled.small import line
 
 TERMS = Terms(
-    policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]), Identities(), sites=("a.example",)
+    policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]),
+    IdentityChecker(),
+    sites=("a.example",),
 )
 
 

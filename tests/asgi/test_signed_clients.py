@@ -84,7 +84,7 @@ async def test_a_client_that_signs_is_let_in_and_one_that_only_says_so_is_not(si
 
         first = await fetch("/robots.txt", signer)
         assert first.status_code == 200
-        await asyncio.to_thread(verification.settle)
+        await asyncio.to_thread(verification.wait_until_idle)
         assert (await fetch("/post?page=2", signer)).text == "hello"
         assert (await fetch("/other", signer)).status_code == 200
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
 from aipolicy.core.policy import PRESETS, SitePolicy
-from aipolicy.identity import Identity, Resolver, Standing, Verification
-from aipolicy.identity.resolver import Answer, Question
+from aipolicy.identity import Identity, Resolver, Verification, VerificationResult
+from aipolicy.identity.resolver import DnsAnswer, DnsQuestion
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
 from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
@@ -44,7 +44,7 @@ async def server() -> AsyncIterator[DNSServer]:
 
 @pytest.fixture
 def asking(server: DNSServer) -> Verification:
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20)
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, total_timeout=20)
     return Verification(RANGES, resolver=resolver, clock=Clock())
 
 
@@ -78,7 +78,7 @@ async def test_a_licensed_crawler_is_let_in_and_an_impostor_is_not(offline: Veri
     problem = json.loads(response.body)
     assert problem["detail"] == (
         "This site's AI policy lets GPTBot fetch this, and nobody else who says so. That this client is "
-        "GPTBot could not be verified: its address is none that its operator publishes. verify_by says how "
+        "GPTBot could not be verified: its operator doesn't publish its address. verify_by says how "
         "it can be. /robots.txt says what others may."
     )
     assert (problem["crawler"], problem["identity"]) == ("GPTBot", "spoofed")
@@ -127,7 +127,7 @@ async def test_another_crawler_of_its_operator_does_not_use_its_licence(offline:
 @pytest.mark.parametrize("user_agent", [BROWSER, "", "Googlebot/2.1", "curl/8.0", "a GPTBot fan"])
 async def test_nobody_else_is_looked_at(user_agent: str) -> None:
     class Never:
-        def look(self, *_: object) -> Standing:
+        def verify(self, *_: object) -> VerificationResult:
             raise AssertionError("a visitor was looked up")
 
     assert (await visit(Never(), user_agent, STRANGER)).status == 200
@@ -169,7 +169,7 @@ async def test_the_hook_is_told_who_it_was(offline: Verification) -> None:
         True,
         Identity.SPOOFED,
     )
-    assert claimed.reason == "its address is none that its operator publishes"
+    assert claimed.reason == "its operator doesn't publish its address"
     assert (blocked.crawler.product_token, blocked.identity, blocked.reason) == ("CCBot", None, "")
 
 
@@ -183,7 +183,7 @@ async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_let_in(
     assert "is not known yet: its host name is being looked up" in json.loads(response.body)["detail"]
     assert response.one("cache-control") == "no-store"
     assert events == []  # a first visit is no offence
-    await asyncio.to_thread(asking.settle)
+    await asyncio.to_thread(asking.wait_until_idle)
     assert (await visit(asking, "YandexAdditional/1.0", YANDEX)).status == 200
 
 
@@ -194,7 +194,9 @@ class Waiting(Resolver):
         super().__init__(nameservers=[])
         self.let = threading.Event()
 
-    def ask_all(self, questions: Iterable[Question], within: float = 600.0) -> dict[Question, Answer]:
+    def ask_all(
+        self, questions: Iterable[DnsQuestion], within: float = 600.0
+    ) -> dict[DnsQuestion, DnsAnswer]:
         self.let.wait(60)
         return dict.fromkeys(questions)
 
@@ -208,7 +210,7 @@ async def test_where_too_many_are_looked_up_it_may_come_again_later() -> None:
     ]
     resolver.let.set()
     assert waits == ["5"] * 8 + ["60"]
-    await asyncio.to_thread(asking.settle)
+    await asyncio.to_thread(asking.wait_until_idle)
 
 
 async def test_an_impostor_gets_nothing_while_it_is_looked_up(
@@ -217,7 +219,7 @@ async def test_an_impostor_gets_nothing_while_it_is_looked_up(
     statuses = []
     for _ in range(2):
         statuses.append((await visit(asking, "YandexAdditional/1.0", STRANGER)).status)
-        await asyncio.to_thread(asking.settle)
+        await asyncio.to_thread(asking.wait_until_idle)
     assert statuses == [503, 403]
 
 
@@ -226,7 +228,7 @@ async def test_who_reads_robots_txt_first_is_not_kept_waiting(
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
     assert (await visit(asking, "YandexAdditional/1.0", YANDEX, "/robots.txt")).status == 200
-    await asyncio.to_thread(asking.settle)
+    await asyncio.to_thread(asking.wait_until_idle)
     assert (await visit(asking, "YandexAdditional/1.0", YANDEX)).status == 200
 
 
@@ -236,7 +238,7 @@ async def test_dns_that_fails_lets_nobody_in_and_accuses_nobody(
     server.add(reverse(YANDEX), "PTR", SERVFAIL)
     events: list[DisallowedFetch] = []
     await visit(asking, "YandexAdditional/1.0", YANDEX)
-    await asyncio.to_thread(asking.settle)
+    await asyncio.to_thread(asking.wait_until_idle)
     with caplog.at_level(logging.WARNING, "aipolicy.serving"):
         response = await visit(asking, "YandexAdditional/1.0", YANDEX, events=events)
     assert (response.status, response.one("retry-after")) == (503, "60")
@@ -258,7 +260,7 @@ async def test_a_fault_in_the_check_lets_no_impostor_in_and_harms_no_visitor(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken:
-        def look(self, *_: object) -> Standing:
+        def verify(self, *_: object) -> VerificationResult:
             raise RuntimeError("broken")
 
     with caplog.at_level(logging.ERROR, "aipolicy.serving"):
@@ -274,9 +276,9 @@ async def test_a_signature_that_is_sent_is_looked_at_as_the_client_sent_it() -> 
     seen: list[Any] = []
 
     class Looking:
-        def look(self, token: str, address: str | None, signed: Any = None) -> Standing:
+        def verify(self, token: str, address: str | None, signed: Any = None) -> VerificationResult:
             seen.append(signed)
-            return Standing(Identity.VERIFIED, True, "")
+            return VerificationResult(Identity.VERIFIED, True, "")
 
     headers = [(b"signature-input", b"sig1=()"), (b"signature", b"sig1=:AA==:")]
     await visit(Looking(), path="/a%7Cb", query_string=b"c=%20", headers=headers, scheme="https")

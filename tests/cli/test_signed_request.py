@@ -118,7 +118,7 @@ def test_a_directory_that_can_not_be_read_decides_nothing(
     done = run(signed(signer, OTHER))
     assert done.exit_code == 0
     assert "signature: unverified" in done.stdout
-    assert "can't be read: the answer is 500" in done.stdout
+    assert "can't be read: the response has status 500" in done.stdout
     assert crawler(run(signed(signer, OTHER), "--json"))["identity"] == "check_failed"
     assert crawler(run(signed(signer, OTHER), "8.8.8.8", "--json"))["identity"] == "check_failed"
 

@@ -19,8 +19,8 @@ from aipolicy.core.crawlers import (
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category
-from aipolicy.robotstxt.effects import effects_of
 from aipolicy.robotstxt.parser import product_token, truncated
+from aipolicy.robotstxt.policy_effects import effects_of
 
 BY_TOKEN = {crawler.product_token: crawler for crawler in CRAWLERS}
 BLOCKING = [crawler for crawler in CRAWLERS if crawler.purpose.categories]

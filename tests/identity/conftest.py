@@ -18,13 +18,13 @@ def server() -> Iterator[DNSServer]:
 
 @pytest.fixture
 def resolver(server: DNSServer) -> Resolver:
-    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20)
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, total_timeout=20)
 
 
 @pytest.fixture
 def hasty(server: DNSServer) -> Resolver:
     """For servers that say nothing."""
-    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, patience=0.6)
+    return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, total_timeout=0.6)
 
 
 @pytest.fixture(scope="session")

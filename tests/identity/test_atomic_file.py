@@ -22,13 +22,13 @@ SCRIPT = """
     import ssl, sys
     from datetime import date
     from pathlib import Path
-    from aipolicy.identity import updating
+    from aipolicy.identity import list_update
     from aipolicy.identity.list_fetch import Target
     from tests.identity.listserver import LeadingHere
 
     file, origin, trusted, *urls = sys.argv[1:]
     context = ssl.create_default_context(cafile=trusted)
-    found = updating.update(
+    found = list_update.update(
         Path(file),
         targets=[Target(url, "OpenAI") for url in urls],
         fetcher=lambda: LeadingHere(origin, context),

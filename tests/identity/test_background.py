@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from aipolicy.identity.background import Beside
+from aipolicy.identity.background import BackgroundWorkers
 from tests.forking import in_child
 
 
@@ -19,16 +19,16 @@ def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
         going.wait(10)
         done.append(key)
 
-    beside = Beside(work, threads=2, waiting=3)
-    assert all(beside.start(1) for _ in range(10))
-    started = [beside.start(key) for key in range(2, 30)]
+    workers = BackgroundWorkers(work, threads=2, max_waiting=3)
+    assert all(workers.start(1) for _ in range(10))
+    started = [workers.start(key) for key in range(2, 30)]
     assert started.count(True) <= 5
-    assert not beside.start(99)
+    assert not workers.start(99)
     going.set()
-    beside.settle()
+    workers.wait_until_idle()
     assert len(done) == len(set(done)) == 1 + started.count(True)
-    assert beside.start(99)
-    beside.settle()
+    assert workers.start(99)
+    workers.wait_until_idle()
 
 
 def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
@@ -38,13 +38,13 @@ def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
         going.wait(10)
         done.append(key)
 
-    beside = Beside(work, threads=1, waiting=10, whose=lambda key: key[0], of_one=2)
-    assert [beside.start(key) for key in ("a1", "a2", "a3", "b1", "a1")] == [True, True, False, True, True]
+    workers = BackgroundWorkers(work, threads=1, max_waiting=10, group_of=lambda key: key[0], per_group=2)
+    assert [workers.start(key) for key in ("a1", "a2", "a3", "b1", "a1")] == [True, True, False, True, True]
     going.set()
-    beside.settle()
+    workers.wait_until_idle()
     assert done == ["a1", "a2", "b1"]
-    assert beside.start("a3")
-    beside.settle()
+    assert workers.start("a3")
+    workers.wait_until_idle()
 
 
 def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,13 +53,13 @@ def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixt
     def work(key: int) -> None:
         done.append(1 / key)
 
-    beside = Beside(work, threads=1, waiting=5)
+    workers = BackgroundWorkers(work, threads=1, max_waiting=5)
     with caplog.at_level(logging.ERROR, "aipolicy.identity"):
-        beside.start(0)
-        beside.start(1)
-        beside.settle()
+        workers.start(0)
+        workers.start(1)
+        workers.wait_until_idle()
     assert done == [1.0]
-    assert "could not be looked up" in caplog.text
+    assert "internal error" in caplog.text
 
 
 def test_a_process_ends_quietly_whatever_is_still_being_looked_up() -> None:
@@ -72,14 +72,14 @@ from tests.identity.signatures.signing import Signer
 
 silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 silent.bind(("127.0.0.1", 0))
-resolver = Resolver(nameservers=["127.0.0.1"], port=silent.getsockname()[1], timeout=0.05, patience=0.05)
+resolver = Resolver(nameservers=["127.0.0.1"], port=silent.getsockname()[1], timeout=0.05, total_timeout=0.05)
 urls = [f"https://a{number}.invalid" for number in range(8)]
 verification = Verification(resolver=resolver, agents={url: ["YouBot"] for url in urls})
-verification.look("YouBot", None)
+verification.verify("YouBot", None)
 ThreadPoolExecutor(1).submit(time.sleep, 0.5)
 for number, url in enumerate(urls):
-    verification.look("YandexBot", f"5.255.{number}.1")
-    verification.look("YouBot", "8.8.8.8", Signer().sign(agent=f'sig1="{url}"', created=time.time()))
+    verification.verify("YandexBot", f"5.255.{number}.1")
+    verification.verify("YouBot", "8.8.8.8", Signer().sign(agent=f'sig1="{url}"', created=time.time()))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
@@ -97,16 +97,16 @@ def test_in_a_child_process_nothing_is_under_way_and_all_can_be() -> None:
         done.append(key)
 
     def child() -> None:
-        assert beside.start("a")
-        assert beside.start("b")
-        beside.settle()
+        assert workers.start("a")
+        assert workers.start("b")
+        workers.wait_until_idle()
         assert sorted(done) == ["a", "b"]
 
     parent = os.getpid()
-    beside = Beside(work, threads=1, waiting=1)
-    assert beside.start("a")
-    assert beside.start("b")
+    workers = BackgroundWorkers(work, threads=1, max_waiting=1)
+    assert workers.start("a")
+    assert workers.start("b")
     in_child(child)
     going.set()
-    beside.settle()
+    workers.wait_until_idle()
     assert done == ["a", "b"]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from aipolicy.core.crawlers import CRAWLERS, crawler_named
-from aipolicy.identity import AddressList, Evidence, Identities, Identity, Ranges, Resolver
+from aipolicy.identity import AddressList, Identity, IdentityChecker, IdentityEvidence, Ranges, Resolver
 from aipolicy.identity.explain import needed, why
 from aipolicy.identity.prefixes import networks
 from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
@@ -17,24 +17,27 @@ READ = date(2026, 9, 2)
 HISTORY = read(reading(FIRST, OLD, LASTING), reading(FIRST + 100 * DAY, LASTING, NEW))
 
 
-def on(day: date) -> Identities:
-    return Identities(RANGES, today=lambda: day)
+def on(day: date) -> IdentityChecker:
+    return IdentityChecker(RANGES, today=lambda: day)
 
 
-def told(evidence: Evidence, token: str) -> str:
+def told(evidence: IdentityEvidence, token: str) -> str:
     crawler = crawler_named(token)
     assert crawler is not None
     return "\n".join([*why(crawler, evidence), f"needed: {needed(crawler, evidence)}"])
 
 
-def words(identities: Identities, token: str, address: str | None, day: date | None = READ) -> str:
+def words(identities: IdentityChecker, token: str, address: str | None, day: date | None = READ) -> str:
     return told(identities.evidence(token, address, day), token)
 
 
 def test_it_says_what_identify_says(server: DNSServer, resolver: Resolver) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.add(reverse("8.8.4.4"), "PTR", SERVFAIL)
-    for identities in (Identities(RANGES), Identities(RANGES, resolver, today=lambda: READ + 30 * DAY)):
+    for identities in (
+        IdentityChecker(RANGES),
+        IdentityChecker(RANGES, resolver, today=lambda: READ + 30 * DAY),
+    ):
         for crawler in CRAWLERS:
             for address in ("132.196.86.1", "157.55.39.1", "8.8.8.8", "8.8.4.4", "10.0.0.1", "8.8.8.0", None):
                 for day in (READ, READ + 29 * DAY, READ - 50 * DAY):
@@ -54,7 +57,7 @@ def test_the_list_that_has_the_address_is_named_with_its_prefix_and_day() -> Non
 def test_a_list_of_the_operators_other_crawlers_is_told_apart() -> None:
     found = words(on(READ), "GPTBot", "13.65.138.100")
     assert "13.65.138.96/27 is in https://openai.com/chatgpt-user.json" in found
-    assert "can't be told: ChatGPT-User come from there" in found
+    assert "these use the address: ChatGPT-User" in found
 
 
 def test_of_a_list_that_is_old_it_is_said_how_it_is_read_anew() -> None:
@@ -62,10 +65,10 @@ def test_of_a_list_that_is_old_it_is_said_how_it_is_read_anew() -> None:
     found = words(on(day), "bingbot", "8.8.8.8", day)
     assert on(day).identify("bingbot", "8.8.8.8", day) is Identity.UNVERIFIABLE
     assert (
-        "https://www.bing.com/toolbox/bingbot.json was last read on 2026-09-02: the address may be in it by "
-        "now (aipolicy crawlers update reads it anew)"
+        "https://www.bing.com/toolbox/bingbot.json was last read on 2026-09-02 and may contain the address "
+        "now; run `aipolicy crawlers update`"
     ) in found
-    assert "anew" not in words(on(day - DAY), "bingbot", "8.8.8.8", day - DAY)
+    assert "last read" not in words(on(day - DAY), "bingbot", "8.8.8.8", day - DAY)
 
 
 def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
@@ -76,16 +79,18 @@ def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
         on(READ), "bingbot", "8.8.8.8", READ + 100 * DAY
     )
     early = words(on(READ), "GPTBot", "8.8.8.8", READ - 100 * DAY)
-    assert "was first read on 2026-09-02, 100 days after 2026-05-25: it may have been another then" in early
+    assert (
+        "was first read on 2026-09-02, 100 days after 2026-05-25, and may have been different before" in early
+    )
 
 
 def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_at_the_second() -> None:
     older = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ, "a test", READ + 20 * DAY, networks([OLD]))
     newer = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ + 32 * DAY, "a test", None, networks([NEW]))
-    found = words(Identities(Ranges((older, newer))), "GPTBot", "8.8.8.8", READ + 8 * DAY)
+    found = words(IdentityChecker(Ranges((older, newer))), "GPTBot", "8.8.8.8", READ + 8 * DAY)
     assert (
         "https://openai.com/gptbot.json was read on 2026-09-02, had changed by 2026-09-22, and was next read "
-        "on 2026-10-04, 24 days after 2026-09-10: it may have been another then"
+        "on 2026-10-04, 24 days after 2026-09-10, and may have been different before"
     ) in found
     assert "first read" not in found
 
@@ -95,13 +100,13 @@ def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_a
     [
         (OLD, 50, "is in https://openai.com/gptbot.json"),
         (OLD, 105, "was in https://openai.com/gptbot.json, read on 2026-06-01, until 2026-09-09"),
-        (OLD, 150, "until 2026-09-09, 50 days before 2026-10-29: who has had it since isn't known"),
+        (OLD, 150, "until 2026-09-09, 50 days before 2026-10-29; its user since then is not known"),
         (
             NEW,
             -50,
-            "came into https://openai.com/gptbot.json after 2026-06-01, 50 days after 2026-04-12: who",
+            "was added to https://openai.com/gptbot.json after 2026-06-01, 50 days after 2026-04-12; its",
         ),
-        (NEW, 150, "read on 2026-09-09, 50 days before 2026-10-29, and not in it on 2026-06-01"),
+        (NEW, 150, "read on 2026-09-09, 50 days before 2026-10-29, and was not in it on 2026-06-01"),
         (
             LASTING,
             150,
@@ -110,41 +115,42 @@ def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_a
     ],
 )
 def test_what_became_of_a_prefix_is_told(address: str, days: int, sentence: str) -> None:
-    found = words(Identities(HISTORY), "GPTBot", address, FIRST + days * DAY)
+    found = words(IdentityChecker(HISTORY), "GPTBot", address, FIRST + days * DAY)
     assert sentence.replace("is in", "was in" if address == OLD else "is in") in found
 
 
 def test_what_would_have_been_needed_is_told() -> None:
     assert words(on(READ), "GPTBot", "8.8.8.8") == (
-        "the address is not in the 2 lists of OpenAI that are known, read on 2026-09-02\n"
+        "the address is not in the known 2 lists of OpenAI, read on 2026-09-02\n"
         "needed: an address in https://openai.com/gptbot.json"
     )
     bing = words(on(READ), "bingbot", "8.8.8.8")
     assert "DNS was not asked" in bing
-    assert bing.endswith("bingbot.json, or a host name under search.msn.com that leads back to the address")
+    assert bing.endswith(
+        "bingbot.json, or a host name under search.msn.com that resolves back to the address"
+    )
 
 
 def test_a_missing_or_superseded_list_is_named() -> None:
-    assert "no copy of https://www.perplexity.com/perplexitybot.json is known" in words(
-        on(READ), "PerplexityBot", "8.8.8.8"
+    assert (
+        "https://www.perplexity.com/perplexitybot.json was never read and may contain the address"
+        in words(on(READ), "PerplexityBot", "8.8.8.8")
     )
-    assert "amazonbot/ip-addresses/ has changed since, on 2026-09-11" in words(
-        on(READ), "Amazonbot", "8.8.8.8"
-    )
+    assert "amazonbot/ip-addresses/ has changed on 2026-09-11" in words(on(READ), "Amazonbot", "8.8.8.8")
 
 
 @pytest.mark.parametrize(
     ("token", "address", "sentence"),
     [
         ("Bytespider", "8.8.8.8", "ByteDance publishes neither addresses nor host names for Bytespider"),
-        ("GPTBot", None, "what stands for the address is none"),
-        ("GPTBot", "10.0.0.1", "10.0.0.1 is private: a proxy's in front of the server"),
+        ("GPTBot", None, "the address is missing or invalid"),
+        ("GPTBot", "10.0.0.1", "10.0.0.1 is a private address: a proxy's in front of the server"),
         (
             "GPTBot",
             "20.125.66.0",
             "20.125.66.0 seems masked: it may stand for any address up to 20.125.66.255",
         ),
-        ("GPTBot", "203.0.113.9", "203.0.113.9 is an address that no client can have"),
+        ("GPTBot", "203.0.113.9", "203.0.113.9 is an address that no client on the Internet can have"),
     ],
 )
 def test_what_keeps_a_check_from_being_made_is_told(token: str, address: str | None, sentence: str) -> None:
@@ -152,43 +158,43 @@ def test_what_keeps_a_check_from_being_made_is_told(token: str, address: str | N
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> Identities:
-    return Identities(RANGES, resolver, today=lambda: READ)
+def asking(resolver: Resolver) -> IdentityChecker:
+    return IdentityChecker(RANGES, resolver, today=lambda: READ)
 
 
-def test_the_host_name_that_leads_back_is_told(server: DNSServer, asking: Identities) -> None:
+def test_the_host_name_that_leads_back_is_told(server: DNSServer, asking: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     found = words(asking, "bingbot", "157.55.39.1")
-    assert "its host name msnbot-157-55-39-1.search.msn.com leads back to 157.55.39.1" in found
+    assert "its host name msnbot-157-55-39-1.search.msn.com resolves back to 157.55.39.1" in found
 
 
-def test_what_dns_said_otherwise_is_told(server: DNSServer, asking: Identities) -> None:
+def test_what_dns_said_otherwise_is_told(server: DNSServer, asking: IdentityChecker) -> None:
     assert "DNS has no host name for the address" in words(asking, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "dns.google")
     assert "its host name dns.google is not under search.msn.com" in words(asking, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
     found = words(asking, "bingbot", "8.8.8.8")
-    assert "msnbot-157-55-39-1.search.msn.com leads to 157.55.39.1, not back: anyone can" in found
+    assert "msnbot-157-55-39-1.search.msn.com resolves to 157.55.39.1, not back: anyone can" in found
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
-    assert "DNS gave no answer that decides" in words(asking, "bingbot", "8.8.8.8")
+    assert "DNS failed: " in words(asking, "bingbot", "8.8.8.8")
 
 
 def test_a_host_name_that_is_missing_today_says_nothing_of_long_ago(
     server: DNSServer, resolver: Resolver
 ) -> None:
-    later = Identities(RANGES, resolver, today=lambda: READ + 60 * DAY)
+    later = IdentityChecker(RANGES, resolver, today=lambda: READ + 60 * DAY)
     assert later.identify("YandexBot", "8.8.8.8", READ + 50 * DAY) is Identity.SPOOFED
     assert later.identify("YandexBot", "8.8.8.8", READ) is Identity.UNVERIFIABLE
     assert later.identify("bingbot", "8.8.8.8", READ) is Identity.UNVERIFIABLE  # only its list speaks of then
-    assert "DNS tells of 2026-11-01: that says nothing against a client of 2026-09-02" in words(
+    assert "DNS answers for 2026-11-01, which proves nothing against a client of 2026-09-02" in words(
         later, "YandexBot", "8.8.8.8"
     )
     server.confirmed("5.255.253.1", "5-255-253-1.spider.yandex.com")
     assert later.identify("YandexBot", "5.255.253.1", READ) is Identity.OPERATOR_VERIFIED
 
 
-def test_what_strangers_write_into_dns_is_escaped(server: DNSServer, asking: Identities) -> None:
+def test_what_strangers_write_into_dns_is_escaped(server: DNSServer, asking: IdentityChecker) -> None:
     server.pointer("8.8.8.8", r"\027[31mred.example", *(f"h{n}.example" for n in range(2000)))
     evidence = asking.evidence("bingbot", "8.8.8.8", READ)
     assert evidence.trace is not None
@@ -204,5 +210,5 @@ def test_many_matches_are_sorted_by_what_they_say() -> None:
         AddressList(("https://b",), "OpenAI", ("A", "B"), READ, "b", None, networks(["20.7.7.0/24"])),
         *read(reading(FIRST, "20.7.7.0/24", LASTING), reading(FIRST + DAY, LASTING)).lists,
     )
-    matches = Identities(Ranges(lists)).evidence("GPTBot", "20.7.7.7", READ).matches
+    matches = IdentityChecker(Ranges(lists)).evidence("GPTBot", "20.7.7.7", READ).matches
     assert [(match.counts, match.exact) for match in matches] == [(True, False), (False, True)]

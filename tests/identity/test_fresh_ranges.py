@@ -10,8 +10,7 @@ import pytest
 from aipolicy.errors import RangesError
 from aipolicy.identity import Identity, Ranges, Verification, packaged_ranges
 from aipolicy.identity.atomic_file import write_whole
-from aipolicy.identity.fresh_ranges import FreshRanges
-from aipolicy.identity.ranges_file import VARIABLE, RangesFile
+from aipolicy.identity.ranges_file import VARIABLE, RangesFile, RangesWatcher
 from tests.identity.test_list_history import LASTING, NEW, read, reading
 
 FIRST = Ranges((reading(date(2026, 11, 1), LASTING),))
@@ -37,60 +36,60 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_replaced_file_is_read_anew_once(file: Path) -> None:
     clock = Clock()
-    fresh = FreshRanges(clock=clock)
-    assert (fresh.ranges, fresh.due, fresh.again()) == (FIRST, False, None)
+    fresh = RangesWatcher(clock=clock)
+    assert (fresh.ranges, fresh.due, fresh.reload()) == (FIRST, False, None)
     clock.now = 60
     assert fresh.due
     write_whole(file, RangesFile(SECOND).to_json())
-    assert (fresh.again(), fresh.due, fresh.again()) == (SECOND, False, None)
+    assert (fresh.reload(), fresh.due, fresh.reload()) == (SECOND, False, None)
 
 
 @pytest.mark.parametrize("damage", ['{"lists": [{', ""])
 def test_a_damaged_file_is_told_once_and_the_last_good_lists_stay(
     file: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fresh = FreshRanges()
+    fresh = RangesWatcher()
     file.write_text(damage)
     with caplog.at_level(logging.ERROR, "aipolicy.identity"):
-        assert [fresh.again(), fresh.again()] == [None, None]
+        assert [fresh.reload(), fresh.reload()] == [None, None]
     assert fresh.ranges == FIRST
     assert len(caplog.records) == 1
-    assert "is no file of address lists" in caplog.text
+    assert "is not a valid file of address lists" in caplog.text
     write_whole(file, RangesFile(SECOND).to_json())
-    assert fresh.again() == SECOND
+    assert fresh.reload() == SECOND
 
 
 def test_a_file_that_went_leaves_the_last_good_lists(file: Path) -> None:
-    fresh = FreshRanges()
+    fresh = RangesWatcher()
     file.unlink()
-    assert (fresh.again(), fresh.ranges) == (None, FIRST)
+    assert (fresh.reload(), fresh.ranges) == (None, FIRST)
 
 
 def test_a_file_that_is_made_later_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    fresh = FreshRanges()
+    fresh = RangesWatcher()
     assert fresh.ranges == packaged_ranges()
     (tmp_path / "aipolicy").mkdir()
     write_whole(tmp_path / "aipolicy" / "ranges.json", RangesFile(packaged_ranges()).to_json())
-    assert fresh.again() == packaged_ranges()
+    assert fresh.reload() == packaged_ranges()
 
 
 def test_at_the_beginning_a_damaged_file_is_an_error(file: Path) -> None:
     file.write_text("")
-    with pytest.raises(RangesError, match="is no file of address lists"):
+    with pytest.raises(RangesError, match="is not a valid file of address lists"):
         Verification(dns=False)
 
 
 def test_a_verification_goes_by_the_refreshed_lists(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr("aipolicy.identity.verification.FreshRanges", lambda: FreshRanges(clock=clock))
+    monkeypatch.setattr("aipolicy.identity.verification.RangesWatcher", lambda: RangesWatcher(clock=clock))
     verification = Verification(dns=False)
-    assert verification.look("GPTBot", NEW).identity is Identity.SPOOFED
+    assert verification.verify("GPTBot", NEW).identity is Identity.SPOOFED
     write_whole(file, RangesFile(SECOND).to_json())
     os.utime(file)
-    assert verification.look("GPTBot", NEW).identity is Identity.SPOOFED
+    assert verification.verify("GPTBot", NEW).identity is Identity.SPOOFED
     clock.now = 61
-    verification.look("GPTBot", NEW)  # begins to read them, and doesn't wait
-    verification.settle()
-    standing = verification.look("GPTBot", NEW)
+    verification.verify("GPTBot", NEW)  # begins to read them, and doesn't wait
+    verification.wait_until_idle()
+    standing = verification.verify("GPTBot", NEW)
     assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.identity import AddressList, Identities, Identity, Ranges, Resolver
+from aipolicy.identity import AddressList, Identity, IdentityChecker, Ranges, Resolver
 from aipolicy.identity.prefixes import networks
 from tests.effort import calls
 from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
@@ -53,13 +53,13 @@ RANGES = Ranges(
 
 
 @pytest.fixture
-def identities() -> Identities:
-    return Identities(RANGES)
+def identities() -> IdentityChecker:
+    return IdentityChecker(RANGES)
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> Identities:
-    return Identities(RANGES, resolver)
+def asking(resolver: Resolver) -> IdentityChecker:
+    return IdentityChecker(RANGES, resolver)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def asking(resolver: Resolver) -> Identities:
     ],
 )
 def test_the_operators_lists_decide(
-    identities: Identities, token: str, address: str, identity: Identity
+    identities: IdentityChecker, token: str, address: str, identity: Identity
 ) -> None:
     assert identities.identify(token, address) is identity
 
@@ -89,22 +89,26 @@ def test_the_operators_lists_decide(
 )
 @pytest.mark.parametrize("address", ["8.8.8.8", "132.196.86.1", "10.0.0.1", "nonsense", None])
 def test_without_a_published_check_nobody_is_called_spoofed(
-    identities: Identities, token: str, address: str | None
+    identities: IdentityChecker, token: str, address: str | None
 ) -> None:
     assert identities.identify(token, address) is UNVERIFIABLE
 
 
 @pytest.mark.parametrize("address", ["2.2.2.2", "132.196.86.1"])
-def test_a_list_that_the_snapshot_lacks_makes_nobody_a_forgery(identities: Identities, address: str) -> None:
+def test_a_list_that_the_snapshot_lacks_makes_nobody_a_forgery(
+    identities: IdentityChecker, address: str
+) -> None:
     assert identities.identify("PerplexityBot", address) is UNVERIFIABLE
 
 
-def test_a_crawler_whose_list_is_missing_is_still_known_to_be_its_operators(identities: Identities) -> None:
+def test_a_crawler_whose_list_is_missing_is_still_known_to_be_its_operators(
+    identities: IdentityChecker,
+) -> None:
     assert identities.identify("OAI-AdsBot", "132.196.86.1") is OPERATOR
     assert identities.identify("OAI-AdsBot", "8.8.8.8") is UNVERIFIABLE
 
 
-def test_a_superseded_list_verifies_but_makes_no_forgery(identities: Identities) -> None:
+def test_a_superseded_list_verifies_but_makes_no_forgery(identities: IdentityChecker) -> None:
     assert identities.identify("Amazonbot", "52.4.128.0") is FAILED  # it may stand for a /24
     assert identities.identify("Amazonbot", "52.4.129.7") is UNVERIFIABLE
 
@@ -116,7 +120,7 @@ def test_a_newer_copy_of_several_lists_in_one_decides_what_the_old_ones_leave_op
         published("OpenAI", old, urls=(GPTBOT,), tokens=("GPTBot",), superseded=LATER),
         published("OpenAI", old, new, urls=several, tokens=tokens),
     )
-    identities = Identities(Ranges(lists))
+    identities = IdentityChecker(Ranges(lists))
     assert identities.identify("GPTBot", "132.196.86.1") is VERIFIED
     assert identities.identify("GPTBot", "134.138.52.17") is OPERATOR
     assert identities.identify("GPTBot", "8.8.8.8") is SPOOFED
@@ -133,14 +137,14 @@ def test_a_newer_copy_of_several_lists_in_one_decides_what_the_old_ones_leave_op
         '"132.196.86.1"',
     ],
 )
-def test_an_address_is_read_however_it_is_written(identities: Identities, written: str) -> None:
+def test_an_address_is_read_however_it_is_written(identities: IdentityChecker, written: str) -> None:
     assert identities.identify("GPTBot", written) is VERIFIED
 
 
 @pytest.mark.parametrize(
     "written", ["2001:4860:4801:10::5", "[2001:4860:4801:10::5]:443", "2001:4860:4801:10::5%eth0"]
 )
-def test_ipv6_is_read_however_it_is_written(identities: Identities, written: str) -> None:
+def test_ipv6_is_read_however_it_is_written(identities: IdentityChecker, written: str) -> None:
     assert identities.identify("Googlebot", written) is OPERATOR
 
 
@@ -160,7 +164,7 @@ def test_ipv6_is_read_however_it_is_written(identities: Identities, written: str
     ],
 )
 def test_an_address_that_can_not_be_read_makes_the_check_fail(
-    identities: Identities, address: str | None
+    identities: IdentityChecker, address: str | None
 ) -> None:
     assert identities.identify("GPTBot", address) is FAILED
     assert identities.identify("YandexBot", address) is FAILED
@@ -180,12 +184,12 @@ def test_an_address_that_can_not_be_read_makes_the_check_fail(
         "fd00::7",
     ],
 )
-def test_a_proxys_address_says_nothing_of_the_client(identities: Identities, address: str) -> None:
+def test_a_proxys_address_says_nothing_of_the_client(identities: IdentityChecker, address: str) -> None:
     assert identities.identify("GPTBot", address) is FAILED
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::1", "::ffff:203.0.113.9", "240.0.0.1"])
-def test_an_address_that_nobody_can_have_is_no_crawlers(identities: Identities, address: str) -> None:
+def test_an_address_that_nobody_can_have_is_no_crawlers(identities: IdentityChecker, address: str) -> None:
     """A peer says that a documentation range is a crawler's."""
     assert identities.identify("GPTBot", address) is SPOOFED
 
@@ -205,37 +209,39 @@ def test_an_address_that_nobody_can_have_is_no_crawlers(identities: Identities, 
     ],
 )
 def test_a_masked_address_is_judged_where_all_that_it_may_stand_for_are_alike(
-    identities: Identities, token: str, address: str, identity: Identity
+    identities: IdentityChecker, token: str, address: str, identity: Identity
 ) -> None:
     assert identities.identify(token, address) is identity
 
 
-def test_without_a_resolver_host_names_are_not_checked(identities: Identities) -> None:
+def test_without_a_resolver_host_names_are_not_checked(identities: IdentityChecker) -> None:
     assert identities.identify("YandexBot", "5.255.253.1") is UNVERIFIABLE
 
 
-def test_a_host_name_that_leads_back_verifies(server: DNSServer, asking: Identities) -> None:
+def test_a_host_name_that_leads_back_verifies(server: DNSServer, asking: IdentityChecker) -> None:
     server.confirmed("220.181.108.1", "baiduspider-220-181-108-1.crawl.baidu.com")
     server.confirmed("5.255.253.1", "5-255-253-1.spider.yandex.com")
     assert asking.identify("Baiduspider", "220.181.108.1") is VERIFIED
     assert asking.identify("YandexBot", "5.255.253.1") is OPERATOR  # three of its crawlers have such names
 
 
-def test_a_host_name_verifies_what_the_lists_do_not_have_yet(server: DNSServer, asking: Identities) -> None:
+def test_a_host_name_verifies_what_the_lists_do_not_have_yet(
+    server: DNSServer, asking: IdentityChecker
+) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.confirmed("34.22.85.1", "geo-crawl-34-22-85-1.geo.googlebot.com")
     assert asking.identify("bingbot", "157.55.39.1") is VERIFIED
     assert asking.identify("Googlebot", "34.22.85.1") is OPERATOR
 
 
-def test_the_lists_are_asked_first(server: DNSServer, asking: Identities) -> None:
+def test_the_lists_are_asked_first(server: DNSServer, asking: IdentityChecker) -> None:
     assert asking.identify("bingbot", "40.77.167.9") is VERIFIED
     assert asking.identify("GPTBot", "8.8.8.8") is SPOOFED  # it has no host names
     assert not server.asked
 
 
 def test_a_missing_ptr_is_a_forgery_only_where_the_whole_check_was_made(
-    server: DNSServer, asking: Identities
+    server: DNSServer, asking: IdentityChecker
 ) -> None:
     assert asking.identify("YandexBot", "8.8.8.8") is SPOOFED
     assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
@@ -245,18 +251,18 @@ def test_a_missing_ptr_is_a_forgery_only_where_the_whole_check_was_made(
 @pytest.mark.parametrize(
     "name", ["evilsearch.msn.com.evil.example", "research.msn.com", "ec2-8-8-8-8.compute.amazonaws.com"]
 )
-def test_a_strangers_host_name_is_a_forgery(server: DNSServer, asking: Identities, name: str) -> None:
+def test_a_strangers_host_name_is_a_forgery(server: DNSServer, asking: IdentityChecker, name: str) -> None:
     server.confirmed("8.8.8.8", name)
     assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_a_host_name_that_leads_elsewhere_is_a_forgery(server: DNSServer, asking: Identities) -> None:
+def test_a_host_name_that_leads_elsewhere_is_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
     assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: Identities) -> None:
+def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
     assert asking.identify("bingbot", "8.8.8.8") is FAILED
     assert asking.identify("YandexBot", "8.8.8.8") is FAILED
@@ -267,13 +273,13 @@ def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: Identities)
     [("10.0.0.1", FAILED), ("203.0.113.9", SPOOFED), ("8.8.8.0", FAILED), ("8.8.8.xxx", FAILED)],
 )
 def test_dns_is_not_asked_about_what_is_no_address_of_a_client(
-    server: DNSServer, asking: Identities, address: str, identity: Identity
+    server: DNSServer, asking: IdentityChecker, address: str, identity: Identity
 ) -> None:
     assert asking.identify("bingbot", address) is identity
     assert not server.asked
 
 
-def test_many_are_identified_as_each_is_alone(server: DNSServer, asking: Identities) -> None:
+def test_many_are_identified_as_each_is_alone(server: DNSServer, asking: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.add(reverse("8.8.4.4"), "PTR", SERVFAIL)
     addresses = ["132.196.86.1", "13.65.138.100", "157.55.39.1", "8.8.8.8", "8.8.4.4"]
@@ -287,29 +293,29 @@ def test_many_are_identified_as_each_is_alone(server: DNSServer, asking: Identit
     assert set(found.values()) == set(Identity)
 
 
-def test_many_are_identified_without_a_resolver_too(identities: Identities) -> None:
+def test_many_are_identified_without_a_resolver_too(identities: IdentityChecker) -> None:
     pairs = [("GPTBot", "132.196.86.1", None), ("GPTBot", None, None), ("GPTBot", "8.8.8.8", None)]
     assert list(identities.identify_all(pairs).values()) == [VERIFIED, FAILED, SPOOFED]
 
 
 def test_they_can_be_sent_to_another_process_unless_they_ask_dns(
-    identities: Identities, asking: Identities
+    identities: IdentityChecker, asking: IdentityChecker
 ) -> None:
     sent = pickle.loads(pickle.dumps(identities))
     assert sent.ranges == RANGES
     assert sent.identify("GPTBot", "132.196.86.1") is VERIFIED
-    with pytest.raises(TypeError, match="without one"):
+    with pytest.raises(TypeError, match="without a resolver"):
         pickle.dumps(asking)
 
 
-def test_their_age_is_told(identities: Identities) -> None:
+def test_their_age_is_told(identities: IdentityChecker) -> None:
     assert (identities.oldest, identities.newest) == (date(2026, 9, 2), date(2026, 9, 2))
     assert identities.lists == RANGES.lists
 
 
 def test_the_answer_is_a_linear_searchs() -> None:
     rng = random.Random(7)
-    identities = Identities()
+    identities = IdentityChecker()
     nets = {
         crawler.product_token: [
             net for each in identities.ranges.of_operator(crawler.operator) for net in each.prefixes
@@ -329,7 +335,7 @@ def test_the_answer_is_a_linear_searchs() -> None:
 def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are() -> None:
     rng = random.Random(1)
     addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(1000)]
-    identities = Identities()
+    identities = IdentityChecker()
     identities.identify("GPTBot", "1.1.1.1")
     _, count = calls(lambda: [identities.identify("GPTBot", address) for address in addresses])
     assert count / 1000 < 60
@@ -337,14 +343,14 @@ def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are()
 
 @given(st.text() | st.ip_addresses().map(str) | st.from_regex(r"[\[0-9a-f:.%\]]{1,50}"))
 def test_whatever_stands_in_a_log_is_no_crash(text: str) -> None:
-    identities = Identities(RANGES)
+    identities = IdentityChecker(RANGES)
     assert identities.identify("GPTBot", text) is not UNVERIFIABLE
     assert identities.identify("Bytespider", text) is UNVERIFIABLE
 
 
-def test_what_strangers_send_fills_no_memory(identities: Identities) -> None:
+def test_what_strangers_send_fills_no_memory(identities: IdentityChecker) -> None:
     for n in range(200_000):
         identities.identify("GPTBot", f"junk {n}")
         identities.identify(f"Junk{n}", None)
-    assert len(identities._listed) <= 1 << 17
+    assert len(identities._answers) <= 1 << 17
     assert len(identities._checks) <= 4096

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from aipolicy.errors import RangesError
-from aipolicy.identity import AddressList, Identities, Identity, Ranges, packaged_ranges
-from aipolicy.identity.list_history import KEPT, MOST_GONE, merged, tokens_of, with_reading
-from aipolicy.identity.operator_lists import LONG, NEAR
+from aipolicy.identity import AddressList, Identity, IdentityChecker, Ranges, packaged_ranges
+from aipolicy.identity.list_history import HISTORY, MAX_REMOVED, merged, tokens_of, with_reading
+from aipolicy.identity.operator_lists import LIST_MARGIN, LIST_MAX_AGE
 from aipolicy.identity.prefixes import networks
 
 VERIFIED, OPERATOR, SPOOFED, UNVERIFIABLE, FAILED = Identity
@@ -37,9 +37,9 @@ def read(*readings: AddressList) -> Ranges:
 
 
 @pytest.fixture
-def history() -> Identities:
+def history() -> IdentityChecker:
     """Read on the first and on the hundredth day; one address went, one stayed, one came."""
-    return Identities(read(reading(FIRST, OLD, LASTING), reading(FIRST + 100 * DAY, LASTING, NEW)))
+    return IdentityChecker(read(reading(FIRST, OLD, LASTING), reading(FIRST + 100 * DAY, LASTING, NEW)))
 
 
 @pytest.mark.parametrize(
@@ -65,20 +65,20 @@ def history() -> Identities:
     ],
 )
 def test_a_request_is_checked_against_the_lists_of_its_day(
-    history: Identities, address: str, days: int, identity: Identity
+    history: IdentityChecker, address: str, days: int, identity: Identity
 ) -> None:
     assert history.identify("GPTBot", address, FIRST + days * DAY) is identity
 
 
-def test_without_a_day_it_is_that_of_the_newest_list(history: Identities) -> None:
+def test_without_a_day_it_is_that_of_the_newest_list(history: IdentityChecker) -> None:
     assert history.newest == FIRST + 100 * DAY
     assert history.identify("GPTBot", OLD) is VERIFIED
-    later = Identities(with_reading(history.ranges, reading(FIRST + 120 * DAY, LASTING, NEW)))
+    later = IdentityChecker(with_reading(history.ranges, reading(FIRST + 120 * DAY, LASTING, NEW)))
     assert later.identify("GPTBot", OLD) is UNVERIFIABLE
     assert later.identify("GPTBot", NEW) is VERIFIED
 
 
-def test_many_days_are_told_apart_at_once(history: Identities) -> None:
+def test_many_days_are_told_apart_at_once(history: IdentityChecker) -> None:
     claims = [("GPTBot", address, FIRST + days * DAY) for address in (OLD, NEW) for days in (-20, 50, 150)]
     found = history.identify_all(claims)
     assert found == {claim: history.identify(*claim) for claim in claims}
@@ -93,7 +93,7 @@ def test_what_readings_tell_is_what_is_told() -> None:
         days = sorted(rng.sample(range(120), rng.randint(1, 8)))
         held = [set(rng.sample(addresses, rng.randint(1, 10))) for _ in days]
         readings = [reading(FIRST + day * DAY, *had) for day, had in zip(days, held, strict=True)]
-        identities = Identities(read(*readings))
+        identities = IdentityChecker(read(*readings))
         for address in addresses:
             for day in range(-40, 180, 3):
                 found = identities.identify("GPTBot", address, FIRST + day * DAY)
@@ -102,7 +102,7 @@ def test_what_readings_tell_is_what_is_told() -> None:
 
 def _expected(address: str, day: int, days: list[int], held: list[set[str]]) -> Identity:
     if not any(address in had for had in held):
-        return SPOOFED if days[0] - NEAR.days <= day <= days[-1] + LONG.days else UNVERIFIABLE
+        return SPOOFED if days[0] - LIST_MARGIN.days <= day <= days[-1] + LIST_MAX_AGE.days else UNVERIFIABLE
     for at, had in enumerate(held):
         if address not in had:
             continue
@@ -110,12 +110,12 @@ def _expected(address: str, day: int, days: list[int], held: list[set[str]]) -> 
         lacking_after = [d for d, other in zip(days[at:], held[at:], strict=True) if address not in other]
         begins = lacking_before[-1] if lacking_before else -1000
         ends = lacking_after[0] if lacking_after else 1000
-        if begins - NEAR.days <= day <= ends + NEAR.days:
+        if begins - LIST_MARGIN.days <= day <= ends + LIST_MARGIN.days:
             return VERIFIED
     return UNVERIFIABLE
 
 
-def test_it_is_written_and_read_again(history: Identities) -> None:
+def test_it_is_written_and_read_again(history: IdentityChecker) -> None:
     assert Ranges.from_json(history.ranges.to_json()) == history.ranges
 
 
@@ -131,7 +131,7 @@ def test_an_older_reading_changes_nothing() -> None:
 
 
 def test_a_prefix_that_grows_is_the_operators_all_along() -> None:
-    identities = Identities(
+    identities = IdentityChecker(
         read(reading(FIRST, "20.171.206.0/24"), reading(FIRST + 90 * DAY, "20.171.206.0/23"))
     )
     for days in (0, 89, 90, 300):
@@ -142,7 +142,7 @@ def test_a_prefix_that_grows_is_the_operators_all_along() -> None:
 def test_after_a_superseded_copy_only_the_new_list_accuses() -> None:
     """What the operator published in between isn't known."""
     copy = reading(FIRST, LASTING, superseded=FIRST + 10 * DAY)
-    identities = Identities(read(copy, reading(FIRST + 100 * DAY, LASTING)))
+    identities = IdentityChecker(read(copy, reading(FIRST + 100 * DAY, LASTING)))
     assert identities.identify("GPTBot", "8.8.8.8", FIRST + 50 * DAY) is UNVERIFIABLE
     assert identities.identify("GPTBot", "8.8.8.8", FIRST + 90 * DAY) is SPOOFED
 
@@ -152,8 +152,8 @@ def test_a_copy_of_several_lists_goes_when_each_was_read_by_itself() -> None:
     day = FIRST + 30 * DAY
     for url in SEVERAL[:2]:
         ranges = with_reading(ranges, reading(day, LASTING, urls=(url,)))
-    assert Identities(ranges).identify("GPTBot", OLD, day + 100 * DAY) is OPERATOR
-    identities = Identities(with_reading(ranges, reading(day, NEW, urls=SEVERAL[2:])))
+    assert IdentityChecker(ranges).identify("GPTBot", OLD, day + 100 * DAY) is OPERATOR
+    identities = IdentityChecker(with_reading(ranges, reading(day, NEW, urls=SEVERAL[2:])))
     assert identities.identify("GPTBot", OLD, day) is OPERATOR
     assert identities.identify("GPTBot", OLD, day + 100 * DAY) is UNVERIFIABLE
     assert identities.identify("GPTBot", "8.8.8.8", FIRST) is SPOOFED  # as the copy of all had it
@@ -163,7 +163,7 @@ def test_a_copy_of_several_lists_goes_when_each_was_read_by_itself() -> None:
 def test_what_has_gone_long_ago_is_forgotten() -> None:
     ranges = read(reading(FIRST, OLD, LASTING), reading(FIRST + DAY, LASTING, NEW))
     assert len(ranges.lists) == 3
-    (left,) = with_reading(ranges, reading(FIRST + DAY + KEPT + DAY, LASTING, NEW)).lists
+    (left,) = with_reading(ranges, reading(FIRST + DAY + HISTORY + DAY, LASTING, NEW)).lists
     assert left.came is None
     assert len(left.prefixes) == 2
 
@@ -174,7 +174,7 @@ def test_a_list_of_which_everything_changes_each_day_stays_bounded() -> None:
 
     ranges = read(*(reading(FIRST + day * DAY, *all_of(day)) for day in range(20)))
     gone = [each for each in ranges.lists if each.gone is not None]
-    assert sum(len(each.prefixes) for each in gone) == MOST_GONE
+    assert sum(len(each.prefixes) for each in gone) == MAX_REMOVED
     assert max(each.gone for each in gone if each.gone) == FIRST + 19 * DAY  # the newest are kept
 
 
@@ -186,8 +186,8 @@ def test_a_newer_copy_of_the_package_counts_and_an_older_one_does_not() -> None:
     stale = Ranges((reading(FIRST, OLD), *(each for each in snapshot.lists if each.operator == "Google")))
     found = merged(stale, snapshot)
     assert {each.urls for each in found.current} >= {each.urls for each in snapshot.lists}
-    assert Identities(found).identify("GPTBot", OLD, FIRST) is VERIFIED
-    assert Identities(found).identify("GPTBot", NEW, date(2026, 10, 4)) is VERIFIED
+    assert IdentityChecker(found).identify("GPTBot", OLD, FIRST) is VERIFIED
+    assert IdentityChecker(found).identify("GPTBot", NEW, date(2026, 10, 4)) is VERIFIED
 
 
 def test_a_list_has_the_tokens_that_the_table_gives_it_today() -> None:
@@ -199,7 +199,7 @@ def test_a_list_has_the_tokens_that_the_table_gives_it_today() -> None:
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
-def test_no_day_is_too_far(history: Identities, day: date) -> None:
+def test_no_day_is_too_far(history: IdentityChecker, day: date) -> None:
     assert history.identify("GPTBot", "8.8.8.8", day) in (SPOOFED, UNVERIFIABLE)
     assert history.identify("GPTBot", LASTING, day) is VERIFIED
     assert ip_address(LASTING) in history.evidence("GPTBot", LASTING, day).matches[0].prefix
@@ -207,5 +207,5 @@ def test_no_day_is_too_far(history: Identities, day: date) -> None:
 
 def test_a_list_without_any_prefix_left_is_no_snapshot() -> None:
     (only,) = read(reading(FIRST, OLD)).lists
-    with pytest.raises(RangesError, match="no lists"):
+    with pytest.raises(RangesError, match="no address list"):
         Ranges((replace(only, gone=FIRST),))

@@ -12,9 +12,9 @@ import pytest
 
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.errors import RangesError
-from aipolicy.identity import Identities, Identity, packaged_ranges
-from aipolicy.identity.list_fetch import PAGES, Result, Target, fetch_all
-from aipolicy.identity.list_update import Outcome, State, default_targets, update
+from aipolicy.identity import Identity, IdentityChecker, packaged_ranges
+from aipolicy.identity.list_fetch import PAGES, FetchResult, Target, fetch_all
+from aipolicy.identity.list_update import UpdateOutcome, UpdateState, default_targets, update
 from aipolicy.identity.ranges_file import RangesFile
 from aipolicy.web.fetcher import Fetcher
 from tests.identity.listserver import LeadingHere, ListServer
@@ -29,7 +29,7 @@ BING = Target("https://www.bing.com/toolbox/bingbot.json", "Microsoft")
 TODAY = date(2026, 11, 25)
 DAY = timedelta(days=1)
 
-Update = Callable[..., list[Outcome]]
+Update = Callable[..., list[UpdateOutcome]]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
 def refreshed(lists: ListServer, file: Path) -> Update:
     """Updates ``file`` from the servers on loopback."""
 
-    def run(*targets: Target, today: date = TODAY, accept: bool = False) -> list[Outcome]:
+    def run(*targets: Target, today: date = TODAY, accept: bool = False) -> list[UpdateOutcome]:
         return update(file, targets=targets, today=today, accept=accept, fetcher=lists.fetcher)
 
     return run
@@ -66,7 +66,7 @@ def openai(first: int, count: int = 16) -> list[str]:
     return [f"20.{n}.7.0/24" for n in range(first, first + count)]
 
 
-def states(outcomes: list[Outcome]) -> list[State]:
+def states(outcomes: list[UpdateOutcome]) -> list[UpdateState]:
     return [each.state for each in outcomes]
 
 
@@ -78,8 +78,8 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
     lists.put(AMAZON.url, page(*(f"3.{n}.7.9" for n in range(300)[:250])))
     lists.put(SEARCHBOT.url, page("44.193.5.9/32", "44.193.5.11/32"))
     found = refreshed(GPTBOT, GOOGLE, AMAZON, SEARCHBOT, accept=True)
-    assert states(found) == [State.CHANGED] * 3 + [State.NEW]
-    identities = Identities(RangesFile.read(file).ranges)
+    assert states(found) == [UpdateState.CHANGED] * 3 + [UpdateState.NEW]
+    identities = IdentityChecker(RangesFile.read(file).ranges)
     told = [
         identities.identify(token, address, TODAY)
         for token, address in (
@@ -113,10 +113,10 @@ def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed:
     assert lists.unchanged == []
     found = refreshed(GPTBOT, CHATGPT, today=TODAY + DAY)
     assert len(lists.unchanged) == 2
-    assert states(found) == [State.UNCHANGED, State.UNCHANGED]
+    assert states(found) == [UpdateState.UNCHANGED, UpdateState.UNCHANGED]
     assert {each.date for each in found} == {TODAY + DAY}
     lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
-    assert states(refreshed(GPTBOT, today=TODAY + 2 * DAY)) == [State.CHANGED]
+    assert states(refreshed(GPTBOT, today=TODAY + 2 * DAY)) == [UpdateState.CHANGED]
     first = RangesFile.read(file).ranges.of_url(GPTBOT.url)[0].first
     assert first == date(2026, 10, 4)  # the package's copy of three lists in one
 
@@ -131,18 +131,21 @@ def test_a_validator_that_can_not_be_sent_back_is_not_kept(
     refreshed(GPTBOT, BING, accept=True)
     (kept,) = (each for url, each in RangesFile.read(file).validators.items() if url == GPTBOT.url)
     assert (kept.etag, kept.last_modified) == (None, "Tue, 24 Nov 2026 00:00:00 GMT")
-    assert states(refreshed(GPTBOT, BING, today=TODAY + DAY)) == [State.UNCHANGED] * 2
+    assert states(refreshed(GPTBOT, BING, today=TODAY + DAY)) == [UpdateState.UNCHANGED] * 2
 
 
 def test_the_same_list_without_validators_is_unchanged_too(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
-    assert states([*refreshed(GPTBOT, accept=True), *refreshed(GPTBOT)]) == [State.CHANGED, State.UNCHANGED]
+    assert states([*refreshed(GPTBOT, accept=True), *refreshed(GPTBOT)]) == [
+        UpdateState.CHANGED,
+        UpdateState.UNCHANGED,
+    ]
     assert not any("if-none-match" in sent for _, sent in lists.asked)
 
 
 def test_an_answer_of_304_that_nobody_asked_for_is_no_list(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, "", status=304)
-    assert states(refreshed(GPTBOT)) == [State.FAILED]
+    assert states(refreshed(GPTBOT)) == [UpdateState.FAILED]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ def test_what_is_no_list_leaves_the_last_good_one(
     before = file.read_bytes()
     lists.put(BING.url, body)
     (failed,) = refreshed(BING, today=TODAY + DAY)
-    assert (failed.state, failed.date, failed.prefixes) == (State.FAILED, TODAY, 2)
+    assert (failed.state, failed.date, failed.prefixes) == (UpdateState.FAILED, TODAY, 2)
     assert failed.reason is not None
     assert "toolbox/bingbot.json" in failed.reason
     assert reason in failed.reason
@@ -186,17 +189,17 @@ def test_a_server_that_has_no_list_leaves_the_last_good_one(
 ) -> None:
     lists.put(BING.url, listing("157.55.39.0/24"), status=status, **({"Location": where} if where else {}))
     (failed,) = refreshed(BING)
-    assert (failed.state, failed.date) == (State.FAILED, date(2026, 9, 2))
+    assert (failed.state, failed.date) == (UpdateState.FAILED, date(2026, 9, 2))
 
 
 def test_a_list_that_moved_is_followed_but_not_out_of_https(lists: ListServer, refreshed: Update) -> None:
     lists.put("https://www.bing.com/new.json", listing("157.55.39.0/24", "40.77.167.0/24"))
     lists.put(BING.url, "", status=301, Location="/www.bing.com/new.json")
-    assert states(refreshed(BING, accept=True)) == [State.CHANGED]
+    assert states(refreshed(BING, accept=True)) == [UpdateState.CHANGED]
 
 
 async def test_a_list_that_was_written_over_plain_http_is_refused(lists: ListServer, tmp_path: Path) -> None:
-    results: list[Result] = []
+    results: list[FetchResult] = []
     async with serving() as plain:
         plain.answers["/list.json"] = answer(listing("157.55.39.0/24").encode())
         lists.put("https://x/moved", "", status=302, Location=f"{plain.origin}/list.json")
@@ -216,10 +219,10 @@ def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing(*openai(1, 7)))
     (failed,) = refreshed(GPTBOT)
-    assert (failed.state, failed.prefixes) == (State.FAILED, 16)
-    assert "has 7 prefixes, and 9 are missing of 16" in str(failed.reason)
+    assert (failed.state, failed.prefixes) == (UpdateState.FAILED, 16)
+    assert "has 7 prefixes now, and 9 of the 16 before are missing" in str(failed.reason)
     (taken,) = refreshed(GPTBOT, accept=True)
-    assert (taken.state, taken.prefixes, taken.gone) == (State.CHANGED, 7, 9)
+    assert (taken.state, taken.prefixes, taken.gone) == (UpdateState.CHANGED, 7, 9)
 
 
 def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Update, file: Path) -> None:
@@ -228,13 +231,15 @@ def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Up
     before = file.read_bytes()
     lists.put(GPTBOT.url, listing(*openai(2)), ETag='"v2"')
     (failed,) = refreshed(GPTBOT, today=TODAY - DAY)
-    assert (failed.state, failed.date) == (State.FAILED, TODAY)
-    assert "was read on 2026-11-25 already: is this machine's clock right? If it is, --accept" in str(
-        failed.reason
+    assert (failed.state, failed.date) == (UpdateState.FAILED, TODAY)
+    assert (
+        "was already read on 2026-11-25, which is in the future: check this machine's clock; if it "
+        in str(failed.reason)
     )
+    assert "use --accept" in str(failed.reason)
     assert file.read_bytes() == before
     (taken,) = refreshed(GPTBOT, today=TODAY + DAY)
-    assert (taken.state, taken.came, taken.date) == (State.CHANGED, 1, TODAY + DAY)
+    assert (taken.state, taken.came, taken.date) == (UpdateState.CHANGED, 1, TODAY + DAY)
 
 
 def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
@@ -245,22 +250,22 @@ def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
     lists.put(GPTBOT.url, listing(*openai(2)))
     refreshed(GPTBOT, today=date(2099, 1, 1))
     lists.put(GPTBOT.url, listing(*openai(3)))
-    assert states(refreshed(GPTBOT)) == [State.FAILED]
-    assert states(refreshed(GPTBOT, accept=True)) == [State.CHANGED]
+    assert states(refreshed(GPTBOT)) == [UpdateState.FAILED]
+    assert states(refreshed(GPTBOT, accept=True)) == [UpdateState.CHANGED]
     parts = [each for each in RangesFile.read(file).ranges.lists if each.urls == (GPTBOT.url,)]
     days = {day for each in parts for day in (each.date, each.first, each.came, each.gone)}
     assert max(day for day in days if day is not None) == TODAY
-    identities = Identities(RangesFile.read(file).ranges)
+    identities = IdentityChecker(RangesFile.read(file).ranges)
     assert identities.identify("GPTBot", "20.18.7.9", TODAY) is Identity.VERIFIED
     assert identities.identify("GPTBot", "20.2.7.9", TODAY + 15 * DAY) is Identity.UNVERIFIABLE
-    assert states(refreshed(GPTBOT, today=TODAY + DAY)) == [State.UNCHANGED]
+    assert states(refreshed(GPTBOT, today=TODAY + DAY)) == [UpdateState.UNCHANGED]
 
 
 def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*(f"20.7.{n}.0/24" for n in range(1, 16, 2))))
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing("20.7.0.0/20"))
-    assert states(refreshed(GPTBOT)) == [State.CHANGED]
+    assert states(refreshed(GPTBOT)) == [UpdateState.CHANGED]
 
 
 def test_a_list_that_lost_all_its_prefixes_is_refused_however_many_came_instead(
@@ -268,17 +273,17 @@ def test_a_list_that_lost_all_its_prefixes_is_refused_however_many_came_instead(
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     (failed,) = refreshed(GPTBOT)  # against the package's copy, too
-    assert failed.state is State.FAILED
+    assert failed.state is UpdateState.FAILED
     refreshed(GPTBOT, accept=True)
     for others in (["52.7.0.0/20"], [f"52.7.{n}.0/24" for n in range(0, 100, 2)]):
         lists.put(GPTBOT.url, listing(*others))
         (failed,) = refreshed(GPTBOT)
-        assert (failed.state, failed.prefixes) == (State.FAILED, 16)
-        assert f"has {len(others)} prefixes, and 16 are missing of 16 that it had" in str(failed.reason)
+        assert (failed.state, failed.prefixes) == (UpdateState.FAILED, 16)
+        assert f"has {len(others)} prefixes now, and 16 of the 16 before are missing" in str(failed.reason)
     lists.put(GPTBOT.url, listing(*openai(16)))  # one of them is left, and as many came
-    assert states(refreshed(GPTBOT)) == [State.CHANGED]
+    assert states(refreshed(GPTBOT)) == [UpdateState.CHANGED]
     lists.put(GPTBOT.url, listing("52.7.0.0/20"))
-    assert states(refreshed(GPTBOT, accept=True)) == [State.CHANGED]
+    assert states(refreshed(GPTBOT, accept=True)) == [UpdateState.CHANGED]
 
 
 def test_a_list_that_fails_does_not_keep_others_from_being_read(
@@ -286,14 +291,14 @@ def test_a_list_that_fails_does_not_keep_others_from_being_read(
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     found = refreshed(GOOGLE, GPTBOT, BING, accept=True)
-    assert states(found) == [State.FAILED, State.CHANGED, State.FAILED]
+    assert states(found) == [UpdateState.FAILED, UpdateState.CHANGED, UpdateState.FAILED]
     ranges = RangesFile.read(file).ranges
     assert ranges.of_url(GOOGLE.url) == packaged_ranges().of_url(GOOGLE.url)
     assert ranges.read_on(GPTBOT.url) == TODAY
 
 
 def test_where_nothing_can_be_read_nothing_is_written(refreshed: Update, file: Path) -> None:
-    assert states(refreshed(GPTBOT)) == [State.FAILED]
+    assert states(refreshed(GPTBOT)) == [UpdateState.FAILED]
     assert not file.exists()
 
 
@@ -301,7 +306,7 @@ def test_a_server_that_nobody_trusts_is_not_believed(lists: ListServer, file: Pa
     lists.put(GPTBOT.url, listing(*openai(1)))
     strange = ssl.create_default_context()
     (failed,) = update(file, targets=[GPTBOT], fetcher=lambda: LeadingHere(lists.origin, strange))
-    assert failed.state is State.FAILED
+    assert failed.state is UpdateState.FAILED
     assert "certificate" in str(failed.reason).lower()
 
 
@@ -310,7 +315,7 @@ def test_last_months_log_can_still_be_checked(lists: ListServer, refreshed: Upda
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing(*openai(2, 16)))
     refreshed(GPTBOT, today=TODAY + 30 * DAY)
-    identities = Identities(RangesFile.read(file).ranges)
+    identities = IdentityChecker(RangesFile.read(file).ranges)
     verified, unknown = Identity.VERIFIED, Identity.UNVERIFIABLE
     assert identities.identify("GPTBot", "20.1.7.9", TODAY + 29 * DAY) is verified
     assert identities.identify("GPTBot", "20.1.7.9", TODAY + 60 * DAY) is unknown
@@ -333,7 +338,7 @@ def test_of_one_host_one_list_is_asked_for_after_the_other(lists: ListServer, re
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    assert states(refreshed(GPTBOT, CHATGPT, BING, accept=True)) == [State.CHANGED] * 3
+    assert states(refreshed(GPTBOT, CHATGPT, BING, accept=True)) == [UpdateState.CHANGED] * 3
     watcher.join()
     assert sorted(under_way) == sorted(lists.held)
 
@@ -348,13 +353,13 @@ def test_all_lists_of_the_table_are_targets_and_pages_for_people_are_left_alone(
     assert urls >= PAGES
     found = update(file, fetcher=lists.fetcher)
     assert [each.target for each in found] == list(targets)
-    assert {each.target.url for each in found if each.state is State.BY_HAND} == PAGES
+    assert {each.target.url for each in found if each.state is UpdateState.BY_HAND} == PAGES
     assert len(lists.asked) == len(targets) - len(PAGES)
 
 
 def test_a_damaged_file_is_named_and_not_written_over(refreshed: Update, file: Path) -> None:
     file.write_text("my notes")
-    with pytest.raises(RangesError, match=r"ranges\.json' is no file of address lists"):
+    with pytest.raises(RangesError, match=r"ranges\.json' is not a valid file of address lists"):
         refreshed(GPTBOT)
     assert file.read_text() == "my notes"
 

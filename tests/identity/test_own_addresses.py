@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Standing, Verification
+from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Verification, VerificationResult
 from aipolicy.identity.list_history import with_reading
 from aipolicy.identity.operator_lists import packaged_ranges
 from tests.identity.dnsserver import DNSServer
@@ -18,8 +18,8 @@ from tests.identity.worlds import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, addres
 CHATGPT_LIST, SEARCH_LIST = "https://openai.com/chatgpt-user.json", "https://openai.com/searchbot.json"
 READ, DAY = dt.date(2026, 10, 4), dt.timedelta(days=1)
 UNTOLD = (
-    "its operator publishes its address, but the lists known here don't tell for which of its crawlers "
-    "(aipolicy crawlers update reads each by itself)"
+    "its operator publishes its address, but the known copy of its lists doesn't say for which of its "
+    "crawlers (`aipolicy crawlers update` reads each list by itself)"
 )
 
 
@@ -27,8 +27,8 @@ def on(day: dt.date) -> Clock:
     return Clock(dt.datetime.combine(day, dt.time(12), dt.UTC).timestamp())
 
 
-def look(ranges: Ranges, token: str, address: str, day: dt.date = READ) -> Standing:
-    return Verification(ranges, dns=False, clock=on(day)).look(token, address)
+def verify(ranges: Ranges, token: str, address: str, day: dt.date = READ) -> VerificationResult:
+    return Verification(ranges, dns=False, clock=on(day)).verify(token, address)
 
 
 def packaged(*urls: str) -> AddressList:
@@ -50,7 +50,7 @@ def test_no_address_of_another_of_its_operators_crawlers_uses_its_licence(url: s
     addresses = inside(packaged(url), but=packaged(OWN))
     assert len(addresses) > 20
     for address in addresses:
-        standing = verification.look("GPTBot", address)
+        standing = verification.verify("GPTBot", address)
         assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False), address
 
 
@@ -61,7 +61,7 @@ def test_an_address_of_a_crawlers_own_packaged_list_does_whoever_shares_it() -> 
         if set(crawler.ranges).issuperset(published.urls):
             seen.add(crawler.product_token)
             for address in inside(published):
-                assert verification.look(crawler.product_token, address).counts, (crawler, address)
+                assert verification.verify(crawler.product_token, address).counts, (crawler, address)
     assert {"GPTBot", "DuckAssistBot", "DuckDuckBot", "OAI-SearchBot"} <= seen
 
 
@@ -77,19 +77,19 @@ def test_an_address_that_two_crawlers_share_stays_its_own_when_only_the_others_l
     ranges = read_anew(packaged(CHATGPT_LIST), packaged(SEARCH_LIST))
     own, others = inside(packaged(OWN)), inside(packaged(SEARCH_LIST))
     assert set(inside(packaged(OWN), but=packaged(SEARCH_LIST))) < set(own)  # they do share some
-    assert all(look(ranges, "GPTBot", address, READ + DAY).counts for address in own)
-    assert all(look(ranges, "OAI-SearchBot", address, READ + DAY).counts for address in others)
+    assert all(verify(ranges, "GPTBot", address, READ + DAY).counts for address in own)
+    assert all(verify(ranges, "OAI-SearchBot", address, READ + DAY).counts for address in others)
 
 
 def test_an_address_that_came_into_another_crawlers_list_since_is_not_its_own() -> None:
     """Its own list, last read before, is known to be out of date."""
     chatgpt, moved = packaged(CHATGPT_LIST), packaged(OWN).prefixes[0]
     ranges = read_anew(replace(chatgpt, prefixes=(*chatgpt.prefixes, moved)))
-    standing = look(ranges, "GPTBot", str(moved[0]), READ + DAY)
+    standing = verify(ranges, "GPTBot", str(moved[0]), READ + DAY)
     assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
-    assert look(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
-    again = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
-    assert look(again, "GPTBot", str(moved[0]), READ + DAY).counts
+    assert verify(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
+    reload = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
+    assert verify(reload, "GPTBot", str(moved[0]), READ + DAY).counts
 
 
 def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
@@ -97,7 +97,7 @@ def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
     single = [packaged(url) for url in (CHATGPT_LIST, OWN, SEARCH_LIST)]
     nets = [net for each in single for net in each.prefixes]
     address = next(str(net[0]) for net in copy.prefixes if not any(net[0] in other for other in nets))
-    standing = look(packaged_ranges(), "GPTBot", address)
+    standing = verify(packaged_ranges(), "GPTBot", address)
     assert (standing.identity, standing.counts, standing.reason) == (
         Identity.OPERATOR_VERIFIED,
         False,
@@ -105,7 +105,7 @@ def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
     )
     # Once its own list was read, the copy has no more to say of it.
     fresh = replace(packaged(OWN), date=READ + DAY, superseded=None)
-    standing = look(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
+    standing = verify(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
     assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
     assert standing.reason == "its operator publishes its address, for others of its crawlers"
 
@@ -115,19 +115,19 @@ def test_an_address_that_has_gone_into_another_crawlers_list_counts_for_that_one
     (own,), (other,) = RANGES.of_url(OWN), RANGES.of_url(CHATGPT_LIST)
     day = own.date + DAY
     ranges = with_reading(RANGES, replace(own, date=day, prefixes=own.prefixes[1:]))
-    assert look(ranges, "GPTBot", GPTBOT, day).counts  # it may still be on its way out
+    assert verify(ranges, "GPTBot", GPTBOT, day).counts  # it may still be on its way out
     ranges = with_reading(ranges, replace(other, date=day, prefixes=(*other.prefixes, moved)))
-    standing = look(ranges, "GPTBot", GPTBOT, day)
+    standing = verify(ranges, "GPTBot", GPTBOT, day)
     assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
-    assert look(ranges, "ChatGPT-User", GPTBOT, day).counts
+    assert verify(ranges, "ChatGPT-User", GPTBOT, day).counts
 
 
 def test_a_prefix_that_its_operator_gave_back_does_not_count_for_ever() -> None:
     """Today decides, and not the day on which a list was read last."""
     (own,) = RANGES.of_url(OWN)
     ranges = with_reading(RANGES, replace(own, date=own.date + DAY, prefixes=own.prefixes[1:]))
-    assert look(ranges, "GPTBot", GPTBOT, own.date + 15 * DAY).counts
-    standing = look(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
+    assert verify(ranges, "GPTBot", GPTBOT, own.date + 15 * DAY).counts
+    standing = verify(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
     assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
 
 
@@ -139,25 +139,25 @@ def test_today_decides_where_dns_is_asked_too(server: DNSServer, resolver: Resol
     server.pointer("40.77.167.9", "host.example")
     verification = Verification(Ranges((bing, gone)), resolver=resolver, clock=on(bing.date + 30 * DAY))
     for _ in range(2):
-        standing = verification.look("bingbot", "40.77.167.9")
-        verification.settle()
+        standing = verification.verify("bingbot", "40.77.167.9")
+        verification.wait_until_idle()
     assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
 
 
 def test_lists_that_are_old_make_no_forgery() -> None:
     (own,) = RANGES.of_url(OWN)
-    assert look(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
-    standing = look(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
+    assert verify(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
+    standing = verify(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
     assert (standing.identity, standing.reason) == (
         Identity.UNVERIFIABLE,
-        "its operator's lists were read too long ago to tell (aipolicy crawlers update reads them anew)",
+        "the known copy of its operator's lists is too old; run `aipolicy crawlers update`",
     )
-    assert look(RANGES, "GPTBot", GPTBOT, own.date + 91 * DAY).counts
-    assert not look(RANGES, "GPTBot", CHATGPT, own.date + 91 * DAY).counts
+    assert verify(RANGES, "GPTBot", GPTBOT, own.date + 91 * DAY).counts
+    assert not verify(RANGES, "GPTBot", CHATGPT, own.date + 91 * DAY).counts
 
 
 def test_a_client_behind_a_nat64_has_the_address_inside() -> None:
     (own,) = RANGES.of_url(OWN)
-    assert look(RANGES, "GPTBot", f"64:ff9b::{GPTBOT}", own.date).counts
-    assert look(RANGES, "GPTBot", f"64:ff9b::{STRANGER}", own.date).identity is Identity.SPOOFED
-    assert look(RANGES, "GPTBot", "64:ff9b::10.0.0.1", own.date).identity is Identity.CHECK_FAILED
+    assert verify(RANGES, "GPTBot", f"64:ff9b::{GPTBOT}", own.date).counts
+    assert verify(RANGES, "GPTBot", f"64:ff9b::{STRANGER}", own.date).identity is Identity.SPOOFED
+    assert verify(RANGES, "GPTBot", "64:ff9b::10.0.0.1", own.date).identity is Identity.CHECK_FAILED

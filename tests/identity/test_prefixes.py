@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aipolicy.errors import RangesError
-from aipolicy.identity.prefixes import networks, published
+from aipolicy.identity.prefixes import networks, published_prefixes
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,15 @@ def test_prefixes_are_sorted_and_joined() -> None:
 
 
 def test_the_operators_own_forms_are_read() -> None:
-    assert published('{"prefixes": [{"ipv4Prefix": "1.1.1.0/24"}, {"ipv6Prefix": "2606:4700::/32"}]}') == [
+    assert published_prefixes(
+        '{"prefixes": [{"ipv4Prefix": "1.1.1.0/24"}, {"ipv6Prefix": "2606:4700::/32"}]}'
+    ) == [
         "1.1.1.0/24",
         "2606:4700::/32",
     ]
-    assert published('{"creationTime": "x", "prefixes": [{"ip_prefix": "1.1.1.1/32"}, "1.0.0.1"]}') == [
+    assert published_prefixes(
+        '{"creationTime": "x", "prefixes": [{"ip_prefix": "1.1.1.1/32"}, "1.0.0.1"]}'
+    ) == [
         "1.1.1.1/32",
         "1.0.0.1",
     ]
@@ -115,7 +119,7 @@ def test_the_operators_own_forms_are_read() -> None:
 def test_a_list_inside_a_page_is_read() -> None:
     document = json.dumps({"prefixes": [{"ip_prefix": "52.4.128.0/32"}]}, indent=1).replace('"', "&quot;")
     page = f'<!doctype html><p>{{"prefixes": []}}</p><pre><code class="container">\n{document}\n</code></pre>'
-    assert published(page) == ["52.4.128.0/32"]
+    assert published_prefixes(page) == ["52.4.128.0/32"]
 
 
 @pytest.mark.parametrize(
@@ -134,4 +138,4 @@ def test_a_list_inside_a_page_is_read() -> None:
 )
 def test_what_is_no_list_is_refused(text: str) -> None:
     with pytest.raises(RangesError):
-        published(text)
+        published_prefixes(text)

@@ -9,11 +9,11 @@ import pytest
 
 from aipolicy.core.crawlers import CRAWLERS, crawler_named
 from aipolicy.errors import RangesError
-from aipolicy.identity import Identities, Identity, Ranges, Resolver, Verification, packaged_ranges
+from aipolicy.identity import Identity, IdentityChecker, Ranges, Resolver, Verification, packaged_ranges
 from aipolicy.identity.explain import needed, why
 from aipolicy.identity.list_fetch import Target
-from aipolicy.identity.list_update import State, update
-from aipolicy.identity.operator_lists import NEAR
+from aipolicy.identity.list_update import UpdateState, update
+from aipolicy.identity.operator_lists import LIST_MARGIN
 from aipolicy.identity.proxies import PROXIES, PROXY_OF, proxy_networks
 from aipolicy.identity.ranges_file import RangesFile
 from tests.identity.dnsserver import DNSServer
@@ -42,7 +42,7 @@ COMPUTE = ("3.5.140.2", "34.64.1.1", "20.1.2.3", "172.232.1.1", "64.252.81.5", "
     ("operator", "address"), [(name, each) for name, addresses in EDGES.items() for each in addresses]
 )
 def test_behind_a_known_proxy_nobody_is_a_forgery(operator: str, address: str) -> None:
-    identities = Identities()
+    identities = IdentityChecker()
     assert identities.identify("GPTBot", address, DAY) is FAILED
     assert identities.identify("Googlebot", address, DAY) is FAILED
     assert identities.identify("Bytespider", address, DAY) is UNVERIFIABLE  # nothing is published
@@ -50,14 +50,14 @@ def test_behind_a_known_proxy_nobody_is_a_forgery(operator: str, address: str) -
     assert found.identity is FAILED
     crawler = crawler_named("ClaudeBot")
     assert crawler is not None
-    assert f"a proxy's of {operator}, not the client's" in why(crawler, found)[0]
-    assert "the client's own address, as " in str(needed(crawler, found))
+    assert f"belongs to a proxy of {operator}, not to the client" in why(crawler, found)[0]
+    assert "the client's own address, which " in str(needed(crawler, found))
 
 
 @pytest.mark.parametrize("address", COMPUTE)
 def test_a_machine_that_anyone_can_rent_is_a_client(address: str) -> None:
-    assert Identities().identify("ClaudeBot", address, DAY) is SPOOFED
-    assert Identities().proxy_of(address) is None
+    assert IdentityChecker().identify("ClaudeBot", address, DAY) is SPOOFED
+    assert IdentityChecker().proxy_of(address) is None
 
 
 def test_a_crawlers_own_list_is_asked_first() -> None:
@@ -77,45 +77,45 @@ def test_a_crawlers_own_list_is_asked_first() -> None:
             for each in ranges.proxies[:1]
         ),
     )
-    assert Identities(inside).identify("ClaudeBot", "216.73.216.7", DAY) is OPERATOR
-    assert Identities(inside).identify("GPTBot", "216.73.216.7", DAY) is FAILED
+    assert IdentityChecker(inside).identify("ClaudeBot", "216.73.216.7", DAY) is OPERATOR
+    assert IdentityChecker(inside).identify("GPTBot", "216.73.216.7", DAY) is FAILED
 
 
 def test_a_masked_address_that_may_be_a_proxys_is_no_forgery() -> None:
-    assert Identities().identify("GPTBot", "172.68.10.0", DAY) is FAILED
-    assert Identities().identify("GPTBot", "172.68.0.0", DAY) is FAILED
+    assert IdentityChecker().identify("GPTBot", "172.68.10.0", DAY) is FAILED
+    assert IdentityChecker().identify("GPTBot", "172.68.0.0", DAY) is FAILED
 
 
 def test_a_file_without_proxies_takes_the_packages() -> None:
     ranges = Ranges(packaged_ranges().lists)
-    assert Identities(ranges).identify("GPTBot", "172.68.10.2", DAY) is FAILED
+    assert IdentityChecker(ranges).identify("GPTBot", "172.68.10.2", DAY) is FAILED
 
 
 def test_dns_is_not_asked_of_a_proxys_address(server: DNSServer, resolver: Resolver) -> None:
-    asking = Identities(None, resolver, today=lambda: DAY)
+    asking = IdentityChecker(None, resolver, today=lambda: DAY)
     assert asking.identify("Googlebot", "172.68.10.2", DAY) is FAILED
     assert not server.asked
 
 
 def test_a_server_behind_a_cdn_asks_for_patience_and_says_why(resolver: Resolver) -> None:
     verification = Verification(packaged_ranges(), resolver=resolver, clock=lambda: 1790856000.0)
-    standing = verification.look("Googlebot", "172.68.10.2")
+    standing = verification.verify("Googlebot", "172.68.10.2")
     assert (standing.identity, standing.counts, standing.pending) == (FAILED, False, False)
-    assert standing.reason == "its address is not known: one of Cloudflare's proxies stands for it"
+    assert standing.reason == "its address is not known: the request comes from a proxy of Cloudflare"
 
 
 def test_one_of_two_published_checks_makes_no_forgery(server: DNSServer, resolver: Resolver) -> None:
     today = lambda: DAY + timedelta(days=2)  # noqa: E731
     for token in ("Googlebot", "bingbot", "CCBot"):
-        assert Identities().identify(token, "8.8.4.9", DAY) is UNVERIFIABLE
-        assert Identities(None, resolver, today=today).identify(token, "8.8.4.9", DAY) is SPOOFED
+        assert IdentityChecker().identify(token, "8.8.4.9", DAY) is UNVERIFIABLE
+        assert IdentityChecker(None, resolver, today=today).identify(token, "8.8.4.9", DAY) is SPOOFED
     server.confirmed("8.8.4.10", "crawl-1.googlebot.com")
-    asking = Identities(None, resolver, today=today)
+    asking = IdentityChecker(None, resolver, today=today)
     assert asking.identify("Googlebot", "8.8.4.10", DAY) in (VERIFIED, OPERATOR)
 
 
 def test_dns_that_tells_of_today_makes_no_forgery_of_long_ago(resolver: Resolver) -> None:
-    later = Identities(None, resolver, today=lambda: DAY + NEAR + timedelta(days=1))
+    later = IdentityChecker(None, resolver, today=lambda: DAY + LIST_MARGIN + timedelta(days=1))
     assert later.identify("Googlebot", "8.8.4.9", DAY) is UNVERIFIABLE
 
 
@@ -124,7 +124,7 @@ def test_who_may_sign_is_no_forgery_until_signatures_were_looked_at() -> None:
     assert "DuckAssistBot" in signing
     day = date(2026, 8, 25)  # its list is superseded later: on that day it tells
     for token in signing:
-        assert Identities().identify(token, "8.8.4.9", day) is UNVERIFIABLE
+        assert IdentityChecker().identify(token, "8.8.4.9", day) is UNVERIFIABLE
 
 
 def test_each_list_of_proxies_names_its_source_and_day() -> None:
@@ -146,7 +146,7 @@ def test_lists_of_proxies_never_vouch_for_a_crawler() -> None:
     for each in packaged_ranges().proxies:
         assert not packaged_ranges().of_operator("Google Cloud Load Balancing")
         assert each not in packaged_ranges().lists
-    assert Identities().identify("CloudflareBrowserRenderingCrawler", "172.68.10.2", DAY) is UNVERIFIABLE
+    assert IdentityChecker().identify("CloudflareBrowserRenderingCrawler", "172.68.10.2", DAY) is UNVERIFIABLE
 
 
 AWS = {
@@ -220,13 +220,13 @@ def test_an_update_reads_the_proxies_lists_anew(lists: ListServer, tmp_path: Pat
     (found,) = update(
         file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 25), fetcher=lists.fetcher
     )
-    assert (found.state, found.came, found.gone) == (State.CHANGED, 1, 7)
+    assert (found.state, found.came, found.gone) == (UpdateState.CHANGED, 1, 7)
     ranges = RangesFile.read(file).ranges
-    assert Identities(ranges).identify("GPTBot", "198.41.0.9", DAY) is FAILED
+    assert IdentityChecker(ranges).identify("GPTBot", "198.41.0.9", DAY) is FAILED
     assert {each.operator for each in ranges.proxies} >= {"Akamai", "Fastly"}  # the others stay
     lists.put(url, json.dumps({"result": {"ipv4_cidrs": v4[:1], "ipv6_cidrs": []}}))
     (refused,) = update(
         file, targets=[Target(url, "Cloudflare")], today=date(2026, 11, 26), fetcher=lists.fetcher
     )
-    assert refused.state is State.FAILED
-    assert "are missing of" in str(refused.reason)
+    assert refused.state is UpdateState.FAILED
+    assert "before are missing" in str(refused.reason)

@@ -9,7 +9,7 @@ import pytest
 from aipolicy.errors import RangesError
 from aipolicy.identity import Ranges, packaged_ranges, ranges_in_force
 from aipolicy.identity.list_history import with_reading
-from aipolicy.identity.ranges_file import VARIABLE, RangesFile, Validators, default_path, kept_path
+from aipolicy.identity.ranges_file import VARIABLE, RangesFile, Validators, default_path, ranges_path
 from tests.identity.test_list_history import LASTING, OLD, URL, reading
 
 FRESH = with_reading(packaged_ranges(), reading(date(2026, 11, 20), LASTING))
@@ -53,7 +53,7 @@ def test_a_file_that_is_named_is_taken_as_it_is(home: Path, monkeypatch: pytest.
     named, other = written(home / "named.json", STALE), written(home / "other.json", FRESH)
     assert ranges_in_force(named) == (STALE, named)
     monkeypatch.setenv(VARIABLE, str(named))
-    assert kept_path() == named
+    assert ranges_path() == named
     assert ranges_in_force() == (STALE, named)
     assert ranges_in_force(str(other)) == (FRESH, other)
     monkeypatch.setenv(VARIABLE, "")
@@ -109,7 +109,9 @@ def test_a_validator_that_can_not_be_sent_is_dropped(home: Path, validator: str)
 def test_a_damaged_file_is_named_and_never_passed_over(text: str | bytes) -> None:
     default_path().parent.mkdir(parents=True)
     default_path().write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(RangesError, match=rf"'{default_path()}' is no file of address lists .*take it away"):
+    with pytest.raises(
+        RangesError, match=rf"'{default_path()}' is not a valid file of address lists .*remove it"
+    ):
         ranges_in_force()
 
 

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from aipolicy.errors import ResolverError
 from aipolicy.identity import Resolver
-from aipolicy.identity.resolver import MOST_NAMES, WITNESSES, Answer, Question
+from aipolicy.identity.resolver import MAX_NAMES, WITNESSES, DnsAnswer, DnsQuestion
+from aipolicy.identity.stale_cache import StaleCache
 from tests.identity.dnsserver import REFUSED, SERVFAIL, SHORT, SILENCE, DNSServer, reverse
 
 ADDRESS = "66.249.66.1"
@@ -116,7 +118,7 @@ def test_an_error_is_not_an_answer(server: DNSServer, hasty: Resolver, failure: 
 def test_no_server_is_an_error() -> None:
     with DNSServer() as closed:
         pass
-    assert fails(Resolver(nameservers=["127.0.0.1"], port=closed.port, timeout=0.1, patience=0.2))
+    assert fails(Resolver(nameservers=["127.0.0.1"], port=closed.port, timeout=0.1, total_timeout=0.2))
 
 
 def test_an_error_for_one_name_leaves_another_that_leads_back(server: DNSServer, resolver: Resolver) -> None:
@@ -129,12 +131,12 @@ def test_an_error_for_one_name_leaves_another_that_leads_back(server: DNSServer,
 
 
 def test_silence_costs_no_more_than_the_patience(server: DNSServer, hasty: Resolver) -> None:
-    server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(MOST_NAMES)))
-    for n in range(MOST_NAMES):
+    server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(MAX_NAMES)))
+    for n in range(MAX_NAMES):
         server.add(f"crawl-{n}.googlebot.com", "A", SILENCE)
     assert fails(hasty)
     asked = [name for name, kind in server.asked if kind == "A"]
-    assert len(asked) < MOST_NAMES, "its patience is for all of them together"
+    assert len(asked) < MAX_NAMES, "its patience is for all of them together"
 
 
 def test_a_thousand_names_come_over_tcp_and_only_a_few_are_followed(
@@ -143,7 +145,7 @@ def test_a_thousand_names_come_over_tcp_and_only_a_few_are_followed(
     server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(1000)))
     assert fails(resolver)
     assert server.over_tcp == 1
-    assert sum(kind == "A" for _, kind in server.asked.elements()) == MOST_NAMES
+    assert sum(kind == "A" for _, kind in server.asked.elements()) == MAX_NAMES
 
 
 def test_a_name_among_a_thousand_strangers_is_found(server: DNSServer, resolver: Resolver) -> None:
@@ -183,7 +185,7 @@ def test_only_public_addresses_are_asked_about(server: DNSServer, resolver: Reso
 
 def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServer) -> None:
     clock = Clock()
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, patience=20, clock=clock)
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, total_timeout=20, clock=clock)
     pointer = (reverse(ADDRESS), "PTR")
 
     def asked_after(seconds: float) -> int:
@@ -202,7 +204,7 @@ def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServe
 
 
 def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=3, patience=3)
+    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=3, total_timeout=3)
     questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(32)]
     for address, _ in questions:
         server.add(reverse(address), "PTR", SILENCE)
@@ -210,7 +212,7 @@ def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch
     together = threading.Barrier(32)
     ask = resolver.ask
 
-    def asking(question: Question) -> Answer:
+    def asking(question: DnsQuestion) -> DnsAnswer:
         if question[0].startswith("66.249."):
             together.wait(60)  # breaks, and fails the test, where fewer are asked at a time
         return ask(question)
@@ -223,7 +225,9 @@ def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch
 
 
 def test_nothing_more_is_asked_when_the_time_for_all_is_over(server: DNSServer) -> None:
-    resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.2, patience=0.2, workers=1)
+    resolver = Resolver(
+        nameservers=["127.0.0.1"], port=server.port, timeout=0.2, total_timeout=0.2, workers=1
+    )
     questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(200)]
     for address, _ in questions:
         server.add(reverse(address), "PTR", SILENCE)
@@ -265,7 +269,7 @@ def test_answers_that_are_kept_hold_nothing_of_how_they_came(server: DNSServer, 
 
 
 def test_what_is_remembered_is_bounded(server: DNSServer, resolver: Resolver) -> None:
-    resolver._answers.most = 10
+    resolver._answers = StaleCache(10, time.monotonic)
     for n in range(1, 25):
         resolver.ask((f"66.249.66.{n}", SUFFIXES))
         assert len(resolver._answers) <= 10
@@ -280,17 +284,17 @@ def test_a_trace_has_what_was_said_on_the_way(server: DNSServer, resolver: Resol
     trace = resolver.trace((ADDRESS, SUFFIXES))
     assert isinstance(trace.answer, ResolverError)
     assert sorted(trace.names) == ["broken.googlebot.com", "host.example", "old.googlebot.com"]
-    led = dict(trace.led)
-    assert led["old.googlebot.com"] == ("66.249.66.2",)
-    assert isinstance(led.pop("broken.googlebot.com"), ResolverError)
-    assert len(led) == 1
+    resolved = dict(trace.resolved)
+    assert resolved["old.googlebot.com"] == ("66.249.66.2",)
+    assert isinstance(resolved.pop("broken.googlebot.com"), ResolverError)
+    assert len(resolved) == 1
 
 
 def test_a_trace_is_asked_anew_and_remembered(server: DNSServer, resolver: Resolver) -> None:
     server.confirmed(ADDRESS, NAME)
     for times in (1, 2):
         trace = resolver.trace((ADDRESS, SUFFIXES))
-        assert (trace.answer, trace.names, trace.led) == (NAME, (NAME,), ((NAME, (ADDRESS,)),))
+        assert (trace.answer, trace.names, trace.resolved) == (NAME, (NAME,), ((NAME, (ADDRESS,)),))
         assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
         assert server.asked[reverse(ADDRESS), "PTR"] == times
 
@@ -306,9 +310,9 @@ def test_no_questions_have_no_answers(resolver: Resolver) -> None:
 def test_without_dnspython_the_error_is_the_command_that_installs_it() -> None:
     code = (
         "import sys; sys.modules['dns'] = None\n"
-        "from aipolicy.identity import Identities, Identity, Resolver\n"
+        "from aipolicy.identity import IdentityChecker, Identity, Resolver\n"
         "from aipolicy.errors import MissingExtraError\n"
-        "assert Identities().identify('GPTBot', '132.196.86.1') is Identity.VERIFIED\n"
+        "assert IdentityChecker().identify('GPTBot', '132.196.86.1') is Identity.VERIFIED\n"
         "try: Resolver()\n"
         "except MissingExtraError as error: print(error)\n"
     )

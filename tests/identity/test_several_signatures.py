@@ -9,8 +9,8 @@ import pytest
 
 from aipolicy.errors import FetchError, FetchTrouble
 from aipolicy.identity import Identity, Verification
-from aipolicy.identity.signature_evidence import signatures_of
-from aipolicy.identity.signatures import Outcome, Rules, SignedRequest
+from aipolicy.identity.signature_evidence import verify_signatures
+from aipolicy.identity.signatures import Rules, SignatureOutcome, SignedRequest
 from aipolicy.web.fetcher import Fetcher
 from aipolicy.web.response import Response
 from tests.identity.signatures.signing import NOW, Clock, Signer
@@ -78,22 +78,22 @@ def test_a_crawlers_signature_counts_whoever_else_signed(
     request, clock = order(other), Clock()
     agents = {CDN: ["ChatGPT-User"]}
     verification = Verification(RANGES, dns=False, clock=clock, fetcher=Web, agents=agents)
-    assert verification.look("YouBot", STRANGER, request).pending
-    verification.settle()
-    standing = verification.look("YouBot", STRANGER, request)
+    assert verification.verify("YouBot", STRANGER, request).pending
+    verification.wait_until_idle()
+    standing = verification.verify("YouBot", STRANGER, request)
     assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)
     assert standing.signature is not None
     assert standing.signature.agent == YOU
     assert not any("nobody" in url for url in asked)
     # On the command line too, where anybody's keys are read.
-    results = signatures_of(request, clock=clock, fetcher=Web)
-    assert Outcome.VERIFIED in {result.outcome for result in results if result.agent == YOU}
+    results = verify_signatures(request, clock=clock, fetcher=Web)
+    assert SignatureOutcome.VERIFIED in {result.outcome for result in results if result.agent == YOU}
 
 
 def test_each_of_four_signatures_is_looked_at() -> None:
     others = [signed(THEIRS, f"https://{label}.test", label) for label in ("a", "b", "c")]
-    assert look(joined(*others, GENUINE))[:2] == (Identity.VERIFIED, True)
-    assert look(joined(*others, signed(THEIRS, CDN, "d"), GENUINE))[:2] == (Identity.UNVERIFIABLE, False)
+    assert verify(joined(*others, GENUINE))[:2] == (Identity.VERIFIED, True)
+    assert verify(joined(*others, signed(THEIRS, CDN, "d"), GENUINE))[:2] == (Identity.UNVERIFIABLE, False)
 
 
 BROKEN = {
@@ -102,7 +102,7 @@ BROKEN = {
     "no announcement": (None, "x=:AAAA:"),
     "no octets": ('x=("@authority");tag="web-bot-auth"', "x=1"),
     "no components": ('x="a";tag="web-bot-auth"', "x=:AAAA:"),
-    "no component's name": ('x=(1);tag="web-bot-auth"', "x=:AAAA:"),
+    "without a valid name": ('x=(1);tag="web-bot-auth"', "x=:AAAA:"),
     "no number": ('x=("@authority");created="a";tag="web-bot-auth"', "x=:AAAA:"),
 }
 
@@ -113,9 +113,9 @@ def test_what_is_wrong_with_one_signature_spoils_no_other(announced: str | None,
     lines = [(name, text) for name, text in more.items() if text is not None]
     for headers in ((*GENUINE.headers, *lines), (*lines, *GENUINE.headers)):
         request = SignedRequest("GET", GENUINE.url, headers)
-        assert look(request)[:2] == (Identity.VERIFIED, True)
-        results = signatures_of(request, clock=Clock(), fetcher=Web)
-        assert {result.outcome for result in results if result.label == "x"} <= {Outcome.INVALID}
+        assert verify(request)[:2] == (Identity.VERIFIED, True)
+        results = verify_signatures(request, clock=Clock(), fetcher=Web)
+        assert {result.outcome for result in results if result.label == "x"} <= {SignatureOutcome.INVALID}
 
 
 def test_a_signature_may_cover_another_one() -> None:
@@ -130,7 +130,7 @@ def test_a_signature_may_cover_another_one() -> None:
     )
     del theirs["Signature-Agent"]
     request = SignedRequest("GET", ours.url, (*ours.headers, *theirs.items()))
-    assert look(request)[:2] == (Identity.VERIFIED, True)
+    assert verify(request)[:2] == (Identity.VERIFIED, True)
 
 
 def with_parameter(parameter: str) -> SignedRequest:
@@ -150,23 +150,25 @@ def with_parameter(parameter: str) -> SignedRequest:
     return SignedRequest("GET", "https://blog.example/post", tuple(fields.items()))
 
 
-def look(request: SignedRequest, now: float = NOW, rules: Rules | None = None) -> tuple[Identity, bool, str]:
+def verify(
+    request: SignedRequest, now: float = NOW, rules: Rules | None = None
+) -> tuple[Identity, bool, str]:
     verification = Verification(RANGES, dns=False, clock=Clock(now), fetcher=Web, rules=rules)
-    verification.look("YouBot", STRANGER, GENUINE)
-    verification.settle()
-    standing = verification.look("YouBot", STRANGER, request)
+    verification.verify("YouBot", STRANGER, GENUINE)
+    verification.wait_until_idle()
+    standing = verification.verify("YouBot", STRANGER, request)
     return standing.identity, standing.counts, standing.reason
 
 
 @pytest.mark.parametrize("parameter", ["", ';nonce="x"', ';purpose="search"', ";delegation", ";v=2"])
 def test_a_parameter_that_is_not_known_is_covered_too(parameter: str) -> None:
-    assert look(with_parameter(parameter))[:2] == (Identity.VERIFIED, True)
+    assert verify(with_parameter(parameter))[:2] == (Identity.VERIFIED, True)
 
 
 def test_a_parameter_that_was_changed_on_the_way_is_no_signature() -> None:
     request = with_parameter(";v=2")
     changed = tuple((name, value.replace(";v=2", ";v=3")) for name, value in request.headers)
-    assert look(SignedRequest("GET", request.url, changed))[0] is Identity.SPOOFED
+    assert verify(SignedRequest("GET", request.url, changed))[0] is Identity.SPOOFED
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_parameter_that_was_changed_on_the_way_is_no_signature() -> None:
 def test_a_clock_or_a_rule_of_ours_makes_no_forgery(
     request_: SignedRequest, now: float, rules: Rules | None, reason: str
 ) -> None:
-    identity, counts, told = look(request_, now, rules)
+    identity, counts, told = verify(request_, now, rules)
     assert (identity, counts) == (Identity.UNVERIFIABLE, False)
     if "member" not in reason:  # else it is nobody's
         assert reason in told
@@ -195,4 +197,4 @@ def test_a_clock_or_a_rule_of_ours_makes_no_forgery(
 
 def test_what_its_key_did_not_sign_is_a_forgery() -> None:
     elsewhere = SignedRequest("GET", "https://another.example/post", GENUINE.headers)
-    assert look(elsewhere)[0] is Identity.SPOOFED
+    assert verify(elsewhere)[0] is Identity.SPOOFED

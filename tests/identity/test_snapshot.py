@@ -11,7 +11,7 @@ import pytest
 
 from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.errors import RangesError
-from aipolicy.identity import Identities, Identity, Ranges, packaged_ranges
+from aipolicy.identity import Identity, IdentityChecker, Ranges, packaged_ranges
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = packaged_ranges()
@@ -65,7 +65,7 @@ def test_it_is_written_as_it_is_read() -> None:
     ],
 )
 def test_what_peers_get_wrong(token: str, address: str, identity: Identity) -> None:
-    assert Identities().identify(token, address) is identity
+    assert IdentityChecker().identify(token, address) is identity
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
-from aipolicy.identity import Identity, Resolver, Standing, Verification
-from aipolicy.identity.reverse_dns import Names
+from aipolicy.identity import Identity, Resolver, Verification, VerificationResult
+from aipolicy.identity.reverse_dns import ReverseDns
 from aipolicy.web.fetcher import Fetcher
 from tests.effort import calls
 from tests.identity.dnsserver import SERVFAIL, SILENCE, DNSServer, reverse
@@ -61,7 +61,7 @@ def signed_for(signing: Server, clock: Clock) -> Trusts:
     return make
 
 
-def told(standing: Standing) -> tuple[Identity, bool, bool]:
+def told(standing: VerificationResult) -> tuple[Identity, bool, bool]:
     return standing.identity, standing.counts, standing.pending
 
 
@@ -71,7 +71,7 @@ def told(standing: Standing) -> tuple[Identity, bool, bool]:
         ("GPTBot", GPTBOT, Identity.VERIFIED, True, "its operator publishes its address"),
         ("gptbot", "::ffff:132.196.86.5", Identity.VERIFIED, True, "its operator publishes its address"),
         ("GPTBot", "2600:1f00::7", Identity.VERIFIED, True, "its operator publishes its address"),
-        ("GPTBot", STRANGER, Identity.SPOOFED, False, "its address is none that its operator publishes"),
+        ("GPTBot", STRANGER, Identity.SPOOFED, False, "its operator doesn't publish its address"),
         (
             "GPTBot",
             CHATGPT,
@@ -100,24 +100,30 @@ def told(standing: Standing) -> tuple[Identity, bool, bool]:
             "127.0.0.1",
             Identity.CHECK_FAILED,
             False,
-            "its address is not known: a proxy's stands for it",
+            "its address is not known: the request comes from a proxy",
         ),
         (
             "GPTBot",
             "10.0.0.1",
             Identity.CHECK_FAILED,
             False,
-            "its address is not known: a proxy's stands for it",
+            "its address is not known: the request comes from a proxy",
         ),
         ("AI2Bot", STRANGER, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
-        ("ClaudeBot", STRANGER, Identity.UNVERIFIABLE, False, "what its operator publishes does not tell"),
+        (
+            "ClaudeBot",
+            STRANGER,
+            Identity.UNVERIFIABLE,
+            False,
+            "the checks that its operator publishes don't decide",
+        ),
         ("NoBot", STRANGER, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
     ],
 )
 def test_published_addresses_tell_at_once(
     clock: Clock, token: str, address: str | None, identity: Identity, counts: bool, reason: str
 ) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).look(token, address)
+    standing = Verification(RANGES, dns=False, clock=clock).verify(token, address)
     assert (standing.identity, standing.counts, standing.reason) == (identity, counts, reason)
     assert not standing.pending
 
@@ -125,20 +131,24 @@ def test_published_addresses_tell_at_once(
 def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
     """In a log it may stand for 256; of a client that is here it is the address."""
     verification = Verification(RANGES, dns=False, clock=clock)
-    assert told(verification.look("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
-    assert told(verification.look("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
-    assert told(verification.look("GPTBot", "2600:1f00::")) == (Identity.VERIFIED, True, False)
-    assert told(verification.look("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
+    assert told(verification.verify("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
+    assert told(verification.verify("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
+    assert told(verification.verify("GPTBot", "2600:1f00::")) == (Identity.VERIFIED, True, False)
+    assert told(verification.verify("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
 
 
 def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verification: Verification) -> None:
     server.confirmed(YANDEX, "spider-5-255-253-1.yandex.com")
-    before = verification.look("YandexBot", YANDEX)
+    before = verification.verify("YandexBot", YANDEX)
     assert told(before) == (Identity.CHECK_FAILED, False, True)
     assert before.reason == "its host name is being looked up"
-    verification.settle()
-    after = verification.look("YandexBot", YANDEX)
-    assert (after.counts, after.pending, after.reason) == (True, False, "its host name is its operator's")
+    verification.wait_until_idle()
+    after = verification.verify("YandexBot", YANDEX)
+    assert (after.counts, after.pending, after.reason) == (
+        True,
+        False,
+        "its operator publishes its host name",
+    )
     assert sum(server.asked.values()) >= 2
 
 
@@ -148,12 +158,12 @@ def test_a_host_name_that_is_missing_or_a_strangers_is_a_forgery(
     server.confirmed(STRANGER, "dns.google")
     server.confirmed("1.1.1.1", "one.one.one.one")
     for address in (STRANGER, "5.5.5.5"):
-        assert verification.look("YandexBot", address).pending
-    verification.settle()
+        assert verification.verify("YandexBot", address).pending
+    verification.wait_until_idle()
     for address in (STRANGER, "5.5.5.5"):
-        standing = verification.look("YandexBot", address)
+        standing = verification.verify("YandexBot", address)
         assert told(standing) == (Identity.SPOOFED, False, False)
-        assert standing.reason == "neither its address nor its host name is its operator's"
+        assert standing.reason == "its operator publishes neither its address nor its host name"
 
 
 def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
@@ -170,14 +180,14 @@ def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
     addresses = [f"66.249.90.{number}" for number in range(1, 6)]
     for address, name in zip(addresses, names, strict=True):
         server.confirmed(address, name)
-        verification.look("GoogleOther", address)
-    verification.settle()
+        verification.verify("GoogleOther", address)
+    verification.wait_until_idle()
     for address in addresses[:2]:
-        assert told(verification.look("GoogleOther", address)) == (Identity.OPERATOR_VERIFIED, True, False)
+        assert told(verification.verify("GoogleOther", address)) == (Identity.OPERATOR_VERIFIED, True, False)
     for address in addresses[2:]:
-        other = verification.look("GoogleOther", address)
+        other = verification.verify("GoogleOther", address)
         assert told(other) == (Identity.OPERATOR_VERIFIED, False, False)
-        assert other.reason == "its host name is its operator's, of others of its crawlers"
+        assert other.reason == "its operator publishes its host name, for others of its crawlers"
 
 
 def test_an_error_of_dns_is_no_forgery_and_is_asked_again(
@@ -185,34 +195,34 @@ def test_an_error_of_dns_is_no_forgery_and_is_asked_again(
 ) -> None:
     verification = Verification(RANGES, resolver=resolver, clock=clock)
     server.add(reverse(YANDEX), "PTR", SERVFAIL)
-    verification.look("YandexBot", YANDEX)
-    verification.settle()
-    standing = verification.look("YandexBot", YANDEX)
+    verification.verify("YandexBot", YANDEX)
+    verification.wait_until_idle()
+    standing = verification.verify("YandexBot", YANDEX)
     assert told(standing) == (Identity.CHECK_FAILED, False, False)
     assert standing.reason == "its host name could not be looked up"
     clock.now += 60
-    assert verification.look("YandexBot", YANDEX).pending
+    assert verification.verify("YandexBot", YANDEX).pending
 
 
 def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verification) -> None:
-    assert verification.look("Googlebot", "66.249.64.5").counts
-    verification.settle()
+    assert verification.verify("Googlebot", "66.249.64.5").counts
+    verification.wait_until_idle()
     assert not server.asked
 
 
 def test_without_dns_nobody_is_asked(clock: Clock) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).look("YandexBot", YANDEX)
+    standing = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
     assert told(standing) == (Identity.UNVERIFIABLE, False, False)
 
 
 async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    before = verification.look("GPTBot", STRANGER, request)
+    before = verification.verify("GPTBot", STRANGER, request)
     assert told(before) == (Identity.CHECK_FAILED, False, True)
-    assert "are not known yet" in before.reason
-    await asyncio.to_thread(verification.settle)
-    after = verification.look("GPTBot", STRANGER, request)
+    assert "have not been read yet" in before.reason
+    await asyncio.to_thread(verification.wait_until_idle)
+    after = verification.verify("GPTBot", STRANGER, request)
     assert told(after) == (Identity.VERIFIED, True, False)
     assert after.reason == f"it signs as {signing.origin}"
     assert after.signature is not None
@@ -225,11 +235,11 @@ async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
     verification = signed_for("YouBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
-        verification.look(token, STRANGER, request)
-    await asyncio.to_thread(verification.settle)
-    assert told(verification.look("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
-    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
-    assert told(verification.look("Manus-User", STRANGER, request)) == (Identity.UNVERIFIABLE, False, False)
+        verification.verify(token, STRANGER, request)
+    await asyncio.to_thread(verification.wait_until_idle)
+    assert told(verification.verify("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
+    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert told(verification.verify("Manus-User", STRANGER, request)) == (Identity.UNVERIFIABLE, False, False)
 
 
 async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
@@ -237,9 +247,9 @@ async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
 ) -> None:
     verification = signed_for("ChatGPT-User")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    verification.look("ChatGPT-User", None, request)
-    await asyncio.to_thread(verification.settle)
-    standing = verification.look("GPTBot", STRANGER, request)
+    verification.verify("ChatGPT-User", None, request)
+    await asyncio.to_thread(verification.wait_until_idle)
+    standing = verification.verify("GPTBot", STRANGER, request)
     assert (standing.counts, standing.pending) == (False, False)
     assert f"it signs as another crawler, {signing.origin}" in standing.reason
 
@@ -250,13 +260,13 @@ async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
     verification = signed_for("AI2Bot", "GPTBot")
     request = SIGNER.sign(url="https://another.example/post", agent=f'sig1="{signing.origin}"')
     elsewhere = type(request)(request.method, "https://blog.example/post", request.headers)
-    verification.look("AI2Bot", STRANGER, elsewhere)
-    await asyncio.to_thread(verification.settle)
-    standing = verification.look("AI2Bot", STRANGER, elsewhere)
+    verification.verify("AI2Bot", STRANGER, elsewhere)
+    await asyncio.to_thread(verification.wait_until_idle)
+    standing = verification.verify("AI2Bot", STRANGER, elsewhere)
     assert told(standing) == (Identity.SPOOFED, False, False)
     assert "the signature does not verify" in standing.reason
     # But an address that is published stays one: a proxy may have changed what was signed.
-    assert told(verification.look("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
+    assert told(verification.verify("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
 
 
 @pytest.mark.parametrize("token", ["AI2Bot", "GPTBot"])  # without lists of addresses, and with some
@@ -266,14 +276,14 @@ async def test_a_directory_that_can_not_be_read_accuses_nobody(
     signing.answers[PATH] = answer(b"", status="500 Oh")
     verification = signed_for("AI2Bot", "GPTBot", "ChatGPT-User")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    assert verification.look(token, STRANGER, request).pending
-    await asyncio.to_thread(verification.settle)
-    standing = verification.look(token, STRANGER, request)
+    assert verification.verify(token, STRANGER, request).pending
+    await asyncio.to_thread(verification.wait_until_idle)
+    standing = verification.verify(token, STRANGER, request)
     assert told(standing) == (Identity.CHECK_FAILED, False, False)
-    assert "the answer is 500" in standing.reason
+    assert "the response has status 500" in standing.reason
     # What its address tells stays.
-    assert told(verification.look("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
-    assert told(verification.look("GPTBot", CHATGPT, request)) == (Identity.OPERATOR_VERIFIED, False, False)
+    assert told(verification.verify("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
+    assert told(verification.verify("GPTBot", CHATGPT, request)) == (Identity.OPERATOR_VERIFIED, False, False)
 
 
 async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
@@ -281,18 +291,18 @@ async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
     request = Signer().sign(agent=f'sig1="{signing.origin}"', created=clock.now)
-    verification.look("AI2Bot", STRANGER, request)
-    await asyncio.to_thread(verification.settle)
-    standing = verification.look("AI2Bot", STRANGER, request)
+    verification.verify("AI2Bot", STRANGER, request)
+    await asyncio.to_thread(verification.wait_until_idle)
+    standing = verification.verify("AI2Bot", STRANGER, request)
     assert told(standing) == (Identity.UNVERIFIABLE, False, False)
     assert "has no key" in standing.reason
-    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
     # It may have got the key since it was read, which can't be told while it can't be read.
     clock.now += 60
     signing.answers[PATH] = answer(b"", status="500 Oh")
-    assert verification.look("GPTBot", STRANGER, request).pending
-    await asyncio.to_thread(verification.settle)
-    assert told(verification.look("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
+    assert verification.verify("GPTBot", STRANGER, request).pending
+    await asyncio.to_thread(verification.wait_until_idle)
+    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
 
 
 async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(
@@ -301,17 +311,17 @@ async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_
     verification = signed_for("AI2Bot")
     for _ in range(20):
         request = Signer().sign(agent=f'sig1="{signing.origin}"')
-        verification.look("AI2Bot", STRANGER, request)
-        await asyncio.to_thread(verification.settle)
+        verification.verify("AI2Bot", STRANGER, request)
+        await asyncio.to_thread(verification.wait_until_idle)
     assert len(signing.requests) == 1
 
 
 async def test_a_strangers_directory_is_never_read(signing: Server, clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    standing = verification.look("GPTBot", STRANGER, request)
+    standing = verification.verify("GPTBot", STRANGER, request)
     assert told(standing) == (Identity.SPOOFED, False, False)
-    await asyncio.to_thread(verification.settle)
+    await asyncio.to_thread(verification.wait_until_idle)
     assert signing.requests == []
 
 
@@ -320,22 +330,22 @@ async def test_keys_are_read_again_beside_while_the_old_ones_count(
 ) -> None:
     verification = signed_for("AI2Bot")
     agent = f'sig1="{signing.origin}"'
-    verification.look("AI2Bot", None, SIGNER.sign(agent=agent))
-    await asyncio.to_thread(verification.settle)
+    verification.verify("AI2Bot", None, SIGNER.sign(agent=agent))
+    await asyncio.to_thread(verification.wait_until_idle)
     clock.now += 3600
     signing.answers[PATH] = answer(json.dumps({"keys": []}).encode())
     request = SIGNER.sign(agent=agent, created=clock.now)
-    assert verification.look("AI2Bot", None, request).counts
-    await asyncio.to_thread(verification.settle)
-    assert not verification.look("AI2Bot", None, request).counts
+    assert verification.verify("AI2Bot", None, request).counts
+    await asyncio.to_thread(verification.wait_until_idle)
+    assert not verification.verify("AI2Bot", None, request).counts
 
 
 def test_how_a_crawler_can_be_verified_is_told(clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, clock=clock)
-    assert verification.ways("GPTBot") == {"addresses": ["https://openai.com/gptbot.json"]}
-    assert verification.ways("YouBot")["web_bot_auth"] == "https://you.com"
-    assert verification.ways("AI2Bot") == verification.ways("NoBot") == {}
-    assert "host_names" not in verification.ways("YandexBot")
+    assert verification.verification_methods("GPTBot") == {"addresses": ["https://openai.com/gptbot.json"]}
+    assert verification.verification_methods("YouBot")["web_bot_auth"] == "https://you.com"
+    assert verification.verification_methods("AI2Bot") == verification.verification_methods("NoBot") == {}
+    assert "host_names" not in verification.verification_methods("YandexBot")
 
 
 def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
@@ -343,23 +353,23 @@ def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
 ) -> None:
     """An answer that is due is asked for anew beside, and counts meanwhile."""
     server.confirmed(YANDEX, "spider.yandex.com")
-    verification.look("YandexBot", YANDEX)
-    verification.settle()
+    verification.verify("YandexBot", YANDEX)
+    verification.wait_until_idle()
     for hours, pending in ((0, False), (23, False), (25, True)):
         clock.now += hours * 3600
-        assert verification.look("YandexBot", YANDEX).pending is pending
-        verification.settle()
-        assert verification.look("YandexBot", YANDEX).counts
+        assert verification.verify("YandexBot", YANDEX).pending is pending
+        verification.wait_until_idle()
+        assert verification.verify("YandexBot", YANDEX).counts
 
 
 def test_strangers_fill_no_memory_and_evict_no_crawler(
     server: DNSServer, resolver: Resolver, clock: Clock
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
-    names = Names(RANGES, resolver, remembered=50, clock=clock)
+    names = ReverseDns(RANGES, resolver, max_clients=50, clock=clock)
     for client in (YANDEX, *(f"9.9.{number}.9" for number in range(200))):
         names.find("YandexBot", client)
-    names.settle()
+    names.wait_until_idle()
     assert len(names) == 51
     found = names.find("YandexBot", YANDEX)
     assert found is not None
@@ -375,22 +385,22 @@ def test_a_stranger_with_many_addresses_does_not_keep_a_crawler_waiting(
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed(YANDEX, "spider.yandex.com")
     verification = Verification(RANGES, resolver=hasty, clock=clock)
-    standings = [verification.look("YandexBot", address) for address in strangers]
+    standings = [verification.verify("YandexBot", address) for address in strangers]
     assert [standing.pending for standing in standings] == [True] * 8 + [False] * 32
     assert told(standings[-1]) == (Identity.CHECK_FAILED, False, False)
-    assert standings[-1].reason == "its host name can't be looked up now: too many are waiting"
-    assert verification.look("YandexBot", YANDEX).pending
-    verification.settle()
-    assert verification.look("YandexBot", YANDEX).counts
+    assert standings[-1].reason == "its host name can't be looked up now: too many clients are waiting"
+    assert verification.verify("YandexBot", YANDEX).pending
+    verification.wait_until_idle()
+    assert verification.verify("YandexBot", YANDEX).counts
 
 
 def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, clock=clock)
-    verification.look("GPTBot", GPTBOT)
+    verification.verify("GPTBot", GPTBOT)
     addresses = [f"132.196.86.{number}" for number in range(16)]
     for address in addresses:
-        verification.look("GPTBot", address)
-    _, count = calls(lambda: [verification.look("GPTBot", address) for address in addresses])
+        verification.verify("GPTBot", address)
+    _, count = calls(lambda: [verification.verify("GPTBot", address) for address in addresses])
     assert count / 16 < 60
 
 
@@ -398,9 +408,9 @@ def test_without_the_extra_the_command_that_installs_it_is_told() -> None:
     code = """
 import sys
 sys.modules["http_message_signatures"] = None
-from aipolicy.identity import Identities, Verification
+from aipolicy.identity import IdentityChecker, Verification
 from aipolicy.errors import MissingExtraError
-assert Identities().identify("GPTBot", "8.8.8.8") == "spoofed"
+assert IdentityChecker().identify("GPTBot", "8.8.8.8") == "spoofed"
 try:
     Verification()
 except MissingExtraError as error:

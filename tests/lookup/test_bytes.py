@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.lookup import CachedLookup
-from aipolicy.lookup.byte_count import Weights, weigh
-from aipolicy.lookup.generational_cache import Generations
+from aipolicy.lookup.generational_cache import ByteBudget, GenerationalCache, rendering_size
 from aipolicy.rendering import Rendering, render
 from tests.lookup.harness import (
     NO_AI,
@@ -132,7 +131,7 @@ async def test_sites_with_equal_policies_are_counted_once(source: Source) -> Non
     lookup = source.lookup()
     found = {await answer(lookup, f"s{number}.example") for number in range(200)}
     assert len(found) == 1
-    assert lookup.status().memory < 2 * weigh(found.pop()) + 200 * 500
+    assert lookup.status().memory < 2 * rendering_size(found.pop()) + 200 * 500
 
 
 async def test_however_many_policies_there_are_equal_ones_are_one(source: Source) -> None:
@@ -188,7 +187,7 @@ def test_what_is_counted_is_about_what_it_takes(traced: Callable[[], int]) -> No
     before = traced()
     kept = [render(with_own_file(number, 50_000, "no-ai")) for number in range(20)]
     taken = traced() - before
-    assert 0.7 < sum(map(weigh, kept)) / taken < 2
+    assert 0.7 < sum(map(rendering_size, kept)) / taken < 2
 
 
 @pytest.mark.parametrize(
@@ -225,12 +224,12 @@ STEPS = st.lists(
 def test_whatever_is_done_the_bytes_are_counted_right(
     most: int, max_bytes: int, steps: list[tuple[str, bytes, int]]
 ) -> None:
-    weights = Weights(max_bytes)
+    budget = ByteBudget(max_bytes)
 
-    def make() -> Generations[Rendering]:
-        return Generations(
+    def make() -> GenerationalCache[Rendering]:
+        return GenerationalCache(
             most,
-            weights=weights,
+            budget=budget,
             lock=threading.RLock(),
             rendering=lambda value: value,
             shrink=lambda host, value: None if value is SIZES[0] else SIZES[0],
@@ -241,14 +240,14 @@ def test_whatever_is_done_the_bytes_are_counted_right(
         if step == "get":
             cache.get(host)
         elif step == "keep":
-            cache.keep(host, SIZES[size])
+            cache.put(host, SIZES[size])
         elif step == "pop":
             cache.pop(host)
             assert cache.get(host) is None
         else:
             other.take_all(cache)
         kept = [*cache.values(), *other.values()]
-        assert weights.total == sum(map(weigh, set(kept))) + 400 * len(kept)
+        assert budget.total == sum(map(rendering_size, set(kept))) + 400 * len(kept)
         assert len(cache) == len(set(cache)) <= most
         if step == "keep":
-            assert weights.total <= max_bytes or not len(cache)
+            assert budget.total <= max_bytes or not len(cache)

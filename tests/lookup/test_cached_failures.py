@@ -77,11 +77,11 @@ async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
 ) -> None:
     lookup = CachedLookup(lambda host: True, default="unset", clock=cached.clock)
     await answer(lookup, "blog.example")
-    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_store", None)
     monkeypatch.setattr(lookup, "_failed", None)
     cached.clock.advance(20_000)
     assert (await answer(lookup, "blog.example")).policy.opted_out
-    assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
+    assert "lookup of b'blog.example' failed; its last good answer is served" in caplog.text
 
 
 @pytest.mark.parametrize("preset", ["unset", "no-training", "no-ai", "allow"])
@@ -368,18 +368,18 @@ async def test_recoveries_are_one_line_a_second_too(
     for host in hosts:
         await answer(lookup, host)
     assert [record.message for record in caplog.records if record.levelno == logging.INFO] == [
-        "load('blog0.example') succeeds again"
+        "load('blog0.example') succeeded again"
     ]
 
 
-async def test_failures_of_unknown_are_remembered_in_a_small_place(cached: CachedSource) -> None:
+async def test_failures_of_unknown_hosts_are_remembered_in_a_small_place(cached: CachedSource) -> None:
     cached.fail()
     lookup = cached.lookup()
     for number in range(5000):
         await answer(lookup, f"stranger{number}.example")
     assert len(lookup._unknown) == 4096
     assert len(lookup._known) == 0
-    assert not lookup._flights._under_way
+    assert not lookup._flights._in_flight
 
 
 async def test_a_stale_answer_that_gives_way_keeps_the_sites_own_robots_txt(cached: CachedSource) -> None:
@@ -398,10 +398,10 @@ async def test_an_error_of_the_lookup_itself_reaches_no_visitor(
     cached: CachedSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup = cached.lookup()
-    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_store", None)
     monkeypatch.setattr(lookup, "_failed", None)
     assert await lookup.find(b"blog.example") is lookup.default
-    assert "the lookup of b'blog.example' failed: the default policy is served" in caplog.text
+    assert "lookup of b'blog.example' failed; the default policy is served" in caplog.text
 
 
 HANGING = """

@@ -272,7 +272,7 @@ async def test_a_sync_load_doesnt_hold_up_the_event_loop() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "culprit"),
     [
-        ({"load": "no function"}, TypeError, "load is 'no function': give a function"),
+        ({"load": "no function"}, TypeError, "load is 'no function'; use a function"),
         ({"load": None}, TypeError, "load is None"),
         ({"ttl": 0}, ValueError, "ttl is 0; use more than 0 seconds"),
         ({"ttl": "60"}, TypeError, "ttl is '60'; use a number of seconds"),

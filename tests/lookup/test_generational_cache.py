@@ -1,4 +1,4 @@
-"""Generations: bounded as an LRU cache is, and as good at telling what will be asked for again."""
+"""GenerationalCache: bounded as an LRU cache is, and as good at telling what will be asked for again."""
 
 import random
 import threading
@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.lookup.byte_count import Weights
-from aipolicy.lookup.generational_cache import Generations
+from aipolicy.lookup.generational_cache import ByteBudget, GenerationalCache
 from aipolicy.rendering import render
 
 RENDERING = render(SitePolicy())
 
 
-def of_numbers(most: int, weights: Weights | None = None) -> Generations[int]:
+def of_numbers(most: int, budget: ByteBudget | None = None) -> GenerationalCache[int]:
     """A cache of numbers, which weigh nothing to speak of."""
-    return Generations(
-        most, weights=weights or Weights(1 << 30), lock=threading.RLock(), rendering=lambda number: RENDERING
+    return GenerationalCache(
+        most, budget=budget or ByteBudget(1 << 30), lock=threading.RLock(), rendering=lambda number: RENDERING
     )
 
 
@@ -32,11 +31,11 @@ STEPS = st.lists(st.tuples(st.sampled_from(["get", "keep", "pop", "take_all"]), 
 def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
     most: int, steps: list[tuple[str, bytes]]
 ) -> None:
-    weights = Weights(1 << 30)
-    cache, kept = of_numbers(most, weights), dict[bytes, int]()
+    budget = ByteBudget(1 << 30)
+    cache, kept = of_numbers(most, budget), dict[bytes, int]()
     for number, (step, host) in enumerate(steps, 1):
         if step == "keep":
-            cache.keep(host, number)
+            cache.put(host, number)
             kept[host] = number
             assert cache.get(host) == number
         elif step == "get":
@@ -45,7 +44,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
             assert cache.pop(host) in (None, kept.pop(host, None))
             assert cache.get(host) is None
         else:
-            taking = of_numbers(most, weights)
+            taking = of_numbers(most, budget)
             taking.take_all(cache)
             assert not len(cache)
             cache = taking
@@ -57,7 +56,7 @@ def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: ran
     cache, kept = of_numbers(most), dict[bytes, int]()
     for number in numbers:
         host = b"%d" % (number % most)
-        cache.keep(host, number)
+        cache.put(host, number)
         kept[host] = number
         used = chance.choice(list(kept))
         assert cache.get(used) == kept[used]
@@ -67,8 +66,8 @@ def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: ran
 def test_what_is_used_outlasts_any_number_that_come_once() -> None:
     cache = of_numbers(100)
     for number in range(10_000):
-        cache.keep(b"%d" % number, 1)
-        cache.keep(b"used", 1)
+        cache.put(b"%d" % number, 1)
+        cache.put(b"used", 1)
     assert cache.get(b"used") == 1
     assert 85 <= len(cache) <= 100
 
@@ -87,20 +86,20 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
         found[0] += bool(lru.get(host))
         found[1] += bool(ours.get(host))
         lru[host] = 1
-        ours.keep(host, 1)
+        ours.put(host, 1)
     assert found[1] > found[0] * 0.99 > 0
 
 
 def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
-    weights = Weights(1 << 30)
-    taking, first, second = (of_numbers(3, weights) for _ in range(3))
-    first.keep(b"a", 1)
-    second.keep(b"b", 2)
-    second.keep(b"a", 3)
+    budget = ByteBudget(1 << 30)
+    taking, first, second = (of_numbers(3, budget) for _ in range(3))
+    first.put(b"a", 1)
+    second.put(b"b", 2)
+    second.put(b"a", 3)
     taking.take_all(first)
     taking.take_all(second)
     assert {host: taking.get(host) for host in taking} == {b"a": 3, b"b": 2}
     for host in (b"c", b"d", b"e"):
-        first.keep(host, 4)
+        first.put(host, 4)
     taking.take_all(first)
     assert set(taking) == {b"c", b"d", b"e"}

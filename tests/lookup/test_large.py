@@ -54,7 +54,7 @@ async def test_the_no_is_served_in_full_and_the_log_says_once_what_is_cut(
             assert found.site.headers == render(replace(TOO_LARGE, robots_base=None)).site.headers
             assert len(found.robots.body) <= 512_000
             await asyncio.sleep(0.01)
-    cut = [record.message for record in caplog.records if "is served cut" in record.message]
+    cut = [record.message for record in caplog.records if "is shortened" in record.message]
     assert len(cut) == 1
     assert "512000" in cut[0]
 

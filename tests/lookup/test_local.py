@@ -97,7 +97,7 @@ async def test_the_sequence_number_tells_how_far_it_is(local: LocalSource) -> No
 async def test_after_more_changes_than_can_be_followed_everything_is_read_anew(
     local: LocalSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aipolicy.lookup.registry_file._MOST_CHANGES", 5)
+    monkeypatch.setattr("aipolicy.lookup.registry_file._MAX_CHANGES", 5)
     local.put("blog.example", UNSET)
     local.put("silent.example", UNSET)
     lookup = local.lookup()
@@ -242,13 +242,13 @@ async def test_a_path_may_have_any_character(clock: Clock, tmp_path: Path) -> No
     ("registry", "options", "error", "culprit"),
     [
         ("postgresql://db/aipolicy", {}, RegistryURLError, "registry is a postgresql URL"),
-        ("sqlite://host/x.db", {}, RegistryURLError, "give the path of a SQLite file"),
-        ("sqlite:///x.db?mode=rw", {}, RegistryURLError, "give the path of a SQLite file"),
+        ("sqlite://host/x.db", {}, RegistryURLError, "use the path of a SQLite file"),
+        ("sqlite:///x.db?mode=rw", {}, RegistryURLError, "use the path of a SQLite file"),
         ("sqlite://", {}, RegistryURLError, "registry"),
         ("sqlite:///", {}, RegistryURLError, "registry names no file"),
         ("sqlite:///:memory:", {}, RegistryURLError, "registry names no file"),
         ("", {}, RegistryURLError, "registry names no file"),
-        (None, {}, TypeError, "registry is None: give a path, or a URL"),
+        (None, {}, TypeError, "registry is None; use a path, or a URL"),
         ("x.db", {"refresh": 0}, ValueError, "refresh is 0"),
         ("x.db", {"maxsize": -1}, ValueError, "maxsize is -1"),
         ("x.db", {"max_stale": "1"}, TypeError, "max_stale is '1'"),

@@ -191,7 +191,7 @@ async def test_a_file_that_is_damaged_from_the_start_is_no_error(
         ("DELETE FROM sequence", "it has no sequence number"),
         ("UPDATE sequence SET seq = 'many'", "it has no sequence number"),
         ("DROP TABLE host", "no such table: host"),
-        ("DROP TABLE meta", "it is no registry: no such table: meta"),
+        ("DROP TABLE meta", "not a registry: no such table: meta"),
     ],
 )
 async def test_a_file_that_is_no_registry_of_this_version_is_not_read(
@@ -204,7 +204,7 @@ async def test_a_file_that_is_no_registry_of_this_version_is_not_read(
     assert told in caplog.text
 
 
-async def test_a_schema_that_becomes_newer_under_way_is_not_read_on(local: LocalSource) -> None:
+async def test_a_schema_that_becomes_newer_in_flight_is_not_read_on(local: LocalSource) -> None:
     local.put("blog.example", UNSET)
     local.put("other.example", UNSET)
     lookup = local.lookup()
@@ -341,7 +341,7 @@ async def test_a_copy_put_in_a_replicas_place_is_not_read_before_its_follower_to
         assert await answer(lookup, "blog.example") is found
     assert await policy(lookup, "other.example") == UNSET, "of the one before, which is still open"
     (told,) = caplog.messages
-    assert "it is a copy" in told
+    assert "a copy of a replica" in told
     sql(local.path, number.format(local.path.stat().st_ino))
     local.clock.advance(1.1)
     assert await policy(lookup, "blog.example") == UNSET

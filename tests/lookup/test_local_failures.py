@@ -38,15 +38,15 @@ async def test_a_missing_file_is_no_error_and_names_the_path_and_the_fix(
     lookup = LocalLookup(path, clock=clock)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    fix = "there is no such file, and 'aipolicy set' creates it"
-    assert record.message.startswith(f"the registry {path} can't be read: {fix}")
+    fix = "there is no such file; 'aipolicy set' creates it"
+    assert record.message.startswith(f"registry {path} can't be read: {fix}")
     assert await answer(lookup, "blog.example") is lookup.default
     assert lookup.seq == 0
 
     another_registry(path, "blog.example", NO_AI)
     clock.advance(5.1)
     assert await policy(lookup, "blog.example") == NO_AI
-    assert caplog.messages[1:] == [f"the registry {path} can be read now"]
+    assert caplog.messages[1:] == [f"registry {path} can be read again"]
 
 
 async def test_a_missing_directory_is_no_error_either(clock: Clock, tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ async def test_one_bad_policy_is_that_sites_trouble_alone(
     assert await answer(lookup, "good.example") is before["good.example"]
     assert await answer(lookup, "no.example") is before["no.example"]
     assert await answer(lookup, "bad.example") is lookup.default
-    assert "the policy of 'no.example'" in caplog.text
-    assert "its last good answer is served until it changes" in caplog.text
+    assert "policy of 'no.example'" in caplog.text
+    assert "its last good answer is served until the policy changes" in caplog.text
     local.clock.advance(0.3)
     caplog.clear()
     assert await answer(lookup, "bad.example") is lookup.default
@@ -217,9 +217,9 @@ async def test_an_error_of_the_lookup_itself_reaches_no_visitor(
     local: LocalSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup = local.lookup()
-    monkeypatch.setattr(lookup, "_kept", None)
+    monkeypatch.setattr(lookup, "_store", None)
     assert await lookup.find(b"blog.example") is lookup.default
-    assert "the lookup of b'blog.example' failed: the default policy is served" in caplog.text
+    assert "lookup of b'blog.example' failed; the default policy is served" in caplog.text
 
 
 async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
@@ -231,7 +231,7 @@ async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
     monkeypatch.setattr(lookup, "_follow", None)
     local.clock.advance(10)
     assert (await answer(lookup, "blog.example")).policy.opted_out
-    assert "the lookup of b'blog.example' failed: its last good answer is served" in caplog.text
+    assert "lookup of b'blog.example' failed; its last good answer is served" in caplog.text
 
 
 async def test_what_went_wrong_is_told_again_when_it_changes(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from aipolicy.robotstxt import Severity, lint
-from aipolicy.robotstxt.edits import edited
+from aipolicy.robotstxt.fixes import edited
 from tests.readers import READERS, excuse
 
 Asked = tuple[str, str]  # product token, path

@@ -3,11 +3,12 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.robotstxt.dialects.families import FAMILIES
-from aipolicy.robotstxt.group_index import Index
-from aipolicy.robotstxt.lines import Kind, Written
-from aipolicy.robotstxt.matching import binding_group, verdict
-from aipolicy.robotstxt.parser import Record, RobotsTxt, Rule, product_token
+from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import path_matches
+from aipolicy.robotstxt.dialects import DIALECTS
+from aipolicy.robotstxt.matching import GroupIndex, binding_group, verdict
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.parser import LineKind, Record, RobotsTxt, Rule, product_token, read_together
 from tests.core.strategies import base_files
 from tests.readers import READERS, STDLIB_IS_RFC9309
 from tests.readers.notation import COLUMNS
@@ -17,7 +18,7 @@ REAL = {"google": "jwm-robotstxt", "protego": "protego"} | {
     "urllib-new" if STDLIB_IS_RFC9309 else "urllib-old": "urllib.robotparser"
 }
 COLUMN = {"google": "google", "protego": "protego", "urllib-old": "old", "urllib-new": "new"}
-FAMILY = {family.id: family for family in FAMILIES}
+FAMILY = {dialect.id: dialect for dialect in DIALECTS}
 READER = {reader.name: reader for reader in READERS}
 
 paths = st.sampled_from(
@@ -36,14 +37,14 @@ tokens = st.sampled_from(
 
 
 def test_every_family_answers_every_row_of_the_matrix_of_parsers() -> None:
-    def answer(family: str, case: Case) -> bool:
-        return FAMILY[family].decide(case.robots_txt, case.token, case.path).allowed
+    def answer(dialect: str, case: Case) -> bool:
+        return FAMILY[dialect].decide(case.robots_txt, case.token, case.path).allowed
 
     wrong = [
-        (family, case.says)
+        (dialect, case.says)
         for case in MATRIX
-        for family, column in COLUMN.items()
-        if answer(family, case) is not (dict(zip(COLUMNS, case.answers, strict=True))[column] == "A")
+        for dialect, column in COLUMN.items()
+        if answer(dialect, case) is not (dict(zip(COLUMNS, case.answers, strict=True))[column] == "A")
     ]
     assert not wrong
 
@@ -53,36 +54,48 @@ def test_every_family_answers_every_row_of_the_matrix_of_parsers() -> None:
 @example(b"User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: GPTBot\nDisallow: /\n", "AnyBot", "/x")
 @example(b"User-agent:\nDisallow: /\n", "AnyBot", "/x")
 def test_each_model_answers_as_the_parser_it_is_a_model_of(octets: bytes, token: str, path: str) -> None:
-    for family, name in REAL.items():
-        if name not in READER or (family == "google" and b"\0" in octets):  # to C, a NUL is the end
+    for dialect, name in REAL.items():
+        if name not in READER or (dialect == "google" and b"\0" in octets):  # to C, a NUL is the end
             continue
         try:
             real = READER[name].allowed(octets, token, path)
         except (UnicodeDecodeError, ValueError):  # the old standard library gives up on such a file
             continue
-        assert FAMILY[family].decide(octets, token, path).allowed is real, family
+        assert FAMILY[dialect].decide(octets, token, path).allowed is real, dialect
 
 
 @settings(max_examples=150, deadline=None)
 @given(base_files, tokens, paths)
-def test_the_index_answers_as_the_core_does(octets: bytes, token: str, path: str) -> None:
+def test_the_index_answers_as_one_rule_after_the_other_matched_by_protego(
+    octets: bytes, token: str, path: str
+) -> None:
     robots = RobotsTxt.parse(octets)
-    index = Index(robots)
-    core = binding_group(robots, token)
-    assert index.bound(token).group.records == (core.records if core else ())
-    assert (index.bound(token).name == "") is (core is None)
-    answer = verdict(robots, token, path)
-    ruling = index.decide(token, path)
+    index = GroupIndex.from_robots(robots)
+    groups = read_together(robots.groups)
+    names = {name.lower() for group in groups for name in group.tokens}
+    name = next((name for name in (token.lower(), "*") if name in names), "")
+    own = [group for group in groups if name in map(str.lower, group.tokens)]
+    records = tuple(record for group in own for record in group.records)
+    assert index.bound(token).name == name
+    assert binding_group(robots, token) == index.bound(token).group
+    assert tuple(index.bound(token).content.records) == records
+    assert (index.bound(token).group is None) is (name == "")
+    rules = [record for record in records if isinstance(record, Rule)]
+    ranked = sorted(rules, key=lambda rule: (-len(rule.pattern), not rule.allow))
+    matching = (rule for rule in ranked if rule.pattern and path_matches(rule.pattern, normalise(path)))
+    rule = None if path == "/robots.txt" else next(matching, None)
+    answer, ruling = verdict(robots, token, path), index.decide(token, path)
+    assert (answer.allowed, answer.rule) == (rule is None or rule.allow, rule)
     assert (ruling.allowed, ruling.line) == (answer.allowed, answer.rule.line if answer.rule else 0)
 
 
 def test_of_two_rules_that_are_worth_the_same_the_first_decides() -> None:
     robots = RobotsTxt.parse("User-agent: *\nDisallow: /a*\nDisallow: /ab\nDisallow: /c\nDisallow: /c\n")
-    assert [Index(robots).decide("GPTBot", path).line for path in ("/ab", "/c")] == [2, 4]
+    assert [GroupIndex.from_robots(robots).decide("GPTBot", path).line for path in ("/ab", "/c")] == [2, 4]
 
 
 def test_what_was_decided_is_not_remembered_for_ever() -> None:
-    rules = Index(RobotsTxt.parse("User-agent: *\nDisallow: /\n")).bound("GPTBot").rules
+    rules = GroupIndex.from_robots(RobotsTxt.parse("User-agent: *\nDisallow: /\n")).bound("GPTBot").rules
     for number in range(25_000):
         rules.decide(f"/{number}")
     assert len(rules._decided) <= 10_000
@@ -91,13 +104,13 @@ def test_what_was_decided_is_not_remembered_for_ever() -> None:
 @settings(max_examples=150, deadline=None)
 @given(base_files)
 def test_the_lines_are_read_as_the_core_reads_them(octets: bytes) -> None:
-    robots, written = RobotsTxt.parse(octets), Written.read(octets)
-    assert len(robots.groups) == len(written.groups)
-    for group, its_lines in zip(robots.groups, written.groups, strict=True):
+    robots, parsed = RobotsTxt.parse(octets), ParsedFile.read(octets)
+    assert len(robots.groups) == len(parsed.groups)
+    for group, its_lines in zip(robots.groups, parsed.groups, strict=True):
         rules = [(record.allow, record.line) for record in group.records if isinstance(record, Rule)]
-        assert rules == [(line.kind is Kind.ALLOW, line.number) for line in its_lines.rules]
+        assert rules == [(line.kind is LineKind.ALLOW, line.number) for line in its_lines.rules]
         others = [r.line for r in group.records if isinstance(r, Record) and r.name]
-        assert others == [line.number for line in its_lines.body if line.kind is Kind.OTHER]
+        assert others == [line.number for line in its_lines.body if line.kind is LineKind.OTHER]
         if all(line.value.isprintable() for line in its_lines.agents):
             names = {product_token(line.value).lower() for line in its_lines.agents} - {""}
             assert names == set(map(str.lower, group.tokens))
@@ -106,5 +119,5 @@ def test_the_lines_are_read_as_the_core_reads_them(octets: bytes) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(), st.text(min_size=1), st.text())
 def test_no_model_fails_on_any_octets(octets: bytes, token: str, path: str) -> None:
-    for family in FAMILIES:
-        family.decide(octets, token, f"/{path}")
+    for dialect in DIALECTS:
+        dialect.decide(octets, token, f"/{path}")

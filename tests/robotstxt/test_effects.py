@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import CRAWLERS, Purpose
+from aipolicy.core.paths import normalise
+from aipolicy.core.patterns import path_matches
 from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import Preferences
 from aipolicy.rendering import render
 from aipolicy.robotstxt import compare, explain, lint
 from aipolicy.robotstxt.matching import content_signals, usage_preferences, verdict
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.robotstxt.reach import Reach
-from aipolicy.robotstxt.usage import UsageLines, UsagePart
 from tests.core.strategies import base_files
 from tests.effort import calls
 from tests.robotstxt.files import lines
@@ -196,17 +198,29 @@ def test_an_explanation_of_our_own_file_agrees_with_the_core_in_every_family() -
         assert explained.usage_preferences == usage_preferences(robots, token, "/post/1")
 
 
-def test_usage_lines_are_read_as_the_core_reads_them() -> None:
-    """Two readers of the same lines: one for a path, one for many paths of large files."""
+def test_usage_lines_are_read_as_one_line_after_the_other_matched_by_protego() -> None:
     patterns = ("", "/", "/a", "/a*", "/a*b$", "/ab", "/%61", "/a b", "*", "/x$", "private")
     statements = ("train-ai=n", "train-ai=y, search=n", "ai-use=n,", "train-ai")
     paths = ("/", "/a", "/ab", "/axb", "/x", "/xy", "/private")
     for one, other in itertools.product(itertools.product(patterns, statements), repeat=2):
-        lines = [f"Content-Usage: {pattern} {said}".replace("  ", " ") for pattern, said in (one, other)]
+        values = [f"{pattern} {statement}".strip(" ") for pattern, statement in (one, other)]
+        lines = [f"Content-Usage: {value}" for value in values]
         robots = RobotsTxt.parse("\n".join(["User-agent: *", *lines, "Allow: /"]))
-        usage = UsageLines([UsagePart(robots.groups[0].records)])
         for path in paths:
-            assert usage.preferences(path) == usage_preferences(robots, "x", path), (lines, path)
+            assert usage_preferences(robots, "x", path) == plainly_read(values, path), (lines, path)
+
+
+def plainly_read(values: list[str], path: str) -> Preferences:
+    """Return the preferences of Content-Usage values for a path: a second reading of attach-05 §3."""
+    with_path = [value.partition(" ") if value.startswith("/") else ("/", "", value) for value in values]
+    stated = [(normalise(pattern), statement) for pattern, _, statement in with_path]
+    matching = [(pattern, statement) for pattern, statement in stated if path_matches(pattern, path)]
+    longest = max((pattern for pattern, _ in matching), key=len, default="")
+    preferences = Preferences()
+    for pattern, statement in matching:
+        if pattern == longest:
+            preferences = preferences.combined(Preferences.parse(statement))
+    return preferences
 
 
 def test_two_files_of_ten_thousand_names_in_one_group_are_compared_in_seconds() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from aipolicy.robotstxt import Finding, Severity, lint
 from aipolicy.robotstxt.checks import CHECKS
-from aipolicy.robotstxt.edits import edited
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.fixes import edited
+from aipolicy.robotstxt.parsed_file import ParsedFile
 from tests.core.strategies import base_files
 from tests.readers import READERS
 from tests.robotstxt.files import lines
@@ -22,7 +22,7 @@ GRAVITY = tuple(Severity)
 
 def everything(octets: bytes) -> list[Finding]:
     """All that the checks find, however much."""
-    file = File.read(octets)
+    file = ParsedFile.read(octets)
     return [finding for check in CHECKS for finding in check(file)]
 
 
@@ -142,7 +142,7 @@ def test_after_its_fixes_every_parser_reads_what_was_meant(text: str, token: str
 def test_no_fix_repeats_a_line_that_is_spoilt(text: str, token: str, path: str) -> None:
     octets = "".join(f"{line}\n" for line in text.split("|")).encode()
     for finding in lint(octets).findings:
-        assert not File.read(finding.fix.encode()).mangled, finding
+        assert not ParsedFile.read(finding.fix.encode()).malformed, finding
 
 
 def test_a_record_that_was_lost_in_a_line_is_told_once() -> None:

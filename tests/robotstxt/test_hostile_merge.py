@@ -10,10 +10,10 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.rendering import render
-from aipolicy.robotstxt.effects import BLOCKED, effects_of
-from aipolicy.robotstxt.group_index import Index
+from aipolicy.robotstxt.matching import GroupIndex
 from aipolicy.robotstxt.merge import fitted_robots_txt, robots_txt
 from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.policy_effects import BLOCKED, effects_of
 from aipolicy.signals.headers import headers_of
 from aipolicy.signals.switches import Signals
 from tests.effort import calls
@@ -55,7 +55,10 @@ def test_what_does_not_fit_is_cut_and_nothing_is_opened(name: str, kind: str) ->
     policy, file = POLICIES[kind], LARGE[name]
     fitted = fitted_robots_txt(policy, None, file)
     assert len(fitted.body) <= MAX_ROBOTS_BYTES
-    before, after = Index(RobotsTxt.parse(file)), Index(RobotsTxt.parse(fitted.body))
+    before, after = (
+        GroupIndex.from_robots(RobotsTxt.parse(file)),
+        GroupIndex.from_robots(RobotsTxt.parse(fitted.body)),
+    )
     paths = ("/", "/1", "/1f3", "/3e8/x", "/27f", "/zz", "/*1f$", "/post/1f3", "/a1b2c3", "/5f/")
     for token in (*OTHERS, *(crawler.product_token for crawler in CRAWLERS[::10])):
         for path in paths:
@@ -79,7 +82,7 @@ def test_only_as_much_is_closed_as_must_be() -> None:
     own = "User-agent: *\n" + "".join(f"Disallow: /old/{number:06d}\n" for number in range(24_000))
     fitted = fitted_robots_txt(NO_AI, None, own[:511_000].rpartition("\n")[0])
     assert "the site's own rules are shortened" in fitted.cut
-    index = Index(RobotsTxt.parse(fitted.body))
+    index = GroupIndex.from_robots(RobotsTxt.parse(fitted.body))
     assert not index.decide("Googlebot", "/old/012345").allowed
     assert index.decide("Googlebot", "/").allowed
     assert index.decide("Googlebot", "/2026/10/a-post").allowed
@@ -101,7 +104,7 @@ def test_what_the_owner_refuses_in_signal_lines_is_kept() -> None:
     body = fitted_robots_txt(
         SitePolicy(sitemaps=("https://blog.example/s.xml",)), None, own + rules[:9000]
     ).body
-    group = Index(RobotsTxt.parse(body)).bound("SomeBot")
+    group = GroupIndex.from_robots(RobotsTxt.parse(body)).bound("SomeBot")
     said = [str(record) for record in group.content.signals]
     assert "Content-Usage: train-ai=n" in said or "Content-Usage: /art/ train-ai=n" in said
     assert any("ai-input=no" in line for line in said)
@@ -109,12 +112,12 @@ def test_what_the_owner_refuses_in_signal_lines_is_kept() -> None:
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_an_escape_is_never_cut_in_two_nor_an_anchor_made(cut: int) -> None:
-    from aipolicy.robotstxt.shorten import OwnRules
+    from aipolicy.robotstxt.shortened_rules import ShortenedRules
 
     patterns = ["/caf%C3%A9/x$y/*$z", "/*$a", "*%41%42", "/$$$", "/a$b$"]
     robots = RobotsTxt.parse("User-agent: *\n" + "".join(f"Disallow: {one}\n" for one in patterns))
-    short = OwnRules(robots).shortened(cut)
-    before, after = Index(robots), Index(short)
+    short = ShortenedRules(robots).shortened(cut)
+    before, after = GroupIndex.from_robots(robots), GroupIndex.from_robots(short)
     for path in ("/café/x$y/b$z", "/b$a", "/AB", "/$$$", "/a$b", "/ab", "/x/AB"):
         if not before.decide("SomeBot", path).allowed:
             assert not after.decide("SomeBot", path).allowed

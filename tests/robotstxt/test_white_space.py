@@ -12,10 +12,9 @@ import aipolicy
 from aipolicy.core.paths import normalise
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.user_agent import declared_crawlers
-from aipolicy.robotstxt.lines import Written
 from aipolicy.robotstxt.matching import usage_preferences, verdict
 from aipolicy.robotstxt.merge import robots_txt
-from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.parser import RobotsTxt, read_lines
 from aipolicy.signals.content_signal import parse_content_signal
 from aipolicy.signals.headers import parse_x_robots_tag
 
@@ -59,7 +58,7 @@ def test_rfc9309_2_2_no_other_white_space_ends_a_line_a_name_or_a_token(white: s
 @each_character
 def test_the_lines_of_the_linter_are_the_same(white: str) -> None:
     text = f"User-agent: GPTBot{white}\nDisallow: /draft{white}\n{white}\nDisallow{white}/x\n"
-    lines = Written.read(text.encode()).lines
+    lines = tuple(read_lines(text.encode()))
     assert len(lines) == 5
     assert [line.value for line in lines[:2]] == [f"GPTBot{white}", f"/draft{white}"]
 

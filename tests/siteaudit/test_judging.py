@@ -105,7 +105,7 @@ def test_rfc9309_2_3_1_what_crawlers_can_not_read_or_reach_has_no_rules() -> Non
         assert "robots-unreachable" not in found
         assert found["robots-unreadable"].found == f"{one.status}, but {one.reason}"
         assert fetch_of(Reading(opted_out(robots_txt=one)), "GPTBot").allowed
-    unfinished = replace(GOOD, body=b"", trouble=FetchTrouble.TIMEOUT, reason="no whole answer in time")
+    unfinished = replace(GOOD, body=b"", trouble=FetchTrouble.TIMEOUT, reason="no complete response in time")
     assert "robots-unreachable" in all_found(opted_out(robots_txt=unfinished))
 
 

@@ -55,7 +55,7 @@ async def test_a_body_that_is_cut_short_in_its_coding_is_never_taken_for_whole(
 ) -> None:
     server.answers["/"] = answer(body, f"Content-Encoding: {coding}")
     for get in (inside.fetch, inside.follow):
-        with pytest.raises(FetchError, match="ends before") as caught:
+        with pytest.raises(FetchError, match="ended before") as caught:
             await get(server.origin)
         assert caught.value.kind is FetchTrouble.CODING
 

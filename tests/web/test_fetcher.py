@@ -69,9 +69,9 @@ async def test_redirects_end(server: Server, inside: Fetcher) -> None:
 
 async def test_a_long_body_is_cut_and_the_rest_not_read(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"x" * 300_000)
-    got = await inside.fetch(server.origin, octets=1000)
+    got = await inside.fetch(server.origin, max_bytes=1000)
     assert (len(got.body), got.cut) == (1000, True)
-    assert not (await inside.fetch(server.origin, octets=300_000)).cut
+    assert not (await inside.fetch(server.origin, max_bytes=300_000)).cut
 
 
 async def test_gzip_is_undone_member_by_member(server: Server, inside: Fetcher) -> None:

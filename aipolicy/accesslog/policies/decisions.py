@@ -8,7 +8,7 @@ from aipolicy.accesslog.policies.inherited_groups import alternatives, own_name_
 from aipolicy.accesslog.policies.parsed_robots import Reading, Readings, decides_alike
 from aipolicy.accesslog.policies.paths import reads_policy
 from aipolicy.core.paths import normalise
-from aipolicy.robotstxt.group_index import Bound
+from aipolicy.robotstxt.matching import Binding
 
 NO_RULE = 0
 """The ruling where no rule speaks of the path: it is allowed."""
@@ -98,11 +98,11 @@ class Decisions:
             pl.coalesce("ruling", "decided")
         )["ruling"]
 
-    def _groups(self, pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, Reading, Bound]]]:
+    def _groups(self, pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, Reading, Binding]]]:
         """For each pair of file and crawler, either its group or the one ruling on all paths; the groups."""
         numbers: list[int | None] = []
         rulings: list[int | None] = []
-        bounds: list[tuple[int, Reading, Bound]] = []
+        bounds: list[tuple[int, Reading, Binding]] = []
         known: dict[tuple[int, str], int] = {}  # file and the group's name → group
         own_name = own_name_only()
         for file, crawler in pairs.iter_rows():
@@ -124,7 +124,7 @@ class Decisions:
         group = pl.Series("group", numbers, dtype=pl.Int32)
         return pairs.with_columns(group, pl.Series("ruling", rulings, dtype=pl.UInt32)), bounds
 
-    def _decided(self, file: int, reading: Reading, bound: Bound, paths: Sequence[str]) -> Iterator[int]:
+    def _decided(self, file: int, reading: Reading, bound: Binding, paths: Sequence[str]) -> Iterator[int]:
         deciding = bound.rules.deciding
         numbers: dict[int, int] = {}  # line → ruling
         for path in paths:

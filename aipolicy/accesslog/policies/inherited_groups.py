@@ -6,7 +6,7 @@ Only ever in a crawler's favour: nobody is accused by a group that doesn't bind 
 from collections.abc import Mapping
 
 from aipolicy.core.crawlers import CrawlerTable, from_table
-from aipolicy.robotstxt.token_spelling import STAND_INS
+from aipolicy.robotstxt.product_tokens import STAND_INS
 
 _OTHERS = dict(
     {token: (other,) for token, other in STAND_INS.items()},

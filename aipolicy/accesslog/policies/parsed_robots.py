@@ -5,7 +5,7 @@ from functools import cached_property
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.report.text import shown
-from aipolicy.robotstxt.group_index import Bound, Index
+from aipolicy.robotstxt.matching import Binding, GroupIndex
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 from aipolicy.robotstxt.reach import matches_everything
 
@@ -21,9 +21,9 @@ class Reading:
 
     def __init__(self, octets: bytes) -> None:
         self._octets = _within_limit(octets)
-        self._index = Index(RobotsTxt.parse(self._octets))
+        self._index = GroupIndex.from_robots(RobotsTxt.parse(self._octets))
 
-    def bound(self, token: str) -> Bound:
+    def bound(self, token: str) -> Binding:
         """The group that binds a product token."""
         return self._index.bound(token)
 
@@ -54,7 +54,7 @@ class Readings:
             return self._memo.keep(octets, Reading(octets))
 
 
-def decides_alike(bound: Bound) -> bool:
+def decides_alike(bound: Binding) -> bool:
     """Whether the same rule (or none) decides about every path, as with a lone ``Disallow: /``."""
     return all(matches_everything(rule.pattern) for rule in bound.content.rules)
 

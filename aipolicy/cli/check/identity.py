@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("addresses", nargs=-1, metavar="[IP...|-]")
 @click.option("--user-agent", metavar="UA", help="The User-Agent that the client sent.")
-@click.option("--request", metavar="FILE|-", help="The request that it sent, whose signature counts, too.")
+@click.option("--request", metavar="FILE|-", help="The request that it sent, group_of signature counts, too.")
 @click.option("--time", metavar="TIME", help="When it did (UTC unless it has a zone); else now.")
 @click.option("--dns/--no-dns", default=True, show_default=True, help="Ask DNS where lists don't decide.")
 @ranges_option
@@ -58,14 +58,14 @@ def identity(
 
     Exit codes: 0 nothing to object, 1 spoofed, 2 bad input.
     """
-    from aipolicy.identity import Identities, Identity, ranges_in_force
+    from aipolicy.identity import Identity, IdentityChecker, ranges_in_force
 
     when = datetime.now(UTC) if time is None else time_given("--time", time)
     if request is not None:
         clients = iter([_sender(request, addresses, user_agent, when)])
     else:
         clients = _clients(addresses, user_agent, _day(when))
-    identities = Identities(ranges_in_force(ranges)[0], _resolver() if dns else None)
+    identities = IdentityChecker(ranges_in_force(ranges)[0], _resolver() if dns else None)
     spoofed = False
     documents: list[dict[str, Any]] = []
     for client, found in examined(identities, clients):
@@ -93,7 +93,7 @@ def _day(when: datetime) -> date:
 
 
 def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> Client:
-    from aipolicy.identity.signature_evidence import signatures_of
+    from aipolicy.identity.signature_evidence import verify_signatures
 
     if len(addresses) > 1 or "-" in addresses:
         raise AIPolicyError("--request is of one client: give its address alone, or none")
@@ -101,20 +101,20 @@ def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when:
         _require_address(address)
     request = _read_request(name)
     agent = request.field("user-agent") if user_agent is None else user_agent
-    signatures = signatures_of(request, clock=when.timestamp)
+    signatures = verify_signatures(request, clock=when.timestamp)
     return Client(addresses[0] if addresses else None, agent or "", _day(when), signatures)
 
 
 def _read_request(name: str) -> "SignedRequest":
-    from aipolicy.identity.signatures.raw_request import LONGEST, request_from_octets
+    from aipolicy.identity.signatures.request import MAX_REQUEST_BYTES, parse_request
 
     fix = "give a request's head, from its first line on"
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
-            octets = file.read(LONGEST + 1)
-        if len(octets) > LONGEST:
-            raise ValueError(f"it is longer than {LONGEST} octets")
-        return request_from_octets(octets)
+            raw = file.read(MAX_REQUEST_BYTES + 1)
+        if len(raw) > MAX_REQUEST_BYTES:
+            raise ValueError(f"it is longer than {MAX_REQUEST_BYTES} bytes")
+        return parse_request(raw)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AIPolicyError(f"--request {name!r} can't be read ({reason}): {fix}") from None

@@ -12,8 +12,8 @@ from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import ResolverError
 
 if TYPE_CHECKING:
-    from aipolicy.identity import Evidence, Identities, Identity
-    from aipolicy.identity.evidence import Match
+    from aipolicy.identity import Identity, IdentityChecker, IdentityEvidence
+    from aipolicy.identity.identity_checker import PrefixMatch
     from aipolicy.identity.signatures import SignatureResult
 
 _AT_A_TIME = 32
@@ -38,11 +38,11 @@ class Identified:
     identity: "Identity"
     why: list[str]
     needed: str | None
-    evidence: "Evidence | None"
+    evidence: "IdentityEvidence | None"
 
 
 def examined(
-    identities: "Identities", clients: Iterable[Client]
+    identities: "IdentityChecker", clients: Iterable[Client]
 ) -> Iterator[tuple[Client, list[Identified]]]:
     """Each client, and what it is for each crawler that it declares; several at a time, for DNS is slow."""
 
@@ -56,10 +56,10 @@ def examined(
             yield from zip(some, threads.map(found, some), strict=True)
 
 
-def _identified(identities: "Identities", client: Client, crawler: Crawler) -> Identified:
+def _identified(identities: "IdentityChecker", client: Client, crawler: Crawler) -> Identified:
     from aipolicy.identity import Identity
     from aipolicy.identity.explain import needed, why
-    from aipolicy.identity.signature_evidence import signed_by, weightier
+    from aipolicy.identity.signature_evidence import signature_evidence, stronger_identity
 
     if client.address is None:
         identity, reasons, evidence, lacking = Identity.UNVERIFIABLE, ["no address was given"], None, None
@@ -78,8 +78,8 @@ def _identified(identities: "Identities", client: Client, crawler: Crawler) -> I
     if client.signatures:
         from aipolicy.identity.signatures import Agents
 
-        signed = signed_by(crawler, client.signatures, Agents())
-        identity = identity if signed is None else weightier(identity, signed.identity)
+        signed = signature_evidence(crawler, client.signatures, Agents())
+        identity = identity if signed is None else stronger_identity(identity, signed.identity)
     if identity in (Identity.VERIFIED, Identity.OPERATOR_VERIFIED):
         lacking = None
     elif crawler.web_bot_auth:
@@ -106,7 +106,7 @@ def lines(client: Client, found: Iterable[Identified]) -> Iterator[str]:
 
 
 def _signatures(signatures: "Sequence[SignatureResult]") -> Iterator[str]:
-    from aipolicy.identity.signatures.results import UNSIGNED
+    from aipolicy.identity.signatures.verifier import UNSIGNED
 
     for signature in signatures or (UNSIGNED,):
         yield f"signature: {signature.outcome}"
@@ -166,7 +166,7 @@ def _crawler(found: Identified) -> dict[str, Any]:
     }
 
 
-def _lists(evidence: "Evidence") -> Iterator[dict[str, Any]]:
+def _lists(evidence: "IdentityEvidence") -> Iterator[dict[str, Any]]:
     for match in evidence.matches[:_AT_A_TIME]:
         published = match.published
         yield {
@@ -180,7 +180,7 @@ def _lists(evidence: "Evidence") -> Iterator[dict[str, Any]]:
         }
 
 
-def _proxy(match: "Match") -> dict[str, Any]:
+def _proxy(match: "PrefixMatch") -> dict[str, Any]:
     published = match.published
     return {
         "operator": published.operator,
@@ -190,7 +190,7 @@ def _proxy(match: "Match") -> dict[str, Any]:
     }
 
 
-def _dns(evidence: "Evidence") -> dict[str, Any] | None:
+def _dns(evidence: "IdentityEvidence") -> dict[str, Any] | None:
     trace = evidence.trace
     if trace is None:
         return None
@@ -199,5 +199,7 @@ def _dns(evidence: "Evidence") -> dict[str, Any] | None:
         "host_name": None if failed else trace.answer,
         "error": str(trace.answer) if failed else None,
         "host_names": list(trace.names),
-        "led_to": {name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.led},
+        "led_to": {
+            name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.resolved
+        },
     }

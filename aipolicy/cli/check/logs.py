@@ -27,7 +27,7 @@ from aipolicy.cli.robots_source import read_source
 from aipolicy.core.crawlers import crawler_table
 from aipolicy.core.hosts import site_name
 from aipolicy.errors import AIPolicyError, LogError, PolicyError
-from aipolicy.identity import Identities, Ranges, ranges_in_force
+from aipolicy.identity import IdentityChecker, Ranges, ranges_in_force
 from aipolicy.version import __version__
 
 _Given = Mapping[str, Any]
@@ -57,7 +57,7 @@ def _terms(given: _Given, ranges: Ranges) -> Terms:
     sites = tuple(dict.fromkeys(map(site_name, given["sites"])))
     return Terms(
         _policies(given, sites),
-        Identities(ranges, _resolver() if given["dns"] else None),
+        IdentityChecker(ranges, _resolver() if given["dns"] else None),
         sites=sites,
         since=_time("--since", given["since"]),
         until=_time("--until", given["until"]),
@@ -180,7 +180,7 @@ def _about(
     )
 
 
-def _ranges(identities: Identities, file: Path | None) -> dict[str, Any]:
+def _ranges(identities: IdentityChecker, file: Path | None) -> dict[str, Any]:
     lists, oldest, newest = len(identities.lists), identities.oldest, identities.newest
     days = {"oldest": oldest.isoformat(), "newest": newest.isoformat()}
     return {"lists": lists} | days | {"file": None if file is None else str(file)}

@@ -1,7 +1,7 @@
-"""Signature agents: the URL that a signer is known by, where its keys are, and which crawlers are its.
+"""Signature agents: the URL that identifies a signer, the location of its keys, and its crawlers.
 
-draft-ietf-webbotauth-httpsig-protocol-01 §4 and §6: the URL is the identifier, and is fetched as it is sent.
-Older drafts sent an origin, whose keys are at the well-known URI; both are on the wire.
+draft-ietf-webbotauth-httpsig-protocol-01 §4 and §6: the URL is the identifier, and is fetched as it was sent.
+In older drafts it was an origin, with its keys at the well-known URI. Both forms are in use.
 """
 
 import re
@@ -15,8 +15,8 @@ from aipolicy.core.paths import without_dot_segments
 
 WELL_KNOWN = "/.well-known/http-message-signatures-directory"
 
-_LONGEST = 2048
-_URL = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986 §2, whole
+_MAX_CHARACTERS = 2048
+_URL = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986 §2
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
@@ -24,8 +24,11 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
 @dataclass(frozen=True, slots=True)
 class SignatureAgent:
-    """``url`` is the identifier: normalised (RFC 3986 §6.2.2, §6.2.3), without query, an origin without its
-    slash. ``directory`` is the URL of its keys, with its query.
+    """A signer.
+
+    Attributes:
+        url: Its identifier, normalised (RFC 3986 §6.2.2, §6.2.3), without a query. An origin has no slash.
+        directory: The URL of its keys, with its query.
     """
 
     url: str
@@ -33,13 +36,18 @@ class SignatureAgent:
 
 
 def signature_agent(text: str, kind: str = "directory") -> SignatureAgent:
-    """Read the value of a Signature-Agent member. Raises ValueError with the reason.
+    """Parse the value of a Signature-Agent member.
 
-    ``kind`` is the ``type`` of older drafts: only a ``directory`` has its keys at the well-known URI of an
-    origin.
+    Args:
+        text: The URL.
+        kind: The ``type`` of older drafts. Only an origin of type ``directory`` has its keys at the
+            well-known URI.
+
+    Raises:
+        ValueError: It can't be an agent's URL.
     """
-    if len(text) > _LONGEST:
-        raise ValueError(f"the signature agent's URL is longer than {_LONGEST} characters")
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"the signature agent's URL is longer than {_MAX_CHARACTERS} characters")
     if not _URL.fullmatch(text):
         raise ValueError("the signature agent is not a URL")
     try:
@@ -61,15 +69,13 @@ def signature_agent(text: str, kind: str = "directory") -> SignatureAgent:
 
 
 def at_well_known(directory: str) -> bool:
-    """Whether keys are at the URI that is kept for them, and name the host's operator."""
+    """Return True if the directory is at the well-known URI, which only the host's operator can use."""
     return urlsplit(directory).path == WELL_KNOWN
 
 
 def _host(parts: SplitResult) -> str:
     if parts.fragment or "@" in parts.netloc or parts.netloc.endswith(":"):
-        raise ValueError(
-            "the signature agent's URL has a part that it must not have: give scheme, host, path"
-        )
+        raise ValueError("the signature agent's URL has a user name, an empty port or a fragment: remove it")
     host = parts.netloc.lower().rpartition(":")[0] if parts.port is not None else parts.netloc.lower()
     if not _HOST.fullmatch(host):
         raise ValueError("the signature agent's URL has no host")
@@ -77,11 +83,11 @@ def _host(parts: SplitResult) -> str:
 
 
 def _path(path: str) -> str:
-    """Normalised: escapes in upper case, none that needn't be one, no dot segments (RFC 3986 §5.2.4)."""
+    """Normalise a path: upper-case escapes, no unnecessary ones, no dot segments (RFC 3986 §5.2.4)."""
 
     def escape(match: re.Match[str]) -> str:
         if match[1] is None:
-            raise ValueError("the signature agent's URL has a % that begins no escape")
+            raise ValueError("the signature agent's URL has a % without two hexadecimal digits")
         character = chr(int(match[1], 16))
         return character if _UNRESERVED.fullmatch(character) else f"%{match[1].upper()}"
 
@@ -89,16 +95,19 @@ def _path(path: str) -> str:
 
 
 class Agents:
-    """Which signature agents sign for which product tokens: the crawler table's, and ``more``.
+    """The signature agents of product tokens: those of the crawler table, and more.
 
-    ``more`` maps an agent's URL to product tokens: ``{"https://chatgpt.com": ["ChatGPT-User"]}``. A URL
-    with a query is another agent than one without, for whoever signs could choose it. Raises ValueError for
-    a URL that can't be an agent's, or a product token that isn't in the crawler table.
+    Args:
+        more: Product tokens by agent URL: ``{"https://chatgpt.com": ["ChatGPT-User"]}``. URLs with different
+            queries are different agents, because the signer chooses the query.
+
+    Raises:
+        ValueError: A URL can't be an agent's, or a product token isn't in the crawler table.
     """
 
     def __init__(self, more: Mapping[str, str | Iterable[str]] = MappingProxyType({})) -> None:
         signed = [(crawler.web_bot_auth, crawler.product_token) for crawler in CRAWLERS]
-        signed += [(url, token) for url, given in more.items() for token in _tokens(given)]
+        signed += [(url, token) for url, names in more.items() for token in _tokens(names)]
         self._agents: dict[str, SignatureAgent] = {}
         self._by_directory: dict[str, frozenset[str]] = {}
         for url, token in signed:
@@ -113,25 +122,25 @@ class Agents:
             self._by_directory[agent.directory] = known | {token}
 
     def knows(self, directory: str) -> bool:
-        """Whether it is the directory of one of these agents."""
+        """Return True if it is the directory of one of these agents."""
         return directory in self._by_directory
 
     def signs_for(self, directory: str) -> frozenset[str]:
-        """The product tokens that a signature with a key of ``directory`` verifies."""
+        """Return the product tokens that a signature with a key of ``directory`` verifies."""
         return self._by_directory.get(directory, frozenset())
 
     def agent_of(self, product_token: str) -> SignatureAgent | None:
-        """Who signs for a product token, as the table spells it; the last that was given."""
+        """Return the agent that signs for a product token, spelt as in the table; the last one added."""
         return self._agents.get(product_token)
 
 
-def _tokens(given: str | Iterable[str]) -> list[str]:
+def _tokens(names: str | Iterable[str]) -> list[str]:
     tokens = []
-    for name in [given] if isinstance(given, str) else given:
+    for name in [names] if isinstance(names, str) else names:
         crawler = crawler_named(name)
         if crawler is None:
             raise ValueError(
-                f"{name!r} is no product token of the crawler table: aipolicy crawlers lists them"
+                f"product token {name!r} is not in the crawler table; `aipolicy crawlers` lists it"
             )
         tokens.append(crawler.product_token)
     return tokens

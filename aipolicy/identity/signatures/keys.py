@@ -1,4 +1,4 @@
-"""Public keys, read from a signature agent's directory: a JSON Web Key Set (RFC 7517)."""
+"""Public keys from a signature agent's directory, which is a JSON Web Key Set (RFC 7517)."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-MOST_KEYS = 64
+MAX_KEYS = 64
 
-_BITS = (2048, 8192)  # of an RSA key: a longer one costs whoever verifies
+_BITS = (2048, 8192)  # of an RSA key: longer ones are slow to verify
 _EXPONENT = 1 << 33
-_MILLISECONDS = 100_000_000_000  # seconds would be the year 5138
+_MILLISECONDS = 100_000_000_000  # a larger number is in milliseconds: in seconds it is past the year 5138
 _PRIVATE = frozenset({"d", "p", "q", "k"})
 _CURVES: dict[str, tuple[type[ec.EllipticCurve], str, int]] = {
     "P-256": (ec.SECP256R1, "ecdsa-p256-sha256", 32),
@@ -33,12 +33,12 @@ PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublic
 
 
 class DirectoryError(ValueError):
-    """What was read is no directory of keys; the message is the reason."""
+    """An invalid key directory; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key. ``begins`` and ``ends`` bound when it counts, in seconds since 1970; None: no bound."""
+    """A public key, valid from ``begins`` to ``ends`` in seconds since 1970; None means no limit."""
 
     thumbprint: str
     public: PublicKey
@@ -46,8 +46,8 @@ class Key:
     begins: float | None
     ends: float | None
 
-    def trouble_at(self, now: float) -> str | None:
-        """Why it doesn't count then; None: it does."""
+    def problem_at(self, now: float) -> str | None:
+        """Return the reason if the key is not valid at ``now``, else None."""
         if self.begins is not None and now < self.begins:
             return "is not in use yet"
         if self.ends is not None and now >= self.ends:
@@ -56,9 +56,14 @@ class Key:
 
 
 def read_keys(body: bytes, *, well_known: bool) -> Mapping[str, Key]:
-    """Thumbprint → key. Raises DirectoryError where it is no key set; a key that can't be used is left out.
+    """Return the usable keys of a key set by thumbprint.
 
-    At the ``well_known`` URI a ``kid`` must be the key's thumbprint (§6); elsewhere it is the operator's own.
+    Args:
+        body: The key set.
+        well_known: True for the well-known URI, where a ``kid`` must be the key's thumbprint (§6).
+
+    Raises:
+        DirectoryError: It is not a key set.
     """
     try:
         document = json.loads(body)
@@ -67,8 +72,8 @@ def read_keys(body: bytes, *, well_known: bool) -> Mapping[str, Key]:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise DirectoryError('it has no "keys"')
-    if len(entries) > MOST_KEYS:
-        raise DirectoryError(f"it has {len(entries)} keys: at most {MOST_KEYS} are read")
+    if len(entries) > MAX_KEYS:
+        raise DirectoryError(f"it has {len(entries)} keys: at most {MAX_KEYS} are read")
     keys = {}
     for entry in entries:
         try:
@@ -81,14 +86,18 @@ def read_keys(body: bytes, *, well_known: bool) -> Mapping[str, Key]:
 
 
 def read_key(entry: Any) -> Key:
-    """One JSON Web Key. Raises ValueError for one that can't verify a signature here."""
+    """Return the key of a JSON Web Key.
+
+    Raises:
+        ValueError: It can't be used to verify a signature.
+    """
     if not isinstance(entry, dict) or not isinstance(entry.get("kty"), str):
         raise ValueError("it is not a key")
     if entry.keys() & _PRIVATE:
-        raise ValueError("it is a secret key, and anybody has it by now")
+        raise ValueError("it is a private key, which is public now")
     reader = _READERS.get(entry["kty"])
     if reader is None:
-        raise ValueError(f"keys of type {entry['kty']!r} don't sign here")
+        raise ValueError(f"keys of type {entry['kty']!r} are not supported")
     try:
         public, algorithm, members = reader(entry)
     except UnsupportedAlgorithm as error:
@@ -98,11 +107,11 @@ def read_key(entry: Any) -> Key:
         raise ValueError("it is not for signatures")
     if entry.get("alg", algorithm) not in _ALG[algorithm]:
         raise ValueError("it is for another algorithm")
-    return Key(thumbprint(members), public, algorithm, _moment(entry, "nbf"), _moment(entry, "exp"))
+    return Key(thumbprint(members), public, algorithm, _timestamp(entry, "nbf"), _timestamp(entry, "exp"))
 
 
 def thumbprint(members: Mapping[str, str]) -> str:
-    """RFC 7638 §3 (RFC 8037 Appendix A.3): SHA-256 of the required members, sorted, without spaces."""
+    """Return the SHA-256 of the required members, sorted, without spaces (RFC 7638 §3, RFC 8037 A.3)."""
     canonical = json.dumps(dict(members), sort_keys=True, separators=(",", ":"))
     return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
 
@@ -112,15 +121,15 @@ _Read = tuple[PublicKey, str, dict[str, str]]
 
 def _okp(entry: dict[str, Any]) -> _Read:
     if entry.get("crv") != "Ed25519":
-        raise ValueError("it is on another curve than Ed25519")
-    public = ed25519.Ed25519PublicKey.from_public_bytes(_octets(entry, "x", 32))
+        raise ValueError("its curve is not Ed25519")
+    public = ed25519.Ed25519PublicKey.from_public_bytes(_base64url(entry, "x", 32))
     return public, "ed25519", {"crv": "Ed25519", "kty": "OKP", "x": entry["x"]}
 
 
 def _rsa(entry: dict[str, Any]) -> _Read:
-    modulus, exponent = (int.from_bytes(_octets(entry, name)) for name in ("n", "e"))
+    modulus, exponent = (int.from_bytes(_base64url(entry, name)) for name in ("n", "e"))
     if not _BITS[0] <= modulus.bit_length() <= _BITS[1] or exponent >= _EXPONENT:
-        raise ValueError(f"an RSA key has {_BITS[0]} to {_BITS[1]} bits")
+        raise ValueError(f"an RSA key must have {_BITS[0]} to {_BITS[1]} bits")
     public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
     return public, "rsa-pss-sha512", {"e": entry["e"], "kty": "RSA", "n": entry["n"]}
 
@@ -128,8 +137,8 @@ def _rsa(entry: dict[str, Any]) -> _Read:
 def _ec(entry: dict[str, Any]) -> _Read:
     curve, algorithm, size = _CURVES.get(str(entry.get("crv")), (None, "", 0))
     if curve is None:
-        raise ValueError("it is on another curve than P-256 and P-384")
-    x, y = (int.from_bytes(_octets(entry, name, size)) for name in ("x", "y"))
+        raise ValueError("its curve is neither P-256 nor P-384")
+    x, y = (int.from_bytes(_base64url(entry, name, size)) for name in ("x", "y"))
     public = ec.EllipticCurvePublicNumbers(x, y, curve()).public_key()
     return public, algorithm, {name: entry[name] for name in ("crv", "kty", "x", "y")}
 
@@ -137,25 +146,28 @@ def _ec(entry: dict[str, Any]) -> _Read:
 _READERS: dict[str, Callable[[dict[str, Any]], _Read]] = {"OKP": _okp, "RSA": _rsa, "EC": _ec}
 
 
-def _octets(entry: dict[str, Any], name: str, size: int | None = None) -> bytes:
-    """Base64url without padding (RFC 7515 §2), in its one spelling: else a key had several thumbprints."""
+def _base64url(entry: dict[str, Any], name: str, size: int | None = None) -> bytes:
+    """Decode a member in base64url without padding (RFC 7515 §2).
+
+    Only the canonical spelling is accepted, because with others a key would have several thumbprints.
+    """
     text = entry.get(name)
     if not isinstance(text, str) or len(text) > _BITS[1]:
         raise ValueError(f"it has no {name}")
     try:
-        octets = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
+        value = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError(f"its {name} is not base64url") from None
-    if base64.urlsafe_b64encode(octets).rstrip(b"=").decode() != text or size not in (None, len(octets)):
-        raise ValueError(f"its {name} is not base64url of {size or 'some'} octets")
-    return octets
+    if base64.urlsafe_b64encode(value).rstrip(b"=").decode() != text or size not in (None, len(value)):
+        raise ValueError(f"its {name} is not base64url" + (f" of {size} bytes" if size else ""))
+    return value
 
 
-def _moment(entry: dict[str, Any], name: str) -> float | None:
-    """Seconds since 1970. Some directories give milliseconds."""
+def _timestamp(entry: dict[str, Any], name: str) -> float | None:
+    """Return a time in seconds since 1970. Some directories use milliseconds."""
     value = entry.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e18:
-        raise ValueError(f"its {name} is no moment")
+        raise ValueError(f"its {name} is not a time")
     return value / 1000 if abs(value) >= _MILLISECONDS else float(value)

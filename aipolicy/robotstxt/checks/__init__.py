@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from aipolicy.robotstxt.checks import content, coverage, dialects, fields, groups, rules, signals, tokens
 from aipolicy.robotstxt.findings import Finding
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parsed_file import ParsedFile
 
-Check = Callable[[File], Iterator[Finding]]
+Check = Callable[[ParsedFile], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     content.check,

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.report.text import pasted, shown
+from aipolicy.robotstxt.dialects.google import LONGEST_LINE
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.lines import GOOGLE_LINE_OCTETS
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.parsed_file import ParsedFile
 
 _HTML = re.compile(r"<(!doctype html|html|head|body|meta|script|title)\b", re.IGNORECASE)
 _ODD_LINE_END = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
-def check(file: File) -> Iterator[Finding]:
+def check(file: ParsedFile) -> Iterator[Finding]:
     if _is_binary(file):
         yield finding(
             "not-utf-8",
@@ -30,50 +30,50 @@ def check(file: File) -> Iterator[Finding]:
             f"the file begins with {_beginning(file)!r}",
             "no crawler finds a rule in it, and every one may fetch everything",
         )
-    elif not file.written.groups:
+    elif not file.groups:
         yield finding(
             "says-nothing",
             [],
             "there is no User-agent line",
             "every crawler may fetch everything",
             fix="User-agent: *\nAllow: /",
-            edits={len(file.written.lines) + 1: "User-agent: *\nAllow: /"},
+            edits={len(file.lines) + 1: "User-agent: *\nAllow: /"},
         )
     yield from _size(file)
     yield from _encoding(file)
-    for line in file.written.lines:
-        if len(line.text) > GOOGLE_LINE_OCTETS // 4:
+    for line in file.lines:
+        if len(line.text) > LONGEST_LINE // 4:
             size = len(line.text.encode("utf-8", "surrogateescape"))
-            if size > GOOGLE_LINE_OCTETS:
+            if size > LONGEST_LINE:
                 yield finding(
                     "line-too-long",
                     [line.number],
                     f"a line of {size} octets",
-                    f"Google's parser cuts it after {GOOGLE_LINE_OCTETS}: a longer path pattern matches more",
+                    f"Google's parser cuts it after {LONGEST_LINE}: a longer path pattern matches more",
                 )
 
 
-def _beginning(file: File) -> str:
-    return next((shown(line.text, 40) for line in file.written.lines if line.text), "")
+def _beginning(file: ParsedFile) -> str:
+    return next((shown(line.text, 40) for line in file.lines if line.text), "")
 
 
-def is_something_else(file: File) -> bool:
+def is_something_else(file: ParsedFile) -> bool:
     """Whether it is no robots.txt at all: nothing more need be said of its lines."""
     return is_html(file) or _is_binary(file)
 
 
-def _is_binary(file: File) -> bool:
+def _is_binary(file: ParsedFile) -> bool:
     return file.octets.startswith((b"\xff\xfe", b"\xfe\xff")) or file.octets[:200].count(0) > 5
 
 
-def is_html(file: File) -> bool:
+def is_html(file: ParsedFile) -> bool:
     """Whether it is a web page instead."""
-    return not file.written.groups and bool(_HTML.search(file.octets[:4000].decode("latin-1")))
+    return not file.groups and bool(_HTML.search(file.octets[:4000].decode("latin-1")))
 
 
-def _size(file: File) -> Iterator[Finding]:
+def _size(file: ParsedFile) -> Iterator[Finding]:
     if len(file.octets) > MAX_ROBOTS_BYTES:
-        last = file.written.lines[-1].number
+        last = file.lines[-1].number
         yield finding(
             "file-too-large",
             [last],
@@ -82,9 +82,9 @@ def _size(file: File) -> Iterator[Finding]:
         )
 
 
-def _encoding(file: File) -> Iterator[Finding]:
+def _encoding(file: ParsedFile) -> Iterator[Finding]:
     if file.octets.startswith(b"\xef\xbb\xbf"):
-        first = file.written.lines[0]
+        first = file.lines[0]
         yield finding(
             "byte-order-mark",
             [1],

@@ -8,26 +8,25 @@ from aipolicy.core.preferences import Category
 from aipolicy.report.text import listed, pasted, shown
 from aipolicy.robotstxt.checks.signals import signal_lines, signals_of_everyone
 from aipolicy.robotstxt.coverage import is_disobedient, reach_of, whose_group
-from aipolicy.robotstxt.edits import below_agents, own_groups
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Content
-from aipolicy.robotstxt.parsed_file import UNNAMED, File
+from aipolicy.robotstxt.fixes import below_agents, own_groups
+from aipolicy.robotstxt.matching import Content
+from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
+from aipolicy.robotstxt.product_tokens import successors
 from aipolicy.robotstxt.reach import Reach, matches_everything
-from aipolicy.robotstxt.rule_index import covers
-from aipolicy.robotstxt.token_spelling import successors
 
 _LINES = 40  # of a fix
 _WILD = 1000  # wildcards of a group that are compared with each rule for everyone
 _COMPARISONS = 50_000  # of the two, for one group
 
 
-def check(file: File) -> Iterator[Finding]:
+def check(file: ParsedFile) -> Iterator[Finding]:
     yield from _search_engines(file)
     yield from _in_name_only(file)
     yield from _not_repeated(file)
 
 
-def _search_engines(file: File) -> Iterator[Finding]:
+def _search_engines(file: ParsedFile) -> Iterator[Finding]:
     engines = [crawler for crawler in CRAWLERS if crawler.purpose is Purpose.SEARCH_ENGINE]
     blocked = [c for c in engines if reach_of(file, c) is Reach.BLOCKED]
     everyone = file.index.bound(UNNAMED)
@@ -63,7 +62,7 @@ def _cost(crawler: Crawler) -> str:
     return "the site leaves its search results"
 
 
-def _in_name_only(file: File) -> Iterator[Finding]:
+def _in_name_only(file: ParsedFile) -> Iterator[Finding]:
     named = [c for c in file.known if reach_of(file, c) is not Reach.OPEN]
     control = [c for c in named if c.purpose is Purpose.CONTROL]
     disobedient = [c for c in named if is_disobedient(c)]
@@ -104,7 +103,7 @@ def _in_name_only(file: File) -> Iterator[Finding]:
         )
 
 
-def _not_repeated(file: File) -> Iterator[Finding]:
+def _not_repeated(file: ParsedFile) -> Iterator[Finding]:
     everyone = file.index.bound(UNNAMED)
     closing = (rule for rule in everyone.content.rules if not rule.allow)
     everyones = [rule for rule in closing if not matches_everything(rule.pattern)]
@@ -173,22 +172,22 @@ class _Holds:
         if pattern in self._patterns:
             return True
         sample = pattern.removesuffix("$").replace("*", "\0")
-        return bool(self._prefixes.first(sample)) or any(covers(wild, pattern) for wild in self._wild)
+        return bool(self._prefixes.first(sample)) or any(wild.covers(pattern) for wild in self._wild)
 
 
-def _below(file: File, tokens: Iterable[str], text: str) -> dict[int, str | None]:
+def _below(file: ParsedFile, tokens: Iterable[str], text: str) -> dict[int, str | None]:
     """Edits that put ``text`` into the first group of each of ``tokens``."""
     edits: dict[int, str | None] = {}
     for first in {file.agent_lines(token)[0] for token in tokens}:
-        group = next(g for g in file.written.groups if any(line.number == first for line in g.agents))
+        group = next(g for g in file.groups if any(line.number == first for line in g.agents))
         edits |= below_agents(group, text)
     return edits
 
 
-def _beside(file: File, token: str, text: str) -> dict[int, str | None]:
+def _beside(file: ParsedFile, token: str, text: str) -> dict[int, str | None]:
     """Edits that put User-agent lines below the first one of ``token``."""
     number = file.agent_lines(token)[0]
-    return {number: f"{file.written.lines[number - 1].text}\n{text}"}
+    return {number: f"{file.lines[number - 1].text}\n{text}"}
 
 
 def _path(rule: str) -> str:

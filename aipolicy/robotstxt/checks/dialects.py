@@ -8,18 +8,17 @@ from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.report.text import listed, pasted, shown
 from aipolicy.robotstxt.coverage import whose_group
-from aipolicy.robotstxt.dialects.families import FAMILIES, Family, Reading
-from aipolicy.robotstxt.edits import own_groups
+from aipolicy.robotstxt.dialects import DIALECTS, Dialect, DialectFile
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Content
-from aipolicy.robotstxt.grouping import portable, portable_group
-from aipolicy.robotstxt.parsed_file import File
+from aipolicy.robotstxt.fixes import own_groups
+from aipolicy.robotstxt.matching import Content, RuleSet
+from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import Group, RobotsTxt, Rule, truncated
-from aipolicy.robotstxt.rule_index import RuleSet
+from aipolicy.robotstxt.portable import portable, portable_group
 from aipolicy.robotstxt.sample_paths import probes
 
 _WORK = 400_000  # rules tried on paths: what has more rules is tried on fewer paths
-_ALL_WORK = 10_000_000  # for all crawlers, by one family
+_ALL_WORK = 10_000_000  # for all crawlers, by one dialect
 _LINES = 40  # of a fix
 _REWRITTEN = 3000  # lines: longer files are not tried in another spelling
 
@@ -33,28 +32,28 @@ class _Differs:
     their_line: int
 
 
-def check(file: File) -> Iterator[Finding]:
-    if not file.written.groups:
+def check(file: ParsedFile) -> Iterator[Finding]:
+    if not file.groups:
         return
     rewritten: bytes | None = None
-    for family in FAMILIES:
-        found = list(_differences(file, family.read(file.octets)))
+    for dialect in DIALECTS:
+        found = list(_differences(file, dialect.read(file.octets)))
         for allowed in (False, True):
             some = [differs for differs in found if differs.allowed is allowed]
             if some:
                 if rewritten is None:
-                    rewritten = _portable(file) if len(file.written.lines) <= _REWRITTEN else b""
-                yield _finding(file, family, some, rewritten)
+                    rewritten = _portable(file) if len(file.lines) <= _REWRITTEN else b""
+                yield _finding(file, dialect, some, rewritten)
 
 
-def _differences(file: File, reading: Reading) -> Iterator[_Differs]:
+def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Differs]:
     """One for each crawler and answer."""
     alike: dict[tuple[str, RuleSet], list[str]] = {}  # bound by the same rules, here and there
     for crawler in CRAWLERS:
         token = crawler.product_token
         if whose_group(file, token) != token:
             continue  # its operator's own rule decides, and no parser's
-        alike.setdefault((file.index.bound(token).name, reading.bound(token)), []).append(token)
+        alike.setdefault((file.index.bound(token).name, dialect_file.bound(token)), []).append(token)
     paths: dict[str, tuple[str, ...]] = {}
     work = min(_WORK, _ALL_WORK // max(1, len(alike)))
     for (name, their_rules), tokens in alike.items():
@@ -73,33 +72,33 @@ def _differences(file: File, reading: Reading) -> Iterator[_Differs]:
 
 def _effort(content: Content) -> int:
     """How much one path costs, in rules: wildcards cost by their length."""
-    return 1 + content.size + content.wild // 5
+    return 1 + content.size + content.wildcard_size // 5
 
 
-def _finding(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> Finding:
+def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> Finding:
     named = {crawler.product_token for crawler in file.known}
     some = sorted(some, key=lambda differs: differs.token not in named)
     tokens = [differs.token for differs in some]
     first = some[0]
     line = f" (line {first.their_line})" if first.their_line else ""
     if first.allowed:
-        effect = f"{family.used_by}: it may not{line}"
+        effect = f"{dialect.used_by}: it may not{line}"
         matters = any(_is_search_engine(token) for token in tokens)
     else:
-        effect = f"{family.used_by}: it may{line}"
+        effect = f"{dialect.used_by}: it may{line}"
         # Of a name that it cuts, another finding tells.
         matters = any(truncated(token) == token for token in tokens)
-    fix, hint = _fix(file, family, some, rewritten)
+    fix, hint = _fix(file, dialect, some, rewritten)
     written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
     return finding(
         "read-differently",
         [number for differs in some for number in (differs.line, differs.their_line)][:20],
-        f"{family.id}: {listed(tokens)}, for example at {shown(first.path, 60)}:"
+        f"{dialect.id}: {listed(tokens)}, for example at {shown(first.path, 60)}:"
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
         fix=fix,
         edits=own_groups(file, written, fix),
-        severity=None if matters and family.id != "urllib-old" else Severity.NOTE,
+        severity=None if matters and dialect.id != "urllib-old" else Severity.NOTE,
     )
 
 
@@ -108,7 +107,7 @@ def _is_search_engine(token: str) -> bool:
     return crawler is not None and crawler.purpose is Purpose.SEARCH_ENGINE
 
 
-def _portable(file: File) -> bytes:
+def _portable(file: ParsedFile) -> bytes:
     """The same groups, written so that older parsers understand them, too; b"" if they are too long."""
     try:
         robots = portable(RobotsTxt(file.index.groups), MAX_ROBOTS_BYTES)
@@ -118,12 +117,12 @@ def _portable(file: File) -> bytes:
     return str(RobotsTxt(groups)).encode("utf-8", "surrogateescape")
 
 
-def _fix(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
-    """Lines that make the family agree with RFC 9309, tried out, and what to do with them."""
+def _fix(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
+    """Lines that make the dialect agree with RFC 9309, tried out, and what to do with them."""
     if not rewritten:
         return "", "the file is too long to try other spellings"
     tokens = list(dict.fromkeys(differs.token for differs in some))
-    if _agrees(family, rewritten, some):
+    if _agrees(dialect, rewritten, some):
         names = {file.index.bound(token).name for token in tokens}
         groups = [g for g in RobotsTxt.parse(rewritten).groups if names & set(map(str.lower, g.tokens))]
         text = "\n\n".join("\n".join(_lines(group)) for group in groups)
@@ -132,7 +131,7 @@ def _fix(file: File, family: Family, some: list[_Differs], rewritten: bytes) -> 
     own = _lines(portable_group(Group(tuple(tokens), tuple(content.records))))
     own += [] if content.has_rules else ["Allow: /"]
     added = "\n".join(own).encode() + b"\n\n" + rewritten
-    if len({file.index.bound(token).name for token in tokens}) == 1 and _agrees(family, added, some):
+    if len({file.index.bound(token).name for token in tokens}) == 1 and _agrees(dialect, added, some):
         return _short("\n".join(own)), "a group of its own, above the others, mends it"
     return "", "no other spelling is known that would mend it"
 
@@ -144,9 +143,9 @@ def _lines(group: Group) -> list[str]:
     return list(map(pasted, plain.lines()))
 
 
-def _agrees(family: Family, octets: bytes, some: list[_Differs]) -> bool:
-    reading = family.read(octets)
-    return all(reading.bound(d.token).decide(d.path).allowed is d.allowed for d in some)
+def _agrees(dialect: Dialect, octets: bytes, some: list[_Differs]) -> bool:
+    dialect_file = dialect.read(octets)
+    return all(dialect_file.bound(d.token).decide(d.path).allowed is d.allowed for d in some)
 
 
 def _short(text: str) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from aipolicy.report.text import pasted, shown
 from aipolicy.robotstxt.checks.content import is_something_else
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.lines import Kind, Line
-from aipolicy.robotstxt.mangled_lines import Mangled
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Record
+from aipolicy.robotstxt.malformed_lines import MalformedLine
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Line, LineKind, Record
 
-_SPELT = {Kind.AGENT: "User-agent", Kind.ALLOW: "Allow", Kind.DISALLOW: "Disallow"}
+_SPELT = {LineKind.AGENT: "User-agent", LineKind.ALLOW: "Allow", LineKind.DISALLOW: "Disallow"}
 _READ = frozenset({"user-agent", "allow", "disallow", "sitemap", "host"})
 # Others that some crawler, or some published convention, reads.
 _OTHERS = frozenset(
@@ -26,23 +25,23 @@ _MEANT = {kind.value: name for kind, name in _SPELT.items()} | {
 _LIKENESS = 0.8
 
 
-def check(file: File) -> Iterator[Finding]:
+def check(file: ParsedFile) -> Iterator[Finding]:
     other_file = is_something_else(file)
     unread: dict[str, list[Line]] = {}
-    for line in file.written.lines:
-        if line.number in file.mangled:
+    for line in file.lines:
+        if line.number in file.malformed:
             if not other_file:
-                yield _mangled(line, file.mangled[line.number])
-        elif line.kind is Kind.UNREADABLE and not other_file:
+                yield _mangled(line, file.malformed[line.number])
+        elif line.kind is LineKind.UNREADABLE and not other_file:
             yield _unreadable(line)
-        elif line.kind in (Kind.AGENT, Kind.ALLOW, Kind.DISALLOW, Kind.SITE_WIDE):
+        elif line.kind in (LineKind.AGENT, LineKind.ALLOW, LineKind.DISALLOW, LineKind.SITE_WIDE):
             yield from _known(line)
-        elif line.kind is Kind.OTHER and not other_file:
+        elif line.kind is LineKind.OTHER and not other_file:
             yield from _other(line)
             if _is_unread(line):
                 unread.setdefault(line.name.lower(), []).append(line)
     yield from map(_unread, unread.values())
-    delays = [line.number for line in file.written.lines if line.named("Crawl-delay")]
+    delays = [line.number for line in file.lines if line.named("Crawl-delay")]
     if delays:
         yield finding(
             "crawl-delay",
@@ -52,7 +51,7 @@ def check(file: File) -> Iterator[Finding]:
         )
 
 
-def _mangled(line: Line, one: Mangled) -> Finding:
+def _mangled(line: Line, one: MalformedLine) -> Finding:
     fix = "\n".join(map(pasted, one.meant))
     return finding(
         one.kind,
@@ -77,7 +76,7 @@ def _known(line: Line) -> Iterator[Finding]:
     field = line.name.lower()
     proper = _proper(line)
     fix = f"{proper}: {pasted(line.value)}".rstrip(" \t")
-    if not line.colon:
+    if not line.has_colon:
         yield _missing_colon(line, fix)
     elif field not in _READ:
         yield finding(
@@ -86,7 +85,7 @@ def _known(line: Line) -> Iterator[Finding]:
             f"'{shown(line.name)}' is written for '{proper}'",
             "lenient parsers (Google's, protego) know the slip; Python's and others ignore the line",
             fix=fix,
-            severity=Severity.NOTE if line.kind is Kind.SITE_WIDE else None,
+            severity=Severity.NOTE if line.kind is LineKind.SITE_WIDE else None,
         )
     if field in SITEMAP and line.value and "://" not in line.value:
         yield finding(

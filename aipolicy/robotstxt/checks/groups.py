@@ -5,38 +5,36 @@ from itertools import islice
 from typing import TypedDict
 
 from aipolicy.report.text import listed, pasted, shown
-from aipolicy.robotstxt.edits import below_agents, own_groups
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Content
-from aipolicy.robotstxt.grouping import one_group_a_token
-from aipolicy.robotstxt.lines import Kind, Line, WrittenGroup
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import Group, RobotsTxt, product_token
+from aipolicy.robotstxt.fixes import below_agents, own_groups
+from aipolicy.robotstxt.matching import Content, GroupIndex
+from aipolicy.robotstxt.parsed_file import ParsedFile, SourceGroup
+from aipolicy.robotstxt.parser import Group, Line, LineKind
 
 _LINES = 40  # of a fix
 _TRIED = 1000  # lines that may come down to so few
 _DELAYS = ("crawl-delay", "request-rate")  # whoever gives one means a group of its own
 
 
-def check(file: File) -> Iterator[Finding]:
+def check(file: ParsedFile) -> Iterator[Finding]:
     yield from _preamble(file)
-    for place, group in enumerate(file.written.groups):
-        following = file.written.groups[place + 1] if place + 1 < len(file.written.groups) else None
-        spoilt = any(line.number in file.mangled for line in (*group.agents, *group.body))
+    for place, group in enumerate(file.groups):
+        following = file.groups[place + 1] if place + 1 < len(file.groups) else None
+        spoilt = any(line.number in file.malformed for line in (*group.agents, *group.body))
         if not group.rules and not spoilt:  # its rules may be in the line that is spoilt
             yield from _without_rules(group, following, file)
         yield from _blank_lines(group)
     yield from _repeated(file)
 
 
-def _preamble(file: File) -> Iterator[Finding]:
-    everyone = next((g for g in file.written.groups if "*" in _tokens(g)), None)
+def _preamble(file: ParsedFile) -> Iterator[Finding]:
+    everyone = next((g for g in file.groups if "*" in g.tokens), None)
     upside_down = _is_upside_down(file)
-    for line in file.written.preamble:
-        if line.number in file.mangled:
+    for line in file.preamble:
+        if line.number in file.malformed:
             continue
         if line.is_rule and upside_down:
-            first, *others = file.written.groups
+            first, *others = file.groups
             fix = "" if others else _text((*first.agents, line, *first.body))
             yield finding(
                 "rule-before-group",
@@ -64,10 +62,10 @@ def _preamble(file: File) -> Iterator[Finding]:
             )
 
 
-def _is_upside_down(file: File) -> bool:
+def _is_upside_down(file: ParsedFile) -> bool:
     """Return True if rules stand before the first group, and the last group has none."""
-    rules = any(line.is_rule for line in file.written.preamble)
-    return rules and bool(file.written.groups) and not file.written.groups[-1].rules
+    rules = any(line.is_rule for line in file.preamble)
+    return rules and bool(file.groups) and not file.groups[-1].rules
 
 
 class _Fix(TypedDict):
@@ -75,7 +73,7 @@ class _Fix(TypedDict):
     edits: dict[int, str | None]
 
 
-def _into(everyone: WrittenGroup | None, line: Line, text: str, *rules: str) -> _Fix:
+def _into(everyone: SourceGroup | None, line: Line, text: str, *rules: str) -> _Fix:
     """A fix that moves a line into the group for everyone; where there is none, into a new one."""
     if everyone is None:
         fix = "\n".join(["User-agent: *", text, *rules])
@@ -84,12 +82,12 @@ def _into(everyone: WrittenGroup | None, line: Line, text: str, *rules: str) -> 
     return {"fix": fix, "edits": {line.number: None, **below_agents(everyone, text)}}
 
 
-def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: File) -> Iterator[Finding]:
-    others = [line for line in group.body if line.kind is Kind.OTHER]
+def _without_rules(group: SourceGroup, following: SourceGroup | None, file: ParsedFile) -> Iterator[Finding]:
+    others = [line for line in group.body if line.kind is LineKind.OTHER]
     lines = [line.number for line in (*group.agents, *others)]
-    whose = listed(_tokens(group))
+    whose = listed(group.tokens)
     if following is None:
-        matters = file.index.bound("*").content.has_rules and "*" not in _tokens(group)
+        matters = file.index.bound("*").content.has_rules and "*" not in group.tokens
         yield finding(
             "group-without-rules",
             lines,
@@ -100,13 +98,13 @@ def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: Fi
             severity=Severity.WARNING if matters else Severity.NOTE,
         )
         return
-    if {*map(str.lower, _tokens(group))} <= {*map(str.lower, _tokens(following))}:
+    if {*map(str.lower, group.tokens)} <= {*map(str.lower, following.tokens)}:
         return  # a repeated token: told of below
     said = listed(dict.fromkeys(shown(line.name, 40) for line in others))
-    theirs = listed(_tokens(following))
-    closes = any(line.kind is Kind.DISALLOW and line.value for line in following.rules)
+    theirs = listed(following.tokens)
+    closes = any(line.kind is LineKind.DISALLOW and line.value for line in following.rules)
     severity = None if closes else Severity.WARNING
-    if any(line.empty for line in group.body) or all(line.name.lower() in _DELAYS for line in others):
+    if any(not line.raw for line in group.body) or all(line.name.lower() in _DELAYS for line in others):
         yield finding(
             "group-without-rules",
             lines,
@@ -130,15 +128,15 @@ def _without_rules(group: WrittenGroup, following: WrittenGroup | None, file: Fi
         )
 
 
-def _blank_lines(group: WrittenGroup) -> Iterator[Finding]:
+def _blank_lines(group: SourceGroup) -> Iterator[Finding]:
     """Only those that something of the group follows."""
     lines = sorted((*group.agents, *group.body), key=lambda line: line.number)
-    last = max((line.number for line in lines if line.is_rule or line.kind is Kind.AGENT), default=0)
-    blanks = [line.number for line in lines if line.empty and line.number < last]
+    last = max((line.number for line in lines if line.is_rule or line.kind is LineKind.AGENT), default=0)
+    blanks = [line.number for line in lines if not line.raw and line.number < last]
     if blanks:
         lost = [line for line in group.rules if line.number > blanks[0] and line.value]
-        closes = any(line.kind is Kind.DISALLOW for line in lost)
-        whose = listed(_tokens(group))
+        closes = any(line.kind is LineKind.DISALLOW for line in lost)
+        whose = listed(group.tokens)
         yield finding(
             "blank-line-in-group",
             blanks,
@@ -146,25 +144,23 @@ def _blank_lines(group: WrittenGroup) -> Iterator[Finding]:
             f"older Python parsers end the group there, and lose the rules from line {lost[0].number} on"
             if lost
             else "older Python parsers forget the User-agent lines before it",
-            fix=_text(line for line in lines if line.kind is not Kind.NOTHING),
+            fix=_text(line for line in lines if line.kind is not LineKind.BLANK),
             edits=_in_place(
-                [line for line in lines if line.kind is not Kind.NOTHING or line.empty],
-                _text(line for line in lines if line.kind is not Kind.NOTHING),
+                [line for line in lines if line.kind is not LineKind.BLANK or not line.raw],
+                _text(line for line in lines if line.kind is not LineKind.BLANK),
             ),
             severity=None if closes else Severity.NOTE,
         )
 
 
-def _repeated(file: File) -> Iterator[Finding]:
+def _repeated(file: ParsedFile) -> Iterator[Finding]:
     """Product tokens that stand in several groups."""
-    places: dict[str, list[int]] = {}
-    for number, group in enumerate(file.written.groups):
-        for token in dict.fromkeys(token.lower() for token in _tokens(group)):
-            places.setdefault(token, []).append(number)
-    shared: dict[tuple[int, ...], list[str]] = {}
-    for token, numbers in places.items():
-        if len(numbers) > 1 and token:
-            shared.setdefault(tuple(numbers), []).append(token)
+    index = GroupIndex(file.robots.groups)
+    shared: dict[Content, list[str]] = {}
+    for name in index.names:
+        content = index.bound(name).content
+        if len(content.parts) > 1:
+            shared.setdefault(content, []).append(name)
     has_fixes = len(shared) <= _LINES  # each is made in the whole file
     for tokens in shared.values():
         spelt = [file.index.bound(token).tokens[0] for token in tokens]
@@ -182,12 +178,7 @@ def _combined(tokens: list[str], content: Content) -> str:
     records = tuple(islice(content.records, _TRIED))
     if len(records) == _TRIED:
         return ""
-    merged = one_group_a_token(RobotsTxt((Group(tuple(tokens), records),)))
-    return _cut(pasted(line) for line in str(merged).rstrip("\n").split("\n"))
-
-
-def _tokens(group: WrittenGroup) -> list[str]:
-    return [product_token(line.value) for line in group.agents]
+    return _cut(map(pasted, Group(tuple(tokens), records).lines()))
 
 
 def _text(lines: Iterable[Line], *more: str) -> str:

@@ -7,14 +7,12 @@ from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import Pattern
 from aipolicy.report.text import listed, pasted, shown
-from aipolicy.robotstxt.edits import own_groups
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Bound, Content
-from aipolicy.robotstxt.lines import Kind, Line, WrittenGroup
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import Rule
+from aipolicy.robotstxt.fixes import own_groups
+from aipolicy.robotstxt.matching import Binding, Content
+from aipolicy.robotstxt.parsed_file import ParsedFile, SourceGroup
+from aipolicy.robotstxt.parser import Line, LineKind, Rule
 from aipolicy.robotstxt.reach import Opponents, matches_everything
-from aipolicy.robotstxt.rule_index import covers
 
 _COMPARED = 500_000  # rules, in all combinations of groups that bind some crawler
 _CLOSED = 200  # Disallow rules of a group that each is compared with
@@ -23,18 +21,18 @@ _CLOSED = 200  # Disallow rules of a group that each is compared with
 _Tokens = dict[Content, list[str]]  # of crawlers for AI
 
 
-def check(file: File) -> Iterator[Finding]:
-    for group in file.written.groups:
+def check(file: ParsedFile) -> Iterator[Finding]:
+    for group in file.groups:
         for line in group.rules:
-            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.mangled:
+            if line.value and not line.value.startswith(("/", "*")) and line.number not in file.malformed:
                 yield _matches_nothing(line)
         yield from _misses_queries(group)
         yield from _empty(group)
         yield from _twice(group)
     told: set[int] = set()
     # Lines that bind several are told once: of a crawler for AI, if one is among them.
-    bounds: dict[Content, Bound] = {}
-    for bound in sorted(file.bounds, key=lambda bound: not _is_for_ai(bound)):
+    bounds: dict[Content, Binding] = {}
+    for bound in sorted(file.bindings, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
     for_ai: _Tokens = {}
     for token in file.index.tokens:
@@ -53,7 +51,7 @@ def check(file: File) -> Iterator[Finding]:
                 yield found
 
 
-def too_many(bounds: Iterable[Bound], what: str) -> Finding:
+def too_many(bounds: Iterable[Binding], what: str) -> Finding:
     """The finding that not all of ``what`` was compared."""
     tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
     return finding(
@@ -85,7 +83,7 @@ def _as_path(value: str) -> str:
     return normalise("/" + value)
 
 
-def _empty(group: WrittenGroup) -> Iterator[Finding]:
+def _empty(group: SourceGroup) -> Iterator[Finding]:
     empty = [line for line in group.rules if not line.value]
     if empty and len(empty) < len(group.rules):
         after = any(line.value for line in group.rules if line.number > empty[0].number)
@@ -103,16 +101,16 @@ def _empty(group: WrittenGroup) -> Iterator[Finding]:
         )
 
 
-def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
-    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is Kind.DISALLOW]
+def _misses_queries(group: SourceGroup) -> Iterator[Finding]:
+    closed = [Pattern(line.value, literally=True) for line in group.rules if line.kind is LineKind.DISALLOW]
     if len(closed) > _CLOSED:
         return
     for line in group.rules:
         path = line.value.removesuffix("$")
-        ends = line.kind is Kind.DISALLOW and path != line.value and path not in ("", "/")
+        ends = line.kind is LineKind.DISALLOW and path != line.value and path not in ("", "/")
         if not ends or path.endswith("*") or "?" in path or not path.startswith(("/", "*")):
             continue
-        if any(covers(pattern, f"{path}?x") for pattern in closed):
+        if any(pattern.covers(f"{path}?x") for pattern in closed):
             continue
         yield finding(
             "end-sign-misses-queries",
@@ -123,7 +121,7 @@ def _misses_queries(group: WrittenGroup) -> Iterator[Finding]:
         )
 
 
-def _twice(group: WrittenGroup) -> Iterator[Finding]:
+def _twice(group: SourceGroup) -> Iterator[Finding]:
     seen: dict[tuple[object, str], list[int]] = {}
     for line in group.rules:
         if line.value:
@@ -138,7 +136,7 @@ def _twice(group: WrittenGroup) -> Iterator[Finding]:
         )
 
 
-def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
+def _overruled(file: ParsedFile, for_ai: _Tokens, bound: Binding) -> Iterator[Finding]:
     rules = list(bound.content.rules)
     allows, disallows = [r for r in rules if r.allow], [r for r in rules if not r.allow]
     if not (allows and disallows):
@@ -154,7 +152,7 @@ def _overruled(file: File, for_ai: _Tokens, bound: Bound) -> Iterator[Finding]:
             yield _never_decides(file, for_ai, bound, rule, winner)
 
 
-def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner: Rule) -> Finding:
+def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule, winner: Rule) -> Finding:
     lines = [rule.line, winner.line]
     found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
     tie = len(rule.pattern) == len(winner.pattern)
@@ -178,7 +176,7 @@ def _never_decides(file: File, for_ai: _Tokens, bound: Bound, rule: Rule, winner
     )
 
 
-def _is_for_ai(bound: Bound) -> bool:
+def _is_for_ai(bound: Binding) -> bool:
     crawler = crawler_named(bound.name)
     return crawler is not None and bool(crawler.purpose.categories)
 

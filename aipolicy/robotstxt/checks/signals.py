@@ -11,10 +11,9 @@ from aipolicy.core.preferences import Category, Preference, Preferences, members
 from aipolicy.report.text import listed, pasted, shown
 from aipolicy.robotstxt.checks.rules import too_many
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.group_index import Bound, Content
-from aipolicy.robotstxt.lines import Line
-from aipolicy.robotstxt.parsed_file import UNNAMED, File
-from aipolicy.robotstxt.parser import Record
+from aipolicy.robotstxt.matching import Binding, Content
+from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
+from aipolicy.robotstxt.parser import Line, Record
 from aipolicy.robotstxt.reach import Reach
 from aipolicy.robotstxt.usage import LABELS, MEANT, USE_OF, split_usage, usage_meant
 from aipolicy.signals.content_signal import parse_content_signal, signal_text
@@ -23,15 +22,15 @@ _COMPARED = 200_000  # signals, in all combinations of groups that bind some cra
 _KEYS = {use: key for key, use in USE_OF.items()}
 
 
-def check(file: File) -> Iterator[Finding]:
-    for line in file.written.lines:
+def check(file: ParsedFile) -> Iterator[Finding]:
+    for line in file.lines:
         if line.named("Content-Signal"):
             yield from _signal(line)
         elif line.named("Content-Usage"):
             yield from _usage(line)
     told: set[tuple[str, tuple[int, ...]]] = set()
-    alike: dict[tuple[Content, Crawler | None], Bound] = {}
-    for bound in file.bounds:
+    alike: dict[tuple[Content, Crawler | None], Binding] = {}
+    for bound in file.bindings:
         alike.setdefault((bound.content, crawler_named(bound.name)), bound)
     what: dict[Content, list[_Said]] = {}
     left = _COMPARED
@@ -171,7 +170,7 @@ def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
             )
 
 
-def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> Iterator[Finding]:
+def _granting(all_said: list[_Said], bound: Binding, crawler: Crawler | None) -> Iterator[Finding]:
     if not any(said.allows for said in all_said) or bound.reach is not Reach.BLOCKED:
         return
     uses = crawler.purpose.categories if crawler else tuple(Category)
@@ -190,11 +189,11 @@ def _granting(all_said: list[_Said], bound: Bound, crawler: Crawler | None) -> I
         )
 
 
-def signal_lines(bound: Bound) -> list[Record]:
+def signal_lines(bound: Binding) -> list[Record]:
     """The signal records that hold for those whom a group binds."""
     return list(bound.content.signals)
 
 
-def signals_of_everyone(file: File) -> list[Record]:
+def signals_of_everyone(file: ParsedFile) -> list[Record]:
     """The signal records that hold for a crawler that the file doesn't name."""
     return signal_lines(file.index.bound(UNNAMED))

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.report.text import listed, pasted, shown
 from aipolicy.robotstxt.findings import Finding, Severity, finding
-from aipolicy.robotstxt.lines import Line
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import product_token
-from aipolicy.robotstxt.token_spelling import ANSWERED_BY, is_header, left_out, meant_by, mentioned
+from aipolicy.robotstxt.parsed_file import ParsedFile
+from aipolicy.robotstxt.parser import Line, product_token
+from aipolicy.robotstxt.product_tokens import ANSWERED_BY, is_header, left_out, meant_by, mentioned
 
 _COMPARED = 1000  # unknown names that are compared with known ones
 _CUT = re.compile(r"[A-Za-z_-]*")
 
 
-def check(file: File) -> Iterator[Finding]:
-    written = (line for group in file.written.groups for line in group.agents)
-    agents = [line for line in written if line.number not in file.mangled]
+def check(file: ParsedFile) -> Iterator[Finding]:
+    written = (line for group in file.groups for line in group.agents)
+    agents = [line for line in written if line.number not in file.malformed]
     unknown: set[str] = set()
     for line in agents:
         if not line.value:

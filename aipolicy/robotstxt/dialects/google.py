@@ -7,9 +7,11 @@ that it begins with (``Disallow-AI``), and goes on in the next group where one h
 import re
 from collections.abc import Iterator
 
-from aipolicy.robotstxt.lines import GOOGLE_LINE_OCTETS
-from aipolicy.robotstxt.parser import DISALLOW, USER_AGENT
-from aipolicy.robotstxt.rule_index import LongestMatches, PathRule, RuleSet
+from aipolicy.robotstxt.matching import GroupIndex, RuleSet
+from aipolicy.robotstxt.parser import DISALLOW, USER_AGENT, Group, Rule
+
+LONGEST_LINE = 2083 * 8 - 1
+"""Bytes of a line that Google's parser keeps."""
 
 _ALLOW = "allow"
 _TOKEN = re.compile(r"[A-Za-z_-]*")
@@ -19,40 +21,35 @@ _WORDS = re.compile(r"[^ \t]+")
 _INDEX = "/index.htm"
 
 
-def read(octets: bytes) -> "GoogleReading":
-    """Read a file. Never raises."""
-    return GoogleReading(octets)
+class GoogleFile:
+    """A file as Google's parser reads it. Never raises."""
 
-
-class GoogleReading:
     def __init__(self, octets: bytes) -> None:
-        self._matches = LongestMatches()
-        tokens: dict[str, None] = {}
-        rules: list[PathRule] | None = None  # of the group, once it has one
+        groups: list[Group] = []
+        tokens: list[str] = []
+        rules: list[Rule] = []
         for number, field, value in _fields(octets):
             if field == "user-agent":
-                if rules is not None:
-                    tokens, rules = {}, None
-                token = _token(value)
-                self._matches.add(token)
-                tokens[token] = None
+                if rules:
+                    groups.append(Group(tuple(tokens), tuple(rules)))
+                    tokens, rules = [], []
+                tokens.append(_token(value))
             elif tokens:
-                if rules is None:
-                    rules = self._matches.group(tokens)
                 rules += _path_rules(field == _ALLOW, value, number)
+        self._index = GroupIndex([*groups, Group(tuple(tokens), tuple(rules))], literally=True)
 
     def bound(self, token: str) -> RuleSet:
-        return self._matches.of(token.lower() if token.lower() in self._matches else "*")
+        return self._index.bound(token).rules
 
 
 def _fields(octets: bytes) -> Iterator[tuple[int, str, str]]:
-    """Number, field and value of every line that means something: user-agent, allow or disallow."""
+    """Yield number, field and value of each user-agent, allow or disallow line."""
     for skipped in b"\xef\xbb\xbf":  # also of a partial byte order mark
         if octets[:1] != bytes([skipped]):
             break
         octets = octets[1:]
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", octets), 1):
-        text = line[:GOOGLE_LINE_OCTETS].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
+        text = line[:LONGEST_LINE].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
         name, colon, value = text.partition(":")
         if not colon:
             words = _WORDS.findall(text)
@@ -79,12 +76,12 @@ def _token(value: str) -> str:
     return match[0].lower() if match else ""
 
 
-def _path_rules(allow: bool, value: str, line: int) -> Iterator[PathRule]:
+def _path_rules(allow: bool, value: str, line: int) -> Iterator[Rule]:
     pattern = _ESCAPE.sub(_escaped, value)
-    yield PathRule(allow, pattern, line)
+    yield Rule(allow, pattern, line)
     folder, slash, page = pattern.rpartition("/")
     if allow and slash and f"/{page}".startswith(_INDEX):
-        yield PathRule(True, f"{folder}/$", line)  # /index.html allowed: its folder is, too
+        yield Rule(True, f"{folder}/$", line)  # /index.html allowed: its folder is, too
 
 
 def _escaped(match: re.Match[str]) -> str:

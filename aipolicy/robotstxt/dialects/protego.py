@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote_to_bytes
 
-from aipolicy.robotstxt.parser import DISALLOW, SITE_WIDE, USER_AGENT
-from aipolicy.robotstxt.rule_index import LongestMatches, PathRule, RuleSet
+from aipolicy.robotstxt.matching import GroupIndex, RuleSet
+from aipolicy.robotstxt.parser import DISALLOW, SITE_WIDE, USER_AGENT, Group, Rule
 
 _DELAYS = frozenset(
     {"crawl-delay", "crawl delay", "request-rate", "request rate", "visit-time", "visit time"}
@@ -19,40 +19,36 @@ _KEPT = re.compile(r"%(25|2F|2A)", re.IGNORECASE)  # escapes that are not decode
 _KEPT_IN_PATHS = re.compile(r"%(25|2F)", re.IGNORECASE)
 
 
-def read(octets: bytes) -> "ProtegoReading":
-    """Read a file. Never raises."""
-    return ProtegoReading(octets)
+class ProtegoFile:
+    """A file as protego reads it. Never raises."""
 
-
-class ProtegoReading:
     def __init__(self, octets: bytes) -> None:
-        self._matches = LongestMatches(_path)
-        current: dict[str, None] = {}
-        rules: list[PathRule] | None = None  # of the group, once it has one
+        groups: list[Group] = []
+        tokens: list[str] = []
+        rules: list[Rule] = []
         previous = ""
         for number, field, value in _fields(octets):
             is_agent = field in USER_AGENT
             if is_agent and previous and previous not in USER_AGENT:
-                current, rules = {}, None
+                groups.append(Group(tuple(tokens), tuple(rules)))
+                tokens, rules = [], []
             if field not in SITE_WIDE:
                 previous = field
             if not value:
                 continue
             if is_agent:
-                for name in _names(value):
-                    self._matches.add(name)
-                    current[name] = None
-            elif current and (field == "allow" or field in DISALLOW):
-                if rules is None:
-                    rules = self._matches.group(current)
+                tokens += _names(value)
+            elif tokens and (field == "allow" or field in DISALLOW):
                 rules += _path_rules(field == "allow", value, number)
-        self._order = {name: place for place, name in enumerate(self._matches)}
+        groups.append(Group(tuple(tokens), tuple(rules)))
+        self._index = GroupIndex(groups, literally=True, spelling=_path)
+        self._order = {name: place for place, name in enumerate(self._index.names)}
 
     def bound(self, token: str) -> RuleSet:
-        return self._matches.of(self._name(token.strip().lower()))
+        return self._index.bound(self._name(token.strip().lower())).rules
 
     def _name(self, token: str) -> str:
-        """The longest name that stands in ``token`` at the beginning of a word; "*" counts one character."""
+        """Return the longest name found in ``token`` at the beginning of a word; "*" counts one character."""
         found = {"*"} & self._order.keys()
         for start in range(len(token)):
             if start and (token[start - 1].isalnum() or token[start - 1] in "-_"):
@@ -89,14 +85,14 @@ def _names(value: str) -> Iterator[str]:
         yield name.replace("*", "")
 
 
-def _path_rules(allow: bool, value: str, line: int) -> Iterator[PathRule]:
+def _path_rules(allow: bool, value: str, line: int) -> Iterator[Rule]:
     if "$" in value:  # a dollar is itself, too
         yield from _path_rules(allow, value.replace("$", "%24"), line)
     pattern = _pattern(value)
     if pattern:
-        yield PathRule(allow, pattern, line)
+        yield Rule(allow, pattern, line)
     if allow and pattern.endswith("/index.html"):
-        yield PathRule(True, pattern.removesuffix("index.html") + "$", line)
+        yield Rule(True, pattern.removesuffix("index.html") + "$", line)
 
 
 def _pattern(value: str) -> str:
@@ -111,7 +107,7 @@ def _path(path: str) -> str:
 
 
 def _quoted(text: str, kept: re.Pattern[str], safe: str) -> str:
-    """``text`` with every escape decoded but the kept ones, and then all but ``safe`` escaped."""
+    """Return ``text`` with every escape decoded but the kept ones, and then all but ``safe`` escaped."""
     pieces = kept.split(text)  # plain, escape, plain ...: each odd one is the digits of a kept escape
     decoded = [
         f"%{piece.upper()}" if place % 2 else unquote_to_bytes(piece).decode("utf-8", "replace")

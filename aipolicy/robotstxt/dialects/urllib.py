@@ -4,10 +4,13 @@ The rewriting is gh-138907. Which one a 3.13 or 3.14 has depends on its patch le
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, unquote, urlparse, urlunparse
 
-from aipolicy.robotstxt.rule_index import FirstMatch, MostMatched, MostMatchedPart, PathRule, RuleSet
+from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.patterns import Pattern, is_literal
+from aipolicy.robotstxt.matching import RuleSet, Spelling
+from aipolicy.robotstxt.parser import Rule
 
 _RULES = ("allow", "disallow")
 # Nothing in it is spelt in two ways; most patterns are so, and need none of the work below.
@@ -15,24 +18,17 @@ _PLAIN = re.compile(r"(?!//)[A-Za-z0-9/_.~-]*")
 _ENDING = (*_RULES, "crawl-delay", "request-rate")  # what ends the user-agent lines
 
 
-def read_old(octets: bytes) -> "OldReading":
-    """Read a file as Python up to 3.12 does. Never raises (the real one can't read what isn't UTF-8)."""
-    return OldReading(octets)
-
-
-def read_new(octets: bytes) -> "NewReading":
-    """Read a file as patched Pythons do. Never raises."""
-    return NewReading(octets)
-
-
 class _Entry:
     def __init__(self) -> None:
         self.agents: list[str] = []
-        self.rules: list[PathRule] = []
+        self.rules: list[Rule] = []
 
 
-class OldReading:
-    """The first rule that matches, in the first group whose name stands anywhere in the token."""
+class OldFile:
+    """A file as Python up to 3.12 reads it. Never raises (the real one fails on what isn't UTF-8).
+
+    The first rule that matches decides, in the first group whose name is found anywhere in the token.
+    """
 
     def __init__(self, octets: bytes) -> None:
         self._first: dict[str, int] = {}  # name → its first entry
@@ -77,14 +73,18 @@ class OldReading:
         return self._sets[place]
 
 
-class NewReading:
-    """The rule that matched most, in the token's own group, else in the first whose name it contains."""
+class NewFile:
+    """A file as patched Pythons read it. Never raises.
+
+    The rule that matches most of the path decides, in the token's own group, else in the first group whose
+    name the token contains.
+    """
 
     def __init__(self, octets: bytes) -> None:
         self._groups: dict[str, list[_Entry]] = {}
         self._sets: dict[str, RuleSet] = {}
         self._shared: dict[tuple[int, ...], RuleSet] = {}
-        self._parts: dict[int, MostMatchedPart] = {}
+        self._tables: dict[int, MostMatchedTable] = {}
         entry, state = _Entry(), ""
         for number, field, value in _fields(octets.decode("utf-8", "surrogateescape")):
             if field == "user-agent":
@@ -122,18 +122,90 @@ class NewReading:
             entries = self._groups.get(name, [])
             which = tuple(map(id, entries))
             if which not in self._shared:
-                self._shared[which] = MostMatched(map(self._part, entries), _new_path)
+                self._shared[which] = MostMatched(map(self._table, entries), _new_path)
             self._sets[name] = self._shared[which]
         return self._sets[name]
 
-    def _part(self, entry: "_Entry") -> MostMatchedPart:
-        if id(entry) not in self._parts:
-            self._parts[id(entry)] = MostMatchedPart(entry.rules)
-        return self._parts[id(entry)]
+    def _table(self, entry: _Entry) -> "MostMatchedTable":
+        if id(entry) not in self._tables:
+            self._tables[id(entry)] = MostMatchedTable(entry.rules)
+        return self._tables[id(entry)]
+
+
+class FirstMatch(RuleSet):
+    """The first rule that matches; ``*`` and ``$`` are ordinary characters."""
+
+    def __init__(self, rules: Sequence[Rule], spelling: Spelling = str) -> None:
+        super().__init__(spelling)
+        self._rules = rules
+
+    def deciding(self, path: str) -> Rule | None:
+        return next((rule for rule in self._rules if path.startswith(rule.pattern)), None)
+
+
+class MostMatched(RuleSet):
+    """The rule that matched the most of the path; on a tie, Allow; then the first.
+
+    Args:
+        tables: the rules of each group that binds the crawler.
+        spelling: changes a path to the spelling in which the parser compares it.
+    """
+
+    def __init__(self, tables: Iterable["MostMatchedTable"], spelling: Spelling = str) -> None:
+        super().__init__(spelling)
+        self._tables = tuple(tables)
+
+    def deciding(self, path: str) -> Rule | None:
+        best: _Matched | None = None
+        for table in self._tables:
+            found = table.deciding(path)
+            if found is not None and (best is None or found[:2] > best[:2]):
+                best = found
+        return best[2] if best else None
+
+
+_Matched = tuple[int, bool, Rule]
+
+
+class MostMatchedTable:
+    """The rules of one group, shared by all rule sets that it is part of."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._literal: dict[str, Rule] = {}
+        self._wild: list[tuple[Rule, Pattern]] = []
+        self._order: dict[int, int] = {}
+        for place, rule in enumerate(rules):
+            self._order[id(rule)] = place
+            if not is_literal(rule.pattern):
+                self._wild.append((rule, Pattern(rule.pattern, literally=True)))
+                continue
+            held = self._literal.get(rule.pattern)
+            if held is None or (rule.allow and not held.allow):
+                self._literal[rule.pattern] = rule
+        self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
+        self._decided: Memo[str, _Matched | None] = Memo(10_000)
+
+    def deciding(self, path: str) -> _Matched | None:
+        """Return the length of the longest match, whether its rule allows, and the rule; or None."""
+        try:
+            return self._decided[path]
+        except KeyError:
+            return self._decided.keep(path, self._most(path))
+
+    def _most(self, path: str) -> _Matched | None:
+        found: list[_Matched] = []
+        literal = (self._literal.get(path[:length]) for length in self._lengths if length <= len(path))
+        rule = next((rule for rule in literal if rule is not None), None)
+        if rule is not None:
+            found.append((len(rule.pattern), rule.allow, rule))
+        for rule, pattern in self._wild:
+            if pattern.longest in path and (end := pattern.end(path)) >= 0:
+                found.append((end, rule.allow, rule))
+        return max(found, key=lambda entry: (*entry[:2], -self._order[id(entry[2])]), default=None)
 
 
 def _common(entries: list[_Entry]) -> list[str]:
-    """The names of combined groups: only those that all of them have."""
+    """Return the names of combined groups: only those that all of them have."""
     names = entries[0].agents
     for entry in entries[1:]:
         theirs = set(entry.agents)
@@ -142,7 +214,7 @@ def _common(entries: list[_Entry]) -> list[str]:
 
 
 def _fields(text: str) -> Iterator[tuple[int, str, str]]:
-    """Number, field and value of each record; of an empty line the field is "blank"."""
+    """Yield number, field and value of each record; the field of an empty line is "blank"."""
     number = 1
     for line in text.splitlines(keepends=True):  # it splits in more places than others count
         content = line.splitlines()[0]
@@ -155,15 +227,15 @@ def _fields(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _parts(token: str) -> set[str]:
-    """Everything that stands somewhere in ``token``, "" among it."""
+    """Return every substring of ``token``, "" among them."""
     return {token[start:end] for start in range(len(token) + 1) for end in range(start, len(token) + 1)}
 
 
-def _old_rule(allow: bool, value: str, line: int) -> PathRule:
+def _old_rule(allow: bool, value: str, line: int) -> Rule:
     if _is_plain(value):
-        return PathRule(allow or not value, value, line)
+        return Rule(allow or not value, value, line)
     path = unquote(value)
-    return PathRule(allow or not path, quote(_reassembled(path)), line)
+    return Rule(allow or not path, quote(_reassembled(path)), line)
 
 
 def _is_plain(value: str) -> bool:
@@ -183,16 +255,16 @@ def _old_path(path: str) -> str:
     return quote(urlunparse(("", "", *parts[2:]))) or "/"
 
 
-def _new_rule(allow: bool, value: str, line: int) -> Iterator[PathRule]:
+def _new_rule(allow: bool, value: str, line: int) -> Iterator[Rule]:
     if _is_plain(value):
-        yield PathRule(allow or not value, value, line)
+        yield Rule(allow or not value, value, line)
         return
     pattern = re.sub(r"\$[$*]+", "$", re.sub(r"\*\*+", "*", value))
     path, mark, query = pattern.partition("?")
     pattern = re.sub("[^*$]+", _spelt, path) + mark + re.sub("[^=&*$]+", _spelt, query)
     body = pattern.rstrip("$")
     if "$" not in body:  # with a dollar inside, the rule is dropped
-        yield PathRule(allow or not value, body + ("$" if pattern.endswith("$") else ""), line)
+        yield Rule(allow or not value, body + ("$" if pattern.endswith("$") else ""), line)
 
 
 def _new_path(path: str) -> str:

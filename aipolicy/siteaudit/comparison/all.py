@@ -50,7 +50,7 @@ def _sends_nothing(reading: Reading) -> bool:
         page.metas(name) for name in ("tdm-reservation", "content-usage")
     )
     file = reading.file
-    signals = any(map(signal_lines, file.bounds))
+    signals = any(map(signal_lines, file.bindings))
     named = any(crawler.purpose.categories for crawler in file.known)
     return page.answer.ok and not (said or signals or named or reading.tdm_entries)
 

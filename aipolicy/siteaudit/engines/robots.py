@@ -37,7 +37,7 @@ def fetch_of(reading: Reading, token: str) -> Fetch:
     rulings = [file.index.decide(name, path) for path in reading.paths]
     ruling = next((one for one in rulings if not one.allowed), rulings[-1])  # each redirect is fetched, too
     if ruling.line:
-        text = file.written.lines[ruling.line - 1].text
+        text = file.lines[ruling.line - 1].text
         return Fetch(ruling.allowed, Place(Carrier.ROBOTS, ruling.line, text), "")
     because = "no rule of its group matches" if bound.name else "robots.txt has no group for it"
     return Fetch(True, None, because)

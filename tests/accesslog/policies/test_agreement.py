@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots, reads_robots_txt
 from aipolicy.errors import PolicyError
 from aipolicy.report.text import shown
-from aipolicy.robotstxt.lines import Written
-from aipolicy.robotstxt.parser import RobotsTxt
+from aipolicy.robotstxt.parser import RobotsTxt, read_lines
 from tests.accesslog.policies.frames import Fetch, fetches, iso, judged
 from tests.accesslog.policies.oracle import HOUR, History, Said, fairest
 from tests.core.strategies import TOKENS, base_files
@@ -134,7 +133,7 @@ def test_nobody_is_accused_for_what_was_allowed_within_the_window(
 def test_each_decision_and_its_line_are_those_of_the_core(
     octets: bytes, questions: list[tuple[str, str | None]]
 ) -> None:
-    parsed, lines = RobotsTxt.parse(octets), Written.read(octets).lines
+    parsed, lines = RobotsTxt.parse(octets), tuple(read_lines(octets))
     found = judged(policies_from_robots(octets), *(("a.example", 0, *question) for question in questions))
     for (token, path), answer in zip(questions, found, strict=True):
         path = path or "/"

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver, algorithms
 
-from aipolicy.identity.signatures import Found, Key, SignedRequest, read_key
+from aipolicy.identity.signatures import Key, KeyResult, SignedRequest, read_key
 
 EXAMPLE_JWK = {"kty": "OKP", "crv": "Ed25519", "x": "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}
 EXAMPLE = "poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0U"
@@ -35,9 +35,9 @@ class HeldKeys:
     def __init__(self, *keys: Mapping[str, Any], directory: str = DIRECTORY) -> None:
         self._keys = {(directory, key.thumbprint): key for key in map(read_key, keys)}
 
-    def find(self, directory: str, keyid: str) -> Found:
+    def find(self, directory: str, keyid: str) -> KeyResult:
         key: Key | None = self._keys.get((directory, keyid))
-        return Found(key, False) if key else Found(None, True, "not here")
+        return KeyResult(key, False) if key else KeyResult(None, True, "not here")
 
 
 def base64url(number: int, size: int | None = None) -> str:

@@ -126,7 +126,7 @@ def test_a_platform_can_say_who_signs_for_whom() -> None:
     ("more", "message"),
     [
         ({"http://a.example": "YouBot"}, "'http://a.example': the signature agent is not an https URL"),
-        ({"https://a.example": "NoBot"}, "'NoBot' is no product token of the crawler table"),
+        ({"https://a.example": "NoBot"}, "product token 'NoBot' is not in the crawler table"),
     ],
 )
 def test_a_wrong_mapping_is_told_with_its_culprit(more: dict[str, str], message: str) -> None:

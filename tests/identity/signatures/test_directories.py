@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import trustme
 
-from aipolicy.identity.signatures import Agents, Directories, Outcome, Verifier, signature_agent
+from aipolicy.identity.signatures import Agents, Directories, SignatureOutcome, Verifier, signature_agent
 from aipolicy.identity.signatures.directories import MEDIA_TYPE
 from aipolicy.web.fetcher import Fetcher
 from tests.identity.signatures.signing import NOW, Clock, Signer
@@ -56,11 +56,11 @@ async def test_an_unknown_key_is_fetched_and_verifies_from_then_on(
     agent = server.origin.replace("127.0.0.1", "localhost")
     request, verifier = SIGNER.sign(agent=f'sig1="{agent}"'), Verifier(directories, clock=clock)
     before = verifier.verify(request)
-    assert (before.outcome, before.fetch) == (Outcome.UNVERIFIED, agent + PATH)
-    assert before.reason == f"the keys at {agent}{PATH} are not known yet"
+    assert (before.outcome, before.fetch) == (SignatureOutcome.UNVERIFIED, agent + PATH)
+    assert before.reason == f"the keys at {agent}{PATH} have not been read yet"
     await directories.fetch(agent + PATH)
     after = verifier.verify(request)
-    assert (after.outcome, after.agent, after.fetch) == (Outcome.VERIFIED, agent, None)
+    assert (after.outcome, after.agent, after.fetch) == (SignatureOutcome.VERIFIED, agent, None)
     (asked,) = server.requests
     assert f"Accept: {MEDIA_TYPE}, " in asked
 
@@ -80,17 +80,20 @@ DEEP = b"[" * 60_000
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (answer(b"", "Location: /keys", status="302 Found"), "the answer is 302, and only 200 counts"),
-        (answer(b"", status="404 Not Found"), "the answer is 404, and only 200 counts"),
-        (answer(b"", status="503 Unavailable"), "the answer is 503, and only 200 counts"),
-        (answer(SIGNER.directory, status="203 Else"), "the answer is 203, and only 200 counts"),
-        (answer(b"x" * 140_000), "it is longer than 131,072 octets"),
+        (answer(b"", "Location: /keys", status="302 Found"), "the response has status 302 instead of 200"),
+        (answer(b"", status="404 Not Found"), "the response has status 404 instead of 200"),
+        (answer(b"", status="503 Unavailable"), "the response has status 503 instead of 200"),
+        (answer(SIGNER.directory, status="203 Else"), "the response has status 203 instead of 200"),
+        (answer(b"x" * 140_000), "it is longer than 131,072 bytes"),
         (answer(b"<html>"), "it is not JSON"),
         (answer(DEEP), "it is not JSON"),
         (answer(b"{}"), 'it has no "keys"'),
         (answer(json.dumps({"keys": [SIGNER.jwk] * 65}).encode()), "it has 65 keys: at most 64 are read"),
-        (answer(b"x" * 20, "Content-Encoding: gzip"), "the body is not what Content-Encoding says"),
-        (answer(gzip.compress(SIGNER.directory)[:-9], "Content-Encoding: gzip"), "the body ends before"),
+        (
+            answer(b"x" * 20, "Content-Encoding: gzip"),
+            "the body can't be decoded as its Content-Encoding says",
+        ),
+        (answer(gzip.compress(SIGNER.directory)[:-9], "Content-Encoding: gzip"), "the body ended before"),
         (b"nonsense\r\n\r\n", "illegal status line"),
     ],
     ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "cut", "nonsense"],
@@ -109,7 +112,7 @@ async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> Non
     directories = Directories(anyone=True, fetcher=fetching(seconds=0.2), clock=clock)
     server.silent.add(PATH)
     await directories.fetch(server.origin + PATH)
-    assert "no whole answer in time" in why(directories, server.origin + PATH)
+    assert "no complete response in time" in why(directories, server.origin + PATH)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -140,7 +143,7 @@ async def test_a_fault_of_ours_is_told_in_the_log_and_not_met_again_at_once(
     directories = Directories(anyone=True, fetcher=broken, clock=clock)
     url = f"https://a.example{PATH}"
     await directories.fetch(url)
-    assert "a fault here, told in the log" in why(directories, url)
+    assert "internal error; see the log" in why(directories, url)
     assert not directories.find(url, SIGNER.keyid).fetch
     assert "RuntimeError: broken" in caplog.text
 
@@ -161,7 +164,7 @@ async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> N
     assert directories.find(unknown, SIGNER.keyid) == (
         None,
         False,
-        f"nobody whose keys are at {unknown} is known here",
+        f"{unknown} is not the key directory of a known agent",
         False,
     )
     await directories.fetch(unknown)
@@ -276,7 +279,7 @@ async def test_a_key_out_of_its_time_does_not_count(
     said = []
     for _ in range(3):
         found = directories.find(url, SIGNER.keyid)
-        said.append(found.reason.removeprefix(f"the key {SIGNER.keyid} of {url} "))
+        said.append(found.reason.removeprefix(f"key {SIGNER.keyid} of {url} "))
         clock.now += 10
     assert said == ["is not in use yet", "", "has expired"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.identity.signatures import read_key, read_keys
-from aipolicy.identity.signatures.keys import MOST_KEYS, DirectoryError
+from aipolicy.identity.signatures.keys import MAX_KEYS, DirectoryError
 from tests.identity.signatures.signing import EXAMPLE, EXAMPLE_JWK, NOW, Signer, base64url, jwk_of
 
 RSA = jwk_of(rsa.generate_private_key(65537, 2048).public_key())
@@ -90,10 +90,10 @@ def test_keys_of_each_kind_are_read(entry: dict[str, str]) -> None:
 @pytest.mark.parametrize("unit", [1, 1000])
 def test_a_key_counts_in_its_time_told_in_seconds_or_milliseconds(unit: int) -> None:
     key = read_key(EXAMPLE_JWK | {"nbf": int(NOW) * unit, "exp": (int(NOW) + 60) * unit})
-    assert key.trouble_at(NOW - 1) == "is not in use yet"
-    assert key.trouble_at(NOW) is None
-    assert key.trouble_at(NOW + 59.9) is None
-    assert key.trouble_at(NOW + 60) == "has expired"
+    assert key.problem_at(NOW - 1) == "is not in use yet"
+    assert key.problem_at(NOW) is None
+    assert key.problem_at(NOW + 59.9) is None
+    assert key.problem_at(NOW + 60) == "has expired"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_key_counts_in_its_time_told_in_seconds_or_milliseconds(unit: int) -> 
         (b"[]", 'it has no "keys"'),
         (b'{"keys": {}}', 'it has no "keys"'),
         (
-            json.dumps({"keys": [EXAMPLE_JWK] * (MOST_KEYS + 1)}).encode(),
+            json.dumps({"keys": [EXAMPLE_JWK] * (MAX_KEYS + 1)}).encode(),
             "it has 65 keys: at most 64 are read",
         ),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aipolicy.identity.signatures.raw_request import request_from_octets
+from aipolicy.identity.signatures.request import parse_request
 
 HEAD = b"GET /a?b=c HTTP/1.1\r\nHost: Blog.example\r\nUser-Agent: GPTBot/1.2\r\nX-A: 1\r\nX-a: 2\r\n"
 
@@ -10,7 +10,7 @@ HEAD = b"GET /a?b=c HTTP/1.1\r\nHost: Blog.example\r\nUser-Agent: GPTBot/1.2\r\n
 @pytest.mark.parametrize("end", [b"\r\n", b"", b"\r\n\r\n"])
 @pytest.mark.parametrize("line", [b"\r\n", b"\n"])
 def test_a_head_is_read_whatever_its_lines_end_with(end: bytes, line: bytes) -> None:
-    request = request_from_octets((HEAD + end).replace(b"\r\n", line))
+    request = parse_request((HEAD + end).replace(b"\r\n", line))
     assert (request.method, request.url) == ("GET", "https://Blog.example/a?b=c")
     assert request.headers[1] == ("User-Agent", "GPTBot/1.2")
     assert request.field("x-a") == "1, 2"
@@ -18,14 +18,14 @@ def test_a_head_is_read_whatever_its_lines_end_with(end: bytes, line: bytes) -> 
 
 
 def test_its_scheme_may_be_another() -> None:
-    assert request_from_octets(HEAD, scheme="http").url == "http://Blog.example/a?b=c"
+    assert parse_request(HEAD, scheme="http").url == "http://Blog.example/a?b=c"
 
 
 @pytest.mark.parametrize(
     ("sent", "body"), [(b"abc", b"abc"), (b"ab", None), (b"", None), (b"abcdef", b"abc")]
 )
 def test_of_a_body_that_is_not_whole_nothing_is_said(sent: bytes, body: bytes | None) -> None:
-    assert request_from_octets(HEAD + b"Content-Length: 3\r\n\r\n" + sent).body == body
+    assert parse_request(HEAD + b"Content-Length: 3\r\n\r\n" + sent).body == body
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_of_a_body_that_is_not_whole_nothing_is_said(sent: bytes, body: bytes | 
 )
 def test_what_is_no_request_is_refused(octets: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        request_from_octets(octets)
+        parse_request(octets)

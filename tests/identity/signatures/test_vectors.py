@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from aipolicy.identity.signatures import (
-    Outcome,
     Rules,
+    SignatureOutcome,
     SignatureResult,
     SignedRequest,
     Verifier,
-    possession,
-    read_key,
 )
 from tests.identity.signatures.signing import (
     AGENT,
@@ -58,57 +56,63 @@ def verify(
 
 def test_w1_is_verified_and_attributed_to_its_agent() -> None:
     result = verify()
-    assert (result.outcome, result.agent, result.keyid) == (Outcome.VERIFIED, AGENT, EXAMPLE)
+    assert (result.outcome, result.agent, result.keyid) == (SignatureOutcome.VERIFIED, AGENT, EXAMPLE)
     assert (result.label, result.directory, result.fetch) == ("sig2", DIRECTORY, None)
     assert result.reason == f"signed with a key of {AGENT}"
 
 
 def test_w2_another_path_is_not_covered() -> None:
-    assert verify("https://example.com/other").outcome is Outcome.VERIFIED
+    assert verify("https://example.com/other").outcome is SignatureOutcome.VERIFIED
 
 
 def test_w3_another_host_is() -> None:
-    assert verify("https://evil.example/path/to/resource").outcome is Outcome.INVALID
+    assert verify("https://evil.example/path/to/resource").outcome is SignatureOutcome.INVALID
 
 
 def test_w4_another_agent_has_not_signed() -> None:
     keys = HeldKeys(EXAMPLE_JWK, directory="https://evil.test/.well-known/http-message-signatures-directory")
     headers = FIELDS | {"Signature-Agent": 'agent2="https://evil.test"'}
     request = SignedRequest("GET", "https://example.com/", tuple(headers.items()))
-    assert Verifier(keys, rules=VECTORS).verify(request).outcome is Outcome.INVALID
+    assert Verifier(keys, rules=VECTORS).verify(request).outcome is SignatureOutcome.INVALID
     # Where the other agent has no such key, it can't be told: keys belong to the URL that publishes them.
-    assert verify(signature_agent='agent2="https://evil.test"').outcome is Outcome.UNVERIFIED
+    assert verify(signature_agent='agent2="https://evil.test"').outcome is SignatureOutcome.UNVERIFIED
 
 
 def test_w5_no_agent_is_refused() -> None:
     result = verify(signature_agent=None)
-    assert (result.outcome, result.reason) == (Outcome.INVALID, "there is no Signature-Agent header")
+    assert (result.outcome, result.reason) == (SignatureOutcome.INVALID, "there is no Signature-Agent header")
 
 
 def test_w6_a_member_that_is_not_covered_is_nobodys() -> None:
     result = verify(signature_agent=f'agent2="{AGENT}", x="https://evil.test"')
-    assert (result.outcome, result.agent) == (Outcome.VERIFIED, AGENT)
+    assert (result.outcome, result.agent) == (SignatureOutcome.VERIFIED, AGENT)
 
 
 def test_w7_the_label_is_not_signed() -> None:
     result = verify(signature_input=f"zz={INPUT}", signature=f"zz={VALUE}")
-    assert (result.outcome, result.label) == (Outcome.VERIFIED, "zz")
+    assert (result.outcome, result.label) == (SignatureOutcome.VERIFIED, "zz")
 
 
 def test_w8_what_must_be_covered_and_is_not() -> None:
-    assert verify(rules=replace(VECTORS, required=("@path",))).outcome is Outcome.INVALID
+    assert verify(rules=replace(VECTORS, required=("@path",))).outcome is SignatureOutcome.INVALID
 
 
 def test_w9_it_is_too_old_by_default() -> None:
     result = verify(rules=replace(VECTORS, age=86_400.0))
-    assert (result.outcome, result.reason) == (Outcome.INVALID, "the signature is older than 86400 s")
-    assert verify(rules=replace(VECTORS, age=86_400.0), now=CREATED + 86_400).outcome is Outcome.VERIFIED
+    assert (result.outcome, result.reason) == (
+        SignatureOutcome.INVALID,
+        "the signature is older than 86400 s",
+    )
+    assert (
+        verify(rules=replace(VECTORS, age=86_400.0), now=CREATED + 86_400).outcome
+        is SignatureOutcome.VERIFIED
+    )
 
 
 def test_w10_hmac_is_refused() -> None:
     result = verify(signature_input=FIELDS["Signature-Input"].replace("ed25519", "hmac-sha256"))
-    assert result.outcome is Outcome.INVALID
-    assert "algorithm is none of ed25519," in result.reason
+    assert result.outcome is SignatureOutcome.INVALID
+    assert "algorithm must be one of ed25519," in result.reason
 
 
 def test_w11_the_form_without_agent_is_refused_though_it_is_signed_well() -> None:
@@ -120,7 +124,7 @@ def test_w11_the_form_without_agent_is_refused_though_it_is_signed_well() -> Non
     )
     for agent in (None, f'sig1="{AGENT}"'):
         result = verify(signature_agent=agent, signature_input=params, signature=f"sig1={signature}")
-        assert result.outcome is Outcome.INVALID
+        assert result.outcome is SignatureOutcome.INVALID
 
 
 def test_w12_the_older_string_form_is_verified_until_it_expires() -> None:
@@ -134,53 +138,16 @@ def test_w12_the_older_string_form_is_verified_until_it_expires() -> None:
     }
     strict = Rules(example_keys=True)
     result = verify(rules=strict, now=CREATED + 3600, **fields)
-    assert (result.outcome, result.agent) == (Outcome.VERIFIED, AGENT)
+    assert (result.outcome, result.agent) == (SignatureOutcome.VERIFIED, AGENT)
     result = verify(rules=strict, now=CREATED + 3661, **fields)
-    assert (result.outcome, result.reason) == (Outcome.INVALID, "the signature has expired")
-
-
-W13_BODY = (
-    b'{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0U",'
-    b'"x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs","use":"sig"}]}'
-)
-W13 = {
-    "Content-Type": "application/http-message-signatures-directory+json",
-    "Content-Digest": "sha-256=:CADMT2aBdV/rqQr/NIru64ERQkCobVvllA4V0fLFDu0=:",
-    "Signature-Input": 'binding=("@authority";req "content-digest");created=1735689600;expires=4889289600;'
-    f'keyid="{EXAMPLE}";tag="http-message-signatures-directory"',
-    "Signature": "binding=:l6P8R67tm3kujAxbHWio7ll01qrEZ0dKD/WWlGhNYEmTnFZM8Wt0VQ9zqGfvo7T/"
-    "UMkBxsigzChM1Gpz7gOVBg==:",
-}
-
-
-def proof(directory: str = DIRECTORY, body: bytes = W13_BODY, **headers: str) -> Outcome:
-    keys = {EXAMPLE: read_key(EXAMPLE_JWK)}
-    lines = tuple((W13 | {name.replace("_", "-").title(): value for name, value in headers.items()}).items())
-    rules = replace(VECTORS, example_keys=True)
-    (result,) = possession(directory, lines, body, keys, rules=rules, clock=Clock())
-    return result.outcome
-
-
-def test_w13_a_directory_proves_that_it_holds_its_keys() -> None:
-    assert proof() is Outcome.VERIFIED
-
-
-def test_w13_is_no_proof_for_another_host_or_another_body() -> None:
-    assert proof("https://evil.test/.well-known/http-message-signatures-directory") is Outcome.INVALID
-    assert proof(body=W13_BODY + b"\n") is Outcome.INVALID
-    assert proof(signature_input=W13["Signature-Input"].replace(' "content-digest"', "")) is Outcome.INVALID
-    assert proof(signature_input="binding=(") is Outcome.INVALID
-
-
-def test_a_directory_that_signs_nothing_proves_nothing() -> None:
-    assert possession(DIRECTORY, (), W13_BODY, {}, clock=Clock()) == ()
+    assert (result.outcome, result.reason) == (SignatureOutcome.INVALID, "the signature has expired")
 
 
 def test_the_keys_that_rfc_9421_prints_count_only_for_tests() -> None:
     result = verify(rules=replace(VECTORS, example_keys=False))
     assert (result.outcome, result.reason) == (
-        Outcome.INVALID,
-        "the signature's key is printed in RFC 9421: anybody has it",
+        SignatureOutcome.INVALID,
+        "the signature's key is the public example of RFC 9421",
     )
 
 
@@ -189,7 +156,9 @@ def test_cloudflares_vectors(vector: dict[str, Any]) -> None:
     request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
     verifier = Verifier(HeldKeys(vector["key"]), rules=VECTORS, clock=Clock(vector["created"] + 60))
     signed_for_an_agent = "Signature-Agent" in vector["headers"]  # those without are the profile's no more
-    assert verifier.verify(request).outcome is (Outcome.VERIFIED if signed_for_an_agent else Outcome.INVALID)
+    assert verifier.verify(request).outcome is (
+        SignatureOutcome.VERIFIED if signed_for_an_agent else SignatureOutcome.INVALID
+    )
 
 
 @pytest.mark.parametrize("vector", NEGATIVE, ids=lambda vector: f"{vector['id']} {vector['reason']}")
@@ -207,4 +176,4 @@ def test_what_must_not_verify_differs_from_what_does_in_that_one_thing() -> None
     (vector,) = (vector for vector in NEGATIVE if vector["id"] == "NV-05")
     request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
     verifier = Verifier(HeldKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(CREATED + 60))
-    assert verifier.verify(request).outcome is Outcome.VERIFIED
+    assert verifier.verify(request).outcome is SignatureOutcome.VERIFIED

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from aipolicy.robotstxt.lines import Kind, WrittenGroup
-from aipolicy.robotstxt.parsed_file import File
-from aipolicy.robotstxt.parser import product_token
+from aipolicy.robotstxt.parsed_file import ParsedFile, SourceGroup
+from aipolicy.robotstxt.parser import LineKind, product_token
 
 Edits = Mapping[int, str | None]
 """Line number → the lines that stand there instead, None: the line goes. Behind the last line it appends."""
@@ -29,23 +28,23 @@ def edited(octets: bytes, edits: Edits) -> bytes:
     return whole
 
 
-def own_groups(file: File, tokens: Iterable[str], text: str) -> dict[int, str | None]:
+def own_groups(file: ParsedFile, tokens: Iterable[str], text: str) -> dict[int, str | None]:
     """Edits that put ``text`` above all groups, and take ``tokens`` out of every group that there is."""
     names = {token.lower() for token in tokens}
     edits: dict[int, str | None] = {}
-    for group in file.written.groups:
+    for group in file.groups:
         gone = [line.number for line in group.agents if product_token(line.value).lower() in names]
         if len(gone) == len(group.agents):
-            gone += [line.number for line in group.body if line.is_rule or line.kind is Kind.OTHER]
+            gone += [line.number for line in group.body if line.is_rule or line.kind is LineKind.OTHER]
         edits |= dict.fromkeys(gone)
-    if not file.written.groups:
-        return {len(file.written.lines) + 1: text}
-    first = file.written.groups[0].agents[0]
+    if not file.groups:
+        return {len(file.lines) + 1: text}
+    first = file.groups[0].agents[0]
     edits[first.number] = f"{text}\n" if first.number in edits else f"{text}\n\n{first.text}"
     return edits
 
 
-def below_agents(group: WrittenGroup, text: str) -> dict[int, str | None]:
+def below_agents(group: SourceGroup, text: str) -> dict[int, str | None]:
     """Edits that put ``text`` into a group, below its User-agent lines."""
     last = group.agents[-1]
     return {last.number: f"{last.text}\n{text}"}

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import RobotsTooLargeError
+from aipolicy.robotstxt.matching import Content, GroupIndex, IndexedGroup
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_together
 
 
@@ -42,38 +43,33 @@ def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     stand nowhere else stay as they are. 150 tokens in 60 of 120 groups each make 50 times the file: bytes are
     counted while they are made, up to ``most``. Raises RobotsTooLargeError.
     """
-    places: dict[str, tuple[str, list[int]]] = {}
-    for index, group in enumerate(robots.groups):
-        for token in group.tokens:
-            indexes = places.setdefault(token.lower(), (token, []))[1]
-            if indexes[-1:] != [index]:  # a group that went on in the next may name one twice
-                indexes.append(index)
-    together: dict[tuple[int, ...], list[str]] = {}
-    for token, indexes in places.values():
-        together.setdefault(tuple(indexes), []).append(token)
-    untold = set(range(len(robots.groups)))  # whose leading comments are still to be placed
+    index = GroupIndex(robots.groups)
+    together: dict[Content, list[str]] = {}
+    for name in index.names:
+        binding = index.bound(name)
+        together.setdefault(binding.content, []).append(binding.tokens[0])
+    placed: set[IndexedGroup] = set()  # whose leading comments are placed
     groups = []
-    lines: dict[int, dict[str, Rule | Record]] = {}  # of the groups that are combined, each line once
+    lines: dict[IndexedGroup, dict[str, Rule | Record]] = {}  # each line once
     size = 0
-    for sharing, tokens in together.items():
-        sources = [robots.groups[index] for index in sharing]
-        leading = [c for index in sharing if index in untold for c in robots.groups[index].leading]
-        untold -= set(sharing)
-        if len(sources) > 1:
+    for content, tokens in together.items():
+        leading = [c for part in content.parts if part not in placed for c in part.group.leading]
+        placed.update(content.parts)
+        if len(content.parts) > 1:
             combined: dict[str, Rule | Record] = {}
-            for index in sharing:
-                if index not in lines:
-                    lines[index] = {str(record): record for record in robots.groups[index].records}
-                combined |= lines[index]
+            for part in content.parts:
+                if part not in lines:
+                    lines[part] = {str(record): record for record in part.records}
+                combined |= lines[part]
                 if most is not None and size + len(combined) > most:
                     break
-            records = list(combined.values())
+            records = tuple(combined.values())
             size += sum(map(len, combined)) + len(combined)
         else:
-            records = list(sources[0].records)
+            records = content.parts[0].records
         if most is not None and size > most:
             raise RobotsTooLargeError(f"its groups, combined for each crawler, have more than {most} bytes")
-        groups.append(Group(tuple(tokens), tuple(records), tuple(leading)))
+        groups.append(Group(tuple(tokens), records, tuple(leading)))
     return replace(robots, groups=tuple(groups))
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import WHITE_SPACE
-from aipolicy.robotstxt.lines import Kind, Line
-from aipolicy.robotstxt.parser import DISALLOW, KNOWN, USER_AGENT
-from aipolicy.robotstxt.token_spelling import is_header
+from aipolicy.robotstxt.parser import DISALLOW, KNOWN, USER_AGENT, Line, LineKind
+from aipolicy.robotstxt.product_tokens import is_header
 
 _LONGEST = 2000  # characters: longer lines are not looked at
 _DEPTH = 4  # faults of one line that are mended one inside the other
@@ -38,7 +37,7 @@ _NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Mangled:
+class MalformedLine:
     """A spoilt line: the kind of finding, what parsers make of it, and the lines that were meant."""
 
     kind: str
@@ -47,15 +46,15 @@ class Mangled:
     meant: tuple[str, ...]
 
 
-def mangled(line: Line) -> Mangled | None:
+def malformed(line: Line) -> MalformedLine | None:
     """Return what spoilt ``line``, or None where it is as people mean it."""
-    if line.kind is Kind.NOTHING or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
+    if line.kind is LineKind.BLANK or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
         return None
     for fault in _FAULTS:
         pieces = fault.meant(line.text)
         if pieces is not None:
             meant = tuple(m for piece in pieces for m in _mended(piece, _DEPTH)) or (f"# {line.text}",)
-            return Mangled(fault.kind, fault.found, fault.effect, meant)
+            return MalformedLine(fault.kind, fault.found, fault.effect, meant)
     return None
 
 

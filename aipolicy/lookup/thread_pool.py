@@ -1,4 +1,4 @@
-"""Functions of the user called in threads: a bounded number of them, whatever happens to one."""
+"""A bounded pool of daemon threads for callables of the application, which may hang or raise anything."""
 
 import functools
 import inspect
@@ -13,16 +13,16 @@ from aipolicy.forks import survive_forks
 
 logger = logging.getLogger("aipolicy.lookup")
 
-_IDLE = 10.0  # seconds after which a thread that has nothing to do ends
+_IDLE = 10.0  # seconds after which an idle thread ends
 
 Job = Callable[[], object]
 
 
-class Threads:
-    """A bounded pool of daemon threads, which are started when they are needed.
+class ThreadPool:
+    """A bounded pool of daemon threads, each started when it is needed.
 
-    A thread whose job hangs keeps its place until it ends, for nothing can stop it; but it keeps no process
-    from ending. In a child process the pool is empty, and works.
+    A job that hangs holds its thread, since nothing can stop it, but the process can end. After a fork the
+    child's pool is empty and works.
     """
 
     def __init__(self, limit: int, name: str = "aipolicy") -> None:
@@ -34,10 +34,14 @@ class Threads:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._threads = self._idle = 0
-        self._since: dict[object, float] = {}  # jobs that run now, and when each began
+        self._started: dict[object, float] = {}  # when each running job began
 
     def submit(self, job: Job) -> None:
-        """Run ``job`` as soon as a thread is free. Raises RuntimeError where no thread can be started."""
+        """Run ``job`` as soon as a thread is free.
+
+        Raises:
+            RuntimeError: No thread runs, and none can be started.
+        """
         with self._changed:
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
@@ -45,15 +49,15 @@ class Threads:
             elif self._threads < self._limit:
                 try:
                     self._start()
-                except RuntimeError:  # too many threads here, or the process is ending
+                except RuntimeError:  # the system has too many threads, or the process is ending
                     if not self._threads:
                         self._jobs.remove(job)
                         raise
 
     def are_stuck(self, seconds: float) -> bool:
-        """Return True if each thread has been busy with one job for longer than that."""
-        since = list(self._since.values())
-        return len(since) >= self._limit and max(since) < time.monotonic() - seconds
+        """Return True if every thread has been busy with one job for longer than ``seconds``."""
+        started = list(self._started.values())
+        return len(started) >= self._limit and max(started) < time.monotonic() - seconds
 
     def _start(self) -> None:
         # A daemon: a job that hangs must not keep the process from ending.
@@ -68,17 +72,17 @@ class Threads:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             key = object()
-            self._since[key] = time.monotonic()
+            self._started[key] = time.monotonic()
             try:
                 job()
-            except BaseException:  # SystemExit, too: it would end this thread, and nothing else
+            except BaseException:  # also SystemExit, which would end only this thread
                 logger.exception("a background job failed")
             finally:
-                self._since.pop(key, None)
-            del job  # it refers to whoever waited for it
+                self._started.pop(key, None)
+            del job  # it holds references to the request that waited for it
 
     def _next(self) -> Job | None:
-        """Wait for a job; None after a while, and then the thread must end."""
+        """Wait for a job and return it, or None if the thread must end because it was idle for long."""
         with self._changed:
             self._idle += 1
             try:
@@ -93,7 +97,7 @@ class Threads:
 
 
 def is_async(function: Callable[..., object]) -> bool:
-    """Return True if calling it gives a coroutine; also for a partial, and an object that can be called."""
+    """Return True if a callable returns coroutines: a function, a partial, or an object with ``__call__``."""
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

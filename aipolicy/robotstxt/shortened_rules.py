@@ -19,7 +19,7 @@ _MOST_SITE_WIDE = 64 * 1024  # octets of Sitemap and Host lines
 _SAYS_NOTHING = Rule(False, "")
 
 
-class OwnRules:
+class ShortenedRules:
     """A site's own rules, to be written in several lengths."""
 
     def __init__(self, robots: RobotsTxt) -> None:
