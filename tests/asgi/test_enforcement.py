@@ -93,7 +93,7 @@ ROUNDABOUT = [
 
 @pytest.mark.parametrize(("path", "raw"), ROUNDABOUT)
 async def test_no_way_round_leads_to_what_is_closed(path: str, raw: str, tmp_path: Path) -> None:
-    """Starlette's StaticFiles carries dots out, and would give the page."""
+    """Starlette's StaticFiles resolves dot segments, and would serve the page."""
     (tmp_path / "post.html").write_bytes(POST)
     files = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path))])
     app = AIPolicyMiddleware(files, lookup(blog=PRESS), enforce="declared")
@@ -135,7 +135,7 @@ async def test_nobody_else_is_refused(user_agent: str) -> None:
     assert (await visit(user_agent)).status == 200
 
 
-async def test_a_licensed_crawler_is_let_in_and_one_where_a_path_is_open() -> None:
+async def test_a_licensed_crawler_is_allowed_and_one_where_a_path_is_open() -> None:
     assert (await visit(GPTBOT, policy=LICENSED)).status == 200
     assert (await visit("CCBot/2.0", policy=LICENSED)).status == 403
     assert (await visit(GPTBOT, "/press/kit", policy=PRESS)).status == 200
@@ -183,7 +183,7 @@ async def test_monitor_reports_and_refuses_nobody() -> None:
         ({"on_event": print}, "on_event has no effect while enforce is 'off'; add enforce='monitor'"),
     ],
 )
-def test_a_wrong_option_is_told_with_its_fix(options: dict[str, object], message: str) -> None:
+def test_a_wrong_option_is_an_error_with_its_fix(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AIPolicyMiddleware(answering(), lookup(), **options)  # type: ignore[arg-type]
 

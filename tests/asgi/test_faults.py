@@ -1,4 +1,4 @@
-"""Whatever fails inside the middleware, the application's response goes out, with the no that is known."""
+"""Faults inside the middleware never change the application's response or lose an opt-out."""
 
 import pytest
 

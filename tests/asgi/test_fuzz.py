@@ -1,4 +1,4 @@
-"""A hundred thousand requests of every kind: no exception, and nothing changed but our headers."""
+"""A hundred thousand random requests: no exception, and only our headers are added."""
 
 import random
 from collections.abc import Callable
@@ -69,13 +69,13 @@ VALUES = [
 ]
 
 
-def octets(chance: random.Random) -> bytes:
+def random_bytes(chance: random.Random) -> bytes:
     return chance.choice(VALUES) if chance.random() < 0.7 else chance.randbytes(chance.randrange(12))
 
 
 def request_of(chance: random.Random) -> Scope:
-    path = chance.choice(PATHS) if chance.random() < 0.8 else "/" + octets(chance).decode("latin-1")
-    headers = [(chance.choice(NAMES), octets(chance)) for _ in range(chance.randrange(6))]
+    path = chance.choice(PATHS) if chance.random() < 0.8 else "/" + random_bytes(chance).decode("latin-1")
+    headers = [(chance.choice(NAMES), random_bytes(chance)) for _ in range(chance.randrange(6))]
     if chance.random() < 0.95:
         headers.insert(chance.randrange(len(headers) + 1), (b"host", chance.choice(HOSTS)))
     return {
@@ -83,7 +83,7 @@ def request_of(chance: random.Random) -> Scope:
         "method": chance.choice(["GET", "GET", "GET", "HEAD", "POST", "OPTIONS", "BREW"]),
         "path": path,
         "raw_path": path.encode("utf-8", "surrogatepass") if chance.random() < 0.9 else None,
-        "query_string": octets(chance),
+        "query_string": random_bytes(chance),
         "root_path": chance.choice(["", "", "", "/a", "/a/"]),
         "headers": headers,
     }
@@ -94,12 +94,12 @@ def is_policy_file(scope: Scope) -> bool:
 
 
 def answering_by(seed: int) -> ASGIApp:
-    """An application that answers at random, the same for the same seed; to robots.txt, as one without."""
+    """Return an application with random responses, the same for a seed; it has no robots.txt."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         chance = random.Random(seed)
         status = 404 if is_policy_file(scope) else chance.choice([200, 204, 206, 301, 304, 404, 500])
-        headers = [(chance.choice(ANSWERED), octets(chance)) for _ in range(chance.randrange(5))]
+        headers = [(chance.choice(ANSWERED), random_bytes(chance)) for _ in range(chance.randrange(5))]
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         if chance.random() < 0.1:
             del start["headers"]

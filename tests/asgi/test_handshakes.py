@@ -1,4 +1,4 @@
-"""Handshakes of WebSockets by crawlers are refused as their requests for pages are, by real servers."""
+"""WebSocket handshakes by crawlers are refused like their requests for pages, on real servers."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ SERVERS = [
 async def handshake(
     port: int, path: str, user_agent: str
 ) -> tuple[h11.InformationalResponse | h11.Response, bytes]:
-    """Ask for a WebSocket on the wire; the answer, and the body of a refusal."""
+    """Request a WebSocket on the wire; return the response, and the body of a refusal."""
     connection = h11.Connection(h11.CLIENT)
     headers = [
         ("Host", "blog.example"),

@@ -65,7 +65,7 @@ async def test_the_applications_x_robots_tag_is_kept_and_ours_stands_first() -> 
 
 
 @pytest.mark.parametrize(
-    ("theirs", "expected"),
+    ("own", "expected"),
     [
         (b"train-ai=y", "train-ai=n"),
         (b"ai-use=n", "train-ai=n, ai-use=n"),
@@ -74,10 +74,8 @@ async def test_the_applications_x_robots_tag_is_kept_and_ours_stands_first() -> 
         (b"\xff\xfe", "train-ai=n"),
     ],
 )
-async def test_the_applications_content_usage_is_merged_most_restrictively(
-    theirs: bytes, expected: str
-) -> None:
-    response = await request(wrapped(answering(200, [(b"content-usage", theirs)])))
+async def test_the_applications_content_usage_is_merged_most_restrictively(own: bytes, expected: str) -> None:
+    response = await request(wrapped(answering(200, [(b"content-usage", own)])))
     assert response.one("content-usage") == expected
 
 

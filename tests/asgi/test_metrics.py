@@ -1,4 +1,4 @@
-"""``status_path``: the lookup's status as Prometheus reads it, only where it is asked for."""
+"""Metrics for Prometheus at ``status_path``."""
 
 import subprocess
 import sys
@@ -84,7 +84,7 @@ async def test_prometheus_reads_the_status_at_the_path() -> None:
     assert "aipolicy_lookup_seq" not in samples, "an application's own flag has no numbers"
 
 
-async def test_a_registrys_number_and_its_trouble_are_samples(tmp_path: Any) -> None:
+async def test_a_registrys_number_and_its_errors_are_metrics(tmp_path: Any) -> None:
     path = another_registry(tmp_path / "registry.db", "blog.example", lookup().default.policy)
     due = LocalLookup(path, refresh=0.5, clock=count().__next__)  # a second goes by with each glance at it
     app = AIPolicyMiddleware(answering(), due, status_path=PATH)
@@ -114,7 +114,7 @@ async def test_the_files_stay_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("path", ["metrics", "", "/robots.txt"])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
+def test_a_path_that_is_invalid_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="status_path is"):
         AIPolicyMiddleware(answering(), lookup(), status_path=path)
 
@@ -127,7 +127,7 @@ def test_a_lookup_without_a_status_is_refused() -> None:
         AIPolicyMiddleware(answering(), Own(), status_path=PATH)  # type: ignore[arg-type]
 
 
-def test_without_the_client_the_command_that_installs_it_is_samples() -> None:
+def test_without_the_client_the_error_has_the_command_that_installs_it() -> None:
     program = (
         "import sys\n"
         "sys.modules['prometheus_client'] = None\n"

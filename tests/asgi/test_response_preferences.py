@@ -1,4 +1,4 @@
-"""One response that says more than its blog does: a post whose author opted out."""
+"""Preferences for a single response: a post whose author opted out."""
 
 import logging
 from typing import Any

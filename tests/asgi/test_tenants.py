@@ -117,7 +117,7 @@ async def test_two_thousand_tenants_fit() -> None:
 
 
 class CountedList:
-    """A list of tenants that a test can break, and that counts how often it is asked for."""
+    """A list of tenants that a test can break, and that counts its calls."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -183,7 +183,7 @@ async def test_a_site_that_cannot_be_named_gets_the_default(broken: Callable[[Sc
         ({"listed": None}, TypeError, "listed is None; use a function of the host, or listing='headers'"),
     ],
 )
-def test_a_wrong_option_is_told_with_its_fix(
+def test_a_wrong_option_is_an_error_with_its_fix(
     options: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
