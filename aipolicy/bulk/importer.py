@@ -1,7 +1,7 @@
 """Imports: the input file, and its good rows on their way into a registry, batch after batch.
 
 The transaction of each batch also stores a checkpoint, so that an import of a file that was interrupted
-resumes behind the last batch. An import from a pipe begins anew: nothing tells that its input is the same.
+resumes behind the last batch. An import from a pipe begins anew: its input can't be known to be the same.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Whatever fails: every file is whole, no *no* is lost, and the next run goes on."""
+"""Failures of the generator: every file is complete, no opt-out is lost, and the next run resumes."""
 
 import errno
 import os

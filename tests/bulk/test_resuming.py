@@ -158,7 +158,7 @@ def test_an_import_resumes_after_a_full_disk(blogs: Path, tmp_path: Path) -> Non
 def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
     url: str = request.getfixturevalue("schemas").new()
 
-    # In a transaction: a connection that is lost between two batches is made anew, and nobody notices.
+    # In a transaction: a connection that is lost between two batches is opened again without an error.
     end = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name = 'importer' AND state <> 'idle'"""
 

@@ -94,7 +94,7 @@ async def answers(lookup: LocalLookup) -> list[str]:
     """Return the answer for each host; an unknown host has the default."""
     await asyncio.sleep(0.002)  # then it looks at the file again
     found = [await lookup.find(host.encode()) for host in HOSTS]
-    return ["stranger" if one is lookup.default else str(one.policy.preset) for one in found]
+    return ["default" if one is lookup.default else str(one.policy.preset) for one in found]
 
 
 @pytest.mark.parametrize("more", [0, 2, 3])
@@ -105,10 +105,10 @@ async def test_a_registry_restored_from_a_backup_is_taken_over_under_readers(
     with Replica(url, file):
         eventually(lambda: seq(file) == 3)
     lookup = LocalLookup(file, refresh=0.001)
-    assert await answers(lookup) == ["unset", "unset", "stranger"]
+    assert await answers(lookup) == ["unset", "unset", "default"]
     with Replica(other, file):
         eventually(lambda: is_copy(file, other))
-    assert await answers(lookup) == ["no-training", "stranger", "unset" if more else "stranger"]
+    assert await answers(lookup) == ["no-training", "default", "unset" if more else "default"]
     lookup.close()
 
 

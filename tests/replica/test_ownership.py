@@ -28,7 +28,7 @@ from tests.replica.helpers import eventually, follower, is_copy, seq
 from tests.soak.processes import standing_still
 from tests.soak.proxy import Proxy, socket_of
 
-OWNER, READS = 1501, 1502  # any users that nobody is
+OWNER, READS = 1501, 1502  # any unused user ids
 AS_USER = """
 import asyncio, encodings.ascii, os, signal, sys, time, psycopg, aipolicy.lookup
 from aipolicy.registry.replica import Replica, follower

@@ -103,7 +103,7 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
 
 
 async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
-    """The hosts that were answered wrongly meanwhile."""
+    """Return the hosts that were answered wrongly in the meantime."""
     wrong = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
