@@ -69,7 +69,7 @@ class Importer:
         self._stdin = stdin
 
     def after(self, batches: int, stop: Callable[[subprocess.Popen[str]], None]) -> None:
-        """Wait for so many batches, and stop it."""
+        """Wait for some batches, and stop it."""
         assert self.process.stdin
         assert self.process.stdout
         if self._stdin:
@@ -164,7 +164,7 @@ def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: p
 
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:  # now: later the import may be done first
+    with engine.connect() as connection:  # now: later it may take longer than the import
 
         def end_connection(process: subprocess.Popen[str]) -> None:
             while process.poll() is None and not connection.exec_driver_sql(end).all():

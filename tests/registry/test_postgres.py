@@ -29,7 +29,7 @@ def url(schemas: Schemas) -> str:
 
 @contextmanager
 def plain_server() -> Iterator[int]:
-    """A port where somebody answers like a PostgreSQL server without TLS."""
+    """A port that answers like a PostgreSQL server without TLS."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def refuse() -> None:

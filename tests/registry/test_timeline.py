@@ -1,4 +1,4 @@
-"""``timeline``: all that was ever in force on a host."""
+"""``timeline``: everything that was ever in force on a host."""
 
 from datetime import timedelta
 

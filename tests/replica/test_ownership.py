@@ -201,9 +201,8 @@ def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path
         join_child(children.pop())
         registry.put(SitePolicy.from_preset("no-ai", site="after.example"), by="test")
         eventually(lambda: seq(file) == 2)
-    lock = FileLock(
-        file.with_name("replica.db.lock")
-    )  # as another process would, while the child still lives
+    # The child is still alive, and must not hold the lock.
+    lock = FileLock(file.with_name("replica.db.lock"))
     assert lock.acquire() is None
     lock.release()
     os.write(gone, b"x")
