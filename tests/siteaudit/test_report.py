@@ -139,7 +139,7 @@ def test_of_many_sites_those_with_findings_are_shown_whole_first() -> None:
 def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browser) -> None:
     seen_page = browser.open(report([hostile(), document(opted_out(page_=page()))]))
     assert seen_page.console == []
-    assert seen_page.asked == []
+    assert seen_page.requests == []
 
 
 @pytest.mark.slow
