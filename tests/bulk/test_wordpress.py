@@ -67,9 +67,9 @@ def test_a_dump_is_read_wherever_it_is_cut(size: int) -> None:
     path = rows.pop(5)
     assert rows == {
         1: SiteRow("one.example", SitePolicy.from_flag(True)),
-        2: SiteRow("two.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
-        3: SiteRow("three.example", SitePolicy(visibility="private")),  # type: ignore[arg-type]
-        4: SiteRow("four.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
+        2: SiteRow("two.example", SitePolicy(visibility="discouraged")),
+        3: SiteRow("three.example", SitePolicy(visibility="private")),
+        4: SiteRow("four.example", SitePolicy(visibility="discouraged")),
     }
     assert "one.example/ada/" in str(path)
     assert "domain of its own" in str(path)
@@ -98,7 +98,7 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         '"3","1","three.example","/","2020-01-01 00:00:00","7","0"\n'
     )
     rows = dict(read_wordpress([text]))
-    assert rows[2] == SiteRow("one.example", SitePolicy(visibility="discouraged"))  # type: ignore[arg-type]
+    assert rows[2] == SiteRow("one.example", SitePolicy(visibility="discouraged"))
     assert "shared host" in str(rows[3])
     assert "'7'" in str(rows[4])
 
@@ -119,7 +119,7 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         ("/* never closed", "complete"),
     ],
 )
-def test_what_is_no_dump_of_a_network_is_told(text: str, culprit: str) -> None:
+def test_an_invalid_dump_is_an_error(text: str, culprit: str) -> None:
     with pytest.raises(AIPolicyError, match=f"(?s){culprit}"):
         list(read_wordpress([text]))
 
@@ -154,7 +154,7 @@ def test_literals_are_those_of_mysql(literal: str, value: str | None) -> None:
 
 
 def quoted(value: str) -> str:
-    """As mysqldump does."""
+    """Quote a value like mysqldump."""
     for sign, escape in (
         ("\\", "\\\\"),
         ("\0", "\\0"),
@@ -191,15 +191,15 @@ def test_any_text_ends_in_rows_or_in_one_error() -> None:
     for _ in range(300):
         start = chance.randrange(len(DUMP))
         cut = DUMP[start : start + chance.randrange(400)]
-        told = ""
+        message = ""
         try:
             list(read_wordpress(pieces(cut, 13)))
         except AIPolicyError as error:
-            told = str(error)
-        assert "\n" not in told
+            message = str(error)
+        assert "\n" not in message
 
 
-def test_a_domain_that_is_no_utf_8_is_told_with_the_fix() -> None:
+def test_a_domain_that_is_not_utf_8_is_an_error_with_a_fix() -> None:
     dump = BLOGS + "INSERT INTO `wp_blogs` VALUES (1,1,'b\udcfccher.example','/','',1);"
     ((number, error),) = read_wordpress([dump])
     assert (number, str(error)) == (

@@ -5,11 +5,11 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import InForce, Registry
 from tests.registry.conftest import Clock, NewURL
-from tests.registry.test_past import HOSTS, MICROSECOND, puts
+from tests.registry.test_history_model import HOSTS, MICROSECOND, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SILENT = SitePolicy.from_flag(False, site="blog.example")
@@ -49,7 +49,7 @@ def test_a_moved_host_has_the_policies_of_each_site_while_it_was_its_own(
     ]
 
 
-def test_of_several_changes_in_one_moment_the_last_is_told(registry: Registry, clock: Clock) -> None:
+def test_the_last_of_several_changes_at_one_time_is_in_force(registry: Registry, clock: Clock) -> None:
     for policy in (OPTED_OUT, SILENT, OPTED_OUT):
         registry.put(policy, by="ada")
     assert registry.timeline("blog.example") == [InForce(clock.now, 3, OPTED_OUT)]
@@ -65,7 +65,8 @@ def test_a_timeline_agrees_with_at_at_every_instant(
         for batch in batches:
             clock.move(microseconds=batch[0][3])
             made = [
-                (SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in batch
+                (SitePolicy.from_preset(preset_named(preset), site=site), further)
+                for site, preset, further, _ in batch
             ]
             registry.put_many(made, by="ada", refused=_leave_out)
         moments = {change.at + step * MICROSECOND for change in registry.changes() for step in (-1, 0, 1)}

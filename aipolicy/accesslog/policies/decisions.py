@@ -176,4 +176,4 @@ def _alternatives(table: CrawlerTable) -> Mapping[str, tuple[str, ...]]:
 @from_table
 def _own_name_only(table: CrawlerTable) -> frozenset[str]:
     """Return the product tokens that ``*`` doesn't bind, by their operator's documentation."""
-    return frozenset(c.product_token for c in table.crawlers if c.note and "own name only" in c.note)
+    return frozenset(c.product_token for c in table.crawlers if c.own_group_only)

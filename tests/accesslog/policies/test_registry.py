@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from aipolicy.accesslog.policies import Version, from_registry
 from aipolicy.accesslog.policies.from_registry import RegistryPolicies
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.registry import Registry
 from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.times import to_microseconds
 from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
-from tests.registry.test_past import HOSTS, puts
+from tests.registry.test_history_model import HOSTS, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 SILENT = SitePolicy.from_flag(False, site="a.example")
@@ -75,7 +75,7 @@ def test_a_log_without_hosts_has_no_policy_even_if_the_registry_has_one_site(
 
 
 def test_a_missing_registry_is_an_error_and_is_not_created(url: str, tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match="doesn.t exist"):
+    with pytest.raises(RegistryURLError, match="doesn't exist"):
         RegistryPolicies(url)
     assert list(tmp_path.iterdir()) == []
 
@@ -130,7 +130,10 @@ def test_the_versions_in_force_are_those_of_the_registry(
     clock = Clock()
     url = f"sqlite:///{tmp_path_factory.mktemp('registry')}/registry.db"
     with Registry(url, clock=clock) as registry:
-        made = [(SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in steps]
+        made = [
+            (SitePolicy.from_preset(preset_named(preset), site=site), further)
+            for site, preset, further, _ in steps
+        ]
         for put, (_, _, _, step) in zip(made, steps, strict=True):
             clock.move(microseconds=step)
             registry.put_many([put], by="ada", refused=lambda policy, error: None)

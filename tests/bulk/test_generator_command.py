@@ -1,0 +1,80 @@
+"""``aipolicy robots --all``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aipolicy.registry import Registry
+from tests.cli.conftest import Run, aipolicy
+
+__all__ = ["aipolicy"]
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    from aipolicy.core.policy import SitePolicy
+
+    with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
+        registry.put_many((SitePolicy.from_flag(True, site=f"{n}.example") for n in "abc"), by="import")
+    return tmp_path
+
+
+def test_every_site_is_written_and_then_the_changes(aipolicy: Run, three: Path) -> None:
+    first = aipolicy("robots", "--all", "--out", "out")
+    assert (first.returncode, first.stdout) == (0, "")
+    assert first.stderr == "out: 3 written, 0 unchanged, 0 removed (change 3)\n"
+    assert (three / "out/robots/a/a.example").read_text() == aipolicy("robots", "--site", "a.example").stdout
+    aipolicy("set", "b.example", "--preset", "unset")
+    again = json.loads(aipolicy("robots", "--all", "--out", "out", "--json").stdout)
+    assert again == {
+        "out": "out",
+        "full": False,
+        "seq": 4,
+        "written": 1,
+        "unchanged": 0,
+        "removed": 0,
+        "failed": 0,
+        "errors": [],
+    }
+    assert "3 unchanged" in aipolicy("robots", "--all", "--out", "out", "--full").stderr
+
+
+def test_a_switch_holds_for_all_of_them(aipolicy: Run, three: Path) -> None:
+    aipolicy("robots", "--all", "--out", "out", "--no-content-signal")
+    assert "Content-Signal" not in (three / "out/robots/a/a.example").read_text()
+
+
+def test_an_unusable_policy_is_reported_and_the_others_are_written(aipolicy: Run, three: Path) -> None:
+    with (
+        Registry(f"sqlite:///{three}/aipolicy.db") as registry,
+        registry._database.writing() as connection,
+    ):
+        connection.exec_driver_sql("UPDATE site SET policy = '{' WHERE name = 'b.example'")
+    done = aipolicy("robots", "--all", "--out", "out")
+    assert done.returncode == 1
+    assert "the policy of 'b.example' can't be used" in done.stderr
+    assert "3 written" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        (["--all"], "--out DIR"),
+        (["--out", "out"], "--all"),
+        (["--full", "--preset", "no-ai"], "--all"),
+        (["--all", "--out", "out", "--site", "a.example"], "--site"),
+        (["--all", "--out", "out", "--preset", "no-ai"], "registry"),
+        (["--all", "--out", "aipolicy.db/out"], "aipolicy.db"),
+        (["--all", "--out", "."], "not ours"),
+        (["--all", "--out", "out", "--registry", "sqlite:///missing.db"], "missing.db"),
+    ],
+)
+def test_wrong_options_are_errors_that_name_the_culprit(
+    aipolicy: Run, three: Path, arguments: list[str], culprit: str
+) -> None:
+    done = aipolicy("robots", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert culprit in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (three / "out").exists()
