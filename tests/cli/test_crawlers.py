@@ -149,7 +149,7 @@ def test_the_scope_is_kept_shown_and_cleared(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--clear", "scope")
     assert "scope" not in json.loads(aipolicy("show", "blog.example", "--json").stdout)
     help_text = " ".join(aipolicy("robots", "--help").stdout.split())
-    assert "Costs visits of some that aren't" in help_text
+    assert "Some of these have other purposes" in help_text
 
 
 def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
@@ -243,8 +243,8 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--ai-robots-txt", "robots.json", "--accept-new"], "--accept-new needs a file to write to"),
-        (["--accept-new"], "--accept-new needs --ai-robots-txt"),
+        (["--ai-robots-txt", "robots.json", "--accept-new"], "--accept-new needs a file to write"),
+        (["--accept-new"], "add --ai-robots-txt"),
         (["--ai-robots-txt", "missing.json"], "--ai-robots-txt 'missing.json': it doesn't exist"),
         (["--ai-robots-txt", "http://x.example/robots.json"], "it is not https"),
         (["--ai-robots-txt", "https://localhost:1/robots.json"], "it can't be fetched"),

@@ -298,8 +298,8 @@ def test_lists_that_fail_are_named_on_stderr_and_exit_code_1(
     assert done.exit_code == 1
     assert len(lists.asked) == 5
     ads, bing = sorted(done.stderr.splitlines(), key=lambda line: "bingbot" in line)
-    assert ads.endswith("/openai.com/adsbot.json answered 404: no copy of it is known")
-    assert bing.endswith("/www.bing.com/toolbox/bingbot.json answered 404: the copy of 2026-09-02 stays")
+    assert ads.endswith("/openai.com/adsbot.json answered 404; there is no earlier list")
+    assert bing.endswith("/www.bing.com/toolbox/bingbot.json answered 404; the list of 2026-09-02 is kept")
     assert RangesFile.read(Path(target)).ranges.of_url("https://openai.com/gptbot.json")
 
 
@@ -316,12 +316,15 @@ def test_a_list_that_lost_most_is_accepted_only_when_told_to(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["update", "--operator", "Nobody"], "--operator 'Nobody' publishes no lists: Akamai, Amazon"),
+        (
+            ["update", "--operator", "Nobody"],
+            "--operator 'Nobody' publishes no lists; use one of Akamai, Amazon",
+        ),
         (["update", "--to", "no/such/folder/ranges.json"], "can't be written"),
         (["update", "--to", "/"], "can't be written"),
         (["update", "--to", "."], "Is a directory"),
         (["update", "--to", "a\0b"], "can't be written"),
-        (["--json", "update"], "options of update come behind it"),
+        (["--json", "update"], "write the options of update after its name"),
     ],
 )
 def test_what_can_not_be_updated_is_bad_input(

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from aipolicy.cli.completion import product_tokens
-from aipolicy.cli.options import json_option, list_option, print_rows, signal_options
+from aipolicy.cli.options import json_option, list_option, print_rows, product_tokens, signal_options
 from aipolicy.core.policy import PRESETS
 from aipolicy.errors import AIPolicyError
 
