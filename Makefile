@@ -7,7 +7,7 @@ SOAK ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test proof soak lint clean
+.PHONY: demo test proof soak lint docs clean
 
 demo: $(VENV)/server.installed
 	@$(BIN)/aipolicy demo --port $(PORT)
@@ -29,6 +29,10 @@ lint: $(VENV)/lint.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation as a site, in build/site.
+docs: $(VENV)/docs.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

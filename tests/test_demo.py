@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from aipolicy.demo import BLOGS
+from tests.chromium import Browser
 from tests.replica.following import eventually
 
 
@@ -109,6 +111,69 @@ def test_a_flipped_switch_comes_into_force(demo: Demo) -> None:
     eventually(lambda: "content-usage: train-ai=n" in fetch(demo, "silent.localhost", "/", "-i"))
     subprocess.run([*arguments, "--preset", "unset"], check=True, capture_output=True)
     assert "content-usage" not in before
+
+
+def test_the_button_changes_the_policy_and_the_page_says_how_long_it_took(demo: Demo) -> None:
+    page = fetch(demo, "silent.localhost")
+    assert "(none: the owner said nothing)" in page
+    choice = re.findall(r'name="choice" value="(\w+)"', page)
+    after = fetch(demo, "silent.localhost", "/flag", "-L", "-d", f"choice={choice[0]}")
+    assert "now: <strong>no AI training</strong>" in after
+    assert "content-usage: train-ai=n" in after
+    assert "User-agent: GPTBot\n" in after
+    assert "User-agent: GPTBot\n" in fetch(demo, "silent.localhost", "/robots.txt")
+    measured = re.findall(r"was stored in ([\d.]+) ms and was in force ([\d.]+) ms later", after)
+    assert [float(milliseconds) >= 0 for milliseconds in measured[0]] == [True, True]
+    back = re.findall(r'name="choice" value="(\w+)"', after)
+    assert "(none: the owner said nothing)" in fetch(
+        demo, "silent.localhost", "/flag", "-L", "-d", f"choice={back[0]}"
+    )
+
+
+@pytest.mark.parametrize("blog", ["licensed", "discouraged", "private", "no-ai", "own-rules", "opted-out"])
+def test_every_blogs_button_goes_to_saying_nothing_and_back(demo: Demo, blog: str) -> None:
+    host = f"{blog}.localhost"
+    first, first_robots = fetch(demo, host), fetch(demo, host, "/robots.txt")
+    silent = fetch(demo, host, "/flag", "-L", "-d", "choice=other")
+    assert "(none: the owner said nothing)" in silent
+    again = fetch(demo, host, "/flag", "-L", "-d", "choice=first")
+    assert re.sub(r'<p class="measured">.*?</p>', "", again) == re.sub(
+        r'<p class="measured">.*?</p>', "", first
+    )
+    assert fetch(demo, host, "/robots.txt") == first_robots
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (("-d", "choice=first", "-H", "Origin: https://evil.example"), 403),
+        (("-d", "choice=neither"), 400),
+        (("-d", "choice=first" + "&" * 2000), 400),
+        (("-X", "GET"), 404),
+    ],
+)
+def test_a_bad_form_changes_nothing(demo: Demo, options: tuple[str, ...], status: int) -> None:
+    answer = fetch(demo, "silent.localhost", "/flag", "-i", *options)
+    assert answer.startswith(f"HTTP/1.1 {status}")
+    assert "content-usage" not in fetch(demo, "silent.localhost", "/", "-i")
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_no_script(demo: Demo) -> None:
+    page = fetch(demo, "opted-out.localhost", "/", "-i")
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert set(re.findall(r'(?:src|href|action)="([^"]+)"', page)) == {
+        "/flag",
+        "/robots.txt",
+        "/.well-known/tdmrep.json",
+        *(f"http://{blog.host}/" for blog in BLOGS),
+    }
+
+
+@pytest.mark.parametrize("window", [360, 1200])
+@pytest.mark.parametrize("blog", ["opted-out", "private"])
+def test_the_page_fits_its_window(demo: Demo, browser: Browser, blog: str, window: int) -> None:
+    assert browser.width(fetch(demo, f"{blog}.localhost"), window) <= window
 
 
 def test_a_real_crawler_reads_what_we_mean(demo: Demo, tmp_path: Path) -> None:

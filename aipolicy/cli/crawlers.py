@@ -45,9 +45,7 @@ if TYPE_CHECKING:
     type=click.Choice(list(map(str, EvidenceClass))),
     help="Only crawlers of this class.",
 )
-@click.option(
-    "--summary", is_flag=True, help="Only the number of crawlers of each class, and the age of the table."
-)
+@click.option("--summary", is_flag=True, help="Only the number of each class, and the age of the table.")
 @json_option
 @click.pass_context
 def crawlers(
@@ -268,9 +266,7 @@ def _print_names(found: NewNames, accepted: bool, as_json: bool) -> None:
     for name, reason in found.refused:
         click.echo(f"{name!r} can't be added: {reason}", err=True)
     if found.entries and not accepted:
-        click.echo(
-            "use --accept-new to add them to --crawlers FILE, for opt-outs with --scope broad", err=True
-        )
+        click.echo("--accept-new adds them to --crawlers FILE, for opt-outs with --scope broad", err=True)
 
 
 def _fetched(url: str) -> bytes:
@@ -313,7 +309,7 @@ def _targets(operators: Sequence[str]) -> "list[Target]":
     for name in operators:
         if name.lower() not in known:
             raise AIPolicyError(
-                f"--operator {name!r} publishes no lists; use one of {', '.join(known.values())}"
+                f"--operator {name!r} publishes no list; use one of {', '.join(known.values())}"
             )
     wanted = {name.lower() for name in operators or known}
     return [target for target in targets if target.operator.lower() in wanted]

@@ -61,13 +61,14 @@ A blog platform with {len(BLOGS)} blogs, each answering crawlers as its owner ch
 
 {blogs}
 
-Try, in another terminal:
+Each page shows its headers and its robots.txt, and has a button that changes the owner's choice.
+Or try, in another terminal:
 
   {curl}/robots.txt -H 'Host: opted-out.localhost'
   {curl}/ -H 'Host: no-ai.localhost' -o /dev/null -D -
   {curl}/robots.txt -H 'Host: own-rules.localhost'
 
-And flip a switch; it is in force within a quarter of a second:
+And opt a blog out; the change is in force within a quarter of a second:
 
   {command} set silent.localhost --preset no-training --registry {url}
 

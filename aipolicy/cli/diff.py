@@ -1,14 +1,16 @@
 """``aipolicy diff``: two robots.txt files compared by their effect."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aipolicy.cli.options import json_option, print_json, print_text
 from aipolicy.errors import AIPolicyError
 from aipolicy.report.text import listed, shown
-from aipolicy.robotstxt import Difference, compare
+
+if TYPE_CHECKING:
+    from aipolicy.robotstxt import Difference
 
 _MAX_LISTED = 10  # names and paths in a line; --json has all
 
@@ -28,7 +30,9 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
     Each is a file, - or a URL. Order, comments and spelling don't matter. Every rule of both files is tried
     with sample paths. Exit codes: 0 the same effect, 1 a different one, 2 bad input.
     """
-    from aipolicy.cli.robots_source import read_source  # not above: it loads an HTTP client
+    # Imported where they are used: other commands must not wait for them.
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import compare
 
     if before == after == "-":
         raise AIPolicyError("both files are -, but stdin can be read only once; name one of the files")
@@ -41,7 +45,7 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _document(difference: Difference) -> dict[str, Any]:
+def _document(difference: "Difference") -> dict[str, Any]:
     change = difference.change
     return {
         "crawlers": [shown(token) for token in difference.tokens],
@@ -55,7 +59,7 @@ def _document(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _text(differences: Iterable[Difference]) -> str:
+def _text(differences: Iterable["Difference"]) -> str:
     lines: list[str] = []
     for difference in differences:
         change = difference.change
@@ -68,7 +72,7 @@ def _text(differences: Iterable[Difference]) -> str:
     return "\n".join(lines[:-1]) or "no difference in effect"
 
 
-def _crawlers(difference: Difference) -> str:
+def _crawlers(difference: "Difference") -> str:
     names = listed(difference.tokens, _MAX_LISTED)
     if difference.others:
         return f"every crawler that neither file names, {names}" if names else "every crawler"

@@ -1,6 +1,6 @@
 """``aipolicy explain``: the group and the rule that decide if a crawler may fetch a path."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,10 +9,9 @@ from aipolicy.cli.options import SOURCE, json_option, print_json, print_text
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.errors import AIPolicyError
 from aipolicy.report.text import shown
-from aipolicy.robotstxt import Explanation
-from aipolicy.robotstxt import explain as explanation_of
-from aipolicy.robotstxt.dialects import DIALECTS
-from aipolicy.robotstxt.matching import Ruling
+
+if TYPE_CHECKING:
+    from aipolicy.robotstxt import Explanation, Ruling
 
 
 @click.command()
@@ -27,7 +26,9 @@ def explain(source: str, crawler: str, path: str, as_json: bool) -> None:
     aipolicy explain robots.txt --crawler GPTBot --path /post/1
     aipolicy explain https://blog.example --crawler Applebot-Extended --path '/search?q=1' --json
     """
-    from aipolicy.cli.robots_source import read_source  # not above: it loads an HTTP client
+    # Imported where they are used: other commands must not wait for them.
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import explain as explanation_of
 
     if crawler.strip() in ("", "*"):
         raise AIPolicyError(f"--crawler {crawler!r} is not a product token; use one like GPTBot")
@@ -40,7 +41,7 @@ def explain(source: str, crawler: str, path: str, as_json: bool) -> None:
         print_text(_text(explanation))
 
 
-def _document(explanation: Explanation) -> dict[str, Any]:
+def _document(explanation: "Explanation") -> dict[str, Any]:
     line = explanation.ruling.line
     return {
         "crawler": shown(explanation.token),
@@ -52,12 +53,14 @@ def _document(explanation: Explanation) -> dict[str, Any]:
         "content_usage": str(explanation.usage_preferences),
         "families": {
             dialect: {"allowed": ruling.allowed, "line": ruling.line or None}
-            for dialect, ruling in explanation.families.items()
+            for dialect, ruling in explanation.dialects.items()
         },
     }
 
 
-def _text(explanation: Explanation) -> str:
+def _text(explanation: "Explanation") -> str:
+    from aipolicy.robotstxt.dialects import DIALECTS
+
     token, ruling = shown(explanation.token), explanation.ruling
     signals = ", ".join(f"{key}={value}" for key, value in explanation.content_signals.items())
     lines = [
@@ -69,7 +72,7 @@ def _text(explanation: Explanation) -> str:
         "Other parsers:",
     ]
     for dialect in DIALECTS:
-        other = explanation.families[dialect.id]
+        other = explanation.dialects[dialect.id]
         line = f" (line {other.line})" if other.line else ""
         differs = "" if other.allowed is ruling.allowed else "  <- differs"
         lines.append(f"  {dialect.id}: it {_may(other)}{line}{differs}  [{dialect.used_by}]")
@@ -85,11 +88,11 @@ def _text(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _may(ruling: Ruling) -> str:
+def _may(ruling: "Ruling") -> str:
     return "may" if ruling.allowed else "may not"
 
 
-def _group(explanation: Explanation) -> str:
+def _group(explanation: "Explanation") -> str:
     if explanation.because == "none":
         return "no group applies to it, so nothing is disallowed"
     lines = line_numbers(explanation.agent_lines)
@@ -100,7 +103,7 @@ def _group(explanation: Explanation) -> str:
     return f"{lines}: the group for all crawlers, as no group names it"
 
 
-def _rule(explanation: Explanation, ruling: Ruling) -> str:
+def _rule(explanation: "Explanation", ruling: "Ruling") -> str:
     if ruling.line:
         return f"line {ruling.line}: {shown(explanation.text(ruling.line))}"
     if explanation.path.partition("?")[0] == "/robots.txt":

@@ -3,22 +3,26 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aipolicy.cli.options import SOURCE, json_option, list_option, print_json, print_rows, print_text
 from aipolicy.core.crawlers import Purpose, crawler_named
 from aipolicy.report.text import listed, shown
-from aipolicy.robotstxt import KINDS, Finding, Report, Severity
-from aipolicy.robotstxt import lint as check
-from aipolicy.robotstxt.reach import Reach
+
+# The linter and the HTTP client are imported where they are used: other commands must not wait for them.
+if TYPE_CHECKING:
+    from aipolicy.robotstxt import Finding, Report
+    from aipolicy.robotstxt.reach import Reach
 
 _MAX_LISTED = 10  # findings of one kind and names in a line; --json has all
 _PURPOSES = {Purpose.CONTROL: "control (tokens without crawlers, for content that others fetched)"}
 
 
 def _list_findings() -> None:
+    from aipolicy.robotstxt import KINDS
+
     rows = ((name, kind.severity, kind.about) for name, kind in KINDS.items())
     print_rows(rows, ("id", "severity", "about"))
 
@@ -46,7 +50,8 @@ def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:
     For a URL without a path, /robots.txt is fetched. Exit codes: 0 no finding that --fail-on names,
     1 such a finding, 2 bad input.
     """
-    from aipolicy.cli.robots_source import read_source  # not above: it loads an HTTP client
+    from aipolicy.cli.robots_source import read_source
+    from aipolicy.robotstxt import lint as check
 
     report = check(read_source(source))
     if as_json:
@@ -58,7 +63,7 @@ def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _document(source: str, report: Report) -> dict[str, Any]:
+def _document(source: str, report: "Report") -> dict[str, Any]:
     return {
         "source": shown(source),
         "findings": [_finding_document(finding) for finding in report.findings],
@@ -71,13 +76,13 @@ def _document(source: str, report: Report) -> dict[str, Any]:
     }
 
 
-def _finding_document(finding: Finding) -> dict[str, Any]:
+def _finding_document(finding: "Finding") -> dict[str, Any]:
     document = dataclasses.asdict(finding)
     del document["edits"]
     return document
 
 
-def _text(source: str, report: Report) -> str:
+def _text(source: str, report: "Report") -> str:
     """Return the findings, the most severe first, and the crawlers that are shut out."""
     lines: list[str] = []
     counts: Counter[str] = Counter()
@@ -92,7 +97,7 @@ def _text(source: str, report: Report) -> str:
     return "\n".join([*lines, *_coverage(report), "", f"{shown(source)}: {_counts(report)}"])
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: "Finding") -> Iterator[str]:
     where = line_numbers(finding.lines) if finding.lines else "the file"
     yield f"{finding.severity}: {where}: {finding.found} [{finding.id}]"
     yield f"    {finding.effect}"
@@ -106,7 +111,9 @@ def line_numbers(numbers: tuple[int, ...]) -> str:
     return f"line{'s' * (len(numbers) != 1)} {listed(map(str, numbers), 6)}"
 
 
-def _counts(report: Report) -> str:
+def _counts(report: "Report") -> str:
+    from aipolicy.robotstxt import Severity
+
     counts = dict.fromkeys(Severity, 0)
     for finding in report.findings:
         counts[finding.severity] += 1
@@ -114,7 +121,9 @@ def _counts(report: Report) -> str:
     return ", ".join(texts) + (", and more" if report.more else "") if texts else "nothing found"
 
 
-def _coverage(report: Report) -> Iterator[str]:
+def _coverage(report: "Report") -> Iterator[str]:
+    from aipolicy.robotstxt.reach import Reach
+
     yield "Known crawlers that this file shuts out (by RFC 9309):"
     for purpose, by in report.coverage.tokens.items():
         total = sum(map(len, by.values()))
@@ -128,8 +137,10 @@ def _coverage(report: Report) -> Iterator[str]:
         yield f"  of these, known not to obey, or not always: {names}"
 
 
-def _reach(purpose: Purpose, reach: Reach, tokens: Sequence[str]) -> str:
+def _reach(purpose: Purpose, reach: "Reach", tokens: Sequence[str]) -> str:
     """Return the number of crawlers with that reach, and of those left open that are only listed."""
+    from aipolicy.robotstxt.reach import Reach
+
     known = filter(None, map(crawler_named, tokens))
     unsure = sum(crawler.listed for crawler in known) if purpose.categories and reach is Reach.OPEN else 0
     return f"{len(tokens)} {reach}" + (f" ({unsure} of them only listed)" if unsure else "")
