@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from aipolicy.accesslog.fetch_table import FETCHES, Verdict
-from aipolicy.accesslog.timestamps import iso
 from aipolicy.identity import Identity
+from aipolicy.times import iso
 
 _NAMES = {Verdict.ROBOTS_TXT_READ: "robots_txt_reads"}
 

@@ -19,9 +19,9 @@ from aipolicy.accesslog.summary.counters import (
 )
 from aipolicy.accesslog.summary.evidence import examples, unreadable
 from aipolicy.accesslog.summary.notes import notes
-from aipolicy.accesslog.timestamps import iso
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.identity.proxies import HEADERS
+from aipolicy.times import iso
 
 KEYS: Mapping[str, pl.Expr] = {
     "site": pl.col("site"),

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from aipolicy.accesslog.fetch_table import DISALLOWED, Verdict
-from aipolicy.accesslog.timestamps import iso
+from aipolicy.times import iso
 
 _COLUMNS = (
     *("file", "line", "time", "site", "path", "rule", "rule_line", "policy", "status", "address"),

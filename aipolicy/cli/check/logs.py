@@ -188,9 +188,9 @@ def _terms(options: _Options) -> tuple["Terms", Path | None]:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    from aipolicy.accesslog.timestamps import microseconds
+    from aipolicy.times import to_microseconds
 
-    return None if text is None else microseconds(time_given(option, text))
+    return None if text is None else to_microseconds(time_given(option, text))
 
 
 def _policies(options: _Options, sites: Sequence[str]) -> "Policies":
@@ -267,8 +267,8 @@ def _context(
     ranges_file: Path | None,
 ) -> "Context":
     from aipolicy.accesslog.summary import Context
-    from aipolicy.accesslog.timestamps import iso
     from aipolicy.core.crawlers import crawler_table
+    from aipolicy.times import iso
 
     method = {
         "policies": terms.policies.source,
@@ -285,7 +285,7 @@ def _context(
     }
     return Context(
         __version__,
-        datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        iso(datetime.now(UTC), "seconds"),
         read,
         method,
         key=options["by"],

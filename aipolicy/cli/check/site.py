@@ -119,8 +119,9 @@ def site(ctx: click.Context, /, **options: Any) -> None:
 
 def _run(options: _Options) -> int:
     """Check the sites, print each when it is done, and return the exit code."""
-    from aipolicy.siteaudit.document import iso, site_document
+    from aipolicy.siteaudit.document import site_document
     from aipolicy.siteaudit.report import About
+    from aipolicy.times import iso
 
     pages = _pages(options)
     if options["html"]:
@@ -128,7 +129,7 @@ def _run(options: _Options) -> int:
     with ExitStack() as stack:
         expecting, source = _expecting(options, stack)
         totals = Totals()
-        about = About(__version__, iso(datetime.now(UTC)) or "", source, totals)
+        about = About(__version__, iso(datetime.now(UTC), "seconds"), source, totals)
         out = _output(options, about, len(pages))
         # The documents are kept in a file: memory is that of one site, however many there are.
         documents = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if options["html"] else None

@@ -1,8 +1,8 @@
-"""Puts in temporary tables, where the database itself tells what they change and writes that.
+"""Temporary tables of puts, so that the database itself compares them with its sites and writes the changes.
 
-A row costs a tenth of what it does where each is fetched, thought about and sent back. Only what each put
-changes by itself can be told so: where hosts move between the sites of a registry, the order counts, and
-``putting_many`` goes through them one by one.
+A row costs a tenth of what it costs to read it, compare it in Python and write it. This works for puts that
+don't affect each other; where hosts move between sites the order counts, and ``write`` handles them one by
+one.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from aipolicy.registry import postgres
-from aipolicy.registry.changes import hosts_of_text
+from aipolicy.registry.changes import hosts_from_text
 
 
 class Put(NamedTuple):
-    """A site, what it declares (``policy_text``), all of its hosts (``hosts_text``; None: those it has)."""
+    """A site and what to store of it.
+
+    Attributes:
+        policy: as ``policy_text`` writes it.
+        hosts: as ``hosts_text`` writes them; None keeps those that the site has.
+    """
 
     site: str
     policy: str
@@ -24,8 +29,8 @@ class Put(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of some puts: each made a site or a change, or left a site as it was."""
+class PutCounts:
+    """Counts of puts that created a site, changed one, and changed nothing."""
 
     new: int = 0
     changed: int = 0
@@ -34,15 +39,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """How many puts make a site or change one; ``tricky``: some move hosts of sites that are there."""
+    """Counts of the puts of a chunk that create or change a site."""
 
     new: int
     changed: int
-    tricky: bool
+    moves_hosts: bool
+    """Some put changes the hosts of an existing site, or takes a host from one."""
 
 
-class Claim(NamedTuple):
-    """``site`` is to have a host that the site ``owner`` has."""
+class HostConflict(NamedTuple):
+    """A host that is put for ``site`` and belongs to the site ``owner``."""
 
     site: str
     host: str
@@ -52,9 +58,9 @@ class Claim(NamedTuple):
 _TABLES = (
     "aipolicy_put (n INTEGER PRIMARY KEY, site TEXT{c}, policy TEXT{c}, hosts TEXT{c})",
     "aipolicy_put_host (n INTEGER, host TEXT{c})",
-    # Those that change something, with the number that the change gets. New sites are counted in site_id.
-    "aipolicy_pending (n INTEGER PRIMARY KEY, seq BIGINT, site_id BIGINT, fresh INTEGER, tricky INTEGER, "
-    "site TEXT{c}, policy TEXT{c}, hosts TEXT{c})",
+    # The puts that change something, with the number of the change. New sites are numbered in site_id.
+    "aipolicy_pending (n INTEGER PRIMARY KEY, seq BIGINT, site_id BIGINT, is_new INTEGER, "
+    "moves_hosts INTEGER, site TEXT{c}, policy TEXT{c}, hosts TEXT{c})",
 )
 _KNOWN = """
     FROM aipolicy_put i
@@ -62,22 +68,23 @@ _KNOWN = """
     LEFT JOIN site s ON s.id = h.site_id
     LEFT JOIN change c ON c.seq = s.seq
 """
-_CHANGES = "(s.id IS NULL OR s.name <> i.site OR s.policy <> i.policy OR i.hosts <> c.hosts)"  # or NULL: not
+# A put without hosts (NULL) doesn't differ in them.
+_DIFFERS = "(s.id IS NULL OR s.name <> i.site OR s.policy <> i.policy OR i.hosts <> c.hosts)"
 _COMPARE = text(f"""
-    SELECT i.n, CASE WHEN s.id IS NULL OR s.name <> i.site THEN 1 ELSE 0 END AS fresh
-    {_KNOWN} WHERE {_CHANGES}
+    SELECT i.n, CASE WHEN s.id IS NULL OR s.name <> i.site THEN 1 ELSE 0 END AS is_new
+    {_KNOWN} WHERE {_DIFFERS}
 """)
-# Hosts that other sites have.
-_CLAIMS = text("""
+# Hosts that belong to other sites.
+_CONFLICTS = text("""
     SELECT i.site, i.site AS host, s.name AS owner FROM aipolicy_put i
     JOIN host h ON h.host = i.site JOIN site s ON s.id = h.site_id WHERE s.name <> i.site
     UNION ALL
     SELECT i.site, f.host, s.name FROM aipolicy_put_host f JOIN aipolicy_put i ON i.n = f.n
     JOIN host h ON h.host = f.host JOIN site s ON s.id = h.site_id WHERE s.name <> i.site
 """)
-# In what a site says of its hosts a canonical one needs no escape.
+# A canonical host needs no JSON escape.
 _PENDING = """
-    INSERT INTO aipolicy_pending (n, seq, site_id, fresh, tricky, site, policy, hosts)
+    INSERT INTO aipolicy_pending (n, seq, site_id, is_new, moves_hosts, site, policy, hosts)
     SELECT i.n, CAST(:last AS BIGINT) + row_number() OVER in_order,
            coalesce(s.id, sum(CASE WHEN s.id IS NULL THEN 1 ELSE 0 END) OVER in_order),
            CASE WHEN s.id IS NULL THEN 1 ELSE 0 END,
@@ -85,37 +92,38 @@ _PENDING = """
            i.site, i.policy, coalesce(i.hosts, c.hosts, '["' || i.site || '"]')
 """
 _IN_ORDER = "WINDOW in_order AS (ORDER BY i.n ROWS UNBOUNDED PRECEDING)"
-_SORT_OUT = text(f"{_PENDING} {_KNOWN} WHERE {_CHANGES} {_IN_ORDER}")
+_NUMBER_CHANGES = text(f"{_PENDING} {_KNOWN} WHERE {_DIFFERS} {_IN_ORDER}")
 # Subqueries, because a join may begin at any of the three tables.
 _TAKEN = text("""
     SELECT 1 FROM aipolicy_put_host f
     WHERE (SELECT site_id FROM host WHERE host.host = f.host) IS NOT NULL
-    AND (SELECT fresh FROM aipolicy_pending p WHERE p.n = f.n) = 1 LIMIT 1
+    AND (SELECT is_new FROM aipolicy_pending p WHERE p.n = f.n) = 1 LIMIT 1
 """)
-_COUNTED = text("""
-    SELECT count(*) AS changing, coalesce(sum(fresh), 0) AS fresh, coalesce(max(tricky), 0) AS tricky
+_COUNT_PENDING = text("""
+    SELECT count(*) AS changing, coalesce(sum(is_new), 0) AS is_new,
+           coalesce(max(moves_hosts), 0) AS moves_hosts
     FROM aipolicy_pending
 """)
 _PLACES = text("SELECT n FROM aipolicy_pending ORDER BY n")
-_RESET = text("""
+_UPDATE_SITES = text("""
     UPDATE site SET policy = p.policy, seq = p.seq FROM aipolicy_pending p
-    WHERE site.id = p.site_id AND p.fresh = 0
+    WHERE site.id = p.site_id AND p.is_new = 0
 """)
-# A new site's id is the one that the database would give it: nobody else makes any meanwhile.
-_ID = "site_id + fresh * CAST(:before AS BIGINT)"
-_NEW_SITES = text(f"""
+# The ids that the database itself would give: nobody else creates sites during this transaction.
+_ID = "site_id + is_new * CAST(:before AS BIGINT)"
+_INSERT_SITES = text(f"""
     INSERT INTO site (id, name, policy, seq)
-    SELECT {_ID}, site, policy, seq FROM aipolicy_pending WHERE fresh = 1 ORDER BY seq
+    SELECT {_ID}, site, policy, seq FROM aipolicy_pending WHERE is_new = 1 ORDER BY seq
 """)  # noqa: S608 - no input, here and below
 _NEXT_ID = text("SELECT nextval(pg_get_serial_sequence('site', 'id'))")
 _LAST_ID = text("SELECT setval(pg_get_serial_sequence('site', 'id'), :id)")
 _HIGHEST_ID = text("SELECT max(id) FROM site")
-_OWN_HOSTS = f"SELECT site AS host, seq, {_ID} AS id FROM aipolicy_pending WHERE fresh = 1"  # noqa: S608
+_OWN_HOSTS = f"SELECT site AS host, seq, {_ID} AS id FROM aipolicy_pending WHERE is_new = 1"  # noqa: S608
 _FURTHER_HOSTS = f"""SELECT f.host, seq, {_ID} AS id
-    FROM aipolicy_put_host f JOIN aipolicy_pending p ON p.n = f.n AND p.fresh = 1"""  # noqa: S608
-_GIVE, _MOVE = (
+    FROM aipolicy_put_host f JOIN aipolicy_pending p ON p.n = f.n AND p.is_new = 1"""  # noqa: S608
+_INSERT_HOSTS, _INSERT_HISTORY = (
     [
-        text(f"INSERT INTO {table} SELECT {columns} FROM ({hosts}) AS given")  # noqa: S608
+        text(f"INSERT INTO {table} SELECT {columns} FROM ({hosts}) AS new_hosts")  # noqa: S608
         for hosts in (_OWN_HOSTS, _FURTHER_HOSTS)
     ]
     for table, columns in (
@@ -123,13 +131,13 @@ _GIVE, _MOVE = (
         ("host_history (host, at, seq, site_id)", "host, CAST(:at AS BIGINT), seq, id"),
     )
 )
-_CHANGE = text(f"""
+_INSERT_CHANGES = text(f"""
     INSERT INTO change (seq, at, actor, site_id, site, policy, hosts, affected)
     SELECT seq, :at, :actor, {_ID}, site, policy, hosts, hosts FROM aipolicy_pending ORDER BY seq
 """)  # noqa: S608
 
 
-class Staging:
+class PutTables:
     """The temporary tables, for the transaction that ``connection`` is in."""
 
     def __init__(self, connection: Connection) -> None:
@@ -137,56 +145,57 @@ class Staging:
         self._postgres = connection.dialect.name == "postgresql"
         for table in _TABLES:
             if self._postgres:
-                made = table.format(c=' COLLATE "C"')
-                connection.exec_driver_sql(f"CREATE TEMP TABLE {made} ON COMMIT DROP")
-            else:  # made once: the connection keeps it
+                columns = table.format(c=' COLLATE "C"')
+                connection.exec_driver_sql(f"CREATE TEMP TABLE {columns} ON COMMIT DROP")
+            else:  # created once: the connection keeps it
                 connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {table.format(c='')}")
         if self._postgres:
-            # It knows nothing of a table just made, and would read all of a large one to join a small one.
+            # Without statistics of a new table it would read all of a large one to join it.
             connection.exec_driver_sql("SET LOCAL enable_hashjoin = off")
             connection.exec_driver_sql("SET LOCAL enable_mergejoin = off")
 
     def fill(self, puts: Sequence[Put]) -> None:
-        """Take these instead of those before. No host may be in two of them."""
+        """Replace the puts in the tables. No two of them may name the same host."""
         if self._used or not self._postgres:
-            empty = "TRUNCATE" if self._postgres else "DELETE FROM"  # what is deleted there would pile up
+            empty = "TRUNCATE" if self._postgres else "DELETE FROM"  # deleted rows would pile up
             for table in ("aipolicy_put", "aipolicy_put_host", "aipolicy_pending"):
                 self._connection.exec_driver_sql(f"{empty} {table}")
         self._used = True
         self._insert("aipolicy_put", [(n, *put) for n, put in enumerate(puts)])
-        self._insert("aipolicy_put_host", [(n, name) for n, put in enumerate(puts) for name in further(put)])
+        further = [(n, name) for n, put in enumerate(puts) for name in further_hosts(put)]
+        self._insert("aipolicy_put_host", further)
 
     def compare(self) -> dict[int, bool]:
-        """The places of those that change something, and whether that makes a site."""
-        return {row.n: bool(row.fresh) for row in self._connection.execute(_COMPARE)}
+        """Return the positions of the puts that change something, and True for each that creates a site."""
+        return {row.n: bool(row.is_new) for row in self._connection.execute(_COMPARE)}
 
-    def claims(self) -> list[Claim]:
-        """The hosts that other sites have."""
-        return [Claim(*row) for row in self._connection.execute(_CLAIMS)]
+    def conflicts(self) -> list[HostConflict]:
+        """Return the hosts that belong to other sites."""
+        return [HostConflict(*row) for row in self._connection.execute(_CONFLICTS)]
 
-    def sort_out(self, last: int) -> Pending:
-        """Number those that change something, from ``last`` on."""
-        self._connection.execute(_SORT_OUT, {"last": last})
-        found = self._connection.execute(_COUNTED).one()
-        tricky = bool(found.tricky or self._connection.execute(_TAKEN).first())
-        return Pending(found.fresh, found.changing - found.fresh, tricky)
+    def number_changes(self, last: int) -> Pending:
+        """Number the puts that change something, from the one after ``last``."""
+        self._connection.execute(_NUMBER_CHANGES, {"last": last})
+        found = self._connection.execute(_COUNT_PENDING).one()
+        moves_hosts = bool(found.moves_hosts or self._connection.execute(_TAKEN).first())
+        return Pending(found.is_new, found.changing - found.is_new, moves_hosts)
 
     def pending(self) -> list[int]:
-        """The places of those that were sorted out, in their order."""
+        """Return the positions of the numbered puts, in their order."""
         return list(self._connection.execute(_PLACES).scalars())
 
     def write(self, pending: Pending, *, at: int, by: str) -> None:
-        """Write the changes of those that were sorted out, and what is so since."""
+        """Write the numbered changes, and the sites and hosts after them."""
         if pending.changed:
-            self._connection.execute(_RESET)
+            self._connection.execute(_UPDATE_SITES)
         values = {"at": at, "actor": by, "before": self._take_ids(pending.new)}
         if pending.new:
-            for statement in (_NEW_SITES, *_GIVE, *_MOVE):
+            for statement in (_INSERT_SITES, *_INSERT_HOSTS, *_INSERT_HISTORY):
                 self._connection.execute(statement, values)
-        self._connection.execute(_CHANGE, values)
+        self._connection.execute(_INSERT_CHANGES, values)
 
     def _take_ids(self, count: int) -> int:
-        """The id before those that ``count`` new sites get."""
+        """Reserve ids for ``count`` new sites; return the one before the first."""
         if self._postgres and count:
             before: int = self._connection.execute(_NEXT_ID).scalar_one() - 1
             self._connection.execute(_LAST_ID, {"id": before + count})
@@ -203,6 +212,6 @@ class Staging:
             self._connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({values})", rows)  # noqa: S608
 
 
-def further(put: Put) -> list[str]:
-    """The hosts beside the site's own name."""
-    return hosts_of_text(put.hosts)[1:] if put.hosts and "," in put.hosts else []
+def further_hosts(put: Put) -> list[str]:
+    """Return the hosts other than the site's own name."""
+    return hosts_from_text(put.hosts)[1:] if put.hosts and "," in put.hosts else []
