@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,9 +134,12 @@ def logs(ctx: click.Context, /, **options: Any) -> None:
         raise AIPolicyError("--master needs --engine spark")
     if options["dns"] and options["engine"] == "spark":
         raise AIPolicyError("--dns needs --engine local: with Spark, every worker would query DNS")
-    for package in ("polars", "pyarrow", "isal"):
-        if find_spec(package) is None:
-            raise MissingExtraError.for_extra(f"checking logs needs {package}", "check")
+    try:
+        import isal  # noqa: F401
+        import polars  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra(f"checking logs needs {error.name}", "check") from None
     ctx.exit(_run(options))
 
 
