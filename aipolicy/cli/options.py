@@ -1,6 +1,7 @@
 """Options and output that several commands share."""
 
 import dataclasses
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -43,6 +44,13 @@ registry_option = click.option(
     show_envvar=True,
     metavar="URL",
     help="The registry of site policies.",
+)
+by_option = click.option(
+    "--by",
+    default=getpass.getuser,
+    show_default="you",
+    metavar="NAME",
+    help="Author recorded in the history.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
 ranges_option = click.option(

@@ -50,7 +50,7 @@ def test_history_says_when_who_and_what(aipolicy: Run) -> None:
         (2, "support", "unset"),
     ]
     table = aipolicy("history", "blog.example").stdout
-    assert table.splitlines()[0].split() == ["change", "at", "by", "says", "hosts"]
+    assert table.splitlines()[0].split() == ["change", "at", "by", "policy", "hosts"]
     first = changes[0]["at"]
     then = json.loads(aipolicy("show", "blog.example", "--at", first, "--json").stdout)
     assert then["preset"] == "no-training"
@@ -113,7 +113,7 @@ def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
     ):
         done = aipolicy(*arguments)
         assert done.returncode == 2
-        assert "give a HOST, or --status alone" in done.stderr
+        assert "use either a HOST or --status alone" in done.stderr
 
 
 def test_of_two_commands_at_once_neither_loses_what_the_other_set(
@@ -171,7 +171,7 @@ def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert f"--at {when!r}" in done.stderr
         assert fix in done.stderr
-    assert "give a HOST, or --status alone" in aipolicy("show", "--status", "--at", "").stderr
+    assert "use either a HOST or --status alone" in aipolicy("show", "--status", "--at", "").stderr
 
 
 def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(

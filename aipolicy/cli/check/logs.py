@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
 from aipolicy.version import __version__
@@ -160,7 +160,7 @@ def _run(options: _Options) -> int:
         document = summarise(parts, _context(options, terms, read, duplicates, ranges_file))
         _require_readable(document)
         if options["evidence"]:
-            with whole_file(options["evidence"]) as path:
+            with output_file(options["evidence"]) as path:
                 write_evidence(parts, path)
     _report(document, options)
     total = document["total"]
@@ -306,7 +306,7 @@ def _report(document: dict[str, Any], options: _Options) -> None:
     from aipolicy.accesslog.report import csv_rows, html, table
 
     if options["html"]:
-        with whole_file(options["html"]) as path:
+        with output_file(options["html"]) as path:
             path.write_text(html(document), encoding="utf-8")
     if options["as_json"]:
         print_json(document)

@@ -21,7 +21,7 @@ from aipolicy.cli.options import (
     signal_options,
     signals_of,
 )
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError
@@ -366,5 +366,5 @@ def _write_html(out: str, about: "About", documents: IO[str]) -> None:
         documents.seek(0)
         yield from map(json.loads, documents)
 
-    with whole_file(out) as path, path.open("w", encoding="utf-8") as file:
+    with output_file(out) as path, path.open("w", encoding="utf-8") as file:
         file.writelines(html(about, sites))
