@@ -59,7 +59,7 @@ def export() -> None:
 
 @export.command(name="nginx-map")
 @_options
-def nginx_map(**given: Any) -> None:
+def nginx_map(**options: Any) -> None:
     """Write maps for nginx from the host to the value of each header.
 
     \b
@@ -67,13 +67,13 @@ def nginx_map(**given: Any) -> None:
     """
     from aipolicy.bulk.server_config import nginx
 
-    with _sets(given) as (sets, hosts):
-        _write(given["out"], nginx(sets, hosts, given["files"]))
+    with _sets(options) as (sets, hosts):
+        _write(options["out"], nginx(sets, hosts, options["files"]))
 
 
 @export.command()
 @_options
-def caddy(**given: Any) -> None:
+def caddy(**options: Any) -> None:
     """Write a snippet for a Caddyfile.
 
     \b
@@ -81,13 +81,13 @@ def caddy(**given: Any) -> None:
     """
     from aipolicy.bulk.server_config import caddy
 
-    with _sets(given) as (sets, hosts):
-        _write(given["out"], caddy(sets, hosts, given["files"]))
+    with _sets(options) as (sets, hosts):
+        _write(options["out"], caddy(sets, hosts, options["files"]))
 
 
 @export.command()
 @_options
-def apache(**given: Any) -> None:
+def apache(**options: Any) -> None:
     """Write directives for Apache, and FILE.hosts, the map that they read.
 
     \b
@@ -95,22 +95,22 @@ def apache(**given: Any) -> None:
     """
     from aipolicy.bulk.server_config import apache, apache_map
 
-    if given["out"] is None:
+    if options["out"] is None:
         raise AIPolicyError("apache needs two files, one of them a map; add --out FILE")
-    map_file = f"{Path(given['out']).absolute()}.hosts"
-    with _sets(given) as (sets, hosts):
+    map_file = f"{Path(options['out']).absolute()}.hosts"
+    with _sets(options) as (sets, hosts):
         _write(map_file, apache_map(hosts))
-        _write(given["out"], apache(sets, given["files"], map_file))
+        _write(options["out"], apache(sets, options["files"], map_file))
 
 
 @contextmanager
-def _sets(given: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
+def _sets(options: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
     # Imported where they are used: other commands need no database.
     from aipolicy.bulk.server_config import HeaderSets
     from aipolicy.registry import Registry
 
-    sets = HeaderSets(given["default"], signals_of(given))
-    with Registry(given["registry"], create=False) as registry, progress("exporting", None) as advance:
+    sets = HeaderSets(options["default"], signals_of(options))
+    with Registry(options["registry"], create=False) as registry, progress("exporting", None) as advance:
 
         def texts() -> Iterator[tuple[str, str]]:
             for text in registry.texts():

@@ -1,4 +1,4 @@
-"""Who a client is, on the command line; and the lists that are kept for it."""
+"""``aipolicy check identity`` and ``aipolicy crawlers update``."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,13 +34,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """The command in this process, where what it connects to can be put on loopback."""
-    return lambda *arguments, **given: CliRunner().invoke(main, arguments, **given)
+    """Run the command in this process, where its connections can be redirected to loopback."""
+    return lambda *arguments, **options: CliRunner().invoke(main, arguments, **options)
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> str:
-    """A file of lists of one address each, of which one went and one came."""
+    """Write a file of lists with one address each, of which one was removed and one is new."""
     path = tmp_path / "history.json"
     path.write_text(RangesFile(HISTORY).to_json())
     return str(path)
@@ -56,7 +56,7 @@ def history(tmp_path: Path) -> str:
         ("10.0.0.1", "2026-10-01", "check_failed", 0),
     ],
 )
-def test_a_client_is_told_with_the_reason_as_of_a_time(
+def test_a_client_is_reported_with_the_reason_as_of_a_time(
     aipolicy: Run, history: str, address: str, time: str, identity: str, code: int
 ) -> None:
     done = aipolicy(
@@ -116,8 +116,8 @@ def test_clients_come_on_stdin_in_either_form(aipolicy: Run, history: str) -> No
     done = aipolicy(
         *CHECK, "-", "--no-dns", "--ranges", history, "--user-agent", "GPTBot/1.0", stdin="\n".join(lines)
     )
-    told = [line.rpartition(": ")[2] for line in done.stdout.splitlines() if not line.startswith(" ")]
-    assert told == ["verified", "verified", "unverifiable", "check_failed"]
+    output = [line.rpartition(": ")[2] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert output == ["verified", "verified", "unverifiable", "check_failed"]
     assert "\x1b" not in done.stdout
     assert done.returncode == 0
 
@@ -149,8 +149,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_half_of_a_surrogate_pair_is_shown_as_json_has_it(aipolicy: Run) -> None:
-    given = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
-    done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=given, PYTHONIOENCODING="utf-8")
+    client = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
+    done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=client, PYTHONIOENCODING="utf-8")
     assert "Traceback" not in done.stderr
     assert '"20.171.0.1\\ud800"' in done.stdout
 
@@ -160,7 +160,9 @@ def test_a_claim_is_needed(run: Callable[..., Result]) -> None:
     assert (done.exit_code, "give --user-agent" in done.stderr) == (2, True)
 
 
-def test_dns_is_asked_unless_told_not_to(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dns_is_asked_unless_no_dns_is_set(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with DNSServer() as server:
         server.confirmed("157.55.39.77", "msnbot-157-55-39-77.search.msn.com")
         loopback = partial(Resolver, nameservers=["127.0.0.1"], port=server.port)
@@ -251,7 +253,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def lists(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServer]:
-    """All lists of the table, on loopback, where the command finds them."""
+    """Serve all lists of the table on loopback, and redirect the command to them."""
     with list_server(authority) as server:
         for target in list_update.default_targets(packaged_ranges()):
             prefixes = [str(net) for each in packaged_ranges().of_url(target.url) for net in each.prefixes]
@@ -303,7 +305,7 @@ def test_lists_that_fail_are_named_on_stderr_and_exit_code_1(
     assert RangesFile.read(Path(target)).ranges.of_url("https://openai.com/gptbot.json")
 
 
-def test_a_list_that_lost_most_is_accepted_only_when_told_to(
+def test_a_list_that_lost_most_is_accepted_only_with_accept(
     lists: ListServer, run: Callable[..., Result], tmp_path: Path
 ) -> None:
     lists.put("https://www.bing.com/toolbox/bingbot.json", listing("157.55.39.0/24"))

@@ -1,4 +1,4 @@
-"""``aipolicy import``: with a bad row nothing of a file, else all of it."""
+"""``aipolicy import``: all rows of a file, or none if one is invalid."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_with_a_bad_row_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
 
 
-def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_bad_rows_can_be_skipped_and_are_reported(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=BAD)
     assert done.returncode == 1
     assert sites(tmp_path) == {"a.example": True, "c.example": True}
@@ -86,11 +86,11 @@ def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> 
     assert done.stderr.count("row 3: ") == 1
 
 
-def test_twenty_bad_rows_are_told_in_full_and_all_of_them_as_json(aipolicy: Run) -> None:
+def test_twenty_bad_rows_are_reported_in_full_and_all_of_them_as_json(aipolicy: Run) -> None:
     text = "host,opted_out\n" + "".join(f"b{number}.example,x\n" for number in range(50))
-    told = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=text)
-    assert told.stderr.count("\nrow ") + told.stderr.startswith("row ") == 20
-    assert "... and 30 more invalid rows; --json lists all" in told.stderr
+    output = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=text)
+    assert output.stderr.count("\nrow ") + output.stderr.startswith("row ") == 20
+    assert "... and 30 more invalid rows; --json lists all" in output.stderr
     document = json.loads(aipolicy("import", "-", "--format", "csv", "--json", stdin=text).stdout)
     assert [row["row"] for row in document["bad"]] == [*range(2, 52)]
     assert document["changes"] == 0
@@ -181,7 +181,7 @@ def test_a_url_that_is_not_a_whole_hosts_is_a_bad_row(aipolicy: Run, host: str) 
     assert "Traceback" not in done.stderr
 
 
-def test_two_rows_that_share_a_further_host_are_told(aipolicy: Run) -> None:
+def test_two_rows_that_share_a_further_host_are_reported(aipolicy: Run) -> None:
     text = "host,opted_out,hosts\na.example,1,x.example\nb.example,1,x.example\nc.example,1,x.example\n"
     done = aipolicy("import", "-", "--format", "csv", stdin=text)
     assert "rows 2 and 3 both have the host 'x.example'" in done.stderr
@@ -215,7 +215,7 @@ def test_a_policy_that_could_not_be_served_is_a_bad_row(aipolicy: Run) -> None:
         ),
     ],
 )
-def test_what_can_not_be_imported_is_told(
+def test_what_can_not_be_imported_is_reported(
     aipolicy: Run, arguments: list[str], stdin: str, culprit: str
 ) -> None:
     done = aipolicy("import", *arguments, stdin=stdin)
@@ -224,7 +224,7 @@ def test_what_can_not_be_imported_is_told(
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_in_utf_16_and_octets_that_are_no_utf_8_are_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_a_file_in_utf_16_and_bytes_that_are_no_utf_8_are_reported(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_bytes(GOOD.encode("utf-16"))
     assert "UTF-16: save it as UTF-8" in aipolicy("import", "blogs.csv").stderr
     (tmp_path / "blogs.csv").write_bytes(b"host,opted_out\nb\xfccher.example,1\n")
