@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 logger = logging.getLogger("aipolicy.asgi")
 

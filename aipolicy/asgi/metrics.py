@@ -7,7 +7,7 @@ from typing import Any
 from aipolicy.errors import MissingExtraError
 from aipolicy.forks import survive_forks
 from aipolicy.lookup import LookupStatus
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 Figure = tuple[str, str, str, float | None]
 """Kind, name, help and value; None: there is none now, and nothing is told."""

@@ -6,7 +6,7 @@ from aipolicy.asgi.path_tenants import PathTenants
 from aipolicy.asgi.request_target import below_the_host
 from aipolicy.asgi.upstream_robots import BRIEF, OwnRobots, Served
 from aipolicy.rendering import Document, Rendering
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
 FILES = frozenset({ROBOTS, TDMREP, AI_TXT})

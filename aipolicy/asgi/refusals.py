@@ -7,7 +7,7 @@ from typing import NamedTuple
 from starlette.types import Scope, Send
 
 from aipolicy.asgi.events import DisallowedFetch
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 # RFC 9421 §5 asks for a signature, with what draft-ietf-webbotauth-httpsig-protocol-01 §5.2 has it cover.
 _ASKING: Header = (

@@ -8,22 +8,12 @@ from collections.abc import Awaitable
 from starlette.types import Message, Send
 
 from aipolicy.rendering import HeaderSet
-from aipolicy.signals.headers import (
-    CONTENT_USAGE,
-    LINK,
-    TDM_POLICY,
-    TDM_RESERVATION,
-    X_ROBOTS_TAG,
-    Header,
-    field_name,
-    merge_headers,
-)
+from aipolicy.signals.header_field import Header, field_name
+from aipolicy.signals.headers import FIELD_NAMES, REPEATABLE, merge_headers
 
 logger = logging.getLogger("aipolicy.asgi")
 
 _MOST_NAMES = 1024
-_SIGNALS = frozenset({X_ROBOTS_TAG, CONTENT_USAGE, TDM_RESERVATION, TDM_POLICY, LINK})
-_APPENDED = frozenset({X_ROBOTS_TAG, LINK})  # fields of which a response may have several
 
 # Names of fields, as applications write them, that are none of ours in any capitals: to look a name up here
 # costs less than to lower each name of each response.
@@ -58,7 +48,7 @@ def merged(theirs: list[Header], ours: tuple[Header, ...]) -> list[Header]:
         return merge_headers(theirs, ours)
     except Exception:
         logger.exception("headers could not be merged: ours are set")
-        replaced = {name for name, _ in ours} - _APPENDED
+        replaced = {name for name, _ in ours} - REPEATABLE
         return [*(header for header in theirs if _name_of(header) not in replaced), *ours]
 
 
@@ -66,7 +56,7 @@ def _is_one_of(names: frozenset[bytes], name: bytes) -> bool:
     known = field_name(name)
     if known in names:
         return True
-    if known not in _SIGNALS:
+    if known not in FIELD_NAMES:
         if len(_others) >= _MOST_NAMES:
             _others.clear()
         _others.add(name)

@@ -5,7 +5,7 @@ import logging
 from starlette.types import Scope
 
 from aipolicy.asgi.shared_cache import SharedCache
-from aipolicy.core.policy import PRESETS
+from aipolicy.core.policy import PRESETS, preset_named
 from aipolicy.core.preferences import Preferences
 from aipolicy.rendering import HeaderSet, Rendering
 
@@ -52,7 +52,7 @@ def _preferences(stated: object) -> Preferences:
     if stated is True:
         return PRESETS["no-training"]
     if isinstance(stated, str) and stated in PRESETS:
-        return PRESETS[stated]
+        return PRESETS[preset_named(stated)]
     logger.error(
         "request.state.%s is %.80r: give Preferences(...), True or the name of a preset (%s); no-ai is sent",
         STATE,

@@ -34,7 +34,7 @@ from aipolicy.lookup.thread_pool import ThreadPool, is_async
 from aipolicy.lookup.throttled_log import ThrottledLog
 from aipolicy.rendering import Document, Rendering, robots_document
 from aipolicy.robotstxt.merge import fitted_robots_txt
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 logger = logging.getLogger("aipolicy.asgi")
 

@@ -42,7 +42,7 @@ def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path
             "put_many": lambda: registry.put_many([policy], by="ada"),
             "change": lambda: registry.change("ada.example", lambda _: policy, by="ada"),
         }[how]
-        with pytest.raises(RobotsTooLargeError, match=r"ada\.example has .*\d bytes.*512000: shorten"):
+        with pytest.raises(RobotsTooLargeError, match=r"ada\.example has .*\d bytes.*512000; shorten"):
             put()
         assert registry.get("ada.example") == SitePolicy.from_flag(True, site="ada.example")
         assert registry.seq == 1
