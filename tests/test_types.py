@@ -67,9 +67,12 @@ AIPolicyMiddleware(app, app=lookup)  # error
 
 SitePolicy.from_preset("no-training", site="a.example", visibility="discouraged")
 SitePolicy(visibility=Visibility.PRIVATE)
+SitePolicy(visibility="private", scope="broad")
 SitePolicy(preferences="no-training")  # error
 SitePolicy("no-training")  # error
 SitePolicy(visibility="secret")  # error
+SitePolicy.from_preset("no_training")  # error
+SitePolicy.from_preset("no-training", visibility="hidden")  # error
 
 text: bytes = robots_txt(SitePolicy.from_preset("allow"))
 version: str = __version__
