@@ -63,6 +63,7 @@ both[0].status().error
 AIPolicyMiddleware(app, lookup, enforce="declared")
 AIPolicyMiddleware(app, lookup, enforce="monitor")
 AIPolicyMiddleware(app, lookup, enforce="verified")
+AIPolicyMiddleware(app, lookup, enforce="declare")  # error
 AIPolicyMiddleware(app, app=lookup)  # error
 AIPolicyMiddleware(app, lookup, enforce="refuse")  # error
 PathTenants(lambda scope: None, listing="path")  # error

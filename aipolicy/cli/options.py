@@ -141,7 +141,7 @@ def signals_of(options: dict[str, Any]) -> Signals:
     return Signals(**{field.name: options[field.name] for field in dataclasses.fields(Signals)})
 
 
-def time_given(option: str, text: str) -> datetime:
+def parse_time(option: str, text: str) -> datetime:
     """Return a time of the command line, which is in UTC if it has no zone.
 
     Raises:

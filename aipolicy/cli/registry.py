@@ -14,7 +14,7 @@ from aipolicy.cli.options import (
     print_json,
     print_rows,
     registry_option,
-    time_given,
+    parse_time,
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -105,7 +105,7 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
     from aipolicy.registry import Registry
     from aipolicy.registry.database import masked
 
-    then = None if when is None else time_given("--at", when)
+    then = None if when is None else parse_time("--at", when)
     with Registry(registry, create=False) as opened:
         if then is not None:
             _refuse_future(opened, then, f"--at {when!r}")

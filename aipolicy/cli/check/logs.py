@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
+from aipolicy.cli.options import json_option, print_json, ranges_option, parse_time
 from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
@@ -191,7 +191,7 @@ def _terms(options: _Options) -> tuple["Terms", Path | None]:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    return None if text is None else to_microseconds(time_given(option, text))
+    return None if text is None else to_microseconds(parse_time(option, text))
 
 
 def _policies(options: _Options, sites: Sequence[str]) -> "Policies":
