@@ -9,12 +9,12 @@ import click
 from aipolicy.cli.options import (
     by_option,
     json_option,
+    parse_time,
     policy_fields,
     policy_options,
     print_json,
     print_rows,
     registry_option,
-    parse_time,
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, ranges_option, parse_time
+from aipolicy.cli.options import json_option, parse_time, print_json, ranges_option
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import AIPolicyError, ResolverError

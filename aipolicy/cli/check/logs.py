@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, ranges_option, parse_time
+from aipolicy.cli.options import json_option, parse_time, print_json, ranges_option
 from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
