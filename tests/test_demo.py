@@ -104,6 +104,14 @@ def test_each_blog_answers_as_its_owner_chose(demo: Demo) -> None:
             assert blocked(f"{blog}.localhost", token) is expected, (blog, token)
 
 
+def test_the_server_by_its_address_lists_the_blogs(demo: Demo) -> None:
+    page = fetch(demo, f"127.0.0.1:{demo.port}", "/", "-i")
+    assert page.startswith("HTTP/1.1 200")
+    assert "gets the default policy" in page
+    assert all(f"http://{blog.host}:{demo.port}/" in page for blog in BLOGS)
+    assert fetch(demo, f"127.0.0.1:{demo.port}", "/nothing", "-i").startswith("HTTP/1.1 404")
+
+
 def test_a_flipped_switch_comes_into_force(demo: Demo) -> None:
     before = fetch(demo, "silent.localhost", "/", "-i")
     arguments = [sys.executable, "-m", "aipolicy", "set", "silent.localhost", "--registry", demo.registry]
