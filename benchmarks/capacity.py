@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
-from aipolicy.registry.replica.file import Note
+from aipolicy.registry.replica.file import StatusRow
 from aipolicy.registry.replica.initial_copy import fill
 from aipolicy.registry.replica.source import Source
 
@@ -65,8 +65,8 @@ def replica(url: str, path: Path) -> float:
         fill(
             source,
             path,
-            why="to measure it",
-            note=lambda seq: Note(source.name, seq, level_at=0),
+            reason="benchmark",
+            status=lambda seq: StatusRow(source.name, seq, level_at=0),
             progress=lambda *_: nullcontext(lambda n: None),
             stopped=bool,
         )

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from aipolicy.bulk.folder_layout import FILES, NOTHING_RESERVED, TDMREP, shard
+from aipolicy.bulk.host_folder import FILES, NOTHING_RESERVED, TDMREP, shard
 from aipolicy.cli import main as cli
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry

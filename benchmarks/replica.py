@@ -23,10 +23,9 @@ from sqlalchemy.engine import URL, make_url
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from aipolicy.registry.replica.file import Note
-from aipolicy.registry.replica.initial_copy import fill
+from aipolicy.registry.replica.file import StatusRow
+from aipolicy.registry.replica.initial_copy import TABLES, create_indexes, create_tables, fill
 from aipolicy.registry.replica.source import Source
-from aipolicy.registry.replica.tables import TABLES, indexes, tables
 
 SITES = 100_000
 FILLS = 5
@@ -93,8 +92,8 @@ def fills(url: str, folder: Path) -> bool:
             fill(
                 source,
                 path,
-                why="to measure it",
-                note=lambda seq: Note(source.name, seq, level_at=0),
+                reason="benchmark",
+                status=lambda seq: StatusRow(source.name, seq, level_at=0),
                 progress=lambda *_: nullcontext(lambda n: None),
                 stopped=bool,
             )
@@ -123,12 +122,12 @@ def bare_inserts(filled: Path, path: Path) -> tuple[int, float]:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN")
-        for statement in tables():
+        for statement in create_tables():
             connection.execute(statement)
         for table in TABLES:
             values = ", ".join("?" * len(table.c))
             connection.executemany(f"INSERT INTO {table.name} VALUES ({values})", rows[table.name])
-        for statement in indexes():
+        for statement in create_indexes():
             connection.execute(statement)
         connection.execute("COMMIT")
     return sum(map(len, rows.values())), time.perf_counter() - began

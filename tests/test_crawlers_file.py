@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 
 from aipolicy import SitePolicy, crawlers, robots_txt
+from aipolicy.accesslog.crawler_detection import lines_matching, token_pattern
 from aipolicy.accesslog.evaluate import Terms
 from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
-from aipolicy.accesslog.prefilter import holds, token_pattern
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.crawlers import CRAWLERS, PACKAGED, crawler_named, crawler_table, use_table
@@ -72,7 +72,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     assert "NewAICrawler" in effects_of(NO_TRAINING)[0]
     (declared,) = declared_crawlers("Mozilla/5.0 (compatible; NewAICrawler/1.0)")
     assert render(NO_TRAINING).closed_to(declared, "/")
-    assert holds(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
+    assert lines_matching(pl.Series(["x newaicrawler/1 y", "x"]), token_pattern()).to_list() == [True, False]
     assert SitePolicy(licensed=("NEWAICRAWLER",)).licensed == ("NewAICrawler",)
     tokens = [crawler.product_token.lower() for crawler in CRAWLERS]
     assert tokens == sorted(tokens)

@@ -1,1 +1,1 @@
-"""The compliance checker: who fetched what it had been asked not to, from access logs."""
+"""Access logs checked against the policies in force at each request."""

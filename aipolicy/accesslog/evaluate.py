@@ -1,20 +1,25 @@
-"""Lines of a log in, rows of fetches out: the same on one machine and on many."""
+"""Evaluation of log lines: lines in, rows of the fetch table out. Used by both engines."""
 
 import hashlib
 import ipaddress
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from aipolicy.accesslog.crawler_detection import (
+    as_text,
+    line_pattern,
+    lines_matching,
+    product_names,
+    self_declared,
+    token_pattern,
+)
+from aipolicy.accesslog.fetch_table import DISALLOWED, SCHEMA, Verdict
 from aipolicy.accesslog.formats import LogFormat
 from aipolicy.accesslog.formats.timestamps import LATEST
 from aipolicy.accesslog.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
-from aipolicy.accesslog.prefilter import as_text, holds, line_pattern, token_pattern
-from aipolicy.accesslog.schema import DISALLOWED, SCHEMA, Verdict
-from aipolicy.accesslog.unlisted_crawlers import product_names, self_declared
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
@@ -23,43 +28,44 @@ from aipolicy.errors import LogError
 from aipolicy.identity import Identity, IdentityChecker
 from aipolicy.identity.addresses import read_address
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 REFUSALS = (401, 402, 403, 404, 406, 410, 429, 444, 451, 499)
-"""Statuses that gave a crawler no content of what it had been asked not to fetch, as all of 5xx do.
+"""Statuses of responses without the requested content, like all of 5xx.
 
-444 and 499 are nginx's: it closed the connection without an answer, and the client closed it before one. 000
-is CloudFront's and others' for a client that went before the answer. A 3xx (304, too: the crawler has the
-content) is judged like a 200, and so is every method: robots.txt speaks of access, not of GET.
+444 and 499 are nginx's: the server closed the connection without a response, or the client before one. 000 is
+logged by CloudFront and others for a client that left before the response. A 3xx is judged like a 200, even
+304, with which the crawler keeps the content; and every method is judged like GET: robots.txt is about
+access.
 """
 
 
 @from_table
 def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
-    """Return the fetchers that act for a user, and to which robots.txt may not apply, their operator says."""
+    """Return the fetchers for users to which robots.txt may not apply, by their operators' words."""
     return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
 
 
-_REMEMBERED = 50_000  # User-Agents, of 1 KiB at most
+_CACHED = 50_000  # User-Agents, of 1 KiB at most
 _PROXIES = 3  # addresses of a forwarded column that are tried
-_BEHIND = ""  # the operator of a proxy with a private address
-_GOOD = (Identity.VERIFIED.value, Identity.OPERATOR_VERIFIED.value)
-_SHOWN = 300  # characters of an unreadable line
-_DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python knows no year 0
+_PRIVATE = ""  # the operator of a proxy with a private address
+_VERIFIED = (Identity.VERIFIED.value, Identity.OPERATOR_VERIFIED.value)
+_LONGEST_TEXT = 300  # characters of an unreadable line or a User-Agent
+_DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python has no year 0
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a log is checked against, and how. Picklable where its parts are.
+    """The policies and options of a check. Picklable if its parts are.
 
-    ``sites``        canonical hosts: only their sites are looked at; without any, all. The first is the site
-                     of a log that has no column for it.
-    ``since``        microseconds since the epoch, inclusive, and ``until``, exclusive; None: no bound.
-    ``forwarded``    which address of the forwarded column is the client's, counted from the right; 0: none.
-    ``grace_hours``  how long a crawler may go by a robots.txt that it has read, at least.
-    ``mask``         whether client addresses are cut short in all that comes out.
+    Attributes:
+        sites: Canonical hosts of the sites to check; empty for all. The first is the site of a log without a
+            column for the site.
+        since: First time to check, in microseconds since the epoch; None for no bound.
+        until: Time to end before, in the same log_format.
+        forwarded: Position of the client's address in the forwarded column, counted from the right; 0 for
+            none.
+        grace_hours: Hours for which a crawler may use an older robots.txt, at least.
+        mask: True to cut client addresses short in all results.
     """
 
     policies: Policies
@@ -73,60 +79,40 @@ class Terms:
     mask: bool = False
 
 
-def evaluate(batch: "pa.RecordBatch", form: LogFormat, evaluator: "Evaluator") -> "pa.RecordBatch":
-    """Evaluate the lines of one batch: the step between two Arrow streams, as Spark's ``mapInArrow`` has it.
-
-    ``batch`` has ``file`` (string), ``line`` (int64) and ``text`` (string or binary: a line without its end).
-    The result has the columns of ``aipolicy.accesslog.schema.SCHEMA``.
-    """
-    lines = pl.DataFrame(batch)
-    return as_batch(evaluator.frame(lines.filter(holds(as_text(lines["text"]), evaluator.lines)), form))
-
-
-def as_batch(frame: pl.DataFrame) -> "pa.RecordBatch":
-    """A frame as one Arrow batch, of types that every reader of Arrow knows."""
-    import pyarrow as pa  # takes long, and one machine alone has no use for it
-
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    return pa.RecordBatch.from_arrays(
-        [column.combine_chunks() for column in table.columns], table.column_names
-    )
-
-
 class Evaluator:
-    """Evaluates frames of lines. Threads may share one: what it remembers is only worked out again."""
+    """Evaluate frames of lines. Threads may share an instance: its caches need no lock."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._judge = Judge(terms.policies, terms.grace_hours)
-        self._crawlers: Memo[str, str | None] = Memo(_REMEMBERED)
-        self._names: Memo[str, tuple[tuple[str, ...], str | None]] = Memo(_REMEMBERED)
+        self._crawlers: Memo[str, str | None] = Memo(_CACHED)
+        self._names: Memo[str, tuple[tuple[str, ...], str | None]] = Memo(_CACHED)
         self._named = NamedTokens(terms.policies, terms.sites)
         self._tokens = token_pattern(self._named.everywhere)
         self.lines = line_pattern(self._named.everywhere)
-        """A regular expression that all lines to be evaluated match."""
+        """A regular expression that matches all lines to be evaluated."""
 
-    def frame(self, lines: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        """The rows that come of such ``lines``, columns as for ``evaluate``, in their order."""
+    def rows(self, lines: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
+        """Return the rows of ``lines`` (columns as for ``evaluate``), in their order."""
         if lines.is_empty():
             return SCHEMA.to_frame()
         raw = lines["text"].cast(pl.Binary)
         lines = lines.with_columns(pl.col("file").cast(pl.String), as_text(raw), raw.alias("raw"))
-        parsed = form.read(lines["text"], forwarded=self._terms.forwarded)
+        parsed = log_format.read(lines["text"], forwarded=self._terms.forwarded)
         rows = pl.concat([lines, parsed], how="horizontal")
-        parts = [self._unreadable(rows.filter(~pl.col("ok"))), self._fetches(rows.filter("ok"), form)]
+        parts = [self._unreadable(rows.filter(~pl.col("ok"))), self._fetches(rows.filter("ok"), log_format)]
         return pl.concat(map(_completed, parts)).sort("line", maintain_order=True)
 
     def _unreadable(self, rows: pl.DataFrame) -> pl.DataFrame:
-        # A line that only looks like a self-declared crawler's may be anything's.
-        rows = rows.filter(holds(rows["text"], self._tokens))
-        text = pl.col("text").str.slice(0, _SHOWN)
+        # A line that only resembles a self-declared crawler's may be any client's.
+        rows = rows.filter(lines_matching(rows["text"], self._tokens))
+        text = pl.col("text").str.slice(0, _LONGEST_TEXT)
         if self._terms.mask:
             text = text.str.replace_all(_ADDRESS, "(address)")
         return rows.select("file", "line", text, verdict=pl.lit(Verdict.UNREADABLE.value))
 
-    def _fetches(self, rows: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        rows = self._with_sites(rows, form)
+    def _fetches(self, rows: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
+        rows = self._with_sites(rows, log_format)
         rows = rows.with_columns(crawler=self._classified(rows["user_agent"]))
         rows = rows.with_columns(unknown=pl.lit(None, pl.String)).update(self._others(rows), on="row")
         rows = rows.filter(pl.any_horizontal(pl.col("crawler", "unknown").is_not_null()))
@@ -135,7 +121,7 @@ class Evaluator:
         kept, out = judged.filter(self._within), judged.filter(~self._within)
         unknown = self._judge.located(rows.filter(~known, ~elsewhere)).filter(self._within)
         kept = kept.with_columns(identity=self._identified(kept))
-        kept = kept.with_columns(self._behind(kept, form), verdict=_verdict())
+        kept = kept.with_columns(self._proxies(kept, log_format), verdict=_verdict())
         kept = kept.with_columns(sha256=_hashes(kept))
         if self._terms.mask:
             kept = kept.with_columns(address=_masked(kept["address"]))
@@ -147,22 +133,22 @@ class Evaluator:
             unknown.select(
                 *("file", "line", "site", "time"),
                 crawler="unknown",
-                user_agent=pl.col("user_agent").str.slice(0, _SHOWN),
+                user_agent=pl.col("user_agent").str.slice(0, _LONGEST_TEXT),
                 verdict=pl.lit(Verdict.UNKNOWN_CRAWLER.value),
             ),
         ]
         return pl.concat(map(_completed, parts))
 
-    def _with_sites(self, rows: pl.DataFrame, form: LogFormat) -> pl.DataFrame:
-        """``rows`` with their number (``row``), ``host``, and whether they are of a site elsewhere.
+    def _with_sites(self, rows: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
+        """Return ``rows`` with ``row`` (their number), ``host``, and ``elsewhere``: True for another site's.
 
-        A target in absolute form names the site itself, whatever the log's column says (RFC 9112 §3.2.2): a
-        request for another one, like a probe for open proxies, is never booked on this one. Where a log has a
-        column for the site, a request without one is nobody's.
+        A target in absolute form names the site, whatever the log's column contains (RFC 9112 §3.2.2): a
+        request for another site, like a probe for open proxies, is never counted for this one. In a log with
+        a column for the site, a request without one belongs to no site.
         """
         authority = pl.col("authority")
         rows = rows.drop("text").with_row_index("row")
-        if form.has_host:
+        if log_format.has_host:
             differs = (
                 authority.is_not_null() & pl.col("host").is_not_null() if self._one_for_all else pl.lit(False)
             )
@@ -170,12 +156,12 @@ class Evaluator:
         else:
             rows = rows.with_columns(elsewhere=authority.is_not_null())
         if rows["elsewhere"].any():
-            asked = rows.filter("elsewhere").select("row", "host", "authority").rows()
-            own = [row for row, host, named in asked if self._is_here(host, named, form)]
+            absolute = rows.filter("elsewhere").select("row", "host", "authority").rows()
+            own = [row for row, host, target in absolute if self._is_same_site(host, target, log_format)]
             rows = rows.with_columns(elsewhere=pl.col("elsewhere") & ~pl.col("row").is_in(own))
         host = pl.coalesce("authority", "host")
-        if not form.has_host:
-            # The site's own name in a target adds nothing: the log is its anyway.
+        if not log_format.has_host:
+            # If the target names the log's own site, the log's site is used.
             host = pl.when("elsewhere").then(authority).otherwise(pl.lit(self._only_site, pl.String))
         else:
             host = host.fill_null("")
@@ -183,13 +169,13 @@ class Evaluator:
 
     @cached_property
     def _one_for_all(self) -> bool:
-        """True if one robots.txt is taken for every host's: then no name tells whose a request is."""
+        """True if one robots.txt applies to every host, so that a host name doesn't identify a site."""
         return self._terms.policies.timeline("a.invalid") is not None
 
-    def _is_here(self, host: str | None, named: str, form: LogFormat) -> bool:
-        """True where the host that a target names is that of the log: the column's, or the site's."""
-        canonical = canonical_host(named)
-        if form.has_host:
+    def _is_same_site(self, host: str | None, target_host: str, log_format: LogFormat) -> bool:
+        """Return True if the host in a target is the one in the column, or one of the log's site."""
+        canonical = canonical_host(target_host)
+        if log_format.has_host:
             return canonical == canonical_host(host or "")
         policies, sites = self._terms.policies, self._terms.sites
         if canonical is None or not (sites or not self._one_for_all):
@@ -200,10 +186,10 @@ class Evaluator:
         )
 
     def _others(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """``row`` and either ``crawler``, of those that the site's policy names, or ``unknown``."""
+        """Return ``row`` and either ``crawler``, if the site's policy names it, or ``unknown``."""
         left = rows.filter(pl.col("crawler").is_null() & pl.col("user_agent").is_not_null())
         pairs = left.select("host", "user_agent").unique()
-        found = [self._called(host, user_agent) for host, user_agent in pairs.iter_rows()]
+        found = [self._named_or_unknown(host, user_agent) for host, user_agent in pairs.iter_rows()]
         schema = {"crawler": pl.String, "unknown": pl.String}
         named = pl.concat([pairs, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
         return (
@@ -212,32 +198,34 @@ class Evaluator:
             .select("row", "crawler", "unknown")
         )
 
-    def _called(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
+    def _named_or_unknown(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
         key = user_agent[:LONGEST_USER_AGENT]
         names, own = self._names.get(key) or self._names.keep(key, (product_names(key), self_declared(key)))
         canonical = None if host is None else canonical_host(host)
-        nobodys = not names or (canonical is None and host is not None)
-        tokens = {} if nobodys else self._named.of(self._terms.policies.timeline(canonical))
+        no_site = canonical is None and host is not None
+        tokens = {} if no_site or not names else self._named.of(self._terms.policies.timeline(canonical))
         for name in names if tokens else ():
             if name.lower() in tokens:
                 return best_spelling((tokens[name.lower()], name)), None
         if own is not None and uses_anothers_name(key) and crawler_named(own.split(" ")[-1]):
-            return None, None  # a link preview of iMessage: no crawler, though it names Twitterbot
+            return None, None  # not a crawler, like iMessage's link preview, which names Twitterbot
         return None, own
 
     @cached_property
     def _only_site(self) -> str | None:
-        """Whose a log is that has no column for it. Raises LogError."""
+        """The site of a log without a column for it; None for any. Raises LogError if there are several."""
         if self._terms.sites:
             return self._terms.sites[0]
         if self._terms.policies.timeline(None) is None:
             source = self._terms.policies.source
-            raise LogError(f"the log doesn't say whose it is, and {source} has many sites: give --site HOST")
+            raise LogError(
+                f"the log has no column for the site, and {source} has several sites; give --site HOST"
+            )
         return None
 
     @cached_property
     def _within(self) -> pl.Expr:
-        """Whether a fetch is of the period and the sites that were asked for."""
+        """Expression that is True for fetches within the chosen period and sites."""
         terms = self._terms
         within = pl.lit(True)
         if terms.since is not None:
@@ -252,7 +240,7 @@ class Evaluator:
         return within
 
     def _classified(self, user_agents: pl.Series) -> pl.Series:
-        """The product token that each User-Agent declares first, or null."""
+        """Return the first product token that each User-Agent declares, or null."""
         distinct = user_agents.unique()
         tokens = [self._token(user_agent) for user_agent in distinct]
         return user_agents.replace_strict(
@@ -262,7 +250,7 @@ class Evaluator:
     def _token(self, user_agent: str | None) -> str | None:
         if user_agent is None:
             return None
-        user_agent = user_agent[:LONGEST_USER_AGENT]  # strangers choose what is remembered
+        user_agent = user_agent[:LONGEST_USER_AGENT]  # clients choose what is cached
         try:
             return self._crawlers[user_agent]
         except KeyError:
@@ -274,15 +262,15 @@ class Evaluator:
         distinct = claims.unique()
         rows: list[tuple[str, str | None, date | None]] = distinct.rows()
         identities = self._terms.identities.identify_all(rows)
-        told = [str(identities[row]) for row in rows]
-        known = distinct.with_columns(identity=pl.Series(told, dtype=pl.String))
+        names = [str(identities[row]) for row in rows]
+        known = distinct.with_columns(identity=pl.Series(names, dtype=pl.String))
         joined = claims.join(
             known, on=["crawler", "address", "day"], how="left", nulls_equal=True, maintain_order="left"
         )
         return joined["identity"]
 
-    def _behind(self, fetches: pl.DataFrame, form: LogFormat) -> list[pl.Series]:
-        """``proxy`` and ``forwarded``: whose addresses stand for the clients', and where theirs may be."""
+    def _proxies(self, fetches: pl.DataFrame, log_format: LogFormat) -> list[pl.Series]:
+        """Return ``proxy``, the operator of the proxy with the logged address, and ``forwarded``."""
         failed = fetches["identity"] == Identity.CHECK_FAILED.value
         distinct = fetches["address"].filter(failed).unique().drop_nulls()
         operators = {each: name for each in distinct if (name := self._operator(each)) is not None}
@@ -290,34 +278,34 @@ class Evaluator:
             nothing = pl.DataFrame({"proxy": [None] * len(fetches)}, schema={"proxy": pl.String})
             return [*nothing, pl.Series("forwarded", [None] * len(fetches), dtype=pl.Int32)]
         names = pl.Series(operators.values(), dtype=pl.String)
-        address, nobody = fetches["address"], pl.lit(None, pl.String)
+        address, none = fetches["address"], pl.lit(None, pl.String)
         proxy = address.replace_strict(list(operators), names, default=None, return_dtype=pl.String)
-        proxy = pl.select(pl.when(failed).then(proxy).otherwise(nobody).alias("proxy")).to_series()
-        return [proxy, self._forwarded(fetches, proxy.is_not_null(), form)]
+        proxy = pl.select(pl.when(failed).then(proxy).otherwise(none).alias("proxy")).to_series()
+        return [proxy, self._forwarded(fetches, proxy.is_not_null(), log_format)]
 
     def _operator(self, address: str) -> str | None:
         proxy = self._terms.identities.proxy_of(address)
         if proxy is not None:
             return proxy.published.operator
         client = read_address(address)
-        return _BEHIND if client is not None and client.behind_a_proxy else None
+        return _PRIVATE if client is not None and client.behind_a_proxy else None
 
-    def _forwarded(self, fetches: pl.DataFrame, wanted: pl.Series, form: LogFormat) -> pl.Series:
-        """The first address from the right in the forwarded column that verifies each wanted client."""
+    def _forwarded(self, fetches: pl.DataFrame, wanted: pl.Series, log_format: LogFormat) -> pl.Series:
+        """Return for each wanted client the position of the first forwarded address that verifies it."""
         found = pl.Series("forwarded", [None] * len(fetches), dtype=pl.Int32)
-        if not form.has_forwarded or self._terms.forwarded:
+        if not log_format.has_forwarded or self._terms.forwarded:
             return found
         lines = as_text(fetches["raw"].filter(wanted))
         claims = fetches.filter(wanted).select("crawler", "time")
         numbers: list[int | None] = [None] * len(lines)
-        leads_on = [True] * len(lines)  # what stands left of a client's own address is only its claim
+        trusted = [True] * len(lines)  # entries to the left of a client's own address are only its claim
         for number in range(1, _PROXIES + 1):
-            addresses = form.parse(lines, forwarded=number)["address"]
+            addresses = log_format.parse(lines, forwarded=number)["address"]
             identities = self._identified(claims.with_columns(addresses))
             for row, (address, identity) in enumerate(zip(addresses, identities, strict=True)):
-                if leads_on[row] and identity in _GOOD:
+                if trusted[row] and identity in _VERIFIED:
                     numbers[row] = number
-                leads_on[row] &= identity not in _GOOD and self._operator(address or "") is not None
+                trusted[row] &= identity not in _VERIFIED and self._operator(address or "") is not None
         return found.scatter(wanted.arg_true(), pl.Series(numbers, dtype=pl.Int32))
 
 
@@ -345,8 +333,8 @@ def _verdict() -> pl.Expr:
 def _hashes(fetches: pl.DataFrame) -> pl.Series:
     evidence = fetches["verdict"].is_in(list(map(str, DISALLOWED)))
     hashes = [
-        hashlib.sha256(raw).hexdigest() if shown else None
-        for raw, shown in zip(fetches["raw"], evidence, strict=True)
+        hashlib.sha256(raw).hexdigest() if kept else None
+        for raw, kept in zip(fetches["raw"], evidence, strict=True)
     ]
     return pl.Series(hashes, dtype=pl.String)
 
@@ -358,7 +346,7 @@ def _masked(addresses: pl.Series) -> pl.Series:
 
 
 def masked_address(address: str | None) -> str | None:
-    """An address cut to the /24 or /48 that it is in; what is none is not shown at all."""
+    """Return an address cut to its /24 or /48; a placeholder for anything that is not an address."""
     if address is None:
         return None
     try:

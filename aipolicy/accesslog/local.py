@@ -1,95 +1,106 @@
-"""The engine for one machine: blocks of logs, evaluated by all of its cores."""
+"""The engine for one machine: blocks of logs, evaluated on all cores."""
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import polars as pl
 
-from aipolicy.accesslog.blocks import blocks
-from aipolicy.accesslog.engine import Advance, ReadFile, form_of
+from aipolicy.accesslog.crawler_detection import crawler_lines
 from aipolicy.accesslog.evaluate import Evaluator
-from aipolicy.accesslog.formats import LogFormat
-from aipolicy.accesslog.prefilter import candidates
-from aipolicy.accesslog.schema import SCHEMA
-from aipolicy.accesslog.spool import Spool
+from aipolicy.accesslog.fetch_table import SCHEMA, FetchStore, ReadFile
+from aipolicy.accesslog.formats import LogFormat, format_of_log
+from aipolicy.accesslog.log_files import read_blocks
+
+Advance = Callable[[int, int], None]
+"""Called with the number of bytes read and of lines evaluated."""
 
 
 def read_logs(
-    names: Sequence[str], evaluator: Evaluator, spool: Spool, *, form: LogFormat | None, advance: Advance
+    names: Sequence[str],
+    evaluator: Evaluator,
+    store: FetchStore,
+    *,
+    log_format: LogFormat | None,
+    advance: Advance,
 ) -> list[ReadFile]:
-    """Evaluate logs into ``spool``; ``form`` None: recognise the format of each.
+    """Evaluate logs and add the rows to ``store``; memory use is that of a few blocks.
 
-    Memory is that of a few blocks. Raises LogError.
+    Args:
+        log_format: The format of all logs; None to detect that of each.
+
+    Raises:
+        LogError: a log can't be read.
     """
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as threads:
-        logs = [_Log(name, spool, advance) for name in names]
-        under_way: deque[tuple[_Log, _Rows, LogFormat | None]] = deque()
+        logs = [_Log(name, store, advance) for name in names]
+        pending: deque[tuple[_Log, _Rows, LogFormat | None]] = deque()
 
-        def take_in(most: int) -> None:
-            """Put aside the rows of blocks that are done, in their order, until ``most`` are under way."""
-            while len(under_way) > most:
-                log, rows, its_form = under_way.popleft()
-                log.take_in(*rows.result(), its_form)
+        def collect(most: int) -> None:
+            """Store the rows of finished blocks, in their order, until at most ``most`` are pending."""
+            while len(pending) > most:
+                log, rows, block_format = pending.popleft()
+                log.add(*rows.result(), block_format)
 
         for log in logs:
-            found = blocks(log.name, lambda octets: advance(octets, 0))
-            for block, its_form in _formed(log.name, found, form):
-                take_in(workers)
-                under_way.append((log, threads.submit(_evaluated, block, its_form, evaluator), its_form))
-        take_in(0)
+            blocks = read_blocks(log.name, lambda size: advance(size, 0))
+            for block, block_format in _with_formats(log.name, blocks, log_format):
+                collect(workers)
+                rows = threads.submit(_evaluated, block, block_format, evaluator)
+                pending.append((log, rows, block_format))
+        collect(0)
     return [log.read for log in logs]
 
 
 _Rows = Future[tuple[int, pl.DataFrame]]
-"""How many lines a block has, and the rows that came of it."""
+"""The number of lines in a block, and its rows."""
 
 
 class _Log:
-    """A log, while its blocks come in."""
+    """A log whose blocks are being evaluated."""
 
-    def __init__(self, name: str, spool: Spool, advance: Advance) -> None:
+    def __init__(self, name: str, store: FetchStore, advance: Advance) -> None:
         self.name = name
         self.read = ReadFile(name)
-        self._spool, self._advance = spool, advance
+        self._store, self._advance = store, advance
 
-    def take_in(self, lines: int, rows: pl.DataFrame, form: LogFormat | None) -> None:
-        self._spool.add(rows.with_columns(pl.col("line") + self.read.lines, file=pl.lit(self.name)))
-        self.read = self.read.read_as(form, lines)
+    def add(self, lines: int, rows: pl.DataFrame, log_format: LogFormat | None) -> None:
+        self._store.add(rows.with_columns(pl.col("line") + self.read.lines, file=pl.lit(self.name)))
+        self.read = self.read.with_lines(lines, log_format)
         self._advance(0, lines)
 
 
-def _evaluated(block: bytes, form: LogFormat | None, evaluator: Evaluator) -> tuple[int, pl.DataFrame]:
-    lines, kept = candidates(block, evaluator.lines)
-    if form is None:  # there is nothing in them
+def _evaluated(block: bytes, log_format: LogFormat | None, evaluator: Evaluator) -> tuple[int, pl.DataFrame]:
+    lines, kept = crawler_lines(block, evaluator.lines)
+    if log_format is None:  # only blank lines and comments
         return lines, SCHEMA.to_frame()
-    return lines, evaluator.frame(kept.with_columns(file=pl.lit("")), form)
+    return lines, evaluator.rows(kept.with_columns(file=pl.lit("")), log_format)
 
 
-def _formed(
-    name: str, found: Iterator[bytes], form: LogFormat | None
+def _with_formats(
+    name: str, blocks: Iterator[bytes], log_format: LogFormat | None
 ) -> Iterator[tuple[bytes, LogFormat | None]]:
-    """Each block with the format that its lines have; cut where a directive changes it."""
-    told = False  # a format that was named must fit the log, too
-    for block in found:
-        if not told or form is None:
-            form, told = form_of(name, block.split(b"\n"), form), True
-        if form is None or form.directive is None:
-            yield block, form
+    """Yield each block with the format of its lines, split where a directive changes the format."""
+    checked = False  # a format that the user chose must fit the log as well
+    for block in blocks:
+        if not checked or log_format is None:
+            log_format, checked = format_of_log(name, block.split(b"\n"), log_format), True
+        if log_format is None or log_format.directive is None:
+            yield block, log_format
             continue
-        for part, directive in _cut(block, b"\n" + form.directive.encode()):
+        for part, directive in _split(block, b"\n" + log_format.directive.encode()):
             if directive is not None:
-                form = form.after(directive)
-            yield part, form
+                log_format = log_format.after(directive)
+            yield part, log_format
 
 
-def _cut(block: bytes, mark: bytes) -> Iterator[tuple[bytes, str | None]]:
-    """The block in parts that each begin with the line of a directive (but for the first), and that line."""
+def _split(block: bytes, start_of_directive: bytes) -> Iterator[tuple[bytes, str | None]]:
+    """Split a block before each directive; yield each part with its directive or None."""
     start, directive = 0, None
     while True:
-        end = block.find(mark, start + (directive is not None))
+        end = block.find(start_of_directive, start + (directive is not None))
         part = block[start : end + 1 if end >= 0 else None]
         if len(part) > 1:
             yield part, directive

@@ -1,1 +1,1 @@
-"""Many sites at once: files of theirs read, and every site's robots.txt written for a static server."""
+"""Many sites at once: import from files, and generation of files and configuration for static servers."""

@@ -1,4 +1,4 @@
-"""Sites in a CSV file (RFC 4180) with a header line; cells may be apart by semicolons or tabs."""
+"""CSV files of sites (RFC 4180) with a header line; semicolons and tabs may separate the cells."""
 
 import csv
 import re
@@ -6,34 +6,41 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from aipolicy.bulk.rows import Entry, Policies, Row, did_you_mean, flag, hosts_of, site_of
+from aipolicy.bulk.rows import (
+    PolicyCache,
+    Row,
+    SiteRow,
+    canonical_hosts,
+    canonical_site,
+    did_you_mean,
+    flag,
+)
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts", "scope")
-"""The last three hold several values, separated by spaces."""
+"""The columns that are read. ``licensed``, ``sitemaps`` and ``hosts`` hold values separated by spaces."""
 
 _DELIMITERS = (",", ";", "\t")
 
 
 def read_csv(lines: Iterable[str]) -> Iterator[Row]:
-    """Read ``host`` and one of ``opted_out`` and ``preset``, and what else of ``COLUMNS`` there is.
+    """Read rows with ``host``, either ``opted_out`` or ``preset``, and any other of ``COLUMNS``.
 
-    A column that is absent says nothing; so does an empty cell, but an empty ``opted_out`` or ``preset`` is
-    an error, and an empty ``hosts`` says that there are no further ones.
+    A missing column or an empty cell is the default; but an empty ``opted_out`` or ``preset`` is an error,
+    and an empty ``hosts`` means no further hosts.
     """
     records = csv_records(lines)
     header = next((cells for _, cells in records if isinstance(cells, list)), [])
     columns = header_names(header)
     _check_columns(columns)
-    return rows_of(records, columns, _Entries().of)
+    return parsed_rows(records, columns, _Parser().parse)
 
 
 def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPolicyError]]:
-    """The lines of each record, counted from 1, and its cells; blank lines are left out.
+    """Yield the lines of each record, counted from 1, and its cells or its error; blank lines are left out.
 
-    What separates cells is what separates the names in the header, the first line that isn't blank.
+    The delimiter is that of the header, the first line that isn't blank.
     """
     lines = iter(lines)
     head = []
@@ -50,7 +57,7 @@ def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPol
             return
         except csv.Error as error:
             fix = "check the quotes of this line"
-            bad = PolicyError(f"the line can't be read as CSV ({error}): {fix}")
+            bad = PolicyError(f"the line is not valid CSV ({error}): {fix}")
             yield range(first, reader.line_num + 1), bad
         else:
             if "".join(cells).strip():
@@ -58,49 +65,50 @@ def csv_records(lines: Iterable[str]) -> Iterator[tuple[range, list[str] | AIPol
 
 
 def _delimiter(header: str) -> str:
-    """The one of comma, semicolon and tab that the header has most of; a comma where it has none."""
-    bare = re.sub(r'"[^"]*"', "", header)
-    return max(_DELIMITERS, key=bare.count)  # the first of equals
+    """Return the most frequent delimiter in the header; a comma if it has none."""
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return max(_DELIMITERS, key=unquoted.count)  # the first of equals
 
 
 def header_names(cells: Sequence[str]) -> list[str]:
-    """The columns' names. Raises AIPolicyError where there is none, or one twice."""
+    """Return the names of the columns. Raises AIPolicyError if there are none, or one is repeated."""
     names = [cell.strip().lower() for cell in cells]
     if not names:
-        raise AIPolicyError("there is no header line: begin with one like 'host,opted_out'")
+        raise AIPolicyError("the file has no header line: begin with one like 'host,opted_out'")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise AIPolicyError(f"the header has the column {twice!r} twice: keep one")
     return names
 
 
-def rows_of(
+def parsed_rows(
     records: Iterable[tuple[range, list[str] | AIPolicyError]],
     columns: list[str],
-    entry: Callable[[dict[str, str]], Any],
+    parse: Callable[[dict[str, str]], Any],
 ) -> Iterator[tuple[int, Any]]:
-    """The line where each record begins, and what ``entry`` makes of its cells, or the AIPolicyError.
+    """Yield the first line of each record, and what ``parse`` returns for its cells, or its AIPolicyError.
 
-    Raises AIPolicyError for a bad record of several lines: how many sites a quote swallowed isn't known.
+    Raises AIPolicyError for a bad record of several lines: an open quote may have swallowed any number of
+    rows.
     """
     for lines, cells in records:
-        outcome = _outcome(cells, columns, entry)
+        outcome = _outcome(cells, columns, parse)
         if isinstance(outcome, AIPolicyError) and len(lines) > 1:
             fix = "close the quote in the first of them"
-            raise AIPolicyError(f"lines {lines[0]} to {lines[-1]} are one record, and bad: {fix} ({outcome})")
+            raise AIPolicyError(f"lines {lines[0]} to {lines[-1]} are one bad record: {fix} ({outcome})")
         yield lines.start, outcome
 
 
 def _outcome(
-    cells: list[str] | AIPolicyError, columns: list[str], entry: Callable[[dict[str, str]], Any]
+    cells: list[str] | AIPolicyError, columns: list[str], parse: Callable[[dict[str, str]], Any]
 ) -> Any:
     if isinstance(cells, AIPolicyError):
         return cells
     if len(cells) != len(columns):
-        fix = "quote the cells that hold a comma (or what else separates them), and leave none out"
+        fix = "quote cells that contain the delimiter, and leave no cell out"
         return PolicyError(f"the line has {len(cells)} cells, the header {len(columns)}: {fix}")
     try:
-        return entry(dict(zip(columns, cells, strict=True)))
+        return parse(dict(zip(columns, cells, strict=True)))
     except (PolicyError, HostError) as error:
         return error
 
@@ -115,25 +123,27 @@ def _check_columns(columns: list[str]) -> None:
         raise AIPolicyError("the header needs exactly one of the columns 'opted_out' and 'preset'")
 
 
-class _Entries:
-    """Makes entries of cells."""
+class _Parser:
+    """A parser of cells by their column."""
 
     def __init__(self) -> None:
-        self._policies = Policies()
+        self._policies = PolicyCache()
 
-    def of(self, cells: dict[str, str]) -> Entry:
-        """Raises PolicyError, HostError."""
+    def parse(self, cells: dict[str, str]) -> SiteRow:
+        """Parse the cells of a row. Raises PolicyError, HostError."""
         host, hosts = cells.pop("host"), cells.pop("hosts", None)
-        said = tuple(cells.values())
-        policy = self._policies.of(said, sum(map(len, said)), lambda: _policy(cells))
-        return Entry(site_of(host), policy, None if hosts is None else hosts_of(hosts.split()))
+        spelling = tuple(cells.values())
+        policy = self._policies.get(spelling, sum(map(len, spelling)), lambda: _policy(cells))
+        return SiteRow(
+            canonical_site(host), policy, None if hosts is None else canonical_hosts(hosts.split())
+        )
 
 
 def _policy(cells: dict[str, str]) -> SitePolicy:
     if "preset" in cells:
         preferences = SitePolicy.from_preset(cells["preset"].strip()).preferences
     else:
-        preferences = _OF_FLAG[flag(cells["opted_out"])]
+        preferences = _BY_FLAG[flag(cells["opted_out"])]
     return SitePolicy(
         site="",
         preferences=preferences,
@@ -144,4 +154,4 @@ def _policy(cells: dict[str, str]) -> SitePolicy:
     )
 
 
-_OF_FLAG: dict[bool, Preferences] = {said: SitePolicy.from_flag(said).preferences for said in (True, False)}
+_BY_FLAG = {value: SitePolicy.from_flag(value).preferences for value in (True, False)}

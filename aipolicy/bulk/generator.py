@@ -1,29 +1,83 @@
-"""Every site's robots.txt and tdmrep.json into a folder, and from then on what changes."""
+"""The generator: every site's robots.txt and tdmrep.json in a folder, then updates of what changes."""
 
+import json
+import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
+from itertools import product
+from pathlib import Path
 
-from aipolicy.bulk.folder_layout import NOTHING_RESERVED, TDMREP
-from aipolicy.bulk.folder_state import State, rendering_of
-from aipolicy.bulk.host_folder import DEFAULT_TDMREP, Folder
+from aipolicy import atomic_file
+from aipolicy.bulk.host_folder import DEFAULT_TDMREP, NOTHING_RESERVED, STATE, TDMREP, HostFolder
 from aipolicy.core.checkpoint import Mark
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.crawlers import Scope
+from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, HistoryError
 from aipolicy.lookup.renderer import Renderer
 from aipolicy.registry import Registry
-from aipolicy.rendering import Rendering
+from aipolicy.rendering import Rendering, render
 from aipolicy.signals.switches import Signals
 
-_CHECKPOINT = 50_000  # hosts between two states: what a kill costs the next run
+_CHECKPOINT = 50_000  # hosts between two saved states: at most as many are repeated after a crash
 _BATCH = 500
-_ERRORS = 20  # kept in full
+_ERRORS = 20  # whose messages are kept
+_LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """The progress of a folder, in the file ``.aipolicy.json``.
+
+    Attributes:
+        registry: id of the registry.
+        rendering: digest of the renderings. If it or the registry changes, all files may be out of date.
+        seq: the last change that all files include; None during a pass over all hosts.
+        since: the last change before that pass.
+        after: the last host that the pass has written.
+        digest: of the change ``seq`` or ``since``; see ``core.checkpoint``.
+    """
+
+    registry: str
+    rendering: str
+    seq: int | None = None
+    since: int | None = None
+    after: str = ""
+    digest: str = ""
+    layout: int = _LAYOUT
+
+    @classmethod
+    def read(cls, folder: Path) -> "FolderState | None":
+        """Read the folder's state; None if it is new. Raises AIPolicyError."""
+        path = folder / STATE
+        try:
+            state = cls(**json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            fix = "remove its directory, and generate it again"
+            raise AIPolicyError(f"'{path}' can't be read ({error}): {fix}") from error
+        if state.layout != _LAYOUT:
+            fix = "upgrade aipolicy, or use another directory"
+            raise AIPolicyError(f"'{path}' has layout {state.layout}, which is newer than {_LAYOUT}: {fix}")
+        return state
+
+    def save(self, folder: Path) -> None:
+        """Write it, once all files of which it tells are on the disk."""
+        os.sync()
+        atomic_file.write_text(folder / STATE, json.dumps(asdict(self), indent=2) + "\n")
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did. ``failed`` hosts have a policy that can't be used; ``errors`` says why, for the first.
+    """The outcome of a run.
 
-    ``full``: every host was looked at, not only what had changed.
+    Attributes:
+        full: True if every host was checked, not only the changes.
+        seq: the last change that is included.
+        failed: number of hosts whose policy can't be used.
+        errors: the reasons, for the first of them.
     """
 
     full: bool = False
@@ -35,71 +89,74 @@ class Summary:
     errors: list[str] = field(default_factory=list)
 
 
-class Writer:
-    """Brings a folder up to date with a registry. Memory is flat, however many hosts there are."""
+class Generator:
+    """A writer that brings a folder up to date with a registry, in constant memory."""
 
     def __init__(
         self,
         registry: Registry,
-        folder: Folder,
+        folder: HostFolder,
         *,
         signals: Signals | None = None,
         advance: Callable[[int], None] = lambda done: None,
     ) -> None:
         self._registry, self._folder = registry, folder
         self._renderer = Renderer(signals)
-        self._rendering = rendering_of(signals or Signals())
+        self._rendering = _rendering_digest(signals or Signals())
         self._advance = advance
         self._since_checkpoint = 0
         self._tdm = (signals or Signals()).tdm
-        self._safe, self._silent = (
+        self._opted_out, self._unset = (
             self._files_of(self._renderer.rendering(SitePolicy.from_flag(flag))) for flag in (True, False)
         )
         self.summary = Summary()
 
     def run(self, *, full: bool = False) -> Summary:
-        """Write what is not up to date; with ``full`` look at every file.
+        """Write the files that are out of date.
 
-        Raises AIPolicyError where the folder is another registry's (``full`` makes it this one's) or the
-        registry is just being restored, OSError where the folder can't be written. Killed at any moment,
-        every file is whole and the next run goes on.
+        If the process is killed, every file is complete and the next run resumes.
+
+        Args:
+            full: Check every file, and take over the folder of another registry.
+
+        Raises:
+            AIPolicyError: the folder is another registry's, or the registry is being restored.
+            OSError: the folder can't be written.
         """
-        state = State.read(self._folder.path)
+        state = FolderState.read(self._folder.path)
         if state and state.registry != self._registry.registry_id and not full:
-            fix = "give another directory, or --full to make it this registry's"
-            raise AIPolicyError(f"'{self._folder.path}' has the files of another registry: {fix}")
-        current = State(self._registry.registry_id, self._rendering)
+            fix = "use another directory, or --full to replace them"
+            raise AIPolicyError(f"'{self._folder.path}' contains the files of another registry: {fix}")
+        current = FolderState(self._registry.registry_id, self._rendering)
         known = state if state and not full and _is_of(state, current) else current
         try:
-            self._bring(known, sweep=state is not None)
-        except HistoryError:  # any file may be of a change that never was
+            self._update_from(known, sweep=state is not None)
+        except HistoryError:  # any file may include a change that was undone
             try:
-                self._bring(current, sweep=True)
+                self._update_from(current, sweep=True)
             except HistoryError:
-                fix = "run this again once that is over"
-                raise AIPolicyError(
-                    f"the registry is restored from a backup again and again: {fix}"
-                ) from None
+                fix = "run this again when that is done"
+                raise AIPolicyError(f"the registry is being restored from backups: {fix}") from None
         return self.summary
 
-    def _bring(self, known: State, *, sweep: bool) -> None:
-        """From what is ``known`` up to now. Raises HistoryError where the registry isn't as it was then."""
+    def _update_from(self, known: FolderState, *, sweep: bool) -> None:
+        """Update all files from the state ``known``. Raises HistoryError if the history has changed since."""
         if known.seq is None:
             self.summary.full = True
             if known.since is None:
                 last = self._registry.last
                 known = replace(known, since=last.seq, digest=last.digest)
-            known = self._all(known, sweep=sweep)
-        self._folder.put_default(self._safe[0])
+            known = self._write_all(known, sweep=sweep)
+        self._folder.put_default(self._opted_out[0])
         if self._tdm:
-            self._folder.put_default(self._safe[1], DEFAULT_TDMREP)
-        self._changes(known)
+            self._folder.put_default(self._opted_out[1], DEFAULT_TDMREP)
+        self._apply_changes(known)
 
-    def _all(self, state: State, *, sweep: bool) -> State:
-        """Every host, from where the last run was interrupted; then the files that are nobody's go.
+    def _write_all(self, state: FolderState, *, sweep: bool) -> FolderState:
+        """Write the files of every host after ``state.after``; then remove those of unknown hosts.
 
-        A folder that was empty has none of them: who leaves meanwhile is among the changes since. Raises
-        RegistryError where the registry hasn't all of its hosts just now.
+        A new folder has none to remove (``sweep`` is False): a host that is removed meanwhile is among the
+        changes. Raises RegistryError if the registry is incomplete.
         """
         state.save(self._folder.path)
         for host, text in self._registry.texts(state.after):
@@ -107,13 +164,13 @@ class Writer:
             if self._is_due():
                 state = replace(state, after=host)
                 state.save(self._folder.path)
-        self._registry.check_whole()
+        self._registry.check_complete()
         if sweep:
             self.summary.removed += self._folder.sweep(self._unknown)
         return replace(state, seq=state.since, since=None, after="")
 
-    def _changes(self, state: State) -> None:
-        """What changed since, up to now."""
+    def _apply_changes(self, state: FolderState) -> None:
+        """Update the files of all changes since ``state``."""
         self.summary.seq = state.seq or 0
         for last, hosts in self._registry.affected(Mark(self.summary.seq, state.digest)):
             self._update(hosts)
@@ -139,7 +196,7 @@ class Writer:
         try:
             robots, tdmrep = self._files_of(self._renderer.read(text.encode()))
         except (AIPolicyError, ValueError, TypeError, RecursionError) as error:
-            robots, tdmrep = self._instead(host, error)
+            robots, tdmrep = self._replacement(host, error)
         changed = self._folder.put(host, tdmrep, TDMREP) if self._tdm else self._folder.remove(host, TDMREP)
         if self._folder.put(host, robots) or changed:
             self.summary.written += 1
@@ -151,16 +208,16 @@ class Writer:
     def _files_of(self, rendering: Rendering) -> tuple[bytes, bytes]:
         return rendering.robots.body, rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED
 
-    def _instead(self, host: str, error: Exception) -> tuple[bytes, bytes]:
-        """One bad policy stops nobody else's: the last files stand if they refuse anything, else "no"."""
+    def _replacement(self, host: str, error: Exception) -> tuple[bytes, bytes]:
+        """Record the error, and return the last files if they restrict anything, else those of an opt-out."""
         self.summary.failed += 1
         if len(self.summary.errors) < _ERRORS:
-            fix = "put its policy anew"
+            fix = "put its policy again"
             self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {fix}")
-        robots, tdmrep = self._folder.holds(host), self._folder.holds(host, TDMREP)
-        if not robots or robots == self._silent[0]:
-            return self._safe
-        return robots, tdmrep or self._safe[1]
+        robots, tdmrep = self._folder.read(host), self._folder.read(host, TDMREP)
+        if not robots or robots == self._unset[0]:
+            return self._opted_out
+        return robots, tdmrep or self._opted_out[1]
 
     def _unknown(self, hosts: list[str]) -> set[str]:
         return set(hosts) - self._registry.texts_of(hosts).keys()
@@ -172,5 +229,15 @@ class Writer:
         return True
 
 
-def _is_of(state: State, current: State) -> bool:
+def _is_of(state: FolderState, current: FolderState) -> bool:
     return (state.registry, state.rendering) == (current.registry, current.rendering)
+
+
+def _rendering_digest(signals: Signals) -> str:
+    """Return a digest that changes whenever signals, crawler table or code make files different."""
+    digest = blake2b(digest_size=12)
+    for preset, visibility, scope in product(PRESETS, Visibility, Scope):
+        rendering = render(SitePolicy.from_preset(preset, visibility=visibility, scope=scope), signals)
+        digest.update(rendering.robots.body)
+        digest.update(rendering.tdmrep.body if rendering.tdmrep else NOTHING_RESERVED)
+    return digest.hexdigest()

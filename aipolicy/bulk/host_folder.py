@@ -1,58 +1,89 @@
-"""A folder of one small file a host, each whole at any moment, equal ones sharing their bytes.
+"""A folder with one small file per host, which a static server finds by the Host header alone.
 
-A file is never written in place: it is linked or renamed to its name when it is complete, so a reader, or a
-process that is killed, leaves the old one or the new one. Hosts with equal contents are hard links to one
-file: a million opted-out blogs take a few files of disk and of the server's page cache. They are read-only,
-so that nobody edits one by hand and with it all the others.
+The subfolder is the last two characters of the host's first label, without a leading ``www.``::
+
+    DIR/robots/og/blog.example
+    DIR/robots/og/www.blog.example
+    DIR/robots/42/blog-1042.platform.example
+    DIR/tdmrep/og/blog.example
+
+One level of some 1,400 folders holds ten million hosts with a few thousand in each. The ends of labels are
+distributed more evenly than their beginnings (``blog-1``, ``blog-2`` ...), and unlike a hash, a server can
+compute them with a regular expression. One file per host, without a folder of its own, halves the inodes.
+
+Hosts with equal contents are hard links to one file: a million opted-out blogs take a few files on the disk
+and in the server's page cache. They are read-only, because editing one would change all the others. A file is
+never written in place, but linked or renamed when it is complete, so that readers, and a crash, find the old
+or the new one. Unlike ``atomic_file`` it doesn't wait for the disk after each file: the generator's
+checkpoint does so for all files at once.
 """
 
 import contextlib
 import errno
-import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aipolicy.bulk.folder_layout import FILES, TDMREP, is_place_of, shard
+from aipolicy.atomic_file import unfinished_path
+from aipolicy.core.hosts import canonical_host
 from aipolicy.errors import AIPolicyError
+from aipolicy.file_lock import FileLock
+
+FILES = "robots"
+"""Folder in DIR of the robots.txt files."""
+
+TDMREP = "tdmrep"
+"""Folder in DIR of the ``/.well-known/tdmrep.json`` files: an empty list where nothing is reserved."""
+
+NOTHING_RESERVED = b"[]\n"
+"""A tdmrep.json that reserves nothing. A site without a file would be answered like an unknown host."""
+
+SHARD = r"^(?:www\.)?[^.]*?([^.]{1,2})(?:\.|$)"
+"""Group 1 is the folder of a canonical host; valid in PCRE (nginx, Apache), RE2 (Caddy) and Python."""
 
 STATE = ".aipolicy.json"
-"""In the folder: that it is ours, and how far it is."""
+"""File in DIR with the generator's state; it marks the folder as ours."""
 
 DEFAULT = "default.txt"
-"""In the folder: the robots.txt of hosts that are no site's."""
+"""File in DIR: the robots.txt of unknown hosts."""
 
 DEFAULT_TDMREP = "default.tdmrep.json"
-"""In the folder: their tdmrep.json."""
+"""File in DIR: the tdmrep.json of unknown hosts."""
 
 UNFINISHED = ".unfinished"
-"""What is not whole yet has this name; no host begins with a dot."""
+"""Name of an incomplete file; no host begins with a dot."""
 
-_SOURCES = 1024  # contents that are remembered
+_LOCK = ".aipolicy.lock"
+
+_SOURCES = 1024  # contents whose file is known
 _BATCH = 500
-# A file system without hard links, and one with no more of them for this file.
+# Errors of a file system without hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _INode = tuple[int, int]
+_SHARD = re.compile(SHARD)
 
 
-class Folder:
-    """The folder, held by one process at a time. Raises AIPolicyError where it holds what isn't ours.
+class HostFolder:
+    """The folder, locked for this process. A context manager.
 
-    A context manager; whatever the system refuses is an OSError.
+    Errors of the system are raised as OSError.
+
+    Raises:
+        AIPolicyError: the folder contains files that aren't ours, or another process writes to it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self._hold()
-        except BaseException:
-            os.close(self._handle)
-            raise
+        self._refuse_foreign()
+        self._lock = FileLock(path / _LOCK)
+        holder = self._lock.acquire()
+        if holder:
+            raise AIPolicyError(f"{holder} is writing to '{path}': wait until it is done")
         self._path = os.fspath(path)
         self._links = True
         self._sources: dict[bytes, tuple[str, _INode]] = {}
@@ -64,16 +95,16 @@ class Folder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._handle)
+        self._lock.release()
 
     def put_default(self, body: bytes, name: str = DEFAULT) -> None:
-        """Make ``body`` the file for hosts that are no site's: a 404 would mean *no rules*."""
+        """Write the file for unknown hosts: a 404 would mean that there are no rules."""
         target = os.fspath(self.path / name)
-        if self._found(target) is None or not _holds(target, body):
+        if self._found(target) is None or not _has_contents(target, body):
             self._replace(os.fspath(self.path), target, body, None)
 
     def put(self, host: str, body: bytes, kind: str = FILES) -> bool:
-        """Make ``body`` the contents of the host's file of that kind. Whether it was not."""
+        """Write the host's file of that kind; return True if its contents changed."""
         folder = f"{self._path}/{kind}/{shard(host)}"
         target = f"{folder}/{host}"
         source = self._sources.get(body) if self._links else None
@@ -81,38 +112,38 @@ class Folder:
             if source and self._linked(source[0], target):
                 return True
             found = self._found(target)
-            if found is not None and ((source and found == source[1]) or _holds(target, body)):
+            if found is not None and ((source and found == source[1]) or _has_contents(target, body)):
                 self._remember(target, body, found)
                 return False
             self._replace(folder, target, body, source)
         except FileNotFoundError:
-            if Path(folder).is_dir():  # then it is the source that somebody took away
+            if Path(folder).is_dir():  # then the file to link to is missing
                 self._forget(source[0] if source else target)
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._replace(folder, target, body, self._sources.get(body))
         return True
 
-    def holds(self, host: str, kind: str = FILES) -> bytes | None:
-        """The contents of the host's file of that kind, or None."""
+    def read(self, host: str, kind: str = FILES) -> bytes | None:
+        """Return the contents of the host's file of that kind, or None."""
         try:
             return Path(f"{self._path}/{kind}/{shard(host)}/{host}").read_bytes()
         except FileNotFoundError:
             return None
 
     def remove(self, host: str, kind: str = FILES) -> bool:
-        """Remove the host's file of that kind. Whether there was one."""
+        """Remove the host's file of that kind; return True if there was one."""
         target = f"{self._path}/{kind}/{shard(host)}/{host}"
         self._forget(target)
         try:
             if not stat.S_ISREG(os.lstat(target).st_mode):
-                return False  # whatever it is, it is not ours
+                return False  # a directory or link isn't ours
             Path(target).unlink()
         except FileNotFoundError:
             return False
         return True
 
     def sweep(self, unknown: Callable[[list[str]], set[str]]) -> int:
-        """Remove the files of hosts that are ``unknown``, and nothing else; how many robots.txt."""
+        """Remove the files of hosts that are ``unknown``; return the number of robots.txt files removed."""
         self._sweep(TDMREP, unknown)
         return self._sweep(FILES, unknown)
 
@@ -122,26 +153,20 @@ class Folder:
             self._clear(f"{root}/{folder}/{UNFINISHED}")
             for hosts in self._hosts_in(root, folder):
                 removed += sum(self.remove(host, kind) for host in sorted(unknown(hosts)))
-            with contextlib.suppress(OSError):  # it holds something
+            with contextlib.suppress(OSError):  # it isn't empty
                 Path(root, folder).rmdir()
         return removed
 
-    def _hold(self) -> None:
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AIPolicyError(
-                f"another process is writing to '{self.path}': wait until it is done"
-            ) from None
+    def _refuse_foreign(self) -> None:
         if not (self.path / STATE).exists():
-            harmless = (f"{STATE}{UNFINISHED}", UNFINISHED, "lost+found")
-            foreign = next((name for name in _names(os.fspath(self.path)) if name not in harmless), None)
+            own = (_LOCK, unfinished_path(Path(STATE)).name, UNFINISHED, "lost+found")
+            foreign = next((name for name in _names(os.fspath(self.path)) if name not in own), None)
             if foreign is not None:
-                fix = "give an empty directory, or one that was written by this command"
-                raise AIPolicyError(f"'{self.path}' holds {foreign!r}, which is not ours: {fix}")
+                fix = "use an empty directory, or one that this command has written"
+                raise AIPolicyError(f"'{self.path}' contains {foreign!r}, which is not ours: {fix}")
 
     def _linked(self, source: str, target: str) -> bool:
-        """Whether ``target`` is there now; False where it was there, or can't be a link."""
+        """Create ``target`` as a link; return False if it exists, or can't be a link."""
         try:
             os.link(source, target)
         except FileExistsError:
@@ -154,7 +179,7 @@ class Folder:
     def _no_link(self, error: OSError, source: str) -> None:
         if error.errno in _NO_LINKS:
             self._links = False
-        elif error.errno == errno.EMLINK:  # ext4 has 65,000: the next copy takes the next ones
+        elif error.errno == errno.EMLINK:  # ext4 allows 65,000 links: the next ones are to a new copy
             self._forget(source)
         else:
             raise error
@@ -164,7 +189,7 @@ class Folder:
         self._forget(target)
         self._clear(unfinished)
         if not (source and self._links and self._sources.get(body) and self._linked(source[0], unfinished)):
-            # Exclusively: opening what is there could empty a file that is a link to others.
+            # O_EXCL: truncating an existing file could empty all hosts that are links to it.
             handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
             with open(handle, "wb", buffering=0) as file:  # noqa: PTH123
                 file.write(body)
@@ -174,14 +199,14 @@ class Folder:
             self._remember(target, body, found)
 
     def _found(self, target: str) -> _INode | None:
-        """Which file is there. Raises AIPolicyError for what is none."""
+        """Return the identity of the file, or None. Raises AIPolicyError if it isn't a file."""
         try:
-            its = os.lstat(target)
+            found = os.lstat(target)
         except FileNotFoundError:
             return None
-        if not stat.S_ISREG(its.st_mode):
-            raise AIPolicyError(f"'{target}' is no file, and not ours: move it away")
-        return its.st_dev, its.st_ino
+        if not stat.S_ISREG(found.st_mode):
+            raise AIPolicyError(f"'{target}' is not a regular file, and not ours: move it away")
+        return found.st_dev, found.st_ino
 
     def _remember(self, target: str, body: bytes, inode: _INode) -> None:
         if body in self._sources:
@@ -202,21 +227,34 @@ class Folder:
             Path(unfinished).unlink()
 
     def _hosts_in(self, root: str, folder: str) -> Iterator[list[str]]:
-        """The names of our files in one folder, some at a time."""
-        ours = [name for name in _names(f"{root}/{folder}") if is_place_of(folder, name)]
+        """Yield the names of our files in one folder, in batches."""
+        ours = [name for name in _names(f"{root}/{folder}") if is_host_file(folder, name)]
         for start in range(0, len(ours), _BATCH):
             yield ours[start : start + _BATCH]
 
 
+def shard(host: str) -> str:
+    """Return the folder of a canonical host."""
+    match = _SHARD.match(host)
+    if match is None:
+        raise ValueError(f"{host!r} is not a canonical host: it has no first label")
+    return match[1]
+
+
+def is_host_file(folder: str, name: str) -> bool:
+    """Return True if ``folder/name`` is the path of a host's file; other files aren't ours."""
+    return canonical_host(name) == name and shard(name) == folder
+
+
 def _names(folder: str) -> list[str]:
-    """What is in a folder, if it is one."""
+    """Return the sorted names in a folder; none if it isn't one."""
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 - names are enough, and there may be many
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names suffice, and there may be many
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _holds(target: str, body: bytes) -> bool:
-    """Whether that file has these contents; it may be any size."""
+def _has_contents(target: str, body: bytes) -> bool:
+    """Return True if the file, of any size, has these contents."""
     with open(target, "rb", buffering=0) as file:  # noqa: PTH123
         return file.read(len(body) + 1) == body

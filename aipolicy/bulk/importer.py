@@ -1,36 +1,101 @@
-"""Rows that are all known to be good, into a registry: batch after batch, and on from where it was."""
+"""Imports: the input file, and its good rows on their way into a registry, batch after batch.
 
+The transaction of each batch also stores a checkpoint, so that an import of a file that was interrupted
+resumes behind the last batch. An import from a pipe begins anew: nothing tells that its input is the same.
+"""
+
+import io
 import json
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import blake2b
 from itertools import islice
-from typing import Self
+from typing import BinaryIO, Self
 
-from aipolicy.bulk.staging import Spool, Spooled
+from aipolicy.bulk.staging import StagedRow, StagedRows
 from aipolicy.errors import AIPolicyError, HostTakenError
-from aipolicy.registry.bulk_load import Loader
-from aipolicy.registry.staging import Claim, Counts, Put
+from aipolicy.registry.bulk_load import BulkLoader
+from aipolicy.registry.put_tables import HostConflict, Put, PutCounts
 
 BATCH = 10_000
-"""Rows in one transaction: other writers wait for it, a fraction of a second."""
+"""Rows in one transaction, during which other writers wait: a fraction of a second."""
 
-PIPES = 20
-"""Imports from pipes that were stopped and can be gone on with; of more the oldest are forgotten."""
+PIPE = "-"
+"""Name under which the checkpoint of an import from a pipe is stored."""
 
-_ALIKE = 0.9
-"""Of the rows that a pipe stored, the part that another one must have to be the same, changed."""
+Progress = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
+"""A progress display: called with a label, the number of rows and those that are done; yields a function to
+call with each further number of rows."""
 
-Watch = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
-"""Given what is done, for how many rows, and how many of them are done, takes how many more are."""
+_PIECE = 1 << 16  # characters
+_BUFFER = 1 << 18  # bytes
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class InputStream(io.RawIOBase):
+    """An input file or pipe, which is counted and hashed while it is read.
+
+    Attributes:
+        bytes_read: how much of it was read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._hash = blake2b(digest_size=16)
+        self.bytes_read = 0
+
+    @property
+    def size(self) -> int | None:
+        """Its size in bytes; None if that is unknown."""
+        try:
+            return os.fstat(self._file.fileno()).st_size or None
+        except (OSError, ValueError):  # it has no file descriptor
+            return None
+
+    @property
+    def digest(self) -> str:
+        """The hash of what was read so far."""
+        return self._hash.hexdigest()
+
+    def lines(self) -> Iterable[str]:
+        """Return its lines as text. Raises AIPolicyError."""
+        return self._text()
+
+    def pieces(self) -> Iterator[str]:
+        """Return its text in pieces, cut anywhere. Raises AIPolicyError."""
+        text = self._text()
+        return iter(lambda: text.read(_PIECE), "")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            count: int = self._file.readinto(buffer)  # type: ignore[attr-defined]
+        except OSError as error:
+            raise AIPolicyError(f"reading the input failed ({error.strerror}): try again") from error
+        self._hash.update(buffer[:count])
+        self.bytes_read += count
+        return count
+
+    def _text(self) -> io.TextIOWrapper:
+        buffered = io.BufferedReader(self, _BUFFER)
+        if buffered.peek(2)[:2] in _UTF_16:
+            raise AIPolicyError("the file is in UTF-16: save it as UTF-8")
+        return io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far an import is: all rows of sites up to ``after`` are stored, those of ``early``, and made this.
+class ImportCheckpoint:
+    """The progress of an import: all rows of sites up to ``after`` are stored, and those of ``early``.
 
-    ``digest`` is that of the input, which must be the same for any of it to hold. ``number`` is in the order
-    in which imports from pipes began.
+    Attributes:
+        digest: of the input; with another input, the checkpoint doesn't apply.
+        early: sites above ``after`` that are stored, because others needed their hosts.
+        stored: number of stored rows, which created, changed or didn't change their site.
     """
 
     digest: str
@@ -40,155 +105,156 @@ class Standing:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
-    number: int = 0
 
     @classmethod
-    def read(cls, text: str | None) -> Self | None:
-        """What ``str`` wrote; None for what another version did."""
+    def from_text(cls, text: str | None) -> Self | None:
+        """Return the checkpoint that ``str`` wrote; None if another version wrote it differently."""
+        known = {field.name for field in fields(cls)}
         try:
-            kept = json.loads(text or "")
-            return cls(**kept | {"early": tuple(kept["early"])})
-        except (KeyError, ValueError, TypeError):
+            stored = json.loads(text or "")
+            values = {name: value for name, value in stored.items() if name in known}
+            return cls(**values | {"early": tuple(stored["early"])})
+        except (AttributeError, KeyError, ValueError, TypeError):
             return None
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))
 
-    def plus(self, batch: list[Spooled], made: Counts, refused: set[str]) -> Self:
-        """After another batch, of which the sites ``refused`` were left out."""
-        in_place = [spooled.put.site for spooled in batch if spooled.in_place]
+    def plus(self, batch: list[StagedRow], counts: PutCounts, refused: set[str]) -> Self:
+        """Return the checkpoint after a further batch, of which the sites ``refused`` were left out."""
+        in_place = [row.put.site for row in batch if row.in_place]
         after = in_place[-1] if in_place else self.after
-        early = (*self.early, *(spooled.put.site for spooled in batch if not spooled.in_place))
-        left_out = sum(spooled.put.site in refused for spooled in batch)
+        early = (*self.early, *(row.put.site for row in batch if not row.in_place))
+        left_out = sum(row.put.site in refused for row in batch)
         return replace(
             self,
             after=after,
             early=tuple(site for site in early if site > after),
             stored=self.stored + len(batch),
-            new=self.new + made.new,
-            changed=self.changed + made.changed,
-            unchanged=self.unchanged + len(batch) - left_out - made.new - made.changed,
+            new=self.new + counts.new,
+            changed=self.changed + counts.changed,
+            unchanged=self.unchanged + len(batch) - left_out - counts.new - counts.changed,
         )
 
 
 class Import:
-    """One import. ``standing`` is how far it is, ``resumed`` how many rows a run before this one stored.
+    """An import of staged rows into a registry.
 
-    ``made`` is what came of the rows, those included; or after a dry run what would.
+    Attributes:
+        checkpoint: the progress so far.
+        resumed: number of rows that an earlier run stored, and this one doesn't repeat.
+        interrupted: the checkpoint of an earlier run that can't be resumed, because it read a pipe or the
+            input has changed since.
+        resumable: False for a pipe.
     """
 
-    def __init__(self, spool: Spool, loader: Loader, *, digest: str, restart: bool = False) -> None:
-        self._spool, self._loader = spool, loader
-        found = Standing.read(loader.bookmark)
-        known = found is not None and found.digest == digest
-        others = {name: Standing.read(text) or Standing("") for name, text in loader.others().items()}
-        # A pipe has no name by which one that has changed is known again. But where the last site that
-        # another one stored is here, and about as many before it (a few rows only correct some of those),
-        # all that it stored is put anew: it is no longer gone on with.
-        self._replaced = [name for name, its in others.items() if _has_all(spool, its)]
-        by_age = sorted(others.keys() - set(self._replaced), key=lambda name: others[name].number)
-        self._too_many = by_age[: 1 - PIPES]
-        changed = [others[name] for name in self._replaced] if found is None else [found] * (not known)
-        self.changed_since = max(changed, key=lambda its: its.stored, default=None)
-        number = 1 + max((its.number for its in others.values()), default=0)
-        self.standing = found if found and known and not restart else Standing(digest, number=number)
-        self.resumed = self.standing.stored
-        self._would = Counts()
-        # A bit for each row that says what its site says already: then it was put when it was looked at.
-        self._same = bytearray(spool.entered // 8 + 1)
+    def __init__(
+        self,
+        rows: StagedRows,
+        loader: BulkLoader,
+        *,
+        digest: str,
+        restart: bool = False,
+        resumable: bool = True,
+    ) -> None:
+        self._rows, self._loader, self.resumable = rows, loader, resumable
+        found = ImportCheckpoint.from_text(loader.bookmark)
+        matches = found is not None and found.digest == digest and resumable
+        self.interrupted = None if matches else found
+        self.checkpoint = found if found and matches and not restart else ImportCheckpoint(digest)
+        self.resumed = self.checkpoint.stored
+        self._dry_run_counts = PutCounts()
+        # A bit for each row that doesn't change its site: it is not put again.
+        self._unchanged = bytearray(rows.entered // 8 + 1)
 
     @property
-    def made(self) -> Counts:
-        its, would = self.standing, self._would
-        return Counts(its.new + would.new, its.changed + would.changed, its.unchanged + would.unchanged)
+    def counts(self) -> PutCounts:
+        """The counts of all rows so far, of earlier runs too; after a dry run, of what would happen."""
+        done, would = self.checkpoint, self._dry_run_counts
+        return PutCounts(done.new + would.new, done.changed + would.changed, done.unchanged + would.unchanged)
 
     @property
     def total(self) -> int:
-        """How many rows are stored in the end."""
-        left = self._spool.count(self.standing.after) - len(self.standing.early)
-        return self.standing.stored + left
+        """The number of rows that are stored in the end."""
+        left = self._rows.count(self.checkpoint.after) - len(self.checkpoint.early)
+        return self.checkpoint.stored + left
 
-    def check(self, watch: Watch, *, dry_run: bool) -> None:
-        """Find the rows that the registry would refuse, and those that it needn't be asked to store."""
+    def check(self, progress: Progress, *, dry_run: bool) -> None:
+        """Find the rows that the registry would refuse, and those that change nothing."""
         new = changed = unchanged = 0
-        with watch("checking", self.total - self.standing.stored, 0) as advance:
-            for batch in _batches(self._due()):
-                changing, claims = self._loader.compare([spooled.put for spooled in batch])
-                refused = {claim.site for claim in claims if not self._settle(claim)}
-                for place, spooled in enumerate(batch):
+        with progress("checking", self.total - self.checkpoint.stored, 0) as advance:
+            for batch in _batches(self._remaining()):
+                changing, conflicts = self._loader.compare([row.put for row in batch])
+                refused = {conflict.site for conflict in conflicts if not self._resolve(conflict)}
+                for place, row in enumerate(batch):
                     if place not in changing:
-                        self._same[spooled.entry >> 3] |= 1 << (spooled.entry & 7)
+                        self._unchanged[row.entry >> 3] |= 1 << (row.entry & 7)
                         unchanged += 1
-                    elif spooled.put.site not in refused:
+                    elif row.put.site not in refused:
                         new += changing[place]
                         changed += not changing[place]
                 advance(len(batch))
-        self._spool.refuse_circles()
+        self._rows.refuse_cycles()
         if dry_run:
-            self._would = Counts(new, changed, unchanged)
+            self._dry_run_counts = PutCounts(new, changed, unchanged)
 
-    def store(self, watch: Watch, *, skip_bad: bool) -> None:
-        """Put them. Raises AIPolicyError; what ``standing`` says is stored whatever happens."""
-        with watch("storing", self.total, self.standing.stored) as advance:
-            batches = _batches(self._due())
-            batch: list[Spooled] | None = next(batches, [])
+    def store(self, progress: Progress, *, skip_bad: bool) -> None:
+        """Store the rows. ``checkpoint`` is right even after an error. Raises AIPolicyError."""
+        with progress("storing", self.total, self.checkpoint.stored) as advance:
+            batches = _batches(self._remaining())
+            batch: list[StagedRow] | None = next(batches, [])
             while batch is not None:
-                following = next(batches, None)  # now, while nobody waits for us
+                following = next(batches, None)  # read it before the transaction, for which others wait
                 self._put(batch, skip_bad=skip_bad, last=following is None)
                 advance(len(batch))
                 batch = following
 
-    def _due(self) -> Iterator[Spooled]:
-        """The rows that are to be put, each once: whoever comes early isn't put in its place again."""
-        after, early = self.standing.after, set(self.standing.early)
-        for spooled in self._spool.entries(after):
-            site = spooled.put.site
-            if spooled.in_place:
+    def _remaining(self) -> Iterator[StagedRow]:
+        """Yield the rows to put, each once: a row that came early isn't put again in its own place."""
+        after, early = self.checkpoint.after, set(self.checkpoint.early)
+        for row in self._rows.entries(after):
+            site = row.put.site
+            if row.in_place:
                 after = site
                 if site not in early:
-                    yield spooled
+                    yield row
             elif site > after and site not in early:
                 early.add(site)
-                yield spooled
+                yield row
 
-    def _settle(self, claim: Claim) -> bool:
-        """Whether the site that has a host gives it up. One that is stored doesn't: it took it back."""
-        standing = self.standing
-        stored = claim.owner <= standing.after or claim.owner in standing.early
-        return self._spool.settle(claim, gives=not stored)
+    def _resolve(self, conflict: HostConflict) -> bool:
+        """Return True if a row here makes the owner give up the host.
 
-    def _put(self, batch: list[Spooled], *, skip_bad: bool, last: bool) -> None:
+        The row of an owner that is stored already doesn't count: the owner took the host back since.
+        """
+        done = self.checkpoint
+        is_stored = conflict.owner <= done.after or conflict.owner in done.early
+        return self._rows.resolve(conflict, gives=not is_stored)
+
+    def _put(self, batch: list[StagedRow], *, skip_bad: bool, last: bool) -> None:
         refused: set[str] = set()
-        after = self.standing
+        checkpoint = self.checkpoint
 
         def refuse(put: Put, error: HostTakenError) -> None:
-            """Another process gave the host away since it was looked at."""
-            number = self._spool.refuse(put.site, error)
+            """Handle a host that another process gave to another site since it was checked."""
+            number = self._rows.refuse(put.site, error)
             if not skip_bad:
-                raise AIPolicyError(f"row {number} can't be stored: mend it, or give --skip-bad")
+                raise AIPolicyError(f"row {number} can't be stored: correct it, or add --skip-bad")
             refused.add(put.site)
 
-        def bookmark(made: Counts) -> str | None:
-            nonlocal after
-            after = self.standing.plus(batch, made, refused)
-            return None if last else str(after)
+        def bookmark(counts: PutCounts) -> str | None:
+            nonlocal checkpoint
+            checkpoint = self.checkpoint.plus(batch, counts, refused)
+            return None if last else str(checkpoint)
 
-        puts = [spooled.put for spooled in batch if not self._is_same(spooled.entry)]
-        forget = self._replaced if last else [*self._replaced, *self._too_many]
-        self._loader.put(puts, bookmark=bookmark, refused=refuse, forget=forget)
-        self.standing = after
+        puts = [row.put for row in batch if not self._is_unchanged(row.entry)]
+        self._loader.put(puts, bookmark=bookmark, on_taken=refuse)
+        self.checkpoint = checkpoint
 
-    def _is_same(self, entry: int) -> int:
-        return self._same[entry >> 3] & (1 << (entry & 7))
-
-
-def _has_all(spool: Spool, its: Standing) -> bool:
-    """Whether the rows seem to be, up to where that import is, the ones that it has stored."""
-    if not spool.has(its.after):
-        return False
-    return spool.count() - spool.count(its.after) >= _ALIKE * (its.stored - len(its.early))
+    def _is_unchanged(self, entry: int) -> int:
+        return self._unchanged[entry >> 3] & (1 << (entry & 7))
 
 
-def _batches(entries: Iterator[Spooled]) -> Iterator[list[Spooled]]:
+def _batches(entries: Iterator[StagedRow]) -> Iterator[list[StagedRow]]:
     while batch := list(islice(entries, BATCH)):
         yield batch

@@ -1,17 +1,19 @@
-"""The rows of some tables in the SQL text of a MySQL or MariaDB dump.
+"""A reader of the rows of some tables in the SQL text of a MySQL or MariaDB dump.
 
-Only ``INSERT`` (and ``REPLACE``) and the column names of ``CREATE TABLE`` are read; all else is passed over.
-Literals are those of MySQL's manual (String Literals, Number Literals, Hexadecimal Literals).
+It reads ``INSERT`` (and ``REPLACE``) and the column names of ``CREATE TABLE``, and skips all else. Literals
+are those of MySQL's manual (String Literals, Number Literals, Hexadecimal Literals).
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from aipolicy.bulk.sql_lexer import SQLText
 from aipolicy.errors import AIPolicyError
 
 Record = dict[str, str | None]
-"""A row by column name, in lower case; numbers as they are written, NULL as None."""
+"""The values of a row by lower-case column name; numbers as text, NULL as None."""
+
+_LONGEST = 64 * 1024 * 1024  # characters of one token: a longer one is a quote that is never closed
+_LOOKAHEAD = 256  # characters in the window where a token begins: keywords and numbers are never cut
 
 _SPACE = re.compile(r"(?:\s++|--(?=[\s])[^\n]*+\n?|#[^\n]*+\n?|/\*(?:[^*]++|\*(?!/))*+\*/)++")
 _IDENTIFIER = r"(?:`(?:[^`]|``)++`|[\w$]++)"
@@ -26,23 +28,105 @@ _STRING = re.compile(
 _HEX = re.compile(r"(?:_\w++\s*+)?(?:0x([0-9A-Fa-f]++)|[xX]'([0-9A-Fa-f]*+)')")
 _PLAIN = re.compile(r"[-+]?(?:[\d.]++[eE][-+]\d++|[\w.]++)")
 _QUOTED_NAME = re.compile(r"`[^`]*+`")
-_DULL = re.compile(r"(?:[^'\"`;#/-]|-(?!-\s)|/(?!\*))++")  # of a statement that is passed over
+_SKIPPED = re.compile(r"(?:[^'\"`;#/-]|-(?!-\s)|/(?!\*))++")  # in a statement that is skipped
 _ANY = re.compile(r"[^;]", re.DOTALL)
-# How tokens of any length begin.
+# The beginnings of tokens of any length.
 _COMMENT_OPENS, _NAME_OPENS, _STRING_OPENS = (
     re.compile(r"/\*"),
     re.compile("`"),
     re.compile(r"(?:_\w++\s*+|[nN])?['\"]"),
 )
 _ESCAPE = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
-# MySQL's manual, table "Special Character Escape Sequences"; behind any other the backslash is ignored.
+# MySQL's manual, table "Special Character Escape Sequences"; the backslash is ignored before any other.
 _ESCAPED = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
-def read_records(pieces: Iterable[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, Record]]:
-    """Table, number of the row in its table (from 1) and row, for each row of the tables ``wanted``.
+class SQLText:
+    """A window over a text that arrives in pieces.
 
-    ``pieces`` may be cut anywhere. Memory is that of the longest value. Raises AIPolicyError, with the line.
+    ``take`` reads more where a token may be cut.
+    """
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._pieces = iter(pieces)
+        self._window = ""
+        self._at = 0
+        self._ended = False
+        self.line = 1
+
+    def take(
+        self, pattern: re.Pattern[str], *, opening: re.Pattern[str] | None = None
+    ) -> re.Match[str] | None:
+        """Match ``pattern`` here and move behind it; return None if it doesn't match.
+
+        Args:
+            opening: Beginning of a token of any length. If it matches and ``pattern`` doesn't, the end of the
+                token has not been read yet.
+        """
+        while True:
+            if len(self._window) - self._at < _LOOKAHEAD and not self._ended:
+                self._read_more()
+            match = pattern.match(self._window, self._at)
+            if match is None:
+                cut = opening is not None and opening.match(self._window, self._at) is not None
+            else:
+                cut = match.end() == len(self._window)  # the token may be longer
+            if not cut or self._ended:
+                break
+            self._read_more()
+        if match is not None:
+            self._move(match.end())
+        return match
+
+    def drop(self, pattern: re.Pattern[str]) -> bool:
+        """Skip text that matches ``pattern``, which may also match a part of it; return True if any did."""
+        self.next(_LOOKAHEAD)
+        match = pattern.match(self._window, self._at)
+        if match is None:
+            return False
+        self._move(match.end())
+        return True
+
+    def peek(self, sign: str) -> bool:
+        """Return True if the next character is ``sign``."""
+        return self.next(1) == sign
+
+    def next(self, count: int) -> str:
+        """Return the next characters, and don't move."""
+        while len(self._window) - self._at < count and not self._ended:
+            self._read_more()
+        return self._window[self._at : self._at + count]
+
+    def at_end(self) -> bool:
+        """Return True at the end of the text."""
+        return not self.next(1)
+
+    def _move(self, to: int) -> None:
+        self.line += self._window.count("\n", self._at, to)
+        self._at = to
+
+    def _read_more(self) -> None:
+        """Drop the text that was read, and at least double the rest: a long token is rarely scanned again."""
+        left = self._window[self._at :]
+        if len(left) > _LONGEST:
+            fix = "check that the dump is complete"
+            raise AIPolicyError(f"line {self.line}: a quote or comment begins here and never ends: {fix}")
+        pieces, size = [left], 0
+        while size <= len(left):
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._ended = True
+                break
+            pieces.append(piece)
+            size += len(piece)
+        self._window, self._at = "".join(pieces), 0
+
+
+def read_records(pieces: Iterable[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, Record]]:
+    """Yield table, number in the table (from 1) and values of each row of the tables that are ``wanted``.
+
+    ``pieces`` may be cut anywhere. It uses as much memory as the longest value. Raises AIPolicyError with the
+    line.
     """
     text = SQLText(pieces)
     columns: dict[str, list[str]] = {}
@@ -61,7 +145,7 @@ def read_records(pieces: Iterable[str], wanted: Callable[[str], bool]) -> Iterat
                 for record in _inserted(text, table, columns):
                     counts[table] = counts.get(table, 0) + 1
                     yield table, counts[table], record
-        _to_the_end(text)
+        _skip_statement(text)
 
 
 def _inserted(text: SQLText, table: str, columns: dict[str, list[str]]) -> Iterator[Record]:
@@ -72,14 +156,16 @@ def _inserted(text: SQLText, table: str, columns: dict[str, list[str]]) -> Itera
         _skip_space(text)
     if names is None:
         fix = "dump the tables with their CREATE TABLE, or with --complete-insert"
-        raise AIPolicyError(f"line {text.line}: nothing says what the columns of {table!r} are: {fix}")
-    _need(text, _VALUES, "VALUES")
+        raise AIPolicyError(f"line {text.line}: the columns of {table!r} are unknown: {fix}")
+    _require(text, _VALUES, "VALUES")
     while True:
-        _need(text, _OPEN, "'('")
+        _require(text, _OPEN, "'('")
         values = _values(text)
         if len(values) != len(names):
             count = f"{len(values)} values for {len(names)} columns"
-            raise AIPolicyError(f"line {text.line}: a row of {table!r} has {count}: is the dump whole?")
+            raise AIPolicyError(
+                f"line {text.line}: a row of {table!r} has {count}: check that the dump is complete"
+            )
         yield dict(zip(names, values, strict=True))
         _skip_space(text)
         if not text.take(_COMMA):
@@ -94,7 +180,7 @@ def _values(text: SQLText) -> list[str | None]:
         _skip_space(text)
         if text.take(_CLOSE):
             return values
-        _need(text, _COMMA, "',' or ')'")
+        _require(text, _COMMA, "',' or ')'")
 
 
 def _value(text: SQLText) -> str | None:
@@ -113,16 +199,16 @@ def _unquoted(literal: str) -> str:
         return inner
     quote = literal[0]
 
-    def one(match: re.Match[str]) -> str:
+    def unescaped(match: re.Match[str]) -> str:
         if match[1] is not None:
             return _ESCAPED.get(match[1], match[1])
         return quote if match[0] == quote * 2 else match[0]
 
-    return _ESCAPE.sub(one, inner)
+    return _ESCAPE.sub(unescaped, inner)
 
 
 def _names(text: SQLText) -> list[str]:
-    """A list of columns, up to its closing parenthesis."""
+    """Read a list of columns up to its closing parenthesis."""
     names = []
     while True:
         _skip_space(text)
@@ -130,17 +216,17 @@ def _names(text: SQLText) -> list[str]:
         _skip_space(text)
         if text.take(_CLOSE):
             return names
-        _need(text, _COMMA, "',' or ')'")
+        _require(text, _COMMA, "',' or ')'")
 
 
 def _created_columns(text: SQLText) -> list[str]:
-    """The columns of a CREATE TABLE: mysqldump writes each on a line, its name in backquotes."""
-    _need(text, _OPEN, "'('")
+    """Read the columns of a CREATE TABLE: mysqldump writes each on a line, with a name in backquotes."""
+    _require(text, _OPEN, "'('")
     names: list[str] = []
     while True:
         _skip_space(text)
         if not text.peek("`"):
-            return names  # keys and the rest
+            return names  # then come the keys
         names.append(_identifier(text).lower())
         depth = 0
         while not text.at_end():
@@ -158,7 +244,7 @@ def _created_columns(text: SQLText) -> list[str]:
 
 
 def _table(text: SQLText) -> str:
-    """The name of a table, without its database."""
+    """Read the name of a table, and drop that of its database."""
     _skip_space(text)
     name = _identifier(text)
     while text.take(_DOT):
@@ -173,11 +259,11 @@ def _identifier(text: SQLText) -> str:
     return match[0][1:-1].replace("``", "`") if match[0].startswith("`") else match[0]
 
 
-def _to_the_end(text: SQLText) -> None:
-    """Pass over the rest of a statement."""
+def _skip_statement(text: SQLText) -> None:
+    """Skip the rest of a statement."""
     while not text.at_end() and not text.take(_END):
         _skip_space(text)
-        known = text.drop(_DULL) or text.take(_STRING, opening=_STRING_OPENS)
+        known = text.drop(_SKIPPED) or text.take(_STRING, opening=_STRING_OPENS)
         if not (known or text.take(_QUOTED_NAME, opening=_NAME_OPENS) or text.peek(";") or text.at_end()):
             raise _unreadable(text, "the end of a statement")
 
@@ -187,12 +273,13 @@ def _skip_space(text: SQLText) -> None:
         pass
 
 
-def _need(text: SQLText, pattern: re.Pattern[str], what: str) -> None:
+def _require(text: SQLText, pattern: re.Pattern[str], what: str) -> None:
     _skip_space(text)
     if not text.take(pattern):
         raise _unreadable(text, what)
 
 
 def _unreadable(text: SQLText, what: str) -> AIPolicyError:
-    found = repr(text.next(20)) if not text.at_end() else "the file ends"
-    return AIPolicyError(f"line {text.line}: where {what} should be, there is {found}: is the dump whole?")
+    found = "the end of the file" if text.at_end() else repr(text.next(20))
+    fix = "check that the dump is complete"
+    return AIPolicyError(f"line {text.line}: expected {what}, found {found}: {fix}")

@@ -1,4 +1,4 @@
-"""One row of a file of sites: what it declares, or what is wrong with it."""
+"""Rows of an input file, and the values in their cells."""
 
 import difflib
 import re
@@ -14,10 +14,12 @@ from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A site, what it declares, and all of its further hosts, canonical (None: those that it has already).
+class SiteRow:
+    """A site, its policy and its hosts.
 
-    ``policy`` has no site: rows that declare the same share one.
+    Attributes:
+        policy: without a site, so that equal rows share one.
+        hosts: all further hosts, canonical; None keeps those that the site has.
     """
 
     site: str
@@ -25,34 +27,34 @@ class Entry:
     hosts: frozenset[str] | None = None
 
 
-class Policies:
-    """The policies that were read, by how they were written: most rows say one of a handful of things."""
+class PolicyCache:
+    """A cache of policies by their spelling: most rows have one of a handful."""
 
     def __init__(self) -> None:
-        self._known: Memo[Hashable, SitePolicy] = Memo(_REMEMBERED)
+        self._known: Memo[Hashable, SitePolicy] = Memo(_CACHED)
 
-    def of(self, written: Hashable, size: int, read: Callable[[], SitePolicy]) -> SitePolicy:
-        """The policy, read only once; ``written`` has ``size`` characters, and what is long is not kept."""
+    def get(self, spelling: Hashable, size: int, parse: Callable[[], SitePolicy]) -> SitePolicy:
+        """Return the policy for ``spelling``, parsed once; one of many characters (``size``) isn't cached."""
         try:
-            return self._known[written]
+            return self._known[spelling]
         except KeyError:
-            policy = read()
-            return self._known.keep(written, policy) if size <= _LONGEST else policy
+            policy = parse()
+            return self._known.keep(spelling, policy) if size <= _LONGEST else policy
 
 
-Row = tuple[int, Entry | AIPolicyError]
-"""The row's number, counted from 1 (in text files: the line where it begins), and what it is."""
+Row = tuple[int, SiteRow | AIPolicyError]
+"""The number of a row from 1 (in text files: of its first line), and its content or its error."""
 
 Reader = Callable[[Iterable[str]], Iterator[Row]]
-"""Text (lines, or pieces cut anywhere where the format has no lines) → rows.
+"""Yields the rows of a text, which comes as lines or, for formats without lines, in pieces cut anywhere.
 
-A bad row is an error *in* the stream; raised is only what makes the rest unreadable, as AIPolicyError.
+The error of a bad row is yielded; an AIPolicyError is raised only if the rest can't be read.
 """
 
-_NO_UTF_8 = re.compile("[\udc80-\udcff\ufffd]")  # an octet escaped as a surrogate, or replaced
+_NO_UTF_8 = re.compile("[\udc80-\udcff\ufffd]")  # a byte escaped as a surrogate, or replaced
 _URL = re.compile(r"(?:https?:)?//(?P<host>[^/?#@\\]+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _NONE: frozenset[str] = frozenset()
-_REMEMBERED = 4096  # policies
+_CACHED = 4096  # policies
 _LONGEST = 4096  # characters: sixteen megabytes in all
 
 _FLAGS = {
@@ -62,49 +64,49 @@ _FLAGS = {
 
 
 def flag(text: str) -> bool:
-    """The owner's opt-out as people write it. Raises PolicyError: what is unclear is nobody's choice."""
+    """Parse an opt-out flag. Raises PolicyError for an unclear value."""
     try:
         return _FLAGS[text.strip().lower()]
     except KeyError:
-        raise PolicyError(f"opted_out is {text!r}: write one of {', '.join(_FLAGS)}") from None
+        raise PolicyError(f"opted_out is {text!r}: use one of {', '.join(_FLAGS)}") from None
 
 
-def site_of(host: object) -> str:
-    """A canonical host. Raises PolicyError, HostError."""
+def canonical_site(host: object) -> str:
+    """Return the canonical host of a site. Raises PolicyError, HostError."""
     if not isinstance(host, str) or not host.strip():
         raise PolicyError(f"host is {host!r}: every row needs one, like 'blog.example'")
     return _canonical(host.strip())
 
 
-def hosts_of(hosts: Iterable[str]) -> frozenset[str]:
-    """Canonical hosts. Raises HostError."""
+def canonical_hosts(hosts: Iterable[str]) -> frozenset[str]:
+    """Return the canonical forms of hosts. Raises HostError."""
     return frozenset(map(_canonical, hosts)) if hosts else _NONE
 
 
 def _canonical(host: str) -> str:
-    """The host of a name or of a whole URL without a path. Raises HostError."""
+    """Return the canonical host of a name, or of a URL without a path. Raises HostError."""
     url = _URL.fullmatch(host)
     if url is not None and url["rest"] not in ("", "/"):
-        fix = "a policy is a whole host's: give the host alone, and say no to a path by 'aipolicy set --path'"
-        raise HostError(f"{host!r} has the path {url['rest']!r}: {fix}")
+        fix = "give the host alone, and opt out a path with 'aipolicy set --path'"
+        raise HostError(f"{host!r} has the path {url['rest']!r}, and a policy covers the whole host: {fix}")
     try:
         return site_name(url["host"] if url is not None else host)
     except HostError:
         if not _NO_UTF_8.search(host):
             raise
-        shown = _NO_UTF_8.sub("\ufffd", host)
-        raise HostError(f"{shown!r} is not a host name, nor UTF-8: save the file as UTF-8") from None
+        printable = _NO_UTF_8.sub("\ufffd", host)
+        raise HostError(f"{printable!r} is neither a host name nor UTF-8: save the file as UTF-8") from None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The known word that is near, as a fix; else all of them."""
+    """Return a fix that suggests the closest known word, or lists all of them."""
     choices = list(known)
     near = difflib.get_close_matches(word, choices, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(choices)}"
+    return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(choices)}"
 
 
 def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
-    """Return the first policy with every no of any; a licence or a grant counts where all have it."""
+    """Return the first policy with every restriction of any; licences and grants count only if in all."""
     first, *others = policies
     preferences, visibility, licensed = first.preferences, first.visibility, set(first.licensed)
     for other in others:
@@ -118,7 +120,9 @@ def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
     everywhere = [dict(policy.path_preferences) for policy in policies]
     if others:
         paths = {
-            path: stated if all(path in its for its in everywhere) else _without_grants(stated)
+            path: stated
+            if all(path in stated_paths for stated_paths in everywhere)
+            else _without_grants(stated)
             for path, stated in paths.items()
         }
     return replace(
@@ -131,7 +135,7 @@ def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
 
 
 def _without_grants(preferences: Preferences) -> Preferences:
-    noes = {category for category, said in preferences if said is Preference.DISALLOW}
+    disallowed = {category for category, value in preferences if value is Preference.DISALLOW}
     return Preferences(
-        *(Preference.DISALLOW if category in noes else Preference.UNKNOWN for category in Category)
+        *(Preference.DISALLOW if category in disallowed else Preference.UNKNOWN for category in Category)
     )

@@ -1,35 +1,105 @@
-"""Header sets as configuration of nginx, Caddy and Apache, for what they serve without an application.
+"""Configuration of nginx, Caddy and Apache that sends each host's headers without an application.
 
-Each text says how it is used, in comments whose indented lines are the configuration itself.
+Hosts with equal headers form one set, and each set has a number. Each text explains its use in comments,
+whose indented lines are configuration too.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from aipolicy.bulk.folder_layout import FILES, SHARD, TDMREP
-from aipolicy.bulk.header_sets import HeaderSets
-from aipolicy.bulk.host_folder import DEFAULT, DEFAULT_TDMREP
-from aipolicy.errors import AIPolicyError
+from aipolicy.bulk.host_folder import DEFAULT, DEFAULT_TDMREP, FILES, SHARD, TDMREP
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.validation import Visibility
+from aipolicy.errors import AIPolicyError, PolicyError
+from aipolicy.lookup.renderer import Renderer
+from aipolicy.signals.headers import Header, as_text, headers_of
+from aipolicy.signals.switches import Signals
 
 Hosts = Iterable[tuple[str, int]]
-"""Hosts that are not the default's, and the number of their header set."""
+"""Hosts with other headers than the default, and the number of their header set."""
 
 _SAFE_PATH = re.compile(r"/[\w./+@-]*")
-# With these names a key of nginx's map would be something else (ngx_http_map_module).
+# These names have a special meaning as a key of nginx's map (ngx_http_map_module).
 _NGINX_SPECIAL = frozenset({"default", "hostnames", "include", "volatile"})
 
 
+Lines = tuple[tuple[str, str], ...]
+"""Header lines: names in the spelling of their specifications, and values."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderLine:
+    """A header line that a site may send.
+
+    Attributes:
+        value: None if it depends on the site.
+        variable: its name in a server's configuration.
+    """
+
+    name: str
+    value: str | None
+    variable: str
+
+    def value_in(self, lines: Lines) -> str:
+        """Return the value of this line in a set; "" if it isn't sent."""
+        return next((v for n, v in lines if n == self.name and self.value in (None, v)), "")
+
+
+class HeaderSets:
+    """Header sets by their number; 0 is the set of unknown hosts.
+
+    Attributes:
+        hosts: number of all hosts.
+        with_paths: number of hosts with path preferences, which a configuration can't express.
+        unusable: hosts whose policy can't be used.
+    """
+
+    def __init__(self, default: str, signals: Signals) -> None:
+        self._renderer = Renderer(signals)
+        default_policy = SitePolicy.from_preset(default)
+        self._numbers: dict[Lines, int] = {_lines(self._renderer.rendering(default_policy).site.headers): 0}
+        self.lines = _header_lines(signals)
+        self.hosts = self.with_paths = 0
+        self.unusable: list[str] = []
+
+    def numbered(self, texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, int]]:
+        """Yield each host whose headers differ from the default, and the number of its set.
+
+        A host whose policy can't be used has the default, and is added to ``unusable``.
+
+        Args:
+            texts: Pairs of host and policy in JSON.
+        """
+        for host, text in texts:
+            self.hosts += 1
+            try:
+                rendering = self._renderer.read(text.encode())
+            except (AIPolicyError, ValueError, TypeError, RecursionError):
+                self.unusable.append(host)
+                continue
+            self.with_paths += bool(rendering.paths)
+            lines = _lines(rendering.site.headers)
+            number = self._numbers.setdefault(lines, len(self._numbers))
+            if number:
+                yield host, number
+
+    def __iter__(self) -> Iterator[tuple[int, Lines]]:
+        """Yield the number and lines of every set so far."""
+        return ((number, lines) for lines, number in self._numbers.items())
+
+
 def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
-    """Lines for nginx's ``http`` block (ngx_http_map_module)."""
+    """Yield lines for nginx's ``http`` block (ngx_http_map_module)."""
     path = _checked_path(files)
     yield from _comment(
         "Which host sends which headers. Include this in http { }, before any other map. In each server { }:",
-        *(f"   add_header {slot.name} ${slot.variable} always;" for slot in sets.slots),
+        *(f"   add_header {line.name} ${line.variable} always;" for line in sets.lines),
         "   location = /robots.txt {",
         f"     root {path};",
         '     default_type "text/plain; charset=utf-8";',
         f"     try_files /{FILES}/$aipolicy_folder/$host /{DEFAULT} =404;",
-        *(f"     add_header {slot.name} ${slot.variable} always;" for slot in sets.slots),
+        *(f"     add_header {line.name} ${line.variable} always;" for line in sets.lines),
         "   }",
         *_if_tdm(
             sets,
@@ -37,7 +107,7 @@ def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
             f"     root {path};",
             "     default_type application/json;",
             f"     try_files /{TDMREP}/$aipolicy_folder/$host /{DEFAULT_TDMREP} =404;",
-            *(f"     add_header {slot.name} ${slot.variable} always;" for slot in sets.slots),
+            *(f"     add_header {line.name} ${line.variable} always;" for line in sets.lines),
             "   }",
         ),
         "A location with an add_header of its own inherits none: repeat them there, as in this one.",
@@ -55,17 +125,17 @@ def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
     for host, number in hosts:
         yield f"  {_nginx_key(host)} {number};"
     yield "}"
-    for slot in sets.slots:
-        yield f"map $aipolicy_set ${slot.variable} {{"
+    for line in sets.lines:
+        yield f"map $aipolicy_set ${line.variable} {{"
         yield '  default "";'
         for number, lines in sets:
-            if value := slot.of(lines):
+            if value := line.value_in(lines):
                 yield f"  {number} {_nginx_value(value)};"
         yield "}"
 
 
 def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
-    """A Caddyfile snippet (Caddy 2: map, vars matcher, header)."""
+    """Yield the lines of a Caddyfile snippet (Caddy 2: map, vars matcher, header)."""
     path = _checked_path(files)
     yield from _comment(
         "Which host sends which headers. Import this file at the top of the Caddyfile, and in each site:",
@@ -96,7 +166,7 @@ def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
     yield "\t}"
     yield "\tmap {host} {aipolicy_set} {"
     for host, number in hosts:
-        # Exactly, but a host whose name means something else there.
+        # An exact match, except for the host "default", which is a keyword there.
         yield f"\t\t{_caddy_value(host) if host != 'default' else _caddy_value('~^default$')} {number}"
     yield "\t\tdefault 0"
     yield "\t}"
@@ -111,7 +181,7 @@ def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
 
 
 def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
-    """Lines for a ``VirtualHost`` of Apache 2.4 (mod_rewrite, mod_headers), once the map is written."""
+    """Yield lines for a ``VirtualHost`` of Apache 2.4 (mod_rewrite, mod_headers) that read ``map_file``."""
     path, hosts = _checked_path(files), _checked_path(map_file)
     yield from _comment(
         "Which host sends which headers. Include this in each <VirtualHost>; needs mod_rewrite, mod_headers.",
@@ -148,13 +218,13 @@ def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
 
 
 def apache_map(hosts: Hosts) -> Iterator[str]:
-    """The text of the RewriteMap."""
+    """Return the lines of the RewriteMap."""
     return (f"{host} {number}" for host, number in hosts)
 
 
 def _if_tdm(sets: HeaderSets, *lines: str) -> tuple[str, ...]:
-    """Lines that serve tdmrep.json; none where the switch is off."""
-    return lines if any(slot.name == "tdm-reservation" for slot in sets.slots) else ()
+    """Return ``lines``, which serve tdmrep.json, unless that signal is switched off."""
+    return lines if any(line.name == "tdm-reservation" for line in sets.lines) else ()
 
 
 def _comment(*lines: str) -> Iterator[str]:
@@ -162,10 +232,10 @@ def _comment(*lines: str) -> Iterator[str]:
 
 
 def _checked_path(path: str) -> str:
-    """A path that every configuration takes as it is. Raises AIPolicyError."""
+    """Return ``path`` if it needs no escape in any configuration. Raises AIPolicyError."""
     if not _SAFE_PATH.fullmatch(path):
-        fix = "give an absolute one of letters, digits and ./_+@-"
-        raise AIPolicyError(f"the path {path!r} can't stand in a configuration: {fix}")
+        fix = "use an absolute path of letters, digits and ./_+@-"
+        raise AIPolicyError(f"the path {path!r} can't be written in a configuration: {fix}")
     return path
 
 
@@ -179,18 +249,43 @@ def _nginx_value(value: str) -> str:
 
 
 def _caddy_value(value: str) -> str:
-    """Between double quotes only a quote is escaped."""
+    """Quote a value: between double quotes only a double quote is escaped."""
     escaped = _without_braces(value).replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _apache_value(value: str) -> str:
-    """A format string of mod_headers (%% is one %), between double quotes."""
+    """Quote a format string of mod_headers, in which %% is one %."""
     escaped = _without_braces(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
 
 def _without_braces(value: str) -> str:
-    """Braces mean something to Caddy and Apache however they are quoted; in a URL (RFC 3986) they are to be
-    percent-encoded anyway, and elsewhere there are none."""
+    """Percent-encode braces, which Caddy and Apache interpret even in quotes.
+
+    Only URLs contain braces, where RFC 3986 requires the encoding anyway.
+    """
     return value.replace("{", "%7B").replace("}", "%7D")
+
+
+def _lines(headers: Iterable[Header]) -> Lines:
+    lines = tuple(map(as_text, headers))
+    for name, value in lines:
+        if not value.isprintable():
+            raise PolicyError(f"the header {name} is {value!r}: use printable characters")
+    return lines
+
+
+def _header_lines(signals: Signals) -> tuple[HeaderLine, ...]:
+    """Return every line that a site may send with these signals, in the order in which they are sent."""
+    url = "https://blog.example/"
+    everything = SitePolicy.from_preset(
+        "no-ai", visibility=Visibility.DISCOURAGED, tdm_policy_url=url, license_url=url
+    )
+    found: list[HeaderLine] = []
+    for name, value in _lines(headers_of(everything, everything.effective, signals)):
+        before = sum(line.name == name for line in found)
+        variable = "aipolicy_" + name.lower().replace("-", "_") + (f"_{before + 1}" if before else "")
+        # Only X-Robots-Tag has several lines, and each of them always the same value.
+        found.append(HeaderLine(name, value if name == "X-Robots-Tag" else None, variable))
+    return tuple(found)

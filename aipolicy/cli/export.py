@@ -106,7 +106,7 @@ def apache(**given: Any) -> None:
 @contextmanager
 def _sets(given: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
     # Imported where it is used: the other commands need no database.
-    from aipolicy.bulk.header_sets import HeaderSets
+    from aipolicy.bulk.server_config import HeaderSets
     from aipolicy.registry import Registry
 
     sets = HeaderSets(given["default"], signals_of(given))

@@ -103,7 +103,7 @@ def _rendering(given: dict[str, Any], *, whole: bool = False) -> Rendering:
         raise PolicyError("--site takes its policy from the registry: only --base can be given beside it")
     # Imported where it is used: the generator alone needs no database.
     from aipolicy.registry import Registry
-    from aipolicy.registry.url import masked
+    from aipolicy.registry.database import masked
 
     with Registry(given["registry"], create=False) as registry:
         policy = registry.get(given["site"])

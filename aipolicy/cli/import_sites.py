@@ -17,9 +17,8 @@ from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
 
 if TYPE_CHECKING:
-    from aipolicy.bulk.importer import Import, Watch
-    from aipolicy.bulk.input_stream import Input
-    from aipolicy.bulk.staging import Spool
+    from aipolicy.bulk.importer import Import, InputStream, Progress
+    from aipolicy.bulk.staging import StagedRows
     from aipolicy.registry import Registry
 
 Made = tuple[int, int, int]
@@ -40,7 +39,7 @@ _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".sql": "wor
     help="What the file is; else its name says it: .csv, .jsonl, .ndjson, .sql (wordpress).",
 )
 @click.option("--skip-bad", is_flag=True, help="Store the good rows although there are bad ones.")
-@click.option("--restart", is_flag=True, help="Begin anew, whatever a run that stopped has stored.")
+@click.option("--restart", is_flag=True, help="Import all rows, even if an interrupted run can be resumed.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and store nothing.")
 @click.option(
     "--by", default=getpass.getuser, show_default="you", metavar="NAME", help="Who, for the history."
@@ -81,34 +80,33 @@ def import_sites(
     neither.
 
     The whole file is read and checked first: with a bad row nothing is stored. The rows are then stored by
-    site name, ten thousand at a time, and other writers get their turn in between. Whatever stops that, the
-    same command goes on where it was: what is stored is not stored again, even where the site was changed
-    since. The input must be the same, which its content tells, from a pipe as well; another one is
-    imported from its beginning.
+    site name, ten thousand at a time, and other writers get their turn in between. If that is interrupted,
+    the same command resumes: rows that are stored are not stored again, so that later changes of their sites
+    stay. A file that has changed since is imported from its beginning, and so is a pipe.
 
     Exit codes: 0 every row is stored, 1 some were skipped (--skip-bad), 2 bad input.
     """
-    from aipolicy.bulk.importer import Import
-    from aipolicy.bulk.input_stream import Input
-    from aipolicy.bulk.staging import Spool
-    from aipolicy.registry.bulk_load import Loader
+    from aipolicy.bulk.importer import PIPE, Import, InputStream
+    from aipolicy.bulk.staging import StagedRows
+    from aipolicy.registry.bulk_load import BulkLoader
 
     form = form or _form_of(file)
     began = time.monotonic()
-    with Spool() as spool:
-        source = Input(file)
+    with StagedRows() as spool:
+        source = InputStream(file)
         _read(source, form, spool)
         made, before = (0, 0, 0), 0
         try:
             _refuse_bad(spool, skip_bad=skip_bad)
             with _opened(registry, dry_run=dry_run) as opened:
+                path = _path_of(file)
+                loader = BulkLoader(opened, path or PIPE, by=by)
                 digest = f"{form} {source.digest}"
-                loader = Loader(opened, _name_of(file, digest), by=by)
-                run = Import(spool, loader, digest=digest, restart=restart)
+                run = Import(spool, loader, digest=digest, restart=restart, resumable=path is not None)
                 try:
                     _put(run, spool, skip_bad=skip_bad, dry_run=dry_run, is_empty=opened.seq == 0)
                 finally:
-                    made, before = (run.made.new, run.made.changed, run.made.unchanged), run.resumed
+                    made, before = (run.counts.new, run.counts.changed, run.counts.unchanged), run.resumed
         finally:  # what is bad is told whatever came of it
             if as_json:
                 _print_result(spool, made, dry_run=dry_run)
@@ -128,14 +126,13 @@ def _form_of(file: BinaryIO) -> str:
     return form
 
 
-def _name_of(file: BinaryIO, digest: str) -> str:
-    """By which an import is found again that was not finished."""
+def _path_of(file: BinaryIO) -> str | None:
+    """Return the absolute path of a file, in valid UTF-8; None for a pipe."""
     path = Path(file.name)
-    name = str(path.resolve()) if path.is_file() else f"- {digest}"  # a pipe has another name each time
-    return name.encode("utf-8", "backslashreplace").decode()  # as a database takes it
+    return str(path.resolve()).encode("utf-8", "backslashreplace").decode() if path.is_file() else None
 
 
-def _read(source: "Input", form: str, spool: "Spool") -> None:
+def _read(source: "InputStream", form: str, spool: "StagedRows") -> None:
     from aipolicy.bulk.csv_file import read_csv
     from aipolicy.bulk.json_lines import read_jsonl
     from aipolicy.bulk.wordpress import read_wordpress
@@ -147,26 +144,29 @@ def _read(source: "Input", form: str, spool: "Spool") -> None:
         for row in rows:
             spool.add(row)
             if spool.rows - read >= _AT_ONCE:
-                advance(source.octets - octets, spool.rows - read)
-                octets, read = source.octets, spool.rows
-        advance(source.octets - octets, spool.rows - read)
+                advance(source.bytes_read - octets, spool.rows - read)
+                octets, read = source.bytes_read, spool.rows
+        advance(source.bytes_read - octets, spool.rows - read)
     with row_progress("sorting", None):
         spool.sort()
 
 
-def _refuse_bad(spool: "Spool", *, skip_bad: bool) -> None:
+def _refuse_bad(spool: "StagedRows", *, skip_bad: bool) -> None:
     if spool.bad and not skip_bad:
         fix = "mend them, or give --skip-bad"
         raise AIPolicyError(f"{spool.bad} of {spool.rows} rows are bad, nothing is stored: {fix}")
 
 
-def _put(run: "Import", spool: "Spool", *, skip_bad: bool, dry_run: bool, is_empty: bool) -> None:
-    if run.changed_since:
-        was = f"an import of it stopped after {run.changed_since.stored:,} rows"
-        click.echo(f"the input is not what it was when {was}: all of it is imported", err=True)
+def _put(run: "Import", spool: "StagedRows", *, skip_bad: bool, dry_run: bool, is_empty: bool) -> None:
+    if run.interrupted and run.resumable:
+        before = f"an import of this file stopped after {run.interrupted.stored:,} rows"
+        click.echo(f"{before}, and the file has changed since: all rows are imported", err=True)
+    elif run.interrupted:
+        before = f"the last import from a pipe stopped after {run.interrupted.stored:,} rows"
+        click.echo(f"{before}, and a pipe can't be resumed: all rows are imported", err=True)
     if run.resumed:
-        before = f"an earlier run has stored {run.resumed:,} of {run.total:,} rows"
-        click.echo(f"{before}: going on behind them (--restart begins anew)", err=True)
+        before = f"an earlier run stored {run.resumed:,} of {run.total:,} rows"
+        click.echo(f"{before}: resuming after them (--restart imports all rows)", err=True)
     if dry_run or not is_empty:  # where nothing is, nothing is taken
         run.check(_watch, dry_run=dry_run)
         _refuse_bad(spool, skip_bad=skip_bad)
@@ -183,10 +183,12 @@ def _put(run: "Import", spool: "Spool", *, skip_bad: bool, dry_run: bool, is_emp
 
 
 def _stored(run: "Import") -> str:
-    if not run.standing.stored:
+    if not run.checkpoint.stored:
         return "nothing is stored"
-    rows = f"{run.standing.stored:,} of {run.total:,} rows are stored"
-    return f"{rows}, and the same command goes on behind them"
+    rows = f"{run.checkpoint.stored:,} of {run.total:,} rows are stored"
+    if run.resumable:
+        return f"{rows}, and the same command resumes after them"
+    return f"{rows}; a pipe can't be resumed: import it again, or save it to a file first"
 
 
 @contextmanager
@@ -196,7 +198,7 @@ def _watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]
 
 
 @contextmanager
-def _stoppable() -> Iterator["Watch"]:
+def _stoppable() -> Iterator["Progress"]:
     """Let Ctrl-C wait for the end of a batch: what is stored is then known. Another one waits for nothing."""
     pressed = False
 
@@ -246,7 +248,7 @@ def _is_new(url: str) -> bool:
     return path.parent.is_dir() and not path.exists()
 
 
-def _tell_bad(spool: "Spool") -> None:
+def _tell_bad(spool: "StagedRows") -> None:
     for told, (number, error) in enumerate(spool.errors()):
         if told == _IN_FULL:
             click.echo(f"... and {spool.bad - told} more bad rows: --json gives all", err=True)
@@ -254,7 +256,7 @@ def _tell_bad(spool: "Spool") -> None:
         click.echo(f"row {number}: {printable(error)}", err=True)
 
 
-def _tell_result(spool: "Spool", made: Made, *, dry_run: bool, seconds: float, rows: int) -> None:
+def _tell_result(spool: "StagedRows", made: Made, *, dry_run: bool, seconds: float, rows: int) -> None:
     told = f"{spool.rows:,} rows: {made[0]:,} new, {made[1]:,} changed, {made[2]:,} unchanged"
     if spool.bad:
         told += f", {spool.bad:,} bad and skipped"
@@ -265,7 +267,7 @@ def _tell_result(spool: "Spool", made: Made, *, dry_run: bool, seconds: float, r
     click.echo(told, err=True)
 
 
-def _print_result(spool: "Spool", made: Made, *, dry_run: bool) -> None:
+def _print_result(spool: "StagedRows", made: Made, *, dry_run: bool) -> None:
     """As JSON, written as it is read: there may be a million bad rows."""
     head = {
         "rows": spool.rows,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aipolicy.atomic_file import replacing, unfinished_path
 from aipolicy.errors import AIPolicyError
 
 
@@ -13,19 +14,17 @@ def whole_file(out: str) -> Iterator[Path]:
 
     Raises AIPolicyError for what the system refuses, and where something else than a file is there.
     """
-    target, unfinished = _paths(out)
+    target = _target(out)
     try:
-        yield unfinished
-        unfinished.replace(target)
+        with replacing(target) as unfinished:
+            yield unfinished
     except OSError as error:
         raise _refused(out, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def require_writable(out: str) -> None:
     """Raises AIPolicyError as ``whole_file`` would: before hours of work, rather than after them."""
-    _, unfinished = _paths(out)
+    unfinished = unfinished_path(_target(out))
     try:
         unfinished.touch()
         unfinished.unlink()
@@ -33,14 +32,15 @@ def require_writable(out: str) -> None:
         raise _refused(out, error) from error
 
 
-def _paths(out: str) -> tuple[Path, Path]:
+def _target(out: str) -> Path:
     target = Path(out)
     try:
         if target.exists() and not target.is_file():  # a device would be replaced, too
             raise AIPolicyError(f"'{out}' is no file: give the path of one")
-        return target, target.with_name(f".{target.name}.unfinished")
+        unfinished_path(target)
     except (OSError, ValueError) as error:  # no name, or one that is too long
         raise _refused(out, error) from error
+    return target
 
 
 def _refused(out: str, error: OSError | ValueError) -> AIPolicyError:

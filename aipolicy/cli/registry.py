@@ -19,6 +19,7 @@ from aipolicy.cli.options import (
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import PolicyError, UnknownSiteError
+from aipolicy.times import iso
 
 if TYPE_CHECKING:
     from aipolicy.registry import Registry
@@ -103,7 +104,7 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
         _show_status(registry, as_json)
         return
     from aipolicy.registry import Registry
-    from aipolicy.registry.url import masked
+    from aipolicy.registry.database import masked
 
     then = None if when is None else time_given("--at", when)
     with Registry(registry, create=False) as opened:
@@ -139,14 +140,16 @@ def history(host: str, registry: str, as_json: bool) -> None:
     if as_json:
         print_json([change.to_dict() for change in changes])
     else:
-        rows = ((str(c.seq), _iso(c.at), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes)
+        rows = (
+            (str(c.seq), iso(c.at, "seconds"), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes
+        )
         print_rows(rows, ("change", "at", "by", "says", "hosts"))
 
 
 def _show_status(registry: str, as_json: bool) -> None:
     from aipolicy.lookup.registry_file import RegistryFile, registry_path
     from aipolicy.registry import Registry
-    from aipolicy.registry.url import masked
+    from aipolicy.registry.database import masked
 
     with Registry(registry, create=False) as opened:
         document: dict[str, Any] = {"registry": masked(registry), "registry_id": opened.registry_id}
@@ -175,10 +178,6 @@ def _refuse_future(registry: "Registry", when: datetime, given: str) -> None:
     if latest is None or when > latest.at:  # the clock of whoever made that may be ahead of this one
         fix = "leave it out for what is declared now"
         raise PolicyError(f"{given} is in the future, of which nothing is known: {fix}")
-
-
-def _iso(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _summary(policy: SitePolicy) -> str:

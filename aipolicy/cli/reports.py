@@ -137,7 +137,7 @@ def explanation_text(explanation: Explanation) -> str:
     lines.append(f"  Content-Usage: {explanation.usage_preferences or 'nothing is said'}")
     lines.append("Other parsers:")
     for dialect in DIALECTS:
-        theirs = explanation.families[dialect.id]
+        theirs = explanation.dialects[dialect.id]
         line = f" (line {theirs.line})" if theirs.line else ""
         differs = "" if theirs.allowed is ruling.allowed else "  <- differs"
         lines.append(f"  {dialect.id}: it {_may(theirs)}{line}{differs}  [{dialect.used_by}]")
@@ -166,7 +166,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "content_usage": str(explanation.usage_preferences),
         "families": {
             dialect: {"allowed": ruling.allowed, "line": ruling.line or None}
-            for dialect, ruling in explanation.families.items()
+            for dialect, ruling in explanation.dialects.items()
         },
     }
 

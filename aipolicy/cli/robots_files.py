@@ -14,18 +14,18 @@ from aipolicy.errors import AIPolicyError
 def write_all(given: dict[str, Any]) -> None:
     """Bring DIR up to date, and say what that took. Exit code 1: a site's policy can't be used."""
     # Imported where they are used: one robots.txt needs no database.
-    from aipolicy.bulk.generator import Writer
-    from aipolicy.bulk.host_folder import Folder
+    from aipolicy.bulk.generator import Generator
+    from aipolicy.bulk.host_folder import HostFolder
     from aipolicy.registry import Registry
 
     try:
         with (
             Registry(given["registry"], create=False) as registry,
-            Folder(Path(given["out"])) as folder,
+            HostFolder(Path(given["out"])) as folder,
             progress("writing", None) as advance,
         ):
-            writer = Writer(registry, folder, signals=signals_of(given), advance=advance)
-            summary = writer.run(full=given["full"])
+            generator = Generator(registry, folder, signals=signals_of(given), advance=advance)
+            summary = generator.run(full=given["full"])
     except OSError as error:
         where = error.filename or given["out"]
         fix = "check the path, who may write there, and the room on the disk; what is written stays"

@@ -7,7 +7,7 @@ from aipolicy.conformance.clause import Finding, Verdict
 from aipolicy.conformance.random_run import Disagreement, RandomTrial
 from aipolicy.conformance.recording import Ending
 from aipolicy.conformance.runner import Result, Trial
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import printable
 from aipolicy.robotstxt.parser import lines_of
 
 _LONGEST = 200  # characters of what a crawler sent or printed
@@ -29,19 +29,19 @@ _COUNTED = {
 def evidence(finding: Finding) -> str:
     """What shows a verdict, like ``GET /closed.html, against line 2: Disallow: /closed.html``, or ""."""
     if finding.fetch is None:
-        return logged(finding.why, _LONGEST)
-    request = logged(f"{finding.fetch.method} {finding.fetch.target}", _LONGEST)
+        return printable(finding.why, _LONGEST)
+    request = printable(f"{finding.fetch.method} {finding.fetch.target}", _LONGEST)
     against = f"against line {finding.line}: " if finding.line else ""
     reason = finding.why or f"{against}{finding.rule}"
-    return f"{request}{', ' if against else ': '}{logged(reason, _LONGEST)}"
+    return f"{request}{', ' if against else ': '}{printable(reason, _LONGEST)}"
 
 
 def introduction(trial: Trial) -> str:
     """Who was tried: its User-Agent, which product token it answers to, and that it followed no link."""
-    agents = " and ".join(logged(agent or "(none)", _LONGEST) for agent in trial.user_agents)
+    agents = " and ".join(printable(agent or "(none)", _LONGEST) for agent in trial.user_agents)
     if not trial.fetched:
         return "It fetched nothing at all."
-    known = f"as {logged(trial.token)} ({trial.token_from})"
+    known = f"as {printable(trial.token)} ({trial.token_from})"
     told = f"{agents}: {known if trial.token else 'its product token is unknown'}"
     return told if trial.followed_links else f"{told}\n{_NO_LINKS}"
 
@@ -50,14 +50,14 @@ def account(result: Result) -> Iterator[str]:
     """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
     yield f"{result.clause.id}: the robots.txt"
     lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip(b" \t\r\n"))
-    yield from (f"  {number:3} {logged(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
+    yield from (f"  {number:3} {printable(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
     if result.seen is not None:
         yield "the requests"
         for fetch in result.seen.fetches[:_LINES]:
-            request = logged(f"{fetch.method} {fetch.target}", _LONGEST)
+            request = printable(f"{fetch.method} {fetch.target}", _LONGEST)
             yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
         for line in result.seen.unreadable:
-            yield f"  unreadable: {logged(line, _LONGEST)}"
+            yield f"  unreadable: {printable(line, _LONGEST)}"
         yield from ended(result.seen.ending)
 
 
@@ -66,7 +66,7 @@ def ended(ending: Ending) -> Iterator[str]:
     how = "it was stopped" if ending.stopped else f"exit code {ending.exit_code}"
     printed = ending.output.splitlines()[-_LINES:]
     yield f"{how} after {ending.seconds:.1f} s; it printed{'' if printed else ' nothing'}"
-    yield from (f"  {logged(line, _LONGEST)}" for line in printed)
+    yield from (f"  {printable(line, _LONGEST)}" for line in printed)
 
 
 def advice(ending: Ending) -> Iterator[str]:
@@ -99,16 +99,16 @@ def disagreement(found: Disagreement, token: str) -> Iterator[str]:
     """Describe a disagreement on a site made at random: the request, the rule, the robots.txt."""
     line, rule = found.rule(token)
     against = f"against line {line}: {rule}" if line else "which no rule speaks of"
-    path = logged(found.path, _LONGEST)
+    path = printable(found.path, _LONGEST)
     if found.verdict is Verdict.DISOBEYS:
-        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {logged(against, _LONGEST)}"
+        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {printable(against, _LONGEST)}"
     else:
         may = f"allowed by line {line}: {rule}" if line else "which no rule forbids"
-        yield f"it never fetched {path}, {logged(may, _LONGEST)}"
+        yield f"it never fetched {path}, {printable(may, _LONGEST)}"
     if not found.repeats:
         yield f"once, on site {found.number}, and not when it was tried there again"
     lines = lines_of(found.robots_txt[:_MOST_RULES].removesuffix(b"\n"))
-    yield from (f"  | {logged(line, _LONGEST)}" for line in lines[:_LINES])
+    yield from (f"  | {printable(line, _LONGEST)}" for line in lines[:_LINES])
     if len(lines) > _LINES:
         yield f"  | and {len(lines) - _LINES} lines more: --json has them"
 

@@ -1,14 +1,17 @@
 """A file of which there is always a whole one, whoever is killed while writing it."""
 
 import errno
-import fcntl
 import os
-import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aipolicy import atomic_file
 from aipolicy.errors import RangesError
+from aipolicy.file_lock import FileLock
+
+_POLL = 0.1  # seconds between two tries to acquire a lock
 
 
 def settled(path: Path) -> Path:
@@ -36,47 +39,28 @@ def held(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
 
     The system gives it back when the process ends, however that happens. Raises RangesError.
     """
-    lock = path.with_name(f"{path.name}.lock")
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        holder = lock.acquire()
+        if holder:
+            waiting(f"'{path}' is being updated by {holder}: waiting for it to end")
+        while holder:
+            time.sleep(_POLL)
+            holder = lock.acquire()
     except OSError as error:
-        raise _refused(lock, error) from None
+        raise _refused(lock.path, error) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting(f"'{path}' is being updated by another process: waiting for it to end")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)  # not removed: who waits for it has this one open
+        lock.release()
 
 
 def write_whole(path: Path, text: str) -> None:
     """Put ``text`` in the place of what is there, at once, and on the disk. Raises RangesError."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, unfinished)
-        unfinished.replace(path)
-        _sync(path.parent)
+        atomic_file.write_text(path, text)
     except OSError as error:
         raise _refused(path, error) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    """Otherwise the new name may not outlive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refused(path: Path, error: OSError | ValueError) -> RangesError:

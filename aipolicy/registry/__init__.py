@@ -1,4 +1,4 @@
-"""The source of truth: each site's policy now, and every change that led to it."""
+"""The source of truth: the policies of all sites, and the history of their changes."""
 
 from aipolicy.registry.changes import Change, InForce
 from aipolicy.registry.registry import DEFAULT_URL, Registry

@@ -1,9 +1,9 @@
-"""One change of a site's policy, and how it is written down."""
+"""A change of a site's policy, and the text form in which its policy and hosts are stored."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,20 +11,22 @@ from sqlalchemy import Row
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, RegistryError
+from aipolicy.times import from_microseconds, iso, to_microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SAID = tuple(name for name in SitePolicy.__slots__ if name != "site")
-_REMEMBERED = 1000  # distinct policies; most sites have one of a handful
-_LONGEST = 4096  # characters
+_FIELDS = tuple(name for name in SitePolicy.__slots__ if name != "site")
+_CACHED = 1000  # distinct policies; most sites have one of a handful
+_LONGEST = 4096  # characters of a cached text
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a site has declared since ``at``, who said so, and on which hosts.
+    """A change of what a site declares.
 
-    ``seq`` counts the registry's changes from 1 without a gap. ``at`` is in UTC, to the microsecond, and
-    never falls as ``seq`` rises. ``hosts`` has the site's own name first, then the others by name.
+    Attributes:
+        seq: its number; changes are counted from 1 without a gap.
+        at: its time in UTC, to the microsecond; it never decreases as ``seq`` increases.
+        by: its author.
+        hosts: all hosts of the site after it, its own name first, the others by name.
     """
 
     seq: int
@@ -35,10 +37,10 @@ class Change:
     hosts: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; ``at`` is ISO 8601 in UTC with microseconds and ``Z``, the site is in ``policy``."""
+        """Return its JSON form; ``at`` is in ISO 8601, and the site is in ``policy``."""
         return {
             "seq": self.seq,
-            "at": self.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "at": iso(self.at, "microseconds"),
             "by": self.by,
             "hosts": list(self.hosts),
             "policy": self.policy.to_dict(),
@@ -47,15 +49,15 @@ class Change:
     @classmethod
     def from_row(cls, row: Row[Any]) -> "Change":
         """Read a row of the table ``change``. Raises RegistryError."""
-        policy = read_policy(row.policy, row.site)
-        return cls(row.seq, moment(row.at), row.actor, row.site, policy, tuple(json.loads(row.hosts)))
+        policy, hosts = policy_from_text(row.policy, row.site), tuple(json.loads(row.hosts))
+        return cls(row.seq, from_microseconds(row.at), row.actor, row.site, policy, hosts)
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What was in force on a host from ``at`` on; no policy: the host was nobody's any more.
+    """The policy of a host from the time ``at``; None if it belonged to no site any more.
 
-    ``seq`` is the number of the change that brought it about.
+    ``seq`` is the number of the change that put it in force.
     """
 
     at: datetime
@@ -64,20 +66,21 @@ class InForce:
 
 
 def policy_text(policy: SitePolicy) -> str:
-    """What a policy declares, whatever the site: equal text if and only if it is the same."""
-    said = policy.to_dict()
-    del said["site"], said["preset"]  # the column beside it, and a name for the preferences
-    return _compact(said)
+    """Return a policy without its site as JSON; equal policies have equal texts, and only those."""
+    fields = policy.to_dict()
+    del fields["site"], fields["preset"]  # a column of its own, and a name for the preferences
+    return json.dumps(fields, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 class PolicyTexts:
-    """``policy_text``, written once for all the policies that differ in their site only."""
+    """``policy_text`` with a cache for policies that differ in their site only."""
 
     def __init__(self) -> None:
-        self._known: Memo[tuple[object, ...], str] = Memo(_REMEMBERED)
+        self._known: Memo[tuple[object, ...], str] = Memo(_CACHED)
 
     def of(self, policy: SitePolicy) -> str:
-        key = tuple(getattr(policy, name) for name in _SAID)
+        """Return the policy's text."""
+        key = tuple(getattr(policy, name) for name in _FIELDS)
         try:
             return self._known[key]
         except KeyError:
@@ -85,38 +88,29 @@ class PolicyTexts:
             return self._known.keep(key, text) if len(text) <= _LONGEST else text
 
 
-def read_policy(text: str, site: str) -> SitePolicy:
-    """The policy that was written as ``text``. Raises RegistryError where this version can't read it."""
+def policy_from_text(text: str, site: str) -> SitePolicy:
+    """Return the policy of ``site`` that was stored as ``text``. Raises RegistryError."""
     try:
         return SitePolicy.from_dict({**json.loads(text), "site": site})
     except (PolicyError, ValueError, TypeError) as error:
-        fix = "a newer aipolicy may have written it: upgrade this one"
+        fix = "upgrade aipolicy if a newer version wrote it"
         raise RegistryError(f"the policy of {site!r} can't be read ({error}): {fix}") from error
 
 
 def hosts_text(site: str, hosts: Iterable[str]) -> str:
-    """The hosts of a site, canonical, as a JSON array, its own name first."""
+    """Return the canonical hosts of a site as a JSON array, its own name first."""
     others = sorted(set(hosts) - {site}) if hosts else ()
     return '["' + '","'.join((site, *others)) + '"]'  # a canonical host has no character that JSON escapes
 
 
-def hosts_of_text(text: str) -> list[str]:
-    """The inverse of ``hosts_text``."""
+def hosts_from_text(text: str) -> list[str]:
+    """Return the hosts that ``hosts_text`` wrote."""
     return text[2:-2].split('","')
 
 
 def microseconds(when: datetime) -> int:
-    """Microseconds since the epoch. Raises RegistryError for a time without a time zone."""
+    """Return microseconds since the epoch. Raises RegistryError for a time without a time zone."""
     if when.utcoffset() is None:
-        fix = "give one with a time zone, like datetime.now(UTC)"
-        raise RegistryError(f"{when!r} could be any of many moments: {fix}")
-    return (when - _EPOCH) // _MICROSECOND
-
-
-def moment(microseconds_since_epoch: int) -> datetime:
-    """The inverse of ``microseconds``, in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds_since_epoch)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+        fix = "add one, like datetime.now(UTC)"
+        raise RegistryError(f"{when!r} has no time zone: {fix}")
+    return to_microseconds(when)

@@ -1,5 +1,6 @@
-"""Opening a registry's database: whose it is, what it lacks, and errors that say what to do."""
+"""The database of a registry: opening it, transactions, and error messages that say what to do."""
 
+import re
 import threading
 import uuid
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.forks import survive_forks
 from aipolicy.registry import postgres, sqlite
 from aipolicy.registry.schema import SCHEMA_VERSION, meta, metadata, sequence
-from aipolicy.registry.url import masked
+
+_SECRET_OPTION = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
+_LOGIN = re.compile(r"([^:/]*:?/+)?([^:]*)(:.*)?", re.DOTALL)
 
 
-class Kind(Protocol):
-    """What one kind of database does in its own way: the modules ``sqlite`` and ``postgres``."""
+class Backend(Protocol):
+    """The functions that differ between databases: the modules ``sqlite`` and ``postgres``."""
 
     @property
-    def ELSEWHERE(self) -> str: ...  # noqa: N802 - a constant of the module
+    def WRONG_DATABASE_FIX(self) -> str: ...  # noqa: N802 - a constant of the module
     def open_engine(self, url: URL, *, create: bool) -> Engine: ...
     def writer(self, engine: Engine) -> Engine: ...
     def prepare(self, connection: Connection) -> None: ...
@@ -32,26 +35,26 @@ class Kind(Protocol):
     def fix(self, error: DBAPIError) -> str | None: ...
 
 
-_KINDS: dict[str, Kind] = {
+_BACKENDS: dict[str, Backend] = {
     "sqlite": sqlite,
     "sqlite+pysqlite": sqlite,
-    "postgres": postgres,  # as some hosting services write it
+    "postgres": postgres,  # the spelling of some hosting services
     "postgresql": postgres,
     "postgresql+psycopg": postgres,
 }
 
 
 class Database:
-    """An open database that is a registry. Every error of the driver comes out as a RegistryError."""
+    """An open registry database. Every error of the driver is raised as a RegistryError."""
 
     def __init__(self, url: str, *, create: bool) -> None:
-        self._kind, parsed = _parsed(url)
-        self._engine = self._kind.open_engine(parsed, create=create)
-        self._writer = self._kind.writer(self._engine)
+        self._backend, parsed = _parsed(url)
+        self._engine = self._backend.open_engine(parsed, create=create)
+        self._writer = self._backend.writer(self._engine)
         self.name = masked(parsed.render_as_string(hide_password=True))
-        # Threads queue for their turn here; SQLite's own lock is polled, and the unlucky wait long.
-        self._turn = threading.Lock()
-        self._at_work: int | None = None  # the thread whose turn it is
+        # Threads queue here: SQLite's own lock is polled, so that some would wait for long.
+        self._write_lock = threading.Lock()
+        self._writer_thread: int | None = None
         self._closed = False
         self._replica_of = ""
         survive_forks(self)
@@ -62,14 +65,14 @@ class Database:
             raise
 
     def after_fork(self) -> None:
-        """Connect anew in a child.
+        """Open new connections in a child.
 
-        PostgreSQL's connections stay the parent's: closed here, they would end there. SQLite's must be closed
-        before another is opened, which would share what this process takes for its locks.
+        PostgreSQL's connections stay open: closing them here would end the parent's. SQLite's must be closed
+        before another is opened, which would share the locks of this process.
         """
-        self._turn = threading.Lock()
-        self._at_work = None
-        self._engine.dispose(close=self._kind is sqlite)
+        self._write_lock = threading.Lock()
+        self._writer_thread = None
+        self._engine.dispose(close=self._backend is sqlite)
 
     def close(self) -> None:
         self._closed = True
@@ -77,36 +80,37 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for one statement: what it reads is one state of the registry."""
+        """Yield a connection for one statement, which reads one state of the registry."""
         with self._connection(self._engine) as connection:
             yield connection
 
     @contextmanager
     def comparing(self) -> Iterator[Connection]:
-        """A connection for several statements, with temporary tables; nobody waits for it."""
+        """Yield a connection for several statements and temporary tables; it blocks nobody."""
         with self._connection(self._engine) as connection:
-            self._kind.begin_reading(connection)
+            self._backend.begin_reading(connection)
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, committed at the end and undone by an exception.
+        """Yield a connection in a transaction, which is committed at the end and undone by an exception.
 
-        Raises RegistryError also within another one of the same thread, which would wait for itself.
+        Raises:
+            RegistryError: also within another such transaction of the same thread, which would deadlock.
         """
         if self._replica_of:
             fix = f"write to the registry itself, {self._replica_of}"
-            raise RegistryError(f"'{self.name}' is a replica, which its follower alone writes: {fix}")
-        if self._at_work == threading.get_ident():
-            fix = "do it before, or afterwards"
-            raise RegistryError(f"registry '{self.name}' can't be written while a write goes on: {fix}")
-        with self._turn:
-            self._at_work = threading.get_ident()
+            raise RegistryError(f"'{self.name}' is a read-only replica: {fix}")
+        if self._writer_thread == threading.get_ident():
+            fix = "write before it begins or after it ends"
+            raise RegistryError(f"registry '{self.name}' is in the middle of another write: {fix}")
+        with self._write_lock:
+            self._writer_thread = threading.get_ident()
             try:
                 with self._connection(self._writer) as connection:
                     yield connection
             finally:
-                self._at_work = None
+                self._writer_thread = None
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:
@@ -116,31 +120,31 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            known = self._kind.fix(error)
+            known = self._backend.fix(error)
             hint = f": {known}" if known else ""
-            said = " ".join(str(error.orig).split()).removesuffix(".")  # PostgreSQL's have several lines
-            raise RegistryError(f"registry '{self.name}': {said}{hint}") from error
+            message = " ".join(str(error.orig).split()).removesuffix(".")  # PostgreSQL's have several lines
+            raise RegistryError(f"registry '{self.name}': {message}{hint}") from error
         except PoolTimeoutError as error:
-            fix = "too many threads use it at once: try again, or use fewer"
-            raise RegistryError(f"registry '{self.name}': {fix}") from error
+            fix = "try again, or use fewer threads"
+            raise RegistryError(f"registry '{self.name}': too many threads use it at once: {fix}") from error
 
     def _open(self, *, create: bool) -> str:
         with self.reading() as connection:
             registry_id = self._registry_id(connection)
             if registry_id is None and not create:
-                fix = "check the address; 'aipolicy set' makes a new registry"
+                fix = "check the address; 'aipolicy set' creates a new registry"
                 raise RegistryError(f"registry '{self.name}' is an empty database: {fix}")
-            self._kind.prepare(connection)
+            self._backend.prepare(connection)
         if registry_id is not None:
             return registry_id
         with self.writing() as connection:
-            self._kind.lock_creation(connection)
-            # Another process may have been quicker.
+            self._backend.lock_creation(connection)
+            # Another process may have created it first.
             return self._registry_id(connection) or self._create(connection)
 
     def _create(self, connection: Connection) -> str:
         metadata.create_all(connection, checkfirst=False)
-        self._kind.protect_history(connection)
+        self._backend.protect_history(connection)
         registry_id = uuid.uuid4().hex
         about = {"schema_version": SCHEMA_VERSION, "registry_id": registry_id}
         connection.execute(insert(meta), [{"key": key, "value": value} for key, value in about.items()])
@@ -148,7 +152,7 @@ class Database:
         return registry_id
 
     def _registry_id(self, connection: Connection) -> str | None:
-        """Which registry this is; None for a database without a table."""
+        """Return the registry's id; None for a database without tables."""
         inspector = inspect(connection)
         tables = inspector.get_table_names()
         if not tables:
@@ -157,27 +161,34 @@ class Database:
         if "meta" in tables and [c["name"] for c in inspector.get_columns("meta")] == meta.c.keys():
             about = {row.key: row.value for row in connection.execute(select(meta))}
         if not about.keys() >= {"schema_version", "registry_id"}:
-            fix = self._kind.ELSEWHERE
-            raise RegistryError(f"registry '{self.name}' is another program's database: {fix}")
+            fix = self._backend.WRONG_DATABASE_FIX
+            raise RegistryError(f"registry '{self.name}' is the database of another program: {fix}")
         if about["schema_version"] != SCHEMA_VERSION:
-            fix = f"this aipolicy reads version {SCHEMA_VERSION}: upgrade it"
+            fix = f"upgrade aipolicy, which reads version {SCHEMA_VERSION}"
             raise RegistryError(f"registry '{self.name}' has schema version {about['schema_version']}: {fix}")
         self._replica_of = about.get("replica_of", "")
         return about["registry_id"]
 
 
-def _parsed(url: str) -> tuple[Kind, URL]:
+def _parsed(url: str) -> tuple[Backend, URL]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        fix = "write one like sqlite:///aipolicy.db or postgresql://user@host/database"
-        raise RegistryURLError(f"registry {_shown(url)} is no URL: {fix}") from None
-    kind = _KINDS.get(parsed.drivername)
-    if kind is None:
-        fix = "write sqlite:///aipolicy.db or postgresql://user@host/database"
+        fix = "use one like sqlite:///aipolicy.db or postgresql://user@host/database"
+        name = repr(masked(url) if isinstance(url, str) else url)
+        raise RegistryURLError(f"registry {name} is not a URL: {fix}") from None
+    backend = _BACKENDS.get(parsed.drivername)
+    if backend is None:
+        fix = "use sqlite:///aipolicy.db or postgresql://user@host/database"
         raise RegistryURLError(f"registry scheme {parsed.drivername!r} is not supported: {fix}")
-    return kind, parsed
+    return backend, parsed
 
 
-def _shown(url: object) -> str:
-    return repr(masked(url) if isinstance(url, str) else url)
+def masked(url: str) -> str:
+    """Return ``url`` with ``***`` for its password; of a malformed one, rather too much is hidden."""
+    login, at, rest = url.rpartition("@")
+    if at:
+        match = _LOGIN.fullmatch(login)
+        if match and match[3]:
+            login = f"{match[1] or ''}{match[2]}:***"
+    return _SECRET_OPTION.sub(r"\1***", f"{login}{at}{rest}")

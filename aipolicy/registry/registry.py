@@ -1,4 +1,4 @@
-"""The registry: each site's policy, all of its hosts, and who changed what, when."""
+"""The registry of sites: their policies, their hosts, and the history of all changes."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,19 +12,16 @@ from aipolicy.core.checkpoint import Mark
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, UnknownSiteError
-from aipolicy.registry import bulk_write, change_feed, timeline, write
-from aipolicy.registry.changes import Change, InForce, microseconds, read_policy
-from aipolicy.registry.clock import Times
+from aipolicy.registry import history, write
+from aipolicy.registry.changes import Change, InForce, microseconds, policy_from_text
 from aipolicy.registry.database import Database
-from aipolicy.registry.integrity import WHOLE, not_whole
+from aipolicy.registry.put_tables import Put
 from aipolicy.registry.schema import change, host, sequence, site
-from aipolicy.registry.staging import Put
-from aipolicy.registry.validation import check_actor, checked, written
 
 DEFAULT_URL = "sqlite:///aipolicy.db"
 """A file in the current directory."""
 
-# A page at a time: a slow consumer holds no transaction open, which would keep SQLite's log growing.
+# Read in pages: a slow consumer holds no transaction open, which would let SQLite's log grow.
 _PAGE = 100
 _LARGE_PAGE = 1000  # of small rows
 
@@ -59,24 +56,30 @@ def _now() -> datetime:
 
 
 class Registry:
-    """A context manager; threads may share one. A process that is forked while none of them uses it may go on
-    with it; else open one in each.
+    """A registry in SQLite or PostgreSQL.
 
-    ``url``     ``sqlite:///file.db``, or ``sqlite:////srv/file.db`` for an absolute path; or
-                ``postgresql://user@host/database``, which needs ``asgi-aipolicy[postgres]``.
-    ``create``  make the registry where there is none; with False that is an error.
-    ``clock``   tells the time, with its zone.
+    A context manager, which threads may share. After a fork the child may use it too, unless a thread was
+    using it at that moment; then open one in each process.
 
-    Raises RegistryURLError for an address that can't be used, RegistryError for a database that is not a
-    registry, or is one of a newer version. Methods take a host in any spelling and raise HostError for what
-    is none; whatever goes wrong in the database is a RegistryError.
+    Methods take a host in any spelling, and raise HostError for an invalid one. Every database error is
+    raised as a RegistryError.
+
+    Args:
+        url: ``sqlite:///file.db``, ``sqlite:////srv/file.db`` for an absolute path, or
+            ``postgresql://user@host/database``, which needs ``asgi-aipolicy[postgres]``.
+        create: Create the registry if it doesn't exist; False makes that an error.
+        clock: Returns the time, with its time zone.
+
+    Raises:
+        RegistryURLError: the address can't be used.
+        RegistryError: the database isn't a registry, or was made by a newer version.
     """
 
     def __init__(
         self, url: str = DEFAULT_URL, *, create: bool = True, clock: Callable[[], datetime] = _now
     ) -> None:
         self._database = Database(url, create=create)
-        self._times = Times(clock)
+        self._clock = write.HistoryClock(clock)
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +94,7 @@ class Registry:
 
     @property
     def registry_id(self) -> str:
-        """32 hexadecimal digits, made with the registry: tells whether two cursors count the same changes."""
+        """The registry's random identifier, 32 hexadecimal digits."""
         return self._database.registry_id
 
     @property
@@ -107,33 +110,40 @@ class Registry:
         with self._database.reading() as connection:
             return Mark.of(connection.execute(_LAST).one())
 
-    def check_whole(self) -> None:
-        """Raises RegistryError where part of it is missing, as while it is restored from a dump.
+    def check_complete(self) -> None:
+        """Raise RegistryError if rows are missing, as while the registry is restored from a dump.
 
-        For whoever takes what is missing for gone. It reads all keys: see ``whole``.
+        Call it before deleting what the registry doesn't have. It reads all keys.
         """
         with self._database.reading() as connection:
-            if not connection.exec_driver_sql(WHOLE).scalar():
-                raise not_whole(self._database.name)
+            if not connection.exec_driver_sql(history.IS_COMPLETE).scalar():
+                raise history.incomplete(self._database.name)
 
     def counts(self) -> dict[str, int]:
-        """How many ``sites``, ``hosts`` and ``changes`` there are, counted: seconds for ten million."""
+        """Count the ``sites``, ``hosts`` and ``changes``; this takes seconds for ten million."""
         with self._database.reading() as connection:
             return dict(connection.execute(_COUNTS).one()._mapping)
 
     def put(self, policy: SitePolicy, *, by: str, hosts: Iterable[str] | None = None) -> Change:
-        """Make ``policy`` the policy of its site from now on, and the site if it is new.
+        """Put a policy in force on its site, and create the site if it is new.
 
-        ``by`` says who, for the history. ``hosts`` are all of the site's further hosts; None keeps those it
-        has. Where that is what the site has already, nothing is written and its latest change returned.
         Once this returns, the change survives a crash of the process and of the machine.
 
-        Raises HostTakenError where a host is another site's, RegistryError for a policy without a site.
+        Args:
+            by: Author recorded in the history.
+            hosts: All further hosts of the site; None keeps those that it has.
+
+        Returns:
+            The change; if the site has this policy and these hosts already, its latest change.
+
+        Raises:
+            HostTakenError: a host belongs to another site.
+            RegistryError: the policy has no site.
         """
-        check_actor(by)
-        policy, names = checked(policy, hosts)
+        write.check_actor(by)
+        policy, names = write.validated(policy, hosts)
         with self._database.writing() as connection:
-            return write.put(connection, policy, by=by, hosts=names, times=self._times)
+            return write.put(connection, policy, by=by, hosts=names, clock=self._clock)
 
     def change(
         self,
@@ -143,20 +153,23 @@ class Registry:
         by: str,
         hosts: Iterable[str] | None = None,
     ) -> Change:
-        """Put what ``to`` makes of the policy that ``host`` has; of a new site, of one that says nothing.
+        """Put the policy that ``to`` returns for the current policy of ``host``.
 
-        As ``put``, but nobody writes between the reading and the writing: of two changes at once neither is
-        lost. Other writers wait for ``to``, which can't write to the registry itself; an exception from it
-        undoes everything.
+        Like ``put``, but nobody else writes between the reading and the writing, so that of two changes at
+        once neither is lost. Other writers wait for ``to``, which can't write to the registry itself; an
+        exception from it undoes everything.
+
+        Args:
+            to: Called with the current policy; for a new site, with one that declares nothing.
         """
-        check_actor(by)
+        write.check_actor(by)
         name = site_name(host)
         with self._database.writing() as connection:
-            write.last_seq(connection)  # from here on nobody else writes
+            write.lock(connection)
             row = connection.execute(_POLICY, {"host": name}).first()
-            current = read_policy(row.policy, row.name) if row else SitePolicy(site=name)
-            policy, names = checked(to(current), hosts)
-            return write.put(connection, policy, by=by, hosts=names, times=self._times)
+            current = policy_from_text(row.policy, row.name) if row else SitePolicy(site=name)
+            policy, names = write.validated(to(current), hosts)
+            return write.put(connection, policy, by=by, hosts=names, clock=self._clock)
 
     def put_many(
         self,
@@ -168,41 +181,51 @@ class Registry:
     ) -> int:
         """Put each policy, or pair of policy and ``hosts``, in their order: all of them or none.
 
-        Returns how many changes that made; each is what ``put`` would have written, and all have one time.
-        ``puts`` is consumed in a single transaction that other writers wait for (at most 5 s), so it should
-        be at hand; memory is that of some thousand. An exception from it undoes everything, and ``dry_run``
-        undoes everything at the end. Raises as ``put`` does; but given ``refused``, a put whose host is taken
-        is left out, and ``refused`` called with its policy and the HostTakenError.
+        ``puts`` is consumed in a single transaction that other writers wait for (at most 5 s), so that it
+        should not have to wait for anything; some thousand are in memory at a time. An exception from it
+        undoes everything.
+
+        Args:
+            dry_run: Undo everything at the end.
+            refused: Called with the policy and the HostTakenError of a put that is left out because a host
+                belongs to another site; without it that error is raised.
+
+        Returns:
+            The number of changes. Each is what ``put`` would have written, and all have the same time.
+
+        Raises:
+            HostTakenError, RegistryError: as ``put``.
         """
-        check_actor(by)
+        write.check_actor(by)
 
         def leave_out(put: Put, error: HostTakenError) -> None:
             if refused is None:
                 raise error
-            refused(read_policy(put.policy, put.site), error)
+            refused(policy_from_text(put.policy, put.site), error)
 
         with self._database.writing() as connection:
-            given = written(puts)
-            made = bulk_write.put_many(connection, given, by=by, times=self._times, refused=leave_out)
-            changes = sum(counts.new + counts.changed for counts in made)
+            chunks = write.put_many(
+                connection, write.serialised(puts), by=by, clock=self._clock, on_taken=leave_out
+            )
+            changes = sum(counts.new + counts.changed for counts in chunks)
             if dry_run:
                 connection.rollback()
         return changes
 
     def get(self, host: str) -> SitePolicy | None:
-        """The policy of the site that has ``host``, or None."""
+        """Return the policy of the site that has ``host``, or None."""
         row = self._first(_POLICY, {"host": site_name(host)})
-        return row and read_policy(row.policy, row.name)
+        return row and policy_from_text(row.policy, row.name)
 
     def hosts(self, host: str) -> tuple[str, ...]:
-        """All hosts of the site that has ``host``: its own name, then the others. Raises UnknownSiteError."""
+        """Return all hosts of the site that has ``host``, its own name first. Raises UnknownSiteError."""
         row = self._first(write.LATEST, {"host": site_name(host)})
         if row is None:
             raise _unknown(host)
         return tuple(json.loads(row.hosts))
 
     def history(self, host: str) -> list[Change]:
-        """Every change of the site that has ``host`` now, oldest first. Raises UnknownSiteError."""
+        """Return the changes of the site that has ``host`` now, oldest first. Raises UnknownSiteError."""
         with self._database.reading() as connection:
             rows = connection.execute(_HISTORY, {"host": site_name(host)}).all()
         if not rows:
@@ -210,12 +233,12 @@ class Registry:
         return [Change.from_row(row) for row in rows]
 
     def at(self, host: str, when: datetime) -> SitePolicy | None:
-        """The policy in force at ``when`` on ``host``: that of ``change_in_force``."""
+        """Return the policy that was in force on ``host`` at ``when``, or None; see ``change_in_force``."""
         found = self.change_in_force(host, when)
         return None if found is None else found.policy
 
     def change_in_force(self, host: str, when: datetime | None = None) -> Change | None:
-        """The change by which ``host`` declares what it does, or did at ``when``; None where no site had it.
+        """Return the change in force on ``host`` now, or at ``when``; None if no site had the host.
 
         Its site is the one that had the host then. Of several changes in one microsecond the last was in
         force. Raises RegistryError for a time without a time zone.
@@ -223,19 +246,19 @@ class Registry:
         if when is None:
             row = self._first(write.LATEST, {"host": site_name(host)})
         else:
-            row = self._first(timeline.THEN, {"host": site_name(host), "when": microseconds(when)})
+            row = self._first(history.CHANGE_AT, {"host": site_name(host), "when": microseconds(when)})
         return row and Change.from_row(row)
 
     def timeline(self, host: str) -> list[InForce]:
-        """All that was ever in force on ``host``, oldest first, each at another time: what ``at`` answers.
+        """Return everything that was ever in force on ``host``, oldest first, each at another time.
 
-        Before the first nothing was. Empty where no site ever had the host.
+        It agrees with ``at``. It is empty if no site ever had the host.
         """
         with self._database.reading() as connection:
-            return timeline.timeline(connection, site_name(host))
+            return history.timeline(connection, site_name(host))
 
     def changes(self, after: int = 0, limit: int | None = None) -> Iterator[Change]:
-        """The changes numbered above ``after``, in order, at most ``limit``: none is missed or doubled."""
+        """Yield the changes numbered above ``after``, in order and without a gap, at most ``limit``."""
         while limit is None or limit > 0:
             page = _PAGE if limit is None else min(_PAGE, limit)
             with self._database.reading() as connection:
@@ -247,22 +270,22 @@ class Registry:
             limit = None if limit is None else limit - page
 
     def sites(self) -> Iterator[SitePolicy]:
-        """The policy of every site, by name. A site put meanwhile may be there as before or as after."""
+        """Yield the policy of every site, by name. A concurrent change may or may not be included."""
         after = ""
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(_SITES, {"after": after, "page": _PAGE}).all()
             for row in rows:
-                yield read_policy(row.policy, row.name)
+                yield policy_from_text(row.policy, row.name)
             if len(rows) < _PAGE:
                 return
             after = rows[-1].name
 
     def texts(self, after: str = "") -> Iterator[tuple[str, str]]:
-        """Every host above ``after`` by name, and its site's policy in JSON: equal text, equal policy.
+        """Yield every host above ``after`` by name, and its site's policy as JSON, equal for equal policies.
 
-        For whoever goes through all of them: a policy is not made anew for each. As for what changes
-        meanwhile, see ``sites``.
+        Faster than ``sites``, because no policy objects are created. A concurrent change may or may not be
+        included.
         """
         while True:
             with self._database.reading() as connection:
@@ -274,18 +297,21 @@ class Registry:
             after = rows[-1].host
 
     def texts_of(self, hosts: Iterable[str]) -> dict[str, str]:
-        """As ``texts``, for those of ``hosts`` (canonical, at most some thousand) that a site has."""
+        """Like ``texts``, for those of ``hosts`` (canonical, at most some thousand) that belong to a site."""
         with self._database.reading() as connection:
             return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
 
     def affected(self, after: Mark) -> Iterator[tuple[Mark, set[str]]]:
-        """The changes behind ``after``, some thousand at a time: the last of them, and all hosts that were
-        their sites' before or are since.
+        """Yield the changes after ``after``, some thousand at a time.
 
-        Raises HistoryError where ``after`` isn't there as it was, RegistryError where a change's site isn't
-        there: see ``check_whole``.
+        Returns:
+            Pairs of the last change of a page, and all hosts that its sites had before or have since.
+
+        Raises:
+            HistoryError: the change ``after`` is missing or different.
+            RegistryError: the site of a change is missing; see ``check_complete``.
         """
-        return change_feed.behind(self._database, after, _LARGE_PAGE)
+        return history.affected_hosts(self._database, after, _LARGE_PAGE)
 
     def _first(self, statement: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
         with self._database.reading() as connection:
@@ -293,4 +319,4 @@ class Registry:
 
 
 def _unknown(host: str) -> UnknownSiteError:
-    return UnknownSiteError(f"no site in the registry has the host {host!r}: check its spelling")
+    return UnknownSiteError(f"the registry has no site with the host {host!r}: check its spelling")

@@ -1,12 +1,12 @@
 """The registry's tables, the same in every database.
 
-``site`` and ``host`` are the state now. ``change`` is all that ever happened, append-only: its numbers have
-no gap and stand in the order of the commits, because each is taken from the one row of ``sequence`` in the
-transaction of its change. ``host_history`` says whose a host was and since when, so that a question about
-the past is two index look-ups; no site means that nobody had it any more. ``meta`` says what and whose this
-database is, and how far an import is that was not finished.
+``site`` and ``host`` are the current state. ``change`` is the append-only history: its numbers have no gap
+and are in the order of the commits, because each is taken from the single row of ``sequence`` in the
+transaction of its change. ``host_history`` records which site a host belonged to and since when, so that a
+question about the past takes two index look-ups; a NULL site means none. ``meta`` identifies the database and
+holds the checkpoints of interrupted imports.
 
-Readers in other modules (and replicas) rely on these names: a change of them is a new SCHEMA_VERSION.
+Other modules and replicas rely on these names: changing them requires a new SCHEMA_VERSION.
 """
 
 from sqlalchemy import (
@@ -23,10 +23,10 @@ from sqlalchemy import (
 
 SCHEMA_VERSION = "1"
 
-# SQLite's INTEGER has 64 bits, and only under that name is a primary key the row's own id.
+# SQLite's INTEGER has 64 bits, and only a primary key of that type is the row's own id.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
-# In the order of the code points, as SQLite and Python sort: another one would differ between servers.
+# Sorted by code points, as in SQLite and Python: other collations differ between servers.
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData()
@@ -34,7 +34,7 @@ metadata = MetaData()
 meta = Table(
     "meta",
     metadata,
-    # schema_version, registry_id, import:FILE, import:- DIGEST of a pipe; in a replica replica_of
+    # schema_version, registry_id, import:FILE (import:- for a pipe); in a replica also replica_of, file
     Column("key", _TEXT, primary_key=True),
     Column("value", _TEXT, nullable=False),
 )
@@ -43,7 +43,7 @@ sequence = Table(
     "sequence",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
-    Column("seq", _NUMBER, nullable=False),  # the last number given
+    Column("seq", _NUMBER, nullable=False),  # the number of the latest change
 )
 
 site = Table(
@@ -69,7 +69,7 @@ host_history = Table(
     Column("host", _TEXT, primary_key=True),
     Column("at", _NUMBER, primary_key=True, autoincrement=False),  # as in change
     Column("seq", _NUMBER, primary_key=True, autoincrement=False),
-    Column("site_id", _NUMBER, ForeignKey("site.id")),  # NULL: nobody's from then on
+    Column("site_id", _NUMBER, ForeignKey("site.id")),  # NULL: it belongs to no site from then on
     sqlite_with_rowid=False,
 )
 

@@ -1,4 +1,4 @@
-"""What is SQLite's own: the file, its pragmas, its transactions, its triggers. All else is portable."""
+"""The SQLite backend: its file, pragmas, transactions and triggers."""
 
 import sqlite3
 import time
@@ -13,39 +13,39 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from aipolicy.errors import RegistryURLError
 
 BUSY_SECONDS = 5.0
-"""How long a writer waits for another one."""
+"""Seconds for which a writer waits for another one."""
 
-ELSEWHERE = "check the path, or name a new file"
+WRONG_DATABASE_FIX = "check the path, or name a new file"
 
 _WRITES = "aipolicy_writes"
-_LOOK = 0.002  # seconds between two looks whether the lock is free
+_POLL = 0.002  # seconds between two tries to take the lock
 
 _FIXES = {
     sqlite3.SQLITE_BUSY: f"another process wrote to it for more than {BUSY_SECONDS:g} s: try again",
-    sqlite3.SQLITE_CANTOPEN: "check the path and who may read and write it and its directory",
+    sqlite3.SQLITE_CANTOPEN: "check the path, and the permissions of the file and its directory",
     sqlite3.SQLITE_CORRUPT: "restore it from a backup",
-    sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_IOERR: "check the disk, and whether there is room on it",
-    sqlite3.SQLITE_NOTADB: "check the path: it is no SQLite file",
-    sqlite3.SQLITE_PERM: "check who may read and write it and its directory",
-    sqlite3.SQLITE_READONLY: "check who may write it and its directory",
+    sqlite3.SQLITE_FULL: "free space on the disk",
+    sqlite3.SQLITE_IOERR: "check the disk and its free space",
+    sqlite3.SQLITE_NOTADB: "check the path: it is not a SQLite file",
+    sqlite3.SQLITE_PERM: "check the permissions of the file and its directory",
+    sqlite3.SQLITE_READONLY: "check the permissions of the file and its directory",
 }
 
 
 def open_engine(url: URL, *, create: bool) -> Engine:
-    """An engine for the file that ``url`` names; nothing is read or made yet. Raises RegistryURLError."""
+    """Return an engine for the file; nothing is read or created yet. Raises RegistryURLError."""
     path = Path(url.database or "")
-    elsewhere = url.username or url.password or url.host or url.port
-    if elsewhere or url.database in (None, "", ":memory:"):
-        fix = "write sqlite:///file.db, or sqlite:////srv/file.db for an absolute path"
-        raise RegistryURLError(f"registry '{url}' names no file: {fix}")
+    server = url.username or url.password or url.host or url.port
+    if server or url.database in (None, "", ":memory:"):
+        fix = "use sqlite:///file.db, or sqlite:////srv/file.db for an absolute path"
+        raise RegistryURLError(f"registry '{url}' has no file name: {fix}")
     if url.query:
-        raise RegistryURLError(f"registry '{url}' has options after '?': a SQLite registry takes none")
+        raise RegistryURLError(f"registry '{url}' has options after '?': remove them, SQLite takes none")
     if not path.parent.is_dir():
-        raise RegistryURLError(f"registry '{url}': there is no directory '{path.parent}': make it first")
+        raise RegistryURLError(f"registry '{url}': the directory '{path.parent}' doesn't exist: create it")
     if not create and not path.exists():
-        fix = "check the path; 'aipolicy set' makes a new registry"
-        raise RegistryURLError(f"registry '{url}': there is no file '{path}': {fix}")
+        fix = "check the path; 'aipolicy set' creates a new registry"
+        raise RegistryURLError(f"registry '{url}': the file '{path}' doesn't exist: {fix}")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -53,33 +53,33 @@ def open_engine(url: URL, *, create: bool) -> Engine:
 
 
 def writer(engine: Engine) -> Engine:
-    """The same engine and pool, whose transactions hold the write lock from their beginning."""
+    """Return the same engine and pool, with transactions that hold the write lock from their beginning."""
     return engine.execution_options(**{_WRITES: True})
 
 
 def prepare(connection: Connection) -> None:
-    """Let readers read while one writes. The file remembers it."""
-    # SQLite doesn't wait for its turn here: a second process that opens a new file is told at once.
-    _patiently(connection, "PRAGMA journal_mode=WAL")
+    """Switch the file to WAL mode for good, in which readers and a writer don't block each other."""
+    # SQLite itself doesn't wait here: a second process that opens a new file would fail at once.
+    _execute_unlocked(connection, "PRAGMA journal_mode=WAL")
 
 
 def begin_reading(connection: Connection) -> None:
-    """One transaction for several statements, which takes no lock before it reads."""
+    """Begin a transaction that takes no lock before its first read."""
     connection.exec_driver_sql("BEGIN")
 
 
 def lock_creation(connection: Connection) -> None:
-    """Nothing: a writer has the lock from its beginning."""
+    """Do nothing: a writer holds the lock from its beginning."""
 
 
 def protect_history(connection: Connection) -> None:
-    """Refuse whatever would rewrite the history, REPLACE (which fires no DELETE trigger) included."""
+    """Create triggers that make the history append-only."""
     for trigger in history_triggers():
         connection.exec_driver_sql(trigger)
 
 
 def history_triggers() -> Iterator[str]:
-    """The statements that make the history append-only."""
+    """Yield the CREATE TRIGGER statements. They cover REPLACE too, which fires no DELETE trigger."""
     for table, seq_taken in (
         ("change", "NEW.seq <= (SELECT max(seq) FROM change)"),
         ("host_history", "NEW.seq <= (SELECT max(seq) FROM host_history WHERE host = NEW.host)"),
@@ -93,7 +93,7 @@ def history_triggers() -> Iterator[str]:
 
 
 def fix(error: DBAPIError) -> str | None:
-    """What to do about an error of the driver, where that is known."""
+    """Return the fix for an error of the driver, if there is a known one."""
     return _FIXES.get(_code(error))
 
 
@@ -103,30 +103,30 @@ def _code(error: DBAPIError) -> int:
 
 
 def _on_connect(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # The driver would begin transactions late, and never before a SELECT. SQLAlchemy's documented way out:
-    # the driver begins none, _on_begin does.
+    # The driver begins transactions late, and never before a SELECT. As SQLAlchemy's documentation advises,
+    # the driver begins none and _on_begin does.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
-    # In WAL mode FULL is what makes an acknowledged change survive a power failure.
+    # In WAL mode a committed change survives a power failure only with FULL.
     connection.execute("PRAGMA synchronous=FULL")
 
 
 def _on_begin(connection: Connection) -> None:
-    # A reader asks one statement at a time, which is a snapshot by itself. A writer takes the lock before it
-    # reads: two that read first and write later would lock each other out.
+    # A reader executes one statement at a time, which sees one snapshot. A writer takes the lock before it
+    # reads: two that read first and write later would deadlock.
     if connection.get_execution_options().get(_WRITES):
         connection.exec_driver_sql("PRAGMA busy_timeout = 0")
         try:
-            _patiently(connection, "BEGIN IMMEDIATE")
+            _execute_unlocked(connection, "BEGIN IMMEDIATE")
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
-def _patiently(connection: Connection, statement: str) -> None:
-    """Execute it, once nobody else has the lock.
+def _execute_unlocked(connection: Connection, statement: str) -> None:
+    """Execute a statement once nobody else holds the lock.
 
-    SQLite itself looks ten times a second in the end: behind a writer that is nearly always at work, like an
-    import, it may look for long.
+    SQLite's own wait ends up polling ten times a second, and may never meet the gap between the transactions
+    of a busy writer such as an import.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -135,6 +135,6 @@ def _patiently(connection: Connection, statement: str) -> None:
         except OperationalError as error:
             if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
         else:
             return

@@ -1,1 +1,1 @@
-"""Text, templates and wording that the reports share."""
+"""Text, wording and templates that the reports share."""

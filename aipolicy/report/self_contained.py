@@ -1,8 +1,8 @@
-"""What every report as one HTML file has in common: no script, no request, nothing that data can act through.
+"""The template environment of reports that are one HTML file: no script, no request, no active content.
 
-Four things keep it so, each enough by itself: every string that is printed goes through ``logged`` and then
-autoescape; what a stranger wrote never becomes an attribute but ``datetime``; links only lead to numbered
-places of the page; and the page's own Content-Security-Policy allows nothing but its one stylesheet, by hash.
+Four measures ensure this, each sufficient by itself: every printed string goes through ``printable`` and then
+autoescape; untrusted text is in no attribute but ``datetime``; links only lead to numbered sections of the
+page; and the page's Content-Security-Policy allows nothing but its one stylesheet, by hash.
 """
 
 import base64
@@ -11,22 +11,25 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from aipolicy.errors import MissingExtraError
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 LONGEST = 600
-"""Characters of one string; a longer one is cut, and said to be."""
+"""Most characters of one string; a longer one is cut, and its length is stated."""
 
 _PACKAGE = "aipolicy.report"
 _POLICY = "default-src 'none'; style-src '{style}'; img-src 'none'; base-uri 'none'; form-action 'none'"
 
 
 def environment(*packages: str) -> "Environment":
-    """Jinja with the templates of ``packages``, then the report's own. Raises MissingExtraError.
+    """Return a Jinja environment with the templates of ``packages`` and the shared ones.
 
-    Globals: ``style``, the stylesheets of all of them, and ``policy``, which allows just that.
+    Its globals are ``style``, the stylesheets of all of them, and ``policy``, which allows only these.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
     """
     try:
         from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -49,13 +52,13 @@ def environment(*packages: str) -> "Environment":
 
 
 def _style(package: str) -> str:
-    # Read as text: whatever line ends an installation gave the file, a browser hashes \n.
+    # Read as text: a browser hashes \n, whatever line ends the installed file has.
     style = resources.files(package).joinpath("templates/style.css")
     return style.read_text(encoding="utf-8") if style.is_file() else ""
 
 
 def _printed(value: Any) -> Any:
-    """What an expression of a template prints; markup, which only the templates make, stays as it is."""
+    """Return the text that a template prints for a value; markup, which only templates make, is unchanged."""
     if type(value) is int:
         return f"{value:,}"
-    return logged(value, LONGEST) if type(value) is str else value
+    return printable(value, LONGEST) if type(value) is str else value

@@ -1,4 +1,4 @@
-"""Which crawlers a robots.txt shuts out: of the whole site, in part, or not."""
+"""The coverage of a robots.txt: the crawlers that it blocks, blocks in part, or leaves open."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ class Coverage:
     disobedient: tuple[str, ...]
 
     def count(self, reach: Reach) -> int:
-        """How many crawlers for AI have that reach."""
+        """Return the number of AI crawlers with that reach."""
         return sum(len(by[reach]) for purpose, by in self.tokens.items() if purpose.categories)
 
 
 def coverage(file: ParsedFile) -> Coverage:
-    """What the file does to every crawler of the table, as RFC 9309 has it."""
+    """Return the reach of the file for every crawler of the table, by RFC 9309."""
     reaches = {crawler: reach_of(file, crawler) for crawler in CRAWLERS}
     tokens = {
         purpose: {
@@ -36,20 +36,20 @@ def coverage(file: ParsedFile) -> Coverage:
 
 
 def reach_of(file: ParsedFile, crawler: Crawler) -> Reach:
-    """How much of the site the crawler is kept out of."""
+    """Return the part of the site that is closed to the crawler."""
     return binding(file, crawler.product_token).reach
 
 
-def whose_group(file: ParsedFile, token: str) -> str:
-    """``token``, or the one whose group it uses where it has none."""
+def group_token(file: ParsedFile, token: str) -> str:
+    """Return ``token``, or the token whose group the crawler uses if it has none of its own."""
     other = STAND_INS.get(token.lower(), "")
-    takes_it = other and not file.index.bound(token).is_named and file.index.bound(other).is_named
-    return other if takes_it else token
+    uses_other = other and not file.index.bound(token).is_named and file.index.bound(other).is_named
+    return other if uses_other else token
 
 
 def binding(file: ParsedFile, token: str) -> Binding:
-    """Return what binds the crawler ``token``, by RFC 9309 and by what its operator documents beyond it."""
-    bound = file.index.bound(whose_group(file, token))
+    """Return the binding of the crawler ``token``, by RFC 9309 and by its operator's documentation."""
+    bound = file.index.bound(group_token(file, token))
     if not bound.is_named and heeds_only_its_name(token):
         return Binding("", (), Content(()))
     return bound
@@ -62,6 +62,6 @@ def heeds_only_its_name(token: str) -> bool:
 
 
 def is_disobedient(crawler: Crawler) -> bool:
-    """Whether robots.txt is known not to stop it, or not always."""
+    """Return True if the crawler is known not to obey robots.txt, or not always."""
     reported = "ignore robots.txt" in (crawler.note or "")
     return crawler.obeys_robots_txt in ("no", "partly") or reported

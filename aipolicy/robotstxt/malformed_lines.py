@@ -1,4 +1,4 @@
-"""Lines that an editor, a form or a copy spoilt: parsers read something else than what was meant."""
+"""Lines that an editor, a form or a copy damaged: parsers read something else than was meant."""
 
 import re
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from aipolicy.core.paths import WHITE_SPACE
 from aipolicy.robotstxt.parser import DISALLOW, KNOWN, USER_AGENT, Line, LineKind
 from aipolicy.robotstxt.product_tokens import is_header
 
-_LONGEST = 2000  # characters: longer lines are not looked at
-_DEPTH = 4  # faults of one line that are mended one inside the other
+_LONGEST = 2000  # characters: longer lines are not checked
+_DEPTH = 4  # nested faults of one line that are corrected
 
-# As nearly all lines are: a name, and a value of one word without any sign of the faults below.
+# Nearly all lines are a name and a value of one word, without a sign of the faults below.
 _PLAIN = re.compile(r"[A-Za-z-]+:[ \t]*[^ \t,;|\\<:\"'`\u0080-\U0010ffff]*")
 _TAG = re.compile(
     r"</?(?:br|p|div|span|pre|code|ul|ol|li|b|i|strong|em|font|html|head|body|blockquote|td|tr|table)\b[^<>]*>",
@@ -31,14 +31,14 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a"
 _BETWEEN_TOKENS = re.compile(rf"{_GAP}*+[,;|][ \t]*+")
 _BETWEEN_PATHS = re.compile(rf"{_GAP}*+[,;|][ \t]*+(?=/)|{_GAP}++(?=/)")
 _WORDS = re.compile(r"[^ \t]+")
-# Characters that nobody sees: white space that robots.txt doesn't know, and those without a width.
+# Invisible characters: white space that robots.txt doesn't know, and characters without a width.
 _INVISIBLE_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
 class MalformedLine:
-    """A spoilt line: the kind of finding, what parsers make of it, and the lines that were meant."""
+    """A damaged line: the kind of finding, its effect, and the lines that were probably meant."""
 
     kind: str
     found: str
@@ -47,22 +47,22 @@ class MalformedLine:
 
 
 def malformed(line: Line) -> MalformedLine | None:
-    """Return what spoilt ``line``, or None where it is as people mean it."""
+    """Return the damage of ``line``, or None if it is well formed."""
     if line.kind is LineKind.BLANK or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
         return None
     for fault in _FAULTS:
         pieces = fault.meant(line.text)
         if pieces is not None:
-            meant = tuple(m for piece in pieces for m in _mended(piece, _DEPTH)) or (f"# {line.text}",)
+            meant = tuple(m for piece in pieces for m in _corrected(piece, _DEPTH)) or (f"# {line.text}",)
             return MalformedLine(fault.kind, fault.found, fault.effect, meant)
     return None
 
 
-def _mended(text: str, depth: int) -> list[str]:
+def _corrected(text: str, depth: int) -> list[str]:
     for fault in _FAULTS if depth else ():
         pieces = fault.meant(text)
         if pieces is not None:
-            return [meant for piece in pieces for meant in _mended(piece, depth - 1)]
+            return [meant for piece in pieces for meant in _corrected(piece, depth - 1)]
     name = text.partition(":")[0].strip(WHITE_SPACE).lower()
     words = _WORDS.findall(text)
     is_record = ":" in text and re.fullmatch(r"[a-z][a-z -]*", name) is not None
@@ -76,10 +76,10 @@ def _without_tags(text: str) -> list[str] | None:
 
 
 def _without_invisible(text: str) -> list[str] | None:
-    seen = _INVISIBLE_SPACE.sub(" ", _NO_WIDTH.sub("", text))
-    if seen == text:
+    visible = _INVISIBLE_SPACE.sub(" ", _NO_WIDTH.sub("", text))
+    if visible == text:
         return None
-    name, colon, value = seen.strip(WHITE_SPACE).partition(":")
+    name, colon, value = visible.strip(WHITE_SPACE).partition(":")
     return [f"{name.strip(WHITE_SPACE)}{colon} {value.strip(WHITE_SPACE)}".strip(WHITE_SPACE)]
 
 
@@ -92,7 +92,7 @@ def _apart(text: str) -> list[str] | None:
 
 
 def _record(text: str) -> tuple[str, str, bool]:
-    """The name and the value of an agent line or a rule; the name is empty for any other line."""
+    """Return name and value of a User-agent line or a rule (for other lines an empty name)."""
     name, colon, value = text.partition(":")
     field = name.strip(WHITE_SPACE).lower()
     is_agent = field in USER_AGENT
@@ -139,38 +139,38 @@ class _Fault:
 _FAULTS = (
     _Fault(
         "html-tags",
-        "the line holds HTML tags",
-        "robots.txt is plain text: parsers read the tags, and records behind them, as part of the first",
+        "the line has HTML tags",
+        "parsers read the tags and what follows as part of the value; remove them",
         _without_tags,
     ),
     _Fault(
         "invisible-character",
-        "the line holds a character that nobody sees",
-        "it is no white space there (RFC 9309 §2.2): parsers read it as part of the name or the value",
+        "the line has an invisible character",
+        "parsers read it as part of the name or the value (RFC 9309 §2.2); remove it",
         _without_invisible,
     ),
     _Fault(
         "joined-records",
-        "several records stand on one line",
-        "parsers read the first, and the others as part of its value",
+        "the line has several fields",
+        "parsers read all but the first as part of its value; write one per line",
         _apart,
     ),
     _Fault(
         "quoted-value",
-        "the value stands in quotation marks",
-        "parsers read them as part of it: no crawler and no path has such a name",
+        "the value has quotation marks",
+        "parsers read them as part of the value, which matches nothing; remove them",
         _unquoted,
     ),
     _Fault(
         "several-tokens",
-        "several product tokens stand on one User-agent line",
-        "parsers read one long name that no crawler answers to, or the first name alone",
+        "the User-agent line has several product tokens",
+        "parsers read one long name that no crawler has, or only the first name; write one per line",
         _one_token_a_line,
     ),
     _Fault(
         "several-paths",
-        "several paths stand in one rule",
-        "parsers read one long path that no URL begins with",
+        "the rule has several paths",
+        "parsers read one long path that matches nothing; write one rule per path",
         _one_path_a_line,
     ),
 )

@@ -38,19 +38,19 @@ class ParsedFile:
     ``preamble`` has the lines before the first group. Only the first 500 KiB are parsed (RFC 9309 §2.5).
     """
 
-    octets: bytes
+    body: bytes
     lines: tuple[Line, ...] = field(repr=False)
     preamble: tuple[Line, ...] = field(repr=False)
     groups: tuple[SourceGroup, ...] = field(repr=False)
     robots: RobotsTxt = field(repr=False)
 
     @classmethod
-    def read(cls, octets: bytes) -> "ParsedFile":
+    def read(cls, body: bytes) -> "ParsedFile":
         """Parse a file. Never raises."""
-        octets = bytes(octets)
-        lines = tuple(read_lines(octets[:MAX_ROBOTS_BYTES]))
+        body = bytes(body)
+        lines = tuple(read_lines(body[:MAX_ROBOTS_BYTES]))
         preamble = tuple(line for line in lines if not line.group)
-        return cls(octets, lines, preamble, tuple(_groups(lines)), RobotsTxt.from_lines(lines))
+        return cls(body, lines, preamble, tuple(_groups(lines)), RobotsTxt.from_lines(lines))
 
     @cached_property
     def index(self) -> GroupIndex:

@@ -46,6 +46,8 @@ _KINDS = (
     | dict.fromkeys(SITE_WIDE, LineKind.SITE_WIDE)
     | {"allow": LineKind.ALLOW}
 )
+_RULES = (LineKind.DISALLOW, LineKind.ALLOW)
+_IN_HEADER = (LineKind.AGENT, LineKind.SITE_WIDE, LineKind.UNREADABLE, LineKind.BLANK)
 KNOWN = frozenset(_KINDS)
 # Google's parser takes any field that begins so for the real one ("Disallow-AI: /" blocks everything).
 _READ_BY_PREFIX = tuple(KNOWN - {"host"})
@@ -59,6 +61,7 @@ class Line(NamedTuple):
         group: the place of its group in the file, from 1; 0 before the first User-agent line.
         raw: the whole line as written.
         text: the same without its comment and surrounding white space.
+        comment: the text behind ``#``; None if there is none.
         name: the field name as written; empty if the line is no record.
         value: the field value.
         has_colon: False for a record like ``Disallow /x``.
@@ -69,19 +72,14 @@ class Line(NamedTuple):
     group: int
     raw: str
     text: str
+    comment: str | None
     name: str
     value: str
     has_colon: bool
 
     @property
-    def comment(self) -> str | None:
-        """The text behind ``#``; None if there is none."""
-        _, sharp, comment = self.raw.partition("#")
-        return comment if sharp else None
-
-    @property
     def is_rule(self) -> bool:
-        return self.kind is LineKind.DISALLOW or self.kind is LineKind.ALLOW
+        return self.kind in _RULES
 
     def named(self, name: str) -> bool:
         """Return True if the field has that name, in any case."""
@@ -91,12 +89,14 @@ class Line(NamedTuple):
 def read_lines(text: str | bytes) -> Iterator[Line]:
     """Yield the lines of a file. Never raises."""
     group, in_header = 0, False
+    agent, other = LineKind.AGENT, LineKind.OTHER  # a file may have 250,000 lines
     for number, raw in enumerate(lines_of(text), 1):
-        content = raw.partition("#")[0].strip(WHITE_SPACE)
+        content, sharp, comment = raw.partition("#")
+        content = content.strip(WHITE_SPACE)
         name, colon, value = content.partition(":")
         name = name.rstrip(WHITE_SPACE)
         if colon and name:
-            kind = _KINDS.get(name.lower(), LineKind.OTHER)
+            kind = _KINDS.get(name.lower(), other)
         else:
             kind = LineKind.UNREADABLE if content else LineKind.BLANK
             words = _WORDS.findall(content)
@@ -104,12 +104,13 @@ def read_lines(text: str | bytes) -> Iterator[Line]:
             if len(words) == 2 and words[0].lower() in KNOWN:  # Google accepts "Disallow /x"
                 (name, value), colon = words, ""
                 kind = _KINDS[name.lower()]
-        if kind is LineKind.AGENT:
+        if kind is agent:
             group += not in_header
             in_header = True
-        elif kind is LineKind.OTHER or kind is LineKind.ALLOW or kind is LineKind.DISALLOW:
-            in_header = False
-        yield Line(number, kind, group, raw, content, name, value.lstrip(WHITE_SPACE), bool(colon))
+        elif in_header:
+            in_header = kind in _IN_HEADER
+        value = value.lstrip(WHITE_SPACE)
+        yield Line(number, kind, group, raw, content, comment if sharp else None, name, value, bool(colon))
 
 
 def lines_of(text: str | bytes) -> list[str]:
@@ -289,26 +290,33 @@ class _Builder:
 
     def add(self, line: Line) -> None:
         kind = line.kind
-        if kind is LineKind.BLANK:
-            self._comment(line.comment)
-        elif kind is LineKind.UNREADABLE:
-            # All in one line: the comment alone might be one of our markers.
-            behind = "" if line.comment is None else f" #{line.comment}"
-            self._comment(f" unreadable: {line.text}{behind}")
+        if kind in _RULES:
+            self._record(_rule(line), line.group)
+        elif kind is LineKind.BLANK:
+            if line.comment is not None:
+                self._comment(line.comment)
         elif kind is LineKind.AGENT:
             self._user_agent(line.group, product_token(_printable(line.value)))
+        elif kind is LineKind.OTHER:
+            self._record(_record(line), line.group)
         elif kind is LineKind.SITE_WIDE:
             self.site_wide += [*self._taken_comments(), _record(line)]
         else:
-            records = self.records if line.group else self.preamble
-            records += [*self._taken_comments(), _rule(line) if line.is_rule else _record(line)]
+            # All in one line: the comment alone might be one of our markers.
+            behind = "" if line.comment is None else f" #{line.comment}"
+            self._comment(f" unreadable: {line.text}{behind}")
 
-    def _comment(self, comment: str | None) -> None:
-        if comment is not None:
-            record = self.equal.get(comment)
-            if record is None:
-                record = self.equal[comment] = Record("", _printable(comment))
-            self.comments.append(record)
+    def _record(self, record: Rule | Record, group: int) -> None:
+        records = self.records if group else self.preamble
+        if self.comments:
+            records += self._taken_comments()
+        records.append(record)
+
+    def _comment(self, comment: str) -> None:
+        record = self.equal.get(comment)
+        if record is None:
+            record = self.equal[comment] = Record("", _printable(comment))
+        self.comments.append(record)
 
     def _user_agent(self, group: int, token: str) -> None:
         if group != self.group:
@@ -340,14 +348,16 @@ class _Builder:
 def _rule(line: Line) -> Rule:
     value = line.value
     pattern = normalise(value) if value.startswith(("/", "*")) else _printable(value)
-    return Rule(line.kind is LineKind.ALLOW, pattern, line.number, _printable(line.comment or ""))
+    return Rule(
+        line.kind is LineKind.ALLOW, pattern, line.number, _printable(line.comment) if line.comment else ""
+    )
 
 
 def _record(line: Line) -> Record:
     name = _printable(line.name)
     if line.kind is LineKind.SITE_WIDE:
         name = "Sitemap" if line.name.lower() in SITEMAP else "Host"
-    return Record(name, _printable(line.value), line.number, _printable(line.comment or ""))
+    return Record(name, _printable(line.value), line.number, _printable(line.comment) if line.comment else "")
 
 
 def _line(name: str, value: str, comment: str) -> str:

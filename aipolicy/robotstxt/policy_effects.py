@@ -1,4 +1,4 @@
-"""What a policy means to each crawler of the table: which are blocked, and where."""
+"""The effect of a site policy on each crawler of the table: which are blocked, and where."""
 
 import re
 from bisect import bisect_right
@@ -14,26 +14,29 @@ _Paths = tuple[tuple[str, Preferences], ...]
 _WILDCARD = re.compile(r"[*$]")
 
 
-class _Kind(NamedTuple):
-    """The properties that decide about a crawler: few, for many crawlers."""
+class _CrawlerKind(NamedTuple):
+    """The properties of a crawler that decide about it; many crawlers share one kind."""
 
     categories: tuple[Category, ...]
     listed: bool
 
 
 @from_table
-def _kinds(table: CrawlerTable) -> tuple[tuple[_Kind, ...], dict[str, int]]:
-    """Return the kinds, and the one of each product token, by its place.
+def _kinds(table: CrawlerTable) -> tuple[tuple[_CrawlerKind, ...], dict[str, int]]:
+    """Return the kinds, and for each product token the index of its kind.
 
-    Worked out once: every rendering asks, and hashing an enum's members is slow.
+    Cached: every rendering needs them, and hashing an enum's members is slow.
     """
-    of = {c.product_token: _Kind(c.purpose.categories, c.listed) for c in table.crawlers}
-    kinds = tuple(dict.fromkeys(of.values()))
-    return kinds, {token: kinds.index(kind) for token, kind in of.items()}
+    kind_of = {c.product_token: _CrawlerKind(c.purpose.categories, c.listed) for c in table.crawlers}
+    kinds = tuple(dict.fromkeys(kind_of.values()))
+    return kinds, {token: kinds.index(kind) for token, kind in kind_of.items()}
 
 
 class Effect(NamedTuple):
-    """Whether the site is blocked, and which path patterns are, longest first (none: all are as the site)."""
+    """An effect on a crawler: is the site blocked, and which path patterns are (longest first)?
+
+    Without path patterns all paths are as the site.
+    """
 
     blocked: bool
     paths: tuple[tuple[str, bool], ...] = ()
@@ -43,7 +46,7 @@ BLOCKED, OPEN = Effect(True), Effect(False)
 
 
 def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
-    """Product token → effect, for every crawler that is not left open; and the licensed ones among those."""
+    """Return product token → effect for crawlers that are not left open, and the licensed ones among them."""
     paths = policy.effective_paths
     kinds, kind_of = _kinds()
     broad = policy.scope is Scope.BROAD
@@ -55,10 +58,10 @@ def effects_of(policy: SitePolicy) -> tuple[dict[str, Effect], list[str]]:
     return {token: effect for token, effect in affected.items() if token not in licensed}, licensed
 
 
-def path_rules(effect: Effect, theirs: Iterable[Rule]) -> list[str]:
-    """The rules that bring ``effect`` about, in a group with the site's Disallow rules before them."""
+def path_rules(effect: Effect, own: Iterable[Rule]) -> list[str]:
+    """Return the rules for ``effect``, to follow the site's own Disallow rules of the group."""
     open_paths = [path for path, blocked in effect.paths if not blocked]
-    kept_closed = _reopening(open_paths, [rule.pattern for rule in theirs])
+    kept_closed = _reopening(open_paths, [rule.pattern for rule in own])
     rules = [
         f"{'Disallow' if blocked else 'Allow'}: {path}"
         for path, blocked in effect.paths
@@ -76,10 +79,10 @@ def _effect(policy: SitePolicy, categories: tuple[Category, ...], paths: _Paths)
 
 
 def _reopening(allowed: Sequence[str], disallowed: Sequence[str]) -> set[str]:
-    """Return those of ``allowed`` that could win over a Disallow of the site's own, being as long or longer.
+    """Return the patterns of ``allowed`` that could win over one of ``disallowed``, being as long or longer.
 
-    Compared up to the first wildcard, so it errs on the side of the site's rule (RFC 9309 §2.2.2). One
-    look-up for each prefix that may be one of the others: their number, squared, would take minutes.
+    Patterns are compared up to the first wildcard, so in doubt the site's own rule is kept (RFC 9309 §2.2.2).
+    There is one look-up for each prefix; comparing each pattern with each would take minutes.
     """
     heads = {pattern: _WILDCARD.split(pattern, maxsplit=1)[0] for pattern in allowed}
     shortest: dict[str, int] = {}  # head of a Disallow → the shortest pattern with it

@@ -1,4 +1,4 @@
-"""A site's own groups, put so that every parser reads them as RFC 9309 does."""
+"""Rewrite a site's own groups so that every parser reads them as RFC 9309 does."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,23 +10,23 @@ from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_toget
 
 
 def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
-    """``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+    """Return ``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
 
     Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what
-    it reads as one group is written as one.
+    the standard reads as one group is written as one.
 
     Args:
         robots: the file.
-        most: bytes that its groups may have then; None for no limit.
+        most: maximum bytes of the resulting groups; None for no limit.
 
     Raises:
-        RobotsTooLargeError: they would have more.
+        RobotsTooLargeError: they have more.
     """
     robots = one_group_a_token(replace(robots, groups=tuple(read_together(robots.groups))), most)
     groups = tuple(map(portable_group, robots.groups))
     preamble, site_wide = portable_group(Group((), robots.preamble)).records, robots.site_wide
-    if not any(map(speaks, preamble)):
-        # Comments alone would be read as those of what comes next.
+    if not any(map(has_meaning, preamble)):
+        # A preamble of comments alone would be read as the comments of the next group.
         comments = tuple(record for record in preamble if isinstance(record, Record))
         if groups:
             first = replace(groups[0], leading=comments + groups[0].leading)
@@ -37,11 +37,11 @@ def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
 
 
 def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
-    """``robots`` with each product token in one group only.
+    """Return ``robots`` with each product token in one group only.
 
-    RFC 9309 §2.2.1 combines all groups of a token; older parsers use the first alone. Groups whose tokens
-    stand nowhere else stay as they are. 150 tokens in 60 of 120 groups each make 50 times the file: bytes are
-    counted while they are made, up to ``most``. Raises RobotsTooLargeError.
+    RFC 9309 §2.2.1 combines all groups of a token; older parsers use only the first. A group whose tokens are
+    in no other group is kept as it is. 150 tokens in 60 of 120 groups each make 50 times the file, so bytes
+    are counted as they are made. Raises RobotsTooLargeError if there are more than ``most``.
     """
     index = GroupIndex(robots.groups)
     together: dict[Content, list[str]] = {}
@@ -74,10 +74,10 @@ def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
 
 
 def portable_group(group: Group) -> Group:
-    """One group of a portable file.
+    """Return a group as a portable file has it.
 
-    The longest match wins, and order is irrelevant (§2.2.2); older parsers take the first that matches: the
-    longest goes first. A line that parsers read differently becomes a comment.
+    The longest match wins in any order (§2.2.2), but older parsers use the first match, so the longest rule
+    comes first. A line that parsers read differently becomes a comment.
     """
     has_rules = any(rule.effective for rule in group.rules)
     records = [_plain(record, has_rules) for record in group.records]
@@ -87,36 +87,36 @@ def portable_group(group: Group) -> Group:
 
 
 def settled(records: Iterable[Rule | Record]) -> list[Rule | Record]:
-    """``records`` with no comment lines at the end: they would be read as the next group's."""
+    """Return ``records`` with comment lines moved from the end to the top: the next group would get them."""
     records = list(records)
     end = len(records)
-    while end and not speaks(records[end - 1]):
+    while end and not has_meaning(records[end - 1]):
         end -= 1
     return records[end:] + records[:end]
 
 
-def speaks(record: Rule | Record) -> bool:
-    """Whether it is more than a comment line."""
+def has_meaning(record: Rule | Record) -> bool:
+    """Return True if it is more than a comment line."""
     return isinstance(record, Rule) or bool(record.name)
 
 
 def _longest_first(before: Sequence[Rule | Record], records: Sequence[Rule | Record]) -> list[Rule | Record]:
-    """Sort ``records``, which were ``before``: comment lines go with the line that they stand above.
+    """Sort ``records``, the rewritten ``before``; comment lines move with the line below them.
 
-    By one number a line, for a file has up to 250,000: Python's garbage collector visits every list and
-    tuple, and stops all threads meanwhile.
+    The sort key is one number a line, because a file has up to 250,000 lines: Python's garbage collector
+    visits every list and tuple, and stops all threads for that time.
     """
     ranks: list[int] = []
     rank = _OTHER_LINES
-    for was, record in zip(reversed(before), reversed(records), strict=True):
-        if speaks(was):
+    for original, record in zip(reversed(before), reversed(records), strict=True):
+        if has_meaning(original):
             rank = _rank(record)
         ranks.append(rank)
     ranks.reverse()
     return [records[index] for index in sorted(range(len(records)), key=ranks.__getitem__)]
 
 
-_OTHER_LINES = -2 * MAX_ROBOTS_BYTES  # they stay before the rules
+_OTHER_LINES = -2 * MAX_ROBOTS_BYTES  # the rank of other lines: before the rules
 
 
 def _rank(record: Rule | Record) -> int:
@@ -128,6 +128,6 @@ def _rank(record: Rule | Record) -> int:
 def _plain(record: Rule | Record, has_rules: bool) -> Rule | Record:
     if isinstance(record, Record):
         without_effect = record.read_differently
-    else:  # an empty one says nothing beside other rules, yet first-match parsers end at it
+    else:  # an empty one has no effect among other rules, but first-match parsers stop there
         without_effect = not record.pattern and has_rules
     return Record("", f" no effect: {record}") if without_effect else record

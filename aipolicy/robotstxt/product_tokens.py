@@ -1,4 +1,4 @@
-"""Names that people write in User-agent lines, and what they are worth."""
+"""Product tokens as people write them in User-agent lines: aliases, misspellings, retired names."""
 
 import difflib
 import re
@@ -13,7 +13,7 @@ _GOOGLE = ("Google-Extended",)
 _META = ("meta-externalagent",)
 _MISTRAL = ("MistralAI-Training", "MistralAI-Index", "MistralAI-User")
 
-ANSWERED_BY = MappingProxyType(
+ALIASES = MappingProxyType(
     dict.fromkeys(("chatgpt", "openai", "gpt", "gpt-4", "gpt-5", "chatgptbot", "openaibot"), _OPENAI)
     | dict.fromkeys(("claude", "anthropic", "anthropicbot"), _ANTHROPIC)
     | dict.fromkeys(("gemini", "bard", "google-ai", "googleai", "google-bard", "google-gemini"), _GOOGLE)
@@ -25,15 +25,15 @@ ANSWERED_BY = MappingProxyType(
     | dict.fromkeys(("bytedance", "tiktok", "tiktokbot"), ("Bytespider", "TikTokSpider"))
     | dict.fromkeys(("ai", "aibot", "ai-bot", "ai-bots", "aibots", "llm", "llms", "genai"), ())
 )
-"""Names that no crawler answers to, in lower case, and the product tokens that are meant."""
+"""Names that no crawler uses, in lower case → the product tokens that are meant."""
 
 STAND_INS = MappingProxyType(
     dict.fromkeys(("googlebot-image", "googlebot-news", "googlebot-video", "applebot"), "Googlebot")
 )
-"""Whose group a crawler uses where it has none itself, as its operator documents: beyond RFC 9309."""
+"""Product token in lower case → the crawler whose group it uses if it has none (by its operator)."""
 
-# Crawlers that the table doesn't have, being none of AI's, and whose names come near to one that it has.
-_NO_SLIPS = frozenset(
+# Crawlers without a relation to AI, so not in the table, with a name similar to one in the table.
+_NO_MISSPELLINGS = frozenset(
     {"facebot", "exabot", "semrushbot", "duckduckgo-favicons-bot", "googlebot-mobile", "yandeximages"}
 )
 _LIKENESS, _LIKENESS_OF_UNDOCUMENTED = 0.87, 0.93
@@ -58,15 +58,15 @@ def _alike(table: CrawlerTable) -> Mapping[str, list[str]]:
 
 
 def meant_by(token: str) -> Crawler | None:
-    """The crawler whose name ``token`` is a slip of, or None; never one that bears the name."""
+    """Return the crawler whose name ``token`` misspells, or None; never one with exactly that name."""
     name = token.lower()
-    if len(name) < _SHORTEST or len(name) > 60 or name in _NO_SLIPS or crawler_named(name):
+    if len(name) < _SHORTEST or len(name) > 60 or name in _NO_MISSPELLINGS or crawler_named(name):
         return None
     near = difflib.get_close_matches(name, _alike().get(name[:2], ()), n=1, cutoff=_LIKENESS)
     if not near:
         return None
     crawler = crawler_table().by_token[near[0]]
-    # A crawler that its operator documents nowhere is seldom the one that is meant.
+    # A crawler without documentation is seldom the one that is meant.
     likely = crawler.obeys_robots_txt != "undocumented" or _ratio(name, near[0]) >= _LIKENESS_OF_UNDOCUMENTED
     return crawler if likely else None
 
@@ -76,19 +76,19 @@ def _ratio(one: str, other: str) -> float:
 
 
 def left_out(token: str) -> str:
-    """Why the crawler table leaves that name out, or ""."""
+    """Return the reason why the crawler table leaves that name out, or ""."""
     reason: str = "" if crawler_named(token) else _LEFT_OUT.get(token.lower(), "")
     return reason
 
 
 def mentioned(text: str) -> tuple[Crawler, ...]:
-    """The crawlers that stand in ``text`` as whole words; of names within names, the longest."""
+    """Return the crawlers that ``text`` mentions as whole words; of names within names, the longest."""
     words = (crawler_named(word) for word in re.findall(r"[\w-]+", text))
     return tuple(dict.fromkeys(crawler for crawler in words if crawler))
 
 
 def successors(crawler: Crawler) -> tuple[Crawler, ...] | None:
-    """The crawlers that took the place of a retired one; None: it isn't."""
+    """Return the successors of a retired crawler; None if it isn't retired."""
     if not crawler.note or not _RETIRED.match(crawler.note):
         return None
     return tuple(other for other in mentioned(crawler.note) if other is not crawler)

@@ -1,4 +1,4 @@
-"""How much of a site a list of rules keeps a crawler out of, and which rules can never decide."""
+"""The part of a site that rules close to a crawler, and the rules that can never decide."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from itertools import islice
 from aipolicy.core.patterns import Pattern
 from aipolicy.robotstxt.parser import Rule
 
-_COMPARED = 50  # wildcards each rule is compared with: files have few, and what has thousands must be quick
+_COMPARED = 50  # wildcards that each rule is compared with: most files have few, some have thousands
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
 
 
-# Where a content system has no post: its administration, its own code, search results.
+# Paths below which a content system has no post: its administration, its own code, search results.
 _NO_POSTS = re.compile(
     r"\*?/(?:wp-(?:admin|includes|json|login\.php|signup\.php|register\.php|cron\.php|trackback\.php)"
     r"|wp-content/(?:plugins|cache|upgrade)|xmlrpc\.php|cgi-bin|admin|administrator|login|search|readme\.html"
@@ -22,7 +22,7 @@ _NO_POSTS = re.compile(
 
 
 class Reach(StrEnum):
-    """The part of a site that a crawler is kept out of. OPEN: every post may be fetched."""
+    """The part of a site that is closed to a crawler. OPEN: every post may be fetched."""
 
     BLOCKED = "blocked"
     PARTLY = "in part"
@@ -30,7 +30,7 @@ class Reach(StrEnum):
 
 
 class ReachPart:
-    """The rules of one group, as far as they say how much of a site is closed."""
+    """The rules of one group that close or open a part of the site."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = list(rules)
@@ -38,19 +38,19 @@ class ReachPart:
         self.disallows = [rule for rule in rules if not rule.allow]
         self.closing = [rule for rule in self.disallows if not _NO_POSTS.match(rule.pattern)]
         everything = (len(rule.pattern) for rule in self.disallows if matches_everything(rule.pattern))
-        self.whole = max(everything, default=0)
+        self.blocking_length = max(everything, default=0)
 
 
 def reach(parts: Sequence[ReachPart]) -> Reach:
-    """Return the part of the site that the crawlers bound by all of ``parts`` are kept out of."""
-    whole = max((part.whole for part in parts), default=0)
+    """Return the part of the site that is closed to crawlers bound by all of ``parts``."""
+    blocking_length = max((part.blocking_length for part in parts), default=0)
     closing = any(part.closing for part in parts)
     if not any(part.allows for part in parts):
-        return Reach.BLOCKED if whole else Reach.PARTLY if closing else Reach.OPEN
+        return Reach.BLOCKED if blocking_length else Reach.PARTLY if closing else Reach.OPEN
     allows = [rule for part in parts for rule in part.allows]
-    opening = [rule for rule in allows if len(rule.pattern) >= whole]
+    opening = [rule for rule in allows if len(rule.pattern) >= blocking_length]
     disallows = [rule for part in parts for rule in part.disallows]
-    if whole and (not opening or all(map(Opponents(disallows).overruling, opening))):
+    if blocking_length and (not opening or all(map(Opponents(disallows).overruling, opening))):
         return Reach.BLOCKED
     against_disallows = Opponents(allows)
     closes = any(not against_disallows.overruling(rule) for part in parts for rule in part.closing)
@@ -58,13 +58,13 @@ def reach(parts: Sequence[ReachPart]) -> Reach:
 
 
 def matches_everything(pattern: str) -> bool:
-    """Whether every path matches, as with ``/``, ``*`` and ``/*$``."""
+    """Return True if the pattern matches every path, as ``/``, ``*`` and ``/*$`` do."""
     body = pattern.removesuffix("$") if pattern.endswith("*$") else pattern
     return bool(body) and body.strip("*") in ("", "/")
 
 
 class Opponents:
-    """The rules of the other kind, asked which of them always wins over a rule."""
+    """The rules of the other kind, any of which may always win over a rule."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = list(rules)
@@ -73,7 +73,7 @@ class Opponents:
         self._wild = [(rule, Pattern(rule.pattern, literally=True)) for rule in wild]
 
     def overruling(self, rule: Rule) -> Rule | None:
-        """The one that matches wherever ``rule`` does, and is long enough to win: on a tie, Allow."""
+        """Return a rule that matches wherever ``rule`` does and wins: longer, or an Allow of equal length."""
         if not rule.allow and rule.pattern in self._same:
             return self._same[rule.pattern]
         length = len(rule.pattern) + rule.allow

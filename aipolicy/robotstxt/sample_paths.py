@@ -1,4 +1,4 @@
-"""Paths to try rules on: some that each pattern matches, and some that it nearly matches."""
+"""Sample paths to try rules on: some that each pattern matches, and some that it nearly matches."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,31 +6,34 @@ from aipolicy.core.paths import normalise
 from aipolicy.robotstxt.parser import Rule
 
 PLAIN = ("/", "/2026/a-post")
-"""The home page, and a page that no rule is about."""
+"""The home page, and a post that no rule mentions."""
 
-_MOST = 20_000  # rules that are gone through
+_MOST = 20_000  # rules that are looked at
 _SEVERAL, _MOST_OF_FEW = 40, 30  # for fewer paths: so many rules for each
 _PAIRED = 20  # patterns that are combined with one another
 
 
-def probes(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) -> tuple[str, ...]:
-    """At most about ``most`` paths that rules might decide differently; the same for the same rules.
+def sample_paths(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) -> tuple[str, ...]:
+    """Return about ``most`` paths that rules might decide differently; the same for the same rules.
 
-    ``parts``: the rules of each group that can match. ``paired``: also paths that two patterns match.
+    Args:
+        parts: the rules of each group that can match.
+        most: about the number of paths.
+        paired: also return paths that two patterns match.
     """
     patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts, most)))
     step = max(1, -(-len(patterns) * 3 // max(1, most)))
     chosen = patterns[::step]
     found = dict.fromkeys(PLAIN)
     for pattern in chosen:
-        found.update(dict.fromkeys(samples(pattern)))
+        found.update(dict.fromkeys(matching_paths(pattern)))
     if paired and len(chosen) <= _PAIRED:
         found.update(dict.fromkeys(_pairs(chosen)))
     return tuple(path for path in found if path.partition("?")[0] != "/robots.txt")
 
 
 def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
-    """All rules; where there are very many for ``most`` paths every n-th, however many parts they are in."""
+    """Yield all rules, or every n-th if there are too many for ``most`` paths."""
     limit = _MOST if most >= _SEVERAL else _MOST_OF_FEW * most
     step = max(1, -(-sum(map(len, parts)) // limit))
     start = 0
@@ -39,8 +42,8 @@ def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
         start = (start - len(rules)) % step
 
 
-def samples(pattern: str) -> Iterator[str]:
-    """Paths that the pattern matches, and one longer."""
+def matching_paths(pattern: str) -> Iterator[str]:
+    """Yield paths that the pattern matches, and a longer one."""
     path = _path(pattern)
     yield path
     yield path + "x"
@@ -49,7 +52,7 @@ def samples(pattern: str) -> Iterator[str]:
 
 
 def _pairs(patterns: Sequence[str]) -> Iterator[str]:
-    """Paths that two patterns match at once, where one has a wildcard: ``/a*`` and ``/*b`` give ``/axb``."""
+    """Yield paths that two patterns match at once, one with a wildcard: ``/a*`` and ``/*b`` give ``/axb``."""
     for pattern in patterns:
         head, star, tail = pattern.partition("*")
         if star:

@@ -1,8 +1,8 @@
-"""A site's own rules in less room, closing whatever they close.
+"""A site's own rules in fewer bytes, closing at least everything that they close.
 
-A robots.txt over 500 KiB isn't read to its end, so what doesn't fit must go. What the owner refuses may not:
-a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules and
-lines that refuse nothing are left out.
+Crawlers don't read a robots.txt beyond 500 KiB, so something must be left out, but nothing that the owner
+refuses: a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules
+and lines that refuse nothing are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,27 +13,29 @@ from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule
 from aipolicy.signals.content_signal import parse_content_signal, signal_text
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 256, 512)
-"""Octets that patterns are cut to, one after the other, until the file fits."""
+"""Lengths that patterns are cut to, in bytes, until the file fits."""
 
-_MOST_SITE_WIDE = 64 * 1024  # octets of Sitemap and Host lines
+_MOST_SITE_WIDE = 64 * 1024  # bytes of Sitemap and Host lines
 _SAYS_NOTHING = Rule(False, "")
 
 
 class ShortenedRules:
-    """A site's own rules, to be written in several lengths."""
+    """A site's own rules, shortened to any length."""
 
     def __init__(self, robots: RobotsTxt) -> None:
         self._robots = robots
         self._statements: dict[int, tuple[Record, ...]] = {}
 
     def without_comments(self) -> RobotsTxt:
-        """All that a crawler reads."""
-        groups = (Group(group.tokens, tuple(_spoken(group.records)), ()) for group in self._robots.groups)
-        preamble = tuple(_spoken(self._robots.preamble))
+        """Return everything that a crawler reads."""
+        groups = (
+            Group(group.tokens, tuple(_without_comments(group.records)), ()) for group in self._robots.groups
+        )
+        preamble = tuple(_without_comments(self._robots.preamble))
         return RobotsTxt(tuple(groups), preamble, self._site_wide())
 
     def shortened(self, longest: int) -> RobotsTxt:
-        """The Disallow rules of each group, with patterns of at most ``longest`` octets."""
+        """Return the Disallow rules of each group, with patterns of at most ``longest`` bytes."""
         groups = (
             Group(group.tokens, self._refusals(number, _patterns(group, longest)))
             for number, group in enumerate(self._robots.groups)
@@ -41,14 +43,14 @@ class ShortenedRules:
         return RobotsTxt(tuple(groups), (), self._site_wide())
 
     def for_everyone(self, longest: int) -> RobotsTxt:
-        """The Disallow rules of all groups together, in one for everyone."""
+        """Return the Disallow rules of all groups together, in one group for everyone."""
         numbered = list(enumerate(self._robots.groups))
         patterns = dict.fromkeys(p for _, group in numbered for p in _patterns(group, longest))
         statements = (r for number, _ in numbered for r in self._refused_uses(number))
         records: tuple[Rule | Record, ...] = (*dict.fromkeys(statements), *_rules(patterns))
         return RobotsTxt((Group(("*",), records),), (), self._site_wide())
 
-    def octets(self, longest: int) -> int:
+    def size(self, longest: int) -> int:
         """Return the bytes of the Disallow rules of ``shortened``, before any group is combined."""
         found = 0
         for group in self._robots.groups:
@@ -75,7 +77,7 @@ class ShortenedRules:
         return tuple(kept)
 
 
-def _spoken(records: Iterable[Rule | Record]) -> Iterator[Rule | Record]:
+def _without_comments(records: Iterable[Rule | Record]) -> Iterator[Rule | Record]:
     for record in records:
         if isinstance(record, Rule) or record.name:
             yield replace(record, comment="") if record.comment else record
@@ -95,7 +97,7 @@ def _rules(patterns: Iterable[str]) -> tuple[Rule, ...]:
 
 
 def _beginning(pattern: str, longest: int) -> str:
-    """A pattern that matches all that ``pattern`` matches."""
+    """Return a pattern of at most ``longest`` bytes that matches all that ``pattern`` matches."""
     if len(pattern) <= longest:
         return pattern
     short = pattern[:longest]
@@ -119,7 +121,7 @@ def _refused_uses(records: Iterable[Rule | Record]) -> Iterator[Record]:
                 usage = usage.combined(Preferences.parse(statement))
                 read.add(statement)
         elif record.named("Content-Signal"):
-            signal |= {key: said for key, said in parse_content_signal(record.value).items() if said == "no"}
+            signal |= {key: word for key, word in parse_content_signal(record.value).items() if word == "no"}
         read.add(record.value)
     refused = (p if p is Preference.DISALLOW else Preference.UNKNOWN for _, p in usage)
     if stated := str(Preferences(*refused)):

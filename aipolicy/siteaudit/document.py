@@ -4,7 +4,6 @@ All texts that a site sent are cut, and their controls written as escapes.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from aipolicy.core.crawlers import crawler_named
@@ -19,6 +18,7 @@ from aipolicy.siteaudit.expectation import Expectation
 from aipolicy.siteaudit.findings import Finding
 from aipolicy.siteaudit.observation import Answer, Views
 from aipolicy.siteaudit.statements import Place
+from aipolicy.times import iso
 
 SCHEMA = 1
 """Properties may be added; none is renamed or removed without a new number."""
@@ -53,13 +53,6 @@ def site_document(report: SiteReport) -> dict[str, Any]:
     }
 
 
-def iso(time: datetime | None) -> str | None:
-    """ISO 8601 in UTC with ``Z``, to the second."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _expected(expectation: Expectation) -> dict[str, Any]:
     version = expectation.version
     policy = version.policy if version else None
@@ -69,7 +62,7 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
         "visibility": policy and str(policy.visibility),
         "preferences": policy and str(policy.effective),
         "change": version and version.seq,
-        "since": iso(version.at) if version else None,
+        "since": iso(version.at, "seconds") if version else None,
     }
 
 

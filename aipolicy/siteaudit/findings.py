@@ -9,7 +9,7 @@ from types import MappingProxyType
 from aipolicy.report.text import listed
 from aipolicy.robotstxt.findings import KINDS as LINT_KINDS
 from aipolicy.robotstxt.findings import Finding as LintFinding
-from aipolicy.robotstxt.findings import Kind, Severity
+from aipolicy.robotstxt.findings import FindingKind, Severity
 
 _MOST_LINES, _LONGEST = 60, 300  # of a fix: lines, and characters of one
 
@@ -84,10 +84,10 @@ _DIFFERENCES = {
 }
 
 KINDS = MappingProxyType(
-    {name: Kind(Severity.ERROR, about) for name, about in _ERRORS.items()}
-    | {name: Kind(Severity.WARNING, about) for name, about in _WARNINGS.items()}
-    | {name: Kind(Severity.NOTE, about) for name, about in _NOTES.items()}
-    | {name: Kind(*kind) for name, kind in _DIFFERENCES.items()}
+    {name: FindingKind(Severity.ERROR, about) for name, about in _ERRORS.items()}
+    | {name: FindingKind(Severity.WARNING, about) for name, about in _WARNINGS.items()}
+    | {name: FindingKind(Severity.NOTE, about) for name, about in _NOTES.items()}
+    | {name: FindingKind(*kind) for name, kind in _DIFFERENCES.items()}
 )
 """Every kind by its identifier, besides the linter's. An identifier never changes its meaning."""
 

@@ -3,7 +3,7 @@
 from typing import Self
 
 from aipolicy.registry import Registry
-from aipolicy.registry.url import masked
+from aipolicy.registry.database import masked
 from aipolicy.signals.switches import Signals
 from aipolicy.siteaudit.expectation import MOST_VERSIONS, Expectation, Version
 

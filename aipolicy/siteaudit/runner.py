@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.to_thread import run_sync
 
-from aipolicy.report.text import shown
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import printable, shown
 from aipolicy.siteaudit.audit import SiteReport, judge, not_judged
 from aipolicy.siteaudit.collector import Look
 from aipolicy.siteaudit.expectation import Expectation
@@ -84,5 +83,5 @@ def _judged(page: PageURL, observation: Observation, terms: Terms) -> SiteReport
     except Exception as error:  # what one site sent must not end the check of the others
         # Line by line: the message of an exception may have in it what the site sent.
         lines = "".join(traceback.format_exception(error)).splitlines()
-        logger.error("%s can't be judged:\n%s", shown(page.url), "\n".join(map(logged, lines)))
+        logger.error("%s can't be judged:\n%s", shown(page.url), "\n".join(map(printable, lines)))
         return not_judged(observation, expectation, error)

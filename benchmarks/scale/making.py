@@ -13,7 +13,7 @@ from sites import OPTED_OUT, OWN, SCATTER, UNSET, Sites
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from aipolicy.registry.replica.tables import indexes
+from aipolicy.registry.replica.initial_copy import create_indexes
 
 ZIPF, SWEEP = 1_200_000, 600_000  # requests
 CHECKED = 500  # hosts
@@ -101,7 +101,7 @@ def fill(path: Path, sites: Sites) -> None:
         later = "SELECT type, name FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
         for kind, name in connection.execute(later).fetchall():
             connection.execute(f"DROP {kind} {name}")
-        for statement in (*_FILL, *indexes()):
+        for statement in (*_FILL, *create_indexes()):
             connection.execute(statement, values)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")

@@ -1,11 +1,11 @@
-"""Counts by key: which keys come first, however many there are."""
+"""The order of counts by key."""
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.accesslog.schema import FETCHES
-from aipolicy.accesslog.summary.counters import by_key, highest, ranked
+from aipolicy.accesslog.fetch_table import FETCHES
+from aipolicy.accesslog.summary.counters import by_key, ranked, top_keys
 from aipolicy.identity import Identity
 
 rows = st.lists(
@@ -28,4 +28,4 @@ def test_the_highest_keys_are_the_first_of_all_of_them_in_order(
     schema = {"key": pl.String, "verdict": pl.String, "identity": pl.String, "count": pl.UInt32}
     frame = pl.DataFrame(counted, schema={**schema, "first": pl.Int64, "last": pl.Int64}, orient="row")
     everything = ranked(by_key(frame).items())
-    assert ranked(by_key(highest(frame, most)).items()) == everything[:most]
+    assert ranked(by_key(top_keys(frame, most)).items()) == everything[:most]

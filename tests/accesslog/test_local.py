@@ -1,15 +1,15 @@
-"""Logs read on one machine: blocks in turn, formats that change on the way."""
+"""Logs evaluated by the local engine: blocks in order, formats that change within a log."""
 
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from aipolicy.accesslog import blocks, local
+from aipolicy.accesslog import local, log_files
 from aipolicy.accesslog.evaluate import Evaluator, Terms, masked_address
+from aipolicy.accesslog.fetch_table import FetchStore
 from aipolicy.accesslog.local import read_logs
 from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots
-from aipolicy.accesslog.spool import Spool
 from aipolicy.identity import IdentityChecker
 
 COMBINED = '192.0.2.1 - - [01/Oct/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 200 5 "-" "GPTBot/1.0"\n'
@@ -18,15 +18,15 @@ CLOSED = b"User-agent: *\nDisallow: /\n"
 
 def read(*paths: Path) -> pl.DataFrame:
     terms = Terms(policies_from_robots(CLOSED, ["a.example"]), IdentityChecker(), sites=("a.example",))
-    with Spool() as spool:
-        read_logs(list(map(str, paths)), Evaluator(terms), spool, form=None, advance=lambda *_: None)
-        return pl.concat(spool.parts()).collect()
+    with FetchStore() as store:
+        read_logs(list(map(str, paths)), Evaluator(terms), store, log_format=None, advance=lambda *_: None)
+        return pl.concat(store.parts()).collect()
 
 
 def test_lines_are_numbered_through_all_blocks_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "blocks", lambda name, advance: blocks.blocks(name, advance, 300))
+    monkeypatch.setattr(local, "read_blocks", lambda name, advance: log_files.read_blocks(name, advance, 300))
     for name in ("a.log", "b.log"):
         (tmp_path / name).write_text("".join(COMBINED.format(n) for n in range(1, 50)))
     rows = read(tmp_path / "a.log", tmp_path / "b.log")
@@ -34,7 +34,7 @@ def test_lines_are_numbered_through_all_blocks_of_a_file(
     assert rows.select("file", "line", "path").rows() == expected
 
 
-def test_a_log_whose_columns_change_is_read_by_each_directive_from_there_on(tmp_path: Path) -> None:
+def test_each_directive_changes_the_columns_of_the_lines_after_it(tmp_path: Path) -> None:
     log = tmp_path / "u_ex.log"
     log.write_text(
         "#Software: Microsoft Internet Information Services 10.0\n"
@@ -54,13 +54,15 @@ def test_a_log_whose_columns_change_is_read_by_each_directive_from_there_on(tmp_
     ]
 
 
-def test_a_request_without_a_host_is_nobodys_where_others_have_one(tmp_path: Path) -> None:
+def test_a_request_without_a_host_belongs_to_no_site_if_others_have_one(tmp_path: Path) -> None:
     lines = [f"{host} {COMBINED.format('x')}" for host in ("a.example", "a.example:443", "-")]
     (tmp_path / "a.log").write_text("".join(lines))
     terms = Terms(policies_from_jsonl(['{"site": "a.example", "preset": "no-ai"}']), IdentityChecker())
-    with Spool() as spool:
-        read_logs([str(tmp_path / "a.log")], Evaluator(terms), spool, form=None, advance=lambda *_: None)
-        rows = pl.concat(spool.parts()).collect().select("site", "verdict").rows()
+    with FetchStore() as store:
+        read_logs(
+            [str(tmp_path / "a.log")], Evaluator(terms), store, log_format=None, advance=lambda *_: None
+        )
+        rows = pl.concat(store.parts()).collect().select("site", "verdict").rows()
     assert rows == [*[("a.example", "disallowed_spoofed")] * 2, (None, "allowed")]
 
 
@@ -69,7 +71,7 @@ def test_a_log_may_begin_with_blank_lines(tmp_path: Path) -> None:
     assert read(tmp_path / "a.log")["line"].to_list() == [501]
 
 
-def test_blank_lines_alone_are_no_format_and_no_error(tmp_path: Path) -> None:
+def test_blank_lines_alone_have_no_format_and_are_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("\n\n# nothing\n")
     assert read(tmp_path / "a.log").is_empty()
 
@@ -86,5 +88,5 @@ def test_blank_lines_alone_are_no_format_and_no_error(tmp_path: Path) -> None:
         (None, None),
     ],
 )
-def test_a_masked_address_tells_its_network_at_most(address: str | None, masked: str | None) -> None:
+def test_a_masked_address_has_at_most_its_network(address: str | None, masked: str | None) -> None:
     assert masked_address(address) == masked

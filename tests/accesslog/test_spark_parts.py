@@ -1,4 +1,4 @@
-"""What a Spark worker does with the lines that it is given, without Spark."""
+"""The work of a Spark worker on its lines, without Spark."""
 
 import io
 
@@ -31,5 +31,5 @@ def test_a_worker_leaves_out_the_carriage_return_before_the_line_feed() -> None:
     found = evaluated(*lines)
     assert found.select("line", "verdict").rows() == [(1, "disallowed"), (2, "disallowed"), (5, "unreadable")]
     local = pl.DataFrame({"file": [""], "line": [1], "text": [plain]})
-    (expected,) = Evaluator(TERMS).frame(local, FORMATS["combined"])["sha256"]
+    (expected,) = Evaluator(TERMS).rows(local, FORMATS["combined"])["sha256"]
     assert found["sha256"].to_list() == [expected, expected, None]

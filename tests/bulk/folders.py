@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from aipolicy.bulk.folder_layout import FILES, shard
-from aipolicy.bulk.generator import Summary, Writer
-from aipolicy.bulk.host_folder import Folder
+from aipolicy.bulk.generator import Generator, Summary
+from aipolicy.bulk.host_folder import FILES, HostFolder, shard
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.rendering import render
@@ -16,8 +15,8 @@ SILENT = render(SitePolicy()).robots.body
 
 
 def write(registry: Registry, out: Path, *, full: bool = False, signals: Signals | None = None) -> Summary:
-    with Folder(out) as folder:
-        return Writer(registry, folder, signals=signals).run(full=full)
+    with HostFolder(out) as folder:
+        return Generator(registry, folder, signals=signals).run(full=full)
 
 
 def files(out: Path) -> dict[str, bytes]:

@@ -9,20 +9,20 @@ from typing import Any
 
 from aipolicy.bulk import importer
 from aipolicy.cli import main
-from aipolicy.registry.bulk_load import Loader
+from aipolicy.registry.bulk_load import BulkLoader
 
 BATCH = 200
 
-_put = Loader.put
+_put = BulkLoader.put
 
 
-def put(self: Loader, puts: Any, **others: Any) -> None:
+def put(self: BulkLoader, puts: Any, **others: Any) -> None:
     _put(self, puts, **others)
     os.write(1, b"stored\n")
 
 
 if __name__ == "__main__":
     importer.BATCH = BATCH
-    Loader.put = put  # type: ignore[method-assign]
+    BulkLoader.put = put  # type: ignore[method-assign]
     sys.argv[1:1] = ["import"]
     main()

@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from aipolicy.bulk.importer import Import
-from aipolicy.bulk.rows import Entry
-from aipolicy.bulk.staging import Spool
+from aipolicy.bulk.rows import SiteRow
+from aipolicy.bulk.staging import StagedRows
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
-from aipolicy.registry.bulk_load import Loader
+from aipolicy.registry.bulk_load import BulkLoader
 from tests.registry.conftest import Clock, clock, new_url, registry, url
 
 __all__ = ["Clock", "clock", "new_url", "registry", "url"]
@@ -30,21 +30,21 @@ def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def spooled(rows: Rows) -> Iterator[Spool]:
-    with Spool() as spool:
+def spooled(rows: Rows) -> Iterator[StagedRows]:
+    with StagedRows() as spool:
         for number, (site, hosts) in enumerate(rows, 1):
-            spool.add((number, Entry(site, SILENT, None if hosts is None else frozenset(hosts))))
+            spool.add((number, SiteRow(site, SILENT, None if hosts is None else frozenset(hosts))))
         spool.sort()
         yield spool
 
 
 def imported(registry: Registry, rows: Rows) -> tuple[int, int, int]:
     with spooled(rows) as spool:
-        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
         assert list(spool.errors()) == []
         run.store(watch, skip_bad=False)
-        return run.made.new, run.made.changed, run.made.unchanged
+        return run.counts.new, run.counts.changed, run.counts.unchanged
 
 
 @pytest.mark.parametrize("giver", ["a.example", "z.example"])
@@ -77,10 +77,10 @@ def test_sites_that_exchange_their_hosts_are_bad_before_anything_is_stored(
         ("z.example", ["1.example"]),
     ]
     with spooled(rows) as spool:
-        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=dry_run)
         assert [number for number, _ in spool.errors()] == [2, 3]
-        assert all("in another import" in error for _, error in spool.errors())
+        assert all("import it separately" in error for _, error in spool.errors())
     assert registry.seq == 2
 
 
@@ -89,11 +89,11 @@ def test_who_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> None:
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
     rows: Rows = [("a.example", ["2.example"]), ("c.example", ["1.example"]), ("d.example", None)]
     with spooled(rows) as spool:
-        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
         run.store(watch, skip_bad=True)
         assert [number for number, _ in spool.errors()] == [1, 2]
-        assert run.made.new == 1
+        assert run.counts.new == 1
     assert registry.hosts("1.example")[0] == "a.example"
 
 
@@ -115,7 +115,7 @@ def stopped_and_resumed(
     """What came of the rows, and which are bad, where ``meanwhile`` came after the first batch."""
     for attempt in (1, 2):
         with spooled(rows) as spool:
-            run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+            run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
             run.check(watch, dry_run=False)
             if attempt == 1:
                 with suppress(StopError):
@@ -124,7 +124,7 @@ def stopped_and_resumed(
             else:
                 run.store(watch, skip_bad=True)
                 errors = list(spool.errors())
-    return (run.made.new, run.made.changed, run.made.unchanged), errors
+    return (run.counts.new, run.counts.changed, run.counts.unchanged), errors
 
 
 def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
@@ -141,7 +141,7 @@ def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
     assert registry.get("a.example") == SitePolicy.from_flag(True, site="a.example")
     assert made == (2, 1, 0)
     ((number, error),) = errors
-    assert (number, "'a.example' has it" in error) == (4, True)
+    assert (number, "it belongs to 'a.example'" in error) == (4, True)
 
 
 def test_who_was_stored_early_is_not_stored_again_in_its_place(
@@ -169,18 +169,18 @@ def test_a_further_host_becomes_a_site_once_it_is_given_up(registry: Registry) -
 @pytest.mark.parametrize("skip_bad", [True, False])
 def test_a_host_that_is_taken_between_looking_and_storing_is_told(registry: Registry, skip_bad: bool) -> None:
     with spooled([("a.example", None), ("b.example", ["shared.example"])]) as spool:
-        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
         registry.put(SILENT.for_site("other.example"), by="ada", hosts=["shared.example"])
         if skip_bad:
             run.store(watch, skip_bad=True)
         else:
-            with pytest.raises(AIPolicyError, match="row 2 can't be stored: mend it"):
+            with pytest.raises(AIPolicyError, match="row 2 can't be stored: correct it"):
                 run.store(watch, skip_bad=False)
         ((number, error),) = spool.errors()
-        assert (run.made.new, run.made.changed, run.made.unchanged) == (skip_bad, 0, 0)
+        assert (run.counts.new, run.counts.changed, run.counts.unchanged) == (skip_bad, 0, 0)
     assert number == 2
-    assert "'other.example' has it" in error
+    assert "it belongs to 'other.example'" in error
     assert (registry.get("a.example") is not None) == skip_bad
 
 
@@ -189,21 +189,21 @@ def test_what_an_owner_changes_between_looking_and_storing_stays_where_the_row_s
 ) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada")
     with spooled([("a.example", None), ("b.example", None)]) as spool:
-        run = Import(spool, Loader(registry, "test", by="import"), digest="x")
+        run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
         opted_out = registry.put(SitePolicy.from_flag(True, site="a.example"), by="ada").policy
         run.store(watch, skip_bad=False)
-        assert (run.made.new, run.made.changed, run.made.unchanged) == (1, 0, 1)
+        assert (run.counts.new, run.counts.changed, run.counts.unchanged) == (1, 0, 1)
     assert registry.get("a.example") == opted_out
 
 
 def test_a_bookmark_of_another_version_is_no_bookmark(registry: Registry) -> None:
-    loader = Loader(registry, "test", by="import")
+    loader = BulkLoader(registry, "test", by="import")
     for text in ("", "{", "[]", '{"line": 7}'):
-        loader.put([], bookmark=lambda _, text=text: text, refused=lambda *_: None)  # type: ignore[misc]
+        loader.put([], bookmark=lambda _, text=text: text, on_taken=lambda *_: None)  # type: ignore[misc]
         assert loader.bookmark == text
         with spooled([("a.example", None)]) as spool:
             run = Import(spool, loader, digest="x")
-            assert (run.resumed, run.changed_since) == (0, None)
+            assert (run.resumed, run.interrupted) == (0, None)
             run.store(watch, skip_bad=False)
         assert loader.bookmark is None

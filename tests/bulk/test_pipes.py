@@ -1,4 +1,4 @@
-"""Imports from pipes, which have no name: what is known of one that was stopped, and how long."""
+"""Imports from pipes, which can't be resumed: each begins anew, and loses nothing of what is stored."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,18 +6,21 @@ from contextlib import contextmanager
 import pytest
 
 from aipolicy.bulk import importer
-from aipolicy.bulk.importer import Import
-from aipolicy.bulk.rows import Entry
-from aipolicy.bulk.staging import Spool
+from aipolicy.bulk.importer import PIPE, Import
+from aipolicy.bulk.rows import SiteRow
+from aipolicy.bulk.staging import StagedRows
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
-from aipolicy.registry.bulk_load import Loader
+from aipolicy.registry.bulk_load import BulkLoader
 from tests.registry.conftest import new_url, raw, url
 
 __all__ = ["new_url", "url"]
 
 BATCH = 2
-A, B = (tuple(f"{feed}{number}.example" for number in range(6)) for feed in "ab")
+Sites = dict[str, list[str]]
+
+A: Sites = {f"a{number}.example": [] for number in range(6)}
+B: Sites = {f"b{number}.example": [] for number in range(6)}
 
 
 class StopError(Exception):
@@ -29,25 +32,29 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "BATCH", BATCH)
 
 
-def pipe(registry: Registry, sites: tuple[str, ...], *, opted_out: bool = True, stop: bool = False) -> Import:
-    """Import the sites; ``stop``: only the first batch."""
+def pipe(
+    registry: Registry, sites: Sites, *, opted_out: bool = True, stop: bool = False, resumable: bool = False
+) -> Import:
+    """Import the sites with their hosts; ``stop``: only the first batch."""
 
     @contextmanager
-    def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    def progress(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
         def advance(rows: int) -> None:
-            if stop:
+            if stop and label == "storing":
                 raise StopError
 
         yield advance
 
-    with Spool() as spool:
-        for number, site in enumerate(sites, 1):
-            spool.add((number, Entry(site, SitePolicy.from_flag(opted_out))))
-        spool.sort()
-        digest = f"csv {' '.join(sites)} {opted_out}"
-        run = Import(spool, Loader(registry, f"- {digest}", by="nightly"), digest=digest)
+    with StagedRows() as rows:
+        for number, (site, hosts) in enumerate(sites.items(), 1):
+            rows.add((number, SiteRow(site, SitePolicy.from_flag(opted_out), frozenset(hosts))))
+        rows.sort()
+        loader = BulkLoader(registry, PIPE, by="nightly")
+        run = Import(rows, loader, digest=f"csv {sites} {opted_out}", resumable=resumable)
+        run.check(progress, dry_run=False)
+        assert list(rows.errors()) == []
         try:
-            run.store(watch, skip_bad=False)
+            run.store(progress, skip_bad=False)
         except StopError:
             assert stop
     return run
@@ -65,57 +72,77 @@ def bookmarks(url: str) -> int:
     return count - 2
 
 
-def test_two_pipes_that_were_stopped_are_both_gone_on_with(registry: Registry, url: str) -> None:
-    for sites in (A, B):
-        assert pipe(registry, sites, stop=True).resumed == 0
-    assert bookmarks(url) == 2
-    for sites in (A, B):
-        run = pipe(registry, sites)
-        assert (run.resumed, run.changed_since, run.made.new) == (BATCH, None, 6)
-    assert bookmarks(url) == 0
-    assert pipe(registry, A).resumed == 0, "once it has ended, the same is another import"
+def state(registry: Registry) -> dict[str, tuple[SitePolicy | None, tuple[str, ...]]]:
+    return {p.site: (registry.get(p.site), registry.hosts(p.site)) for p in registry.sites()}
 
 
-def test_a_pipe_that_has_the_last_site_stored_is_the_other_one_changed(registry: Registry, url: str) -> None:
-    pipe(registry, A, stop=True)
-    pipe(registry, B, stop=True)
-    run = pipe(registry, A, opted_out=False)
-    assert run.changed_since is not None
-    assert (run.resumed, run.changed_since.stored, bookmarks(url)) == (0, BATCH, 1)
-    # Now the first again: what it had stored was put anew since.
+def test_a_pipe_that_was_stopped_begins_anew(registry: Registry, url: str) -> None:
+    stopped = pipe(registry, A, stop=True)
+    assert (stopped.checkpoint.stored, stopped.interrupted, bookmarks(url)) == (BATCH, None, 1)
     run = pipe(registry, A)
-    assert (run.resumed, run.made.changed) == (0, 6)
+    assert run.interrupted is not None
+    assert (run.interrupted.stored, run.resumed) == (BATCH, 0)
+    assert (run.counts.new, run.counts.changed, run.counts.unchanged) == (6 - BATCH, 0, BATCH)
+    assert bookmarks(url) == 0
+    assert registry.seq == 6
+    again = pipe(registry, A)
+    assert (again.interrupted, again.counts.unchanged) == (None, 6)
+
+
+def test_many_pipes_that_were_stopped_leave_one_bookmark(registry: Registry, url: str) -> None:
+    for sites in (A, B, A):
+        pipe(registry, sites, stop=True)
+    assert bookmarks(url) == 1
+    for sites in (A, B):
+        assert pipe(registry, sites).resumed == 0
+    assert bookmarks(url) == 0
+    assert set(state(registry)) == {*A, *B}
+
+
+def test_a_pipe_that_has_changed_since_is_stored_as_it_is_now(registry: Registry) -> None:
+    pipe(registry, A, stop=True)
+    run = pipe(registry, A, opted_out=False)
+    assert (run.counts.new, run.counts.changed) == (6 - BATCH, BATCH)
+    assert not any(policy.opted_out for policy in registry.sites())
+    assert pipe(registry, A).counts.changed == 6
     assert all(policy.opted_out for policy in registry.sites())
 
 
-def test_the_oldest_of_many_stopped_pipes_is_forgotten(
-    registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_hosts_that_moved_before_a_pipe_was_stopped_are_where_the_rows_have_them(
+    registry: Registry, times: int
 ) -> None:
-    monkeypatch.setattr(importer, "PIPES", 2)
-    feeds = [tuple(f"x{number}-{place}.example" for place in range(4)) for number in range(3)]
-    for sites in feeds:
+    silent = SitePolicy()
+    registry.put(silent.for_site("a.example"), by="ada", hosts=["1.example"])
+    registry.put(silent.for_site("z.example"), by="ada", hosts=["2.example", "3.example"])
+    sites: Sites = {
+        "a.example": ["2.example"],
+        "b.example": ["1.example"],
+        "c.example": ["3.example"],
+        "z.example": [],
+    }
+    for _ in range(times):
         pipe(registry, sites, stop=True)
-    assert bookmarks(url) == 2
-    assert [pipe(registry, sites).resumed for sites in reversed(feeds)] == [BATCH, BATCH, 0]
+    pipe(registry, sites)
+    expected = SitePolicy.from_flag(True)
+    assert state(registry) == {
+        site: (expected.for_site(site), (site, *hosts)) for site, hosts in sites.items()
+    }
+    changes = registry.seq
+    assert pipe(registry, sites).counts.unchanged == 4
+    assert registry.seq == changes
 
 
-def test_a_few_rows_from_another_pipe_leave_one_that_was_stopped_where_it_was(
-    registry: Registry, url: str
-) -> None:
-    pipe(registry, A, stop=True)
-    by_its_owner = SitePolicy.from_preset("no-ai", site=A[0])
-    registry.put(by_its_owner, by="owner")
-    correction = pipe(registry, (A[BATCH - 1],), opted_out=False)
-    assert (correction.changed_since, bookmarks(url)) == (None, 1)
-    assert pipe(registry, A).resumed == BATCH
-    assert registry.get(A[0]) == by_its_owner
-
-
-def test_a_pipe_that_ends_at_once_makes_no_other_forgotten(
-    registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importer, "PIPES", 2)
-    for sites in (A, B):
-        pipe(registry, sites, stop=True)
-    pipe(registry, ("c.example",))
-    assert [pipe(registry, sites).resumed for sites in (A, B)] == [BATCH, BATCH]
+def test_a_bookmark_of_the_first_version_resumes_a_file_and_not_a_pipe(registry: Registry) -> None:
+    """Version 0.1 also numbered the imports, and stored the digest of a pipe in the bookmark's name."""
+    digest = f"csv {A} True"
+    text = f'{{"digest": "{digest}", "after": "a1.example", "early": [], "stored": 2, "new": 2, "changed": 0,'
+    text += ' "unchanged": 0, "number": 3}'
+    for resumable in (False, True):
+        for site in list(A)[:2]:
+            registry.put(SitePolicy.from_flag(True, site=site), by="nightly", hosts=[])
+        loader = BulkLoader(registry, PIPE, by="nightly")
+        loader.put([], bookmark=lambda _: text, on_taken=lambda *_: None)
+        run = pipe(registry, A, resumable=resumable)
+        assert run.resumed == (2 if resumable else 0)
+        assert len(list(registry.sites())) == 6

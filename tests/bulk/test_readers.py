@@ -7,7 +7,7 @@ import pytest
 
 from aipolicy.bulk.csv_file import read_csv
 from aipolicy.bulk.json_lines import read_jsonl
-from aipolicy.bulk.rows import Entry, Row
+from aipolicy.bulk.rows import Row, SiteRow
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.validation import Visibility
@@ -18,15 +18,15 @@ def lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
-def entries(rows: Iterable[Row]) -> list[Entry]:
+def entries(rows: Iterable[Row]) -> list[SiteRow]:
     found = []
     for number, outcome in rows:
-        assert isinstance(outcome, Entry), (number, outcome)
+        assert isinstance(outcome, SiteRow), (number, outcome)
         found.append(outcome)
     return found
 
 
-def policy_of(entry: Entry) -> SitePolicy:
+def policy_of(entry: SiteRow) -> SitePolicy:
     return entry.policy.for_site(entry.site)
 
 
@@ -65,7 +65,7 @@ def test_every_column_of_a_csv_is_read() -> None:
 
 def test_without_a_hosts_column_a_site_keeps_the_hosts_it_has() -> None:
     ((_, entry),) = read_csv(["host,opted_out\n", "a.example,1\n"])
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, SiteRow)
     assert entry.hosts is None
 
 
@@ -82,7 +82,7 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
         ("a.example,,,", "''", "yes"),
         ("b\udcfccher.example,1,,", "'b\ufffdcher.example'", "save the file as UTF-8"),
         (",1,,", "host is ''", "blog.example"),
-        ("https://a.example/x,1,,", "https://a.example/x", "a whole host"),
+        ("https://a.example/x,1,,", "https://a.example/x", "the whole host"),
         ("a.example,1,GTPBot,", "GTPBot", "did you mean 'GPTBot'"),
         ("a.example,1,,a b..c", "b..c", "host name"),
         ("a.example,1,", "3 cells, the header 4", "quote"),
@@ -98,7 +98,7 @@ def test_a_bad_row_names_the_culprit_and_the_fix_and_the_rest_is_read(
     assert number == 2
     assert culprit in error
     assert fix in error
-    assert isinstance(rows[-1][1], Entry)
+    assert isinstance(rows[-1][1], SiteRow)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_empty_csv_has_no_header() -> None:
     ],
 )
 def test_a_quote_that_swallows_lines_is_an_error_and_not_one_bad_row(text: str) -> None:
-    with pytest.raises(AIPolicyError, match=r"lines 2 to \d+ are one record, and bad: close the quote"):
+    with pytest.raises(AIPolicyError, match=r"lines 2 to \d+ are one bad record: close the quote"):
         list(read_csv(lines(text)))
 
 
@@ -162,7 +162,7 @@ def test_a_host_and_a_flag_are_enough() -> None:
 def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
     text = '{"host": "a.example", "opted_out": false, "visibility": "discouraged"}'
     ((_, entry),) = read_jsonl([text])
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, SiteRow)
     assert entry.policy.opted_out
 
 
@@ -176,10 +176,10 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ("7", "object"),
         ('{"opted_out": true}', "host is None"),
         ('{"host": 7, "opted_out": true}', "host is 7"),
-        ('{"host": "a.example"}', "says nothing"),
+        ('{"host": "a.example"}', "declares nothing"),
         ('{"host": "a.example", "opted_out": "true"}', "'true'"),
         ('{"host": "a.example", "opted_out": 1}', "opted_out is 1"),
-        ('{"host": "a.example", "opted_out": null}', "opted_out is None: write true or false"),
+        ('{"host": "a.example", "opted_out": null}', "opted_out is None: use true or false"),
         ('{"host": "a.example", "opted_out": null, "preset": "no-ai"}', "opted_out is None"),
         ('{"host": "a.example", "preset": null}', "preset None is unknown: choose one of"),
         ('{"host": "a.example", "preset": "", "opted_out": false}', "preset '' is unknown"),
@@ -188,12 +188,12 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example", "visibility": null}', "visibility is None"),
         ('{"host": "a.example", "opted_out": true, "opted_out": false}', "'opted_out' twice"),
         ('{"host": "a.example", "site": "b.example", "opted_out": true}', "both"),
-        ('{"host": "a.example", "preset": "no-ai", "opted_out": false}', "otherwise"),
+        ('{"host": "a.example", "preset": "no-ai", "opted_out": false}', "contradicts"),
         ('{"host": "a.example", "optedout": true, "preset": "no-ai"}', "'optedout'"),
         ('{"host": "a.example", "opted_out": true, "hosts": "www.a.example"}', "list"),
         ('{"host": "a.example", "opted_out": true, "licensed": ["GTPBot"]}', "GTPBot"),
         ('{"host": "a.example", "preset": "no-ai", "preferences": 3}', "preferences"),
-        ('{"host": "a\\udcff", "opted_out": true}', "not a host"),
+        ('{"host": "a\\udcff", "opted_out": true}', "neither a host"),
         ('{"host": "b\udcfccher.example", "opted_out": true}', "nor UTF-8: save the file as UTF-8"),
         ('{"host": "a.example", "opted_out": true, "hosts": ["\udce9\\ud800"]}', "save the file as UTF-8"),
     ],
@@ -203,4 +203,4 @@ def test_a_bad_line_of_json_names_the_culprit(line: str, culprit: str) -> None:
     ((number, error),) = errors(rows)
     assert number == 1
     assert culprit in error
-    assert isinstance(rows[-1][1], Entry)
+    assert isinstance(rows[-1][1], SiteRow)

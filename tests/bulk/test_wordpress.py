@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.bulk.mysql_dump import read_records
-from aipolicy.bulk.rows import Entry
+from aipolicy.bulk.rows import SiteRow
 from aipolicy.bulk.wordpress import read_wordpress
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
@@ -66,10 +66,10 @@ def test_a_dump_is_read_wherever_it_is_cut(size: int) -> None:
     rows = dict(read_wordpress(pieces(DUMP, size)))
     path = rows.pop(5)
     assert rows == {
-        1: Entry("one.example", SitePolicy.from_flag(True)),
-        2: Entry("two.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
-        3: Entry("three.example", SitePolicy(visibility="private")),  # type: ignore[arg-type]
-        4: Entry("four.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
+        1: SiteRow("one.example", SitePolicy.from_flag(True)),
+        2: SiteRow("two.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
+        3: SiteRow("three.example", SitePolicy(visibility="private")),  # type: ignore[arg-type]
+        4: SiteRow("four.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
     }
     assert "one.example/ada/" in str(path)
     assert "domain of its own" in str(path)
@@ -86,7 +86,7 @@ def test_house_the_vectors_of_wordpress_com(
     text = f"blog_id,domain,path,blog_public,wpcom_data_sharing_opt_out\n7,a.example,/,{public},{opt_out}\n"
     ((number, entry),) = read_wordpress([text])
     assert number == 2
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, SiteRow)
     assert (entry.policy.opted_out, entry.policy.visibility == "private") == (opted_out, private)
 
 
@@ -98,7 +98,7 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         '"3","1","three.example","/","2020-01-01 00:00:00","7","0"\n'
     )
     rows = dict(read_wordpress([text]))
-    assert rows[2] == Entry("one.example", SitePolicy(visibility="discouraged"))  # type: ignore[arg-type]
+    assert rows[2] == SiteRow("one.example", SitePolicy(visibility="discouraged"))  # type: ignore[arg-type]
     assert "shared host" in str(rows[3])
     assert "'7'" in str(rows[4])
 
@@ -112,11 +112,11 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         ("blog_id,domain,path\n1,a.example,/\n", "blog_public"),
         ("INSERT INTO wp_blogs VALUES (1,'a.example','/',1);", "CREATE TABLE"),
         ("\n\nINSERT INTO wp_blogs (blog_id,domain) VALUES (1);", "line 3.*1 values for 2 columns"),
-        ("INSERT INTO wp_blogs (blog_id,domain) VALUES (1,'a.exam", "whole"),
-        ("INSERT INTO wp_blogs (blog_id,domain) VALUES (1,'a.example'", "the file ends.*whole"),
+        ("INSERT INTO wp_blogs (blog_id,domain) VALUES (1,'a.exam", "complete"),
+        ("INSERT INTO wp_blogs (blog_id,domain) VALUES (1,'a.example'", "the end of the file.*complete"),
         ("INSERT INTO wp_blogs (blog_id) SELECT 1;", "VALUES"),
-        ("INSERT INTO wp_posts VALUES ('never closed);", "whole"),
-        ("/* never closed", "whole"),
+        ("INSERT INTO wp_posts VALUES ('never closed);", "complete"),
+        ("/* never closed", "complete"),
     ],
 )
 def test_what_is_no_dump_of_a_network_is_told(text: str, culprit: str) -> None:
@@ -204,5 +204,5 @@ def test_a_domain_that_is_no_utf_8_is_told_with_the_fix() -> None:
     ((number, error),) = read_wordpress([dump])
     assert (number, str(error)) == (
         1,
-        "'b\ufffdcher.example' is not a host name, nor UTF-8: save the file as UTF-8",
+        "'b\ufffdcher.example' is neither a host name nor UTF-8: save the file as UTF-8",
     )

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from aipolicy.bulk import generator
-from aipolicy.bulk.folder_layout import FILES, SHARD, is_place_of, shard
-from aipolicy.bulk.generator import Writer
-from aipolicy.bulk.host_folder import STATE, Folder
+from aipolicy.bulk.generator import Generator
+from aipolicy.bulk.host_folder import FILES, SHARD, STATE, HostFolder, is_host_file, shard
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
@@ -28,7 +27,12 @@ def test_every_host_of_every_site_gets_its_file(registry: Registry, out: Path) -
 def test_what_unknown_hosts_are_answered_lies_beside_the_others(registry: Registry, out: Path) -> None:
     write(registry, out)
     assert (out / "default.txt").read_bytes() == NO
-    assert sorted(path.name for path in out.iterdir()) == [STATE, "default.tdmrep.json", "default.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        STATE,
+        ".aipolicy.lock",
+        "default.tdmrep.json",
+        "default.txt",
+    ]
 
 
 def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Registry, out: Path) -> None:
@@ -58,8 +62,8 @@ def test_a_host_that_leaves_while_the_first_pass_goes_on_keeps_no_file(registry:
         for fewer in hosts:  # once: both leave after the first file was written
             registry.put(OPTED_OUT, by="ada", hosts=fewer)
 
-    with Folder(out) as folder:
-        summary = Writer(registry, folder, advance=leave).run()
+    with HostFolder(out) as folder:
+        summary = Generator(registry, folder, advance=leave).run()
     assert (summary.full, summary.removed) == (True, 2)
     assert files(out).keys() == {"blog.example"}
 
@@ -101,14 +105,16 @@ def test_what_is_no_file_in_a_hosts_place_is_told(registry: Registry, out: Path)
     write(registry, out)
     (out / FILES / "og" / "blog.example").mkdir(parents=True)
     registry.put(OPTED_OUT, by="ada")
-    with pytest.raises(AIPolicyError, match=r"blog\.example' is no file, and not ours: move it away"):
+    with pytest.raises(
+        AIPolicyError, match=r"blog\.example' is not a regular file, and not ours: move it away"
+    ):
         write(registry, out)
 
 
 def test_a_folder_that_holds_something_else_is_refused_untouched(registry: Registry, out: Path) -> None:
     out.mkdir()
     (out / "index.html").write_text("a page")
-    with pytest.raises(AIPolicyError, match=r"holds 'index.html', which is not ours: give an empty"):
+    with pytest.raises(AIPolicyError, match=r"contains 'index.html', which is not ours: use an empty"):
         write(registry, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
 
@@ -135,7 +141,7 @@ def test_other_signals_or_another_crawler_table_renew_every_file(
     without = write(registry, out, signals=Signals(content_signal=False))
     assert (without.full, without.written) == (True, 1)
     assert b"Content-Signal" not in files(out)["blog.example"]
-    monkeypatch.setattr(generator, "rendering_of", lambda signals: "of a newer table")
+    monkeypatch.setattr(generator, "_rendering_digest", lambda signals: "of a newer table")
     assert write(registry, out).full
 
 
@@ -163,8 +169,8 @@ def test_a_damaged_state_is_told(registry: Registry, out: Path, text: str) -> No
 )
 def test_the_folder_of_a_host_is_the_end_of_its_first_label(host: str, folder: str) -> None:
     assert shard(host) == folder
-    assert is_place_of(folder, host)
-    assert not is_place_of("zz", host)
+    assert is_host_file(folder, host)
+    assert not is_host_file("zz", host)
     match = re.search(SHARD, host)
     assert match
     assert match[1] == folder

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from aipolicy.bulk import generator
-from aipolicy.bulk.folder_layout import FILES
-from aipolicy.bulk.generator import Writer
-from aipolicy.bulk.host_folder import Folder
+from aipolicy.bulk.generator import Generator
+from aipolicy.bulk.host_folder import FILES, HostFolder
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError
 from aipolicy.registry import Registry
@@ -98,8 +97,8 @@ def test_a_disk_that_is_full_leaves_whole_files_and_the_next_run_goes_on(
 
 
 def test_two_writers_do_not_meet(registry: Registry, out: Path) -> None:
-    with Folder(out), pytest.raises(AIPolicyError, match="another process is writing"):
-        Folder(out)
+    with HostFolder(out), pytest.raises(AIPolicyError, match="is writing to"):
+        HostFolder(out)
     assert write(registry, out).seq == 0
 
 
@@ -138,14 +137,14 @@ def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
     monkeypatch.setattr(generator, "_CHECKPOINT", 10)
     registry.put_many((OPTED_OUT.for_site(f"b{n:02}.example") for n in range(40)), by="import")
 
-    class Interrupted(Folder):
+    class Interrupted(HostFolder):
         def put(self, host: str, body: bytes, kind: str = FILES) -> bool:
             if host == "b25.example":
                 raise KeyboardInterrupt
             return super().put(host, body, kind)
 
     with Interrupted(out) as folder, pytest.raises(KeyboardInterrupt):
-        Writer(registry, folder).run()
+        Generator(registry, folder).run()
     registry.put(SitePolicy(site="b03.example"), by="ada")
     summary = write(registry, out)
     assert did(summary) == (16, 5, 0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aipolicy.bulk import generator
-from aipolicy.bulk.generator import Writer
-from aipolicy.bulk.host_folder import STATE, Folder
+from aipolicy.bulk.generator import Generator
+from aipolicy.bulk.host_folder import STATE, HostFolder
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, RegistryError
 from aipolicy.registry import Registry
@@ -72,8 +72,8 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
             registry.put(OPTED_OUT, by="ada")
             put(registry, 5, "new")
 
-    with Folder(out) as folder:
-        assert Writer(registry, folder, advance=restore).run().full
+    with HostFolder(out) as folder:
+        assert Generator(registry, folder, advance=restore).run().full
     assert files(out) == expected(registry)
 
 
@@ -90,8 +90,11 @@ def test_a_registry_that_is_restored_again_and_again_is_told(
         registry.put(OPTED_OUT, by="ada")
 
     restore(0)
-    with Folder(out) as folder, pytest.raises(AIPolicyError, match="again and again: run this again once"):
-        Writer(registry, folder, advance=restore).run()
+    with (
+        HostFolder(out) as folder,
+        pytest.raises(AIPolicyError, match="is being restored from backups: run this again"),
+    ):
+        Generator(registry, folder, advance=restore).run()
 
 
 def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
@@ -109,8 +112,8 @@ def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_fro
         if len(written) == 2:
             raise KeyboardInterrupt
 
-    with Folder(out) as folder, pytest.raises(KeyboardInterrupt):
-        Writer(registry, folder, advance=interrupt).run()
+    with HostFolder(out) as folder, pytest.raises(KeyboardInterrupt):
+        Generator(registry, folder, advance=interrupt).run()
     put_back()
     registry.put(OPTED_OUT, by="ada")
     put(registry, 3, "new")
@@ -143,7 +146,7 @@ def test_a_registry_that_is_just_being_restored_takes_no_file_away(
         registry.put(SitePolicy.from_flag(True, site="later0.example"), by="ada")
     with being_restored(tmp_path / "registry.db"):
         for _ in range(2):
-            with pytest.raises(RegistryError, match="is not whole: a restore may be going on"):
+            with pytest.raises(RegistryError, match="is incomplete: if it is being restored"):
                 write(registry, out)
             assert files(out) == before
     write(registry, out)
@@ -154,7 +157,7 @@ def test_a_folder_that_is_begun_while_the_registry_is_being_restored_is_whole_in
     registry: Registry, out: Path, tmp_path: Path
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
-    with being_restored(tmp_path / "registry.db"), pytest.raises(RegistryError, match="is not whole"):
+    with being_restored(tmp_path / "registry.db"), pytest.raises(RegistryError, match="is incomplete"):
         write(registry, out)
     write(registry, out)
     assert files(out) == expected(registry)

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 from aipolicy.bulk import generator
-from aipolicy.bulk.host_folder import Folder
+from aipolicy.bulk.host_folder import HostFolder
 from aipolicy.registry import Registry
 
 generator._CHECKPOINT = 200
 
 if __name__ == "__main__":
-    with Registry(sys.argv[1], create=False) as registry, Folder(Path(sys.argv[2])) as folder:
-        writer = generator.Writer(registry, folder)
+    with Registry(sys.argv[1], create=False) as registry, HostFolder(Path(sys.argv[2])) as folder:
+        writer = generator.Generator(registry, folder)
         os.write(1, b"ready\n")
         writer.run()

@@ -102,7 +102,7 @@ def test_the_same_as_json(aipolicy: Run, history: str) -> None:
 
 def test_who_declares_no_crawler_is_not_objected_to(aipolicy: Run) -> None:
     done = aipolicy(*CHECK, "8.8.8.8", "--user-agent", "Mozilla/5.0")
-    assert (done.returncode, done.stdout) == (0, "8.8.8.8: the User-Agent declares no crawler of the table\n")
+    assert (done.returncode, done.stdout) == (0, "8.8.8.8: the User-Agent declares no crawler in the table\n")
 
 
 def test_clients_come_on_stdin_in_either_form(aipolicy: Run, history: str) -> None:
@@ -125,8 +125,8 @@ def test_clients_come_on_stdin_in_either_form(aipolicy: Run, history: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "stdin", "named"),
     [
-        (["8.8.8"], "", "'8.8.8' is no IP address"),
-        (["8.8.8.8", "-"], "", "- is standard input"),
+        (["8.8.8"], "", "'8.8.8' is not an IP address"),
+        (["8.8.8.8", "-"], "", "- reads the addresses from standard input"),
         (["8.8.8.8", "--time", "soon"], "", "--time 'soon'"),
         (["8.8.8.8", "--ranges", "missing.json"], "", "'missing.json' can't be read"),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aipolicy.cli.import_sites import _name_of
+from aipolicy.cli.import_sites import _path_of
 from aipolicy.registry import Registry
 from tests.cli.conftest import Run
 
@@ -72,7 +72,7 @@ def test_the_registry_shows_what_import_reads(aipolicy: Run, tmp_path: Path) -> 
 def test_with_a_bad_row_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy("import", "-", "--format", "csv", stdin=BAD)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "row 3: opted_out is 'perhaps': write one of 1" in done.stderr
+    assert "row 3: opted_out is 'perhaps': use one of 1" in done.stderr
     assert "rows 2 and 5 both have the host 'a.example'" in done.stderr
     assert "2 of 4 rows are bad, nothing is stored: mend them, or give --skip-bad" in done.stderr
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
@@ -111,7 +111,9 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
     (tmp_path / "blogs.csv").write_text(GOOD)
     done = aipolicy("import", "blogs.csv")
     assert done.returncode == 2
-    assert "row 2: 'www.a.example' can't be a host of 'a.example': 'owner.example' has it" in done.stderr
+    assert (
+        "row 2: 'www.a.example' can't be a host of 'a.example': it belongs to 'owner.example'" in done.stderr
+    )
     assert sites(tmp_path) == {"owner.example": True}
     done = aipolicy("import", "blogs.csv", "--skip-bad")
     assert done.returncode == 1
@@ -131,7 +133,7 @@ def test_a_blog_that_is_listed_again_keeps_every_no(
     rows = [json.dumps((no_ai, allow, private)[place]) for place in order]
     done = aipolicy("import", "-", "--format", "jsonl", "--skip-bad", stdin="\n".join(rows))
     assert done.returncode == 1, done.stderr
-    assert "keep one; the strictest of both is what --skip-bad stores" in done.stderr
+    assert "keep one; --skip-bad stores the strictest of both" in done.stderr
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
         (policy,) = registry.sites()
         assert str(policy.preferences).startswith("train-ai=n, ai-use=n")
@@ -228,17 +230,19 @@ def test_a_file_in_utf_16_and_octets_that_are_no_utf_8_are_told(aipolicy: Run, t
     (tmp_path / "blogs.csv").write_bytes(b"host,opted_out\nb\xfccher.example,1\n")
     done = aipolicy("import", "blogs.csv")
     assert done.returncode == 2
-    assert "row 2: 'b\ufffdcher.example' is not a host name, nor UTF-8: save the file as UTF-8" in done.stderr
+    assert (
+        "row 2: 'b\ufffdcher.example' is neither a host name nor UTF-8: save the file as UTF-8" in done.stderr
+    )
 
 
 def test_the_help_of_import_shows_an_example(aipolicy: Run) -> None:
     assert "\n  aipolicy import" in aipolicy("import", "--help").stdout
 
 
-def test_a_pipe_is_named_by_what_came_out_of_it_however_it_is_opened() -> None:
+def test_a_pipe_has_no_path_however_it_is_opened() -> None:
     reading, writing = os.pipe()
     with Path(f"/dev/fd/{reading}").open("rb") as file:
-        assert _name_of(file, "csv 12ab") == "- csv 12ab"
+        assert _path_of(file) is None
     os.close(reading)
     os.close(writing)
 
@@ -246,6 +250,6 @@ def test_a_pipe_is_named_by_what_came_out_of_it_however_it_is_opened() -> None:
 def test_an_input_that_can_not_be_read_is_named_and_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy("import", "/proc/self/mem", "--format", "csv")
     assert done.returncode == 2
-    assert "the input can't be read to its end (Input/output error)" in done.stderr
+    assert "reading the input failed (Input/output error)" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "aipolicy.db").exists()

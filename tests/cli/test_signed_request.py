@@ -137,10 +137,10 @@ def test_an_unsigned_request_says_who_it_claims_to_be(run: Callable[..., Result]
     [
         (["--request", "missing.txt"], "'missing.txt' can't be read (No such file"),
         (["--request", "-"], "'-' can't be read (illegal request line"),
-        (["--request", "-", "8.8.8.8", "8.8.4.4"], "--request is of one client"),
-        (["--request", "-", "-"], "--request is of one client"),
-        (["--request", "-", "8.8.8"], "'8.8.8' is no IP address"),
-        ([], "nothing says who it is about"),
+        (["--request", "-", "8.8.8.8", "8.8.4.4"], "--request is from one client"),
+        (["--request", "-", "-"], "--request is from one client"),
+        (["--request", "-", "8.8.8"], "'8.8.8' is not an IP address"),
+        ([], "the client is missing"),
     ],
 )
 def test_what_can_not_be_read_is_bad_input(arguments: list[str], named: str) -> None:

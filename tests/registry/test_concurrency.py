@@ -119,6 +119,6 @@ def test_a_write_within_a_write_is_refused_and_waits_for_nothing(registry: Regis
         registry.put(SitePolicy(site="other.example"), by="ada")
         return policy
 
-    with pytest.raises(RegistryError, match="can't be written while a write goes on"):
+    with pytest.raises(RegistryError, match="is in the middle of another write"):
         registry.change("blog.example", within, by="ada")
     assert registry.put(SitePolicy(site="blog.example"), by="ada").seq == 1

@@ -35,7 +35,7 @@ def test_a_turn_that_another_thread_had_at_the_fork_is_free_in_the_child(registr
     going, forked = threading.Event(), threading.Event()
 
     def write() -> None:
-        with registry._database._turn:
+        with registry._database._write_lock:
             going.set()
             forked.wait(30)
 

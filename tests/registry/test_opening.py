@@ -53,15 +53,15 @@ def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("aipolicy.db", "'aipolicy.db' is no URL: write one like sqlite:///"),
-        ("", "is no URL"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///", "names no file"),
-        ("sqlite:///:memory:", "names no file: write sqlite:///"),
-        ("sqlite://aipolicy.db", "names no file: write sqlite:///"),
-        ("sqlite://ada:secret@/aipolicy.db", "names no file"),
+        ("aipolicy.db", "'aipolicy.db' is not a URL: use one like sqlite:///"),
+        ("", "is not a URL"),
+        ("sqlite://", "has no file name"),
+        ("sqlite:///", "has no file name"),
+        ("sqlite:///:memory:", "has no file name: use sqlite:///"),
+        ("sqlite://aipolicy.db", "has no file name: use sqlite:///"),
+        ("sqlite://ada:secret@/aipolicy.db", "has no file name"),
         ("sqlite:///aipolicy.db?mode=ro", "options after"),
-        ("sqlite:////no/such/directory/x.db", "no directory '/no/such/directory'"),
+        ("sqlite:////no/such/directory/x.db", "the directory '/no/such/directory' doesn't exist"),
         ("mysql://host/aipolicy", "'mysql' is not supported"),
         ("sqlite+aiosqlite:///aipolicy.db", r"'sqlite\+aiosqlite' is not supported"),
         ("https://blog.example/", "'https' is not supported"),
@@ -78,12 +78,12 @@ def test_an_address_that_cannot_be_used_is_told_with_the_fix(
 
 
 def test_a_path_is_no_address(tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match="no URL"):
+    with pytest.raises(RegistryURLError, match="not a URL"):
         Registry(tmp_path / "aipolicy.db")  # type: ignore[arg-type]
 
 
 def test_a_reader_does_not_make_a_registry_by_a_typo(tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match=r"no file '.*aipolcy\.db'.*check the path"):
+    with pytest.raises(RegistryURLError, match=r"file '.*aipolcy\.db' doesn't exist: check the path"):
         Registry(f"sqlite:///{tmp_path}/aipolcy.db", create=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -121,7 +121,7 @@ def test_another_programs_database_is_refused_and_unharmed(url: str, statements:
             connection.execute(sqlalchemy.text(statement))
         before = sqlalchemy.inspect(connection).get_table_names()
     for create in (True, False):
-        with pytest.raises(RegistryError, match="another program's database"):
+        with pytest.raises(RegistryError, match="the database of another program"):
             Registry(url, create=create)
     with raw(url) as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == before

@@ -122,7 +122,7 @@ def test_a_password_among_the_options_is_not_shown() -> None:
 
 
 def test_an_address_without_a_database_is_told() -> None:
-    with pytest.raises(RegistryURLError, match="names no database: write postgresql://"):
+    with pytest.raises(RegistryURLError, match="has no database name: use one like postgresql://"):
         Registry("postgresql://db")
 
 

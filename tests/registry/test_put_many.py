@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostError, HostTakenError, RegistryError
 from aipolicy.lookup import LocalLookup
-from aipolicy.registry import Registry, bulk_write
+from aipolicy.registry import Registry, write
 from tests.registry.conftest import Clock, NewURL, raw
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
@@ -125,7 +125,7 @@ def test_what_is_there_already_is_no_change(registry: Registry) -> None:
 
 
 def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_write, "_CHUNK", 1000)
+    monkeypatch.setattr(write, "_CHUNK", 1000)
     count = 2500
     puts = (
         (SitePolicy.from_flag(True, site=f"blog{n}.example"), [f"www.blog{n}.example"]) for n in range(count)
@@ -230,7 +230,7 @@ def test_bad_puts_are_refused_as_put_refuses_them(registry: Registry) -> None:
         registry.put_many([SitePolicy()], by="ada")
     with pytest.raises(RegistryError, match="by is"):
         registry.put_many([OPTED_OUT], by=" ")
-    with pytest.raises(RegistryError, match="give a list"):
+    with pytest.raises(RegistryError, match="use a list"):
         registry.put_many([(OPTED_OUT, "www.blog.example")], by="ada")
     with pytest.raises(HostError):
         registry.put_many([(OPTED_OUT, ["a b"])], by="ada")
@@ -281,7 +281,7 @@ async def test_a_lookup_follows_them(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_number_of_puts(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_write, "_CHUNK", 1000)
+    monkeypatch.setattr(write, "_CHUNK", 1000)
 
     def peak(count: int) -> int:
         tracemalloc.start()

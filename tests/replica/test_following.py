@@ -166,7 +166,7 @@ def test_a_replica_is_no_place_to_write(url: str, file: Path) -> None:
         eventually(file.exists)
     with (
         Registry(f"sqlite:///{file}") as copy,
-        pytest.raises(RegistryError, match=r"is a replica.*postgresql://"),
+        pytest.raises(RegistryError, match=r"is a read-only replica.*postgresql://"),
     ):
         copy.put(OPTED_OUT, by="ada")
     assert seq(file) == 0
@@ -184,7 +184,7 @@ def test_a_file_that_is_something_else_is_refused_and_unharmed(url: str, file: P
     for path in (registry, notes, other):
         before = path.read_bytes()
         for _ in range(2):  # the lock's file that the first one leaves is no licence
-            with pytest.raises(RegistryError, match="is no replica: name another file"):
+            with pytest.raises(RegistryError, match="is not a replica: use another file"):
                 Replica(url, path).run()
         assert path.read_bytes() == before
 

@@ -134,12 +134,12 @@ def test_a_registry_that_is_just_being_restored_is_waited_for(
         eventually(lambda: is_at_work(file))
         take_away(other, table)
         exchange(url, other)
-        eventually(lambda: "is not whole: a restore may be going on" in trouble(file))
+        eventually(lambda: "is incomplete: if it is being restored" in trouble(file))
         assert len(read(file, "SELECT * FROM host JOIN site ON id = site_id")) == 3
         give_back(url, table)
         eventually(lambda: is_copy(file, url))
         eventually(lambda: trouble(file) == "")
-    assert len([record for record in caplog.records if "not whole" in record.getMessage()]) == 1
+    assert len([record for record in caplog.records if "is incomplete" in record.getMessage()]) == 1
 
 
 def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
@@ -154,7 +154,7 @@ def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
     with Replica(acting_standby(other), file):
         eventually(lambda: "is a standby, and behind the replica" in trouble(file))
         assert seq(file) == 3
-        assert "filled" not in caplog.text.partition("goes on from change 3")[2]
+        assert "filled" not in caplog.text.partition("resumes after change 3")[2]
         acting_standby(other, standby=False)  # promoted, without the last changes
         eventually(lambda: is_copy(file, other))
         eventually(lambda: trouble(file) == "")

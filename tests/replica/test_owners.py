@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -15,12 +14,12 @@ import pytest
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
+from aipolicy.file_lock import FileLock
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from aipolicy.registry.replica.initial_copy import fill
-from aipolicy.registry.replica.lock import Lock
 from aipolicy.registry.replica.source import Source
-from aipolicy.registry.replica.status import Standing
+from aipolicy.registry.replica.status import FollowerStatus
 from tests.forking import join_child, start_child
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
@@ -31,7 +30,7 @@ from tests.soak.proxy import Proxy, socket_of
 
 OWNER, READS = 1501, 1502  # any users that nobody is
 AS_USER = """
-import asyncio, os, signal, sys, time, psycopg, aipolicy.lookup
+import asyncio, encodings.ascii, os, signal, sys, time, psycopg, aipolicy.lookup
 from aipolicy.registry.replica import Replica, follower
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 """
@@ -135,9 +134,9 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
     with Registry(anywhere) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
         with Source(anywhere) as source:
-            note = Standing(source.name, shared, time.time).filling
+            status = FollowerStatus(source.name, shared, time.time).row_of_copy
             progress = lambda *_: nullcontext(lambda _: None)  # noqa: E731
-            fill(source, shared, why="there is none", note=note, progress=progress, stopped=bool)
+            fill(source, shared, reason="new", status=status, progress=progress, stopped=bool)
         with process(READS, READER, shared, 0.05) as reader:
             assert reader.stdout is not None
             assert reader.stdout.readline() == "ready\n"
@@ -156,7 +155,7 @@ def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str
         registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
         with pytest.raises(RegistryError, match=rf"is followed by process {os.getpid()} already"):
-            Lock(file).take(wait=False, stopping=threading.Event(), waiting=print)
+            Replica(url, file).run()
 
 
 def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: str, file: Path) -> None:
@@ -177,17 +176,16 @@ def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: s
 
 
 def test_a_lock_that_was_deleted_is_nobodys(file: Path) -> None:
-    first, second = Lock(file), Lock(file)
-    stopping = threading.Event()
-    assert first.take(wait=False, stopping=stopping, waiting=print)
-    first.path.unlink()
+    path = file.with_name("replica.db.lock")
+    first, second = FileLock(path), FileLock(path)
+    assert first.acquire() is None
+    path.unlink()
     assert not first.is_held()
-    assert second.take(wait=False, stopping=stopping, waiting=print)
+    assert second.acquire() is None
     assert second.is_held()
-    with pytest.raises(RegistryError, match="is followed by process"):
-        first.take(wait=False, stopping=stopping, waiting=print)
+    assert first.acquire() == f"process {os.getpid()}"
     second.release()
-    assert first.take(wait=True, stopping=stopping, waiting=print)
+    assert first.acquire() is None
     first.release()
 
 
@@ -205,8 +203,10 @@ def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path
         join_child(children.pop())
         registry.put(SitePolicy.from_preset("no-ai", site="after.example"), by="test")
         eventually(lambda: seq(file) == 2)
-    lock = Lock(file)  # of another process, while the child still lives
-    assert lock.take(wait=False, stopping=threading.Event(), waiting=print)
+    lock = FileLock(
+        file.with_name("replica.db.lock")
+    )  # as another process would, while the child still lives
+    assert lock.acquire() is None
     lock.release()
     os.write(gone, b"x")
     join_child(children.pop())

@@ -11,7 +11,7 @@ import pytest
 from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
-from aipolicy.registry.replica.file import Note, ReplicaFile
+from aipolicy.registry.replica.file import ReplicaFile, StatusRow
 from tests.replica.following import eventually, is_at_work, is_copy, read, seq
 
 
@@ -19,7 +19,7 @@ def test_a_file_that_was_just_filled_says_when_it_was_level(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Registry(url).close()
-    monkeypatch.setattr(ReplicaFile, "note", lambda *_: None)  # what the fill wrote stays
+    monkeypatch.setattr(ReplicaFile, "set_status", lambda *_: None)  # what the fill wrote stays
     with Replica(url, file, clock=lambda: 1000.0):
         eventually(lambda: read(file, "SELECT level_at FROM replica") == [(1_000_000_000,)])
 
@@ -29,7 +29,7 @@ def test_a_disk_that_takes_not_even_a_note_is_no_success_and_told_once(
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.replica.follower._HEARTBEAT", 0.0)
     monkeypatch.setattr("aipolicy.registry.replica.follower._LONGEST_DELAY", 0.0)
-    note = ReplicaFile.note
+    set_status = ReplicaFile.set_status
     tries = 0
 
     def full(*_: object) -> None:
@@ -42,11 +42,11 @@ def test_a_disk_that_takes_not_even_a_note_is_no_success_and_told_once(
     Registry(url).close()
     with Replica(url, file):
         eventually(lambda: is_at_work(file))
-        monkeypatch.setattr(ReplicaFile, "note", full)
+        monkeypatch.setattr(ReplicaFile, "set_status", full)
         eventually(lambda: tries > 20)
-        assert "level again" not in caplog.text
-        monkeypatch.setattr(ReplicaFile, "note", note)
-        eventually(lambda: "level again" in caplog.text)
+        assert "up to date again" not in caplog.text
+        monkeypatch.setattr(ReplicaFile, "set_status", set_status)
+        eventually(lambda: "up to date again" in caplog.text)
         assert read(file, "SELECT trouble FROM replica") == [("",)]
     assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
 
@@ -58,10 +58,10 @@ def test_the_end_of_a_trouble_is_in_the_file_before_it_is_told(
     apply = ReplicaFile.apply
     failing = True
 
-    def failing_at_first(self: ReplicaFile, changes: list[tuple[object, ...]], note: Note) -> None:
+    def failing_at_first(self: ReplicaFile, changes: list[tuple[object, ...]], status: StatusRow) -> None:
         if failing:
             raise OSError(5, "Input/output error")
-        apply(self, changes, note)
+        apply(self, changes, status)
 
     monkeypatch.setattr(ReplicaFile, "apply", failing_at_first)
     with Registry(url) as registry, Replica(url, file):
@@ -70,7 +70,7 @@ def test_the_end_of_a_trouble_is_in_the_file_before_it_is_told(
         registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: "Input/output error" in caplog.text)
         failing = False
-        eventually(lambda: "level again" in caplog.text)
+        eventually(lambda: "up to date again" in caplog.text)
         assert read(file, "SELECT trouble FROM replica") == [("",)]
 
 
@@ -87,7 +87,7 @@ def test_a_file_of_an_earlier_version_is_filled_anew(
             connection.execute("PRAGMA writable_schema=ON")
             connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' DEFAULT 0', '')")
         with Replica(url, file):
-            eventually(lambda: "level again" in caplog.text)
+            eventually(lambda: "up to date again" in caplog.text)
             registry.put(SitePolicy(site="b.example"), by="ada")
             eventually(lambda: seq(file) == 2)
         assert is_copy(file, url)
@@ -97,7 +97,7 @@ def test_a_file_of_an_earlier_version_is_filled_anew(
 def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_soon(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("aipolicy.registry.replica.source.PATIENCE", 2.0)
+    monkeypatch.setattr("aipolicy.registry.replica.source.ANSWER_TIMEOUT", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/blogs"
         with Replica(url, file) as replica:

@@ -17,10 +17,10 @@ from aipolicy.errors import RegistryError
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
-from aipolicy.registry.replica.file import Note, ReplicaFile
+from aipolicy.registry.replica.file import ReplicaFile, StatusRow
 from aipolicy.registry.replica.initial_copy import Progress
 from aipolicy.registry.replica.source import Row
-from aipolicy.registry.replica.status import Standing
+from aipolicy.registry.replica.status import FollowerStatus
 from tests.replica.following import eventually, follower, is_at_work, is_copy, read, seq, trouble
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_harmed_is_told_once_and_filled_anew(
     with followed(url, file) as registry:
         damage(file)
         registry.put(SitePolicy(site="new.example"), by="ada")
-        eventually(lambda: "level again" in caplog.text)
+        eventually(lambda: "up to date again" in caplog.text)
         assert seq(file) == 501
     assert is_copy(file, url)
     assert len(warnings(caplog)) == 1, warnings(caplog)
@@ -104,7 +104,7 @@ def test_an_old_copy_in_its_place_is_filled_anew(
     with followed(url, file) as registry:
         outdate(registry, file, old)
         old.replace(file)
-        eventually(lambda: "level again" in caplog.text)
+        eventually(lambda: "up to date again" in caplog.text)
         registry.put(SitePolicy(site="new.example"), by="ada")
         eventually(lambda: seq(file) == 503)
     assert is_copy(file, url)
@@ -141,7 +141,7 @@ def test_a_copy_without_a_log_is_taken_over(
             number = str(copy.stat().st_ino)
             assert read(copy, "SELECT value FROM meta WHERE key = 'file'") == [(number,)]
     assert is_copy(copy, url)
-    assert "is filled" not in caplog.text
+    assert "filled" not in caplog.text
 
 
 def test_another_programs_file_in_its_place_is_told_and_unharmed(
@@ -151,7 +151,7 @@ def test_another_programs_file_in_its_place_is_told_and_unharmed(
     notes.write_text("These are my notes.\n" * 99)
     with followed(url, file) as registry:
         notes.replace(file)
-        eventually(lambda: "is no replica: name another file, or remove it" in caplog.text)
+        eventually(lambda: "is not a replica: use another file, or remove this one" in caplog.text)
         registry.put(SitePolicy(site="new.example"), by="ada")
         assert file.read_text() == "These are my notes.\n" * 99
         file.unlink()
@@ -177,18 +177,18 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
     full = True
     apply = ReplicaFile.apply
 
-    def on_a_small_disk(self: ReplicaFile, changes: Sequence[Row], note: Note) -> None:
+    def on_a_small_disk(self: ReplicaFile, changes: Sequence[Row], status: StatusRow) -> None:
         ((pages,),) = self._connection.execute("PRAGMA page_count")
         self._connection.execute(f"PRAGMA max_page_count = {pages if full else 1 << 30}")
-        apply(self, changes, note)
+        apply(self, changes, status)
 
     monkeypatch.setattr(ReplicaFile, "apply", on_a_small_disk)
     with followed(url, file) as registry:
         registry.put_many([SitePolicy(site=f"more{number}.example") for number in range(2000)], by="import")
-        eventually(lambda: "make room on the disk" in caplog.text)
+        eventually(lambda: "free space on the disk" in caplog.text)
         assert seq(file) == 500
         assert read(file, "SELECT count(*) FROM site") == [(500,)]
-        eventually(lambda: "make room on the disk" in trouble(file))
+        eventually(lambda: "free space on the disk" in trouble(file))
         full = False
         eventually(lambda: seq(file) == 2500)
     assert is_copy(file, url)
@@ -198,19 +198,19 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
 def test_an_outage_that_shows_itself_in_turns_is_told_once_each(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    standing = Standing("postgresql://db/blogs", file, time.time)
+    status = FollowerStatus("postgresql://db/blogs", file, time.time)
     for _ in range(3):
         for kind in ("connection refused", "connection reset"):
-            standing.failed(kind)
+            status.failed(kind)
     assert [message.partition(";")[0] for message in warnings(caplog)] == [
         "connection refused",
         "connection reset",
     ]
     for number in range(100):
-        standing.failed(f"after {number} tries")
+        status.failed(f"after {number} tries")
     assert len(warnings(caplog)) == 5
-    standing.level(7)
-    standing.failed("connection refused")
+    status.up_to_date(7)
+    status.failed("connection refused")
     assert len(warnings(caplog)) == 6
 
 

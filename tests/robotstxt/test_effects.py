@@ -155,8 +155,8 @@ def test_an_explanation_names_the_group_the_rule_and_what_others_say() -> None:
     assert explained.agent_lines == (4,)
     assert explained.text(5) == "Disallow: /"
     assert explained.content_signals == {"ai-train": "no"}  # the groups are read as one
-    assert not explained.families["google"].allowed  # by the star, whose group goes on
-    assert not explained.families["protego"].allowed
+    assert not explained.dialects["google"].allowed  # by the star, whose group goes on
+    assert not explained.dialects["protego"].allowed
 
 
 def test_an_explanation_says_why_a_group_binds() -> None:
@@ -193,7 +193,7 @@ def test_an_explanation_of_our_own_file_agrees_with_the_core_in_every_family() -
     for token in ("GPTBot", "ClaudeBot", "Googlebot", "bingbot", "OAI-SearchBot", "stranger"):
         explained = explain(octets, token, "/post/1")
         assert explained.ruling.allowed is verdict(robots, token, "/post/1").allowed
-        assert {ruling.allowed for ruling in explained.families.values()} == {explained.ruling.allowed}
+        assert {ruling.allowed for ruling in explained.dialects.values()} == {explained.ruling.allowed}
         assert explained.content_signals == content_signals(robots, token)
         assert explained.usage_preferences == usage_preferences(robots, token, "/post/1")
 

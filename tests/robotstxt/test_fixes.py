@@ -190,7 +190,7 @@ def test_fixes_of_a_large_file_are_tried_within_a_bound(monkeypatch: pytest.Monk
         read += len(octets)
         return edited(octets, edits)
 
-    monkeypatch.setattr(sys.modules["aipolicy.robotstxt.lint"], "edited", counting)
+    monkeypatch.setattr(sys.modules["aipolicy.robotstxt.linter"], "edited", counting)
     octets = b"User-agent: *\n" + b"".join(
         b"Disalow: private%d\nUser-agent: GPTBot/%d\n" % (n, n) for n in range(5_000)
     )

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from aipolicy.cli.check.site_outputs import Totals
+from aipolicy.cli.check.site import Totals
 from aipolicy.siteaudit.audit import judge, not_judged
 from aipolicy.siteaudit.document import site_document
 from aipolicy.siteaudit.observation import Observation

@@ -92,7 +92,7 @@ def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World)
     assert behind(machine) < 2
     seconds = time.monotonic() - began
     lines = machine.follower.log.new()
-    assert "level again" in lines[-1]
+    assert "up to date again" in lines[-1]
     messages = [re.sub(r"[0-9.]+", "N", line) for line in lines[:-1]]
     assert 1 <= len(set(messages)) <= 5, lines
     assert len(messages) - len(set(messages)) <= seconds // 60 + 1, "each once, and again each minute"

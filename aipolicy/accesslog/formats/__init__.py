@@ -1,11 +1,14 @@
-"""Access logs of every usual server, read in columns.
+"""Access log formats of the usual servers, parsed in columns.
 
-Parts of each line are written by whoever sent the request, so a line that doesn't fit its format exactly is
-unreadable: it never becomes a row that says something else.
+Whoever sends a request writes parts of its line. So a line that doesn't fit its format exactly is unreadable;
+it never becomes a row with other content.
+
+To add a format, add an entry to ``catalog``: a list of fields, or a map of JSON keys. Dialects of format
+strings are tables in ``format_strings``.
 """
 
-from aipolicy.accesslog.formats.base import LogFormat
-from aipolicy.accesslog.formats.catalog import FORMATS, named
-from aipolicy.accesslog.formats.detect import LOOKED_AT, fitting, recognise, telling
+from aipolicy.accesslog.formats.catalog import FORMATS, parse_format
+from aipolicy.accesslog.formats.detect import SAMPLE_LINES, detect_format, format_of_log
+from aipolicy.accesslog.formats.log_format import LogFormat
 
-__all__ = ["FORMATS", "LOOKED_AT", "LogFormat", "fitting", "named", "recognise", "telling"]
+__all__ = ["FORMATS", "SAMPLE_LINES", "LogFormat", "detect_format", "format_of_log", "parse_format"]

@@ -1,90 +1,109 @@
-"""Which format a log has, from its first lines."""
+"""Detection of a log's format from its first lines."""
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import polars as pl
 
-from aipolicy.accesslog.formats.addresses import bare
-from aipolicy.accesslog.formats.base import LogFormat
-from aipolicy.accesslog.formats.catalog import FORMATS, OF_JSON, fix
-from aipolicy.accesslog.formats.elements import Role
-from aipolicy.accesslog.formats.field_list import DIRECTIVE, FieldListFormat
+from aipolicy.accesslog.formats.catalog import FORMATS, JSON_EXAMPLE, format_advice
+from aipolicy.accesslog.formats.columns import bare_address, without_placeholder
+from aipolicy.accesslog.formats.field_list_format import DIRECTIVE, FieldListFormat
 from aipolicy.accesslog.formats.json_format import JsonFormat
-from aipolicy.accesslog.formats.pattern import PatternFormat
-from aipolicy.accesslog.formats.rows import given
+from aipolicy.accesslog.formats.line_pattern import Role
+from aipolicy.accesslog.formats.log_format import LogFormat
+from aipolicy.accesslog.formats.pattern_format import PatternFormat
 from aipolicy.errors import LogFormatError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 
-LOOKED_AT = 100
-"""Lines from which a format is told."""
-_ENOUGH = 0.8
-"""The part of them that it must read; others may be broken."""
+SAMPLE_LINES = 100
+"""Number of lines from which a format is detected."""
+_ENOUGH = 0.8  # of them must fit; others may be broken
+_CONTENT = re.compile(rb"#Fields:|\s*[^\s#]")  # neither blank nor any other comment
 
 
-def recognise(sample: Sequence[str]) -> LogFormat | None:
-    """The format that reads the first lines of a log, ``sample``; None where there are none to tell it from.
+def format_of_log(name: str, lines: Iterable[bytes], chosen: LogFormat | None) -> LogFormat | None:
+    """Return the format of a log, or None if its lines are blank or comments.
 
-    Blank lines and comments don't count. Raises LogFormatError, with a line that isn't read and the option
-    to give, where no format reads four in five of them, or where the first column is nothing but
-    addresses: it may be the sites or the clients.
+    Args:
+        name: The log's name for error messages.
+        lines: The log's first lines.
+        chosen: The format that the user chose; None to detect it.
+
+    Raises:
+        LogFormatError: the format is unknown, no line fits it, or no line can have a User-Agent.
     """
-    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+    sample = itertools.islice((line for line in lines if _CONTENT.match(line)), SAMPLE_LINES)
+    first = _stripped([line.decode("utf-8", "replace") for line in sample])
+    try:
+        found = _detected(first) if chosen is None else _checked(chosen, first)
+        return None if found is None else _adapted(found, first)
+    except LogFormatError as error:
+        raise LogFormatError(f"{name!r}: {error}") from None
+
+
+def detect_format(sample: Sequence[str]) -> LogFormat | None:
+    """Return the format that fits the first lines of a log; None if they are blank or comments.
+
+    Raises:
+        LogFormatError: no format fits four in five lines, or the first column has only addresses, which may
+            be those of sites or of clients. The message has such a line and the option to give.
+    """
+    return _detected(_stripped(sample))
+
+
+def _stripped(sample: Sequence[str]) -> list[str]:
+    return [line.strip("\ufeff\r\n") for line in sample[:SAMPLE_LINES]]
+
+
+def _detected(first: list[str]) -> LogFormat | None:
     if any(line.startswith(DIRECTIVE) for line in first):
         return _with_directives(first)
     lines = _requests(first)
     if not lines.len():
         return None
-    read = {name: one.shaped(lines) for name, one in FORMATS.items()}
-    best = max(read, key=lambda name: read[name].sum())  # the first of equals
-    _require(lines, read[best], best)
+    fits = {name: log_format.matches(lines) for name, log_format in FORMATS.items()}
+    best = max(fits, key=lambda name: fits[name].sum())  # the first of equals
+    _require_fit(lines, fits[best], best)
     found = FORMATS[best]
-    if isinstance(found, PatternFormat) and Role.HOST in found.layout.roles:
-        _require_names(lines, found)
-    return found.seen(lines)
+    if isinstance(found, PatternFormat) and Role.HOST in found.pattern.roles:
+        _require_host_names(lines, found)
+    return found.adapted_to(lines)
 
 
-def fitting(given: LogFormat, sample: Sequence[str]) -> LogFormat:
-    """Return the format that somebody named, if any line of a log fits it.
-
-    Raises LogFormatError where not one of the first lines does.
-    """
-    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
-    directives = isinstance(given, FieldListFormat)
+def _checked(chosen: LogFormat, first: list[str]) -> LogFormat:
+    """Return the format that the user chose, if it fits any of the first lines."""
+    directives = isinstance(chosen, FieldListFormat)
     if directives and any(line.startswith(DIRECTIVE) for line in first):
         _with_directives(first)
-        return given
+        return chosen
     lines = _requests(first)
     if lines.len() and directives:
         raise LogFormatError(
-            f"no line begins with '{DIRECTIVE}', which says what the columns are: '{shown(lines[0])}'; "
-            "put it back, or give --format the format string of the lines"
+            f"no line begins with '{DIRECTIVE}', which lists the columns: '{shorten(lines[0])}'; "
+            "restore it, or give --format the format string of the lines"
         )
-    if lines.len() and not given.shaped(lines).any():
+    if lines.len() and not chosen.matches(lines).any():
         raise LogFormatError(
-            f"none of the first {lines.len()} lines fits --format {given.name}: '{shown(lines[0])}'; {fix()}"
+            f"none of the first {lines.len()} lines fits --format {chosen.name}: '{shorten(lines[0])}'; "
+            f"{format_advice()}"
         )
-    return given
+    return chosen
 
 
-def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
-    """Return the format with what the lines of a log tell of it.
-
-    Raises LogFormatError where the lines can have no User-Agent: no crawler could be told.
-    """
-    first = [line.strip("\ufeff\r\n") for line in sample[:LOOKED_AT]]
+def _adapted(found: LogFormat, first: list[str]) -> LogFormat:
+    """Return the format with ``has_host`` if targets name the sites; refuse lines without a User-Agent."""
     lines = _requests(first)
     if not lines.len():
         return found
     directives = [line for line in first if line.startswith(DIRECTIVE)]
-    for one in [found.after(directive) for directive in directives] or [found]:
-        if (lack := one.lacks_user_agent(lines)) is not None:
-            another = (
-                f", give --format {OF_JSON} if its key is another" if isinstance(one, JsonFormat) else ""
-            )
+    for each in [found.after(directive) for directive in directives] or [found]:
+        if (reason := each.missing_user_agent(lines)) is not None:
+            other_key = f"; if its key has another name, give --format {JSON_EXAMPLE}"
             raise LogFormatError(
-                f"{lack}, without which no crawler can be told: log it{another}, or leave this log out "
-                f"('{shown(lines[0])}')"
+                f"{reason}: no crawler can be recognised ('{shorten(lines[0])}'); log the User-Agent, or "
+                f"leave this log out{other_key if isinstance(each, JsonFormat) else ''}"
             )
     if not isinstance(found, PatternFormat | JsonFormat) or found.has_host:
         return found
@@ -92,12 +111,12 @@ def telling(found: LogFormat, sample: Sequence[str]) -> LogFormat:
 
 
 def _with_directives(first: list[str]) -> LogFormat:
-    """The format behind the first directive; all of them must lead to what their lines are."""
+    """Return the format after the first directive; the lines after each must fit its columns."""
     starts = [at for at, line in enumerate(first) if line.startswith(DIRECTIVE)]
     formats = [FieldListFormat().after(first[at]) for at in starts]
     parts = [_requests(first[at:until]) for at, until in zip(starts, [*starts[1:], len(first)], strict=True)]
-    read = [one.shaped(lines) for one, lines in zip(formats, parts, strict=True)]
-    _require(pl.concat(parts), pl.concat(read), formats[0].name)
+    fits = [each.matches(lines) for each, lines in zip(formats, parts, strict=True)]
+    _require_fit(pl.concat(parts), pl.concat(fits), formats[0].name)
     return formats[0]
 
 
@@ -105,18 +124,18 @@ def _requests(lines: list[str]) -> pl.Series:
     return pl.Series([line for line in lines if line.strip() and not line.startswith("#")], dtype=pl.String)
 
 
-def _require(lines: pl.Series, read: pl.Series, name: str) -> None:
-    if read.sum() < _ENOUGH * lines.len():
-        closest = f" (the closest one is {name})" if read.any() else ""
-        line = lines.filter(~read)[0]
-        raise LogFormatError(f"the log is of no known format{closest}: '{shown(line)}'; {fix(line)}")
+def _require_fit(lines: pl.Series, fits: pl.Series, name: str) -> None:
+    if fits.sum() < _ENOUGH * lines.len():
+        closest = f" (the closest one is {name})" if fits.any() else ""
+        line = lines.filter(~fits)[0]
+        raise LogFormatError(f"unknown log format{closest}: '{shorten(line)}'; {format_advice(line)}")
 
 
-def _require_names(lines: pl.Series, found: PatternFormat) -> None:
-    """A site is mostly visited by its name. Where no line has one, its column may be something else."""
-    hosts = found.columns(lines).select(given(pl.col("host"))).to_series().drop_nulls()
-    if bare(hosts).is_not_null().all():
+def _require_host_names(lines: pl.Series, found: PatternFormat) -> None:
+    """Refuse a host column with nothing but addresses: most requests name their site."""
+    hosts = found.columns(lines).select(without_placeholder(pl.col("host"))).to_series().drop_nulls()
+    if bare_address(hosts).is_not_null().all():
         raise LogFormatError(
-            f"the first field of '{shown(lines[0])}' may be the site, or an address that was forwarded: give "
-            f"--format {found.name} if it is the site, else the format string of the server's configuration"
+            f"the first field of '{shorten(lines[0])}' may be the site or a forwarded address; give --format "
+            f"{found.name} if it is the site, else the format string of the server's configuration"
         )

@@ -1,8 +1,8 @@
-"""Times in a log to microseconds since the epoch, UTC.
+"""Times in a log, converted to microseconds since the epoch, UTC.
 
-A time is a text and its *code*: a strftime format; ``epoch``, a number of seconds, milli-, micro- or
-nanoseconds, told apart by its size; ``iso``, ISO 8601 (an offset may lack: UTC); or ``any``: one of these,
-or the time of the Common Log Format. Months are English whatever the locale.
+The notation of a time is a *code*: a strftime format; ``epoch``, a number of seconds, milli-, micro- or
+nanoseconds, which differ in size; ``iso``, ISO 8601 (UTC if it has no offset); or ``any``: one of these, or
+the time of the Common Log Format. Months are English whatever the locale.
 """
 
 import re
@@ -41,19 +41,23 @@ _CODE = re.compile(r"%(?:[36]f|\.f|.)", re.DOTALL)
 
 
 def expanded(code: str) -> str:
-    """``code`` without shorthands such as ``%T``. Raises LogFormatError for what isn't read here."""
+    """Return ``code`` without shorthands such as ``%T``.
+
+    Raises:
+        LogFormatError: a part of it is not supported.
+    """
     if code in _NAMED or code == "any":
         return code
     for short, long in _SHORTHANDS.items():
         code = code.replace(short, long)
     for found in _CODE.findall(code):
         if found not in _PATTERNS:
-            raise LogFormatError(f"{found!r} in a time is not read: write it like {CLF!r}")
+            raise LogFormatError(f"{found!r} is not supported in a time; write it like {CLF!r}")
     return code
 
 
 def pattern(code: str) -> str:
-    """The regular expression of an expanded code's texts; empty for ``any``, which ends by its place."""
+    """Return a regular expression for times in an expanded code; empty for ``any``."""
     if code == "any":
         return ""
     if code in _NAMED:
@@ -64,45 +68,47 @@ def pattern(code: str) -> str:
 
 
 def is_complete(code: str) -> bool:
-    """Whether an expanded code says the day and the minute."""
+    """Return True if an expanded code has the day and the minute."""
     return code in (*_NAMED, "any") or all(any(one in code for one in wanted) for wanted in _NEEDED)
 
 
 def has_offset(code: str) -> bool:
-    """Whether nothing has to be assumed of the time zone."""
+    """Return True if a code determines the time zone."""
     return code in (*_NAMED, "any") or "%z" in code
 
 
-def instants(texts: pl.Series, code: str) -> pl.Series:
-    """Int64 microseconds since the epoch, UTC; null where a text isn't a time as ``code`` has it."""
+def to_microseconds(texts: pl.Series, code: str) -> pl.Series:
+    """Return Int64 microseconds since the epoch, UTC; null where a text isn't a time in that notation."""
     if code == "epoch":
-        return texts.to_frame("text").select(_numbers(pl.col("text"))).to_series()
+        return texts.to_frame("text").select(_from_numbers(pl.col("text"))).to_series()
     if code == "iso":
         plain = "%Y-%m-%dT%H:%M:%S%.f"
         zoned = texts.str.replace(r"[Zz]\z", "+00:00")
-        return _or(instants(zoned, f"{plain}%z"), texts, plain)
+        return _filled(to_microseconds(zoned, f"{plain}%z"), texts, plain)
     if code == "any":
-        return _or(_or(instants(texts, "epoch"), texts, "iso"), texts, CLF)
+        return _filled(_filled(to_microseconds(texts, "epoch"), texts, "iso"), texts, CLF)
     return texts.str.to_datetime(code, time_unit="us", strict=False).dt.epoch("us")
 
 
-def _or(found: pl.Series, texts: pl.Series, code: str) -> pl.Series:
-    """``found``, and where it has nothing what ``code`` makes of the text."""
-    return found if found.null_count() == texts.null_count() else found.fill_null(instants(texts, code))
-
-
-def _numbers(text: pl.Expr) -> pl.Expr:
-    """Every unit by its size: seconds have at most eleven digits until the year 5138, and so on."""
-    parts = text.str.extract_groups(r"\A(?P<whole>[0-9]{9,19})(?:\.(?P<part>[0-9]+))?\z").struct
-    whole = parts.field("whole").cast(pl.Int64, strict=False)
-    digits = parts.field("part").fill_null("").str.slice(0, 6).str.pad_end(6, "0")
-    part = digits.cast(pl.Int64, strict=False).fill_null(0)
+def _filled(found: pl.Series, texts: pl.Series, code: str) -> pl.Series:
+    """Fill the nulls in ``found`` with the times that ``code`` reads."""
     return (
-        pl.when(whole < 10**11)
-        .then(whole * 1_000_000 + part)
-        .when(whole < 10**14)
-        .then(whole * 1_000 + part // 1_000)
-        .when(whole < 10**17)
-        .then(whole)
-        .otherwise(whole // 1_000)
+        found if found.null_count() == texts.null_count() else found.fill_null(to_microseconds(texts, code))
+    )
+
+
+def _from_numbers(text: pl.Expr) -> pl.Expr:
+    """Convert numbers in the unit that their size implies: seconds have up to 11 digits until 5138."""
+    parts = text.str.extract_groups(r"\A(?P<integer>[0-9]{9,19})(?:\.(?P<fraction>[0-9]+))?\z").struct
+    integer = parts.field("integer").cast(pl.Int64, strict=False)
+    digits = parts.field("fraction").fill_null("").str.slice(0, 6).str.pad_end(6, "0")
+    fraction = digits.cast(pl.Int64, strict=False).fill_null(0)
+    return (
+        pl.when(integer < 10**11)
+        .then(integer * 1_000_000 + fraction)
+        .when(integer < 10**14)
+        .then(integer * 1_000 + fraction // 1_000)
+        .when(integer < 10**17)
+        .then(integer)
+        .otherwise(integer // 1_000)
     )

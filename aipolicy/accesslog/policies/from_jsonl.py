@@ -7,11 +7,11 @@ from typing import Any
 from aipolicy.accesslog.policies.host_ownership import Stated, timelines
 from aipolicy.accesslog.policies.rendering import Renderings
 from aipolicy.accesslog.policies.versions import ALWAYS, FilePolicies, Version
-from aipolicy.accesslog.timestamps import microseconds
-from aipolicy.bulk.json_lines import entry_of, json_object, names_of
-from aipolicy.bulk.rows import Policies
+from aipolicy.bulk.json_lines import json_object, pop_hosts, site_row
+from aipolicy.bulk.rows import PolicyCache
 from aipolicy.core.paths import octets
 from aipolicy.errors import AIPolicyError, PolicyError
+from aipolicy.times import to_microseconds
 
 
 def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> FilePolicies:
@@ -22,7 +22,7 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
     version without ``at`` always was in force, and of two with one ``at`` the later line holds. A log without
     hosts is the site's where there is one site only. Raises PolicyError that names the line.
     """
-    renderings, policies, texts = Renderings(), Policies(), dict[bytes, bytes]()
+    renderings, policies, texts = Renderings(), PolicyCache(), dict[bytes, bytes]()
     sites: dict[str, list[Stated]] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -40,16 +40,16 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
 
 
 def _read(
-    given: dict[str, Any], renderings: Renderings, policies: Policies
+    given: dict[str, Any], renderings: Renderings, policies: PolicyCache
 ) -> tuple[str, int, bytes, frozenset[str] | None]:
     at = _time(given.pop("at")) if "at" in given else ALWAYS
     if "robots_txt" not in given:
-        entry = entry_of(given, policies)
+        entry = site_row(given, policies)
         return entry.site, at, renderings.of(entry.policy), entry.hosts
     text = given.pop("robots_txt")
     if not isinstance(text, str):
         raise PolicyError(f"robots_txt is {text!r}: give the text of the file")
-    site, hosts = names_of(given)
+    site, hosts = pop_hosts(given)
     if given:
         fix = "it is the whole file: leave out one of the two"
         raise PolicyError(f"the object has robots_txt and {next(iter(given))!r}: {fix}")
@@ -65,4 +65,4 @@ def _time(text: Any) -> int:
         raise PolicyError(f"at is {text!r}, which is no time: {fix}") from None
     if when.utcoffset() is None:
         raise PolicyError(f"at is {text!r}, which has no time zone and could be many moments: {fix}")
-    return microseconds(when)
+    return to_microseconds(when)

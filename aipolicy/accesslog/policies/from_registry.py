@@ -8,8 +8,8 @@ from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.registry import InForce, Registry
-from aipolicy.registry.changes import microseconds
-from aipolicy.registry.url import masked
+from aipolicy.registry.database import masked
+from aipolicy.times import to_microseconds
 
 _KNOWN, _STRANGERS = 20_000, 100_000  # hosts that are remembered
 
@@ -58,7 +58,7 @@ class RegistryPolicies:
         return ()  # there may be ten million
 
     def _version(self, entry: InForce) -> Version:
-        at = microseconds(entry.at)
+        at = to_microseconds(entry.at)
         if entry.policy is None:
             return Version(at, None, NOTHING_ASKED)
         return Version(at, f"change {entry.seq}", self._robots(entry.policy), entry.policy.site)

@@ -1,27 +1,28 @@
-"""Bars over time, laid out here and drawn by the template as inline SVG."""
+"""Bar charts over time: the layout, which the template draws as inline SVG."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from aipolicy.report.document import Document
-from aipolicy.report.wording import counted, long_date, moment, short_date
+from aipolicy.accesslog.report.labels import Document
+from aipolicy.report.wording import counted, long_date, short_date, utc_time
 
 MOST_CRAWLERS = 12
-"""Charts beside each other: past that, the last one holds everyone else."""
+"""Maximum number of charts; the last one combines all further crawlers."""
 
 _MOST_BARS = 100
 _STEPS = {1: "day", 7: "week", 28: "4 weeks", 91: "13 weeks", 364: "52 weeks", 3640: "520 weeks"}
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BASE = 172, 44, 12, 26, 132  # CSS pixels at full size
-_HALF_LABEL = 34  # of a date with its year
-_LEAST = 1.5  # one fetch among a million is still seen
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BASE = 172, 44, 12, 26, 132  # CSS pixels
+_HALF_LABEL = 34  # half the width of a date with its year
+_LEAST = 1.5  # height at which one fetch among a million is visible
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step of time: where it stands, how high its parts are, whether robots.txt was read in it.
+    """The bar of one step of time: its position, the heights of its parts, and if robots.txt was read.
 
-    From the bottom up: ``disallowed``, ``spoofed`` (disallowed fetches by impostors), all other ``fetches``.
+    The parts are, from the bottom: ``disallowed``, ``spoofed`` (disallowed fetches by impostors), all other
+    ``fetches``.
     """
 
     x: float
@@ -35,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A word on an axis; ``at`` is its x or y, ``anchor`` SVG's text-anchor."""
+    """A text on an axis; ``at`` is its x or y, ``anchor`` SVG's text-anchor."""
 
     at: float
     text: str
@@ -44,7 +45,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart: what it says in words, its measures and its parts."""
+    """One chart: its texts, sizes and parts."""
 
     name: str
     summary: str
@@ -80,13 +81,13 @@ class _Steps:
 
 
 def overview(document: Document, width: int) -> Chart | None:
-    """All crawlers together; None where no day is known."""
+    """Return the chart of all crawlers together; None if there was no fetch."""
     steps = _steps(document)
     return None if steps is None else _chart("All crawlers", document["days"], steps, width)
 
 
 def charts(document: Document, width: int) -> list[Chart]:
-    """One chart a crawler, all with the same time axis; at most ``MOST_CRAWLERS``."""
+    """Return one chart per crawler, all with the same time axis; at most ``MOST_CRAWLERS``."""
     steps = _steps(document)
     tokens = [crawler["product_token"] for crawler in document["crawlers"]]
     if steps is None or not tokens:
@@ -106,7 +107,7 @@ def _steps(document: Document) -> _Steps | None:
     if not document["days"]:
         return None
     days = {date.fromisoformat(row["day"]) for row in document["days"]}
-    days |= {moment(time).date() for time in document["period"].values() if time is not None}
+    days |= {utc_time(time).date() for time in document["period"].values() if time is not None}
     first, length = min(days), (max(days) - min(days)).days + 1
     step = next((step for step in _STEPS if length <= step * _MOST_BARS), max(_STEPS))
     return _Steps(first, step, -(-length // step))
@@ -130,7 +131,7 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
             _height(disallowed, scale),
             _height(spoofed, scale),
             bool(reads),
-            f"{steps.label(index)}: {_said(fetches, disallowed, spoofed)}, "
+            f"{steps.label(index)}: {_in_words(fetches, disallowed, spoofed)}, "
             f"{counted(reads, 'robots.txt read')}",
         )
         for index, (fetches, disallowed, spoofed, reads) in enumerate(sums)
@@ -139,7 +140,7 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
     totals = [sum(column) for column in zip(*sums, strict=True)]
     peak = next(index for index, (fetches, *_) in enumerate(sums) if fetches == highest)
     about = (
-        f"{_said(*totals[:3])} and {counted(totals[3], 'robots.txt read')}, in {steps.count} bars "
+        f"{_in_words(*totals[:3])} and {counted(totals[3], 'robots.txt read')}, in {steps.count} bars "
         f"from {long_date(steps.first)}. Most fetches: {highest:,} ({steps.label(peak)})."
     )
     return Chart(
@@ -156,12 +157,12 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
 
 def _summary(fetches: int, disallowed: int, spoofed: int) -> str:
     text = f"{disallowed:,} of {counted(fetches, 'fetch', 'fetches')} disallowed"
-    return f"{text}, {spoofed:,} more by impostors" if spoofed else text
+    return f"{text}, and {spoofed:,} more by impostors" if spoofed else text
 
 
-def _said(fetches: int, disallowed: int, spoofed: int) -> str:
+def _in_words(fetches: int, disallowed: int, spoofed: int) -> str:
     text = f"{counted(fetches, 'fetch', 'fetches')}, {disallowed:,} of them disallowed"
-    return f"{text} and {spoofed:,} disallowed to impostors" if spoofed else text
+    return f"{text}, and {spoofed:,} more by impostors" if spoofed else text
 
 
 def _height(number: int, scale: float) -> float:
@@ -169,7 +170,7 @@ def _height(number: int, scale: float) -> float:
 
 
 def _round_up(highest: int) -> int:
-    """The next of 1, 2, 4, 6, 8, 10, 20 ...: it and its half are round."""
+    """Return the next of 1, 2, 4, 6, 8, 10, 20 ...: such a number and its half are round."""
     power = 1
     while True:
         for digit in (1, 2, 4, 6, 8):
@@ -184,7 +185,7 @@ def _levels(top: int, scale: float) -> tuple[Label, ...]:
 
 
 def _compact(number: int) -> str:
-    """``40k`` or ``2M``."""
+    """Return a number like ``40k`` or ``2M``."""
     for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= 10 * unit or (number >= unit and number % unit == 0):
             return f"{number // unit:,}{letter}"
@@ -192,12 +193,12 @@ def _compact(number: int) -> str:
 
 
 def _days(steps: _Steps, width: int, pitch: float) -> tuple[Label, ...]:
-    """The first and the last step, and some between where there is room."""
+    """Return labels for the first and the last step, and some between them if there is room."""
     last = steps.count - 1
     stride = max(1, -(-last // max(1, width // 130 - 1)))
     marks = list(range(0, steps.count, stride))
     if marks[-1] != last:
-        # The end is always named: beside the mark before it, or in its place.
+        # The last step always has a label: next to the previous one, or in its place.
         marks[-1 if last - marks[-1] < 0.75 * stride and len(marks) > 1 else len(marks) :] = [last]
     years = {steps.start(index).year for index in marks}
     labels = []

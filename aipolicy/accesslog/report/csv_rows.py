@@ -1,12 +1,12 @@
-"""The counters as rows, for a spreadsheet or a program."""
+"""The counts as CSV rows, for a spreadsheet or a program."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aipolicy.report.document import IDENTITIES, VERDICTS, Document
-from aipolicy.report.untrusted_text import logged
+from aipolicy.accesslog.report.labels import IDENTITIES, VERDICTS, Document
+from aipolicy.report.text import printable
 
-# What a spreadsheet takes for the beginning of a formula, in both widths.
+# Characters that begin a formula in a spreadsheet, in both widths.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 _IDENTITIES = (
     *(f"identity_{key}" for key in IDENTITIES),
@@ -27,15 +27,15 @@ _CRAWLER = (
 
 
 def csv_rows(document: Document) -> Iterator[list[str]]:
-    """A heading, then one row a crawler; or a row for each of ``by``, where the document has it.
+    """Yield a heading and one row per crawler, or per row of ``by`` if the document has it.
 
-    Columns are named as in JSON, ``identity_verified`` being ``identity.verified``; the first column of
-    ``by`` has its name (``site``, ``path``, ``day``, ``crawler``). ``rule``, ``rule_line`` and
-    ``rule_disallowed`` are the rule most often broken. What is null is empty.
+    Columns are named like the JSON keys: ``identity_verified`` is ``identity.verified``. The first column of
+    ``by`` has the name of its key (``site``, ``path``, ``day``, ``crawler``). ``rule``, ``rule_line`` and
+    ``rule_disallowed`` are about the rule that was broken most often. Null is an empty cell.
 
-    Text is taken for an attacker's: controls and direction marks are written as ``\\x1b`` or ``\\u202e``, and
-    a cell that begins with = + - @ (or a tab or line end) gets a leading apostrophe, so that no spreadsheet
-    runs it as a formula. Write the rows with ``csv.writer``, which quotes them as RFC 4180 says.
+    Text may be hostile: controls and direction marks are written as ``\\x1b`` or ``\\u202e``, and a cell that
+    begins with = + - @ (or a tab or line end) gets a leading apostrophe, so that no spreadsheet runs it as a
+    formula. Write the rows with ``csv.writer``, which quotes them by RFC 4180.
     """
     by = document["by"]
     if by is None:
@@ -51,7 +51,7 @@ def csv_rows(document: Document) -> Iterator[list[str]]:
 
 
 def _flat(counters: Document) -> dict[str, Any]:
-    """``{"identity": {"verified": 1}}`` as ``{"identity_verified": 1}``."""
+    """Flatten ``{"identity": {"verified": 1}}`` to ``{"identity_verified": 1}``."""
     found: dict[str, Any] = {}
     for name, value in counters.items():
         inner = {f"{name}_{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {}
@@ -70,4 +70,4 @@ def _cell(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         return str(value)
-    return f"'{logged(value)}" if value.startswith(_FORMULA) else logged(value)
+    return f"'{printable(value)}" if value.startswith(_FORMULA) else printable(value)

@@ -1,22 +1,21 @@
-"""What happened, in plain words: for readers who read nothing else.
+"""The result in a few sentences, for readers who read nothing else.
 
-A crawler's operator is only accused of what no impostor did: what failed the operator's published check is
-said apart.
+Fetches by clients that fail the operator's published check are stated separately: an operator is not accused
+of what an impostor did.
 """
 
 from dataclasses import dataclass
 
-from aipolicy.report.document import Document
-from aipolicy.report.untrusted_text import logged
-from aipolicy.report.wording import counted, joined, span
+from aipolicy.accesslog.report.labels import Document, period
+from aipolicy.report.text import printable
+from aipolicy.report.wording import counted, joined
 
-_ASKED = "had been asked not to make"
 _NAME = 40  # characters of a name that a client chose
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One sentence without its full stop, the sentences that qualify it, and what else must be known."""
+    """The title without its full stop, the sentences that qualify it, and further facts."""
 
     title: str
     sentences: tuple[str, ...]
@@ -24,7 +23,7 @@ class Headline:
 
 
 def headline(document: Document) -> Headline:
-    """The headline of a summary document."""
+    """Return the headline of a summary document."""
     return Headline(
         _title(document),
         (*_identities(document), *_impostors(document)),
@@ -33,31 +32,32 @@ def headline(document: Document) -> Headline:
 
 
 def _title(document: Document) -> str:
-    total, when = document["total"], span(document["period"])
-    during = f", {when}" if when else ""
+    total, days = document["total"], period(document)
+    during = f", {days}" if days else ""
     if not document["lines"]["read"]:
-        return "Nothing was checked: the logs hold no lines"
+        return "Nothing was checked: the logs are empty"
     if not total["fetches"]:
         return f"No known crawler fetched anything{during}"
     if _unjudged(document):
-        return "Nobody can be judged: no policy is known of any site in these logs"
+        return "No crawler can be judged: no policy is known for any site in these logs"
     crawlers = [crawler for crawler in document["crawlers"] if crawler["disallowed"]]
     if crawlers:
-        they = "it" if len(crawlers) == 1 else "they"
-        who = crawlers[0]["product_token"] if len(crawlers) == 1 else counted(len(crawlers), "crawler")
-        return f"{who} made {counted(total['disallowed'], 'fetch', 'fetches')} {they} {_ASKED}{during}"
+        name = crawlers[0]["product_token"] if len(crawlers) == 1 else counted(len(crawlers), "crawler")
+        return f"{name} made {_fetches(total['disallowed'])} that robots.txt disallowed{during}"
     if total["disallowed_spoofed"]:
-        names = _pretended(document)
-        whom = names[0] if len(names) == 1 else "these"
         return (
-            f"Clients that only pretended to be {joined(names)} made "
-            f"{counted(total['disallowed_spoofed'], 'fetch', 'fetches')} that {whom} {_ASKED}{during}"
+            f"Clients that only claimed to be {joined(_impersonated(document))} made "
+            f"{_fetches(total['disallowed_spoofed'])} that robots.txt disallowed{during}"
         )
-    return f"No crawler fetched anything it had been asked not to{during}"
+    return f"No crawler fetched anything that robots.txt disallowed{during}"
+
+
+def _fetches(number: int) -> str:
+    return counted(number, "fetch", "fetches")
 
 
 def _unjudged(document: Document) -> bool:
-    """No policy is known of any site that a crawler came to."""
+    """Return True if no policy is known for any site that a crawler fetched from."""
     total, without = document["total"], document["without_policy"]
     closed = ("disallowed", "disallowed_spoofed", "in_grace", "exempt", "refused")
     if any(total[verdict] for verdict in closed):
@@ -65,28 +65,31 @@ def _unjudged(document: Document) -> bool:
     return bool(without["fetches"] >= total["allowed"] > 0 and without["sites"] >= document["sites"])
 
 
-def _pretended(document: Document) -> list[str]:
+def _impersonated(document: Document) -> list[str]:
     return [crawler["product_token"] for crawler in document["crawlers"] if crawler["disallowed_spoofed"]]
 
 
 def _identities(document: Document) -> list[str]:
-    """How sure it is that those who are named did it."""
+    """Return how far addresses confirm the identity of the clients."""
     total = document["total"]
     if not total["disallowed"]:
         return []
     by = total["disallowed_by_identity"]
     sure, unsure = by["verified"] + by["operator_verified"], by["unverifiable"] + by["check_failed"]
-    alone = sure + unsure == 1
+    single = sure + unsure == 1
     if not unsure:
-        if alone:
-            return ["It came from an address that the crawler's operator confirms as its own."]
-        return ["All of these came from addresses that the crawler's operator confirms as its own."]
-    claim = "only the User-Agent says who it was"
+        if single:
+            return ["The fetch came from an address that the crawler's operator confirms as its own."]
+        return ["All of these fetches came from addresses that the crawler's operator confirms as its own."]
+    claim = "only the User-Agent names the crawler"
     if not sure:
-        return [f"{'It could not' if alone else 'None of these could'} be confirmed by an address: {claim}."]
+        return [
+            f"{'The fetch could not' if single else 'None of these fetches could'} be confirmed by an "
+            f"address: {claim}."
+        ]
     return [
-        f"{sure:,} of these came from addresses that the crawler's operator confirms as its own; "
-        f"{unsure:,} could be neither confirmed nor refuted, and {claim}."
+        f"{sure:,} of these fetches came from addresses that the crawler's operator confirms as its own. "
+        f"{unsure:,} could be neither confirmed nor refuted: {claim}."
     ]
 
 
@@ -94,28 +97,33 @@ def _impostors(document: Document) -> list[str]:
     total = document["total"]
     if not total["disallowed_spoofed"]:
         return []
-    ending = "their addresses fail the operator's published check, and they are not counted against it."
+    crawlers = _impersonated(document)
+    their = "the operator" if len(crawlers) == 1 else "the operators"
+    ending = (
+        f"their addresses fail the check that {their} published, and they are not counted against {their}."
+    )
     if not total["disallowed"]:
-        return [f"These are impostors: {ending}"]
+        return [f"These clients only claimed to be {joined(crawlers)}: {ending}"]
     further = counted(total["disallowed_spoofed"], "disallowed fetch", "disallowed fetches")
-    pretended = joined(_pretended(document))
-    return [f"A further {further} came from clients that only pretended to be {pretended}: {ending}"]
+    return [f"A further {further} came from clients that only claimed to be {joined(crawlers)}: {ending}"]
 
 
 def _others(document: Document) -> list[str]:
     total, sentences = document["total"], []
     if total["refused"]:
         refused = counted(total["refused"], "more fetch was", "more fetches were")
-        sentences.append(f"{refused} disallowed, but refused by the server.")
+        sentences.append(f"{refused} disallowed, but the server refused to send content.")
     if total["exempt"]:
         exempt = counted(total["exempt"], "more fetch was", "more fetches were")
         sentences.append(
-            f"{exempt} made for a user by crawlers whose operator says that robots.txt doesn't or may not "
-            "apply."
+            f"{exempt} disallowed, but made for a user by crawlers whose operator says that robots.txt does "
+            "not or may not apply."
         )
     if total["in_grace"]:
         grace = counted(total["in_grace"], "fetch", "fetches")
-        sentences.append(f"{grace} came so soon after a change that the crawler may not have known of it.")
+        sentences.append(
+            f"{grace} came so soon after a change of the policy that the crawler may not have known it."
+        )
     return sentences
 
 
@@ -123,16 +131,18 @@ def _unknown(document: Document) -> list[str]:
     sentences, without = [], document["without_policy"]
     if unknown := document["unknown_crawlers"]["fetches"]:
         names = [crawler["name"] for crawler in document["unknown_crawlers"]["listed"][:1]]
-        example = f", such as {logged(names[0], _NAME)}" if names else ""
+        example = f", such as {printable(names[0], _NAME)}" if names else ""
         sentences.append(
-            f"{counted(unknown, 'request', 'requests')} came from crawlers that nobody here knows{example}: "
-            "they are listed, and not judged."
+            f"{counted(unknown, 'request', 'requests')} came from unknown crawlers{example}: "
+            "they are listed, not judged."
         )
     if without["fetches"]:
         fetches = counted(without["fetches"], "fetch", "fetches")
         sites = counted(without["sites"], "site")
-        sentences.append(f"{fetches} on {sites} could not be judged: no policy is known; counted as allowed.")
+        sentences.append(
+            f"{fetches} on {sites} without a known policy could not be judged; counted as allowed."
+        )
     if document["lines"]["unreadable"]:
         unreadable = counted(document["lines"]["unreadable"], "line names", "lines name")
-        sentences.append(f"{unreadable} a crawler but could not be read, and nothing is concluded from that.")
+        sentences.append(f"{unreadable} a crawler but can't be read, and counted for nothing.")
     return sentences

@@ -1,4 +1,4 @@
-"""The summary as a table on a terminal, or in a pipe."""
+"""The summary as tables for a terminal or a pipe."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,37 +9,35 @@ from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
-from aipolicy.report.document import VERDICTS, Document
-from aipolicy.report.text import longest_word
-from aipolicy.report.untrusted_text import logged
-from aipolicy.report.wording import split
+from aipolicy.accesslog.report.labels import VERDICTS, Document, identity_counts
+from aipolicy.report.text import longest_word, printable
 
 _UNBOUNDED = 1_000_000  # columns
-_SECOND = 100  # characters of a key that stands there a second time
+_LONGEST_REPEATED = 100  # characters of a key that the first table has in full
 _NUMBERS = {"fetches": "Fetches", **VERDICTS}
 _STYLES = {"disallowed": "bold red", "disallowed_spoofed": "magenta"}
 _IMPOSTORS = (
-    "By impostors: disallowed fetches by clients that only claimed to be the crawler. They are not counted "
-    "as Disallowed. The other columns count every client that sent the crawler's name."
+    "Disallowed (impostors): disallowed fetches by clients that only claimed to be the crawler. They are not "
+    "counted as Disallowed. The other columns count every client that sent the crawler's name."
 )
 _CLIENTS = {
-    "operator_verified": "Operator only: the address is the operator's; only the User-Agent says which of "
-    "its crawlers it was.",
-    "unverifiable": "Unverifiable: the operator publishes no check, or one that was not made.",
-    "check_failed": "Check failed: the address is a proxy's, or hidden, or DNS did not answer.",
+    "operator_verified": "Operator verified: the address is the operator's; which of its crawlers the client "
+    "was, only its User-Agent says.",
+    "unverifiable": "Unverifiable: the operator publishes no check, or the check was not made.",
+    "check_failed": "Check failed: the address is a proxy's or masked, or DNS did not answer.",
     "spoofed": "Spoofed: the client fails every check that the operator publishes.",
 }
-_NAME = 40  # characters that a client chose
-_WIDEST_TOKEN = 20  # columns; the others need the rest of 80
+_LONGEST_NAME = 40  # characters of a name that a client chose
+_WIDEST_TOKEN = 20  # characters; the other columns need the rest of 80
 
 
 def table(document: Document) -> RenderableType:
-    """A renderable for rich: the crawlers, a total, and the rows of ``by`` where there are any.
+    """Return a renderable for rich: the crawlers, a total, and the rows of ``by`` if there are any.
 
-    One line a row where that fits; where it doesn't, what is counted and what is told stand in two tables,
-    which fold. Nothing is cut. Text is taken for an attacker's: no markup, no control, no escape.
+    Each row is one line if it fits the width; else numbers and details are two tables, whose cells wrap.
+    Nothing is cut. Text may be hostile: it is printed without markup, controls and escapes.
     """
-    parts: list[RenderableType] = [_Fitting(lambda numbers, told: _crawlers(document, numbers, told))]
+    parts: list[RenderableType] = [_Fitting(lambda numbers, details: _crawlers(document, numbers, details))]
     if document["total"]["disallowed_spoofed"]:
         parts += [Text(), Text(_IMPOSTORS, style="dim")]
     if legend := [text for name, text in _CLIENTS.items() if document["total"]["identity"][name]]:
@@ -48,38 +46,38 @@ def table(document: Document) -> RenderableType:
         parts += [Text(), _unknown(unknown, document["unknown_crawlers"])]
     by = document["by"]
     if by is not None:
-        parts += [Text(), _Fitting(lambda numbers, told: _by(by, numbers, told))]
+        parts += [Text(), _Fitting(lambda numbers, details: _by(by, numbers, details))]
         if by["left_out"]:
-            parts.append(Text(f"and {by['left_out']:,} more, left out", style="dim"))
+            parts.append(Text(f"and {by['left_out']:,} more not listed", style="dim"))
     return Group(*parts)
 
 
 class _Fitting:
-    """``build(numbers, told)`` with both as one table where it fits, else as two."""
+    """The table of ``build(numbers, details)`` with both if it fits the width, else two tables."""
 
     def __init__(self, build: Callable[[bool, bool], Table]) -> None:
         self._build = build
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        whole = self._build(True, True)
-        wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), whole).maximum
+        full = self._build(True, True)
+        wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), full).maximum
         if wanted <= options.max_width:
-            yield whole
+            yield full
             return
         numbers = self._build(True, False)
         wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), numbers).maximum
         yield from [numbers] if wanted <= options.max_width else _stacked(numbers)
         yield Text()
-        told = self._build(False, True)
-        first, *others = told.columns
-        if first.min_width is not None:  # rich would let the others run out of the terminal
+        details = self._build(False, True)
+        first, *others = details.columns
+        if first.min_width is not None:  # rich would let the others exceed the terminal
             for column in others:
                 column.max_width = max((options.max_width - first.min_width) // len(others) - 1, 1)
-        yield told
+        yield details
 
 
 def _stacked(table: Table) -> Iterator[Text]:
-    """The rows of a table of numbers, each name on a line of its own: no token is broken for want of room."""
+    """Yield the rows of a table of numbers, each name on a line of its own, so that no token is broken."""
     names, *columns = ([cell for cell in column.cells if isinstance(cell, Text)] for column in table.columns)
     headings = [str(column.header).split("\n") for column in table.columns[1:]]
     widths = [
@@ -102,32 +100,32 @@ def _right(cells: Sequence[Text], widths: Sequence[int], style: StyleType) -> Te
     return row
 
 
-def _crawlers(document: Document, numbers: bool, told: bool) -> Table:
+def _crawlers(document: Document, numbers: bool, details: bool) -> Table:
     titles = ("Clients", "Rule most often broken", "Seen (UTC)", "Disallowed (UTC)")
-    grid = _grid("Crawler", numbers, titles if told else ())
+    grid = _grid("Crawler", numbers, titles if details else ())
     for crawler in document["crawlers"]:
-        owner = "named by the policy" if crawler["operator"] is None else logged(crawler["operator"])
-        name = Text(f"{logged(crawler['product_token'])} ({owner})")
+        owner = "named by the policy" if crawler["operator"] is None else printable(crawler["operator"])
+        name = Text(f"{printable(crawler['product_token'])} ({owner})")
         more = (_clients(crawler), _broken(crawler), _span(crawler["first"], crawler["last"]))
         grid.add_row(
-            name, *(_numbers(crawler) if numbers else ()), *((*more, _disallowed(crawler)) if told else ())
+            name, *(_numbers(crawler) if numbers else ()), *((*more, _disallowed(crawler)) if details else ())
         )
-    if told and not numbers:
-        _whole_tokens(grid, (crawler["product_token"] for crawler in document["crawlers"]))
+    if details and not numbers:
+        _keep_tokens_whole(grid, (crawler["product_token"] for crawler in document["crawlers"]))
     grid.add_section()
     total = document["total"]
-    cells = (*(_numbers(total) if numbers else ()), *((_clients(total),) if told else ()))
+    cells = (*(_numbers(total) if numbers else ()), *((_clients(total),) if details else ()))
     grid.add_row(Text("Total"), *cells, style="bold")
     return grid
 
 
-def _by(by: Document, numbers: bool, told: bool) -> Table:
-    grid = _grid(by["key"].capitalize(), numbers, ("Clients", "Disallowed (UTC)") if told else ())
+def _by(by: Document, numbers: bool, details: bool) -> Table:
+    grid = _grid(by["key"].capitalize(), numbers, ("Clients", "Disallowed (UTC)") if details else ())
     for row in by["rows"]:
-        # Told without numbers it is the second of two tables: the first has the key in full.
-        name = logged(row["key"] or "", sys.maxsize if numbers else _SECOND)
+        # Without numbers this is the second of two tables; the first has the key in full.
+        name = printable(row["key"] or "", sys.maxsize if numbers else _LONGEST_REPEATED)
         key = Text("unknown", style="dim") if row["key"] is None else Text(name)
-        more = (_clients(row), _disallowed(row)) if told else ()
+        more = (_clients(row), _disallowed(row)) if details else ()
         grid.add_row(key, *(_numbers(row) if numbers else ()), *more)
     grid.columns[0].min_width = longest_word(grid.columns[0].cells)
     return grid
@@ -137,15 +135,15 @@ def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     grid.add_column(first, overflow="fold")
     for title in _NUMBERS.values() if numbers else ():
-        # Numbers alone: the terminal is narrow, and rich would narrow every column alike.
+        # Without details the terminal is narrow, and rich would narrow all columns alike.
         grid.add_column(title if titles else title.replace(" ", "\n"), justify="right", overflow="fold")
     for title in titles:
         grid.add_column(title, overflow="fold")
     return grid
 
 
-def _whole_tokens(grid: Table, names: Iterable[str]) -> None:
-    """Keep the first column as wide as its longest word, within reason: a product token is read whole."""
+def _keep_tokens_whole(grid: Table, names: Iterable[str]) -> None:
+    """Keep the first column as wide as its longest word, within bounds: product tokens are not broken."""
     grid.padding = (0, 1, 0, 0)
     longest = max((len(word) for name in names for word in name.split()), default=0)
     grid.columns[0].min_width = min(longest, _WIDEST_TOKEN)
@@ -158,17 +156,17 @@ def _numbers(counters: Document) -> list[Text]:
 
 
 def _clients(counters: Document) -> Text:
-    return Text(split(counters["identity"]))
+    return Text(identity_counts(counters["identity"]))
 
 
 def _unknown(listed: Sequence[Document], every: Document) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     grid.add_column("Unknown crawlers, not judged", overflow="fold")
     grid.add_column("Requests", justify="right")
-    grid.add_column("Seen (UTC)", overflow="fold")
+    grid.add_column("First and last (UTC)", overflow="fold")
     for crawler in listed:
-        seen = _span(crawler["first"], crawler["last"])
-        grid.add_row(Text(logged(crawler["name"], _NAME)), Text(f"{crawler['fetches']:,}"), seen)
+        days = _span(crawler["first"], crawler["last"])
+        grid.add_row(Text(printable(crawler["name"], _LONGEST_NAME)), Text(f"{crawler['fetches']:,}"), days)
     if (more := every["names"] - len(listed)) > 0:
         rest = every["fetches"] - sum(crawler["fetches"] for crawler in listed)
         grid.add_row(Text(f"and {more:,} more", style="dim"), Text(f"{rest:,}", style="dim"), Text())
@@ -178,7 +176,7 @@ def _unknown(listed: Sequence[Document], every: Document) -> Table:
 def _broken(crawler: Document) -> Text:
     for rule in crawler["rules"]:
         line = "" if rule["line"] is None else f" (line {rule['line']})"
-        return Text(f"{logged(rule['rule'] or 'no rule')}{line}")
+        return Text(f"{printable(rule['rule'] or 'no rule')}{line}")
     return Text()
 
 

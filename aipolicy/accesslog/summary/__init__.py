@@ -1,7 +1,6 @@
-"""What a table of fetches adds up to: the document that every report is made from."""
+"""The summary document, from which every report is made."""
 
-from aipolicy.accesslog.summary.document import KEYS, About, summary
+from aipolicy.accesslog.summary.document import KEYS, Context, summarise, unify_spelling
 from aipolicy.accesslog.summary.evidence import write_evidence
-from aipolicy.accesslog.summary.other_counts import in_one_spelling
 
-__all__ = ["KEYS", "About", "in_one_spelling", "summary", "write_evidence"]
+__all__ = ["KEYS", "Context", "summarise", "unify_spelling", "write_evidence"]

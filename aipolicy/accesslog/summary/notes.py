@@ -1,12 +1,13 @@
-"""What a reader of the figures must know beside them, and what to do about it."""
+"""Notes for the reader of a report: limits of the figures, and how to improve the check."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aipolicy.accesslog.engine import EMPTY, ReadFile
+from aipolicy.accesslog.fetch_table import ReadFile
 from aipolicy.core.crawlers import crawler_named
+from aipolicy.report.wording import counted
 
-_NAMED = 3  # files, crawlers
+_MOST_NAMES = 3  # of files or crawlers in a note
 
 
 def notes(
@@ -16,80 +17,87 @@ def notes(
     one_robots: bool,
     elsewhere: tuple[int, str | None],
 ) -> Iterator[str]:
-    """Sentences.
+    """Yield the notes as sentences.
 
-    ``one_robots``: a single robots.txt was taken as that of every host. ``elsewhere``: how many requests name
-    another site in their target, and one of these sites.
+    Args:
+        one_robots: True if a single robots.txt was applied to every host.
+        elsewhere: The number of requests that name another site in their target, and one of these sites.
     """
-    empty = [file.file for file in files if file.format == EMPTY]
+    empty = [repr(file.file) for file in files if file.is_empty]
     if empty:
-        yield f"{_some(list(map(repr, empty)))} {'is' if len(empty) == 1 else 'are'} empty"
-    told = {note: file.file for file in reversed(files) for note in file.notes}
-    for note, name in told.items():
+        yield f"{_some(empty)} {'is' if len(empty) == 1 else 'are'} empty"
+    by_note = {note: file.file for file in reversed(files) for note in file.notes}
+    for note, name in by_note.items():
         yield f"{name!r}: {note}"
     if unreadable := document["lines"]["unreadable"]:
         first = document["unreadable"][0]
-        where = f"the first is line {first['line']} of {first['file']!r}"
-        lines = "1 line holds" if unreadable == 1 else f"{unreadable} lines hold"
-        yield f"{lines} a crawler's name and can't be read; {where}"
+        lines = counted(unreadable, "line contains", "lines contain")
+        where = f"line {first['line']} of {first['file']!r}"
+        yield f"{lines} a crawler's name and can't be read; the first is {where}"
     if one_robots and document["sites"] > 1:
-        fix = "--site HOST checks one"
-        hosts = document["sites"]
-        yield f"the logs are of {hosts} hosts, and one robots.txt was taken as that of all: {fix}"
+        fix = "to check one host, add --site HOST"
+        yield f"one robots.txt was applied to all {document['sites']} hosts in the logs; {fix}"
     if fetches := document["without_policy"]["fetches"]:
-        sites = document["without_policy"]["sites"]
-        hosts = "1 host" if sites == 1 else f"{sites} hosts"
-        yield f"no policy is known for {fetches} of the fetches, on {hosts}: they count as allowed"
+        hosts = counted(document["without_policy"]["sites"], "host")
+        yield (
+            f"{counted(fetches, 'fetch', 'fetches')} on {hosts} without a known policy "
+            f"{'was' if fetches == 1 else 'were'} counted as allowed"
+        )
     denied = {
         crawler["product_token"]: crawler["robots_txt"]["unavailable"]
         for crawler in document["crawlers"]
         if crawler["disallowed"] and crawler["robots_txt"]["unavailable"]
     }
     if denied:
-        reads, whose = sum(denied.values()), _some(list(denied))
+        reads = counted(sum(denied.values()), "read")
         yield (
-            f"robots.txt was answered 4xx to {reads} reads by {whose}, after which RFC 9309 lets a "
-            "crawler fetch anything: see that it is served to all"
+            f"robots.txt was answered 4xx to {reads} by {_some(list(denied))}, after which RFC 9309 lets a "
+            "crawler fetch anything; make sure that every client can fetch robots.txt"
         )
     count, site = elsewhere
     if count:
-        requests = "1 request names" if count == 1 else f"{count} requests name"
+        requests = counted(count, "request names", "requests name")
         yield (
             f"{requests} another site in the target, like {site!r}, and {'is' if count == 1 else 'are'} left "
-            "out: if it is this site's name, give --site"
+            "out; if it is this site's name, add it with --site"
         )
     yield from _proxies(document)
-    yield from _unasked(document)
+    yield from _without_dns(document)
 
 
 def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
-    """Say how to log the clients' addresses, where the log has others."""
-    failed, behind = document["total"]["identity"]["check_failed"], 0
-    taken = document["method"]["forwarded"]
+    """Yield how to log the clients' addresses if the log has those of proxies."""
+    failed, by_proxy = document["total"]["identity"]["check_failed"], 0
+    position = document["method"]["forwarded"]
     for proxy in document["proxies"]:
-        behind += proxy["fetches"]
-        fetches = "1 fetch" if proxy["fetches"] == 1 else f"{proxy['fetches']} fetches"
-        whose = f"a proxy's of {proxy['operator']}" if proxy["operator"] else "private: a proxy's in front"
+        by_proxy += proxy["fetches"]
+        fetches = counted(proxy["fetches"], "fetch", "fetches")
+        address = (
+            f"belongs to a proxy of {proxy['operator']}" if proxy["operator"] else "is private, a proxy's"
+        )
         if proxy["forwarded"] is not None:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
-            verified = proxy["would_verify"]
-            fix = f"--forwarded{number} takes the client's from the log, and verifies {verified} of them"
-        elif taken:
-            fix = f"further left in the forwarded column may be the client's: try --forwarded {taken + 1}"
+            verifies = f"verifies {proxy['would_verify']} of them"
+            fix = f"--forwarded{number} reads the client's address from the log, and {verifies}"
+        elif position:
+            fix = (
+                "the client's address may be further left in the forwarded column; "
+                f"try --forwarded {position + 1}"
+            )
         else:
-            fix = f"log the forwarded address ({proxy['header']}), and take it with --forwarded"
-        yield f"the address of {fetches} is {whose}, not the client's, so nobody is verified: {fix}"
-    if failed > behind:
-        if taken:
-            fix = f"the forwarded column of such a line has no address that is the {taken}. from the right"
+            fix = f"log the forwarded address ({proxy['header']}), and read it with --forwarded"
+        yield f"the address of {fetches} {address}, so the client can't be verified: {fix}"
+    if failed > by_proxy:
+        if position:
+            fix = f"the forwarded column of such a line has no address in position {position} from the right"
         else:
-            fix = "if a proxy stands in front, --forwarded takes the client's address from its column"
-        whose = "1 fetch" if failed - behind == 1 else f"{failed - behind} fetches"
-        yield f"the address of {whose} is masked or unreadable, or DNS failed: {fix}"
+            fix = "if the server is behind a proxy, --forwarded reads the client's address from its column"
+        fetches = counted(failed - by_proxy, "fetch", "fetches")
+        yield f"the address of {fetches} is masked or unreadable, or DNS failed: {fix}"
 
 
-def _unasked(document: Mapping[str, Any]) -> Iterator[str]:
-    """Name the clients that DNS may verify or find out."""
+def _without_dns(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the crawlers whose clients DNS may identify, if it was not used."""
     if document["method"]["dns"]:
         return
     names = [
@@ -100,9 +108,9 @@ def _unasked(document: Mapping[str, Any]) -> Iterator[str]:
         and known.rdns
     ]
     if names:
-        yield f"only DNS can tell who some clients of {_some(names)} are, and it was not asked: add --dns"
+        yield f"only DNS can identify some clients of {_some(names)}, and it was not used; add --dns"
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"

@@ -1,49 +1,70 @@
-"""``aipolicy check crawler``: which clauses of RFC 9309 does a crawler obey?"""
+"""``aipolicy check crawler``: the clauses of RFC 9309 that a crawler obeys."""
 
-from types import ModuleType
-from typing import Any
+import signal
+import string
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, list_option
+from aipolicy.cli.options import json_option, list_option, print_fitted, print_json
+from aipolicy.cli.progress import progress
+from aipolicy.errors import AIPolicyError
+
+# asyncio and aipolicy.conformance are imported where they are used: other commands must not wait for them.
+if TYPE_CHECKING:
+    from aipolicy.conformance import Clause, RandomTrial, Trial
+    from aipolicy.conformance.recording import Ending
+
+_Options = Mapping[str, Any]
+_SEEDS = 2**32
+_WIDTH = 140  # columns in a pipe
+_SIGNALLED = 128  # plus the number of the signal: the exit code
+_TOKEN_CHARACTERS = string.ascii_letters + string.digits + "_.-"
 
 
 def _list_clauses() -> None:
-    _parts().print_clauses()
+    from aipolicy.conformance import clauses_named
+    from aipolicy.conformance.terminal import listing
+
+    print_fitted(listing(clauses_named(())), in_a_pipe=_WIDTH)
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND... {url} ...")
-@click.option("--token", metavar="NAME", help="Its product token; else it is learned from its User-Agent.")
-@click.option("--only", multiple=True, metavar="CLAUSE", help="Test this clause alone; may be repeated.")
+@click.option(
+    "--token", metavar="NAME", help="Product token of the crawler; by default learned from its User-Agent."
+)
+@click.option("--only", multiple=True, metavar="CLAUSE", help="Test only this clause; may be repeated.")
 @click.option(
     "--claims",
     multiple=True,
     type=click.Choice(["bom", "cache", "nofollow"]),
-    help="Hold it to this, too: RFC 9309 doesn't ask for it.",
+    help="Also test a claim that RFC 9309 does not require.",
 )
 @click.option(
     "--random",
     "sites",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="Try it on N sites made at random, too.",
+    help="Also test the crawler on N random sites.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     metavar="S",
-    help="Make these sites again; else the seed is another each time.",
+    help="Seed of the random sites; by default a new one each time.",
 )
-@click.option("--no-clauses", is_flag=True, help="Only learn its name, and try the sites made at random.")
-@click.option("--strict", is_flag=True, help="A SHOULD counts like a MUST, and so does what is implied.")
+@click.option("--no-clauses", is_flag=True, help="Test only the random sites, after learning the token.")
+@click.option("--strict", is_flag=True, help="Treat a SHOULD, and what is only implied, like a MUST.")
 @click.option(
     "--seconds",
     type=click.FloatRange(1),
     default=30.0,
     show_default=True,
     metavar="N",
-    help="How long one crawl may last, before it is ended.",
+    help="Maximum duration of one crawl in seconds.",
 )
 @click.option(
     "--jobs",
@@ -51,21 +72,21 @@ def _list_clauses() -> None:
     default=4,
     show_default=True,
     metavar="N",
-    help="Crawls at a time.",
+    help="Number of crawls at a time.",
 )
-@click.option("--verbose", is_flag=True, help="Show on stderr what led to a verdict that is no *obeys*.")
+@click.option("--verbose", is_flag=True, help="Explain on stderr each verdict other than *obeys*.")
 @click.option(
     "--fail-on",
     type=click.Choice(["disobeys", "over-cautious", "never"]),
     default="disobeys",
     show_default=True,
-    help="What makes the exit code 1.",
+    help="Exit with code 1 for this verdict.",
 )
 @list_option("clause", _list_clauses)
 @json_option
 @click.pass_context
-def crawler(ctx: click.Context, /, **given: Any) -> None:
-    """Let a crawler loose on a trap, and tell which clauses of RFC 9309 it obeys.
+def crawler(ctx: click.Context, /, **options: Any) -> None:
+    """Test which clauses of RFC 9309 a crawler obeys.
 
     \b
     aipolicy check crawler -- wget -q -r -H -P {dir} {url}
@@ -75,25 +96,147 @@ def crawler(ctx: click.Context, /, **given: Any) -> None:
 
     The command is run once for each clause, against a site of its own on this machine, where a crawler that
     obeys fetches some pages and leaves others. {url} is the page to begin with, {dir} an empty folder to
-    write in. It should follow links, also to another port, and wait little between requests.
+    write in. The crawler should follow links, also to another port, and wait little between requests.
 
-    A clause is *not tested* where it never came near what would tell. It runs once more, first: to see that
-    it fetches pages at all, and without --token to learn which name it answers to.
+    A clause is *not tested* if the crawler did not fetch the pages that the test needs. One more run comes
+    first: it checks that the crawler fetches pages at all and, without --token, learns its product token.
 
-    It disobeys where it breaks a MUST, and departs from a SHOULD or from what is only implied. A crawl that
-    is ended after --seconds is never said to obey.
+    A crawler *disobeys* if it breaks a MUST, and *departs* from a SHOULD or from what is only implied. A
+    crawl that is ended after --seconds never counts as *obeys*.
 
-    --random tries sites that nobody can learn: a robots.txt made at random from RFC 9309's grammar, with
-    links of which some are forbidden. What it gets wrong is shown in the smallest robots.txt found.
+    --random tests sites that nobody can prepare for: a random robots.txt made from RFC 9309's grammar, with
+    links of which some are disallowed. An error is shown with the smallest robots.txt that causes it.
 
-    Exit codes: 0 it broke no MUST (with --strict: nothing) in what was tested, 1 it did, or it fetched
-    nothing or followed no link where that is needed, 2 bad input.
+    Exit codes: 0 no MUST broken (with --strict: nothing) in what was tested, 1 a broken one, or the crawler
+    fetched nothing or followed no link where that is needed, 2 invalid input.
     """
-    ctx.exit(_parts().run(**given))
+    ctx.exit(_run(options))
 
 
-def _parts() -> ModuleType:
-    # Imported where it is used: other commands should not wait for it.
-    from aipolicy.cli.check import crawler_run
+def _run(options: _Options) -> int:
+    """Run the tests, print the results, and return the exit code."""
+    import asyncio
 
-    return crawler_run
+    from aipolicy.conformance.process import checked
+    from aipolicy.conformance.report import document
+    from aipolicy.conformance.terminal import random_table, table
+
+    command = checked(options["command"])
+    clauses = _clauses(options)
+    token = _token(options["token"])
+    sites = options["sites"] or 0
+    signals: list[int] = []
+    try:
+        with progress("testing", len(clauses) + 1 + sites, step=1) as advance:
+            trial, random = asyncio.run(_trial(command, clauses, token, options, lambda: advance(1), signals))
+    except (asyncio.CancelledError, OSError):  # OSError: the progress bar's terminal is gone
+        if not signals:
+            raise
+        return _SIGNALLED + signals[0]
+    if options["as_json"]:
+        print_json(document(trial, command, random))
+    else:
+        print_fitted(table(trial), in_a_pipe=_WIDTH)
+        if random:
+            print_fitted(random_table(random, trial.token), in_a_pipe=_WIDTH)
+    _print_details(trial, options["verbose"])
+    return _exit_code(trial, random, options)
+
+
+def _clauses(options: _Options) -> "tuple[Clause, ...]":
+    from aipolicy.conformance import clauses_named
+
+    if options["no_clauses"] and not options["sites"]:
+        raise AIPolicyError("--no-clauses leaves nothing to test; add --random 40")
+    if options["no_clauses"] and options["only"]:
+        raise AIPolicyError("--no-clauses and --only exclude each other; use one of them")
+    if options["seed"] is not None and not options["sites"]:
+        raise AIPolicyError("--seed is for random sites; add --random 40")
+    return clauses_named(["own-name"] if options["no_clauses"] else options["only"])
+
+
+async def _trial(
+    command: Sequence[str],
+    clauses: "Sequence[Clause]",
+    token: str,
+    options: _Options,
+    advance: Callable[[], None],
+    signals: list[int],
+) -> "tuple[Trial, RandomTrial | None]":
+    import secrets
+    import tempfile
+
+    from aipolicy.conformance import try_at_random, try_out
+    from aipolicy.conformance.process import Scratch, filled
+    from aipolicy.conformance.process import run as run_process
+
+    _stop_on_signal(signals)
+    with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
+        scratch = Scratch(Path(parent))
+
+        async def crawl(url: str) -> "Ending":
+            return await run_process(filled(command, url, scratch.folder()), options["seconds"])
+
+        jobs = options["jobs"]
+        trial = await try_out(
+            crawl, clauses, token=token, claims=options["claims"], jobs=jobs, tell=lambda _result: advance()
+        )
+        if not options["sites"] or not trial.fetched:
+            return trial, None
+        seed = secrets.randbelow(_SEEDS) if options["seed"] is None else options["seed"]
+        random = await try_at_random(
+            crawl, options["sites"], seed, token=trial.token, jobs=jobs, tell=advance
+        )
+        return trial, random
+
+
+def _stop_on_signal(signals: list[int]) -> None:
+    """Cancel the tests on SIGTERM and SIGHUP, and record the signal; an ignored SIGHUP (nohup) stays so."""
+    import asyncio
+
+    task = asyncio.current_task()
+
+    def stop(number: int) -> None:
+        if task and not signals:  # a closed terminal may send it twice
+            task.cancel()
+        signals.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
+
+
+def _token(text: str | None) -> str:
+    token = (text or "").strip()
+    if text is not None and (not token or token.strip(_TOKEN_CHARACTERS)):
+        raise AIPolicyError(f"--token {text!r} is not a product token; use one like GPTBot")
+    return token
+
+
+def _print_details(trial: "Trial", verbose: bool) -> None:
+    """Print what may explain the verdicts."""
+    from aipolicy.conformance import Verdict
+    from aipolicy.conformance.report import account, advice, ended
+
+    if not trial.fetched:
+        recording = trial.results[0].seen
+        lines = [*ended(recording.ending), *advice(recording.ending)] if recording else []
+        click.echo("\n".join(lines), err=True)
+    for result in trial.results if verbose and trial.fetched else ():
+        if result.finding.verdict is not Verdict.OBEYS:
+            click.echo("\n" + "\n".join(account(result)), err=True)
+
+
+def _exit_code(trial: "Trial", random: "RandomTrial | None", options: _Options) -> int:
+    from aipolicy.conformance import Verdict
+
+    if options["fail_on"] == "never":
+        return 0
+    failing = [Verdict.DISOBEYS]
+    failing += [Verdict.DEPARTS] * options["strict"]
+    failing += [Verdict.OVER_CAUTIOUS] * (options["fail_on"] == "over-cautious")
+    conclusive = bool(random.tested) if random and options["no_clauses"] else trial.shown
+    if not conclusive or (random and not random.tested):
+        return 1
+    counts = random.disagreeing if random else {}
+    return 1 if any(trial.counts[verdict] or counts.get(verdict) for verdict in failing) else 0

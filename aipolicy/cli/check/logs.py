@@ -1,228 +1,333 @@
-"""What ``aipolicy check logs`` does: from the options to the reports."""
+"""``aipolicy check logs``: crawlers that fetched what their policy disallowed, from access logs."""
 
 import csv
-import glob
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import polars as pl
 
-from aipolicy.accesslog.dedupe import without_repeats
-from aipolicy.accesslog.engine import ReadFile
-from aipolicy.accesslog.evaluate import Evaluator, Terms
-from aipolicy.accesslog.formats import LogFormat, named
-from aipolicy.accesslog.local import read_logs
-from aipolicy.accesslog.policies import Policies, policies_from_jsonl, policies_from_robots
-from aipolicy.accesslog.spool import Spool
-from aipolicy.accesslog.summary import About, in_one_spelling, summary, write_evidence
-from aipolicy.accesslog.timestamps import iso, microseconds
-from aipolicy.cli.options import print_json, time_given
+from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
-from aipolicy.cli.robots_source import read_source
-from aipolicy.core.crawlers import crawler_table
-from aipolicy.core.hosts import site_name
-from aipolicy.errors import AIPolicyError, LogError, PolicyError
-from aipolicy.identity import IdentityChecker, Ranges, ranges_in_force
+from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
 from aipolicy.version import __version__
 
-_Given = Mapping[str, Any]
+# Everything else is imported where it is used: other commands must not wait for Polars.
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aipolicy.accesslog.evaluate import Terms
+    from aipolicy.accesslog.fetch_table import FetchStore, ReadFile
+    from aipolicy.accesslog.formats import LogFormat
+    from aipolicy.accesslog.policies import Policies
+    from aipolicy.accesslog.summary import Context
+    from aipolicy.identity import IdentityChecker
+
+_Options = Mapping[str, Any]
 
 
-def run(**given: Any) -> int:
-    """Check the logs, write what was asked for, and return the exit code."""
-    files, repeats = without_repeats(_expanded(given["files"]))
-    form = named(given["form"]) if given["form"] else None
-    ranges, file = ranges_in_force(given["ranges"])
-    terms = _terms(given, ranges)
-    for out in filter(None, (given["html"], given["evidence"])):
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
+@click.option("--robots", metavar="FILE|URL", help="One robots.txt that was in force all the time.")
+@click.option("--policies", metavar="FILE", help="Site policies with their dates, as JSON Lines.")
+@click.option(
+    "--registry",
+    envvar="AIPOLICY_REGISTRY",
+    show_envvar=True,
+    metavar="URL",
+    help="Registry with each site's policy at the time of each request.",
+)
+@click.option(
+    "--format",
+    "log_format",
+    metavar="NAME|STRING",
+    help="Log format: COMBINED, VCOMBINED, CADDY ..., or a format string; detected by default.",
+)
+@click.option(
+    "--site",
+    "sites",
+    multiple=True,
+    metavar="HOST",
+    help="Site that the log belongs to, or sites to check in it.",
+)
+@click.option("--since", metavar="TIME", help="Check only requests from this time on (UTC by default).")
+@click.option("--until", metavar="TIME", help="Check only requests before this time.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="Hours for which a crawler may use an older robots.txt; longer if its operator documents so.",
+)
+@click.option(
+    "--forwarded",
+    type=click.IntRange(0),
+    is_flag=False,
+    flag_value=1,
+    default=0,
+    metavar="[N]",
+    help="Read the client's address from the forwarded column: entry N from the right, by default 1.",
+)
+@ranges_option
+@click.option("--dns", is_flag=True, help="Also verify clients by forward-confirmed reverse DNS.")
+@click.option("--by", type=click.Choice(["site", "path", "day", "crawler"]), help="Add counts by this key.")
+@click.option(
+    "--top",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Maximum rows per list; 0 for no limit.",
+)
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--html", metavar="FILE", help="Write an HTML report to one self-contained file.")
+@click.option(
+    "--evidence",
+    metavar="FILE",
+    help="Write all disallowed fetches, including those by impostors, to a Parquet file.",
+)
+@click.option("--mask-ip", is_flag=True, help="Cut client addresses to /24 and /48 in all outputs.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["disallowed", "spoofed", "never"]),
+    default="disallowed",
+    show_default=True,
+    help="Exit with code 1 for disallowed fetches (not by impostors), or for spoofed clients.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Engine that runs the check.",
+)
+@click.option("--master", metavar="URL", help="Spark master, like spark://host:7077 or local[4].")
+@click.pass_context
+def logs(ctx: click.Context, /, **options: Any) -> None:
+    """Find crawlers that fetched what their policy disallowed, in access logs.
+
+    \b
+    aipolicy check logs access.log --robots robots.txt
+    aipolicy check logs /var/log/nginx/*.gz --registry sqlite:///blogs.db --html report.html
+    zcat access.log.gz | aipolicy check logs - --policies policies.jsonl --site a.example --json
+
+    Each request is judged by the policy that was in force at its time. A disallowed request is in the *grace
+    period* if a policy of the last 24 hours allowed it: crawlers keep a robots.txt for that long. Disallowed
+    fetches by clients that only claim to be a crawler are counted separately. Logs may be plain, .gz
+    or .zst.
+
+    \b
+    policies.jsonl has one version per line, any number per site:
+    {"site": "a.example", "at": "2026-10-01T00:00:00Z", "preset": "no-training", "licensed": ["GPTBot"]}
+    {"site": "b.example", "hosts": ["www.b.example"], "robots_txt": "User-agent: *\\nDisallow: /x\\n"}
+
+    Exit codes: 0 no disallowed fetch, 1 disallowed fetches, 2 invalid input.
+    """
+    if options["as_json"] and options["as_csv"]:
+        raise AIPolicyError("--json and --csv both write to stdout; use one of them")
+    if options["master"] and options["engine"] != "spark":
+        raise AIPolicyError("--master needs --engine spark")
+    if options["dns"] and options["engine"] == "spark":
+        raise AIPolicyError("--dns needs --engine local: with Spark, every worker would query DNS")
+    for package in ("polars", "pyarrow", "isal"):
+        if find_spec(package) is None:
+            raise MissingExtraError.for_extra(f"checking logs needs {package}", "check")
+    ctx.exit(_run(options))
+
+
+def _run(options: _Options) -> int:
+    from aipolicy.accesslog.fetch_table import FetchStore
+    from aipolicy.accesslog.formats import parse_format
+    from aipolicy.accesslog.log_files import expand_patterns, without_duplicates
+    from aipolicy.accesslog.summary import summarise, unify_spelling, write_evidence
+
+    files, duplicates = without_duplicates(expand_patterns(options["files"]))
+    log_format = parse_format(options["log_format"]) if options["log_format"] else None
+    terms, ranges_file = _terms(options)
+    for out in filter(None, (options["html"], options["evidence"])):
         require_writable(out)
-    with Spool() as spool:
-        read, parts = _read(files, form, terms, spool, given)
-        parts = in_one_spelling(parts)
-        document = summary(parts, _about(given, terms, read, repeats, file))
-        _require_read(document)
-        if given["evidence"]:
-            with whole_file(given["evidence"]) as path:
+    with FetchStore() as store:
+        read, parts = _read(files, log_format, terms, store, options)
+        parts = unify_spelling(parts)
+        document = summarise(parts, _context(options, terms, read, duplicates, ranges_file))
+        _require_readable(document)
+        if options["evidence"]:
+            with whole_file(options["evidence"]) as path:
                 write_evidence(parts, path)
-    _report(document, given)
-    return _exit_code(document, given["fail_on"])
+    _report(document, options)
+    total = document["total"]
+    failing = {"disallowed": total["disallowed"], "spoofed": total["identity"]["spoofed"], "never": 0}
+    return 1 if failing[options["fail_on"]] else 0
 
 
-def _terms(given: _Given, ranges: Ranges) -> Terms:
-    sites = tuple(dict.fromkeys(map(site_name, given["sites"])))
-    return Terms(
-        _policies(given, sites),
-        IdentityChecker(ranges, _resolver() if given["dns"] else None),
+def _terms(options: _Options) -> tuple["Terms", Path | None]:
+    """Return the terms of the check, and the file that the published addresses are from."""
+    from aipolicy.accesslog.evaluate import Terms
+    from aipolicy.core.hosts import site_name
+    from aipolicy.identity import IdentityChecker, Resolver, ranges_in_force
+
+    ranges, ranges_file = ranges_in_force(options["ranges"])
+    sites = tuple(dict.fromkeys(map(site_name, options["sites"])))
+    terms = Terms(
+        _policies(options, sites),
+        IdentityChecker(ranges, Resolver() if options["dns"] else None),
         sites=sites,
-        since=_time("--since", given["since"]),
-        until=_time("--until", given["until"]),
-        forwarded=given["forwarded"],
-        grace_hours=given["grace"],
-        mask=given["mask_ip"],
+        since=_time("--since", options["since"]),
+        until=_time("--until", options["until"]),
+        forwarded=options["forwarded"],
+        grace_hours=options["grace"],
+        mask=options["mask_ip"],
     )
+    return terms, ranges_file
 
 
 def _time(option: str, text: str | None) -> int | None:
-    return None if text is None else microseconds(time_given(option, text))
+    from aipolicy.times import to_microseconds
+
+    return None if text is None else to_microseconds(time_given(option, text))
 
 
-def _policies(given: _Given, sites: Sequence[str]) -> Policies:
-    source = click.get_current_context().get_parameter_source("registry")
-    from_environment = source is click.core.ParameterSource.ENVIRONMENT
-    said = [name for name in ("robots", "policies", "registry") if given[name]]
-    if from_environment and len(said) > 1:
-        said.remove("registry")
-    if len(said) != 1:
-        options = "--robots FILE, --policies FILE.jsonl or --registry URL"
-        both = " and ".join(f"--{name}" for name in said)
-        problem = f"{both} are given" if said else "nothing says what crawlers were asked"
-        raise AIPolicyError(f"{problem}: give one of {options}")
-    if given[said[0]] == "-" and "-" in given["files"]:
-        raise AIPolicyError(f"both the log and --{said[0]} are -: standard input can be read once")
-    if said == ["robots"]:
-        return policies_from_robots(read_source(given["robots"]), sites, source=given["robots"])
-    if said == ["registry"]:
-        # Imported where it is used: the others need no database.
+def _policies(options: _Options, sites: Sequence[str]) -> "Policies":
+    from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots
+    from aipolicy.cli.robots_source import read_source
+
+    origin = click.get_current_context().get_parameter_source("registry")
+    sources = [name for name in ("robots", "policies", "registry") if options[name]]
+    if origin is click.core.ParameterSource.ENVIRONMENT and len(sources) > 1:
+        sources.remove("registry")
+    if len(sources) != 1:
+        all_options = "--robots FILE, --policies FILE.jsonl or --registry URL"
+        several = " and ".join(f"--{name}" for name in sources)
+        problem = f"{several} exclude each other" if sources else "the policies are missing"
+        raise AIPolicyError(f"{problem}; give one of {all_options}")
+    (source,) = sources
+    if options[source] == "-" and "-" in options["files"]:
+        raise AIPolicyError(f"the log and --{source} are both -, but standard input can be read only once")
+    if source == "robots":
+        return policies_from_robots(read_source(options["robots"]), sites, source=options["robots"])
+    if source == "registry":
         from aipolicy.accesslog.policies.from_registry import RegistryPolicies
 
-        return RegistryPolicies(given["registry"])
+        return RegistryPolicies(options["registry"])
     try:
-        return policies_from_jsonl(_lines(given["policies"]), source=given["policies"])
+        return policies_from_jsonl(_lines(options["policies"]), source=options["policies"])
     except PolicyError as error:
-        raise PolicyError(f"{given['policies']!r}: {error}") from None
+        raise PolicyError(f"{options['policies']!r}: {error}") from None
 
 
 def _lines(name: str) -> list[str]:
     try:
-        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return octets.decode("utf-8-sig", "surrogateescape").split("\n")
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig", "surrogateescape").split("\n")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        fix = "give a file of JSON Lines"
-        raise AIPolicyError(f"--policies {name!r} can't be read ({reason}): {fix}") from None
-
-
-def _resolver() -> Any:
-    from aipolicy.identity import Resolver
-
-    return Resolver()
-
-
-def _expanded(names: Sequence[str]) -> list[str]:
-    """The files that are meant, patterns that the shell left alone filled in."""
-    found: list[str] = []
-    for name in names:
-        if name != "-" and glob.has_magic(name) and not Path(name).exists():
-            matching = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
-            if not matching:
-                raise LogError(f"{name!r} matches no file: check the pattern")
-            found += matching
-        else:
-            found.append(name)
-    if found.count("-") > 1:
-        raise LogError("- is given twice: standard input can be read once")
-    return found
+        raise AIPolicyError(f"--policies {name!r} can't be read ({reason}); give a JSON Lines file") from None
 
 
 def _read(
-    files: Sequence[str], form: LogFormat | None, terms: Terms, spool: Spool, given: _Given
-) -> tuple[list[ReadFile], list[pl.LazyFrame]]:
-    local = given["engine"] == "local"
-    with log_progress(_octets(files) if local else None) as advance:
+    files: Sequence[str],
+    log_format: "LogFormat | None",
+    terms: "Terms",
+    store: "FetchStore",
+    options: _Options,
+) -> tuple[list["ReadFile"], list["pl.LazyFrame"]]:
+    local = options["engine"] == "local"
+    with log_progress(_total_size(files) if local else None) as advance:
         if local:
-            read = read_logs(files, Evaluator(terms), spool, form=form, advance=advance)
-            return read, spool.parts()
+            from aipolicy.accesslog.evaluate import Evaluator
+            from aipolicy.accesslog.local import read_logs
+
+            read = read_logs(files, Evaluator(terms), store, log_format=log_format, advance=advance)
+            return read, store.parts()
         from aipolicy.accesslog.spark import read_with_spark
 
-        return read_with_spark(files, terms, spool, form=form, advance=advance, master=given["master"])
+        return read_with_spark(
+            files, terms, store, log_format=log_format, advance=advance, master=options["master"]
+        )
 
 
-def _octets(files: Sequence[str]) -> int | None:
+def _total_size(files: Sequence[str]) -> int | None:
     try:
         return None if "-" in files else sum(Path(name).stat().st_size for name in files)
-    except (OSError, ValueError):  # opening it will say what is wrong
+    except (OSError, ValueError):  # opening the file reports the error
         return None
 
 
-def _about(
-    given: _Given, terms: Terms, read: Sequence[ReadFile], repeats: Sequence[str], ranges_file: Path | None
-) -> About:
+def _context(
+    options: _Options,
+    terms: "Terms",
+    read: Sequence["ReadFile"],
+    duplicates: Sequence[str],
+    ranges_file: Path | None,
+) -> "Context":
+    from aipolicy.accesslog.summary import Context
+    from aipolicy.core.crawlers import crawler_table
+    from aipolicy.times import iso
+
     method = {
         "policies": terms.policies.source,
         "grace_hours": terms.grace_hours,
         "crawler_table": crawler_table().compiled.isoformat(),
         "crawlers_file": crawler_table().file,
         "ranges": _ranges(terms.identities, ranges_file),
-        "dns": given["dns"],
+        "dns": options["dns"],
         "forwarded": terms.forwarded,
         "since": iso(terms.since),
         "until": iso(terms.until),
         "only_sites": list(terms.sites),
         "addresses_masked": terms.mask,
     }
-    made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    top = given["top"] or None
-    one_robots = bool(given["robots"] and not terms.sites)
-    return About(
+    return Context(
         __version__,
-        made,
+        iso(datetime.now(UTC), "seconds"),
         read,
         method,
-        key=given["by"],
-        top=top,
-        one_robots=one_robots,
-        repeats=repeats,
+        key=options["by"],
+        top=options["top"] or None,
+        one_robots=bool(options["robots"] and not terms.sites),
+        duplicates=duplicates,
     )
 
 
-def _ranges(identities: IdentityChecker, file: Path | None) -> dict[str, Any]:
-    lists, oldest, newest = len(identities.lists), identities.oldest, identities.newest
-    days = {"oldest": oldest.isoformat(), "newest": newest.isoformat()}
-    return {"lists": lists} | days | {"file": None if file is None else str(file)}
+def _ranges(identities: "IdentityChecker", file: Path | None) -> dict[str, Any]:
+    days = {"oldest": identities.oldest.isoformat(), "newest": identities.newest.isoformat()}
+    return {"lists": len(identities.lists)} | days | {"file": None if file is None else str(file)}
 
 
-def _report(document: dict[str, Any], given: _Given) -> None:
-    if given["html"]:
-        from aipolicy.accesslog.report import html
+def _report(document: dict[str, Any], options: _Options) -> None:
+    from aipolicy.accesslog.report import csv_rows, html, table
 
-        with whole_file(given["html"]) as path:
+    if options["html"]:
+        with whole_file(options["html"]) as path:
             path.write_text(html(document), encoding="utf-8")
-    if given["as_json"]:
+    if options["as_json"]:
         print_json(document)
-    elif given["as_csv"]:
-        from aipolicy.accesslog.report import csv_rows
-
+        return
+    if options["as_csv"]:
         csv.writer(sys.stdout, lineterminator="\r\n").writerows(csv_rows(document))
     else:
         from rich.console import Console
 
-        from aipolicy.accesslog.report import table
-
-        terminal = sys.stdout.isatty()
-        Console(width=None if terminal else 200, soft_wrap=False).print(table(document))
-    for note in () if given["as_json"] else document["notes"]:
+        width = None if sys.stdout.isatty() else 200
+        Console(width=width, soft_wrap=False).print(table(document))
+    for note in document["notes"]:
         click.echo(note, err=True)
 
 
-def _require_read(document: Mapping[str, Any]) -> None:
-    """Raises LogError where nothing that names a crawler could be read: that acquits nobody."""
+def _require_readable(document: Mapping[str, Any]) -> None:
+    """Raise LogError if no line that names a crawler could be read: then there is no verdict."""
     lines = document["lines"]
     unread = lines["unreadable"]
     if unread and not (lines["crawler"] or lines["left_out"]) and 2 * unread >= lines["read"]:
         first = document["unreadable"][0]
         raise LogError(
-            f"{unread} of {lines['read']} lines name a crawler, and none of these can be read; the first is "
-            f"line {first['line']} of {first['file']!r}: give --format the format string of the server's "
-            "configuration"
+            f"none of the lines that name a crawler can be read ({unread} of {lines['read']} lines); the "
+            f"first is line {first['line']} of {first['file']!r}; give --format the format string of the "
+            "server's configuration"
         )
-
-
-def _exit_code(document: Mapping[str, Any], fail_on: str) -> int:
-    total = document["total"]
-    failing = {"disallowed": total["disallowed"], "spoofed": total["identity"]["spoofed"], "never": 0}
-    return 1 if failing[fail_on] else 0

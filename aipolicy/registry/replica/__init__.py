@@ -1,7 +1,7 @@
-"""A machine's own copy of a PostgreSQL registry: one SQLite file with the same tables, always level with it.
+"""A machine's copy of a PostgreSQL registry: a SQLite file with the same tables, which is kept up to date.
 
-``LocalLookup`` reads it as it reads a registry: requests never cross the network, and while PostgreSQL is
-away the answers stay.
+``LocalLookup`` reads it like a registry: requests never cross the network, and are answered while PostgreSQL
+is down.
 """
 
 from aipolicy.registry.replica.follower import Replica

@@ -1,4 +1,7 @@
-"""A replica's file as its follower writes it. All here raises OSError, sqlite3.Error or DamagedError."""
+"""The file of a replica, for the follower that writes it.
+
+Everything here raises OSError, sqlite3.Error or DamagedError.
+"""
 
 import json
 import os
@@ -15,17 +18,35 @@ from aipolicy.core.checkpoint import COLUMNS, Mark
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock
 from aipolicy.registry.replica.source import Row
-from aipolicy.registry.replica.tables import APPLICATION_ID, FILE, NOTE
 from aipolicy.registry.schema import SCHEMA_VERSION
 
+APPLICATION_ID = 0x41695072
+"""SQLite's ``application_id`` of a replica: a follower may replace such a file, however damaged."""
+
+FILE = "file"
+"""Key in ``meta`` of the file's inode number: a copy of the file has another inode."""
+
+STATUS_TABLE = """CREATE TABLE replica (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    source TEXT NOT NULL,         -- the registry, without its password
+    pid INTEGER NOT NULL,         -- of the follower
+    source_seq INTEGER NOT NULL,  -- the registry's latest change, when it was last asked
+    level_at INTEGER NOT NULL,    -- when the file was last up to date, in microseconds since the epoch
+    trouble TEXT NOT NULL         -- why the follower can't follow; empty if it does
+)"""
+
+# A file with another table refuses this (NOT NULL), and is filled again.
+SET_STATUS = """INSERT OR REPLACE INTO replica (id, source, pid, source_seq, level_at, trouble)
+    VALUES (1, ?, ?, ?, ?, ?)"""
+
 _BUSY = 5.0  # seconds; nobody else writes, but a reader may be recovering the log
-SETTLED = 10.0  # seconds for which a file that was just opened is taken to be sound
-_LARGEST_LOG = 64 << 20  # octets that the log may keep on the disk after a large catch-up
+SETTLED = 10.0  # seconds during which readers' reports of damage to a file just opened are ignored
+_LARGEST_LOG = 64 << 20  # bytes of the log that stay on the disk after a large catch-up
 
-_at_work = fork_safe_lock()  # no follower's connection is in use when the process forks
+_connection_lock = fork_safe_lock()  # the process doesn't fork while a connection is in use
 
-Identity = tuple[int, int]
-"""Of a file: its device and its number there."""
+FileIdentity = tuple[int, int]
+"""Device and inode number of a file."""
 
 _SITE = """INSERT INTO site (id, name, policy, seq) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, seq = excluded.seq"""
@@ -34,41 +55,51 @@ _CHANGE = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq = ?"  # noqa: S608
 
 
 class DamagedError(Exception):
-    """The file is no longer what the follower wrote: it must be filled anew."""
+    """The file is no longer what the follower wrote, and must be filled again."""
 
 
 class ReplacedError(Exception):
-    """Another file is in its place, and whose that is must be seen first."""
+    """Another file took the place of the replica."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """How far the follower is, as it says in the file; see ``layout.STATUS_TABLE``."""
+class StatusRow:
+    """A row of the table ``replica``; see ``STATUS_TABLE``."""
 
     source: str
     source_seq: int
     level_at: int
     trouble: str = ""
 
-    def row(self) -> Row:
+    def values(self) -> Row:
+        """Return the values for ``SET_STATUS``."""
         return self.source, os.getpid(), self.source_seq, self.level_at, self.trouble
 
 
 class ReplicaFile:
-    """The file of a replica that was filled. Raises DamagedError where it is none (any more)."""
+    """An open replica file.
+
+    Attributes:
+        identity: identity of the file when it was opened.
+        last: the latest change in it.
+        level_at: when it was last up to date, in microseconds since the epoch.
+
+    Raises:
+        DamagedError: the file isn't a valid replica.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._opened = time.monotonic()
-        self._is_taking_over = False
-        with _at_work:
+        self._is_copying = False
+        with _connection_lock:
             self._open(path)
 
     def _open(self, path: Path) -> None:
         self.identity = _identity(path)
         number = str(self.identity[1])
-        if _size(path.with_name(f"{path.name}-wal")) and _number(path) not in (number, None):
-            raise DamagedError("it is a copy, and the log beside it is another one's")
+        if _size(path.with_name(f"{path.name}-wal")) and _stored_inode(path) not in (number, None):
+            raise DamagedError("it is a copy of a replica, next to the log of another one")
         self._connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -77,15 +108,16 @@ class ReplicaFile:
             check_same_thread=False,
         )
         try:
-            # What a power failure takes from the log is fetched again: the number goes with the rows.
+            # synchronous=NORMAL: changes lost in a power failure are fetched again, because their number is
+            # lost in the same transaction.
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"journal_size_limit={_LARGEST_LOG}"):
                 self._connection.execute(f"PRAGMA {pragma}")
             about = dict(self._connection.execute("SELECT key, value FROM meta"))
             if not about.keys() >= {"replica_of", "registry_id"} or about["schema_version"] != SCHEMA_VERSION:
-                raise DamagedError("it is no replica, or one of another version")
+                raise DamagedError("it is not a replica, or one of another version")
             if about.get(FILE) != number:
                 self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FILE, number))
-                self._connection.execute("PRAGMA wal_checkpoint")  # readers look for it in the file alone
+                self._connection.execute("PRAGMA wal_checkpoint")  # readers read it without the log
             self.registry_id: str = about["registry_id"]
             ((seq,),) = self._connection.execute("SELECT seq FROM sequence")
             self.last = self._mark(seq)
@@ -96,53 +128,53 @@ class ReplicaFile:
             raise
 
     def close(self) -> None:
-        with _at_work:
+        with _connection_lock:
             self._connection.close()
 
     def close_in_child(self) -> None:
-        """Close the parent's connection, or a lookup's would share what SQLite takes for its locks here."""
-        if not self._is_taking_over:  # then the thread that does so has it in its hands for ever
+        """Close the parent's connection, whose locks a lookup's connection in this process would share."""
+        if not self._is_copying:  # otherwise the copying thread, which is gone here, still owns it
             self._connection.close()
 
     def check(self) -> None:
-        """Raises DamagedError where another process deleted, cut or overwrote it, and ReplacedError."""
+        """Raise DamagedError if the file was deleted, truncated or overwritten, or ReplacedError."""
         try:
             identity = _identity(self.path)
         except FileNotFoundError:
             raise DamagedError("it was deleted") from None
         if identity != self.identity:
             raise ReplacedError
-        self._hear_readers()
+        self._check_reports()
         try:
             _application_id(self.path)
         except sqlite3.DatabaseError as error:
-            if not _ruins(error):
+            if not _is_damage(error):
                 raise
-            raise DamagedError("it was cut or overwritten") from None
+            raise DamagedError("it was truncated or overwritten") from None
 
-    def _hear_readers(self) -> None:
+    def _check_reports(self) -> None:
         with suppress(FileNotFoundError):
             self.path.with_name(f"{self.path.name}.damaged").unlink()
-            # Whatever it is that one of them meets again and again: the rest of the time is for the others.
+            # Not sooner: a reader that fails for another reason must not keep the replica from following.
             if time.monotonic() - self._opened >= SETTLED:
                 raise DamagedError("a reader found it damaged")
 
     @property
     def seq(self) -> int:
-        """The number of the latest change."""
+        """Number of the latest change."""
         return self.last.seq
 
     def has(self, change: Mark) -> bool:
-        """Whether that change is here, as it is there."""
-        with _at_work:
+        """Return True if the replica has this change."""
+        with _connection_lock:
             return self._mark(change.seq) == change
 
-    def apply(self, changes: Sequence[Row], note: Note) -> None:
-        """Make the next ``changes``, rows of the table, at least one; all or none of them."""
-        with _at_work:
-            self._apply_all(changes, note)
+    def apply(self, changes: Sequence[Row], status: StatusRow) -> None:
+        """Apply the next changes (rows of the table, at least one), all or none of them."""
+        with _connection_lock:
+            self._apply_all(changes, status)
 
-    def _apply_all(self, changes: Sequence[Row], note: Note) -> None:
+    def _apply_all(self, changes: Sequence[Row], status: StatusRow) -> None:
         execute = self._connection.execute
         seq = self.seq
         execute("BEGIN IMMEDIATE")
@@ -153,7 +185,7 @@ class ReplicaFile:
                     raise DamagedError(f"change {seq} is missing in the registry")
                 self._apply(row)
             execute("UPDATE sequence SET seq = ?", (seq,))
-            execute(NOTE, note.row())
+            execute(SET_STATUS, status.values())
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -161,18 +193,19 @@ class ReplicaFile:
             raise
         self.last = Mark.of(changes[-1])
 
-    def note(self, note: Note) -> None:
-        with _at_work:
-            self._connection.execute(NOTE, note.row())
+    def set_status(self, status: StatusRow) -> None:
+        """Write the follower's status for other processes."""
+        with _connection_lock:
+            self._connection.execute(SET_STATUS, status.values())
 
-    def become(self, filled: Path) -> None:
-        """Take over all that is in another file, at once for every reader."""
+    def copy_from(self, filled: Path) -> None:
+        """Replace the contents by those of another file, at once for every reader."""
         other = sqlite3.connect(filled)
-        self._is_taking_over = True
+        self._is_copying = True
         try:
             other.backup(self._connection)
         finally:
-            self._is_taking_over = False
+            self._is_copying = False
             other.close()
 
     def _mark(self, seq: int) -> Mark:
@@ -196,28 +229,29 @@ class ReplicaFile:
         execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def existing(path: Path) -> ReplicaFile | None:
-    """The replica at ``path``; None where one is to be filled there.
+def open_replica(path: Path) -> ReplicaFile | None:
+    """Open the replica at ``path``; return None if there is no file.
 
-    Raises DamagedError for the ruins of one, RegistryError for a file that is something else, and not ours.
+    Raises:
+        DamagedError: the replica is damaged.
+        RegistryError: the file isn't a replica.
     """
     if not _is_ours(path):
         return None
     try:
         return ReplicaFile(path)
     except sqlite3.DatabaseError as error:
-        if _ruins(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+        if _is_damage(error) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
             raise DamagedError(str(error)) from error
         raise
 
 
-def is_shut_out(path: Path, error: Exception) -> bool:
-    """Whether ``error`` says that only the log of a file keeps us from writing it.
+def has_foreign_log(path: Path, error: Exception) -> bool:
+    """Return True if only the log keeps us from writing the file, and we may remove the log.
 
-    A reader that is another user makes the log where it comes first, as after a reboot; it is its own then,
-    with the file's mode. The file we may write, or replace by one with a log of ours.
-
-    Not so in a directory like /tmp, where a file is its owner's or the directory's owner's to remove.
+    A reader of another user that opens the file first, as after a reboot, creates the log and owns it. The
+    file itself can be replaced by one with a log of ours, except in a directory like /tmp, where only the
+    owners of a file and of the directory may remove it.
     """
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF != sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_READONLY_DBMOVED:
@@ -233,56 +267,56 @@ def _may_remove_log(path: Path) -> bool:
     return os.geteuid() in owners | {0}
 
 
-def claim(path: Path, known: Identity | None) -> None:
-    """See that what is at ``path``, if anything, may be removed: ``known`` is ours whatever it looks like.
-
-    Raises RegistryError where it may not.
-    """
+def require_removable(path: Path, known: FileIdentity | None) -> None:
+    """Raise RegistryError if the file at ``path`` isn't a replica; ``known`` is one, however damaged."""
     with suppress(FileNotFoundError, DamagedError):
         if _identity(path) != known:
             _is_ours(path)
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is there that a follower made, however damaged; False: there is none. Raises, too."""
+    """Return True if a follower made the file, False if there is none. Raises as ``open_replica``."""
     try:
         if not path.stat().st_size:
             raise DamagedError("it is empty")
-        ours = _application_id(path, sound=False) == APPLICATION_ID
+        ours = _application_id(path, truncated=True) == APPLICATION_ID
     except FileNotFoundError:
         return False
     except sqlite3.DatabaseError as error:
-        if not _ruins(error):
+        if not _is_damage(error):
             raise
         ours = False
     if not ours:
-        fix = "name another file, or remove it"
-        raise RegistryError(f"'{path}' is there already, and is no replica: {fix}")
+        fix = "use another file, or remove this one"
+        raise RegistryError(f"'{path}' exists, and is not a replica: {fix}")
     return True
 
 
-def _application_id(path: Path, *, sound: bool = True) -> int:
-    """What the file's header says, whatever is in its log; where it isn't ``sound``, it may have been cut."""
+def _application_id(path: Path, *, truncated: bool = False) -> int:
+    """Return the ``application_id`` in the file's header, which may be ``truncated``."""
     with closing(_without_log(path)) as connection:
-        if not sound:
-            connection.execute("PRAGMA writable_schema=ON")  # then SQLite takes the size for what it is
+        if truncated:
+            connection.execute("PRAGMA writable_schema=ON")  # makes SQLite accept a wrong file size
         ((found,),) = connection.execute("PRAGMA application_id")
     return int(found)
 
 
-def _number(path: Path) -> str | None:
-    """Which file it says that it is."""
+def _stored_inode(path: Path) -> str | None:
+    """Return the inode number that is stored in the file."""
     with closing(_without_log(path)) as connection:
         row = connection.execute("SELECT value FROM meta WHERE key = ?", (FILE,)).fetchone()
     return row[0] if row else None
 
 
 def _without_log(path: Path) -> sqlite3.Connection:
-    """The file alone. By SQLite: closed by other means, it would lose all locks of this process (POSIX)."""
+    """Open the file without its log.
+
+    Only SQLite may open it: closing any other descriptor would release this process's POSIX locks on it.
+    """
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _ruins(error: sqlite3.DatabaseError) -> bool:
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -293,6 +327,6 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _identity(path: Path) -> Identity:
+def _identity(path: Path) -> FileIdentity:
     found = path.stat()
     return found.st_dev, found.st_ino

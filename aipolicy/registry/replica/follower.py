@@ -1,4 +1,4 @@
-"""The follower: fills the replica where that is due, then makes each change as the registry made it."""
+"""The follower: it fills the replica if needed, then applies each change as the registry made it."""
 
 import random
 import sqlite3
@@ -10,54 +10,63 @@ from pathlib import Path
 from typing import Self
 
 from aipolicy.errors import RegistryError
+from aipolicy.file_lock import FileLock
 from aipolicy.forks import survive_forks
 from aipolicy.registry.replica.file import (
     DamagedError,
-    Identity,
+    FileIdentity,
     ReplacedError,
     ReplicaFile,
-    claim,
-    existing,
-    is_shut_out,
+    has_foreign_log,
+    open_replica,
+    require_removable,
 )
 from aipolicy.registry.replica.initial_copy import Progress, StoppedError, fill
-from aipolicy.registry.replica.lock import FollowedError, Lock
 from aipolicy.registry.replica.source import Source
-from aipolicy.registry.replica.status import Standing, logger
+from aipolicy.registry.replica.status import FollowerStatus, logger
 
 _PAGE = 1000  # changes in one transaction
-_HEARTBEAT = 1.0  # seconds between two notes that nothing happened
+_HEARTBEAT = 1.0  # seconds between two writes of the status without changes
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 2.0  # seconds between two tries
-_RUINED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOCK_POLL = 0.25  # seconds between two tries to take the lock
+_DAMAGE = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _FIXES = {
-    sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_READONLY: "check who may write it; its directory must be the follower's own",
-    sqlite3.SQLITE_CANTOPEN: "check the path, and who may write in its directory",
-    sqlite3.SQLITE_IOERR: "check the disk, and whether it is full",
+    sqlite3.SQLITE_FULL: "free space on the disk",
+    sqlite3.SQLITE_READONLY: "check its permissions; its directory must be the follower's own",
+    sqlite3.SQLITE_CANTOPEN: "check the path, and the permissions of its directory",
+    sqlite3.SQLITE_IOERR: "check the disk and its free space",
 }
 
 
 @contextmanager
-def _silently(_: str, __: int) -> Iterator[Callable[[int], None]]:
+def _no_progress(_: str, __: int) -> Iterator[Callable[[int], None]]:
     yield lambda rows: None
 
 
+class FollowedError(RegistryError):
+    """Another process follows into the file."""
+
+
 class Replica:
-    """Follows a PostgreSQL registry into a SQLite file. Raises RegistryURLError, MissingExtraError.
+    """A follower that keeps a SQLite copy of a PostgreSQL registry up to date.
 
         with Replica("postgresql://db/blogs", "replica.db", wait=True):  # in a thread, until the end
             lookup = LocalLookup("replica.db")
 
-    ``registry``  the registry's address.
-    ``to``        the file. It and its lock, ``FILE.lock``, are the follower's alone.
-    ``poll``      seconds between two looks at the registry; a change that is notified is fetched at once.
-    ``wait``      where another process follows into this file, take over when it ends.
-    ``progress``  shows a fill: see ``filling.Progress``.
+    Failures are logged when they begin, each minute, and when they end; the file stays as it is meanwhile.
+    The table ``replica`` in it has the status. An instance runs once. If the process forks, as servers with
+    workers do, the parent continues to follow.
 
-    What keeps it from following is told in the log when it begins, each minute, and when it ends; the file
-    stays as it is meanwhile. The table ``replica`` in it says how far it is. For one run. Where a process
-    forks, as servers with workers do, the parent follows on.
+    Args:
+        registry: Address of the registry.
+        to: The file. Only the follower may write it and its lock, ``FILE.lock``.
+        poll: Seconds between two looks at the registry; a change that is notified is fetched at once.
+        wait: If another process follows into this file, take over when it ends.
+        progress: Display of the progress of a copy: see ``initial_copy.Progress``.
+
+    Raises:
+        RegistryURLError, MissingExtraError: the registry can't be followed.
     """
 
     def __init__(
@@ -67,25 +76,25 @@ class Replica:
         *,
         poll: float = 0.25,
         wait: bool = False,
-        progress: Progress = _silently,
+        progress: Progress = _no_progress,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._source = Source(registry)
         self._path = Path(to).absolute()
         self._poll, self._wait, self._progress = poll, wait, progress
-        self._standing = Standing(self._source.name, self._path, clock)
-        self._lock = Lock(self._path)
+        self._status = FollowerStatus(self._source.name, self._path, clock)
+        self._lock = FileLock(self._path.with_name(f"{self._path.name}.lock"))
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: ReplicaFile | None = None
-        self._known: Identity | None = None  # the file that was opened last
-        self._ruined = False  # what is at the path is of no use
-        self._noted = 0.0
+        self._known: FileIdentity | None = None  # the file that was opened last
+        self._damaged = False  # the file at the path is of no use
+        self._status_written = 0.0
         self._delay = 0.0
         survive_forks(self)
 
     def after_fork(self) -> None:
-        """In a child nothing follows: its parent does, with its connection, its file and its lock."""
+        """Stop in a child: the parent follows, with its connection, file and lock."""
         self._thread = None
         self._stopping = threading.Event()
         self._stopping.set()
@@ -107,17 +116,21 @@ class Replica:
     def stop(self) -> None:
         """Let ``run`` return soon. For other threads and signal handlers."""
         self._stopping.set()
-        self._source.interrupt()  # it may wait for an answer that never comes
+        self._source.interrupt()  # it may be waiting for an answer
 
     def run(self) -> None:
-        """Follow until ``stop``. Raises RegistryError where another one follows, or the file isn't ours."""
+        """Follow until ``stop`` is called.
+
+        Raises:
+            RegistryError: another process follows into the file, or it isn't a replica.
+        """
         try:
             if not self._take():
                 return
-            with suppress(OSError, sqlite3.Error, DamagedError):  # met and told again below
+            with suppress(OSError, sqlite3.Error, DamagedError):  # raised and reported again below
                 self._open()
             if self._file is not None:
-                logger.info("the replica %s goes on from change %d", self._path, self._file.seq)
+                logger.info("the replica %s resumes after change %d", self._path, self._file.seq)
             while not self._stopping.is_set():
                 self._try()
         finally:
@@ -128,16 +141,16 @@ class Replica:
         try:
             self.run()
         except Exception:
-            logger.exception("the replica %s is not followed", self._path)
+            logger.exception("the follower of the replica %s ended", self._path)
 
     def _try(self) -> None:
-        """Follow until something goes wrong; tell it, and wait a little."""
+        """Follow until something fails; record it, and wait a little."""
         try:
             if not self._lock.is_held():
-                self._close()  # another one may have taken it and the file by now
+                self._close()  # another process may have the lock and the file by now
                 if not self._take():
                     return
-                logger.info("the lock %s was deleted, and is made anew", self._lock.path)
+                logger.info("the lock %s was deleted, and is created again", self._lock.path)
             with self._source as source:
                 self._follow(source)
         except StoppedError:
@@ -145,39 +158,40 @@ class Replica:
         except FollowedError:
             raise
         except ReplacedError:
-            # Even an older copy of it is of no use: with the log that is beside it, it is neither.
+            # Even an older copy of the file is useless: the log next to it is not its own.
             self._close()
-            self._ruined = True
-            self._failed(f"another file took the place of the replica {self._path}: it is filled anew")
+            self._damaged = True
+            self._failed(f"another file took the place of the replica {self._path}: it is filled again")
         except RegistryError as error:
             self._failed(str(error))
         except (DamagedError, OSError, sqlite3.Error) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            ruined = isinstance(error, DamagedError) or code in _RUINED or is_shut_out(self._path, error)
-            if code != sqlite3.SQLITE_FULL:  # then it is as it was
+            damaged = isinstance(error, DamagedError) or code in _DAMAGE
+            damaged = damaged or has_foreign_log(self._path, error)
+            if code != sqlite3.SQLITE_FULL:  # which leaves the file as it was
                 self._close()
-            self._ruined = self._ruined or ruined
-            fix = "it is filled anew" if ruined else _FIXES.get(code, "check the file and its disk")
+            self._damaged = self._damaged or damaged
+            fix = "it is filled again" if damaged else _FIXES.get(code, "check the file and its disk")
             self._failed(f"the replica {self._path} can't be used ({error}): {fix}")
 
     def _failed(self, message: str) -> None:
         if self._stopping.is_set():
             return
-        self._standing.failed(message)
+        self._status.failed(message)
         if self._file is not None:
-            with suppress(OSError, sqlite3.Error):  # it is told in the log anyway
-                self._file.note(self._standing.note(level=False))
+            with suppress(OSError, sqlite3.Error):  # the failure is in the log anyway
+                self._file.set_status(self._status.row(up_to_date=False))
         self._delay = min(self._delay * 2 or _FIRST_DELAY, _LONGEST_DELAY)
-        self._stopping.wait(self._delay * random.uniform(0.75, 1.25))  # noqa: S311 - machines not all at once
+        self._stopping.wait(self._delay * random.uniform(0.75, 1.25))  # noqa: S311 - spreads the machines
 
     def _follow(self, source: Source) -> None:
-        if self._file is None and not self._ruined:
+        if self._file is None and not self._damaged:
             with suppress(DamagedError):
                 self._open()
         while not self._is_over():
-            why = "there is none" if self._file is None else self._caught_up(source, self._file)
-            if why:
-                self._fill(source, why)
+            reason = "there is no valid file" if self._file is None else self._catch_up(source, self._file)
+            if reason:
+                self._fill(source, reason)
             else:
                 self._delay = 0.0
                 source.wait(self._poll)
@@ -186,63 +200,81 @@ class Replica:
         return self._stopping.is_set() or not self._lock.is_held()
 
     def _take(self) -> bool:
-        return self._lock.take(wait=self._wait, stopping=self._stopping, waiting=logger.info)
+        """Take the lock; return False only if ``stop`` was called meanwhile. Raises RegistryError."""
+        logged = False
+        while not self._stopping.is_set():
+            try:
+                holder = self._lock.acquire()
+            except OSError as error:
+                fix = "check the path, and the permissions of its directory"
+                reason = error.strerror or error
+                raise RegistryError(f"'{self._lock.path}' can't be created ({reason}): {fix}") from None
+            if holder is None:
+                return True
+            if not self._wait:
+                fix = "stop that one, or use --wait to take over when it ends"
+                raise FollowedError(f"'{self._path}' is followed by {holder} already: {fix}")
+            if not logged:
+                logger.info("'%s' is followed by %s: waiting for it to end", self._path, holder)
+                logged = True
+            self._stopping.wait(_LOCK_POLL)
+        return False
 
-    def _caught_up(self, source: Source, file: ReplicaFile) -> str:
-        """Make what is new; or say why that can't be."""
+    def _catch_up(self, source: Source, file: ReplicaFile) -> str:
+        """Apply new changes; return the reason if the file must be filled again instead."""
         file.check()
         state = source.state()
         if state.registry_id != file.registry_id:
-            return f"it is of registry {file.registry_id}, and this is {state.registry_id}"
+            return f"it is a copy of registry {file.registry_id}, not of {state.registry_id}"
         latest = state.last.seq
         if latest < file.seq:
-            if state.standby and file.has(state.last):  # what it lacks is on its way to it
-                fix = "it is waited for; name the primary to follow without it"
+            if state.standby and file.has(state.last):  # the primary will send it the rest
+                fix = "wait for it, or follow the primary"
                 raise RegistryError(f"registry '{source.name}' is a standby, and behind the replica: {fix}")
             return f"it has change {file.seq}, and the registry went back to {latest}"
-        self._standing.answered(latest)
+        self._status.answered(latest)
         while file.last != state.last and file.seq <= latest and not self._stopping.is_set():
             changes = file.last.behind(source.changes(file.seq, _PAGE + 1))
             if changes is None:
                 return f"the registry has another change {file.seq}"
             if not changes:
                 return f"the registry has no change {file.seq + 1}"
-            file.apply(changes, self._standing.note(level=changes[-1][0] >= latest))
-            self._noted = time.monotonic()
-            self._standing.behind(file.seq)
+            file.apply(changes, self._status.row(up_to_date=changes[-1][0] >= latest))
+            self._status_written = time.monotonic()
+            self._status.catching_up(file.seq)
         if file.seq >= latest:
-            # Noted first: what can't be written is trouble, and no reason to say that it is over.
-            if self._standing.trouble or time.monotonic() - self._noted >= _HEARTBEAT:
-                file.note(self._standing.note(level=True))
-                self._noted = time.monotonic()
-            self._standing.level(file.seq)
+            # Written first: if that fails, the trouble isn't over.
+            if self._status.trouble or time.monotonic() - self._status_written >= _HEARTBEAT:
+                file.set_status(self._status.row(up_to_date=True))
+                self._status_written = time.monotonic()
+            self._status.up_to_date(file.seq)
         return ""
 
-    def _fill(self, source: Source, why: str) -> None:
+    def _fill(self, source: Source, reason: str) -> None:
         began = time.monotonic()
         if self._file is None:
-            claim(self._path, self._known)
+            require_removable(self._path, self._known)
         fill(
             source,
             self._path,
-            in_place_of=self._file,
+            current=self._file,
             known=self._known,
-            why=why,
+            reason=reason,
             progress=self._progress,
-            note=self._standing.filling,
+            status=self._status.row_of_copy,
             stopped=self._is_over,
         )
         self._close()
-        self._ruined = False
+        self._damaged = False
         self._open()
         seq = self._file.seq if self._file else 0
-        logger.info("it is filled up to change %d, in %.1f s", seq, time.monotonic() - began)
+        logger.info("filled the replica up to change %d in %.1f s", seq, time.monotonic() - began)
 
     def _open(self) -> None:
-        self._file = existing(self._path)
+        self._file = open_replica(self._path)
         if self._file is not None:
             self._known = self._file.identity
-            self._standing.begin(self._file.seq, self._file.level_at)
+            self._status.opened(self._file.seq, self._file.level_at)
 
     def _close(self) -> None:
         if self._file is not None:

@@ -1,50 +1,73 @@
-"""A replica's first fill: into a file beside it, from one moment of the registry, and then put in place."""
+"""The initial copy of a registry: into a file next to the replica, from one snapshot, then put in place."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
-from aipolicy.registry.replica.file import Identity, Note, ReplicaFile, claim
+from sqlalchemy import Table
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from aipolicy.atomic_file import move_into_place, sync
+from aipolicy.registry import sqlite
+from aipolicy.registry.replica.file import (
+    APPLICATION_ID,
+    FILE,
+    SET_STATUS,
+    STATUS_TABLE,
+    FileIdentity,
+    ReplicaFile,
+    StatusRow,
+    require_removable,
+)
 from aipolicy.registry.replica.source import Snapshot, Source
 from aipolicy.registry.replica.status import logger
-from aipolicy.registry.replica.tables import APPLICATION_ID, FILE, NOTE, TABLES, indexes, tables
-from aipolicy.registry.schema import SCHEMA_VERSION
+from aipolicy.registry.schema import SCHEMA_VERSION, change, host, host_history, site
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""What is done, and how many rows that is → what to call with rows done."""
+"""A progress display: called with a label and the number of rows; yields a function to call with each further
+number of rows that are done."""
 
-_CACHE = -65536  # KiB: keys of the indexes come in any order
+TABLES: tuple[Table, ...] = (site, host, host_history, change)
+"""The large tables, which are copied row by row."""
+
+_DIALECT = sqlite_dialect.dialect()
+_CACHE = -65536  # KiB, because the keys of the indexes come in any order
 
 
 class StoppedError(Exception):
-    """The fill was given up, because the follower is to end, or the file is no longer its own."""
+    """The copy was abandoned, because the follower stops or lost its lock."""
 
 
 def fill(
     source: Source,
     path: Path,
     *,
-    in_place_of: ReplicaFile | None = None,
-    known: Identity | None = None,
-    why: str,
-    note: Callable[[int], Note],
+    current: ReplicaFile | None = None,
+    known: FileIdentity | None = None,
+    reason: str,
+    status: Callable[[int], StatusRow],
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> None:
-    """Fill a replica at ``path``. What is there is read until the new one is whole.
+    """Fill a replica at ``path``. Readers use the current file until the new one is complete.
 
-    ``in_place_of``: the sound replica that is there. ``known``: the damaged one, see ``file.claim``.
-    ``why`` it is filled, for the log.
-    ``note`` says what the file is to tell of itself, for a fill up to that change, begun now.
-    Raises as ReplicaFile does, RegistryError, StoppedError.
+    Args:
+        current: The valid replica at ``path``, whose contents are replaced.
+        known: The damaged replica at ``path``; see ``require_removable``.
+        reason: Reason for the log.
+        status: Returns the status row of a copy up to a change.
+        stopped: Returns True to abandon the copy.
+
+    Raises:
+        RegistryError, StoppedError, and the errors of ReplicaFile.
     """
     filling = path.with_name(f"{path.name}.filling")
     _remove(filling)
     try:
         with closing(sqlite3.connect(filling, isolation_level=None)) as connection:
-            # A crash leaves ruins, which the next fill removes: no log, and no waiting for the disk.
+            # The next copy removes what a crash leaves, so neither a log nor syncing is needed.
             for pragma in (
                 "journal_mode=OFF",
                 "synchronous=OFF",
@@ -54,23 +77,23 @@ def fill(
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute("BEGIN")
-            for statement in tables():
+            for statement in create_tables():
                 connection.execute(statement)
             with source.snapshot() as snapshot:
-                logger.info("the replica %s is filled from %s: %s", path, source.name, why)
-                connection.execute(NOTE, note(snapshot.state.last.seq).row())
+                logger.info("filling the replica %s from %s: %s", path, source.name, reason)
+                connection.execute(SET_STATUS, status(snapshot.state.last.seq).values())
                 _copy(snapshot, connection, progress, stopped)
-                number = filling.stat().st_ino if in_place_of is None else in_place_of.identity[1]
-                _about(connection, source, snapshot, number)
-            for statement in indexes():
+                inode = filling.stat().st_ino if current is None else current.identity[1]
+                _insert_meta(connection, source, snapshot, inode)
+            for statement in create_indexes():
                 connection.execute(statement)
             connection.execute("COMMIT")
             connection.execute("PRAGMA locking_mode=NORMAL")
             connection.execute("PRAGMA journal_mode=WAL")
         if stopped():
             raise StoppedError
-        if in_place_of is not None:
-            in_place_of.become(filling)
+        if current is not None:
+            current.copy_from(filling)
         else:
             _put_in_place(filling, path, known)
     finally:
@@ -91,36 +114,42 @@ def _copy(
                     raise StoppedError
 
 
-def _about(connection: sqlite3.Connection, source: Source, snapshot: Snapshot, number: int) -> None:
-    about = {
+def _insert_meta(connection: sqlite3.Connection, source: Source, snapshot: Snapshot, inode: int) -> None:
+    values = {
         "schema_version": SCHEMA_VERSION,
         "registry_id": snapshot.state.registry_id,
         "replica_of": source.name,
-        FILE: str(number),
+        FILE: str(inode),
     }
-    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", about.items())
+    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", values.items())
     connection.execute("INSERT INTO sequence (id, seq) VALUES (1, ?)", (snapshot.state.last.seq,))
 
 
-def _put_in_place(filling: Path, path: Path, known: Identity | None) -> None:
-    claim(path, known)  # it may be there just now
-    with filling.open("rb") as file:
-        os.fsync(file.fileno())
-    # What a lost or damaged file left behind. Its log first of all must not be taken for the new one's.
+def _put_in_place(filling: Path, path: Path, known: FileIdentity | None) -> None:
+    require_removable(path, known)  # again: a file may have appeared during the copy
+    sync(filling)  # now, because there is no file at all for a moment
+    # A log that is left of a damaged file must not be taken for the new one's.
     _remove(path)
-    # Whoever makes the log and its index owns them: see ``file.is_shut_out``.
+    # Whoever creates the log and its index owns them: see ``file.has_foreign_log``.
     for name in (f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).touch(0o644)
-    filling.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    move_into_place(filling, path)
+
+
+def create_tables() -> list[str]:
+    """Return the statements for the tables of a replica."""
+    statements = (CreateTable(table).compile(dialect=_DIALECT) for table in site.metadata.sorted_tables)
+    return [*map(str, statements), STATUS_TABLE]
+
+
+def create_indexes() -> list[str]:
+    """Return the statements for indexes and history triggers, which come after the rows."""
+    indexes = (CreateIndex(index).compile(dialect=_DIALECT) for table in TABLES for index in table.indexes)
+    return [*map(str, indexes), *sqlite.history_triggers()]
 
 
 def _remove(path: Path) -> None:
-    # Last the file itself: one whose log isn't ours to remove is still read.
+    # The file itself last: if its log can't be removed, it can still be read.
     for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
         with suppress(FileNotFoundError):
             path.with_name(name).unlink()

@@ -1,4 +1,4 @@
-"""The checks: each a function from a file to what it found."""
+"""The linter's checks: each is a function from a file to its findings."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""The file as octets: its size, its encoding, and whether it is a robots.txt at all."""
+"""Checks of the file as bytes: its size, its encoding, and its type."""
 
 import re
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ def check(file: ParsedFile) -> Iterator[Finding]:
         yield finding(
             "not-utf-8",
             [1],
-            "the file is not UTF-8 text: it looks like UTF-16, or is no text at all",
-            "no crawler finds a rule in it, and every one may fetch everything",
+            "the file is not UTF-8 text: it looks like UTF-16 or a binary file",
+            "crawlers find no rule in it, so every crawler may fetch everything; save it as plain UTF-8 text",
             severity=Severity.ERROR,
         )
         return
@@ -27,14 +27,14 @@ def check(file: ParsedFile) -> Iterator[Finding]:
         yield finding(
             "html-page",
             [1],
-            f"the file begins with {_beginning(file)!r}",
-            "no crawler finds a rule in it, and every one may fetch everything",
+            f"the file is a web page: it begins with {_beginning(file)!r}",
+            "crawlers find no rule in it, so every crawler may fetch everything; serve plain text instead",
         )
     elif not file.groups:
         yield finding(
             "says-nothing",
             [],
-            "there is no User-agent line",
+            "the file has no User-agent line",
             "every crawler may fetch everything",
             fix="User-agent: *\nAllow: /",
             edits={len(file.lines) + 1: "User-agent: *\nAllow: /"},
@@ -48,8 +48,9 @@ def check(file: ParsedFile) -> Iterator[Finding]:
                 yield finding(
                     "line-too-long",
                     [line.number],
-                    f"a line of {size} octets",
-                    f"Google's parser cuts it after {LONGEST_LINE}: a longer path pattern matches more",
+                    f"the line has {size} bytes",
+                    f"Google's parser reads {LONGEST_LINE} bytes of a line, so a path cut there matches "
+                    "more pages; shorten it",
                 )
 
 
@@ -58,55 +59,58 @@ def _beginning(file: ParsedFile) -> str:
 
 
 def is_something_else(file: ParsedFile) -> bool:
-    """Whether it is no robots.txt at all: nothing more need be said of its lines."""
+    """Return True if it is no robots.txt at all, so that its lines needn't be checked."""
     return is_html(file) or _is_binary(file)
 
 
 def _is_binary(file: ParsedFile) -> bool:
-    return file.octets.startswith((b"\xff\xfe", b"\xfe\xff")) or file.octets[:200].count(0) > 5
+    return file.body.startswith((b"\xff\xfe", b"\xfe\xff")) or file.body[:200].count(0) > 5
 
 
 def is_html(file: ParsedFile) -> bool:
-    """Whether it is a web page instead."""
-    return not file.groups and bool(_HTML.search(file.octets[:4000].decode("latin-1")))
+    """Return True if it is a web page instead."""
+    return not file.groups and bool(_HTML.search(file.body[:4000].decode("latin-1")))
 
 
 def _size(file: ParsedFile) -> Iterator[Finding]:
-    if len(file.octets) > MAX_ROBOTS_BYTES:
+    if len(file.body) > MAX_ROBOTS_BYTES:
         last = file.lines[-1].number
         yield finding(
             "file-too-large",
             [last],
-            f"the file is larger than {MAX_ROBOTS_BYTES} octets (500 KiB)",
-            f"Google's parser, and others, ignore everything from line {last} on (RFC 9309 §2.5)",
+            f"the file is larger than {MAX_ROBOTS_BYTES} bytes (500 KiB)",
+            f"Google's parser and others ignore everything from line {last} on (RFC 9309 §2.5); "
+            "shorten the file",
         )
 
 
 def _encoding(file: ParsedFile) -> Iterator[Finding]:
-    if file.octets.startswith(b"\xef\xbb\xbf"):
+    if file.body.startswith(b"\xef\xbb\xbf"):
         first = file.lines[0]
         yield finding(
             "byte-order-mark",
             [1],
             "the file begins with a byte order mark (EF BB BF)",
-            f"protego and Python's parsers don't recognise line 1: {shown(first.text)!r} is lost to them"
+            f"protego and Python's parsers ignore line 1, {shown(first.text)!r}; "
+            "save the file without the mark"
             if first.text
-            else "protego and Python's parsers don't recognise line 1; nothing stands there",
+            else "protego and Python's parsers ignore line 1, which is empty",
             fix=pasted(first.text),
             severity=None if first.text else Severity.NOTE,
         )
-    for number, octets in enumerate(re.split(rb"\r\n|\r|\n", file.octets[:MAX_ROBOTS_BYTES]), 1):
-        if octets.isascii() and not _ODD_LINE_END.search(octets.decode("ascii")):
+    for number, line_bytes in enumerate(re.split(rb"\r\n|\r|\n", file.body[:MAX_ROBOTS_BYTES]), 1):
+        if line_bytes.isascii() and not _ODD_LINE_END.search(line_bytes.decode("ascii")):
             continue
         try:
-            text = octets.decode("utf-8")
+            text = line_bytes.decode("utf-8")
         except UnicodeDecodeError as error:
             yield finding(
                 "not-utf-8",
                 [number],
-                f"octet {octets[error.start]:02X} is not UTF-8 here",
-                "some parsers fail on the whole file (Python's up to 3.12), others drop or replace the octet",
-                fix=pasted(octets.decode("latin-1")),
+                f"byte {line_bytes[error.start]:02X} is not valid UTF-8 here",
+                "Python's parser up to 3.12 fails on the whole file, others drop or replace the byte; "
+                "save it as UTF-8",
+                fix=pasted(line_bytes.decode("latin-1")),
             )
             continue
         odd = _ODD_LINE_END.search(text)
@@ -114,6 +118,7 @@ def _encoding(file: ParsedFile) -> Iterator[Finding]:
             yield finding(
                 "odd-line-end",
                 [number],
-                f"U+{ord(odd[0]):04X} inside the line",
-                f"protego and Python's parsers begin a new line there: {shown(text[odd.end() :], 60)!r}",
+                f"the line contains the character U+{ord(odd[0]):04X}",
+                f"protego and Python's parsers start a new line there: {shown(text[odd.end() :], 60)!r}; "
+                "remove it",
             )

@@ -1,4 +1,4 @@
-"""What families of parsers answer differently from RFC 9309, for crawlers of the table."""
+"""Check that other parsers give the answers of RFC 9309 for the crawlers of the table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.report.text import listed, pasted, shown
-from aipolicy.robotstxt.coverage import whose_group
+from aipolicy.robotstxt.coverage import group_token
 from aipolicy.robotstxt.dialects import DIALECTS, Dialect, DialectFile
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.fixes import own_groups
@@ -15,9 +15,9 @@ from aipolicy.robotstxt.matching import Content, RuleSet
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import Group, RobotsTxt, Rule, truncated
 from aipolicy.robotstxt.portable import portable, portable_group
-from aipolicy.robotstxt.sample_paths import probes
+from aipolicy.robotstxt.sample_paths import sample_paths
 
-_WORK = 400_000  # rules tried on paths: what has more rules is tried on fewer paths
+_WORK = 400_000  # rules tried on paths: longer files are tried on fewer paths
 _ALL_WORK = 10_000_000  # for all crawlers, by one dialect
 _LINES = 40  # of a fix
 _REWRITTEN = 3000  # lines: longer files are not tried in another spelling
@@ -37,7 +37,7 @@ def check(file: ParsedFile) -> Iterator[Finding]:
         return
     rewritten: bytes | None = None
     for dialect in DIALECTS:
-        found = list(_differences(file, dialect.read(file.octets)))
+        found = list(_differences(file, dialect.read(file.body)))
         for allowed in (False, True):
             some = [differs for differs in found if differs.allowed is allowed]
             if some:
@@ -47,12 +47,12 @@ def check(file: ParsedFile) -> Iterator[Finding]:
 
 
 def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Differs]:
-    """One for each crawler and answer."""
-    alike: dict[tuple[str, RuleSet], list[str]] = {}  # bound by the same rules, here and there
+    """Yield one difference for each crawler and answer."""
+    alike: dict[tuple[str, RuleSet], list[str]] = {}
     for crawler in CRAWLERS:
         token = crawler.product_token
-        if whose_group(file, token) != token:
-            continue  # its operator's own rule decides, and no parser's
+        if group_token(file, token) != token:
+            continue  # its operator documents another choice of the group
         alike.setdefault((file.index.bound(token).name, dialect_file.bound(token)), []).append(token)
     paths: dict[str, tuple[str, ...]] = {}
     work = min(_WORK, _ALL_WORK // max(1, len(alike)))
@@ -60,18 +60,18 @@ def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Diffe
         bound = file.index.bound(tokens[0])
         if name not in paths:
             parts = [part.rules for part in bound.content.parts]
-            paths[name] = probes(parts, max(4, min(80, work // _effort(bound.content))))
-        told = set()
+            paths[name] = sample_paths(parts, max(4, min(80, work // _effort(bound.content))))
+        yielded = set()
         for path in paths[name]:
             ours, theirs = bound.rules.decide(path), their_rules.decide(path)
-            if ours.allowed is not theirs.allowed and ours.allowed not in told:
-                told.add(ours.allowed)
+            if ours.allowed is not theirs.allowed and ours.allowed not in yielded:
+                yielded.add(ours.allowed)
                 for token in tokens:
                     yield _Differs(token, path, ours.allowed, ours.line, theirs.line)
 
 
 def _effort(content: Content) -> int:
-    """How much one path costs, in rules: wildcards cost by their length."""
+    """Return the cost of trying one path, in rules: wildcards cost by their length."""
     return 1 + content.size + content.wildcard_size // 5
 
 
@@ -82,11 +82,11 @@ def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten
     first = some[0]
     line = f" (line {first.their_line})" if first.their_line else ""
     if first.allowed:
-        effect = f"{dialect.used_by}: it may not{line}"
+        effect = f"to {dialect.used_by} it may not{line}"
         matters = any(_is_search_engine(token) for token in tokens)
     else:
-        effect = f"{dialect.used_by}: it may{line}"
-        # Of a name that it cuts, another finding tells.
+        effect = f"to {dialect.used_by} it may{line}"
+        # Another finding reports a name that it cuts off.
         matters = any(truncated(token) == token for token in tokens)
     fix, hint = _fix(file, dialect, some, rewritten)
     written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
@@ -108,7 +108,7 @@ def _is_search_engine(token: str) -> bool:
 
 
 def _portable(file: ParsedFile) -> bytes:
-    """The same groups, written so that older parsers understand them, too; b"" if they are too long."""
+    """Return the same groups in a spelling that older parsers understand too; b"" if they are too long."""
     try:
         robots = portable(RobotsTxt(file.index.groups), MAX_ROBOTS_BYTES)
     except RobotsTooLargeError:
@@ -118,36 +118,36 @@ def _portable(file: ParsedFile) -> bytes:
 
 
 def _fix(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
-    """Lines that make the dialect agree with RFC 9309, tried out, and what to do with them."""
+    """Return lines that make the dialect agree with RFC 9309, if a trial found some, and an instruction."""
     if not rewritten:
-        return "", "the file is too long to try other spellings"
+        return "", "no fix was tried, because the file is too long"
     tokens = list(dict.fromkeys(differs.token for differs in some))
     if _agrees(dialect, rewritten, some):
         names = {file.index.bound(token).name for token in tokens}
         groups = [g for g in RobotsTxt.parse(rewritten).groups if names & set(map(str.lower, g.tokens))]
         text = "\n\n".join("\n".join(_lines(group)) for group in groups)
-        return _short(text), "all read alike what is written so"
+        return _short(text), "all parsers read the groups alike if you write them like this"
     content = file.index.bound(tokens[0]).content
     own = _lines(portable_group(Group(tuple(tokens), tuple(content.records))))
     own += [] if content.has_rules else ["Allow: /"]
     added = "\n".join(own).encode() + b"\n\n" + rewritten
     if len({file.index.bound(token).name for token in tokens}) == 1 and _agrees(dialect, added, some):
-        return _short("\n".join(own)), "a group of its own, above the others, mends it"
-    return "", "no other spelling is known that would mend it"
+        return _short("\n".join(own)), "a separate group above the others fixes it"
+    return "", "no spelling is known that all parsers read alike"
 
 
 def _lines(group: Group) -> list[str]:
-    """Without comments: these are for the reader of the file itself."""
-    said = [record for record in group.records if isinstance(record, Rule) or record.name]
-    plain = Group(group.tokens, tuple(replace(record, comment="") for record in said))
+    """Return the lines of a group without comments: these are for readers of the file itself."""
+    records = [record for record in group.records if isinstance(record, Rule) or record.name]
+    plain = Group(group.tokens, tuple(replace(record, comment="") for record in records))
     return list(map(pasted, plain.lines()))
 
 
-def _agrees(dialect: Dialect, octets: bytes, some: list[_Differs]) -> bool:
-    dialect_file = dialect.read(octets)
+def _agrees(dialect: Dialect, body: bytes, some: list[_Differs]) -> bool:
+    dialect_file = dialect.read(body)
     return all(dialect_file.bound(d.token).decide(d.path).allowed is d.allowed for d in some)
 
 
 def _short(text: str) -> str:
-    """What is too long to paste by hand is no fix."""
+    """Return ``text``, or "" if it is too long to paste by hand."""
     return text if text.count("\n") < _LINES else ""

@@ -1,4 +1,4 @@
-"""Records: their names, and the lines that are none."""
+"""Checks of field names, and of lines without one."""
 
 import difflib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from aipolicy.robotstxt.parser import DISALLOW, SITEMAP, USER_AGENT, Line, LineK
 
 _SPELT = {LineKind.AGENT: "User-agent", LineKind.ALLOW: "Allow", LineKind.DISALLOW: "Disallow"}
 _READ = frozenset({"user-agent", "allow", "disallow", "sitemap", "host"})
-# Others that some crawler, or some published convention, reads.
+# Fields of other crawlers and published conventions.
 _OTHERS = frozenset(
     {"content-signal", "content-usage", "crawl-delay", "request-rate", "visit-time", "clean-param", "license"}
 )
@@ -31,7 +31,7 @@ def check(file: ParsedFile) -> Iterator[Finding]:
     for line in file.lines:
         if line.number in file.malformed:
             if not other_file:
-                yield _mangled(line, file.malformed[line.number])
+                yield _malformed(line, file.malformed[line.number])
         elif line.kind is LineKind.UNREADABLE and not other_file:
             yield _unreadable(line)
         elif line.kind in (LineKind.AGENT, LineKind.ALLOW, LineKind.DISALLOW, LineKind.SITE_WIDE):
@@ -46,12 +46,12 @@ def check(file: ParsedFile) -> Iterator[Finding]:
         yield finding(
             "crawl-delay",
             delays,
-            "Crawl-delay is given",
-            "Google and Amazon ignore it, Bing and Common Crawl honour it; it keeps nobody out",
+            "the file has a Crawl-delay",
+            "Google and Amazon ignore it, Bing and Common Crawl obey it; it blocks no crawler",
         )
 
 
-def _mangled(line: Line, one: MalformedLine) -> Finding:
+def _malformed(line: Line, one: MalformedLine) -> Finding:
     fix = "\n".join(map(pasted, one.meant))
     return finding(
         one.kind,
@@ -66,8 +66,8 @@ def _unreadable(line: Line) -> Finding:
     return finding(
         "unreadable-line",
         [line.number],
-        f"{shown(line.text)!r} is no 'name: value'",
-        "no parser reads it",
+        f"{shown(line.text)!r} doesn't have the form 'name: value'",
+        "every parser ignores it; make it a comment or correct it",
         fix=f"# {pasted(line.text)}",
     )
 
@@ -82,8 +82,9 @@ def _known(line: Line) -> Iterator[Finding]:
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is written for '{proper}'",
-            "lenient parsers (Google's, protego) know the slip; Python's and others ignore the line",
+            f"'{shown(line.name)}' is a misspelling of '{proper}'",
+            "Google's parser and protego accept the misspelling; Python's and others ignore the line; "
+            "correct it",
             fix=fix,
             severity=Severity.NOTE if line.kind is LineKind.SITE_WIDE else None,
         )
@@ -91,8 +92,8 @@ def _known(line: Line) -> Iterator[Finding]:
         yield finding(
             "sitemap-not-absolute",
             [line.number],
-            f"{shown(line.value)!r} is not a whole URL",
-            "the sitemap protocol wants one; crawlers ignore others: write https:// and your host before it",
+            f"{shown(line.value)!r} is not a full URL",
+            "crawlers ignore a sitemap without a full URL; write https:// and your host before it",
             fix=f"Sitemap: https:{pasted(line.value)}" if line.value.startswith("//") else "",
         )
 
@@ -102,7 +103,7 @@ def _missing_colon(line: Line, fix: str) -> Finding:
         "missing-colon",
         [line.number],
         f"{shown(line.text)!r} has no colon",
-        "lenient parsers read it all the same; others ignore the line",
+        "lenient parsers read the line, others ignore it; add the colon",
         fix=fix,
     )
 
@@ -121,22 +122,24 @@ def _other(line: Line) -> Iterator[Finding]:
         yield finding(
             "read-as-rule",
             [line.number],
-            f"'{shown(line.name)}' is no record, but begins like '{proper}'",
+            f"'{shown(line.name)}' is not a known field, but begins like '{proper}'",
             f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
-            # A name of its own, like Disallow-AI, is nobody's slip: a comment says the same to all parsers.
-            fix=f"{proper}: {pasted(line.value)}" if _is_slip(field, named) else f"# {pasted(line.text)}",
+            # Disallow-AI and the like are meant so: as a comment the line is the same to all parsers.
+            fix=f"{proper}: {pasted(line.value)}"
+            if _is_misspelling(field, named)
+            else f"# {pasted(line.text)}",
         )
     elif meant and field != meant.lower():
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is written, it seems, for '{meant}'",
-            "every parser ignores the line",
+            f"'{shown(line.name)}' is probably a misspelling of '{meant}'",
+            "every parser ignores the line; correct the name",
             fix=f"{meant}: {pasted(line.value)}",
         )
 
 
-def _is_slip(field: str, meant: str) -> bool:
+def _is_misspelling(field: str, meant: str) -> bool:
     return difflib.SequenceMatcher(None, field, meant).ratio() >= _LIKENESS
 
 
@@ -149,14 +152,14 @@ def _is_unread(line: Line) -> bool:
 def _unread(lines: list[Line]) -> Finding:
     name, numbers = shown(lines[0].name, 40), [line.number for line in lines]
     if name.lower() == "noindex":
-        effect = "never a standard, and not read by Google since 2019; a noindex header or meta tag works"
+        effect = "Google ignores it since 2019; use a noindex header or meta tag instead"
     else:
-        effect = "it is ignored"
-    return finding("unknown-field", numbers, f"'{name}' is a record that no crawler is known to read", effect)
+        effect = "crawlers ignore it"
+    return finding("unknown-field", numbers, f"'{name}' is a field that no known crawler reads", effect)
 
 
 def _meant(field: str) -> str:
-    """The record that a name is written for, or ""."""
+    """Return the field that a misspelt name probably means, or ""."""
     if field in _OTHERS and field not in _MEANT:
         return ""
     near = difflib.get_close_matches(field[:40], _MEANT, n=1, cutoff=_LIKENESS)

@@ -1,4 +1,4 @@
-"""Rules that do nothing, or not what they say."""
+"""Checks of rules without effect, or with another effect than they seem to have."""
 
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
@@ -29,8 +29,8 @@ def check(file: ParsedFile) -> Iterator[Finding]:
         yield from _misses_queries(group)
         yield from _empty(group)
         yield from _twice(group)
-    told: set[int] = set()
-    # Lines that bind several are told once: of a crawler for AI, if one is among them.
+    reported: set[int] = set()
+    # Lines that bind several crawlers are reported once: for an AI crawler, if there is one.
     bounds: dict[Content, Binding] = {}
     for bound in sorted(file.bindings, key=lambda bound: not _is_for_ai(bound)):
         bounds.setdefault(bound.content, bound)
@@ -46,19 +46,19 @@ def check(file: ParsedFile) -> Iterator[Finding]:
             yield too_many(bounds.values(), "rules")
             break
         for found in _overruled(file, for_ai, bound):
-            if not told.issuperset(found.lines):
-                told.update(found.lines)
+            if not reported.issuperset(found.lines):
+                reported.update(found.lines)
                 yield found
 
 
 def too_many(bounds: Iterable[Binding], what: str) -> Finding:
-    """The finding that not all of ``what`` was compared."""
+    """Return the finding that only some of ``what`` were compared."""
     tokens = [token for bound in bounds if len(bound.content.parts) > 1 for token in bound.tokens]
     return finding(
         "too-many-combinations",
         [],
-        f"{len(tokens)} product tokens stand in several groups, each in others: {listed(tokens)}",
-        f"the {what} of all combinations are many times the file: only some of them were compared",
+        f"{len(tokens)} product tokens have several groups, each in another combination: {listed(tokens)}",
+        f"all combinations have too many {what}, so only some were compared; give each token one group",
     )
 
 
@@ -67,8 +67,8 @@ def _matches_nothing(line: Line) -> Finding:
     return finding(
         "path-without-slash",
         [line.number],
-        f"{shown(line.text)!r}: a path starts with '/' or '*'",
-        "it matches nothing: the rule has no effect",
+        f"{shown(line.text)!r} has a path that doesn't start with '/' or '*'",
+        "it matches nothing, so the rule has no effect; add the slash",
         fix=f"{name}: {pasted(_as_path(line.value))}",
     )
 
@@ -90,9 +90,9 @@ def _empty(group: SourceGroup) -> Iterator[Finding]:
         yield finding(
             "empty-rule-beside-others",
             [line.number for line in empty],
-            f"{shown(empty[0].text)!r} stands beside rules with a path",
-            "it says nothing (RFC 9309 §2.2.2)"
-            + (", but to older Python parsers it allows everything, whatever follows" if after else ""),
+            f"{shown(empty[0].text)!r} is among rules with a path",
+            "it has no effect (RFC 9309 §2.2.2)"
+            + (", but older Python parsers allow everything from there on; remove it" if after else ""),
             fix="\n".join(pasted(line.text) for line in group.rules if line.value)
             if len(group.rules) <= 40
             else "",
@@ -116,23 +116,24 @@ def _misses_queries(group: SourceGroup) -> Iterator[Finding]:
             "end-sign-misses-queries",
             [line.number],
             f"{shown(line.text)!r} ends in '$'",
-            f"it matches the end of the URL: {shown(path.replace('*', 'x'), 60)}?a=b may be fetched",
+            f"it matches only the end of a URL, so {shown(path.replace('*', 'x'), 60)}?a=b may be "
+            "fetched; add a rule",
             fix=f"Disallow: {pasted(line.value)}\nDisallow: {pasted(path)}?",
         )
 
 
 def _twice(group: SourceGroup) -> Iterator[Finding]:
-    seen: dict[tuple[object, str], list[int]] = {}
+    places: dict[tuple[object, str], list[int]] = {}
     for line in group.rules:
         if line.value:
-            seen.setdefault((line.kind, normalise(line.value)), []).append(line.number)
-    again = [numbers for numbers in seen.values() if len(numbers) > 1]
+            places.setdefault((line.kind, normalise(line.value)), []).append(line.number)
+    again = [numbers for numbers in places.values() if len(numbers) > 1]
     if again:
         yield finding(
             "duplicate-rule",
             [number for numbers in again for number in numbers[1:]],
-            f"{len(again)} {'rule stands' if len(again) == 1 else 'rules stand'} twice in one group",
-            "once is enough",
+            f"{len(again)} {'rule appears' if len(again) == 1 else 'rules appear'} twice in one group",
+            "the repetition has no effect; remove it",
         )
 
 
@@ -154,9 +155,9 @@ def _overruled(file: ParsedFile, for_ai: _Tokens, bound: Binding) -> Iterator[Fi
 
 def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule, winner: Rule) -> Finding:
     lines = [rule.line, winner.line]
-    found = f"'{_text(rule)}' never decides: '{_text(winner)}' always wins over it"
+    found = f"'{_text(rule)}' has no effect: '{_text(winner)}' always wins over it"
     tie = len(rule.pattern) == len(winner.pattern)
-    why = "of two equally long, Allow wins" if tie else "the longer wins"
+    why = "an Allow of equal length wins" if tie else "the longer rule wins"
     if not rule.allow and _is_for_ai(bound) and matches_everything(rule.pattern):
         tokens = for_ai[bound.content]
         fix = "\n".join([*(f"User-agent: {pasted(token)}" for token in tokens), "Disallow: /"])
@@ -164,7 +165,7 @@ def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule
             "reopened-by-allow",
             lines,
             found,
-            f"{listed(tokens)} may fetch everything: {why} (RFC 9309 §2.2.2)",
+            f"{listed(tokens)} may fetch everything, because {why} (RFC 9309 §2.2.2)",
             fix=fix if len(tokens) <= 40 else "",
             edits=own_groups(file, tokens, fix),
         )
@@ -172,7 +173,7 @@ def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule
         "rule-never-decides",
         lines,
         found,
-        f"what it {'allows stays disallowed' if rule.allow else 'disallows stays allowed'}: {why}",
+        f"its paths stay {'disallowed' if rule.allow else 'allowed'}, because {why}",
     )
 
 

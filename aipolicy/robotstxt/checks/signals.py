@@ -1,4 +1,4 @@
-"""Content-Signal and Content-Usage: whether they say anything, and whether they agree."""
+"""Checks of Content-Signal and Content-Usage lines: their syntax, and contradictions."""
 
 import re
 from collections.abc import Iterator
@@ -28,47 +28,52 @@ def check(file: ParsedFile) -> Iterator[Finding]:
             yield from _signal(line)
         elif line.named("Content-Usage"):
             yield from _usage(line)
-    told: set[tuple[str, tuple[int, ...]]] = set()
+    reported: set[tuple[str, tuple[int, ...]]] = set()
     alike: dict[tuple[Content, Crawler | None], Binding] = {}
     for bound in file.bindings:
         alike.setdefault((bound.content, crawler_named(bound.name)), bound)
-    what: dict[Content, list[_Said]] = {}
+    members: dict[Content, list[_Member]] = {}
     left = _COMPARED
     for (content, crawler), bound in alike.items():
-        if content not in what:
+        if content not in members:
             left -= sum(len(part.signals) for part in content.parts) if len(content.parts) > 1 else 0
             if left < 0:
                 yield too_many(alike.values(), "signals")
                 break
-            what[content] = _said(content)
-        said = what[content]
-        for found in (*_disagreeing(said), *_granting(said, bound, crawler)):
-            if (found.id, found.lines) not in told:
-                told.add((found.id, found.lines))
+            members[content] = _members(content)
+        for found in (
+            *_disagreeing(members[content]),
+            *_granting(members[content], bound, crawler),
+        ):
+            if (found.id, found.lines) not in reported:
+                reported.add((found.id, found.lines))
                 yield found
 
 
 def _signal(line: Line) -> Iterator[Finding]:
     members = [member.strip(" \t") for member in line.value.split(",")]
-    said = parse_content_signal(line.value)
-    lost = [member for member in members if not parse_content_signal(member)]
-    if lost or not said:
-        fixed = said | dict(filter(None, map(_signal_meant, lost)))
+    valid = parse_content_signal(line.value)
+    invalid = [member for member in members if not parse_content_signal(member)]
+    if invalid or not valid:
+        fixed = valid | dict(filter(None, map(_signal_meant, invalid)))
         yield finding(
             "unreadable-signal",
             [line.number],
-            f"{listed(map(repr, map(shown, lost)), 4)} says nothing" if any(lost) else "the line is empty",
-            "members are search, ai-input, ai-train with yes or no, and use with immediate, reference, full",
+            f"{listed(map(repr, map(shown, invalid)), 4)} is invalid"
+            if any(invalid)
+            else "the line is empty",
+            "it has no effect; write search, ai-input or ai-train with yes or no, or use with immediate, "
+            "reference, full",
             fix=f"Content-Signal: {signal_text(fixed)}" if fixed else "",
-            severity=Severity.WARNING if said else None,
+            severity=Severity.WARNING if valid else None,
         )
     elif line.value != line.value.lower():
         yield finding(
             "signal-spelling",
             [line.number],
             f"{shown(line.value)!r} has capital letters",
-            "no grammar is published: a reader may compare letter by letter",
-            fix=f"Content-Signal: {signal_text(said)}",
+            "there is no published grammar, so a crawler may not recognise them; write it in lower case",
+            fix=f"Content-Signal: {signal_text(valid)}",
         )
 
 
@@ -81,19 +86,20 @@ def _signal_meant(member: str) -> tuple[str, str] | None:
 def _usage(line: Line) -> Iterator[Finding]:
     path, statement = split_usage(line.value)
     members, said = members_of(statement), Preferences.parse(statement)
-    void = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
-    if said and not void:
+    invalid = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
+    if said and not invalid:
         return
     meant = usage_meant(statement)
-    if void:
+    if invalid:
         what, why = (
-            f"{listed(void)} is neither y nor n",
-            "any other value says nothing (AIPREF vocab-08 §6.5)",
+            f"the value of {listed(invalid)} is neither y nor n",
+            "any other value has no effect (AIPREF vocab-08 §6.5); write y or n",
         )
     else:
-        what = "it says nothing about train-ai, ai-use or search"
+        what = "no valid preference for train-ai, ai-use or search"
         why = (
-            "one slip voids the whole line: labels are in lower case, and values y or n (AIPREF vocab-08 §6)"
+            "one error makes the whole line invalid; write labels in lower case with y or n (AIPREF "
+            "vocab-08 §6)"
         )
     yield finding(
         "unreadable-usage",
@@ -106,7 +112,7 @@ def _usage(line: Line) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Member:
     use: Category
     allows: bool
     where: str  # a path pattern; "" is the whole site
@@ -123,27 +129,26 @@ class _Fix(TypedDict):
     edits: dict[int, str | None]
 
 
-def _refusing(saying: list[_Said]) -> _Fix:
-    """A fix: the line of all of ``saying``, saying no."""
-    record = saying[0].record
+def _refusing(members: list[_Member]) -> _Fix:
+    """Return a fix: the line of all ``members``, with the value no."""
+    record = members[0].record
     value = record.value
     if record.named("Content-Signal"):
         value = re.sub(r"[ \t]*=[ \t]*", "=", value.lower())
-    for said in saying:
-        no = said.text.rpartition("=")[0] + ("=no" if said.text.endswith("yes") else "=n")
-        value = value.replace(said.text, no)
+    for member in members:
+        no = member.text.rpartition("=")[0] + ("=no" if member.text.endswith("yes") else "=n")
+        value = value.replace(member.text, no)
     fix = pasted(f"{record.name}: {value}")
     return {"fix": fix, "edits": {record.line: fix}}
 
 
-def _said(content: Content) -> list[_Said]:
-    said: list[_Said] = []
+def _members(content: Content) -> list[_Member]:
+    found: list[_Member] = []
     for record in content.signals:
         if record.named("Content-Signal"):
-            members = parse_content_signal(record.value).items()
-            said += [
-                _Said(USE_OF[key], value == "yes", "", f"{key}={value}", record)
-                for key, value in members
+            found += [
+                _Member(USE_OF[key], value == "yes", "", f"{key}={value}", record)
+                for key, value in parse_content_signal(record.value).items()
                 if key in USE_OF
             ]
         elif record.named("Content-Usage"):
@@ -152,48 +157,49 @@ def _said(content: Content) -> list[_Said]:
             for use, preference in Preferences.parse(statement):
                 if preference is not Preference.UNKNOWN:
                     allows = preference is Preference.ALLOW
-                    said.append(_Said(use, allows, where, f"{use}={'y' if allows else 'n'}", record))
-    return said
+                    found.append(_Member(use, allows, where, f"{use}={'y' if allows else 'n'}", record))
+    return found
 
 
-def _disagreeing(all_said: list[_Said]) -> Iterator[Finding]:
-    first: dict[tuple[Category, str], _Said] = {}
-    for said in all_said:
-        other = first.setdefault((said.use, said.where), said)
-        if other.allows is not said.allows:
+def _disagreeing(members: list[_Member]) -> Iterator[Finding]:
+    first: dict[tuple[Category, str], _Member] = {}
+    for member in members:
+        other = first.setdefault((member.use, member.where), member)
+        if other.allows is not member.allows:
             yield finding(
                 "signals-disagree",
-                [other.line, said.line],
-                f"'{other.text}' and '{said.text}' hold for the same crawlers",
-                "which one counts is up to the reader: nothing published says",
-                **_refusing([said if said.allows else other]),
+                [other.line, member.line],
+                f"'{other.text}' and '{member.text}' apply to the same crawlers",
+                "no standard says which one counts, so each crawler may choose; keep one",
+                **_refusing([member if member.allows else other]),
             )
 
 
-def _granting(all_said: list[_Said], bound: Binding, crawler: Crawler | None) -> Iterator[Finding]:
-    if not any(said.allows for said in all_said) or bound.reach is not Reach.BLOCKED:
+def _granting(members: list[_Member], bound: Binding, crawler: Crawler | None) -> Iterator[Finding]:
+    if not any(member.allows for member in members) or bound.reach is not Reach.BLOCKED:
         return
     uses = crawler.purpose.categories if crawler else tuple(Category)
-    granting: dict[int, list[_Said]] = {}
-    for said in all_said:
-        if said.allows and said.use in uses and (crawler or said.use is not Category.SEARCH):
-            granting.setdefault(said.line, []).append(said)
-    for line, saying in granting.items():
-        whose, what = listed(bound.tokens), " and ".join(f"'{said.text}'" for said in saying)
+    granting: dict[int, list[_Member]] = {}
+    for member in members:
+        if member.allows and member.use in uses and (crawler or member.use is not Category.SEARCH):
+            granting.setdefault(member.line, []).append(member)
+    for line, allowing in granting.items():
+        texts = " and ".join(f"'{member.text}'" for member in allowing)
         yield finding(
             "signal-grants-what-is-disallowed",
             [line],
-            f"{what} {'stands' if len(saying) == 1 else 'stand'} in the group that shuts {whose} out",
-            "the rule stops fetching, yet the line grants the use of what is had already",
-            **_refusing(saying),
+            f"{texts} {'is' if len(allowing) == 1 else 'are'} in the group that blocks "
+            f"{listed(bound.tokens)}",
+            "the rule forbids fetching, but the line allows the use of pages fetched before; refuse both",
+            **_refusing(allowing),
         )
 
 
 def signal_lines(bound: Binding) -> list[Record]:
-    """The signal records that hold for those whom a group binds."""
+    """Return the signal records of a binding."""
     return list(bound.content.signals)
 
 
 def signals_of_everyone(file: ParsedFile) -> list[Record]:
-    """The signal records that hold for a crawler that the file doesn't name."""
+    """Return the signal records for a crawler that the file doesn't name."""
     return signal_lines(file.index.bound(UNNAMED))

@@ -1,4 +1,4 @@
-"""Product tokens: whether anybody answers to them."""
+"""Checks of product tokens: are they the names of crawlers?"""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from aipolicy.report.text import listed, pasted, shown
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import Line, product_token
-from aipolicy.robotstxt.product_tokens import ANSWERED_BY, is_header, left_out, meant_by, mentioned
+from aipolicy.robotstxt.product_tokens import ALIASES, is_header, left_out, meant_by, mentioned
 
 _COMPARED = 1000  # unknown names that are compared with known ones
 _CUT = re.compile(r"[A-Za-z_-]*")
@@ -35,7 +35,7 @@ def _empty(line: Line) -> Finding:
         "empty-token",
         [line.number],
         "the User-agent line is empty",
-        "nobody is bound by it, but Python's parsers take it for everyone",
+        "it binds no crawler, but Python's parsers apply it to every crawler; write a product token or *",
         fix="User-agent: *",
     )
 
@@ -46,56 +46,61 @@ def _header(line: Line) -> Finding:
     return finding(
         "user-agent-header",
         [line.number],
-        f"{shown(line.value, 60)!r} is a User-Agent header, or part of one",
-        f"crawlers look for their product token alone; Google's parser reads {cut!r} here"
+        f"{shown(line.value, 60)!r} is a User-Agent header or part of one, not a product token",
+        f"crawlers look only for their product token; Google's parser reads {cut!r} here"
         if cut
-        else "crawlers look for their product token alone",
+        else "crawlers look only for their product token",
         fix="\n".join(f"User-agent: {token}" for token in named),
     )
 
 
 def _unknown(line: Line, token: str) -> Iterator[Finding]:
     name = shown(token, 60)
-    if token.lower() in ANSWERED_BY:
-        meant = ANSWERED_BY[token.lower()]
+    if token.lower() in ALIASES:
+        meant = ALIASES[token.lower()]
         yield finding(
             "token-nobody-answers",
             [line.number],
-            f"no crawler answers to {name!r}",
-            "nobody is bound by it, but parsers that look for a name inside others bind what they find",
+            f"no crawler uses {name!r} as its product token",
+            "the line binds no crawler, except in parsers that look for a name inside others; "
+            "write the real tokens",
             fix="\n".join(f"User-agent: {other}" for other in meant),
         )
     elif left_out(token):
         reason = left_out(token)
-        yield finding("token-left-out", [line.number], f"{name!r} is no known product token", _lower(reason))
+        yield finding(
+            "token-left-out", [line.number], f"{name!r} is not a known product token", _lower(reason)
+        )
     else:
         crawler = meant_by(token)
         if crawler:
             yield finding(
                 "token-typo",
                 [line.number],
-                f"no crawler answers to {name!r}; {crawler.product_token!r} is one",
-                f"{crawler.product_token} is not bound by this line",
+                f"no crawler uses {name!r}; {crawler.product_token!r} is probably meant",
+                f"the line doesn't bind {crawler.product_token}; correct the name",
                 fix=f"User-agent: {crawler.product_token}",
             )
 
 
 def _versions(agents: list[Line]) -> Iterator[Finding]:
-    worn = [line for line in agents if product_token(line.value) != line.value and not is_header(line.value)]
-    if worn:
-        tokens = dict.fromkeys(product_token(line.value) for line in worn)
+    extended = [
+        line for line in agents if product_token(line.value) != line.value and not is_header(line.value)
+    ]
+    if extended:
+        tokens = dict.fromkeys(product_token(line.value) for line in extended)
         yield finding(
             "token-with-version",
-            [line.number for line in worn],
-            f"more than a product token: {listed(line.value for line in worn)}",
-            "Google's parser leaves the rest out; others look for a crawler of the whole name: there is none",
+            [line.number for line in extended],
+            f"a version or a star follows the product token: {listed(line.value for line in extended)}",
+            "Google's parser ignores the addition, others find no crawler with that name; remove it",
             fix="\n".join(f"User-agent: {pasted(token)}" for token in tokens) if len(tokens) <= 40 else "",
-            edits={line.number: f"User-agent: {pasted(product_token(line.value))}" for line in worn},
+            edits={line.number: f"User-agent: {pasted(product_token(line.value))}" for line in extended},
         )
 
 
 def _outside(agents: list[Line]) -> Iterator[Finding]:
-    """Names that Google's parser cuts, but for those it cuts as they are meant: at a version."""
+    """Report names that Google's parser cuts off, except at a version."""
     cut = [line for line in agents if line.value and not is_header(line.value) and _is_cut(line)]
     for line in cut:
         other = crawler_named(_cut(line.value))
@@ -103,17 +108,17 @@ def _outside(agents: list[Line]) -> Iterator[Finding]:
             yield finding(
                 "token-outside-grammar",
                 [line.number],
-                f"{shown(line.value, 60)!r} can't be a product token (RFC 9309 §2.2.1)",
-                f"Google's parser reads {other.product_token!r} there: that crawler is bound instead",
+                f"{shown(line.value, 60)!r} is not a valid product token (RFC 9309 §2.2.1)",
+                f"Google's parser reads {other.product_token!r}, so the line binds that crawler instead",
             )
     if cut:
         names = dict.fromkeys(f"{line.value} (cut to {_cut(line.value)!r})" for line in cut)
         yield finding(
             "token-outside-grammar",
             [line.number for line in cut],
-            f"product tokens have letters, - and _ only (RFC 9309 §2.2.1): {listed(names)}",
-            "parsers in Google's style read the shorter name; where it is the operator's own spelling, leave"
-            " it for the others",
+            f"product tokens may only have letters, - and _ (RFC 9309 §2.2.1): {listed(names)}",
+            "Google's parser and its ports read the shorter name; "
+            "leave it if it is the operator's own spelling",
             severity=Severity.NOTE,
         )
 

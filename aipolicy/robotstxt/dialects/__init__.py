@@ -30,11 +30,11 @@ class Dialect:
     read: Callable[[bytes], DialectFile]
     exempts_robots_txt: bool
 
-    def decide(self, octets: bytes, token: str, path: str) -> Ruling:
+    def decide(self, body: bytes, token: str, path: str) -> Ruling:
         """Return the ruling for the crawler ``token`` on ``path`` (normalised)."""
         if self.exempts_robots_txt and path == "/robots.txt":
             return Ruling(True)
-        return self.read(octets).bound(token).decide(path)
+        return self.read(body).bound(token).decide(path)
 
 
 DIALECTS: tuple[Dialect, ...] = (

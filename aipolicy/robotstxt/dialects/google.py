@@ -24,11 +24,11 @@ _INDEX = "/index.htm"
 class GoogleFile:
     """A file as Google's parser reads it. Never raises."""
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, body: bytes) -> None:
         groups: list[Group] = []
         tokens: list[str] = []
         rules: list[Rule] = []
-        for number, field, value in _fields(octets):
+        for number, field, value in _fields(body):
             if field == "user-agent":
                 if rules:
                     groups.append(Group(tuple(tokens), tuple(rules)))
@@ -42,13 +42,13 @@ class GoogleFile:
         return self._index.bound(token).rules
 
 
-def _fields(octets: bytes) -> Iterator[tuple[int, str, str]]:
+def _fields(body: bytes) -> Iterator[tuple[int, str, str]]:
     """Yield number, field and value of each user-agent, allow or disallow line."""
     for skipped in b"\xef\xbb\xbf":  # also of a partial byte order mark
-        if octets[:1] != bytes([skipped]):
+        if body[:1] != bytes([skipped]):
             break
-        octets = octets[1:]
-    for number, line in enumerate(re.split(rb"\r\n|\r|\n", octets), 1):
+        body = body[1:]
+    for number, line in enumerate(re.split(rb"\r\n|\r|\n", body), 1):
         text = line[:LONGEST_LINE].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
         name, colon, value = text.partition(":")
         if not colon:

@@ -22,12 +22,12 @@ _KEPT_IN_PATHS = re.compile(r"%(25|2F)", re.IGNORECASE)
 class ProtegoFile:
     """A file as protego reads it. Never raises."""
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, body: bytes) -> None:
         groups: list[Group] = []
         tokens: list[str] = []
         rules: list[Rule] = []
         previous = ""
-        for number, field, value in _fields(octets):
+        for number, field, value in _fields(body):
             is_agent = field in USER_AGENT
             if is_agent and previous and previous not in USER_AGENT:
                 groups.append(Group(tuple(tokens), tuple(rules)))
@@ -57,9 +57,9 @@ class ProtegoFile:
         return max(found, key=lambda name: (len(name), -self._order[name]), default="")
 
 
-def _fields(octets: bytes) -> Iterator[tuple[int, str, str]]:
+def _fields(body: bytes) -> Iterator[tuple[int, str, str]]:
     number = 1
-    for line in octets.decode("utf-8", "ignore").splitlines(keepends=True):
+    for line in body.decode("utf-8", "ignore").splitlines(keepends=True):
         field_and_value = _field(line.partition("#")[0].strip())
         if field_and_value:
             yield number, *field_and_value

@@ -30,13 +30,13 @@ class OldFile:
     The first rule that matches decides, in the first group whose name is found anywhere in the token.
     """
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, body: bytes) -> None:
         self._first: dict[str, int] = {}  # name → its first entry
         self._default: int | None = None
         self._entries: list[_Entry] = []
         self._sets: dict[int | None, RuleSet] = {}
         entry, state = _Entry(), ""
-        for number, field, value in _fields(octets.decode("utf-8", "replace")):
+        for number, field, value in _fields(body.decode("utf-8", "replace")):
             if field == "blank":
                 if state == "rules":
                     self._add(entry)
@@ -80,13 +80,13 @@ class NewFile:
     name the token contains.
     """
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, body: bytes) -> None:
         self._groups: dict[str, list[_Entry]] = {}
         self._sets: dict[str, RuleSet] = {}
         self._shared: dict[tuple[int, ...], RuleSet] = {}
         self._tables: dict[int, MostMatchedTable] = {}
         entry, state = _Entry(), ""
-        for number, field, value in _fields(octets.decode("utf-8", "surrogateescape")):
+        for number, field, value in _fields(body.decode("utf-8", "surrogateescape")):
             if field == "user-agent":
                 if state == "rules":
                     self._add(entry)

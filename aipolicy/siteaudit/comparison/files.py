@@ -5,7 +5,7 @@ from typing import Any
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.report.text import listed, shown
-from aipolicy.robotstxt.sample_paths import samples
+from aipolicy.robotstxt.sample_paths import matching_paths
 from aipolicy.signals.switches import Signals
 from aipolicy.signals.well_known import ai_txt, tdm_entries, tdm_entry, tdmrep_json
 from aipolicy.siteaudit.crawler_view import UNNAMED
@@ -75,7 +75,11 @@ def _values(
     """Path → what a file says of it: for paths that either file names, and the page's own."""
     listing = list(entries or [])
     located = [e.get("location") for e in (*listing, *others) if isinstance(e, dict)]
-    paths = [path, "/", *(s for location in located if isinstance(location, str) for s in samples(location))]
+    paths = [
+        path,
+        "/",
+        *(s for location in located if isinstance(location, str) for s in matching_paths(location)),
+    ]
     found = {}
     for one in list(dict.fromkeys(paths))[:_TRIED]:
         entry = tdm_entry(one, listing) or {}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from aipolicy.core.preferences import Preference, Preferences, members_of
-from aipolicy.robotstxt.coverage import whose_group
+from aipolicy.robotstxt.coverage import group_token
 from aipolicy.siteaudit.parsed_site import PageSignals, Reading
 from aipolicy.siteaudit.statements import Carrier, Place, Signal, Statement, first_of_each
 
@@ -20,7 +20,7 @@ def usage_in_robots(reading: Reading, token: str) -> list[Statement]:
 
     A path that may not be fetched has no preferences (attach-05 §3): that is the caller's to see.
     """
-    content = reading.file.index.bound(whose_group(reading.file, token)).content
+    content = reading.file.index.bound(group_token(reading.file, token)).content
     key = "usage", content
     if key not in reading.remembered:
         reading.remembered[key] = first_of_each(

@@ -7,7 +7,7 @@ are told, and disagreement is a finding.
 from collections.abc import Iterator
 
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.robotstxt.coverage import whose_group
+from aipolicy.robotstxt.coverage import group_token
 from aipolicy.robotstxt.parser import Record
 from aipolicy.signals.content_signal import parse_content_signal
 from aipolicy.siteaudit.parsed_site import PageSignals, Reading
@@ -17,7 +17,7 @@ _USES = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Cat
 
 
 def signals_in_robots(reading: Reading, token: str) -> list[Statement]:
-    content = reading.file.index.bound(whose_group(reading.file, token)).content
+    content = reading.file.index.bound(group_token(reading.file, token)).content
     key = "signals", content
     if key not in reading.remembered:
         reading.remembered[key] = first_of_each(

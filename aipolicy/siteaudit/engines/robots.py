@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aipolicy.core.crawlers import Crawler, Purpose, crawler_named
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.robotstxt.coverage import heeds_only_its_name, whose_group
+from aipolicy.robotstxt.coverage import group_token, heeds_only_its_name
 from aipolicy.siteaudit.access import Access
 from aipolicy.siteaudit.parsed_site import Reading
 from aipolicy.siteaudit.statements import Carrier, Place, Signal, Statement
@@ -30,7 +30,7 @@ def fetch_of(reading: Reading, token: str) -> Fetch:
         return Fetch(True, None, f"robots.txt: {answer.outcome}, which means that there are no rules")
     if reading.access is Access.UNREACHABLE:
         return Fetch(False, None, f"robots.txt: {answer.outcome}, which shuts everyone out until it is back")
-    file, name = reading.file, whose_group(reading.file, token)
+    file, name = reading.file, group_token(reading.file, token)
     bound = file.index.bound(name)
     if not bound.is_named and heeds_only_its_name(token):
         return Fetch(True, None, "robots.txt doesn't name it, and it honours nothing else")

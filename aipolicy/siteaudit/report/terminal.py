@@ -7,8 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from aipolicy.report.text import longest_word
-from aipolicy.report.untrusted_text import logged
+from aipolicy.report.text import longest_word, printable
 from aipolicy.report.wording import counted
 from aipolicy.siteaudit.report import wording
 from aipolicy.siteaudit.report.wording import ANSWERS, USES, Document
@@ -88,7 +87,7 @@ def _crawlers(site: Document) -> Table:
     for row in site["crawlers"]:
         whom = _text(wording.who(row))
         if wording.purposes(row):
-            whom.append(f"\n{logged(wording.purposes(row))}", "dim")
+            whom.append(f"\n{printable(wording.purposes(row))}", "dim")
         because = row["because"]["where"] or row["because"]["text"]
         fetch = wording.fetching(row)
         cells = [_cell(f"token {fetch}" if row["control"] else fetch, fetch in ("no", "in use"), [because])]
@@ -106,7 +105,7 @@ def _crawlers(site: Document) -> Table:
 def _cell(answer: str, refused: bool, wheres: list[str]) -> Text:
     cell = _text(answer, "bold" if refused else "")
     for where in wheres:
-        cell.append(f"\n{logged(_short(where))}", "dim")
+        cell.append(f"\n{printable(_short(where))}", "dim")
     return cell
 
 
@@ -127,7 +126,7 @@ def _places(site: Document) -> RenderableType:
 def _findings(findings: list[Document]) -> Iterator[RenderableType]:
     for found in findings:
         line = _text(found["severity"], _STYLES[found["severity"]])
-        line.append(f": {logged(found['where'])}: {logged(found['found'])} [{found['id']}]", "default")
+        line.append(f": {printable(found['where'])}: {printable(found['found'])} [{found['id']}]", "default")
         yield line
         yield Padding(_text(found["effect"]), (0, 0, 0, 4), expand=False)
         for number, fix in enumerate(found["fix"].splitlines()[:8]):
@@ -136,4 +135,4 @@ def _findings(findings: list[Document]) -> Iterator[RenderableType]:
 
 
 def _text(text: str, style: str = "") -> Text:
-    return Text(logged(text), style)
+    return Text(printable(text), style)

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from aipolicy.report.document import PURPOSES
 from aipolicy.report.text import listed
-from aipolicy.report.wording import counted
+from aipolicy.report.wording import PURPOSES, counted
 from aipolicy.siteaudit.signal_summary import known_first
 
 Document = Mapping[str, Any]

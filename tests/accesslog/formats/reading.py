@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from aipolicy.accesslog.formats import LogFormat, named
+from aipolicy.accesslog.formats import LogFormat, parse_format
 
 GPTBOT = "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)"
 NOTHING = dict.fromkeys(("host", "address", "time", "path", "status", "user_agent"))
@@ -13,7 +13,7 @@ NOTHING = dict.fromkeys(("host", "address", "time", "path", "status", "user_agen
 
 def rows(log_format: LogFormat | str, *lines: str, forwarded: int = 0) -> list[dict[str, Any]]:
     """The lines' rows as dictionaries."""
-    found = named(log_format) if isinstance(log_format, str) else log_format
+    found = parse_format(log_format) if isinstance(log_format, str) else log_format
     return found.parse(pl.Series(lines, dtype=pl.String), forwarded=forwarded).to_dicts()
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aipolicy.accesslog.formats import FORMATS, LogFormat, named, recognise
-from aipolicy.accesslog.formats.rows import SCHEMA
+from aipolicy.accesslog.formats import FORMATS, LogFormat, detect_format, parse_format
+from aipolicy.accesslog.formats.columns import SCHEMA
 from aipolicy.errors import LogFormatError
 from tests.accesslog.formats.test_fieldlists import CLOUDFRONT, CLOUDFRONT_LINE, IIS, IIS_LINE
 from tests.accesslog.formats.test_recognition import LOGS
@@ -28,8 +28,12 @@ LINES = (*LOGS.values(), IIS_LINE, CLOUDFRONT_LINE)
 @cache
 def formats() -> list[LogFormat]:
     known = [found for name, found in FORMATS.items() if name not in ("w3c", "cloudfront")]
-    lists = [named("w3c"), named("w3c").after(IIS), named("cloudfront").after(CLOUDFRONT)]
-    return [*known, *lists, *map(named, STRINGS)]
+    lists = [
+        parse_format("w3c"),
+        parse_format("w3c").after(IIS),
+        parse_format("cloudfront").after(CLOUDFRONT),
+    ]
+    return [*known, *lists, *map(parse_format, STRINGS)]
 
 
 @st.composite
@@ -74,7 +78,7 @@ def test_any_lines_give_a_row_each_and_no_error(given_lines: list[str | None], f
         assert unread.null_count().row(0) == (unread.height,) * unread.width
         text = table.select("host", "path", "user_agent").unpivot()["value"]
         assert not text.str.contains(r"[\x00-\x1f\x7f]").any()
-        assert found.shaped(series).len() == series.len()
+        assert found.matches(series).len() == series.len()
 
 
 @pytest.mark.slow
@@ -91,7 +95,7 @@ def test_a_line_is_read_alike_alone_and_among_others(given_lines: list[str | Non
 @given(lines)
 def test_recognition_names_a_format_or_says_what_is_wrong(given_lines: list[str | None]) -> None:
     with suppress(LogFormatError):
-        found = recognise([line for line in given_lines if line is not None])
+        found = detect_format([line for line in given_lines if line is not None])
         assert found is None or found.name in FORMATS
 
 
@@ -99,7 +103,7 @@ def test_recognition_names_a_format_or_says_what_is_wrong(given_lines: list[str 
 @given(st.text())
 def test_any_text_is_a_format_or_an_error(text: str) -> None:
     with suppress(LogFormatError):
-        found = named(text)
+        found = parse_format(text)
         assert found.parse(pl.Series([text, "", json.dumps(text)])).height == 3
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.formats import LogFormat, named
+from aipolicy.accesslog.formats import LogFormat, parse_format
 from aipolicy.errors import LogFormatError
 from tests.accesslog.formats.reading import GPTBOT, at, row, unread
 
@@ -44,11 +44,11 @@ CLOUDFRONT_LINE = "\t".join(
 
 
 def iis(fields: str = IIS) -> LogFormat:
-    return named("iis").after(fields)
+    return parse_format("iis").after(fields)
 
 
 def cloudfront(line: str = CLOUDFRONT_LINE) -> dict[str, Any]:
-    return row(named("cloudfront").after(CLOUDFRONT), line)
+    return row(parse_format("cloudfront").after(CLOUDFRONT), line)
 
 
 def test_iis_is_read_in_the_order_of_its_fields() -> None:
@@ -79,7 +79,7 @@ def test_a_later_directive_redefines_the_columns() -> None:
 
 def test_nothing_can_be_read_before_the_columns_are_named() -> None:
     for name in ("w3c", "cloudfront"):
-        found = named(name)
+        found = parse_format(name)
         assert found.directive == "#Fields:"
         assert found.parse(pl.Series([IIS_LINE, ""]))["ok"].to_list() == [False, False]
         assert found.notes == ()
@@ -131,8 +131,11 @@ def test_a_line_that_does_not_fit_is_unreadable(old: str, new: str) -> None:
 def test_cloudfront_is_read_with_the_host_that_the_client_sent() -> None:
     assert cloudfront() == READ
     without = CLOUDFRONT.replace("x-host-header", "x-other")
-    assert row(named("cloudfront").after(without), CLOUDFRONT_LINE)["host"] == "d111111abcdef8.cloudfront.net"
-    assert named("w3c").after(CLOUDFRONT).name == "cloudfront"
+    assert (
+        row(parse_format("cloudfront").after(without), CLOUDFRONT_LINE)["host"]
+        == "d111111abcdef8.cloudfront.net"
+    )
+    assert parse_format("w3c").after(CLOUDFRONT).name == "cloudfront"
 
 
 @pytest.mark.parametrize(
@@ -156,9 +159,9 @@ def test_cloudfronts_paths_stay_as_they_are_logged() -> None:
 
 
 @pytest.mark.parametrize("lacking", ["date", "time", "cs-uri-stem"])
-def test_columns_that_lack_what_is_needed_are_told(lacking: str) -> None:
+def test_a_field_list_without_a_needed_field_is_refused(lacking: str) -> None:
     fields = " ".join(name for name in IIS.split() if name != lacking)
-    with pytest.raises(LogFormatError, match="lacks what is needed: log date, time, cs-uri-stem"):
+    with pytest.raises(LogFormatError, match="lacks a needed field; log date, time, cs-uri-stem"):
         iis(fields)
 
 

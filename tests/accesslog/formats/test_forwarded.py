@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.formats import named, recognise
+from aipolicy.accesslog.formats import detect_format, parse_format
 from aipolicy.errors import LogFormatError
 from tests.accesslog.formats.reading import GPTBOT, row, rows
 
@@ -70,9 +70,9 @@ def test_a_line_without_the_column_has_no_address() -> None:
          f"192.0.2.1 {LIST} {{}}"),
     ],
 )  # fmt: skip
-def test_format_strings_say_where_the_column_is(text: str, written: str) -> None:
+def test_format_strings_have_a_forwarded_column(text: str, written: str) -> None:
     line = written.format(f'[24/Nov/2026:21:00:00 +0000] "GET / HTTP/1.1" 200 "{GPTBOT}"')
-    assert named(text).has_forwarded
+    assert parse_format(text).has_forwarded
     assert row(text, line, forwarded=2)["address"] == "::ffff:198.51.100.7"
 
 
@@ -97,7 +97,7 @@ def test_json_and_field_lists_have_the_column_too() -> None:
         }
     )
     assert row("cloudflare", cloudflare, forwarded=1)["address"] == "2001:db8::1"
-    iis = named("iis").after("#Fields: date time c-ip cs-uri-stem cs(User-Agent) X-Forwarded-For")
+    iis = parse_format("iis").after("#Fields: date time c-ip cs-uri-stem cs(User-Agent) X-Forwarded-For")
     line = "2026-11-24 21:00:00 192.0.2.1 / GPTBot/1.2 203.0.113.9,+198.51.100.7"
     assert [row(iis, line, forwarded=number)["address"] for number in (1, 2)] == [
         "198.51.100.7",
@@ -106,22 +106,22 @@ def test_json_and_field_lists_have_the_column_too() -> None:
 
 
 @pytest.mark.parametrize("text", ["common", "vcommon", "alb", '%h %t "%r" %>s "%{User-Agent}i"'])
-def test_asking_a_format_for_a_column_that_it_has_not_is_told(text: str) -> None:
-    assert not named(text).has_forwarded
+def test_a_format_without_a_forwarded_column_is_refused(text: str) -> None:
+    assert not parse_format(text).has_forwarded
     with pytest.raises(
-        LogFormatError, match="no forwarded column: leave out --forwarded, or log X-Forwarded-For"
+        LogFormatError, match="no forwarded column; leave out --forwarded, or log X-Forwarded-For"
     ):
-        named(text).parse(pl.Series([LINE]), forwarded=1)
+        parse_format(text).parse(pl.Series([LINE]), forwarded=1)
 
 
-def test_a_log_that_does_not_have_the_column_is_told_once_it_is_recognised() -> None:
+def test_a_log_without_a_forwarded_column_is_refused_once_its_format_is_detected() -> None:
     for lines, has in (
         ([LINE, LINE], False),
         ([f'{LINE} "blog.example"'], False),
         ([LINE, f'{LINE} "203.0.113.9"'], True),
         ([f'{LINE} "-"'], True),
     ):
-        found = recognise(lines)
+        found = detect_format(lines)
         assert found is not None
         assert found.has_forwarded is has
         if not has:
@@ -129,6 +129,6 @@ def test_a_log_that_does_not_have_the_column_is_told_once_it_is_recognised() -> 
                 found.parse(pl.Series(lines), forwarded=1)
 
 
-def test_a_negative_count_is_told() -> None:
+def test_a_negative_count_is_refused() -> None:
     with pytest.raises(LogFormatError, match="from 1"):
-        named("combined").parse(pl.Series([LINE]), forwarded=-1)
+        parse_format("combined").parse(pl.Series([LINE]), forwarded=-1)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.formats import named
+from aipolicy.accesslog.formats import parse_format
 from tests.accesslog.formats.reading import GPTBOT, NOTHING, at, row, rows, unread
 
 UTC = at("2026-11-24T21:00:00Z")
@@ -176,7 +176,7 @@ def test_what_caddy_says_besides_of_a_request_is_not_another_one() -> None:
     assert row("caddy", line(without))["path"] == "/post/1?a=b"
 
 
-def test_a_status_that_is_none_is_unreadable_and_a_lacking_one_is_null() -> None:
+def test_an_invalid_status_is_unreadable_and_a_missing_one_is_null() -> None:
     assert row("caddy", line(CADDY, status=None))["status"] is None
     assert row("nginx", line(NGINX, status="000"))["status"] == 0
     none: tuple[Any, ...] = ("abc", "20000", -1, True, 2.5, [])
@@ -225,7 +225,7 @@ def test_lines_never_make_an_object_together() -> None:
 
 def test_many_broken_lines_are_still_read_line_by_line() -> None:
     lines = [line(CADDY) if at % 3 else line(CADDY)[:-2] + "!}" for at in range(3000)]
-    assert named("caddy").parse(pl.Series(lines))["ok"].to_list() == [at % 3 > 0 for at in range(3000)]
+    assert parse_format("caddy").parse(pl.Series(lines))["ok"].to_list() == [at % 3 > 0 for at in range(3000)]
 
 
 def test_a_line_of_a_megabyte_is_a_line_as_any_other() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.formats import LogFormat, named, recognise
+from aipolicy.accesslog.formats import LogFormat, detect_format, parse_format
 from tests.accesslog.formats.reading import GPTBOT
 
 pytestmark = pytest.mark.slow
@@ -163,11 +163,11 @@ def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
             send(port, octets)
         lines = {name: written(folder / f"{name}.log", len(SENT) + len(BROKEN)) for name in NGINX}
     for name in NGINX:
-        found = named(NGINX["custom"]) if name == "custom" else recognise(lines[name])
+        found = parse_format(NGINX["custom"]) if name == "custom" else detect_format(lines[name])
         assert found is not None
         assert found.name == name
         check(found, lines[name], started)
-        check(named(NGINX[name]), lines[name], started)
+        check(parse_format(NGINX[name]), lines[name], started)
 
 
 def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
@@ -194,11 +194,11 @@ def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
             send(port, octets)
         lines = {name: written(folder / f"{name}.log", len(SENT) + len(BROKEN)) for name in APACHE}
     for name in APACHE:
-        found = named(APACHE["custom"]) if name == "custom" else recognise(lines[name])
+        found = parse_format(APACHE["custom"]) if name == "custom" else detect_format(lines[name])
         assert found is not None
         assert found.name == name
         check(found, lines[name], started)
-        check(named(APACHE[name]), lines[name], started)
+        check(parse_format(APACHE[name]), lines[name], started)
 
 
 def test_caddy_writes_what_is_read(folder: Path, port: int) -> None:
@@ -212,7 +212,7 @@ def test_caddy_writes_what_is_read(folder: Path, port: int) -> None:
         for octets in (*(one.octets for one in SENT), *BROKEN):
             send(port, octets)
         lines = written(folder / "access.log", len(SENT))
-    found = recognise(lines)
+    found = detect_format(lines)
     assert found is not None
     assert found.name == "json:caddy"
     check(found, lines, started)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from aipolicy.accesslog.formats import LOOKED_AT, named, recognise
+from aipolicy.accesslog.formats import SAMPLE_LINES, detect_format, parse_format
 from aipolicy.errors import AIPolicyError, LogFormatError
 from tests.accesslog.formats.reading import GPTBOT
 from tests.accesslog.formats.test_fieldlists import CLOUDFRONT, CLOUDFRONT_LINE, IIS, IIS_LINE
@@ -31,13 +31,13 @@ LOGS = {
 
 
 def name(*lines: str) -> str | None:
-    found = recognise(lines)
+    found = detect_format(lines)
     return None if found is None else found.name
 
 
 def problem(lines: Sequence[str]) -> str:
     with pytest.raises(LogFormatError) as error:
-        recognise(lines)
+        detect_format(lines)
     assert isinstance(error.value, AIPolicyError)
     assert isinstance(error.value, ValueError)
     assert str(error.value).isprintable()
@@ -79,7 +79,7 @@ def test_logs_of_two_kinds_in_one_file_are_doubtful() -> None:
     assert "blog.example" in problem([*[COMBINED] * 3, *[f"blog.example {COMBINED}"] * 2])
 
 
-def test_requests_and_times_that_can_not_be_read_say_nothing_against_a_format() -> None:
+def test_unreadable_requests_and_times_do_not_rule_out_a_format() -> None:
     assert name(*[PROBE] * 50) == "combined"
     assert name(*[COMBINED.replace("24/Nov", "31/Feb")] * 5) == "combined"
     assert (
@@ -87,30 +87,34 @@ def test_requests_and_times_that_can_not_be_read_say_nothing_against_a_format() 
     )  # nginx's $host may be empty
 
 
-def test_caddys_other_messages_say_nothing_against_it() -> None:
+def test_other_messages_of_caddy_do_not_rule_out_its_format() -> None:
     other = {"level": "info", "ts": 1795554000, "msg": "serving initial configuration"}
     assert name(*[json.dumps(other)] * 20, json.dumps(CADDY)) == "json:caddy"
-    assert recognise([json.dumps(other)] * 20) == named("caddy")
+    assert detect_format([json.dumps(other)] * 20) == parse_format("caddy")
 
 
 def test_json_is_recognised_with_the_columns_that_its_lines_have() -> None:
-    found = recognise([json.dumps(NGINX)])
+    found = detect_format([json.dumps(NGINX)])
     assert found is not None
     assert (found.has_host, found.has_forwarded) == (True, True)
-    assert recognise([json.dumps({**NGINX, "host": "-", "http_x_forwarded_for": ""})]) == found
-    found = recognise([json.dumps({"time": "2026-11-24T21:00:00Z", "request_uri": "/", "agent": "GPTBot"})])
+    assert detect_format([json.dumps({**NGINX, "host": "-", "http_x_forwarded_for": ""})]) == found
+    found = detect_format(
+        [json.dumps({"time": "2026-11-24T21:00:00Z", "request_uri": "/", "agent": "GPTBot"})]
+    )
     assert found is not None
     assert (found.name, found.has_host, found.has_forwarded) == ("json:nginx", False, False)
 
 
-def test_directives_say_what_follows() -> None:
+def test_directives_determine_the_format() -> None:
     software = "#Software: Microsoft Internet Information Services 10.0"
-    assert recognise([software, "#Version: 1.0", IIS, IIS_LINE]) == named("w3c").after(IIS)
-    assert recognise(["#Version: 1.0", CLOUDFRONT, CLOUDFRONT_LINE]) == named("cloudfront").after(CLOUDFRONT)
-    assert recognise([IIS]) == named("w3c").after(IIS)
+    assert detect_format([software, "#Version: 1.0", IIS, IIS_LINE]) == parse_format("w3c").after(IIS)
+    assert detect_format(["#Version: 1.0", CLOUDFRONT, CLOUDFRONT_LINE]) == parse_format("cloudfront").after(
+        CLOUDFRONT
+    )
+    assert detect_format([IIS]) == parse_format("w3c").after(IIS)
     shorter = "#Fields: date time c-ip cs-uri-stem cs(User-Agent)"
     line = "2026-11-24 21:00:00 192.0.2.1 / GPTBot/1.2"
-    assert recognise([IIS, *[IIS_LINE] * 4, shorter, *[line] * 4]) == named("w3c").after(IIS)
+    assert detect_format([IIS, *[IIS_LINE] * 4, shorter, *[line] * 4]) == parse_format("w3c").after(IIS)
     assert "GPTBot/1.2" in problem([IIS, *[line] * 4])
     assert "w3c" in problem([IIS, *[IIS_LINE] * 3, line])
 
@@ -122,19 +126,19 @@ def test_columns_without_their_directive_are_doubtful() -> None:
 
 @pytest.mark.parametrize("lines", [[], [""], ["", "  ", "\t"], ["# comment", "#Version: 1.0"]])
 def test_an_empty_log_is_not_doubtful_but_of_no_format(lines: list[str]) -> None:
-    assert recognise(lines) is None
+    assert detect_format(lines) is None
 
 
 def test_only_the_first_lines_are_looked_at() -> None:
-    assert name(*[COMBINED] * LOOKED_AT, *["GPTBot"] * 1000) == "combined"
+    assert name(*[COMBINED] * SAMPLE_LINES, *["GPTBot"] * 1000) == "combined"
 
 
-def test_the_line_that_is_shown_is_short_and_harmless() -> None:
+def test_the_quoted_line_is_short_and_harmless() -> None:
     told = problem(["GPTBot \x1b[31m\x00\u202e" + "x" * 5000])
     assert r"'GPTBot \x1b[31m\x00\u202exxx" in told
     assert len(told) < 500
 
 
-def test_the_line_that_is_shown_is_one_that_was_not_read() -> None:
+def test_the_quoted_line_is_one_that_does_not_fit() -> None:
     told = problem([COMBINED, "what is this?", COMBINED])
     assert "the closest one is combined): 'what is this?'" in told

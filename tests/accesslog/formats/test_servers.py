@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from aipolicy.accesslog.formats import FORMATS, named
+from aipolicy.accesslog.formats import FORMATS, parse_format
 from tests.accesslog.formats.reading import GPTBOT, at, row, unread
 
 TIME = "[24/Nov/2026:21:00:00 -0730]"
@@ -36,7 +36,7 @@ def test_combined_is_read() -> None:
 
 def test_common_has_no_user_agent() -> None:
     assert row("common", COMMON) == {**READ, "user_agent": None}
-    assert "User-Agent" in named("common").notes[0]
+    assert "User-Agent" in parse_format("common").notes[0]
 
 
 @pytest.mark.parametrize("host", ["blog.example", "Blog.Example:8080", "[2001:db8::1]:80", "_", "192.0.2.7"])
@@ -46,7 +46,7 @@ def test_the_site_in_front_is_read_as_it_is_written(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["-", ""])
-def test_a_line_without_a_site_has_none(host: str) -> None:
+def test_a_line_without_a_site_has_no_host(host: str) -> None:
     """nginx's $host is empty where a client broke off before it sent one."""
     assert row("vcombined", f"{host} {COMBINED}") == READ
 
@@ -157,7 +157,7 @@ def test_a_line_without_a_possible_time_is_unreadable(time: str) -> None:
     assert unread("combined", combined(time=time))
 
 
-def test_a_line_broken_off_is_unreadable_until_its_user_agent_is_whole() -> None:
+def test_a_truncated_line_is_unreadable_unless_its_user_agent_is_complete() -> None:
     assert all(unread("combined", COMBINED[:length]) for length in range(len(COMBINED)))
     address = len("192.0.2.1 ")
     assert all(unread("combined", COMBINED[:length] + COMBINED) for length in range(address, len(COMBINED)))

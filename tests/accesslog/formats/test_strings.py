@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aipolicy.accesslog.formats import FORMATS, named
+from aipolicy.accesslog.formats import FORMATS, parse_format
 from aipolicy.errors import LogFormatError
 from tests.accesslog.formats.reading import GPTBOT, at, row, unread
 
@@ -45,7 +45,7 @@ GOACCESS = '%v %h %^[%d:%t %^] "%r" %s %b "%R" "%u"'
     ],
 )
 def test_each_dialect_reads_the_same_line(text: str) -> None:
-    found = named(text)
+    found = parse_format(text)
     assert (found.name, found.has_host, found.has_forwarded) == ("custom", True, False)
     assert row(found, VCOMBINED) == READ
     assert pickle.loads(pickle.dumps(found)) == found
@@ -88,12 +88,12 @@ def test_times_are_read_as_the_string_writes_them(fields: str, line: str, time: 
     }
 
 
-def test_a_time_without_an_offset_is_utc_and_that_is_told() -> None:
-    assert "UTC" in named('%h [%{%F %T}t] "%r" %>s "%{User-Agent}i"').notes[0]
+def test_a_time_without_an_offset_is_utc_with_a_note() -> None:
+    assert "UTC" in parse_format('%h [%{%F %T}t] "%r" %>s "%{User-Agent}i"').notes[0]
     for time in ("%d:%t", "%dT%t", "%d %t"):
-        assert "UTC" in named(f'%h [{time}] "%r" %s "%u"').notes[0]
+        assert "UTC" in parse_format(f'%h [{time}] "%r" %s "%u"').notes[0]
     for text in (GOACCESS, APACHE, NGINX):
-        assert named(text).notes == ()
+        assert parse_format(text).notes == ()
 
 
 def test_of_several_columns_the_one_that_says_more_is_read() -> None:
@@ -176,23 +176,23 @@ def test_what_a_client_writes_moves_no_other_column() -> None:
 
 @pytest.mark.parametrize("name", ["COMBINED", "VCOMBINED", "COMMON", "VCOMMON", "W3C", "CLOUDFRONT", "CADDY"])
 def test_goaccess_names_are_known(name: str) -> None:
-    assert named(name) in FORMATS.values()
-    assert named(f" {name.lower()} ") is named(name)
+    assert parse_format(name) in FORMATS.values()
+    assert parse_format(f" {name.lower()} ") is parse_format(name)
 
 
 def test_every_format_is_found_by_its_name_and_can_be_pickled() -> None:
     for name, found in FORMATS.items():
-        assert named(name) is found
+        assert parse_format(name) is found
         assert found.name == name
         assert pickle.loads(pickle.dumps(found)) == found
     aliases = {"AWSALB": "alb", "AWSELB": "alb", "cloudflare": "json:cloudflare", "nginx": "json:nginx"}
-    assert {alias: named(alias).name for alias in aliases} == aliases
+    assert {alias: parse_format(alias).name for alias in aliases} == aliases
 
 
 @pytest.mark.parametrize(
     ("text", "culprit"),
     [
-        ("", "no log format"),
+        ("", "not a log format"),
         ("squid", "'squid'"),
         ("SQUID\x1b[31m", "\\x1b[31m"),
         ("x" * 1000, "…"),
@@ -207,9 +207,9 @@ def test_every_format_is_found_by_its_name_and_can_be_pickled() -> None:
         ('{ts:"%x.%^",request:{remote_ip:"%h"}}', "no request"),
     ],
 )
-def test_what_is_no_format_is_told(text: str, culprit: str) -> None:
+def test_an_invalid_format_is_refused(text: str, culprit: str) -> None:
     with pytest.raises(LogFormatError) as error:
-        named(text)
+        parse_format(text)
     assert culprit in str(error.value)
     assert len(str(error.value)) < 500
     assert str(error.value).isprintable()

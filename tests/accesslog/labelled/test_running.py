@@ -139,7 +139,7 @@ def test_evidence_that_finds_no_room_is_an_error_of_the_system(
     def full(*_: object, **__: object) -> None:
         raise pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
 
-    from aipolicy.accesslog.schema import SCHEMA
+    from aipolicy.accesslog.fetch_table import SCHEMA
 
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
     with pytest.raises(OSError, match="No space left"):

@@ -14,8 +14,8 @@ from aipolicy.accesslog.policies.from_registry import RegistryPolicies
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.registry import Registry
-from aipolicy.registry.changes import microseconds
 from aipolicy.robotstxt.merge import robots_txt
+from aipolicy.times import to_microseconds
 from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
 from tests.registry.test_past import HOSTS, puts
@@ -52,14 +52,14 @@ def test_each_change_is_a_version_named_by_its_number(registry: Registry, url: s
     assert site is not None
     assert host is not None
     assert site.versions == (
-        Version(microseconds(first), "change 1", ROBOTS, "a.example"),
-        Version(microseconds(second), "change 2", robots_txt(SILENT), "a.example"),
+        Version(to_microseconds(first), "change 1", ROBOTS, "a.example"),
+        Version(to_microseconds(second), "change 2", robots_txt(SILENT), "a.example"),
     )
-    assert host.versions[1] == Version(microseconds(second), None, b"", None)
+    assert host.versions[1] == Version(to_microseconds(second), None, b"", None)
 
 
 def test_a_fetch_is_judged_by_the_history(registry: Registry, url: str, clock: Clock) -> None:
-    start = microseconds(registry.put(OPTED_OUT, by="ada").at)
+    start = to_microseconds(registry.put(OPTED_OUT, by="ada").at)
     day = 24 * 3_600_000_000
     with RegistryPolicies(url) as policies:
         rows = [("a.example", start + step, "GPTBot", "/") for step in (-1, 0, day, day + 1)]
@@ -143,7 +143,7 @@ def test_what_was_in_force_is_what_the_registry_answers(
                 for moment in moments:
                     then = registry.at(host, moment)
                     versions = [
-                        v for v in (timeline.versions if timeline else ()) if v.at <= microseconds(moment)
+                        v for v in (timeline.versions if timeline else ()) if v.at <= to_microseconds(moment)
                     ]
                     robots, site = (versions[-1].robots, versions[-1].site) if versions else (b"", None)
                     assert robots == (robots_txt(then) if then else b"")

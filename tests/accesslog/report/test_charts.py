@@ -31,16 +31,16 @@ def test_bars_are_as_high_as_what_they_count() -> None:
     assert (second.disallowed, second.fetches) == (height / 2, 0)
 
 
-def test_what_impostors_did_is_a_part_of_its_own() -> None:
+def test_fetches_by_impostors_are_a_separate_part() -> None:
     chart = only([("2026-11-01", 100, 25)], spoofed=50)
     height = chart.base - chart.top
     (bar,) = chart.bars
     assert (bar.disallowed, bar.spoofed, bar.fetches) == (height / 4, height / 2, height / 4)
-    assert chart.summary == "25 of 100 fetches disallowed, 50 more by impostors"
-    assert "25 of them disallowed and 50 disallowed to impostors" in bar.label
+    assert chart.summary == "25 of 100 fetches disallowed, and 50 more by impostors"
+    assert "25 of them disallowed, and 50 more by impostors" in bar.label
 
 
-def test_a_single_disallowed_fetch_among_a_million_is_seen() -> None:
+def test_a_single_disallowed_fetch_among_a_million_is_visible() -> None:
     (bar,) = only([("2026-11-01", 1_000_000, 1)]).bars
     assert bar.disallowed > 1
 

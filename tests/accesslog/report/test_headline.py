@@ -1,4 +1,4 @@
-"""What happened, in plain words."""
+"""The headline of a report."""
 
 from typing import Any
 
@@ -28,11 +28,9 @@ def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[
 
 def test_one_crawler_is_named() -> None:
     found = headline(accused(("GPTBot", 10, {"verified": 4})))
-    assert found.title == (
-        "GPTBot made 4 fetches it had been asked not to make, between 1 and 14 November 2026"
-    )
+    assert found.title == ("GPTBot made 4 fetches that robots.txt disallowed, between 1 and 14 November 2026")
     assert found.sentences == (
-        "All of these came from addresses that the crawler's operator confirms as its own.",
+        "All of these fetches came from addresses that the crawler's operator confirms as its own.",
     )
     assert found.asides == ()
 
@@ -44,79 +42,81 @@ def test_several_crawlers_are_counted_and_the_obedient_ones_are_not() -> None:
         ("CCBot", 10, {}),
     )
     found = headline(document)
-    assert found.title.startswith("2 crawlers made 6 fetches they had been asked not to make, ")
+    assert found.title.startswith("2 crawlers made 6 fetches that robots.txt disallowed, ")
     (sentence,) = found.sentences
-    assert sentence.startswith("4 of these came from addresses that the crawler's operator confirms")
-    assert "; 2 could be neither confirmed nor refuted" in sentence
+    assert sentence.startswith("4 of these fetches came from addresses that the crawler's operator confirms")
+    assert " 2 could be neither confirmed nor refuted" in sentence
 
 
-def test_what_an_impostor_did_is_not_said_of_the_crawler() -> None:
+def test_fetches_by_an_impostor_are_not_attributed_to_the_crawler() -> None:
     document = accused(("GPTBot", 9, {"verified": 2, "spoofed": 5}), ("ClaudeBot", 9, {"spoofed": 2}))
     found = headline(document)
-    assert found.title.startswith("GPTBot made 2 fetches it had been asked not to make")
+    assert found.title.startswith("GPTBot made 2 fetches that robots.txt disallowed")
     assert found.sentences[1].startswith(
-        "A further 7 disallowed fetches came from clients that only pretended to be GPTBot and ClaudeBot: "
+        "A further 7 disallowed fetches came from clients that only claimed to be GPTBot and ClaudeBot: "
     )
 
 
 def test_where_there_were_only_impostors_no_crawler_is_accused() -> None:
     found = headline(accused(("GPTBot", 9, {"spoofed": 1})))
     assert found.title.startswith(
-        "Clients that only pretended to be GPTBot made 1 fetch that GPTBot had been"
+        "Clients that only claimed to be GPTBot made 1 fetch that robots.txt disallowed"
     )
     (sentence,) = found.sentences
-    assert sentence.startswith("These are impostors: ")
+    assert sentence.startswith("These clients only claimed to be GPTBot: ")
     several = headline(accused(("GPTBot", 9, {"spoofed": 1}), ("CCBot", 9, {"spoofed": 1}))).title
-    assert "pretended to be GPTBot and CCBot made 2 fetches that these had been asked not to make" in several
+    assert "only claimed to be GPTBot and CCBot made 2 fetches that robots.txt disallowed" in several
 
 
-def test_fetches_that_nothing_confirms_are_said_to_be_so() -> None:
+def test_unconfirmed_fetches_are_stated_as_such() -> None:
     (sentence,) = headline(accused(("CCBot", 9, {"unverifiable": 3}))).sentences
-    assert sentence.startswith("None of these could be confirmed by an address")
+    assert sentence.startswith("None of these fetches could be confirmed by an address")
 
 
-def test_a_single_fetch_is_not_spoken_of_as_several() -> None:
+def test_a_single_fetch_is_described_in_the_singular() -> None:
     (sure,) = headline(accused(("GPTBot", 9, {"verified": 1}))).sentences
-    assert sure == "It came from an address that the crawler's operator confirms as its own."
+    assert sure == "The fetch came from an address that the crawler's operator confirms as its own."
     (unsure,) = headline(accused(("GPTBot", 9, {"unverifiable": 1}))).sentences
-    assert unsure.startswith("It could not be confirmed by an address")
+    assert unsure.startswith("The fetch could not be confirmed by an address")
 
 
-def test_obedience_is_said_calmly() -> None:
+def test_a_log_without_disallowed_fetches_accuses_no_crawler() -> None:
     found = headline(accused(("GPTBot", 10, {})))
     assert found.title == (
-        "No crawler fetched anything it had been asked not to, between 1 and 14 November 2026"
+        "No crawler fetched anything that robots.txt disallowed, between 1 and 14 November 2026"
     )
     assert found.sentences == ()
 
 
-def test_no_crawler_and_no_line_are_told_apart() -> None:
+def test_a_log_without_crawlers_and_an_empty_log_differ() -> None:
     assert headline(nobody()).title == "No known crawler fetched anything"
     empty = nobody() | {"lines": dict.fromkeys(("read", "crawler", "other", "unreadable", "left_out"), 0)}
-    assert headline(empty).title == "Nothing was checked: the logs hold no lines"
+    assert headline(empty).title == "Nothing was checked: the logs are empty"
 
 
-def test_without_a_policy_nobody_is_called_obedient() -> None:
+def test_without_a_policy_no_crawler_is_called_obedient() -> None:
     document = accused(("GPTBot", 10, {}), sites=2, without_policy={"fetches": 10, "sites": 2})
     found = headline(document)
-    assert found.title == "Nobody can be judged: no policy is known of any site in these logs"
+    assert found.title == "No crawler can be judged: no policy is known for any site in these logs"
     assert found.asides == (
-        "10 fetches on 2 sites could not be judged: no policy is known; counted as allowed.",
+        "10 fetches on 2 sites without a known policy could not be judged; counted as allowed.",
     )
 
 
-def test_sites_without_a_policy_beside_others_are_an_aside() -> None:
+def test_some_sites_without_a_policy_are_an_aside() -> None:
     document = accused(("GPTBot", 10, {}), sites=2, without_policy={"fetches": 1, "sites": 1})
     found = headline(document)
-    assert found.title.startswith("No crawler fetched anything it had been asked not to")
-    assert found.asides == ("1 fetch on 1 site could not be judged: no policy is known; counted as allowed.",)
+    assert found.title.startswith("No crawler fetched anything that robots.txt disallowed")
+    assert found.asides == (
+        "1 fetch on 1 site without a known policy could not be judged; counted as allowed.",
+    )
 
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        ("refused", "3 more fetches were disallowed, but refused by the server."),
-        ("exempt", "3 more fetches were made for a user by crawlers whose operator says"),
+        ("refused", "3 more fetches were disallowed, but the server refused to send content."),
+        ("exempt", "3 more fetches were disallowed, but made for a user by crawlers whose operator says"),
         ("in_grace", "3 fetches came so soon after a change"),
     ],
 )
@@ -131,5 +131,5 @@ def test_unreadable_lines_are_an_aside() -> None:
     document = accused(("GPTBot", 10, {}))
     document["lines"]["unreadable"] = 1
     assert headline(document).asides == (
-        "1 line names a crawler but could not be read, and nothing is concluded from that.",
+        "1 line names a crawler but can't be read, and counted for nothing.",
     )

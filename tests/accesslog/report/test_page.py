@@ -1,4 +1,4 @@
-"""The HTML report, as it is written. ``test_browser`` is about what a browser makes of it."""
+"""The source of the HTML report; ``test_browser`` renders it."""
 
 import base64
 import hashlib
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aipolicy.accesslog.report import html, page
+from aipolicy.accesslog import report as log_report
+from aipolicy.accesslog.report import html
 from aipolicy.errors import MissingExtraError
 from tests.accesslog.report.pages import Page
 from tests.accesslog.report.samples import HOSTILE, by, hostile, many, nobody, sample
@@ -37,7 +38,7 @@ def report(request: pytest.FixtureRequest) -> Page:
     return Page(html(DOCUMENTS[request.param]))
 
 
-def test_there_is_nothing_in_it_that_acts_or_asks(report: Page) -> None:
+def test_a_page_has_no_active_content_and_no_requests(report: Page) -> None:
     assert {element.tag for element in report.elements} <= TEXT_ONLY
     names = {name for element in report.elements for name in element.attributes}
     assert not [name for name in names if name.startswith("on") or name in {"style", "src", "xlink:href"}]
@@ -46,7 +47,7 @@ def test_there_is_nothing_in_it_that_acts_or_asks(report: Page) -> None:
     assert not re.search(r"url\(|@import|image-set|src:", report.one("style").text)
 
 
-def test_every_link_leads_somewhere_and_every_name_is_one(report: Page) -> None:
+def test_every_link_has_a_target_and_every_id_is_unique(report: Page) -> None:
     ids = [element.attributes["id"] for element in report.elements if "id" in element.attributes]
     assert len(ids) == len(set(ids))
     named = [element.attributes["href"][1:] for element in report.all("a")]
@@ -55,7 +56,7 @@ def test_every_link_leads_somewhere_and_every_name_is_one(report: Page) -> None:
     assert set(named) <= set(ids)
 
 
-def test_the_policy_lets_in_the_one_stylesheet_and_nothing_else(report: Page) -> None:
+def test_the_content_security_policy_allows_only_the_stylesheet(report: Page) -> None:
     (policy,) = [
         element.attributes["content"]
         for element in report.all("meta")
@@ -70,7 +71,7 @@ def test_the_policy_lets_in_the_one_stylesheet_and_nothing_else(report: Page) ->
     assert before.index("Content-Security-Policy") == 3  # html, head, meta charset
 
 
-def test_a_screen_reader_finds_its_way(report: Page) -> None:
+def test_a_page_is_structured_for_screen_readers(report: Page) -> None:
     assert report.one("html").attributes["lang"] == "en"
     levels = [int(element.tag[1]) for element in report.all("h1", "h2", "h3")]
     assert levels[0] == 1
@@ -89,7 +90,7 @@ def test_the_headline_comes_first_and_the_method_last() -> None:
     assert headings[0].startswith("5 crawlers made ")
     assert headings[1:] == [
         "Key figures", "Over time", "All crawlers", "Unknown crawlers", "By day", "Crawler by crawler",
-        "Lines that could not be read", "Notes", "Method and limits",
+        "Unreadable lines", "Notes", "Method and limits",
     ]  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def test_one_crawler_has_one_chart_in_two_widths() -> None:
     assert [chart.attributes["viewbox"].split()[2] for chart in charts] == ["1000", "320"]
 
 
-def test_every_piece_of_evidence_is_there_in_full() -> None:
+def test_evidence_is_complete() -> None:
     document = sample(("GPTBot",))
     text = Page(html(document)).text
     for example in document["crawlers"][0]["examples"]:
@@ -123,16 +124,16 @@ def test_every_piece_of_evidence_is_there_in_full() -> None:
         for part in ("site", "path", "rule", "policy", "address", "user_agent", "sha256"):
             assert example[part] in text
         assert example["time"].replace("T", " ").removesuffix("Z") in text
-        assert f"answered {example['status']}" in text
+        assert f"answered with status {example['status']}" in text
         assert f"(line {example['rule_line']})" in text
 
 
-def test_evidence_that_lacks_something_says_so() -> None:
+def test_missing_parts_of_evidence_are_stated() -> None:
     document = sample(("GPTBot",))
     absent = dict.fromkeys(("site", "rule", "rule_line", "policy", "status", "address", "user_agent"))
     document["crawlers"][0]["examples"] = [document["crawlers"][0]["examples"][0] | absent]
     text = Page(html(document)).text
-    for words in ("site unknown", "no rule", "status unknown", "no address", "no User-Agent"):
+    for words in ("unknown site", "no rule", "unknown status", "no address", "no User-Agent"):
         assert words in text
 
 
@@ -154,7 +155,7 @@ def test_hostile_text_is_text() -> None:
     report.source.encode()  # lone surrogates could not be written
 
 
-def test_what_no_log_should_reach_is_escaped_all_the_same() -> None:
+def test_text_that_no_log_contains_is_escaped_as_well() -> None:
     document = sample(("GPTBot",))
     document["crawlers"][0] |= dict.fromkeys(("product_token", "operator", "purpose"), HOSTILE[0] + "\u202e")
     document["days"] = [row | {"product_token": HOSTILE[0] + "\u202e"} for row in document["days"]]
@@ -166,7 +167,7 @@ def test_what_no_log_should_reach_is_escaped_all_the_same() -> None:
     assert "\u202e" not in report.source
 
 
-def test_the_method_says_what_it_rests_on() -> None:
+def test_the_method_lists_its_sources() -> None:
     document = sample()
     text = Page(html(document)).text
     method = document["method"]
@@ -175,13 +176,13 @@ def test_the_method_says_what_it_rests_on() -> None:
         "24 hours",
         "2026-11-23",
         "31 lists, the oldest of 2026-09-02",
-        "not asked",
+        "not used",
     ):
         assert words in text
     masked = sample()
     masked["method"] |= {"dns": True, "addresses_masked": True, "grace_hours": 0.5}
     text = Page(html(masked)).text
-    for words in ("0.5 hours", "confirmed both ways", "masked in this report"):
+    for words in ("0.5 hours", "confirmed in both directions", "masked in this report"):
         assert words in text
 
 
@@ -210,8 +211,8 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_without_jinja2_the_install_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    page._template.cache_clear()
+def test_without_jinja2_the_error_has_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_report._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install 'asgi-aipolicy[check]'")):
         html(nobody())

@@ -1,4 +1,4 @@
-"""The table on a terminal, and in a pipe."""
+"""The tables on a terminal and in a pipe."""
 
 import io
 from typing import Any
@@ -36,11 +36,11 @@ def test_a_pipe_gets_one_line_a_crawler_and_a_total() -> None:
     assert "Disallow: / (line 4)" in lines[0]
 
 
-def test_what_impostors_did_has_a_column_and_a_legend() -> None:
+def test_fetches_by_impostors_have_a_column_and_a_legend() -> None:
     document = sample()
     text = printed(document, 10_000)
     lines = text.splitlines()
-    column = len(lines[0].split("By impostors")[0]) + len("By impostors")
+    column = len(lines[0].split("Disallowed (impostors)")[0]) + len("Disallowed (impostors)")
     for line, counters in zip(lines[1:], [*document["crawlers"], document["total"]], strict=False):
         assert line[:column].endswith(f" {counters['disallowed_spoofed']:,}")
     assert "They are not counted as Disallowed. The other columns count every client" in text
@@ -52,7 +52,7 @@ def test_words_for_clients_are_explained_where_they_are_used() -> None:
     document = sample()
     clients = {"verified": 3, "operator_verified": 2, "spoofed": 0, "unverifiable": 0, "check_failed": 0}
     text = printed(document | {"total": document["total"] | {"identity": clients}}, 10_000)
-    assert "Operator only: the address is the operator's" in text
+    assert "Operator verified: the address is the operator's" in text
     assert "Check failed:" not in text
     for name in ("unverifiable", "check_failed", "spoofed"):
         used = document["total"] | {"identity": clients | {name: 1}}
@@ -75,7 +75,7 @@ def test_a_terminal_of_any_width_gets_everything(width: int) -> None:
         assert f"{crawler['fetches']:,}" in words
         assert f"{crawler['allowed']:,}" in words
     assert "reads" in words
-    assert "and 7 more, left out" in text
+    assert "and 7 more not listed" in text
     assert "unknown" in words
 
 
