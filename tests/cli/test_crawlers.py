@@ -100,7 +100,7 @@ def test_every_command_that_goes_by_the_table_takes_entries(aipolicy: Run, own: 
     assert found["crawlers"][0]["operator"] == "New AI"
     assert found["method"]["crawlers_file"] == str(own)
     aipolicy(*command[:-1], *given, "--html", "report.html")
-    assert "with the entries of" in (tmp_path / "report.html").read_text()
+    assert "with the entries in" in (tmp_path / "report.html").read_text()
     again = aipolicy(*command, AIPOLICY_CRAWLERS=str(own))
     assert json.loads(again.stdout)["crawlers"][0]["operator"] == "New AI"
     told = aipolicy("check", "identity", "192.0.2.1", "--user-agent", "NewAICrawler/1", "--no-dns", *given)
