@@ -64,6 +64,8 @@ AIPolicyMiddleware(app, lookup, enforce="declared")
 AIPolicyMiddleware(app, lookup, enforce="monitor")
 AIPolicyMiddleware(app, lookup, enforce="verified")
 AIPolicyMiddleware(app, app=lookup)  # error
+AIPolicyMiddleware(app, lookup, enforce="refuse")  # error
+PathTenants(lambda scope: None, listing="path")  # error
 
 SitePolicy.from_preset("no-training", site="a.example", visibility="discouraged")
 SitePolicy(visibility=Visibility.PRIVATE)
