@@ -58,7 +58,7 @@ _MAX_HEADERS, _MAX_HEADER_BYTES = 32, 8192
 
 
 class RobotsLocation(NamedTuple):
-    """Where a robots.txt is: canonical host (empty for a malformed one), mount path and path."""
+    """The location of a robots.txt: canonical host (empty for a malformed one), mount path and path."""
 
     host: str
     root_path: str = ""
@@ -123,7 +123,7 @@ class InProcessApplication:
         """Return the robots.txt, or None if the application has none.
 
         Args:
-            location: Where the robots.txt is.
+            location: The location of the robots.txt.
             scope: A request's scope, for the application's own objects only.
             calls: Runs the application, which may have work to do after its response.
 

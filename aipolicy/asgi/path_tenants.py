@@ -39,7 +39,7 @@ FALLBACKS: tuple[Fallback, ...] = get_args(Fallback)
 Listed = Iterable[str | tuple[str, SitePolicy]]
 
 _HOSTS = 64  # whose files are kept; as many unknown hosts, apart from them
-_UNKNOWN_LOADS = 8  # that run at once: clients choose unknown hosts
+_UNKNOWN_AT_ONCE, _UNKNOWN_A_SECOND = 8, 1.0  # lists for unknown hosts, because clients choose those
 _NAMES = 8192  # of tenants, that are remembered as valid
 _LOGGED = 16  # invalid names, and unknown hosts, with a line in the log each
 _OPTED_OUT = PRESETS["no-training"]
@@ -102,6 +102,7 @@ class PathTenants:
         self._hosts, self._unknown = _Hosts(), _Hosts()
         self._names: Memo[str, bytes] = Memo(_NAMES)
         self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
+        self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes:
@@ -151,7 +152,7 @@ class PathTenants:
         loop = running_loop()
         load = hosts.loads.get(key)
         if load is None or load.loop != loop:  # that of an event loop that has ended would never be done
-            if not is_site and len(hosts.loads) >= _UNKNOWN_LOADS:
+            if not is_site and not self._may_list_unknown():
                 return kept[0] if kept else _opted_out(own)
             load = hosts.loads[key] = _Load(loop, is_site=is_site)
             # Outside the client's context: all clients of the host get the same.
@@ -207,6 +208,16 @@ class PathTenants:
             instead = "the whole host is opted out" if opts_out else "only headers speak for them"
             logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
             return _opted_out(own) if opts_out else own
+
+    def _may_list_unknown(self) -> bool:
+        """Return True if the rate limit allows a list for an unknown host."""
+        now = self._clock()
+        tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
+        self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
+        if self._tokens < 1 or len(self._unknown.loads) >= _UNKNOWN_AT_ONCE:
+            return False
+        self._tokens -= 1
+        return True
 
     def _checked(self, name: object) -> bytes:
         """Return a name as the lookup's key; b"" for one that can't be a site's."""

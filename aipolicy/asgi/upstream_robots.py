@@ -185,15 +185,15 @@ class UpstreamRobots:
             if self._source.is_application and not (await self._document(copies, rendering, b"")).body:
                 return None
             return MergedRobots(rendering.robots, is_brief=True)
-        served = MergedRobots(rendering.robots)
+        merged = MergedRobots(rendering.robots)
         if entry.file is not None:
             document = await self._document(copies, rendering, entry.file.body)
-            served = MergedRobots(document, entry.file.headers, entry.file.cache_control)
+            merged = MergedRobots(document, entry.file.headers, entry.file.cache_control)
         # Neither other spellings, which clients choose, nor large files: memory is bounded.
         canonical = not scope.get("root_path") and copies is self._sites and name.encode() == host
-        if canonical and len(served.document.body) <= _LARGE:
-            self._ready.keep(host, (rendering, entry.next_read, served))
-        return served
+        if canonical and len(merged.document.body) <= _LARGE:
+            self._ready.keep(host, (rendering, entry.next_read, merged))
+        return merged
 
     def _copies_of(self, location: RobotsLocation, *, is_site: bool) -> _Copies:
         if is_site and len(self._root_paths) < _ROOT_PATHS:
@@ -213,7 +213,7 @@ class UpstreamRobots:
         reads = self._background.state().reads
         read = reads.get((copies, location))
         if read is None:
-            if copies is self._unknown and not self._has_token(now):
+            if copies is self._unknown and not self._may_read_unknown(now):
                 return entry
             read = reads[copies, location] = _Read(reads, copies, location)
             self._background.start(self._run, read, scope)
@@ -309,7 +309,7 @@ class UpstreamRobots:
             )
         read.entry = read.copies.entries[read.location] = _Entry(file, read_at, now + delay, delay)
 
-    def _has_token(self, now: float) -> bool:
+    def _may_read_unknown(self, now: float) -> bool:
         """Return True if the rate limit allows a read for an unknown host: clients choose those hosts."""
         tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
         self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now

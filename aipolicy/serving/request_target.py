@@ -33,8 +33,8 @@ class RequestTarget:
             root_path: The path at which the application is mounted.
             query: The query without its ``?``.
         """
-        sent, seen = _paths(path, raw_path)
-        readings = read_path(sent, seen, root_path or "")
+        sent, received = _paths(path, raw_path)
+        readings = read_path(sent, received, root_path or "")
         text = query.decode("utf-8", "surrogateescape") if query else ""
         return cls(sent, readings, f"?{text}" if text else "")
 
@@ -42,11 +42,11 @@ class RequestTarget:
     def below_mount(cls, path: str, raw_path: bytes | None, root_path: str) -> Self:
         """Return the target without its query, below the path at which the application is mounted."""
         root = root_path.rstrip("/")
-        sent, seen = (
+        sent, received = (
             path[len(root) :] if root and path.startswith(f"{root}/") else path
             for path in _paths(path, raw_path)
         )
-        return cls(sent, read_path(sent, seen))
+        return cls(sent, read_path(sent, received))
 
     def header_set(self, rendering: Rendering) -> HeaderSet:
         """Return the headers of the response by a site's policy."""

@@ -273,17 +273,17 @@ async def test_a_fault_in_the_check_allows_no_impostor_and_harms_no_visitor(
 
 
 async def test_a_signature_that_is_sent_is_looked_at_as_the_client_sent_it() -> None:
-    seen: list[Any] = []
+    signed_requests: list[Any] = []
 
     class Looking:
         def verify(self, token: str, address: str | None, signed: Any = None) -> VerificationResult:
-            seen.append(signed)
+            signed_requests.append(signed)
             return VerificationResult(Identity.VERIFIED, True, "")
 
     headers = [(b"signature-input", b"sig1=()"), (b"signature", b"sig1=:AA==:")]
     await visit(Looking(), path="/a%7Cb", query_string=b"c=%20", headers=headers, scheme="https")
     await visit(Looking())
-    signed, unsigned = seen
+    signed, unsigned = signed_requests
     assert (signed.method, signed.url) == ("GET", "https://blog.example/a%7Cb?c=%20")
     assert ("signature-input", "sig1=()") in signed.headers
     assert unsigned is None

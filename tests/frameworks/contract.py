@@ -48,7 +48,7 @@ class Mounting:
 
     needs: ClassVar[dict[str, str]]  # module → the distribution that has it
     paths: ClassVar[dict[str, str]] = {}  # where the framework's own addresses are other ones
-    whole: ClassVar[frozenset[str]] = frozenset()  # kinds that the framework answers with the whole file
+    complete_kinds: ClassVar[frozenset[str]] = frozenset()  # answered with the complete file
     lost: ClassVar[frozenset[str]] = frozenset()  # kinds that this way of mounting does not reach
 
     @pytest.fixture(autouse=True)
@@ -75,10 +75,10 @@ class Mounting:
     async def answer(self, app: Application, kind: str, host: str, method: str = "GET") -> Response:
         headers = {"range": "bytes=2-5"} if kind == "part" else {}
         if kind == "unchanged":
-            whole = await exchange(app, self.path("file"), host)
-            assert whole.one("etag") or whole.one("last-modified")
+            file = await exchange(app, self.path("file"), host)
+            assert file.one("etag") or file.one("last-modified")
             validators = {"if-none-match": "etag", "if-modified-since": "last-modified"}
-            headers = {ask: value for ask, name in validators.items() if (value := whole.one(name))}
+            headers = {ask: value for ask, name in validators.items() if (value := file.one(name))}
         return await exchange(app, self.path(kind), host, method=method, headers=headers)
 
 
@@ -88,7 +88,7 @@ class Contract(Mounting):
     @pytest.mark.parametrize("kind", STATUSES)
     async def test_every_response_of_an_opted_out_host_carries_the_three_headers(self, kind: str) -> None:
         bare = await self.answer(self.bare(), kind, OPTED_OUT)
-        assert bare.status == (200 if kind in self.whole else STATUSES[kind])
+        assert bare.status == (200 if kind in self.complete_kinds else STATUSES[kind])
         mounted = await self.answer(self.mounted(), kind, OPTED_OUT)
         ours = [] if kind in self.lost else OURS
         assert raw(mounted) == raw(bare) + ours
@@ -171,8 +171,8 @@ class LifespanContract(Contract):
         self.events = []
 
     async def test_the_application_learns_when_the_server_starts_and_ends(self) -> None:
-        given = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-        sent = await connection(self.mounted(), "lifespan", OPTED_OUT, *given)
+        messages_in = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+        sent = await connection(self.mounted(), "lifespan", OPTED_OUT, *messages_in)
         assert [message["type"] for message in sent] == [
             "lifespan.startup.complete",
             "lifespan.shutdown.complete",
@@ -185,7 +185,7 @@ class WebsocketContract(Contract):
 
     @pytest.mark.parametrize("host", [OPTED_OUT, SILENT])
     async def test_a_websocket_passes_through_unchanged(self, host: str) -> None:
-        given = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
-        bare = await connection(self.bare(), "websocket", host, *given)
-        assert await connection(self.mounted(), "websocket", host, *given) == bare
+        messages_in = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
+        bare = await connection(self.bare(), "websocket", host, *messages_in)
+        assert await connection(self.mounted(), "websocket", host, *messages_in) == bare
         assert [message.get("text") for message in bare[1:2]] == ["hello"]

@@ -19,7 +19,7 @@ class TestDjango(Contract):
     """Wrapped, in asgi.py: everything is reached."""
 
     needs: ClassVar = {"django": "django"}
-    whole: ClassVar = frozenset({"part"})
+    complete_kinds: ClassVar = frozenset({"part"})
 
     def bare(self) -> Application:
         from tests.frameworks.project import asgi
@@ -105,14 +105,14 @@ def limited(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A middleware that answers 429 to an address after its first request."""
     from django.http import HttpResponse
 
-    seen: set[str] = set()
+    addresses: set[str] = set()
 
     def middleware(request: Any) -> Any:
         address = request.META.get("REMOTE_ADDR")
-        if address in seen:
+        if address in addresses:
             return HttpResponse("slow down", status=429)
         if address is not None:
-            seen.add(address)
+            addresses.add(address)
         return get_response(request)
 
     return middleware

@@ -73,7 +73,7 @@ class TestLitestar(LifespanContract, WebsocketContract):
     """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"litestar": "litestar"}
-    whole: ClassVar = frozenset({"unchanged", "part"})
+    complete_kinds: ClassVar = frozenset({"unchanged", "part"})
 
     def bare(self) -> Application:
         return litestar_app(self.events)

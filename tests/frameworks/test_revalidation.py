@@ -172,11 +172,11 @@ async def test_a_page_that_has_the_tags_is_not_modified(bare: Any) -> None:
 
 async def test_a_page_is_sent_completely_whatever_part_is_asked_for(bare: Any) -> None:
     app = mounted(bare)
-    whole = await get(app)
+    complete = await get(app)
     tag = (await get(bare)).one("etag") or ""
     for headers in ({"range": "bytes=0-9"}, {"range": "bytes=9-", "if_range": tag}):
         response = await get(app, **headers)
-        assert (response.status, response.body) == (200, whole.body)
+        assert (response.status, response.body) == (200, complete.body)
 
 
 async def test_a_static_file_is_revalidated_and_sent_in_part_as_before(bare: Any) -> None:

@@ -15,7 +15,7 @@ class TestWagtail(Contract):
 
     needs: ClassVar = {"wagtail": "wagtail", "a2wsgi": "a2wsgi"}
     paths: ClassVar = {"page": "/hello/", "missing": "/missing/"}  # answered by Wagtail itself
-    whole: ClassVar = frozenset({"part"})
+    complete_kinds: ClassVar = frozenset({"part"})
 
     def bare(self) -> Application:
         from a2wsgi import WSGIMiddleware
