@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message
 
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.lookup import LocalLookup
@@ -38,7 +38,7 @@ class Blog:
 
     host: str
     about: str
-    preset: str = "unset"
+    preset: Preset = "unset"
     fields: dict[str, Any] = field(default_factory=dict)
 
     @property

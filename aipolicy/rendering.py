@@ -12,9 +12,11 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.robotstxt.merge import FittedRobotsTxt, fitted_robots_txt, robots_txt
-from aipolicy.signals.headers import Header, headers_of, meta_tags
+from aipolicy.signals.ai_txt import ai_txt
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import headers_of, meta_tags
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdmrep_json
+from aipolicy.signals.tdmrep import tdmrep_json
 
 _LONGEST_PATH = 8192  # octets; longer ones, which servers refuse, are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
@@ -180,9 +182,10 @@ def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
     policies = [rendering.policy for rendering, _ in found]
     preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))
     tdm_policy_urls, license_urls = {p.tdm_policy_url for p in policies}, {p.license_url for p in policies}
+    visibility = max((p.visibility for p in policies), key=list(Visibility).index)
     policy = SitePolicy(
         preferences=preferences,
-        visibility=max((p.visibility for p in policies), key=list(Visibility).index),
+        visibility=visibility,
         tdm_policy_url=tdm_policy_urls.pop() if len(tdm_policy_urls) == 1 else None,
         license_url=license_urls.pop() if len(license_urls) == 1 else None,
     )

@@ -31,10 +31,10 @@ from aipolicy.lookup import CachedLookup, LocalLookup
 from aipolicy.registry import Registry
 from aipolicy.rendering import Rendering, render
 from aipolicy.robotstxt import compare, explain, lint
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.expectation import Expectation, Version
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion
 from tests.hostile import PATHS, POLICIES, files
-from tests.siteaudit.looking import robots, seen
+from tests.siteaudit.observations import observe, robots
 
 MOST_HELD, MOST_SECONDS = 0.050, 5.0
 PLAIN = b"User-agent: *\nDisallow: /x\n"
@@ -107,9 +107,9 @@ def commands(what: str, file: bytes) -> None:
     command(what, "diff", lambda: compare(file, PLAIN))
     command(what, "diff with itself, cut", lambda: compare(file, file[: len(file) // 2]))
     command(what, "explain", lambda: explain(file, "GPTBot", PATHS[2]))
-    observation = seen(robots_txt=robots(file))
-    expected = Expectation("--expect no-ai", Version(POLICIES["no AI"]))
-    command(what, "check site", lambda: judge(observation, expectation=expected))
+    observation = observe(robots_txt=robots(file))
+    expected = Expectation("--expect no-ai", PolicyVersion(POLICIES["no AI"]))
+    command(what, "check site", lambda: audit(observation, expectation=expected))
     paths = [f"/{n % 997}/{n:x}/a-post" for n in range(10_000)]
     fetches = pl.DataFrame({"host": "a.example", "time": 0, "crawler": "GPTBot", "path": paths})
     policies = policies_from_robots(file, ["a.example"])

@@ -24,8 +24,10 @@ from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import CrawlersError, PolicyError
 from aipolicy.identity import IdentityChecker
 from aipolicy.rendering import render
+from aipolicy.robotstxt import coverage
 from aipolicy.robotstxt.parser import RobotsTxt
 from aipolicy.robotstxt.policy_effects import effects_of
+from aipolicy.robotstxt.product_tokens import successors
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import request
 from tests.readers import READERS
@@ -189,10 +191,34 @@ def entry(**fields: Any) -> dict[str, Any]:
     return NEW | fields
 
 
+def test_an_entry_written_before_a_field_existed_keeps_what_the_table_knows(write: Write) -> None:
+    fields = {"own_group_only", "reported_to_ignore", "superseded_by"}
+    written = [c.to_dict() for c in PACKAGED.crawlers if c.note]
+    old = [{name: value for name, value in each.items() if name not in fields} for each in written]
+    crawlers.load(write(*old, NEW))
+    for name in fields:
+        assert [getattr(c, name) for c in PACKAGED.crawlers] == [
+            getattr(crawler_table().by_token[c.product_token.lower()], name) for c in PACKAGED.crawlers
+        ]
+    new = crawler_table().by_token["newaicrawler"]
+    assert (new.own_group_only, new.reported_to_ignore, new.superseded_by) == (False, False, None)
+
+
+def test_what_a_note_says_is_for_people_alone(write: Write) -> None:
+    crawlers.load(write(entry(note="Honours its own name only, not *. Reported to ignore robots.txt.")))
+    new = crawler_table().by_token["newaicrawler"]
+    assert not new.own_group_only
+    assert not coverage.is_disobedient(new)
+    crawlers.load(write(entry(own_group_only=True, reported_to_ignore=True, superseded_by=["GPTBot"])))
+    new = crawler_table().by_token["newaicrawler"]
+    assert (coverage.heeds_only_its_name("NewAICrawler"), coverage.is_disobedient(new)) == (True, True)
+    assert successors(new) == (crawler_table().by_token["gptbot"],)
+
+
 @pytest.mark.parametrize(
     ("entries", "named", "fix"),
     [
-        ([entry(product_token="New*")], "entry 1: 'New*' can't be a product token", "letters, digits"),
+        ([entry(product_token="New*")], "entry 1: 'New*' is not a valid product token", "letters, digits"),
         ([entry(product_token="*")], "entry 1: '*'", "letters, digits"),
         ([entry(product_token="")], "entry 1: ''", "letters, digits"),
         ([entry(product_token="New\r\nUser-agent: *")], "New\\r\\nUser-agent", "letters, digits"),
@@ -205,13 +231,13 @@ def entry(**fields: Any) -> dict[str, Any]:
         ([entry(product_token=" New")], "' New'", "single spaces"),
         ([entry(product_token="12345")], "'12345'", "letters, digits"),
         ([entry(product_token="x" * 65)], "xxx", "at most 64"),
-        ([entry(product_token="New 1.0")], "'New 1.0' ends in a version", "leave it out"),
+        ([entry(product_token="New 1.0")], "'New 1.0' ends in a version", "remove"),
         ([entry(product_token=None)], "entry 1 has no product_token", "User-agent lines"),
         ([{}], "entry 1 has no product_token", "User-agent lines"),
         (["NewAICrawler"], "entry 1 is 'NewAICrawler'", "write an object"),
         ([None, NEW], "entry 1 is None", "write an object"),
-        ([NEW, entry(product_token="NEWaicrawler")], "entry 2: 'NEWaicrawler' is there already", "keep one"),
-        ([{"product_token": "gptBOT"}, {"product_token": "GPTBot"}], "entry 2: 'GPTBot'", "keep one"),
+        ([NEW, entry(product_token="NEWaicrawler")], "entry 2: 'NEWaicrawler' repeats", "remove one"),
+        ([{"product_token": "gptBOT"}, {"product_token": "GPTBot"}], "entry 2: 'GPTBot'", "remove one"),
         ([{"product_token": "NewAICrawler"}], "entry 1 (NewAICrawler) has no purpose", "training, dataset"),
         ([entry(purpose="spying")], "entry 1 (NewAICrawler): purpose is 'spying'", "training, dataset"),
         ([entry(purpose=["training"])], "purpose is ['training']", "choose one of"),
@@ -231,18 +257,22 @@ def entry(**fields: Any) -> dict[str, Any]:
         ([entry(operator="")], "operator is ''", "one line"),
         ([entry(checked="yesterday")], "checked is 'yesterday'", "2026-11-30"),
         ([entry(checked=20261130)], "checked is 20261130", "2026-11-30"),
-        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "it must have url, date"),
+        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "it must have exactly url, date"),
         ([entry(evidence="x")], "evidence is 'x'", "write a list"),
         ([entry(namesakes=["a"])], "namesakes has 'a'", "4 to 200"),
         ([entry(namesakes=["(a+)+$" * 100])], "namesakes has '(a+)+$", "4 to 200"),
+        ([entry(own_group_only="yes")], "own_group_only is 'yes'", "write true or false"),
+        ([entry(reported_to_ignore=1)], "reported_to_ignore is 1", "write true or false"),
+        ([entry(superseded_by="GPTBot")], "superseded_by is 'GPTBot'", "product tokens"),
+        ([entry(superseded_by=["New*"])], "superseded_by has 'New*'", "product tokens"),
         ([entry(purposes="training")], "unknown field 'purposes'", "did you mean 'purpose'?"),
-        ([entry(product_token="GPTBot2")], "some parsers read 'GPTBot2' as 'GPTBot'", "leave it"),
-        ([entry(product_token="Googlebot2")], "some parsers read 'Googlebot2' as 'Googlebot'", "leave it"),
-        ([entry(product_token="bot")], "'bot' is part of", "leave it out"),
-        ([entry(product_token="Google")], "'Google' is part of", "leave it out"),
-        ([{"product_token": "Googlebot", "purpose": "training"}], "'Googlebot' is part of", "leave it out"),
+        ([entry(product_token="GPTBot2")], "some parsers read 'GPTBot2' as 'GPTBot'", "remove"),
+        ([entry(product_token="Googlebot2")], "some parsers read 'Googlebot2' as 'Googlebot'", "remove"),
+        ([entry(product_token="bot")], "'bot' is part of", "remove"),
+        ([entry(product_token="Google")], "'Google' is part of", "remove"),
+        ([{"product_token": "Googlebot", "purpose": "training"}], "'Googlebot' is part of", "remove"),
         ([entry(product_token=f"New{'-' * n}") for n in range(60)] * 100, "has 6000 entries", "5000"),
-        ([entry(product_token=f"New-{n:x>60}") for n in map(word, range(2000))], "of each robots", "leave"),
+        ([entry(product_token=f"New-{n:x>60}") for n in map(word, range(2000))], "of each robots", "remove"),
     ],
 )  # fmt: skip
 def test_a_wrong_entry_is_an_error_with_the_file_the_entry_and_the_fix(

@@ -2,20 +2,22 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import Scope, crawler_named
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.rendering import Document, most_restrictive, render, robots_document
 from aipolicy.robotstxt.merge import robots_txt
+from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.headers import headers_of
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdm_reservation, tdmrep_json
+from aipolicy.signals.tdmrep import tdm_reservation, tdmrep_json
 from tests.core.oracle import matches
 from tests.core.strategies import policies
 
@@ -44,7 +46,7 @@ def assert_ready(document: Document | None, body: bytes, media_type: bytes) -> N
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_rfc_9309_2_3_robots_txt_is_plain_text_in_utf_8(preset: str) -> None:
+def test_rfc_9309_2_3_robots_txt_is_plain_text_in_utf_8(preset: Preset) -> None:
     policy = SitePolicy.from_preset(preset)
     assert_ready(render(policy).robots, robots_txt(policy), TEXT)
 
@@ -201,7 +203,7 @@ def test_the_names_to_join_are_known() -> None:
     ],
 )
 def test_an_applications_own_robots_txt_has_a_place_unless_the_site_has_one_or_is_private(
-    base: str | None, visibility: str, takes: bool
+    base: str | None, visibility: VisibilityName, takes: bool
 ) -> None:
     policy = SitePolicy.from_preset("no-training", visibility=visibility, robots_base=base)
     assert render(policy).takes_own_robots is takes
@@ -222,7 +224,10 @@ def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None
 
 
 def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() -> None:
-    terms = {"tdm_policy_url": "https://blog.example/t", "license_url": "https://blog.example/l"}
+    terms: dict[str, Any] = {
+        "tdm_policy_url": "https://blog.example/t",
+        "license_url": "https://blog.example/l",
+    }
     signals = Signals(rsl=True, tdm_policy=True)
     one = render(SitePolicy.from_preset("no-ai", **terms), signals)
     other = render(SitePolicy.from_preset("allow", visibility="discouraged", **terms), signals)

@@ -17,7 +17,7 @@ from aipolicy.serving.tag_insertion import (
     content_length,
     may_continue,
 )
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 logger = logging.getLogger("aipolicy.asgi")
 

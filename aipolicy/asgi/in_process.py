@@ -18,7 +18,7 @@ from aipolicy.asgi.background import Calls
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 from aipolicy.version import __version__
 
 USER_AGENT = f"aipolicy/{__version__} (reads the robots.txt that it merges)".encode()

@@ -15,7 +15,7 @@ from aipolicy.bulk.rows import (
     did_you_mean,
     flag,
 )
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import PRESETS, SitePolicy, preset_named
 from aipolicy.errors import AIPolicyError, HostError, PolicyError
 
 COLUMNS = ("host", "opted_out", "preset", "visibility", "licensed", "sitemaps", "hosts", "scope")
@@ -141,15 +141,15 @@ class _Parser:
 
 def _policy(cells: dict[str, str]) -> SitePolicy:
     if "preset" in cells:
-        preferences = SitePolicy.from_preset(cells["preset"].strip()).preferences
+        preferences = PRESETS[preset_named(cells["preset"].strip())]
     else:
         preferences = _BY_FLAG[flag(cells["opted_out"])]
     return SitePolicy(
         site="",
         preferences=preferences,
         visibility=cells.get("visibility", "").strip() or "public",  # type: ignore[arg-type]
-        licensed=cells.get("licensed", "").split(),  # type: ignore[arg-type]
-        sitemaps=cells.get("sitemaps", "").split(),  # type: ignore[arg-type]
+        licensed=cells.get("licensed", "").split(),
+        sitemaps=cells.get("sitemaps", "").split(),
         scope=cells.get("scope", "").strip() or "documented",  # type: ignore[arg-type]
     )
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aipolicy.bulk.host_folder import DEFAULT, DEFAULT_TDMREP, FILES, SHARD, TDMREP
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, PolicyError
 from aipolicy.lookup.renderer import Renderer
-from aipolicy.signals.headers import Header, as_text, headers_of
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import as_text, headers_of
 from aipolicy.signals.switches import Signals
 
 Hosts = Iterable[tuple[str, int]]
@@ -57,7 +58,7 @@ class HeaderSets:
 
     def __init__(self, default: str, signals: Signals) -> None:
         self._renderer = Renderer(signals)
-        default_policy = SitePolicy.from_preset(default)
+        default_policy = SitePolicy.from_preset(preset_named(default))
         self._numbers: dict[Lines, int] = {_lines(self._renderer.rendering(default_policy).site.headers): 0}
         self.lines = _header_lines(signals)
         self.hosts = self.with_paths = 0

@@ -1,8 +1,8 @@
-"""The crawler table: who crawls for AI, under which product token, what for, and how that is known.
+"""The crawler table: the AI crawlers by product token, their operators and purposes, with the sources.
 
-The facts are in ``crawlers.json`` beside this file, each with its source and the date it was read. A token
-is never removed: a site policy of last year may name it. A process uses one table, ``crawler_table()``: the
-packaged one, or that with entries of the owner's platform added (see ``aipolicy.crawlers``).
+The facts are in ``crawlers.json`` in this folder, each with its source and the date on which that was read. A
+token is never removed, because a site policy of last year may name it. A process uses one table,
+``crawler_table()``: the packaged one, or that with entries of the owner's platform (``aipolicy.crawlers``).
 """
 
 import json
@@ -20,7 +20,7 @@ from aipolicy.errors import CrawlersError
 
 
 class Purpose(StrEnum):
-    """Why a crawler comes."""
+    """The purpose of a crawler."""
 
     TRAINING = "training"
     DATASET = "dataset"
@@ -33,7 +33,7 @@ class Purpose(StrEnum):
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """The categories whose disallowing blocks crawlers of this purpose; none: never blocked."""
+        """The categories that block this purpose if one is disallowed; none: it is never blocked."""
         return _CATEGORIES.get(self, ())
 
 
@@ -53,7 +53,7 @@ class EvidenceClass(StrEnum):
     DOCUMENTED = "documented"
     """The operator's page says it, or two independent sources do."""
     LISTED = "listed"
-    """Less than that: mostly one third-party list."""
+    """There is less evidence than that, mostly one third-party list."""
 
 
 class Scope(StrEnum):
@@ -62,17 +62,17 @@ class Scope(StrEnum):
     DOCUMENTED = "documented"
     """Those whose purpose is documented."""
     BROAD = "broad"
-    """Those that are only listed, too."""
+    """Also those that are only listed."""
 
 
 class Evidence(NamedTuple):
     """A source for the purpose of a crawler.
 
     Attributes:
-        url: Where it stands.
+        url: The address of the source.
         date: The day on which it was read, or of the copy that was read.
-        source: ``operator``, ``platform`` (that offers a block list to its owners) or ``list``.
-        says: The purpose that it states; ``ai`` for an AI crawler of no stated purpose; ``unclear``.
+        source: ``operator``, ``platform`` (one that offers a block list to its users) or ``list``.
+        says: The purpose that it states; ``ai`` for an AI crawler without a stated purpose; ``unclear``.
     """
 
     url: str
@@ -83,13 +83,26 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Crawler:
-    """One line of the table.
+    """One entry of the table.
 
-    ``obeys_robots_txt`` is what the operator says: ``yes``, ``no``, ``partly`` or ``undocumented``.
-    ``robots_cache_hours`` is how long it says that it keeps a robots.txt, or None. ``ranges`` are URLs of
-    its published addresses, ``rdns`` suffixes of its host names, ``web_bot_auth`` its signature agent.
-    ``evidence_class`` is ``class`` in JSON. ``namesakes`` are parts of the User-Agents of others that use
-    the same name: a client that sends one of them is not this crawler.
+    Attributes:
+        product_token: The name in User-agent lines.
+        operator: The company or project that runs it.
+        purpose: The purpose of its fetches.
+        obeys_robots_txt: The operator's statement: ``yes``, ``no``, ``partly`` or ``undocumented``.
+        robots_cache_hours: Hours for which it keeps a robots.txt, as the operator documents it, or None.
+        ranges: URLs of its published addresses.
+        rdns: Suffixes of its host names.
+        web_bot_auth: Its signature agent, or None.
+        source: URL of the main source.
+        checked: The day on which the entry was checked.
+        note: A remark for people. Programs never read it.
+        evidence_class: The class of the evidence for its purpose; ``class`` in JSON.
+        evidence: The sources for its purpose.
+        namesakes: Parts of the User-Agents of other clients that use the same name.
+        own_group_only: True if it obeys only a group that names it, and not the group for ``*``.
+        reported_to_ignore: True if it is reported to ignore robots.txt, whatever its operator says.
+        superseded_by: For a retired crawler, the product tokens of its successors, maybe none; else None.
     """
 
     product_token: str
@@ -106,15 +119,18 @@ class Crawler:
     evidence_class: EvidenceClass = EvidenceClass.DOCUMENTED
     evidence: tuple[Evidence, ...] = ()
     namesakes: tuple[str, ...] = ()
+    own_group_only: bool = False
+    reported_to_ignore: bool = False
+    superseded_by: tuple[str, ...] | None = None
 
     @property
     def listed(self) -> bool:
-        """Return True if its purpose is only listed, not documented."""
+        """True if its purpose is only listed, not documented."""
         return self.evidence_class is EvidenceClass.LISTED
 
     @property
     def exempt(self) -> bool:
-        """Return True if it acts for a user and robots.txt may not apply, as its operator says."""
+        """True if it acts for a user and its operator says that robots.txt may not apply."""
         return self.purpose is Purpose.USER_FETCH and self.obeys_robots_txt in ("no", "partly")
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,11 +155,12 @@ class CrawlerTable:
     """A table of crawlers, sorted by product token. Picklable.
 
     Attributes:
-        crawlers: Its lines.
+        crawlers: The entries.
         compiled: The day on which the packaged table was compiled.
         added: Product tokens that the packaged table doesn't have.
-        corrected: Product tokens of which something differs from the packaged table.
-        file: The file that these come from.
+        corrected: Product tokens whose entry differs from the packaged table's.
+        file: The file that added and corrected entries come from.
+        by_token: The entries by product token in lower case.
     """
 
     crawlers: tuple[Crawler, ...]
@@ -162,28 +179,28 @@ class CrawlerTable:
 
         Args:
             document: Parsed JSON in the shape of the table's file: ``{"crawlers": [...]}``, or the list
-                alone. Of a crawler that the table has, only what differs need be given; of a new one
-                ``product_token`` and ``purpose`` must be. A new entry is documented unless its ``class`` says
-                otherwise: whoever wrote the file vouches for it.
-            file: Its name, for people.
+                alone. For a crawler of the table only the fields that differ are needed, for a new one
+                ``product_token`` and ``purpose``. A new entry is documented unless its ``class`` says
+                otherwise.
+            file: The name of the file for messages.
 
         Raises:
             CrawlersError: An entry is invalid; the message names it and the fix.
         """
         entries = dict(self.by_token)
-        seen: dict[str, str] = {}
+        tokens: dict[str, str] = {}
         added: list[str] = []
         corrected: list[str] = []
-        for number, given in enumerate(_entries(document), 1):
-            token = _token(number, given)
-            if token.lower() in seen:
+        for number, entry in enumerate(_entries(document), 1):
+            token = _token(number, entry)
+            if token.lower() in tokens:
                 raise CrawlersError(
-                    f"entry {number}: {token!r} is there already as {seen[token.lower()]!r}; "
-                    "case makes no difference: keep one"
+                    f"entry {number}: {token!r} repeats {tokens[token.lower()]!r}: case makes no difference; "
+                    "remove one of them"
                 )
-            seen[token.lower()] = token
+            tokens[token.lower()] = token
             known = self.by_token.get(token.lower())
-            crawler = _read(f"entry {number} ({token})", given, token, known)
+            crawler = _read(f"entry {number} ({token})", entry, token, known)
             if known is None:
                 added.append(crawler.product_token)
             elif crawler != known:
@@ -193,10 +210,10 @@ class CrawlerTable:
         size = sum(len("User-agent: \n") + len(crawler.product_token) for crawler in crawlers)
         if size > _MOST_BYTES:
             raise CrawlersError(
-                f"its names would take {size} bytes of each robots.txt, and {_MOST_BYTES} are the most, for "
-                "crawlers read 500 KiB and a site has rules of its own: leave some out"
+                f"its names would take {size} bytes of each robots.txt, and {_MOST_BYTES} are allowed; "
+                "crawlers read 500 KiB and a site has rules of its own; remove some"
             )
-        _check_names([entries[name] for name in seen], crawlers)
+        _check_names([entries[name] for name in tokens], crawlers)
         return CrawlerTable(crawlers, self.compiled, tuple(added), tuple(corrected), file)
 
 
@@ -218,52 +235,50 @@ def _entries(document: Any) -> list[Any]:
     if isinstance(document, list):  # as `aipolicy crawlers --json` writes it
         document = {"crawlers": document}
     if not isinstance(document, dict) or not isinstance(document.get("crawlers"), list):
-        raise CrawlersError('it has no list "crawlers": write {"crawlers": [{"product_token": ...}]}')
+        raise CrawlersError('it has no list "crawlers"; write {"crawlers": [{"product_token": ...}]}')
     unknown = sorted(set(document) - _TOP)
     if unknown:
-        raise CrawlersError(f'the member {unknown[0]!r} is unknown: entries go into "crawlers"')
+        raise CrawlersError(f'the member {unknown[0]!r} is unknown; entries belong into "crawlers"')
     entries: list[Any] = document["crawlers"]
     if len(entries) > _MOST_ENTRIES:
-        raise CrawlersError(f"it has {len(entries)} entries: {_MOST_ENTRIES} are the most")
+        raise CrawlersError(f"it has {len(entries)} entries; at most {_MOST_ENTRIES} are allowed")
     return entries
 
 
-def _token(number: int, given: Any) -> str:
+def _token(number: int, entry: Any) -> str:
     where = f"entry {number}"
-    if not isinstance(given, dict):
-        raise CrawlersError(f'{where} is {_short(given)}: write an object, {{"product_token": ...}}')
-    token = given.get("product_token")
+    if not isinstance(entry, dict):
+        raise CrawlersError(f'{where} is {_short(entry)}; write an object, {{"product_token": ...}}')
+    token = entry.get("product_token")
     if not isinstance(token, str):
-        raise CrawlersError(f"{where} has no product_token: give the name that stands in User-agent lines")
+        raise CrawlersError(f"{where} has no product_token; give the name that User-agent lines use")
     good = len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token) and re.search("[A-Za-z]", token)
     if not good:
         raise CrawlersError(
-            f"{where}: {_short(token)} can't be a product token: use letters, digits, '-', '_' and '.', "
+            f"{where}: {_short(token)} is not a valid product token; use letters, digits, '-', '_' and '.', "
             f"at most {_LONGEST_TOKEN}, with single spaces between words"
         )
     if _VERSION.fullmatch(token.rpartition(" ")[2]):
-        raise CrawlersError(
-            f"{where}: {token!r} ends in a version, which is no part of a token: leave it out"
-        )
+        raise CrawlersError(f"{where}: {token!r} ends in a version, which is not part of a token; remove it")
     return token
 
 
-def _read(where: str, given: Mapping[str, Any], token: str, known: Crawler | None) -> Crawler:
+def _read(where: str, fields: Mapping[str, Any], token: str, known: Crawler | None) -> Crawler:
     names = {_IN_JSON.get(name, name) for name in (*_FIELDS, "evidence")}
-    unknown = sorted(set(map(str, given)) - names - {"blocked_by"})
+    unknown = sorted(set(map(str, fields)) - names - {"blocked_by"})
     if unknown:
         import difflib  # only ever for a mistake
 
         near = difflib.get_close_matches(unknown[0][:_LONGEST], names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(sorted(names))}"
-        raise CrawlersError(f"{where} has an unknown field {_short(unknown[0])}: {hint}")
+        hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(sorted(names))}"
+        raise CrawlersError(f"{where} has an unknown field {_short(unknown[0])}; {hint}")
     if known is None:
-        if "purpose" not in given:
-            raise CrawlersError(f"{where} has no purpose: give one of {', '.join(Purpose)}")
+        if "purpose" not in fields:
+            raise CrawlersError(f"{where} has no purpose; give one of {', '.join(Purpose)}")
         base = dict(_NEW)
     else:
         base = known.to_dict()
-    entry = base | dict(given) | {"product_token": known.product_token if known else token}
+    entry = base | dict(fields) | {"product_token": known.product_token if known else token}
     return Crawler(
         product_token=entry["product_token"],
         operator=_text(where, "operator", entry["operator"]),
@@ -279,6 +294,9 @@ def _read(where: str, given: Mapping[str, Any], token: str, known: Crawler | Non
         evidence_class=EvidenceClass(_choice(where, "class", entry["class"], tuple(EvidenceClass))),
         evidence=_evidence(where, entry["evidence"]),
         namesakes=_values(where, "namesakes", entry["namesakes"], _NAMESAKE, _NAMESAKE_FIX),
+        own_group_only=_flag(where, "own_group_only", entry["own_group_only"]),
+        reported_to_ignore=_flag(where, "reported_to_ignore", entry["reported_to_ignore"]),
+        superseded_by=_successors(where, entry["superseded_by"]),
     )
 
 
@@ -298,6 +316,9 @@ _NEW: Mapping[str, Any] = MappingProxyType(
         "class": "documented",
         "evidence": [],
         "namesakes": [],
+        "own_group_only": False,
+        "reported_to_ignore": False,
+        "superseded_by": None,
     }
 )
 
@@ -313,14 +334,14 @@ def _short(value: Any) -> str:
 def _text(where: str, name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST:
         raise CrawlersError(
-            f"{where}: {name} is {_short(value)}: write one line of at most {_LONGEST} characters"
+            f"{where}: {name} is {_short(value)}; write one line of at most {_LONGEST} characters"
         )
     return value
 
 
 def _choice(where: str, name: str, value: Any, choices: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise CrawlersError(f"{where}: {name} is {_short(value)}: choose one of {', '.join(choices)}")
+        raise CrawlersError(f"{where}: {name} is {_short(value)}; choose one of {', '.join(choices)}")
     return value
 
 
@@ -328,7 +349,7 @@ def _hours(where: str, value: Any) -> float | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is not None and not (number and 0 <= value <= 24 * 366):
         raise CrawlersError(
-            f"{where}: robots_cache_hours is {_short(value)}: write hours from 0 to {24 * 366}, or null"
+            f"{where}: robots_cache_hours is {_short(value)}; write hours from 0 to {24 * 366}, or null"
         )
     return None if value is None else value
 
@@ -336,11 +357,11 @@ def _hours(where: str, value: Any) -> float | None:
 def _values(where: str, name: str, value: Any, pattern: re.Pattern[str], fix: str) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > _MOST_VALUES:
         raise CrawlersError(
-            f"{where}: {name} is {_short(value)}: write a list of at most {_MOST_VALUES} {fix}"
+            f"{where}: {name} is {_short(value)}; write a list of at most {_MOST_VALUES} {fix}"
         )
     for item in value:
         if not isinstance(item, str) or len(item) > _LONGEST or not pattern.fullmatch(item):
-            raise CrawlersError(f"{where}: {name} has {_short(item)}: write {fix}")
+            raise CrawlersError(f"{where}: {name} has {_short(item)}; write {fix}")
     return tuple(dict.fromkeys(value))
 
 
@@ -348,60 +369,68 @@ def _optional_url(where: str, name: str, value: Any) -> str | None:
     return None if value is None else _values(where, name, [value], _HTTPS, "an https URL, or null")[0]
 
 
+def _flag(where: str, name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise CrawlersError(f"{where}: {name} is {_short(value)}; write true or false")
+    return value
+
+
+def _successors(where: str, value: Any) -> tuple[str, ...] | None:
+    return None if value is None else _values(where, "superseded_by", value, _TOKEN, "product tokens")
+
+
 def _day(where: str, name: str, value: Any) -> date | None:
     try:
         return None if value is None else date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise CrawlersError(f"{where}: {name} is {_short(value)}: write a day like 2026-11-30") from None
+        raise CrawlersError(f"{where}: {name} is {_short(value)}; write a day like 2026-11-30") from None
 
 
 def _evidence(where: str, value: Any) -> tuple[Evidence, ...]:
     if not isinstance(value, list) or len(value) > _MOST_VALUES:
-        raise CrawlersError(f"{where}: evidence is {_short(value)}: write a list of objects")
+        raise CrawlersError(f"{where}: evidence is {_short(value)}; write a list of objects")
     return tuple(_one_evidence(f"{where}: evidence {number}", each) for number, each in enumerate(value, 1))
 
 
 def _one_evidence(where: str, value: Any) -> Evidence:
     if not isinstance(value, dict) or set(value) != set(Evidence._fields):
-        raise CrawlersError(
-            f"{where} is {_short(value)}: it must have {', '.join(Evidence._fields)}, no more"
-        )
+        raise CrawlersError(f"{where} is {_short(value)}; it must have exactly {', '.join(Evidence._fields)}")
     day = _day(where, "date", value["date"])
     url = _optional_url(where, "url", value["url"])
     if day is None or url is None:
         raise CrawlersError(
-            f"{where}: url and date can't be null: give where it stands, and when it was read"
+            f"{where}: url and date can't be null; give the source's address and the day it was read"
         )
     source = _choice(where, "source", value["source"], _SOURCES)
     return Evidence(url, day, source, _choice(where, "says", value["says"], (*Purpose, "ai", "unclear")))
 
 
-def _check_names(given: Sequence[Crawler], crawlers: Sequence[Crawler]) -> None:
-    """Refuse names by which parsers would shut out crawlers that nobody means.
+def _check_names(new: Sequence[Crawler], crawlers: Sequence[Crawler]) -> None:
+    """Refuse names that some parsers would take for the name of another crawler.
 
-    Google's parser reads a name up to its first character that RFC 9309 §2.2.1 doesn't have, others look for
-    a name anywhere in that of a crawler.
+    Google's parser reads a name up to the first character that RFC 9309 §2.2.1 doesn't allow; other parsers
+    search for a name anywhere in a crawler's.
     """
     by_token = {crawler.product_token.lower(): crawler for crawler in crawlers}
     open_names = [c.product_token.lower() for c in crawlers if not c.purpose.categories]
-    given_names = {crawler.product_token for crawler in given}
+    new_names = {crawler.product_token for crawler in new}
     for crawler in crawlers:
         token = crawler.product_token
         cut = _RFC_TOKEN.match(token)
         other = by_token.get(cut[0].lower()) if cut else None
         cut_short = other is not None and other.operator != crawler.operator
-        if other is not None and cut_short and {token, other.product_token} & given_names:
+        if other is not None and cut_short and {token, other.product_token} & new_names:
             raise CrawlersError(
-                f"some parsers read {token!r} as {other.product_token!r}, which is another operator's: "
-                "give both the same operator, or leave it out"
+                f"some parsers read {token!r} as {other.product_token!r}, which is another operator's; "
+                "give both the same operator, or remove the entry"
             )
-    for crawler in given:
+    for crawler in new:
         name = crawler.product_token.lower()
         shut_out = [each for each in open_names if name in each] if crawler.purpose.categories else []
         if shut_out:
             raise CrawlersError(
                 f"{crawler.product_token!r} is part of {by_token[shut_out[0]].product_token!r}, which no "
-                "opt-out blocks; parsers that look for a name anywhere would shut it out, too: leave it out"
+                "opt-out blocks; parsers that look for a name anywhere would block it too: remove the entry"
             )
 
 
@@ -413,7 +442,7 @@ def _packaged() -> tuple[CrawlerTable, Mapping[str, str]]:
 
 
 def _trusted(entry: dict[str, Any]) -> Crawler:
-    """An entry of the packaged table: a test reads each as strictly as those of other files."""
+    """Read an entry of the packaged table without validation; a test validates them all."""
     typed = {
         "purpose": Purpose(entry["purpose"]),
         "ranges": tuple(entry["ranges"]),
@@ -425,12 +454,13 @@ def _trusted(entry: dict[str, Any]) -> Crawler:
             for each in entry["evidence"]
         ),
         "namesakes": tuple(entry.get("namesakes", ())),
+        "superseded_by": tuple(entry["superseded_by"]) if "superseded_by" in entry else None,
     }
     return Crawler(**entry | typed)
 
 
 PACKAGED, LEFT_OUT = _packaged()
-"""The table that comes with the package; and names that other lists have and it doesn't, with the reason."""
+"""The packaged table, and the names that other lists have and it doesn't, each with the reason."""
 
 _table: CrawlerTable | None = None
 
@@ -443,7 +473,7 @@ def crawler_table() -> CrawlerTable:
     """Return the table that this process uses.
 
     Raises:
-        CrawlersError: The file that it is to be read from is invalid.
+        CrawlersError: The file that the table is read from is invalid.
     """
     global _table
     if _table is None:
@@ -452,13 +482,13 @@ def crawler_table() -> CrawlerTable:
 
 
 def use_table(table: CrawlerTable) -> None:
-    """Use ``table`` in this process from now on. What was rendered before stays as it is."""
+    """Use ``table`` in this process from now on. Existing renderings don't change."""
     global _table
     _table = table
 
 
 def read_table_with(read: Callable[[], CrawlerTable]) -> None:
-    """Have the table read by ``read`` when it is first needed."""
+    """Let ``read`` return the table when it is first needed."""
     global _first
     _first = read
 
@@ -467,7 +497,7 @@ T = TypeVar("T")
 
 
 def from_table(make: Callable[[CrawlerTable], T]) -> Callable[[], T]:
-    """Make a function that returns ``make(crawler_table())``, worked out once for each table."""
+    """Return a function that returns ``make(crawler_table())``, computed once for each table."""
     made: tuple[CrawlerTable, T] | None = None
 
     def value() -> T:
@@ -482,7 +512,7 @@ def from_table(make: Callable[[CrawlerTable], T]) -> Callable[[], T]:
 
 
 class _Crawlers(Sequence[Crawler]):
-    """The lines of the table in use."""
+    """The entries of the table in use."""
 
     def __len__(self) -> int:
         return len(crawler_table().crawlers)
@@ -499,10 +529,10 @@ class _Crawlers(Sequence[Crawler]):
 
 
 CRAWLERS: Sequence[Crawler] = _Crawlers()
-"""The whole table, sorted by product token: always that which this process uses."""
+"""The table that this process uses, sorted by product token."""
 
 
 def crawler_named(product_token: str) -> Crawler | None:
-    """Return the crawler of that product token, in any case (RFC 9309 §2.2.1), or None."""
+    """Return the crawler with that product token, in any case (RFC 9309 §2.2.1), or None."""
     table = _table or crawler_table()
     return table.by_token.get(product_token.lower())

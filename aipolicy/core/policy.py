@@ -1,9 +1,9 @@
-"""What one site declares."""
+"""The policy of one site."""
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict, Unpack
 
 from aipolicy.core import validation
 from aipolicy.core.crawlers import Crawler, Scope, crawler_named
@@ -11,10 +11,13 @@ from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import PolicyError
 
+VisibilityName = Literal["public", "discouraged", "private"]
+ScopeName = Literal["documented", "broad"]
+
 Preset = Literal["unset", "no-training", "no-ai", "allow"]
 """The name of a preset."""
 
-PRESETS: Mapping[str, Preferences] = MappingProxyType(
+PRESETS: Mapping[Preset, Preferences] = MappingProxyType(
     {
         "unset": Preferences(),
         "no-training": Preferences(train_ai=Preference.DISALLOW),
@@ -22,9 +25,9 @@ PRESETS: Mapping[str, Preferences] = MappingProxyType(
         "allow": Preferences(train_ai=Preference.ALLOW, ai_use=Preference.ALLOW),
     }
 )
-"""The named choices: say nothing; no training; no AI use either; an explicit grant."""
+"""The presets: say nothing; no training; no AI use either; an explicit grant."""
 
-# What a visibility says by itself. Discouraging search opts out, as on WordPress.com and Tumblr.
+# The preferences that a visibility implies. Discouraging search opts out, as on WordPress.com and Tumblr.
 _IMPLIED = {
     Visibility.PUBLIC: Preferences(),
     Visibility.DISCOURAGED: Preferences(train_ai=Preference.DISALLOW, search=Preference.DISALLOW),
@@ -32,76 +35,126 @@ _IMPLIED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SitePolicy:
-    """Everything one site declares. Immutable: a change is a new policy. Raises PolicyError when made wrong.
+def preset_named(name: str) -> Preset:
+    """Return ``name`` as the name of a preset.
 
-    ``site``             canonical host; empty: any site.
-    ``preferences``      one preference an AIPREF category.
-    ``visibility``       public, discouraged (implies opted out) or private (nothing for anyone).
-    ``licensed``         product tokens the owner lets in although opted out.
-    ``path_preferences`` path pattern (RFC 9309: ``*``, ``$``) and the preferences there; what they leave
-                         unknown is the site's.
-    ``sitemaps``         absolute URLs.
-    ``tdm_policy_url``   TDMRep policy; ``license_url`` RSL licence: each absolute, or None.
-    ``robots_base``      the site's own robots.txt, or None where the application or nobody has one.
-    ``scope``            documented: an opt-out names the crawlers whose purpose is documented; broad: also
-                         those that are only listed, of which some come for something else than AI.
+    Raises:
+        PolicyError: There is no such preset.
+    """
+    for preset in PRESETS:
+        if preset == name:
+            return preset
+    raise PolicyError(f"preset {name!r} is unknown: choose one of {', '.join(PRESETS)}")
+
+
+class _OtherFields(TypedDict, total=False):
+    """The fields of a site policy beside the site and its preferences, as ``from_preset`` takes them."""
+
+    visibility: Visibility | VisibilityName
+    licensed: Iterable[str]
+    path_preferences: Mapping[str, Preferences] | Iterable[tuple[str, Preferences]]
+    sitemaps: Iterable[str]
+    tdm_policy_url: str | None
+    license_url: str | None
+    robots_base: str | bytes | None
+    scope: Scope | ScopeName
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class SitePolicy:
+    """Everything that one site declares. Immutable: a change is a new policy.
+
+    Args:
+        site: The canonical host; empty for any site.
+        preferences: One preference for each AIPREF category.
+        visibility: ``public``, ``discouraged`` (search engines are asked to stay away; implies an opt-out) or
+            ``private`` (nothing for anyone).
+        licensed: Product tokens of crawlers that the owner lets in although opted out.
+        path_preferences: Path patterns (RFC 9309: ``*``, ``$``) and the preferences there; what these leave
+            unknown is the site's.
+        sitemaps: Absolute URLs.
+        tdm_policy_url: The absolute URL of a TDMRep policy.
+        license_url: The absolute URL of an RSL licence.
+        robots_base: The site's own robots.txt; None if it has none, or the application serves it.
+        scope: The crawlers that an opt-out names. ``documented``: those with documented purpose;
+            ``broad``: also those that are only listed, of which some come for something other than AI.
+
+    Raises:
+        PolicyError: A field is invalid; the message names it and the fix.
     """
 
-    _: KW_ONLY
-    site: str = ""
-    preferences: Preferences = PRESETS["unset"]
-    visibility: Visibility = Visibility.PUBLIC
-    licensed: tuple[str, ...] = ()
-    path_preferences: tuple[tuple[str, Preferences], ...] = ()
-    sitemaps: tuple[str, ...] = ()
-    tdm_policy_url: str | None = None
-    license_url: str | None = None
-    robots_base: str | None = None
-    scope: Scope = Scope.DOCUMENTED
+    site: str
+    preferences: Preferences
+    visibility: Visibility
+    licensed: tuple[str, ...]
+    path_preferences: tuple[tuple[str, Preferences], ...]
+    sitemaps: tuple[str, ...]
+    tdm_policy_url: str | None
+    license_url: str | None
+    robots_base: str | None
+    scope: Scope
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        site: str = "",
+        preferences: Preferences = PRESETS["unset"],
+        visibility: Visibility | VisibilityName = Visibility.PUBLIC,
+        licensed: Iterable[str] = (),
+        path_preferences: Mapping[str, Preferences] | Iterable[tuple[str, Preferences]] = (),
+        sitemaps: Iterable[str] = (),
+        tdm_policy_url: str | None = None,
+        license_url: str | None = None,
+        robots_base: str | bytes | None = None,
+        scope: Scope | ScopeName = Scope.DOCUMENTED,
+    ) -> None:
         checked = {
-            "site": validation.site(self.site),
-            "preferences": validation.preferences(self.preferences),
-            "visibility": validation.visibility(self.visibility),
-            "licensed": validation.licensed(self.licensed),
-            "path_preferences": validation.path_preferences(self.path_preferences),
-            "sitemaps": validation.sitemaps(self.sitemaps),
-            "tdm_policy_url": validation.optional_url("tdm_policy_url", self.tdm_policy_url),
-            "license_url": validation.optional_url("license_url", self.license_url),
-            "robots_base": validation.robots_base(self.robots_base),
-            "scope": validation.scope(self.scope),
+            "site": validation.site(site),
+            "preferences": validation.preferences(preferences),
+            "visibility": validation.visibility(visibility),
+            "licensed": validation.licensed(licensed),
+            "path_preferences": validation.path_preferences(path_preferences),
+            "sitemaps": validation.sitemaps(sitemaps),
+            "tdm_policy_url": validation.optional_url("tdm_policy_url", tdm_policy_url),
+            "license_url": validation.optional_url("license_url", license_url),
+            "robots_base": validation.robots_base(robots_base),
+            "scope": validation.scope(scope),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     @classmethod
-    def from_preset(cls, preset: str, *, site: str = "", **others: Any) -> Self:
-        """A policy with the preferences of a preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``."""
-        if not isinstance(preset, str) or preset not in PRESETS:
-            raise PolicyError(f"preset {preset!r} is unknown: choose one of {', '.join(PRESETS)}")
-        return cls(site=site, preferences=PRESETS[preset], **others)
+    def from_preset(cls, preset: Preset, *, site: str = "", **others: Unpack[_OtherFields]) -> Self:
+        """Return a policy with the preferences of a preset.
+
+        Args:
+            preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``.
+            site: The canonical host; empty for any site.
+            others: Further fields.
+
+        Raises:
+            PolicyError: The preset is unknown, or a field is invalid.
+        """
+        return cls(site=site, preferences=PRESETS[preset_named(preset)], **others)
 
     @classmethod
     def from_flag(cls, opted_out: bool, *, site: str = "") -> Self:
-        """The policy of a bare opt-out flag. False says nothing: it is never a grant."""
+        """Return the policy of an opt-out flag. False says nothing: it is never a grant."""
         return cls.from_preset("no-training" if opted_out else "unset", site=site)
 
     @property
-    def preset(self) -> str | None:
+    def preset(self) -> Preset | None:
         """The name of the preset with these preferences, or None."""
         return next((name for name, preferences in PRESETS.items() if preferences == self.preferences), None)
 
     @property
     def effective(self) -> Preferences:
-        """The preferences together with what the visibility implies; the most restrictive wins."""
+        """The preferences combined with those that the visibility implies; the most restrictive wins."""
         return self.preferences.combined(_IMPLIED[self.visibility])
 
     @property
     def effective_paths(self) -> tuple[tuple[str, Preferences], ...]:
-        """Path pattern and the full preferences there, longest first: the first that matches binds."""
+        """Pairs of path pattern and complete preferences, the longest first: the first match binds."""
         implied = _IMPLIED[self.visibility]
         stated = {p for _, p in self.path_preferences}  # few, however many paths there are
         full = {p: p.over(self.preferences).combined(implied) for p in stated}
@@ -110,20 +163,20 @@ class SitePolicy:
 
     @property
     def opted_out(self) -> bool:
-        """Whether AI training is disallowed on the whole site."""
+        """True if AI training is disallowed on the whole site."""
         return self.effective.disallows(Category.TRAIN_AI)
 
     def covers(self, crawler: Crawler) -> bool:
-        """Return True if an opt-out of this scope names the crawler, if it comes for what is disallowed."""
+        """Return True if an opt-out of this scope may name the crawler."""
         return not crawler.listed or self.scope is Scope.BROAD
 
     def for_site(self, site: str) -> Self:
-        """The same declarations for another site."""
+        """Return the same policy for another site."""
         return replace(self, site=site)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; what says nothing is left out. ``from_dict`` reads it back."""
-        said = {
+        """Return the JSON form without empty fields. ``from_dict`` reads it."""
+        optional = {
             "licensed": list(self.licensed),
             "path_preferences": {path: _stated(p) for path, p in self.path_preferences},
             "sitemaps": list(self.sitemaps),
@@ -138,33 +191,38 @@ class SitePolicy:
             "preferences": _stated(self.preferences),
             "visibility": str(self.visibility),
         }
-        return always | {name: value for name, value in said.items() if value not in (None, [], {})}
+        return always | {name: value for name, value in optional.items() if value not in (None, [], {})}
 
     @classmethod
     def from_dict(cls, source: Mapping[str, Any]) -> Self:
-        """Read the JSON form. Raises PolicyError.
+        """Read the JSON form.
 
-        ``preset`` is read only where ``preferences`` is absent, and null is no choice there. A licensed token
-        that this version's table doesn't have is left out: nothing here would block it.
+        ``preset`` is read only if ``preferences`` is absent, and must not be null then. A licensed token that
+        this version's table doesn't have is ignored, because nothing would block that crawler.
+
+        Raises:
+            PolicyError: A field is unknown or invalid.
         """
-        given = dict(validation.mapping("a site policy", source))
-        preset = given.pop("preset", "unset")
-        if "preferences" in given:
-            given["preferences"] = _preferences(given["preferences"])
+        fields = dict(validation.mapping("a site policy", source))
+        preset = fields.pop("preset", "unset")
+        if "preferences" in fields:
+            fields["preferences"] = _preferences(fields["preferences"])
         else:
-            given["preferences"] = cls.from_preset(preset).preferences
-        if "licensed" in given:
-            given["licensed"] = [
-                t for t in validation.strings("licensed", given["licensed"]) if crawler_named(t)
+            fields["preferences"] = cls.from_preset(preset).preferences
+        if "licensed" in fields:
+            fields["licensed"] = [
+                t for t in validation.strings("licensed", fields["licensed"]) if crawler_named(t)
             ]
-        paths = validation.mapping("path_preferences", given.pop("path_preferences", {}))
+        paths = validation.mapping("path_preferences", fields.pop("path_preferences", {}))
         equal: dict[Preferences, Preferences] = {}  # one object each: few, however many paths there are
         read = ((path, _preferences(stated)) for path, stated in paths.items())
-        given["path_preferences"] = {path: equal.setdefault(p, p) for path, p in read}
-        unknown = sorted(set(given) - set(cls.__slots__), key=str)
+        fields["path_preferences"] = {path: equal.setdefault(p, p) for path, p in read}
+        unknown = sorted(set(fields) - set(cls.__slots__), key=str)
         if unknown:
-            raise PolicyError(f"a site policy has no field {unknown[0]!r}: it has {', '.join(cls.__slots__)}")
-        return cls(**given)
+            raise PolicyError(
+                f"a site policy has no field {unknown[0]!r}; its fields are {', '.join(cls.__slots__)}"
+            )
+        return cls(**fields)
 
 
 def _stated(preferences: Preferences) -> dict[str, str]:

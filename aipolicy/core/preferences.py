@@ -28,8 +28,8 @@ class Category(StrEnum):
 
 
 _FIELDS = {Category.TRAIN_AI: "train_ai", Category.AI_USE: "ai_use", Category.SEARCH: "search"}
-_TOKENS = {Preference.ALLOW: "y", Preference.DISALLOW: "n"}
-_BY_TOKEN = {token: preference for preference, token in _TOKENS.items()}
+TOKENS = {Preference.ALLOW: "y", Preference.DISALLOW: "n"}
+_BY_TOKEN = {token: preference for preference, token in TOKENS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Preferences:
         return any(preference is not Preference.UNKNOWN for _, preference in self)
 
     def __str__(self) -> str:
-        return ", ".join(f"{category}={_TOKENS[p]}" for category, p in self if p in _TOKENS)
+        return ", ".join(f"{category}={TOKENS[p]}" for category, p in self if p in TOKENS)
 
     @property
     def disallowed(self) -> "Preferences":
@@ -123,23 +123,3 @@ def members_of(statement: str | bytes) -> dict[str, object] | None:
     except (http_sf.StructuredFieldError, ValueError):
         return None
     return dict(members) if isinstance(members, dict) else None
-
-
-def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
-    """One ``Content-Usage`` value for a message that has the field lines ``theirs``: most restrictive wins.
-
-    A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would unsay the
-    others: so all are joined into one, and what any of them disallows stays disallowed. Members that this
-    version doesn't know are kept.
-    """
-    import http_sf
-
-    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip(b" \t"))))
-    others: dict[str, object] = {}
-    for line in theirs:
-        combined = combined.combined(Preferences.parse(line).disallowed)
-        members = members_of(line) or {}
-        others |= {label: value for label, value in members.items() if label not in set(Category)}
-    stated: dict[str, object] = {str(c): http_sf.Token(_TOKENS[p]) for c, p in combined if p in _TOKENS}
-    merged = stated | others
-    return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
 from aipolicy.core.bounded_cache import Memo
-from aipolicy.core.policy import PRESETS, Preset, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, preset_named
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import value_text
 from aipolicy.lookup.generational_cache import rendering_size
@@ -182,7 +182,7 @@ class Renderer:
         if isinstance(result, SitePolicy):
             return result
         if isinstance(result, str) and result in PRESETS:
-            return self._presets[result]
+            return self._presets[preset_named(result)]
         numpy = sys.modules.get("numpy")
         value = result.item() if numpy and isinstance(result, numpy.generic) else result
         if type(value) in (bool, int) and value in (0, 1):  # no enumeration, whose 1 may mean anything

@@ -58,10 +58,9 @@ def binding(file: ParsedFile, token: str) -> Binding:
 def heeds_only_its_name(token: str) -> bool:
     """Return True if its operator says that ``*`` doesn't mean the crawler ``token``."""
     crawler = crawler_named(token)
-    return crawler is not None and "own name only" in (crawler.note or "")
+    return crawler is not None and crawler.own_group_only
 
 
 def is_disobedient(crawler: Crawler) -> bool:
     """Return True if the crawler is known not to obey robots.txt, or not always."""
-    reported = "ignore robots.txt" in (crawler.note or "")
-    return crawler.obeys_robots_txt in ("no", "partly") or reported
+    return crawler.obeys_robots_txt in ("no", "partly") or crawler.reported_to_ignore

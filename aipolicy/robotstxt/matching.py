@@ -21,8 +21,8 @@ from aipolicy.core.patterns import PatternTable
 from aipolicy.core.preferences import Preferences
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_together
 from aipolicy.robotstxt.reach import Reach, ReachPart, reach
-from aipolicy.robotstxt.usage import split_usage
 from aipolicy.signals.content_signal import parse_content_signal
+from aipolicy.signals.content_usage import split_usage
 
 ANYONE = "*"
 _REMEMBERED = 10_000  # paths

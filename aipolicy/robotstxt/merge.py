@@ -19,6 +19,7 @@ from aipolicy.robotstxt.policy_effects import BLOCKED, Effect, effects_of, path_
 from aipolicy.robotstxt.portable import has_meaning, portable, settled
 from aipolicy.robotstxt.shortened_rules import LENGTHS, ShortenedRules
 from aipolicy.robotstxt.signal_lines import Statements
+from aipolicy.signals.rsl import license_lines
 from aipolicy.signals.switches import Signals
 
 _COUNTED = 2 * MAX_ROBOTS_BYTES  # bytes at which writing stops: larger files are not measured
@@ -217,8 +218,7 @@ def _parts(
     statements = Statements(policy, signals)
     listed = {record.value for record in own.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
-    # Before the first group it holds for all of them (RSL 1.0 §4).
-    licence = [f"License: {policy.license_url}"] if signals.rsl and policy.license_url else []
+    licence = license_lines(policy, signals)
     if has_own and not (statements or site_wide or licence):
         return None
     everyone = next((group for group in own.groups if "*" in group.tokens), None)

@@ -40,7 +40,6 @@ _LIKENESS, _LIKENESS_OF_UNDOCUMENTED = 0.87, 0.93
 _SHORTEST = 5  # shorter names resemble each other by chance
 _LEFT_OUT = MappingProxyType({name.lower(): reason for name, reason in LEFT_OUT.items()})
 _HEADER = re.compile(r"mozilla/|\(|compatible;|https?://", re.IGNORECASE)
-_RETIRED = re.compile(r"(Legacy|Gone from|Retired|An old name)")
 
 
 def is_header(value: str) -> bool:
@@ -89,6 +88,6 @@ def mentioned(text: str) -> tuple[Crawler, ...]:
 
 def successors(crawler: Crawler) -> tuple[Crawler, ...] | None:
     """Return the successors of a retired crawler; None if it isn't retired."""
-    if not crawler.note or not _RETIRED.match(crawler.note):
+    if crawler.superseded_by is None:
         return None
-    return tuple(other for other in mentioned(crawler.note) if other is not crawler)
+    return tuple(found for token in crawler.superseded_by if (found := crawler_named(token)))

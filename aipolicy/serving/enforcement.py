@@ -23,7 +23,7 @@ from aipolicy.serving.refusals import closed
 from aipolicy.serving.request_target import RequestTarget
 from aipolicy.serving.response_headers import combined, header_set_of
 from aipolicy.serving.verified import LicenceCheck
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 if TYPE_CHECKING:
     from aipolicy.identity import Verification

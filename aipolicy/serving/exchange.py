@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 
 class Request(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aipolicy.rendering import Document, Rendering
 from aipolicy.serving.exchange import Response
 from aipolicy.serving.request_target import path_below_host
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
 POLICY_FILES = frozenset({ROBOTS, TDMREP, AI_TXT})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from aipolicy.serving.disallowed_fetches import DisallowedFetch
 from aipolicy.serving.exchange import Response
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 # RFC 9421 §5 asks for a signature that covers the fields of draft-ietf-webbotauth-httpsig-protocol-01 §5.2.
 _ACCEPT_SIGNATURE: Header = (

@@ -8,22 +8,12 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.rendering import HeaderSet, Rendering, most_restrictive, render
 from aipolicy.serving.exchange import Request
 from aipolicy.serving.request_target import RequestTarget, has_plain_path, target_of
-from aipolicy.signals.headers import (
-    CONTENT_USAGE,
-    LINK,
-    TDM_POLICY,
-    TDM_RESERVATION,
-    X_ROBOTS_TAG,
-    Header,
-    field_name,
-    merge_headers,
-)
+from aipolicy.signals.header_field import Header, field_name
+from aipolicy.signals.headers import FIELD_NAMES, REPEATABLE, merge_headers
 
 logger = logging.getLogger("aipolicy.serving")
 
 _MAX_NAMES = 1024
-_SIGNALS = frozenset({X_ROBOTS_TAG, CONTENT_USAGE, TDM_RESERVATION, TDM_POLICY, LINK})
-_APPENDED = frozenset({X_ROBOTS_TAG, LINK})  # fields of which a response may have several
 
 # Field names, spelled as applications spell them, that are none of our signals. A look-up here costs less
 # than to lower each name of each response.
@@ -56,7 +46,7 @@ def merged(response: list[Header], policy: tuple[Header, ...]) -> list[Header]:
         return merge_headers(response, policy)
     except Exception:
         logger.exception("the response's headers can't be merged; the policy's headers replace them")
-        replaced = {name for name, _ in policy} - _APPENDED
+        replaced = {name for name, _ in policy} - REPEATABLE
         return [*(header for header in response if _name_of(header) not in replaced), *policy]
 
 
@@ -98,7 +88,7 @@ def _is_one_of(names: frozenset[bytes], name: bytes) -> bool:
     known = field_name(name)
     if known in names:
         return True
-    if known not in _SIGNALS:
+    if known not in FIELD_NAMES:
         if len(_other_names) >= _MAX_NAMES:
             _other_names.clear()
         _other_names.add(name)

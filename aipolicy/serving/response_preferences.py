@@ -2,7 +2,7 @@
 
 import logging
 
-from aipolicy.core.policy import PRESETS
+from aipolicy.core.policy import PRESETS, preset_named
 from aipolicy.core.preferences import Preferences
 from aipolicy.rendering import HeaderSet, Rendering
 from aipolicy.serving.shared_cache import SharedCache
@@ -53,7 +53,7 @@ def _preferences(stated: object) -> Preferences:
     if stated is True:
         return PRESETS["no-training"]
     if isinstance(stated, str) and stated in PRESETS:
-        return PRESETS[stated]
+        return PRESETS[preset_named(stated)]
     logger.error(
         "a response's preferences are %.80r; use Preferences(...), True or a preset (%s); no-ai is sent",
         stated,

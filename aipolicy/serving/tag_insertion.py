@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import NamedTuple, Self
 
-from aipolicy.signals.headers import Header
+from aipolicy.signals.header_field import Header
 
 MAX_PROLOGUE = 16 * 1024  # bytes before the head; a page with more gets no tags
 

@@ -5,46 +5,74 @@ read as leniently as they are found in the wild.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from aipolicy.core.preferences import Category, Preference, Preferences
 
-_KEYS = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
+CATEGORIES = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
+"""The category that each key speaks of."""
+
+KEYS = MappingProxyType({category: key for key, category in CATEGORIES.items()})
+
 _VALUES = {Preference.ALLOW: "yes", Preference.DISALLOW: "no"}
 _USES = frozenset({"immediate", "reference", "full"})
 
 
 def content_signal(preferences: Preferences) -> dict[str, str]:
-    """The members that say ``preferences``; nothing where they say nothing.
+    """Return the members that state ``preferences``; none if they are all unknown.
 
     An absent key neither grants nor restricts. ``search=yes`` goes with every line unless search is
     disallowed: an opt-out from AI must not read like one from search.
     """
     if not preferences:
         return {}
-    stated = {key: _VALUES[preferences[c]] for key, c in _KEYS.items() if preferences[c] in _VALUES}
+    stated = {key: _VALUES[preferences[c]] for key, c in CATEGORIES.items() if preferences[c] in _VALUES}
     return {"search": "yes"} | stated
 
 
 def parse_content_signal(value: str) -> dict[str, str]:
-    """Read one line's value: lower-case keys and values; members that mean nothing are left out."""
+    """Read one line's value: lower-case keys and values; members without a meaning are left out."""
     pairs = (member.partition("=") for member in value.lower().split(","))
-    members = ((key.strip(" \t"), said.strip(" \t")) for key, _, said in pairs)
-    return {key: said for key, said in members if said in _meanings(key)}
+    members = ((key.strip(" \t"), word.strip(" \t")) for key, _, word in pairs)
+    return {key: word for key, word in members if word in _meanings(key)}
+
+
+def signal_preferences(value: str) -> Preferences:
+    """Return the preferences that one line's value states."""
+    members = parse_content_signal(value)
+    words = {word: preference for preference, word in _VALUES.items()}
+    return Preferences(*(words.get(members.get(KEYS[c], ""), Preference.UNKNOWN) for c in Category))
 
 
 def combined_signal(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
-    """Both lines hold: ``no`` wins. Only the keys of ``ours`` and the yes/no keys of ``theirs`` are kept."""
-    both = {key: said for key, said in theirs.items() if key in _KEYS} | dict(ours)
-    return {key: "no" if "no" in (said, theirs.get(key)) else said for key, said in both.items()}
+    """Return the members of both lines: ``no`` wins.
+
+    Only the keys of ``ours`` and the yes/no keys of ``theirs`` are kept.
+    """
+    both = {key: word for key, word in theirs.items() if key in CATEGORIES} | dict(ours)
+    return {key: "no" if "no" in (word, theirs.get(key)) else word for key, word in both.items()}
+
+
+def without_grants(value: str, ours: dict[str, str]) -> tuple[str | None, dict[str, str]]:
+    """Return the value of a site's own line without what ``ours`` refuses, and both lines' members combined.
+
+    The value is None if nothing of it is left.
+    """
+    theirs = parse_content_signal(value)
+    both = combined_signal(ours, theirs)
+    stays = {key: word for key, word in theirs.items() if both.get(key, word) == word}
+    if stays == theirs:
+        return value, both
+    return (signal_text(stays) if stays else None), both
 
 
 def signal_text(members: Mapping[str, str]) -> str:
-    """The line's value, in the order that Cloudflare's own files have."""
-    ordered = [key for key in (*_KEYS, "use") if key in members]
+    """Return the line's value, in the order that Cloudflare's own files have."""
+    ordered = [key for key in (*CATEGORIES, "use") if key in members]
     return ", ".join(f"{key}={members[key]}" for key in ordered)
 
 
 def _meanings(key: str) -> frozenset[str]:
     if key == "use":
         return _USES
-    return frozenset(_VALUES.values()) if key in _KEYS else frozenset()
+    return frozenset(_VALUES.values()) if key in CATEGORIES else frozenset()

@@ -1,145 +1,86 @@
-"""Response headers: what a policy says in them, and how they join what the application set already.
+"""The response headers of a policy, and how they join those that the application set.
 
-Names are lower case, as ASGI and HTTP/2 want them.
+``FIELDS`` is the table of header signals; everything that writes, merges or compares headers iterates over
+it. To add a header, write a module with its ``HeaderField``, add the field to ``FIELDS`` and a switch to
+``Signals``.
 """
 
-import re
 from collections.abc import Iterable
 from html import escape
 
-from aipolicy.core.paths import WHITE_SPACE
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Category, Preferences, merge_statement
-from aipolicy.core.validation import Visibility
+from aipolicy.core.preferences import Preferences
+from aipolicy.signals import content_usage, rsl, tdmrep, x_robots_tag
+from aipolicy.signals.header_field import Header, HeaderField, Joining, field_name
 from aipolicy.signals.switches import Signals
 
-Header = tuple[bytes, bytes]
-
-X_ROBOTS_TAG, CONTENT_USAGE = b"x-robots-tag", b"content-usage"
-TDM_RESERVATION, TDM_POLICY, LINK = b"tdm-reservation", b"tdm-policy", b"link"
-
-# As the specifications write them; HTTP itself doesn't care.
-_SPELLED = {"x-robots-tag": "X-Robots-Tag", "content-usage": "Content-Usage", "link": "Link"}
-
-# X-Robots-Tag rules: what stands before their colon is no crawler's name.
-_VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
-_RULES = _VALUED | {
-    *("all", "index", "follow", "noindex", "nofollow", "none", "noarchive", "nocache", "nosnippet"),
-    *("noimageindex", "notranslate", "indexifembedded", "noai", "noimageai", "noml", "noodp", "noydir"),
-}
-# A date may have a comma behind the day's name (RFC 822, RFC 850) or behind the day ("June 25, 2010").
-_REST_OF_DATE = re.compile(
-    r"[ \t]*(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \t]+)?"
-    r"\d+(?:[ \t/]|-[a-z]{3}-|-\d|$)"
+FIELDS: tuple[HeaderField, ...] = (
+    x_robots_tag.FIELD,
+    content_usage.FIELD,
+    tdmrep.RESERVATION,
+    tdmrep.POLICY,
+    rsl.LINK,
 )
-_COMMAS_OF_DATE = 2
+"""Every header that carries a signal, in the order in which they are sent."""
+
+_BY_KEY = {field.key: field for field in FIELDS}
+
+FIELD_NAMES = frozenset(_BY_KEY)
+"""Their names in lower case."""
+
+REPEATABLE = frozenset(key for key, field in _BY_KEY.items() if field.joining is not Joining.SET)
+"""The fields of which a response may have several lines."""
+
+_FIRST = frozenset(key for key, field in _BY_KEY.items() if field.joining is Joining.BEFORE)
 
 
 def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
-    """The headers of a response whose content has ``preferences`` (the site's, or a path's)."""
-    no_training = preferences.disallows(Category.TRAIN_AI)
-    lines: list[tuple[bytes, str]] = []
-    if no_training and signals.noai:
-        # Alone on the first line, lower case: datadiligence and img2dataset miss it otherwise.
-        lines.append((X_ROBOTS_TAG, "noai, noimageai"))
-    if no_training and signals.noarchive:
-        lines.append((X_ROBOTS_TAG, "noarchive"))
-    if preferences.disallows(Category.AI_USE) and signals.nosnippet:
-        lines.append((X_ROBOTS_TAG, "nosnippet"))
-    if policy.visibility is not Visibility.PUBLIC:
-        lines.append((X_ROBOTS_TAG, "noindex, nofollow"))
-    if preferences and signals.content_usage:
-        lines.append((CONTENT_USAGE, str(preferences)))
-    if no_training and signals.tdm:
-        lines.append((TDM_RESERVATION, "1"))
-        if signals.tdm_policy and policy.tdm_policy_url:
-            lines.append((TDM_POLICY, policy.tdm_policy_url))
-    if signals.rsl and policy.license_url:
-        # RSL 1.0: an association needs exactly this relation and type.
-        lines.append((LINK, f'<{policy.license_url}>; rel="license"; type="application/rsl+xml"'))
-    return tuple((name, value.encode("ascii")) for name, value in lines)
+    """Return the headers of a response whose content has ``preferences`` (the site's, or a path's)."""
+    return tuple(
+        (key, value.encode("ascii"))
+        for key, field in _BY_KEY.items()
+        for value in field.values(policy, preferences, signals)
+    )
 
 
 def as_text(header: Header) -> tuple[str, str]:
-    """Name and value for people and other servers: the name as its specification spells it."""
+    """Return name and value for people and other servers: the name as its specification spells it."""
     name, value = header[0].decode("ascii"), header[1].decode("ascii")
-    return _SPELLED.get(name, name), value
+    field = _BY_KEY.get(header[0])
+    return (field.name if field else name), value
 
 
 def meta_tags(headers: Iterable[Header]) -> bytes:
-    """The same signals as HTML meta tags, where they have such a form (TDMRep §6; Google's robots meta)."""
-    named = {X_ROBOTS_TAG: b"robots", TDM_RESERVATION: b"tdm-reservation", TDM_POLICY: b"tdm-policy"}
-    tags = ((named[name], escape(value.decode()).encode()) for name, value in headers if name in named)
+    """Return the same signals as HTML meta tags, for those fields that have such a form."""
+    tags = (
+        (field.meta_name.encode("ascii"), escape(value.decode()).encode())
+        for name, value in headers
+        if (field := _BY_KEY.get(name)) and field.meta_name
+    )
     return b"".join(b'<meta name="%b" content="%b">' % tag for tag in tags)
 
 
 def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Header]:
-    """The header list of a response that has ``theirs``, with ``ours``; a new list.
+    """Return the header list of a response that has ``theirs``, with ``ours`` joined as each field asks.
 
-    ``X-Robots-Tag``: ours first, theirs kept. ``Content-Usage``: one line, most restrictive.
-    ``tdm-reservation`` and ``tdm-policy``: set, never appended (``1, 1`` is read as unset). Theirs
-    are known in any capitals, and with spaces around them.
+    Theirs are recognised in any capitals, and with spaces around them. Lines equal to ours aren't repeated.
     """
     theirs, ours = list(theirs), list(ours)
-    set_by_us = {name for name, _ in ours} - {X_ROBOTS_TAG, LINK}
-    tags = [header for header in ours if header[0] == X_ROBOTS_TAG]
+    replaced = {name for name, _ in ours} - REPEATABLE
     kept = [
         header
         for header in theirs
-        if (name := field_name(header[0])) not in set_by_us
+        if (name := field_name(header[0])) not in replaced
         and (name, bytes(header[1]).strip(b" \t\r\n")) not in ours
     ]
-    stated = [bytes(value) for name, value in theirs if field_name(name) == CONTENT_USAGE]
-    rest = [
-        (
-            name,
-            merge_statement(Preferences.parse(value), *stated) if stated and name == CONTENT_USAGE else value,
-        )
-        for name, value in ours
-        if name != X_ROBOTS_TAG
-    ]
-    return [*tags, *kept, *rest]
+    first = [header for header in ours if header[0] in _FIRST]
+    last = [(name, _combined(name, value, theirs)) for name, value in ours if name not in _FIRST]
+    return [*first, *kept, *last]
 
 
-def field_name(name: bytes) -> bytes:
-    """Return a field name as it is compared, however an application wrote it."""
-    return bytes(name).strip(b" \t\r\n").lower()
-
-
-def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
-    """The rules of ``X-Robots-Tag`` header ``lines`` for a crawler named ``agent``, in lower case.
-
-    Google's robots meta tag specification (2026-03-24): rules without a name hold for all, those behind
-    ``name:`` for that crawler alone; names and rules are not case-sensitive.
-    """
-    return frozenset(
-        rule for line in lines for name, rule in named_rules(line) if not name or name == agent.lower()
-    )
-
-
-def named_rules(line: str) -> list[tuple[str, str]]:
-    """The rules of one ``X-Robots-Tag`` line in lower case, each with the crawler that it is for; "" is all.
-
-    Proxies join lines with commas (RFC 9110 §5.3), so a name may stand before any rule, and holds up to the
-    next name: ``BadBot: noindex, nofollow, GPTBot: noai``.
-    """
-    found: list[tuple[str, str]] = []
-    name = ""
-    for member in line.lower().split(","):
-        if _goes_on(found, member):
-            found[-1] = name, f"{found[-1][1]},{member.rstrip(WHITE_SPACE)}"
-            continue
-        before, colon, after = member.partition(":")
-        before, rule = before.strip(WHITE_SPACE), member.strip(WHITE_SPACE)
-        if colon and before not in _RULES:
-            name, rule = before, after.strip(WHITE_SPACE)
-        if rule:
-            found.append((name, rule))
-    return found
-
-
-def _goes_on(found: list[tuple[str, str]], member: str) -> bool:
-    """Return True if ``member`` is the rest of a date in the last rule."""
-    last = found[-1][1] if found else ""
-    is_date = last.startswith("unavailable_after") and last.count(",") < _COMMAS_OF_DATE
-    return is_date and _REST_OF_DATE.match(member) is not None
+def _combined(name: bytes, value: bytes, theirs: list[Header]) -> bytes:
+    field = _BY_KEY.get(name)
+    if field is None or field.combine is None:
+        return value
+    lines = [bytes(line) for their_name, line in theirs if field_name(their_name) == name]
+    return field.combine(value, lines) if lines else value

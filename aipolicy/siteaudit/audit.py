@@ -1,4 +1,4 @@
-"""All that can be said of one site."""
+"""The audit of one site: all checks, and the comparison with its policy."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,103 +8,111 @@ from aipolicy.errors import FetchTrouble
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit.checks import CHECKS, robots_lines
 from aipolicy.siteaudit.comparison import differences
-from aipolicy.siteaudit.crawler_view import Row, answers
+from aipolicy.siteaudit.crawler_view import CrawlerRow, crawler_rows
 from aipolicy.siteaudit.expectation import Expectation, policy_robots
-from aipolicy.siteaudit.findings import Finding, finding
+from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.observation import Observation
-from aipolicy.siteaudit.parsed_site import Reading
+from aipolicy.siteaudit.parsed_site import ParsedSite
 
 MOST_OF_A_KIND = 20
-"""Findings of one kind that a report holds; the others are counted."""
+"""Findings of one kind in a report; further ones are counted."""
 
-_GRAVITY = tuple(Severity)
+_SEVERITIES = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteReport:
-    """One site: what was seen, what each crawler is told, what is wrong, where it differs from its policy.
+    """The result of the audit of one site.
 
-    ``findings`` are errors and warnings, the gravest first; ``notes`` what is good to know. ``more``:
-    identifier → how many of that kind were left out. ``judged``: false where aipolicy itself failed.
+    Attributes:
+        site: The site.
+        expectation: The policy that it was compared with, if any.
+        rows: The site as each crawler sees it.
+        findings: Errors and warnings, the most severe first.
+        notes: Findings that are no problem.
+        omitted: The number of further findings by kind.
+        complete: False if aipolicy failed on the site's answers.
     """
 
-    reading: Reading
+    site: ParsedSite
     expectation: Expectation | None
-    rows: tuple[Row, ...]
-    findings: tuple[Finding, ...]
-    notes: tuple[Finding, ...]
-    more: dict[str, int]
-    judged: bool = True
+    rows: tuple[CrawlerRow, ...]
+    findings: tuple[SiteFinding, ...]
+    notes: tuple[SiteFinding, ...]
+    omitted: dict[str, int]
+    complete: bool = True
 
     @property
     def observation(self) -> Observation:
-        return self.reading.observation
+        return self.site.observation
 
     @property
     def differs(self) -> bool:
-        """Whether it differs from its policy."""
+        """True if the site differs from its policy."""
         return any(found.is_difference for found in self.findings)
 
     def worst(self) -> Severity | None:
         return self.findings[0].severity if self.findings else None
 
 
-def judge(
+def audit(
     observation: Observation, *, expectation: Expectation | None = None, crawlers: Iterable[str] = ()
 ) -> SiteReport:
-    """Say what there is to say of a site. ``crawlers``: product tokens to tell about; else all known."""
-    reading = Reading(observation)
+    """Audit a site. ``crawlers``: the product tokens to report; all known ones by default."""
+    site = ParsedSite(observation)
     if not observation.answered:
-        return SiteReport(reading, expectation, (), (_unreachable(observation),), (), {})
-    found = list(differences(reading, expectation)) if expectation else []
+        return SiteReport(site, expectation, (), (_unreachable(observation),), (), {})
+    found = list(differences(site, expectation)) if expectation else []
     for check in CHECKS:
-        found += check(reading)
-    found += robots_lines.check(reading, meant=_meant(expectation))
+        found += check(site)
+    found += robots_lines.check(site, expected=_expected_robots(expectation))
     counted: Counter[str] = Counter()
-    kept: list[Finding] = []
-    for one in found:
-        counted[one.id] += 1
-        if counted[one.id] <= MOST_OF_A_KIND:
-            kept.append(one)
-    kept.sort(key=lambda one: (_GRAVITY.index(one.severity), not one.is_difference))
+    kept: list[SiteFinding] = []
+    for each in found:
+        counted[each.id] += 1
+        if counted[each.id] <= MOST_OF_A_KIND:
+            kept.append(each)
+    kept.sort(key=lambda each: (_SEVERITIES.index(each.severity), not each.is_difference))
     return SiteReport(
-        reading,
+        site,
         expectation,
-        answers(reading, crawlers),
-        tuple(one for one in kept if one.severity is not Severity.NOTE),
-        tuple(one for one in kept if one.severity is Severity.NOTE),
+        crawler_rows(site, crawlers),
+        tuple(each for each in kept if each.severity is not Severity.NOTE),
+        tuple(each for each in kept if each.severity is Severity.NOTE),
         {kind: count - MOST_OF_A_KIND for kind, count in counted.items() if count > MOST_OF_A_KIND},
     )
 
 
-def not_judged(observation: Observation, expectation: Expectation | None, error: BaseException) -> SiteReport:
-    """What is said where ``judge`` failed: that, and nothing of what was sent means: on that it failed."""
+def failed_audit(
+    observation: Observation, expectation: Expectation | None, error: BaseException
+) -> SiteReport:
+    """Return the report of an audit that raised ``error``."""
     found = finding(
         "not-judged",
         "site",
-        f"aipolicy failed on what it sent ({type(error).__name__})",
-        "nothing is known of what it tells crawlers",
-        fix="that is a fault of aipolicy's own: report it with what is in the log",
+        f"aipolicy failed on the site's answers ({type(error).__name__})",
+        "nothing is known about the site's signals",
+        fix="this is a bug in aipolicy: report it with the error in the log",
     )
-    return SiteReport(Reading(observation), expectation, (), (found,), (), {}, judged=False)
+    return SiteReport(ParsedSite(observation), expectation, (), (found,), (), {}, complete=False)
 
 
-def _meant(expectation: Expectation | None) -> bytes | None:
-    """The robots.txt that the policy alone writes."""
+def _expected_robots(expectation: Expectation | None) -> bytes | None:
+    """Return the robots.txt of the policy without the site's own rules."""
     version = expectation.version if expectation else None
     if expectation is None or version is None or version.policy is None:
         return None
     return policy_robots(version.policy, expectation.signals)
 
 
-def _unreachable(observation: Observation) -> Finding:
+def _unreachable(observation: Observation) -> SiteFinding:
     refused = FetchTrouble.ADDRESS in (observation.robots.plain.trouble, observation.page.plain.trouble)
     return finding(
         "unreachable",
         "site",
         observation.robots.plain.reason or observation.page.plain.reason,
-        "nothing is known of what it tells crawlers",
-        fix="give --allow-private to connect to private and loopback addresses"
+        "nothing is known about the site's signals",
+        fix="connect to private and loopback addresses with --allow-private"
         if refused
-        else "is the address right, and is it up?",
+        else "check the address, and that the site is up",
     )

@@ -1,4 +1,4 @@
-"""How long caches may keep an answer, and which ones it came through (RFC 9111)."""
+"""The caching of an answer: its lifetime in caches, and the caches it passed (RFC 9111)."""
 
 import re
 from dataclasses import dataclass
@@ -9,30 +9,35 @@ from typing import Any
 import http_sf
 
 from aipolicy.report.text import shown
-from aipolicy.siteaudit.observation import Answer
+from aipolicy.siteaudit.observation import FetchResult
 
 DAY = 24 * 3600
-"""Seconds that RFC 9309 §2.4 lets a crawler keep a robots.txt."""
+"""Seconds for which a crawler may keep a robots.txt (RFC 9309 §2.4)."""
 
-_MOST = 2**31  # seconds; RFC 9111 §1.2.2 takes more for as much
+_MOST = 2**31  # seconds; more counts as this (RFC 9111 §1.2.2)
 _DIRECTIVE = re.compile(r"([\w-]+)[ \t]*(?:=[ \t]*\"?([^,\"]*)\"?)?")
-# What proxies and CDNs tell of themselves; Age and Via are HTTP's, Cache-Status is RFC 9211's.
+# Headers that proxies and CDNs add. Age and Via are HTTP's, Cache-Status is RFC 9211's.
 TRACES = (
     *("age", "via", "cache-status", "x-cache", "cf-cache-status", "x-varnish", "x-served-by"),
     *("x-cache-status", "x-proxy-cache", "x-vercel-cache", "x-nf-request-id", "x-amz-cf-pop", "cf-ray"),
 )
 _STATUS = tuple(name for name in TRACES if "cache" in name and name != "cache-status")
-# TCP_MEM_HIT is Squid's, and of its kind TCP_REFRESH_HIT was asked for anew.
+# TCP_MEM_HIT and the like are Squid's; TCP_REFRESH_HIT was revalidated.
 _KEPT = re.compile(r"(?<![\w-])(?:tcp_(?!refresh_hit)\w*?)?(?:hit|stale|updating)(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
 class Caching:
-    """``seconds`` an answer stays fresh in a cache, None where it doesn't say; ``age`` it had when it came.
+    """The caching headers of an answer.
 
-    ``by`` is what says so, like ``Cache-Control: max-age=60``. ``revalidated``: a cache can ask whether it is
-    still so (ETag, Last-Modified). ``varies`` is Vary, ``traces`` what proxies on the way added. ``is_copy``:
-    they say that it was kept, and not asked for anew.
+    Attributes:
+        seconds: Seconds for which it stays fresh in a cache, or None if it doesn't say.
+        by: The header that says so, like ``Cache-Control: max-age=60``.
+        age: Seconds that it has been in caches.
+        revalidated: True if a cache can ask if it is still current (ETag, Last-Modified).
+        varies: The value of Vary.
+        traces: The headers that proxies added.
+        is_copy: True if these say that it was served from a cache without revalidation.
     """
 
     seconds: int | None
@@ -45,22 +50,22 @@ class Caching:
 
     @property
     def text(self) -> str:
-        """What that means to someone who changes a robots.txt."""
+        """The consequence for someone who changes a robots.txt, in words."""
         if self.seconds is None:
-            kept = "it doesn't say how long caches may keep it"
+            lifetime = "no header says how long caches may keep it"
         elif self.seconds == 0:
-            kept = f"no cache serves it unasked ({self.by})"
+            lifetime = f"caches must ask for it each time ({self.by})"
         else:
-            kept = f"caches may keep it for {duration(self.seconds)} ({self.by})"
-        return f"{kept}; crawlers keep it for up to 24 hours (RFC 9309 §2.4)"
+            lifetime = f"caches may keep it for {duration(self.seconds)} ({self.by})"
+        return f"{lifetime}; crawlers may keep it for up to 24 hours (RFC 9309 §2.4)"
 
 
 UNKNOWN = Caching(None, "", 0, False, "", (), False)
-"""Nothing is said, or read."""
+"""The caching of an answer without such headers."""
 
 
-def caching_of(answer: Answer) -> Caching:
-    """Read the headers. What can't be read says nothing. Never raises."""
+def caching_of(answer: FetchResult) -> Caching:
+    """Read the headers; unreadable ones are ignored. Never raises."""
     seconds, by = _lifetime(answer)
     age = _seconds(answer.values("age")[-1]) or 0 if answer.values("age") else 0
     return Caching(
@@ -70,7 +75,7 @@ def caching_of(answer: Answer) -> Caching:
         bool(answer.values("etag") or answer.values("last-modified")),
         shown(answer.header("vary")),
         tuple(shown(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
-        # Some caches send Age: 0 with what they just asked for, too.
+        # Some caches send Age: 0 also with an answer that they just fetched.
         age > 0
         or _says_hit(answer.header("cache-status"))
         or any(_KEPT.search(answer.header(name).lower()) for name in _STATUS),
@@ -78,18 +83,18 @@ def caching_of(answer: Answer) -> Caching:
 
 
 def _says_hit(status: str) -> bool:
-    """Whether a cache says that it didn't forward the request (RFC 9211 §2.1, §2.2)."""
+    """Return True if a cache says that it didn't forward the request (RFC 9211 §2.1, §2.2)."""
     if not status:
         return False
     try:
         members: Any = http_sf.parse(status.encode("latin-1"), tltype="list")
     except ValueError:
-        return False  # RFC 9651 §4.2: all of it is ignored
+        return False  # ignored as a whole (RFC 9651 §4.2)
     return any(parameters.get("hit") is True and "fwd" not in parameters for _, parameters in members)
 
 
 def duration(seconds: int) -> str:
-    """``5 minutes``, in the largest unit of which there are two, or one whole."""
+    """Return ``5 minutes``: in the largest unit of which there are two, or exactly one."""
     for size, unit in ((DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= 2 * size or seconds == size:
             number = seconds // size
@@ -97,7 +102,7 @@ def duration(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def _lifetime(answer: Answer) -> tuple[int | None, str]:
+def _lifetime(answer: FetchResult) -> tuple[int | None, str]:
     directives = {
         name.lower(): value for name, value in _DIRECTIVE.findall(answer.header("cache-control").lower())
     }
@@ -111,7 +116,7 @@ def _lifetime(answer: Answer) -> tuple[int | None, str]:
     if not answer.values("expires"):
         return None, ""
     expires, sent = _date(answer.header("expires")), _date(answer.header("date"))
-    if expires is None or sent is None:  # RFC 9111 §5.3: what can't be read, as 0, has passed
+    if expires is None or sent is None:  # an invalid date, like 0, has passed (RFC 9111 §5.3)
         return 0, f"Expires: {shown(answer.header('expires'), 40)}"
     return min(_MOST, max(0, int((expires - sent).total_seconds()))), "Expires"
 

@@ -1,7 +1,7 @@
-"""What a CDN or host puts into a robots.txt on its way, where it marks that as its own.
+"""The parts of a robots.txt that a CDN or hosting provider added and marked as its own.
 
-Cloudflare's managed robots.txt stands before the origin's, between comments that say so; hosts have taken
-the form over.
+Cloudflare's managed robots.txt precedes the origin's, between comments that say so; hosting providers use the
+same form.
 """
 
 import re
@@ -13,17 +13,17 @@ _MARK = re.compile(r"#+[ \t]*(BEGIN|END)[ \t]+(.{1,60}?)[ \t]+managed content\b"
 
 
 @dataclass(frozen=True, slots=True)
-class Managed:
-    """Lines ``first`` to ``last`` of a file, put there by ``who``."""
+class ManagedPart:
+    """The lines ``first`` to ``last`` of a file, added by ``operator``."""
 
-    who: str
+    operator: str
     first: int
     last: int
 
 
-def managed_parts(text: str | bytes) -> tuple[Managed, ...]:
-    """The parts that are marked; one without its end runs to the end of the file."""
-    found: list[Managed] = []
+def managed_parts(text: str | bytes) -> tuple[ManagedPart, ...]:
+    """Return the marked parts; one without an end mark runs to the end of the file."""
+    found: list[ManagedPart] = []
     opened: tuple[str, int] | None = None
     lines = lines_of(text)
     for number, line in enumerate(lines, 1):
@@ -33,17 +33,17 @@ def managed_parts(text: str | bytes) -> tuple[Managed, ...]:
         if match[1].upper() == "BEGIN" and opened is None:
             opened = match[2], number
         elif match[1].upper() == "END" and opened is not None:
-            found.append(Managed(opened[0], opened[1], number))
+            found.append(ManagedPart(opened[0], opened[1], number))
             opened = None
-    return (*found, Managed(opened[0], opened[1], len(lines))) if opened else tuple(found)
+    return (*found, ManagedPart(opened[0], opened[1], len(lines))) if opened else tuple(found)
 
 
 def without_managed(text: bytes) -> bytes:
-    """The file without those parts: what the site itself serves, as far as can be told."""
+    """Return the file without the marked parts: the site's own, as far as the marks show it."""
     parts = managed_parts(text)
     if not parts:
         return text
     lines = lines_of(text)
-    taken = {number for part in parts for number in range(part.first, part.last + 1)}
-    kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in taken)
+    removed = {number for part in parts for number in range(part.first, part.last + 1)}
+    kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in removed)
     return kept.lstrip("\n").encode("utf-8", "surrogateescape")

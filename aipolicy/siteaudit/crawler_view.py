@@ -1,33 +1,36 @@
-"""What each crawler is told: may it fetch the page, and what is declared of each category of use."""
+"""The site as each crawler sees it: may it fetch the page, and what is declared for each category of use."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.siteaudit.engines import ai_txt, aipref, content_signal, tdmrep, x_robots_tag
-from aipolicy.siteaudit.engines.robots import Fetch, fetch_of, robots_statements
-from aipolicy.siteaudit.parsed_site import Reading
-from aipolicy.siteaudit.statements import PAGE_CARRIERS, Carrier, Signal, Statement
-
-UNNAMED = "any-other-crawler"
-"""Stands for a crawler that no file names."""
+from aipolicy.siteaudit.declarations import declared
+from aipolicy.siteaudit.parsed_site import ParsedSite
+from aipolicy.siteaudit.robots_access import FetchDecision, fetch_of, robots_statements
+from aipolicy.siteaudit.statements import PAGE_CARRIERS, UNNAMED, Carrier, Signal, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is declared of one category, and the statements that do: any no makes it a no."""
+    """The preference for one category, and the statements it comes from: any no makes it a no."""
 
     preference: Preference
     statements: tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one crawler is told. ``is_control``: nobody fetches by that token; it governs what others do."""
+class CrawlerView:
+    """The site as one crawler sees it.
 
-    fetch: Fetch
-    uses: tuple[Use, ...]  # in the order of Category
+    Attributes:
+        fetch: The decision whether it may fetch the page.
+        uses: One for each category, in the order of ``Category``.
+        is_control: True for a control token, which no crawler sends: it governs what others do.
+    """
+
+    fetch: FetchDecision
+    uses: tuple[Use, ...]
     is_control: bool = False
 
     def use(self, category: Category) -> Use:
@@ -35,16 +38,16 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The same for several crawlers. ``others``: for every crawler that isn't listed, too."""
+class CrawlerRow:
+    """A view that several crawlers share. ``others``: also every crawler that isn't listed."""
 
     tokens: tuple[str, ...]
     others: bool
-    told: Told
+    view: CrawlerView
 
 
 def listed_crawlers() -> tuple[str, ...]:
-    """Crawlers for AI, and the search engines whose index feeds answers."""
+    """Return the product tokens of crawlers for AI, and of search engines whose index feeds AI answers."""
     return tuple(
         crawler.product_token
         for crawler in CRAWLERS
@@ -52,69 +55,43 @@ def listed_crawlers() -> tuple[str, ...]:
     )
 
 
-def answers(reading: Reading, tokens: Iterable[str] = ()) -> tuple[Row, ...]:
-    """What ``tokens`` are told, those with equal answers in one row; else all known, and any other crawler.
+def crawler_rows(site: ParsedSite, tokens: Iterable[str] = ()) -> tuple[CrawlerRow, ...]:
+    """Return the views of ``tokens``, or of all known crawlers and any other; equal views share a row.
 
-    Those who are shut out come first.
+    Crawlers that may not fetch the page come first.
     """
-    asked = tuple(dict.fromkeys(tokens))
-    alike: dict[Told, list[str]] = {}
-    for token in asked or (*listed_crawlers(), UNNAMED):
-        alike.setdefault(told(reading, token), []).append(token)
+    wanted = tuple(dict.fromkeys(tokens))
+    by_view: dict[CrawlerView, list[str]] = {}
+    for token in wanted or (*listed_crawlers(), UNNAMED):
+        by_view.setdefault(crawler_view(site, token), []).append(token)
     rows = [
-        Row(tuple(token for token in names if token != UNNAMED), UNNAMED in names, said)
-        for said, names in alike.items()
+        CrawlerRow(tuple(token for token in names if token != UNNAMED), UNNAMED in names, view)
+        for view, names in by_view.items()
     ]
-    return tuple(sorted(rows, key=lambda row: (row.told.fetch.allowed, row.told.is_control, row.others)))
+    return tuple(sorted(rows, key=lambda row: (row.view.fetch.allowed, row.view.is_control, row.others)))
 
 
-def told(reading: Reading, token: str) -> Told:
-    """What one crawler is told."""
-    fetch = fetch_of(reading, token)
+def crawler_view(site: ParsedSite, token: str) -> CrawlerView:
+    """Return the site as one crawler sees it."""
+    fetch = fetch_of(site, token)
     crawler = crawler_named(token)
     control = crawler is not None and crawler.purpose is Purpose.CONTROL
-    said = [*robots_statements(reading, token, fetch), *declared(reading, token)]
+    statements = [*robots_statements(site, token, fetch), *declared(site, token)]
     if not fetch.allowed:
-        # It may read no page, so it meets nothing that a page carries; and see attach-05 §3.
-        said = [s for s in said if control or _reaches_the_shut_out(s)]
-    return Told(fetch, tuple(_use(category, said) for category in Category), control)
-
-
-def declared(reading: Reading, token: str) -> list[Statement]:
-    """What every signal says to the crawler, by each engine's precedence; whether it gets there or not."""
-    kept = reading.remembered
-    if "" not in kept:  # what everyone is told alike
-        page = reading.page
-        kept[""] = (
-            aipref.usage_in_headers(page),
-            content_signal.signals_in_page(page),
-            tdmrep.reservation(reading),
-        )
-    if token not in kept:
-        usage, signals, reservation = kept[""]
-        kept[token] = [
-            *aipref.usage_in_robots(reading, token),
-            *usage,
-            *content_signal.signals_in_robots(reading, token),
-            *signals,
-            *x_robots_tag.tag_statements(reading.page, token),
-            *reservation,
-            *ai_txt.ai_txt_statements(reading, token),
-        ]
-    said: list[Statement] = kept[token]
-    return said
+        # It may read no page, so it receives nothing that a page carries; and see attach-05 §3.
+        statements = [s for s in statements if control or _reaches_the_shut_out(s)]
+    return CrawlerView(fetch, tuple(_use(category, statements) for category in Category), control)
 
 
 def _reaches_the_shut_out(statement: Statement) -> bool:
-    carrier = statement.place.carrier
+    carrier = statement.location.carrier
     return carrier not in PAGE_CARRIERS and (
         carrier is not Carrier.ROBOTS or statement.signal is not Signal.AIPREF
     )
 
 
-def _use(category: Category, said: Iterable[Statement]) -> Use:
-    statements = tuple(dict.fromkeys(s for s in said if s.category is category))
-    refused = any(s.preference is Preference.DISALLOW for s in statements)
-    if refused:
-        return Use(Preference.DISALLOW, statements)
-    return Use(Preference.ALLOW if statements else Preference.UNKNOWN, statements)
+def _use(category: Category, statements: Iterable[Statement]) -> Use:
+    found = tuple(dict.fromkeys(s for s in statements if s.category is category))
+    if any(s.preference is Preference.DISALLOW for s in found):
+        return Use(Preference.DISALLOW, found)
+    return Use(Preference.ALLOW if found else Preference.UNKNOWN, found)

@@ -1,6 +1,6 @@
-"""One site as a document for programs; whoever shows it to people shows this.
+"""The report of one site as JSON, from which the reports for people are made too.
 
-All texts that a site sent are cut, and their controls written as escapes.
+Texts that a site sent are shortened, and their control characters escaped.
 """
 
 from collections.abc import Iterable
@@ -12,44 +12,44 @@ from aipolicy.report.text import shown
 from aipolicy.siteaudit.audit import SiteReport
 from aipolicy.siteaudit.caching import UNKNOWN, Caching, caching_of
 from aipolicy.siteaudit.cdn_managed import managed_parts
-from aipolicy.siteaudit.crawler_view import Row
-from aipolicy.siteaudit.engines.rsl import licences
+from aipolicy.siteaudit.crawler_view import CrawlerRow
+from aipolicy.siteaudit.declarations import licences
 from aipolicy.siteaudit.expectation import Expectation
-from aipolicy.siteaudit.findings import Finding
-from aipolicy.siteaudit.observation import Answer, Views
-from aipolicy.siteaudit.statements import Place
+from aipolicy.siteaudit.findings import SiteFinding
+from aipolicy.siteaudit.observation import FetchResult, Views
+from aipolicy.siteaudit.statements import Location
 from aipolicy.times import iso
 
-SCHEMA = 1
-"""Properties may be added; none is renamed or removed without a new number."""
+SCHEMA = 2
+"""The version of the schema: it changes when a property is renamed or removed, not when one is added."""
 
 _LONGEST = 400  # characters of one text
 
 
 def site_document(report: SiteReport) -> dict[str, Any]:
-    """What ``schema()`` calls a site."""
-    seen = report.observation
+    """Return the document of one site, described in the schema as ``site``."""
+    observation = report.observation
     return {
         "schema": SCHEMA,
-        "url": _text(seen.url),
-        "answered": seen.answered,
-        "judged": report.judged,
+        "url": _text(observation.url),
+        "answered": observation.answered,
+        "audited": report.complete,
         "expected": report.expectation and _expected(report.expectation),
         "differs": report.differs,
         "worst": report.worst(),
         "findings": [_finding(found) for found in report.findings],
         "notes": [_finding(found) for found in report.notes],
-        "more": report.more,
+        "omitted": report.omitted,
         "crawlers": [_row(row) for row in report.rows],
-        "robots_txt": _answer(seen.robots.seen) | _robots(report),
-        "page": _answer(seen.page.seen),
-        "tdmrep": _answer(seen.tdmrep),
-        "ai_txt": _answer(seen.ai_txt),
+        "robots_txt": _answer(observation.robots.effective) | _robots(report),
+        "page": _answer(observation.page.effective),
+        "tdmrep": _answer(observation.tdmrep),
+        "ai_txt": _answer(observation.ai_txt),
         "licences": [
-            {"url": _text(one.url), "where": one.place.where}
-            for one in (licences(report.reading) if report.judged else ())
+            {"url": _text(licence.url), "where": licence.location.where}
+            for licence in (licences(report.site) if report.complete else ())
         ],
-        "views": [*_views("robots.txt", seen.robots), *_views("page", seen.page)],
+        "views": [*_views("robots.txt", observation.robots), *_views("page", observation.page)],
     }
 
 
@@ -66,7 +66,7 @@ def _expected(expectation: Expectation) -> dict[str, Any]:
     }
 
 
-def _finding(found: Finding) -> dict[str, Any]:
+def _finding(found: SiteFinding) -> dict[str, Any]:
     return {
         "id": found.id,
         "severity": str(found.severity),
@@ -78,60 +78,62 @@ def _finding(found: Finding) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    fetch = row.told.fetch
+def _row(row: CrawlerRow) -> dict[str, Any]:
+    fetch = row.view.fetch
     known = [crawler for token in row.tokens if (crawler := crawler_named(token))]
     return {
         "crawlers": [shown(token) for token in row.tokens],
         "any_other": row.others,
         "purposes": list(dict.fromkeys(str(crawler.purpose) for crawler in known)),
-        "control": row.told.is_control,
+        "control": row.view.is_control,
         "may_fetch": fetch.allowed,
-        "because": _place(fetch.place) if fetch.place else {"where": "", "text": _text(fetch.because)},
+        "decided_by": _location(fetch.location)
+        if fetch.location
+        else {"where": "", "text": _text(fetch.because)},
         "uses": {
             str(category): {
                 "preference": str(use.preference),
-                "said": [
-                    {"signal": str(s.signal), "preference": str(s.preference)} | _place(s.place)
+                "statements": [
+                    {"signal": str(s.signal), "preference": str(s.preference)} | _location(s.location)
                     for s in use.statements
                 ],
             }
-            for category, use in zip(Category, row.told.uses, strict=True)
+            for category, use in zip(Category, row.view.uses, strict=True)
         },
     }
 
 
-def _place(place: Place) -> dict[str, str]:
-    return {"where": place.where, "text": _text(place.text)}
+def _location(location: Location) -> dict[str, str]:
+    return {"where": location.where, "text": _text(location.text)}
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: FetchResult) -> dict[str, Any]:
     return {
-        "asked": _text(answer.asked),
+        "requested_url": _text(answer.asked),
         "url": _text(answer.url),
         "status": answer.status or None,
-        "trouble": answer.trouble and str(answer.trouble),
+        "failure": answer.trouble and str(answer.trouble),
         "reason": _text(answer.reason),
         "redirects": [
             {"url": _text(hop.url), "status": hop.status, "location": _text(hop.location)}
             for hop in answer.hops
         ],
         "content_type": _text(answer.header("content-type")),
-        "octets": len(answer.body),
-        "cut": answer.cut,
+        "bytes": len(answer.body),
+        "truncated": answer.cut,
         "address": answer.address,
         "seconds": round(answer.seconds, 3),
     }
 
 
 def _robots(report: SiteReport) -> dict[str, Any]:
-    """What is read out of a robots.txt, and of what came with it: of a site that wasn't judged nothing is."""
-    answer, sent = report.observation.robots.seen, report.reading.sent or b""
-    parts = managed_parts(sent) if report.judged else ()
+    """Return what was read from a robots.txt and its headers; nothing if the audit failed."""
+    answer, sent = report.observation.robots.effective, report.site.sent or b""
+    parts = managed_parts(sent) if report.complete else ()
     return {
-        "access": report.reading.access,
-        "caching": _caching(caching_of(answer)) if report.judged else _caching(UNKNOWN) | {"text": ""},
-        "added": [{"by": _text(part.who), "lines": [part.first, part.last]} for part in parts],
+        "access": report.site.access,
+        "caching": _caching(caching_of(answer)) if report.complete else _caching(UNKNOWN) | {"text": ""},
+        "added": [{"by": _text(part.operator), "lines": [part.first, part.last]} for part in parts],
     }
 
 
@@ -147,10 +149,10 @@ def _caching(caching: Caching) -> dict[str, Any]:
     }
 
 
-def _views(of: str, views: Views) -> Iterable[dict[str, str]]:
-    for who, answer in (("past caches", views.fresh), *views.others, ("with no-cache", views.again)):
+def _views(resource: str, views: Views) -> Iterable[dict[str, str]]:
+    for client, answer in (("past caches", views.fresh), *views.others, ("with no-cache", views.again)):
         if answer is not None:
-            yield {"of": of, "as": shown(who), "outcome": _text(answer.outcome)}
+            yield {"resource": resource, "client": shown(client), "outcome": _text(answer.outcome)}
 
 
 def _text(text: str) -> str:

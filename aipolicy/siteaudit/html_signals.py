@@ -1,6 +1,6 @@
 """The meta tags and licence links of a page, as a reader of HTML finds them.
 
-A page is a stranger's: 512 KiB of it are read, by parsers that can't end the process.
+Pages are untrusted: 512 KiB of each are read, by parsers that can't end the process.
 """
 
 import re
@@ -19,14 +19,14 @@ try:
 except ImportError:
     raise MissingExtraError.for_extra("reading pages needs justhtml", "check") from None
 
-MOST_OCTETS = 512 * 1024
+MOST_BYTES = 512 * 1024
 _BLANK = b"\xef\xbb\xbf \t\r\n\x0c"  # a byte order mark, and white space
-# What HTML begins with, by MIME Sniffing §7.1.
+# The beginnings of HTML (MIME Sniffing §7.1).
 _HTML = re.compile(
     rb"<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]|<!--", re.I
 )
 _BOMS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_BE, "utf-16-be"), (BOM_UTF16_LE, "utf-16-le"))
-# Those of the web (Encoding §4.2); Python knows others, some of which decode no text.
+# The encodings of the web (Encoding §4.2); some of Python's others don't decode text.
 _CHARSET = re.compile(
     r"utf-?8|utf-16(le|be)?|us-ascii|iso-?8859-?\d+|latin-?\d|windows-\d+|koi8-[ru]|big5|gb\w+|shift_jis|euc-\w+",
     re.A,
@@ -62,17 +62,17 @@ class Tag:
 
 @dataclass(frozen=True)
 class Markup:
-    """What was found. ``whole``: the page was read to its end, and as what it is sent as."""
+    """The tags of a page. ``complete``: the page was read to its end, in the format that it is sent as."""
 
     tags: tuple[Tag, ...] = ()
-    whole: bool = True
+    complete: bool = True
 
     def metas(self, name: str) -> list[Tag]:
-        """The meta tags of that name, in any case, in order."""
+        """Return the meta tags of that name, in any case, in order."""
         return self._metas.get(name.lower(), [])
 
     def rules(self, name: str) -> dict[str, Tag]:
-        """The rules that they list, in lower case and without spaces, each with the first tag that has it."""
+        """Return the rules in those tags, in lower case and without spaces, each with its first tag."""
         if name not in self._rules:
             found: dict[str, Tag] = {}
             for tag in self.metas(name):
@@ -95,40 +95,41 @@ class Markup:
 
 
 def without_blank(body: bytes) -> bytes:
-    """The octets without the byte order mark and the white space before them."""
+    """Return the body without a byte order mark and white space before it."""
     return body.lstrip(_BLANK)
 
 
 def looks_like_html(body: bytes) -> bool:
-    """Whether it begins as HTML does, whatever it is sent as."""
+    """Return True if the body begins as HTML does, whatever its content type."""
     return _HTML.match(without_blank(body[:512])) is not None
 
 
 def read_html(body: bytes, charset: str = "", *, xml: bool = False) -> Markup:
-    """Read a page by the rules of HTML, without running its scripts. Never raises for what is in it.
+    """Parse a page by the rules of HTML, without running its scripts. Never raises for its content.
 
-    ``charset`` is what Content-Type names; else, or where that is none of the web's, the page itself says.
-    ``xml``: it is sent as XHTML, and read so if it is well-formed. If not it is read as HTML, as crawlers do
-    that have one parser for both: what stands behind an empty ``script`` may be lost then.
+    Args:
+        body: The page.
+        charset: The charset of Content-Type; if it is none of the web's, the page's own declaration counts.
+        xml: The page is sent as XHTML. If it isn't well-formed it is parsed as HTML, as by crawlers that have
+            one parser for both; tags after an empty ``script`` may be lost then.
     """
-    read, whole = body[:MOST_OCTETS], len(body) <= MOST_OCTETS
-    text = _decoded(read, charset)
+    text = _decoded(body[:MOST_BYTES], charset)
     elements = _xhtml(text) if xml else None
-    whole = whole and (elements is not None or not xml)
-    # What stands in a template is no part of the page yet (HTML §4.12.3).
-    inert, tags = 0, []
+    complete = len(body) <= MOST_BYTES and (elements is not None or not xml)
+    # The content of a template is not part of the page (HTML §4.12.3).
+    templates, tags = 0, []
     for kind, attributes in _html(text) if elements is None else elements:
         if kind == "template":
-            inert += 1
+            templates += 1
         elif kind == "/template":
-            inert -= inert > 0
-        elif not inert and (tag := _tag(kind, attributes)):
+            templates -= templates > 0
+        elif not templates and (tag := _tag(kind, attributes)):
             tags.append(tag)
-    return Markup(tuple(tags), whole)
+    return Markup(tuple(tags), complete)
 
 
 def _html(text: str) -> Iterator[_Element]:
-    # To whom runs no scripts, noscript is an element like others (HTML §4.12.2).
+    # Without scripts noscript is an element like others (HTML §4.12.2).
     for event in stream(_NOSCRIPT.sub(r"<\1no-script", text)):
         if event[0] == "start":
             yield event[1]
@@ -137,11 +138,11 @@ def _html(text: str) -> Iterator[_Element]:
 
 
 def _xhtml(text: str) -> list[_Element] | None:
-    """None: it isn't well-formed."""
+    """Return the elements of XHTML, or None if it isn't well-formed."""
     # HTML's entities are declared by XHTML's DTDs, which nobody fetches.
-    for read in (text, _ENTITY.sub(_numeric, text)):
+    for document in (text, _ENTITY.sub(_numeric, text)):
         try:
-            return _well_formed(read.lstrip())
+            return _well_formed(document.lstrip())
         except expat.ExpatError:
             continue
     return None
@@ -157,7 +158,7 @@ def _well_formed(text: str) -> list[_Element]:
 
 
 def _local(name: str) -> str:
-    """The name of an element of XHTML, or of no namespace; else something that is none."""
+    """Return the local name of an element of XHTML or without namespace; another is left unusable."""
     namespace, _, local = name.rpartition(" ")
     return local if namespace in ("", _XHTML) else name
 
@@ -170,13 +171,13 @@ def _numeric(entity: re.Match[str]) -> str:
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    """The page as text: by its byte order mark, else Content-Type, else its own word (RFC 7303 §3)."""
+    """Decode by the byte order mark, else Content-Type, else the page's own declaration (RFC 7303 §3)."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     declared = _DECLARED.search(body, 0, 1024)
     own = declared[1].decode("ascii").lower() if declared else ""
-    if own.startswith("utf-16"):  # it isn't, or the declaration could not be read as it was
+    if own.startswith("utf-16"):  # wrong: the declaration was read as ASCII
         own = "utf-8"
     for label in (charset.lower(), own):
         if _CHARSET.fullmatch(label):
@@ -188,12 +189,12 @@ def _decoded(body: bytes, charset: str) -> str:
 
 
 def _tag(kind: str, attributes: Mapping[str, str | None]) -> Tag | None:
-    of = {
+    values = {
         name: (attributes.get(name) or "").strip(_SPACE)
         for name in ("name", "content", "rel", "href", "type")
     }
-    if kind == "meta" and of["name"]:
-        return Tag("meta", of["name"].lower(), of["content"])
-    if kind == "link" and "license" in re.split(f"[{_SPACE}]+", of["rel"].lower()):
-        return Tag("link", "license", of["href"], of["type"].lower())
+    if kind == "meta" and values["name"]:
+        return Tag("meta", values["name"].lower(), values["content"])
+    if kind == "link" and "license" in re.split(f"[{_SPACE}]+", values["rel"].lower()):
+        return Tag("link", "license", values["href"], values["type"].lower())
     return None

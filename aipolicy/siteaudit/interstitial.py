@@ -1,17 +1,17 @@
-"""Pages that stand in for a site's own, answered with 200: challenges, errors, parked domains.
+"""Pages sent with status 200 in place of a site's own: challenges, errors, parked domains.
 
-Their headers and tags are those of a guard or a host: what the site itself sends isn't known from them. Each
-mark is one that the page of a site itself doesn't have; titles alone count only where the page is small.
+Their headers and tags are those of a firewall or a hosting provider, so the site's own signals are unknown.
+Each mark is one that a site's own page doesn't have; a title alone counts only if the page is small.
 """
 
 import re
 from html import unescape
 
 from aipolicy.report.text import shown
-from aipolicy.siteaudit.observation import Answer
+from aipolicy.siteaudit.observation import FetchResult
 
-_READ = 64 * 1024  # octets that are looked at
-_SMALL = 24 * 1024  # octets of a page that is known by its title
+_READ = 64 * 1024  # bytes that are searched
+_SMALL = 24 * 1024  # bytes of a page that is recognised by its title
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,300})</title", re.IGNORECASE)
 
 _HEADERS = (
@@ -56,20 +56,20 @@ _PARKED = re.compile(
 )
 
 
-def interstitial(answer: Answer) -> str:
-    """Return what stands in for the site's own page (``Cloudflare's challenge``), or ""."""
+def interstitial(answer: FetchResult) -> str:
+    """Return the kind of page that replaces the site's own (``Cloudflare's challenge``), or ""."""
     if not answer.ok or not answer.is_html:
         return ""
-    for name, value, what in _HEADERS:
+    for name, value, kind in _HEADERS:
         if any(value in sent.lower() for sent in answer.values(name)):
-            return what
+            return kind
     if any(answer.values(name) for name in _OWN):
-        return ""  # whoever sends them speaks for the site, whatever the page is about
+        return ""  # with these headers it is the site's own page, whatever its text
     body = answer.body[:_READ]
     lower = body.lower()
-    for mark, what in _MARKS:
+    for mark, kind in _MARKS:
         if mark in lower and len(answer.body) <= _READ:
-            return what
+            return kind
     found = _TITLE.search(body)
     if found is None or len(answer.body) > _SMALL or b"<article" in lower:
         return ""
@@ -79,4 +79,6 @@ def interstitial(answer: Answer) -> str:
         (_ERRORS, "an error page"),
         (_PARKED, "a parked domain's page"),
     )
-    return next((f"{what}, {shown(title, 60)!r}" for pattern, what in kinds if pattern.match(title)), "")
+    return next(
+        (f"{kind}, titled {shown(title, 60)!r}" for pattern, kind in kinds if pattern.match(title)), ""
+    )

@@ -1,8 +1,10 @@
-"""What was seen of a site: every answer it gave, as a value. Whatever is said about it is said from this."""
+"""The answers that a site gave, as values; everything that an audit reports is derived from them."""
 
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from functools import cached_property
 
+from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import FetchError, FetchTrouble
 from aipolicy.siteaudit.html_signals import Markup, looks_like_html, read_html
 from aipolicy.web.response import Response
@@ -11,54 +13,54 @@ _XHTML = "application/xhtml+xml"
 
 
 @dataclass(frozen=True)
-class Answer(Response):
-    """What came of asking for ``asked``: a response, or the trouble that kept one away.
+class FetchResult(Response):
+    """The result of a request for the URL ``asked``: a response, or the reason why there is none.
 
-    ``url`` is where redirects led; ``status`` is 0 where there was no response.
+    ``url`` is the URL that redirects led to; ``status`` is 0 if there was no response.
     """
 
     asked: str = field(kw_only=True)
 
     @classmethod
-    def of(cls, asked: str, response: Response) -> "Answer":
-        return cls(**{of.name: getattr(response, of.name) for of in fields(Response)}, asked=asked)
+    def of(cls, asked: str, response: Response) -> "FetchResult":
+        return cls(**{each.name: getattr(response, each.name) for each in fields(Response)}, asked=asked)
 
     @classmethod
-    def failed(cls, asked: str, error: FetchError) -> "Answer":
+    def failed(cls, asked: str, error: FetchError) -> "FetchResult":
         return cls(error.url, 0, trouble=error.kind, reason=error.reason, asked=asked)
 
     @property
     def ok(self) -> bool:
-        """Whether what was asked for came, and can be read."""
-        return self.had and self.trouble is None
+        """True if the resource was received and can be read."""
+        return self.received and self.trouble is None
 
     @property
-    def had(self) -> bool:
-        """Whether what was asked for came, readable or not."""
+    def received(self) -> bool:
+        """True if the resource was received, readable or not."""
         return 200 <= self.status < 300
 
     @property
     def refused(self) -> bool:
-        """Whether this client was turned away, where another might not be."""
+        """True if this client was refused, and another might not be."""
         if self.trouble is not None:
             return self.trouble is not FetchTrouble.OVERTIME
         return self.status in (401, 402, 403, 406, 429, 451) or self.status >= 500
 
     @property
     def outcome(self) -> str:
-        """``200``, ``503`` or what went wrong, for people."""
+        """``200``, ``503`` or the reason of a failure, for people."""
         if self.trouble is None:
             return str(self.status)
         return f"{self.status}, but {self.reason}" if self.status else f"no answer ({self.reason})"
 
     @property
     def is_html(self) -> bool:
-        """Whether a page was sent, which for a file that isn't one means: there is no such file."""
+        """True if a page was sent; in place of another file it means that there is no such file."""
         return self.media_type in ("text/html", _XHTML) or looks_like_html(self.body)
 
     @cached_property
     def markup(self) -> Markup:
-        """The tags of a page, which is parsed once: who compares many views asks again and again."""
+        """The tags of a page, parsed once."""
         if not self.status or not self.is_html:
             return Markup()
         return read_html(self.body, self.charset, xml=self.media_type == _XHTML)
@@ -66,44 +68,80 @@ class Answer(Response):
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """One resource as several clients see it.
+    """One resource as several clients receive it.
 
-    ``plain``: we, as ourselves. ``fresh``: the same past caches, with a query nobody used and ``no-cache``.
-    ``browser`` and ``crawlers``: with their User-Agent; the latter in pairs of product token and answer.
-    ``again``: as ourselves with ``no-cache`` alone, where ``fresh`` says something else than ``plain``.
+    Attributes:
+        plain: The answer to aipolicy under its own User-Agent.
+        fresh: The same, requested with ``no-cache`` and an unused query so that caches don't answer.
+        browser: The answer to a browser's User-Agent.
+        crawlers: Pairs of product token and the answer to that crawler's User-Agent.
+        again: The answer with ``no-cache`` alone, requested where ``fresh`` differs from ``plain``.
     """
 
-    plain: Answer
-    fresh: Answer | None = None
-    browser: Answer | None = None
-    crawlers: tuple[tuple[str, Answer], ...] = ()
-    again: Answer | None = None
+    plain: FetchResult
+    fresh: FetchResult | None = None
+    browser: FetchResult | None = None
+    crawlers: tuple[tuple[str, FetchResult], ...] = ()
+    again: FetchResult | None = None
 
     @property
-    def seen(self) -> Answer:
-        """What crawlers get: our answer, or where we are turned away and one of them isn't, that one's."""
+    def effective(self) -> FetchResult:
+        """The answer that crawlers get: ours, or if only we are refused, the first crawler's."""
         others = (answer for _, answer in self.crawlers if answer.ok)
         return self.plain if self.plain.ok or not self.plain.refused else next(others, self.plain)
 
     @property
-    def others(self) -> tuple[tuple[str, Answer], ...]:
-        """The other clients by name, those that were tried."""
+    def others(self) -> tuple[tuple[str, FetchResult], ...]:
+        """The other clients that were tried, by name."""
         browser = () if self.browser is None else (("a browser", self.browser),)
         return (*browser, *self.crawlers)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A page of a site with everything around it that crawlers read. ``url`` is the page's, as asked for."""
+    """A page with the files that crawlers read along with it. ``url`` is the requested URL of the page."""
 
     url: str
     page: Views
     robots: Views
-    tdmrep: Answer
-    ai_txt: Answer
+    tdmrep: FetchResult
+    ai_txt: FetchResult
 
     @property
     def answered(self) -> bool:
-        """Whether anything at all was answered."""
+        """True if the site answered any request."""
         views = (self.page, self.robots)
         return any(view.plain.status or any(a.status for _, a in view.others) for view in views)
+
+
+_CLOSED = b"User-agent: *\nDisallow: /\n"
+
+
+class Access(StrEnum):
+    """RFC 9309 §2.3.1: there are rules, there are none (*unavailable*), or nothing may be fetched."""
+
+    RULES = "rules"
+    NO_RULES = "no rules"
+    UNREACHABLE = "unreachable"
+
+
+def access_of(answer: FetchResult) -> Access:
+    """Return what RFC 9309 makes of an answer. Google reads 429 like a 5xx, CPython 401 and 403 too.
+
+    Of a body that can't be decoded no line can be parsed (§2.3.1.1). After more than five redirects crawlers
+    may take the file for unavailable (§2.3.1.2), and Google does; an invalid redirect can't be followed
+    either.
+    """
+    if answer.trouble in (FetchTrouble.CODING, FetchTrouble.REDIRECTS) or 300 <= answer.status < 400:
+        return Access.NO_RULES
+    if answer.trouble is not None:
+        return Access.UNREACHABLE
+    if answer.ok:
+        return Access.RULES
+    return Access.NO_RULES if 400 <= answer.status < 500 else Access.UNREACHABLE
+
+
+def effective(answer: FetchResult) -> bytes:
+    """Return the robots.txt in force: as sent, up to 500 KiB, or one with the same meaning as the answer."""
+    equivalent = {Access.NO_RULES: b"", Access.UNREACHABLE: _CLOSED}
+    return equivalent.get(access_of(answer), answer.body[:MAX_ROBOTS_BYTES])

@@ -1,4 +1,4 @@
-"""An observation, read once: the robots.txt that holds, the page's headers and tags, the well-known files."""
+"""An observation, parsed once: the robots.txt in force, the page's headers and tags, the well-known files."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -10,90 +10,89 @@ from aipolicy.core.paths import normalise
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import RobotsTxt
-from aipolicy.signals.well_known import tdm_entries
-from aipolicy.siteaudit.access import Access, access_of, effective
+from aipolicy.signals.tdmrep import tdm_entries
 from aipolicy.siteaudit.html_signals import Tag, looks_like_html
-from aipolicy.siteaudit.observation import Answer, Observation
-from aipolicy.siteaudit.statements import Carrier, Place
+from aipolicy.siteaudit.observation import Access, FetchResult, Observation, access_of, effective
+from aipolicy.siteaudit.statements import Carrier, Location
 
 
 @dataclass(frozen=True, slots=True)
 class PageSignals:
-    """One answer's headers and tags."""
+    """The headers and tags of one answer."""
 
-    answer: Answer
+    answer: FetchResult
 
-    def headers(self, name: str) -> list[tuple[str, Place]]:
-        """The lines of that header: value and place. They are counted where there is more than one."""
+    def headers(self, name: str) -> list[tuple[str, Location]]:
+        """Return value and location of each line of that header; several lines are numbered."""
         values = self.answer.values(name)
         counted = len(values) > 1
         return [
-            (value, Place(Carrier.HEADER, number if counted else 0, f"{name}: {value}", name))
+            (value, Location(Carrier.HEADER, number if counted else 0, f"{name}: {value}", name))
             for number, value in enumerate(values, 1)
         ]
 
-    def metas(self, name: str) -> list[tuple[str, Place]]:
-        """The meta tags of that name: content and place."""
-        return [(tag.content, meta_place(tag)) for tag in self.answer.markup.metas(name)]
+    def metas(self, name: str) -> list[tuple[str, Location]]:
+        """Return content and location of each meta tag of that name."""
+        return [(tag.content, meta_location(tag)) for tag in self.answer.markup.metas(name)]
 
 
-def meta_place(tag: Tag) -> Place:
-    """Where a meta tag stands."""
-    return Place(Carrier.META, 0, str(tag), tag.name)
+def meta_location(tag: Tag) -> Location:
+    """Return the location of a meta tag."""
+    return Location(Carrier.META, 0, str(tag), tag.name)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Everything that is said of a page, ready for the engines. ``remembered``: what they found."""
+class ParsedSite:
+    """Everything that a site says about a page, parsed on demand; ``cache`` is for ``declarations``."""
 
     observation: Observation
-    remembered: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def access(self) -> Access:
-        return access_of(self.observation.robots.seen)
+        return access_of(self.observation.robots.effective)
 
     @cached_property
     def file(self) -> ParsedFile:
-        """The robots.txt by which crawlers go: see ``effective``."""
-        return ParsedFile.read(effective(self.observation.robots.seen))
+        """The robots.txt that crawlers obey; see ``effective``."""
+        return ParsedFile.read(effective(self.observation.robots.effective))
 
     @cached_property
     def sent(self) -> bytes | None:
-        """The robots.txt as it was sent, an octet more than is read where it is too long; None: none was."""
-        answer = self.observation.robots.seen
+        """The robots.txt as it was sent, up to a byte more than crawlers read; None if there is none."""
+        answer = self.observation.robots.effective
         return answer.body[: MAX_ROBOTS_BYTES + 1] if answer.ok else None
 
     @cached_property
     def page(self) -> PageSignals:
-        return PageSignals(self.observation.page.seen)
+        return PageSignals(self.observation.page.effective)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The paths that are asked for on the way to the page, its own last; each with its query.
+        """The paths that redirects lead through, the page's own last; each with its query.
 
-        A page on another host is for that host's files to rule, unless the robots.txt that was read is its.
+        The files of another host rule the pages there, unless the robots.txt that was read is that host's.
         """
-        page, asked = self.observation.page.seen, self.observation.url
-        ours = {urlsplit(url).hostname for url in (asked, self.observation.robots.seen.url)}
+        page, asked = self.observation.page.effective, self.observation.url
+        ours = {urlsplit(url).hostname for url in (asked, self.observation.robots.effective.url)}
         if not page.hops or urlsplit(page.url).hostname not in ours:
             return (_path(asked),)
-        way = [
+        visited = [
             _path(url)
             for url in (asked, *(hop.url for hop in page.hops[1:]))
             if urlsplit(url).hostname in ours
         ]
         own = _path(page.url)
-        return (*(path for path in dict.fromkeys(way) if path != own), own)
+        return (*(path for path in dict.fromkeys(visited) if path != own), own)
 
     @property
     def path(self) -> str:
-        """The page's path: what is declared, is declared of it."""
+        """The path of the page."""
         return self.paths[-1]
 
     @cached_property
     def tdm_entries(self) -> list[Any] | None:
-        """What tdmrep.json lists; None where there is no such file, or none that can be read."""
+        """The entries of tdmrep.json; None if there is no such file, or it can't be read."""
         answer = self.observation.tdmrep
         return tdm_entries(answer.body) if answer.ok and not answer.cut else None
 

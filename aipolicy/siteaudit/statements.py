@@ -1,4 +1,4 @@
-"""What a site says about the use of a page, one statement for each place that says it."""
+"""The statements of a site about the use of a page, and the places where they are made."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from aipolicy.report.text import shown
 
 
 class Carrier(StrEnum):
-    """What a signal travels in. ``PAGE_CARRIERS`` are those that only a reader of the page meets."""
+    """The part of a site in which a signal is sent. Only readers of a page receive ``PAGE_CARRIERS``."""
 
     ROBOTS = "robots.txt"
     HEADER = "header"
@@ -22,8 +22,12 @@ class Carrier(StrEnum):
 PAGE_CARRIERS = frozenset({Carrier.HEADER, Carrier.META})
 
 
+UNNAMED = "any-other-crawler"
+"""The product token that stands for a crawler that no file names."""
+
+
 class Signal(StrEnum):
-    """The convention that a statement is of."""
+    """The convention that a statement follows."""
 
     ROBOTS = "robots.txt rule"
     AIPREF = "Content-Usage"
@@ -34,11 +38,14 @@ class Signal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands, and its ``text`` there as it was sent.
+class Location:
+    """A place in a site, and the text there as it was sent.
 
-    ``line`` counts from 1; of headers those of one name, where there are several; 0: lines don't count.
-    ``name`` is a header's or a tag's.
+    Attributes:
+        carrier: The file, the headers or the tags.
+        line: The line, from 1; among headers, of those of one name if there are several; 0 for no number.
+        text: The text as it was sent.
+        name: The name of the header or tag.
     """
 
     carrier: Carrier
@@ -49,8 +56,8 @@ class Place:
     @property
     def where(self) -> str:
         """``robots.txt line 12``, ``header X-Robots-Tag``."""
-        what = f"{self.carrier} {shown(self.name, 40)}".rstrip(" \t")
-        return f"{what} line {self.line}" if self.line else what
+        carrier = f"{self.carrier} {shown(self.name, 40)}".rstrip(" \t")
+        return f"{carrier} line {self.line}" if self.line else carrier
 
     def __str__(self) -> str:
         return f"{self.where}: {shown(self.text)}"
@@ -63,16 +70,16 @@ class Statement:
     signal: Signal
     category: Category
     preference: Preference
-    place: Place
+    location: Location
 
 
 def first_of_each(statements: Iterable[Statement], most: int = 3) -> list[Statement]:
-    """The first ``most`` that say the same of one category: a file may say it ten thousand times."""
+    """Return the first ``most`` of those that say the same: a file may say it ten thousand times."""
     counted: Counter[tuple[Category, Preference]] = Counter()
     kept = []
     for statement in statements:
-        said = statement.category, statement.preference
-        counted[said] += 1
-        if counted[said] <= most:
+        key = statement.category, statement.preference
+        counted[key] += 1
+        if counted[key] <= most:
             kept.append(statement)
     return kept

@@ -1,4 +1,4 @@
-"""The URL of a page, as a person or a file gives it."""
+"""The URLs of pages to audit, as people write them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from aipolicy.errors import AIPolicyError
 from aipolicy.report.text import shown
 
 LONGEST = 4096
-"""Characters of a URL."""
+"""Maximum characters of a URL."""
 
 MOST = 100_000
-"""URLs of one check."""
+"""Maximum URLs of one run."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageURL:
-    """A page to look at: ``url`` in full, ``host`` as the registry spells it, ``origin`` without a path."""
+    """A page to audit: its complete URL, and its host as the registry spells it."""
 
     url: str
     host: str
@@ -28,50 +28,53 @@ class PageURL:
         return f"{parts.scheme}://{parts.netloc}"
 
     def at(self, path: str) -> str:
-        """Another address of the same origin."""
+        """Return the URL of another path of the same origin."""
         return self.origin + path
 
 
 def page_url(text: str) -> PageURL:
-    """Read ``blog.example/post`` or ``https://blog.example/post``; https where it doesn't say.
+    """Parse ``blog.example/post`` or ``https://blog.example/post``; the scheme is https by default.
 
-    Raises AIPolicyError. Whether it may be connected to is the fetcher's to say.
+    Raises:
+        AIPolicyError: The URL is invalid. (The fetcher decides if its address may be connected to.)
     """
-    given = text.strip()
+    stripped = text.strip()
     try:
-        parts = urlsplit(given if "://" in given else f"https://{given}")
+        parts = urlsplit(stripped if "://" in stripped else f"https://{stripped}")
         host = canonical_host(parts.netloc.rpartition("@")[2])
         port = parts.port
     except ValueError:
-        raise _refused(given, "it is no URL") from None
-    if len(given) > LONGEST or not given.isprintable() or " " in given:
-        raise _refused(given, "it is no URL")
+        raise _invalid(stripped, "it is not a valid URL") from None
+    if len(stripped) > LONGEST or not stripped.isprintable() or " " in stripped:
+        raise _invalid(stripped, "it is not a valid URL")
     if parts.scheme not in ("http", "https"):
-        raise _refused(given, "only http and https are fetched")
+        raise _invalid(stripped, "only http and https are supported")
     if "@" in parts.netloc:
         hidden = urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
-        raise _refused(hidden, "it has a user name in it: leave that out")
+        raise _invalid(hidden, "it contains a user name")
     if host is None or port == 0:
-        raise _refused(given, "it names no host")
+        raise _invalid(stripped, "it has no valid host")
     authority = host if port is None else f"{host}:{port}"
     return PageURL(urlunsplit((parts.scheme, authority, parts.path or "/", parts.query, "")), host)
 
 
 def page_urls(lines: Iterable[str], source: str) -> list[PageURL]:
-    """The URLs of a file, one a line; empty lines and those that begin with # are left out, doubles too."""
+    """Return the URLs of a file, one a line, without empty lines, comments (#) and duplicates."""
     found: dict[str, PageURL] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            one = page_url(line)
+            page = page_url(line)
         except AIPolicyError as error:
             raise AIPolicyError(f"{source}, line {number}: {error}") from None
-        found.setdefault(one.url, one)
+        found.setdefault(page.url, page)
         if len(found) > MOST:
-            raise AIPolicyError(f"{source} has more than {MOST:,} URLs: split it")
+            raise AIPolicyError(f"{source} has more than {MOST:,} URLs; split it")
     return list(found.values())
 
 
-def _refused(text: str, problem: str) -> AIPolicyError:
-    return AIPolicyError(f"{shown(text)!r}: {problem}; write one like https://blog.example/post")
+def _invalid(text: str, problem: str) -> AIPolicyError:
+    return AIPolicyError(
+        f"{shown(text)!r} can't be audited: {problem}; write it like https://blog.example/post"
+    )

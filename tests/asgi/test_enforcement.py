@@ -28,7 +28,7 @@ GPTBOT = (
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LICENSED = SitePolicy.from_preset("no-training", licensed=["GPTBot"])
 PRESS = SitePolicy.from_preset("no-training", path_preferences={"/press/": PRESETS["allow"]})
-PRIVATE = SitePolicy(visibility="private")  # type: ignore[arg-type]
+PRIVATE = SitePolicy(visibility="private")
 
 
 async def visit(

@@ -16,7 +16,7 @@ OURS = {b"x-robots-tag", b"content-usage", b"tdm-reservation"}
 POLICIES: dict[str, SitePolicy | bool | None] = {
     "blog": SitePolicy.from_preset("no-ai"),
     "silent": False,
-    "private": SitePolicy(visibility="private"),  # type: ignore[arg-type]
+    "private": SitePolicy(visibility="private"),
     "paths": SitePolicy.from_preset("no-training", path_preferences={"/press/*.pdf$": PRESETS["allow"]}),
 }
 HOSTS = [

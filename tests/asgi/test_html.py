@@ -142,7 +142,7 @@ async def etag_of(policy: SitePolicy, etag: bytes = b'"abc"') -> str:
 
 
 async def test_a_page_with_other_tags_has_another_entity_tag() -> None:
-    private = SitePolicy(visibility="private")  # type: ignore[arg-type]
+    private = SitePolicy(visibility="private")
     tags = {await etag_of(UNSET), await etag_of(OPTED_OUT), await etag_of(private)}
     assert len(tags) == 3
     assert re.fullmatch(r'W/"abc-ai[0-9a-f]{8}"', await etag_of(OPTED_OUT, b'W/"abc"'))

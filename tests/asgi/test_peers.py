@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.lookup import CachedLookup
 from aipolicy.robotstxt.merge import robots_txt
 from tests.asgi.apps import answering, lookup
@@ -16,7 +16,7 @@ from tests.readers import READERS
 
 
 @pytest.mark.parametrize("preset", ["no-training", "no-ai"])
-def test_a_stance_is_never_inverted(preset: str) -> None:
+def test_a_stance_is_never_inverted(preset: Preset) -> None:
     robots = robots_txt(SitePolicy.from_preset(preset))
     assert not any(reader.allowed(robots, "GPTBot", "/") for reader in READERS)
 
@@ -27,7 +27,7 @@ async def test_a_flag_that_is_off_grants_nothing() -> None:
 
 
 @pytest.mark.parametrize(("opted_out", "preset"), [(True, "no-training"), (False, "unset")])
-def test_one_flag_has_one_meaning(opted_out: bool, preset: str) -> None:
+def test_one_flag_has_one_meaning(opted_out: bool, preset: Preset) -> None:
     assert SitePolicy.from_flag(opted_out).preferences == PRESETS[preset]
 
 

@@ -249,10 +249,12 @@ async def test_where_a_path_has_too_many_readings_a_site_closes_it_if_it_closes_
     for policy, status in ((CLOSED, 403), (OPEN, 403), (LICENSED, 200), (SitePolicy(), 200)):
         assert (await get(sent, policy, **options)).status == status
     listed = options | {"user_agent": "EchoboxBot/1.0"}  # which only a broad policy is about
-    for scope, status in (("documented", 200), ("broad", 403)):
-        policy = SitePolicy.from_preset("no-ai", scope=scope)
+    for policy, status in (
+        (SitePolicy.from_preset("no-ai", scope="documented"), 200),
+        (SitePolicy.from_preset("no-ai", scope="broad"), 403),
+    ):
         assert (await get(sent, policy, **listed)).status == status
-    private = SitePolicy(visibility="private", licensed=("GPTBot",))  # type: ignore[arg-type]
+    private = SitePolicy(visibility="private", licensed=("GPTBot",))
     assert (await get(sent, private, **options)).status == 403
     verified = {"enforce": "verified", "verification": Verification(RANGES, dns=False)}
     response = await get(sent, LICENSED, client=(STRANGER, 1), **options | verified)
@@ -292,7 +294,7 @@ async def test_what_can_be_read_as_a_tenants_path_keeps_that_tenants_no(
 
 async def test_a_tenants_visibility_is_kept_and_terms_that_not_all_offer_are_not() -> None:
     terms = SitePolicy.from_preset("allow", license_url="https://bob.example/l")
-    hidden = SitePolicy(visibility="discouraged")  # type: ignore[arg-type]
+    hidden = SitePolicy(visibility="discouraged")
     tenants = PathTenants(site_of, listing="headers")
     app = AIPolicyMiddleware(answering(), lookup(alice=hidden, bob=terms), tenants=tenants)
     response = await request(app, "/@bob/../@alice/x")

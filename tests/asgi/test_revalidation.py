@@ -109,7 +109,7 @@ async def test_a_page_with_its_tags_is_not_modified_until_the_policy_changes() -
         again = await once(inserting(app), (b"if-none-match", value), (b"if-modified-since", DATE))
         assert (again.status, again.one("etag"), again.body) == (304, tag.decode(), b"")
         assert again.one("content-usage") == "train-ai=n"
-    private = SitePolicy(visibility="private")  # type: ignore[arg-type]
+    private = SitePolicy(visibility="private")
     assert (await once(inserting(app, private), (b"if-none-match", tag))).status == 200
 
 
@@ -188,7 +188,7 @@ async def test_an_authors_no_is_not_hidden_by_an_old_page(policy: SitePolicy, st
     mounted = AIPolicyMiddleware(app, lookup(blog=policy), html=True, post_preferences=True)
     tag = await tag_of(mounted)
     assert (await once(mounted, (b"if-none-match", tag))).status == 304
-    stated.append(SitePolicy(visibility="private").effective)  # type: ignore[arg-type]
+    stated.append(SitePolicy(visibility="private").effective)
     response = await once(mounted, (b"if-none-match", tag))
     assert response.one("content-usage") == "train-ai=n, ai-use=n, search=n"
     assert (response.status, b'<meta name="robots"' in response.body) == (status, status == 200)

@@ -69,7 +69,6 @@ async def test_one_tdmrep_json_reserves_their_paths_and_no_others() -> None:
         "/@alice/": 1,
         "/@alice$": 1,
         "/@alice?*": 1,
-        "/": 0,
     }
 
 
@@ -340,3 +339,11 @@ async def test_a_tenants_path_closes_no_other_tenants(path: str) -> None:
 )
 def test_a_tenants_path_patterns(path: str, patterns: set[str]) -> None:
     assert set(tenant_patterns(path)) == patterns
+
+
+async def test_tdmrep_json_states_no_0_for_a_tenant_who_said_nothing() -> None:
+    silent = SitePolicy.from_preset("unset", site="bob.example")
+    app = mounted(PathTenants(site_of, lambda host: ["/@alice/", ("/@bob/", silent)]))
+    entries = json.loads((await request(app, "/.well-known/tdmrep.json")).body)
+    assert not [entry for entry in entries if entry["tdm-reservation"] == 0]
+    assert {entry["location"] for entry in entries} == {"/@alice/", "/@alice$", "/@alice?*"}

@@ -280,7 +280,7 @@ def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) 
         follower = threading.Thread(target=follow)
         follower.start()
         while importer.process.poll() is None:
-            policy = SitePolicy(site="own.example", sitemaps=[f"https://own.example/{len(written)}"])  # type: ignore[arg-type]
+            policy = SitePolicy(site="own.example", sitemaps=[f"https://own.example/{len(written)}"])
             written.append(registry.put(policy, by="owner").seq)
         code, said = importer.end()
         done.set()

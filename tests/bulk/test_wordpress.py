@@ -67,9 +67,9 @@ def test_a_dump_is_read_wherever_it_is_cut(size: int) -> None:
     path = rows.pop(5)
     assert rows == {
         1: SiteRow("one.example", SitePolicy.from_flag(True)),
-        2: SiteRow("two.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
-        3: SiteRow("three.example", SitePolicy(visibility="private")),  # type: ignore[arg-type]
-        4: SiteRow("four.example", SitePolicy(visibility="discouraged")),  # type: ignore[arg-type]
+        2: SiteRow("two.example", SitePolicy(visibility="discouraged")),
+        3: SiteRow("three.example", SitePolicy(visibility="private")),
+        4: SiteRow("four.example", SitePolicy(visibility="discouraged")),
     }
     assert "one.example/ada/" in str(path)
     assert "domain of its own" in str(path)
@@ -98,7 +98,7 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         '"3","1","three.example","/","2020-01-01 00:00:00","7","0"\n'
     )
     rows = dict(read_wordpress([text]))
-    assert rows[2] == SiteRow("one.example", SitePolicy(visibility="discouraged"))  # type: ignore[arg-type]
+    assert rows[2] == SiteRow("one.example", SitePolicy(visibility="discouraged"))
     assert "shared host" in str(rows[3])
     assert "'7'" in str(rows[4])
 

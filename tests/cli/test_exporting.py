@@ -33,7 +33,7 @@ SITES: dict[str, SitePolicy] = {
     "no.localhost": SitePolicy.from_preset("no-training", site="no.localhost"),
     "no-ai.localhost": SitePolicy.from_preset("no-ai", site="no-ai.localhost"),
     "allow.localhost": SitePolicy.from_preset("allow", site="allow.localhost"),
-    "private.example": SitePolicy(site="private.example", visibility="private"),  # type: ignore[arg-type]
+    "private.example": SitePolicy(site="private.example", visibility="private"),
     "awkward.example": SitePolicy.from_preset(
         "no-ai", site="awkward.example", tdm_policy_url=AWKWARD, license_url=AWKWARD
     ),

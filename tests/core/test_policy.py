@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import Scope
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import PolicyError
@@ -41,7 +41,7 @@ whole_policies = st.builds(
         ("allow", "train-ai=y, ai-use=y"),
     ],
 )
-def test_each_preset_says_just_this(preset: str, statement: str) -> None:
+def test_each_preset_says_just_this(preset: Preset, statement: str) -> None:
     policy = SitePolicy.from_preset(preset, site="blog.example")
     assert str(policy.preferences) == statement
     assert policy.preset == preset
@@ -101,7 +101,7 @@ def test_a_policy_is_for_any_site_until_it_is_given_one() -> None:
     ],
 )
 def test_a_visibility_says_something_by_itself(
-    preset: str, visibility: str, statement: str, opted_out: bool
+    preset: Preset, visibility: VisibilityName, statement: str, opted_out: bool
 ) -> None:
     policy = SitePolicy.from_preset(preset, visibility=visibility)
     assert str(policy.effective) == statement

@@ -3,12 +3,11 @@
 import dataclasses
 from itertools import product
 
-import http_sf
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.preferences import Category, Preference, Preferences, merge_statement
+from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import PolicyError
 
 ALLOW, DISALLOW, UNKNOWN = Preference.ALLOW, Preference.DISALLOW, Preference.UNKNOWN
@@ -22,18 +21,6 @@ SIGNS = [b";p", b";q=n", b",", b", ", b",\t", b" ", b"\t", b";", b"=", b"=(", b"
 VALUES = [b"=-0.0", b"=999999999999999", b"=1.125", b"=:aGk=:", b"=@1", b'=%"caf%c3%a9"', b"%", b"@", b"\\"]
 pieces = st.sampled_from(WORDS + SIGNS + VALUES)
 statements = st.one_of(st.binary(), st.lists(pieces, max_size=12).map(b"".join))
-members = st.sampled_from(
-    [
-        b"bots=n",
-        b"*x;p",
-        b'a="\\"";q=n',
-        b"b=(y n);z, c=-1.125",
-        b"d=:aGk=:",
-        b"e=@1",
-        b"train-ai=y",
-        b"search=?0",
-    ]
-)
 stated = st.sampled_from([preferences for preferences in EVERY if preferences])
 
 
@@ -182,58 +169,6 @@ def test_the_name_of_a_preference_will_do() -> None:
 def test_preferences_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         NO_TRAINING.search = ALLOW  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(
-    ("theirs", "merged"),
-    [
-        (b"", b"train-ai=n"),
-        (b"train-ai=y", b"train-ai=n"),
-        (b"train-ai=n", b"train-ai=n"),
-        (b"ai-use=n, search=y", b"train-ai=n, ai-use=n, search=y"),
-        (b"train-ai=n, train-ai=y", b"train-ai=n"),
-        (
-            b'bots=n, train-ai=y, x="\\"";p, inner=(a b);q=1',
-            b'train-ai=n, bots=n, x="\\"";p, inner=(a b);q=1',
-        ),
-        (b"ai-use=maybe, search", b"train-ai=n"),
-    ],
-)
-def test_a_statement_of_the_applications_is_joined_most_restrictive_first(
-    theirs: bytes, merged: bytes
-) -> None:
-    assert merge_statement(NO_TRAINING, theirs) == merged
-
-
-@pytest.mark.parametrize("theirs", [b"train-ai=y,", b"\xff", b"Search=y", b"a=\x00", b"train-ai=y\r\nx: y"])
-def test_a_statement_of_the_applications_that_cannot_be_parsed_is_replaced(theirs: bytes) -> None:
-    assert merge_statement(NO_TRAINING, theirs) == b"train-ai=n"
-
-
-@given(stated, statements)
-@example(NO_TRAINING, b"a=1, a=2, train-ai=y")
-def test_joining_never_raises_and_means_what_both_say(ours: Preferences, theirs: bytes) -> None:
-    merged = merge_statement(ours, theirs)
-    assert Preferences.parse(merged) == ours.combined(Preferences.parse(theirs))
-    assert merged.isascii()
-    assert merged.decode().isprintable()
-    assert merge_statement(ours, merged) == merged
-
-
-@pytest.mark.parametrize("theirs", [b"", b"train-ai=?0"])
-def test_joining_nothing_with_nothing_is_nothing(theirs: bytes) -> None:
-    assert merge_statement(SILENT, theirs) == b""
-
-
-@given(stated, st.lists(members, min_size=1, max_size=5).map(b", ".join))
-def test_labels_that_this_version_does_not_know_are_kept(ours: Preferences, theirs: bytes) -> None:
-    assert unknown_labels(merge_statement(ours, theirs)) == unknown_labels(theirs)
-
-
-def unknown_labels(statement: bytes) -> dict[str, object]:
-    members = http_sf.parse(statement, tltype="dictionary")
-    assert isinstance(members, dict)
-    return {label: value for label, value in members.items() if label not in set(Category)}
 
 
 def test_what_two_readings_grant_is_what_both_do() -> None:

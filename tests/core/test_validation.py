@@ -75,7 +75,7 @@ def test_a_wrong_field_is_refused(field: str, value: Any, culprit: str, fix: str
         ([], "a site policy is []", "give a mapping"),
         ({"preset": "off"}, "preset 'off'", "unset, no-training, no-ai, allow"),
         ({"licenced": []}, "no field 'licenced'", "licensed"),
-        ({"_": 1}, "no field '_'", "it has site"),
+        ({"_": 1}, "no field '_'", "its fields are site"),
         ({"preferences": "no-ai"}, "preferences is 'no-ai'", "give a mapping"),
         ({"preferences": None}, "preferences is None", "give a mapping"),
         ({"preferences": {"train_ai": "disallow"}}, "category 'train_ai'", "train-ai, ai-use, search"),

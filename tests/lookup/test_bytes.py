@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.lookup import CachedLookup
 from aipolicy.lookup.generational_cache import ByteBudget, GenerationalCache, rendering_size
@@ -28,7 +28,7 @@ from tests.lookup.harness import (
 MIB = 1024 * 1024
 
 
-def with_own_file(number: int, size: int = 100_000, preset: str = "unset") -> SitePolicy:
+def with_own_file(number: int, size: int = 100_000, preset: Preset = "unset") -> SitePolicy:
     text = f"# {number}\nUser-agent: *\nDisallow: /x\n" + ("# " + "x" * 998 + "\n") * (size // 1000)
     return SitePolicy.from_preset(preset, robots_base=text)
 
@@ -95,7 +95,7 @@ async def test_a_site_for_which_there_was_no_memory_keeps_its_no_when_it_cannot_
     base = with_own_file(0).robots_base
     sites = {
         "no.example": SitePolicy.from_preset("no-ai", robots_base=base),
-        "private.example": SitePolicy(visibility="private", robots_base=base),  # type: ignore[arg-type]
+        "private.example": SitePolicy(visibility="private", robots_base=base),
         "drafts.example": SitePolicy(path_preferences=drafts, robots_base=base),
     }
     for host, its in sites.items():

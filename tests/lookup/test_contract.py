@@ -173,7 +173,7 @@ async def test_it_gives_way_on_time_however_seldom_the_tries_are(source: Source)
 async def test_what_gives_way_leaves_its_refusals_behind(source: Source) -> None:
     refuses = Preferences(train_ai=Preference.ALLOW, ai_use=Preference.DISALLOW)
     drafts = Preferences(train_ai=Preference.DISALLOW)
-    mixed = SitePolicy(preferences=refuses, path_preferences={"/drafts/": drafts})  # type: ignore[arg-type]
+    mixed = SitePolicy(preferences=refuses, path_preferences={"/drafts/": drafts})
     source.put("blog.example", mixed)
     lookup = source.lookup(max_stale=0, default="unset")
     await answer(lookup, "blog.example")

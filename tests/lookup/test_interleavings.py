@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.lookup import CachedLookup
 from tests.lookup import virtualtime
 from tests.sizes import size
@@ -79,7 +79,7 @@ class World:
     def change(self, site: Site) -> None:
         preset = self.chance.choice(PRESETS)
         sitemap = f"https://sites.example/{len(site.changes)}.xml"
-        site.changes.append((self.clock(), SitePolicy.from_preset(preset, sitemaps=[sitemap])))
+        site.changes.append((self.clock(), SitePolicy.from_preset(preset_named(preset), sitemaps=[sitemap])))
 
     async def load(self, host: str) -> Any:
         chance = self.chance

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, SitePolicy, preset_named
 from aipolicy.errors import HostTakenError, RegistryError
 from aipolicy.registry import Change, Registry
 from tests.registry.conftest import Clock, NewURL
@@ -151,7 +151,7 @@ def test_at_agrees_with_a_replay_of_everything(
     with Registry(new_url(), clock=clock) as registry:
         for site, preset, further, microseconds in steps:
             clock.move(microseconds=microseconds)
-            policy = SitePolicy.from_preset(preset, site=site)
+            policy = SitePolicy.from_preset(preset_named(preset), site=site)
             if naive.put(clock.now, policy, further):
                 registry.put(policy, by="ada", hosts=further)
             else:

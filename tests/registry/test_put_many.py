@@ -12,7 +12,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import HostError, HostTakenError, RegistryError
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry, write
@@ -46,7 +46,7 @@ def apart(drawn: tuple[list[str], list[tuple[str, int | None]]]) -> list[Put]:
     """Puts of which no two speak of one host."""
     names, puts = iter(drawn[0]), []
     for preset, further in drawn[1]:
-        policy = SitePolicy.from_preset(preset, site=next(names))
+        policy = SitePolicy.from_preset(preset_named(preset), site=next(names))
         puts.append((policy, None if further is None else [next(names, "x.example") for _ in range(further)]))
     return puts
 

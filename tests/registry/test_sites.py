@@ -15,13 +15,13 @@ SILENT = SitePolicy.from_flag(False, site="blog.example")
 EVERYTHING = SitePolicy(
     site="blog.example",
     preferences=Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
-    visibility="discouraged",  # type: ignore[arg-type]
-    licensed=["GPTBot"],  # type: ignore[arg-type]
-    path_preferences={"/press/": Preferences(train_ai=Preference.ALLOW)},  # type: ignore[arg-type]
-    sitemaps=["https://blog.example/sitemap.xml"],  # type: ignore[arg-type]
+    visibility="discouraged",
+    licensed=["GPTBot"],
+    path_preferences={"/press/": Preferences(train_ai=Preference.ALLOW)},
+    sitemaps=["https://blog.example/sitemap.xml"],
     tdm_policy_url="https://blog.example/tdm",
     license_url="https://blog.example/rsl",
-    robots_base=b"User-agent: *\nDisallow: /caf\xe9/ # \xf0\x9f\x8d\xb5\n",  # type: ignore[arg-type]
+    robots_base=b"User-agent: *\nDisallow: /caf\xe9/ # \xf0\x9f\x8d\xb5\n",
 )
 
 
@@ -216,7 +216,7 @@ def test_an_unknown_site_has_no_hosts_and_no_history(registry: Registry) -> None
 
 
 def test_a_private_blog_is_kept_private(registry: Registry) -> None:
-    registry.put(SitePolicy(site="blog.example", visibility="private"), by="ada")  # type: ignore[arg-type]
+    registry.put(SitePolicy(site="blog.example", visibility="private"), by="ada")
     policy = registry.get("blog.example")
     assert policy is not None
     assert policy.effective.disallows(*Category)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import InForce, Registry
 from tests.registry.conftest import Clock, NewURL
@@ -65,7 +65,8 @@ def test_a_timeline_agrees_with_at_at_every_instant(
         for batch in batches:
             clock.move(microseconds=batch[0][3])
             made = [
-                (SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in batch
+                (SitePolicy.from_preset(preset_named(preset), site=site), further)
+                for site, preset, further, _ in batch
             ]
             registry.put_many(made, by="ada", refused=_leave_out)
         moments = {change.at + step * MICROSECOND for change in registry.changes() for step in (-1, 0, 1)}

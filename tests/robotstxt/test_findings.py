@@ -2,7 +2,7 @@
 
 import pytest
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.rendering import render
 from aipolicy.robotstxt import KINDS, Severity, lint
 from aipolicy.signals.switches import Signals
@@ -170,7 +170,7 @@ OWN_BASES = {
 
 @pytest.mark.parametrize("base", OWN_BASES)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_our_own_files_have_nothing_worse_than_notes(preset: str, base: str) -> None:
+def test_our_own_files_have_nothing_worse_than_notes(preset: Preset, base: str) -> None:
     if preset == "unset":
         return  # it leaves the base as it is
     for signals in (

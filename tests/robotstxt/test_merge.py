@@ -65,8 +65,8 @@ POLICIES = {
     "no-training": NO_TRAINING,
     "no-ai": NO_AI,
     "allow": SitePolicy.from_preset("allow"),
-    "discouraged": SitePolicy(visibility="discouraged"),  # type: ignore[arg-type]
-    "private": SitePolicy(visibility="private"),  # type: ignore[arg-type]
+    "discouraged": SitePolicy(visibility="discouraged"),
+    "private": SitePolicy(visibility="private"),
     "licensed": SitePolicy.from_preset("no-ai", licensed=("GPTBot", "AI2Bot", "PerplexityBot")),
     "paths": SitePolicy.from_preset(
         "no-training", path_preferences={"/press/": PRESETS["allow"], "/art/": PRESETS["no-ai"]}
@@ -174,7 +174,7 @@ def test_taking_the_policy_back_leaves_the_sites_own_file(policy: SitePolicy, ba
 
 
 def test_a_private_site_has_nothing_for_anyone_and_keeps_nothing_of_its_own_file() -> None:
-    merged = robots_txt(SitePolicy(visibility="private"), base=OWN)  # type: ignore[arg-type]
+    merged = robots_txt(SitePolicy(visibility="private"), base=OWN)
     for reader, token in product(READERS, ("Googlebot", "GPTBot", "facebookexternalhit", "SomeBot")):
         assert not reader.allowed(merged, token, "/"), reader.name
 

@@ -27,7 +27,7 @@ POLICIES = {
     "no-training": SitePolicy.from_preset("no-training"),
     "no-ai": SitePolicy.from_preset("no-ai"),
     "allow": SitePolicy.from_preset("allow"),
-    "discouraged": SitePolicy(visibility="discouraged"),  # type: ignore[arg-type]
+    "discouraged": SitePolicy(visibility="discouraged"),
     "licensed": SitePolicy.from_preset("no-ai", licensed=("GPTBot", "OAI-SearchBot", "Applebot-Extended")),
     "granted-paths": SitePolicy.from_preset(
         "no-ai", path_preferences={"/search/open/": GRANTING, "/a": GRANTING}

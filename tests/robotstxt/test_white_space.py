@@ -16,7 +16,7 @@ from aipolicy.robotstxt.matching import usage_preferences, verdict
 from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.robotstxt.parser import RobotsTxt, read_lines
 from aipolicy.signals.content_signal import parse_content_signal
-from aipolicy.signals.headers import parse_x_robots_tag
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 
 # What str.strip(), str.split() or str.splitlines() take for white space or a line's end.
 WHITE = [
@@ -97,7 +97,7 @@ PROTOCOL = (
 EXEMPT = {
     "robotstxt/dialects/protego.py": "as protego reads",
     "robotstxt/dialects/urllib.py": "as Python's parsers read",
-    "robotstxt/usage.py": "a guess of what was meant",
+    "signals/content_usage.py": "a guess at what was meant",
     "robotstxt/checks/signals.py": "a guess of what was meant",
     "serving/tag_insertion.py": "HTML's white space, in bytes",
     "asgi/in_process.py": "white space before markup, in bytes",
@@ -106,7 +106,7 @@ EXEMPT = {
     "conformance/random_site.py": "what it wrote itself",
     "conformance/report.py": "what a program printed",
     "accesslog/policies/from_jsonl.py": "blank lines of JSON Lines",
-    "siteaudit/checks/page.py": "as datadiligence and img2dataset read",
+    "signals/x_robots_tag.py": "as datadiligence and img2dataset read",
     "siteaudit/findings.py": "our own text",
     "siteaudit/html_signals.py": "HTML's white space, in bytes and ASCII",
     "siteaudit/report/terminal.py": "our own text",

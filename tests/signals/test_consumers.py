@@ -12,7 +12,8 @@ from requests.structures import CaseInsensitiveDict
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.robotstxt.merge import robots_txt
-from aipolicy.signals.headers import Header, headers_of, merge_headers
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import headers_of, merge_headers
 from aipolicy.signals.switches import Signals
 from tests.core.strategies import policies
 

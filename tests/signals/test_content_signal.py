@@ -6,7 +6,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.robotstxt.matching import content_signals
 from aipolicy.robotstxt.merge import robots_txt
@@ -183,7 +183,7 @@ def test_content_signal_no_group_is_ever_written_without_a_rule(
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_with_its_switch_off_no_signal_line_is_written(preset: str) -> None:
+def test_with_its_switch_off_no_signal_line_is_written(preset: Preset) -> None:
     policy = SitePolicy.from_preset(preset)
     written = robots_txt(policy, Signals(content_signal=False))
     assert b"content-signal" not in written.lower()

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import Visibility
-from aipolicy.signals.headers import Header, headers_of, merge_headers, parse_x_robots_tag
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import FIELD_NAMES, FIELDS, as_text, headers_of, merge_headers, meta_tags
 from aipolicy.signals.switches import Signals
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 from tests.core.strategies import policies
 
 NOAI = (b"x-robots-tag", b"noai, noimageai")
@@ -42,9 +44,14 @@ def headers(policy: SitePolicy, **signals: bool) -> list[Header]:
     return list(headers_of(policy, policy.effective, Signals(**signals)))
 
 
-def preset(name: str, visibility: str = "public") -> SitePolicy:
-    urls = {"tdm_policy_url": POLICY_URL, "license_url": LICENCE_URL}
-    return SitePolicy.from_preset(name, site="blog.example", visibility=visibility, **urls)
+def preset(name: Preset, visibility: VisibilityName = "public") -> SitePolicy:
+    return SitePolicy.from_preset(
+        name,
+        site="blog.example",
+        visibility=visibility,
+        tdm_policy_url=POLICY_URL,
+        license_url=LICENCE_URL,
+    )
 
 
 # What a policy says.
@@ -59,7 +66,7 @@ def preset(name: str, visibility: str = "public") -> SitePolicy:
         ("allow", [usage(b"train-ai=y, ai-use=y")]),
     ],
 )
-def test_each_preset_of_a_public_site_has_exactly_these_headers(name: str, expected: list[Header]) -> None:
+def test_each_preset_of_a_public_site_has_exactly_these_headers(name: Preset, expected: list[Header]) -> None:
     assert headers(preset(name)) == expected
 
 
@@ -74,7 +81,7 @@ def test_each_preset_of_a_public_site_has_exactly_these_headers(name: str, expec
     ],
 )
 def test_each_preset_of_a_site_that_is_not_public_has_exactly_these_headers(
-    name: str, visibility: str, statement: bytes
+    name: Preset, visibility: VisibilityName, statement: bytes
 ) -> None:
     assert headers(preset(name, visibility)) == [NOAI, NOINDEX, usage(statement), RESERVED]
 
@@ -145,6 +152,17 @@ def test_everything_at_once_stands_in_this_order() -> None:
     tags = [NOAI, NOARCHIVE, NOSNIPPET, NOINDEX]
     statement = usage(b"train-ai=n, ai-use=n, search=n")
     assert everything == [*tags, statement, RESERVED, TDM_POLICY, LICENCE]
+
+
+def test_every_header_of_the_table_is_sent_by_some_switch_and_spelled_as_its_specification_does() -> None:
+    everything = Signals(**{field.name: True for field in fields(Signals)})
+    policy = preset("no-ai", "discouraged")
+    sent = headers_of(policy, policy.effective, everything)
+    assert {name for name, _ in sent} == FIELD_NAMES
+    assert {as_text(header)[0] for header in sent} == {field.name for field in FIELDS}
+    for field in FIELDS:
+        tag = f'<meta name="{field.meta_name}"'.encode()
+        assert (tag in meta_tags(sent)) is bool(field.meta_name)
 
 
 @given(policies, switches)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.signals.headers import parse_x_robots_tag
+from aipolicy.signals.x_robots_tag import parse_x_robots_tag
 
 TWO_NAMES = ["googlebot: nofollow", "otherbot: noindex, nofollow"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.siteaudit.commanding import PAGE, SENT, TDMREP, TEXT
+from tests.siteaudit.commands import PAGE, SENT, TDMREP, TEXT
 from tests.siteaudit.servers import NO_TRAINING
 from tests.web.server import Server, answer, serving
 

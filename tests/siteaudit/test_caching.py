@@ -3,7 +3,7 @@
 import pytest
 
 from aipolicy.siteaudit.caching import caching_of, duration
-from tests.siteaudit.looking import answer
+from tests.siteaudit.observations import answer
 
 SENT = ("Date", "Wed, 25 Nov 2026 10:00:00 GMT")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.siteaudit.looking import OPTED_OUT, Document, ids, look
+from tests.siteaudit.observations import OPTED_OUT, Document, audit_live, ids
 from tests.siteaudit.servers import HEADERS, NO_TRAINING, PAGE, caddy, free_port
 
 FAULTS = {
@@ -43,7 +43,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Docume
         lines = lines.replace("reverse_proxy ORIGIN", f"{PROXY.format(port=port)}}}")
         files += f"http://{name}.localhost:{port} {{\nbind 127.0.0.1\n{lines}\n}}\n"
     with caddy(folder, port, files):
-        yield look((f"http://{name}.localhost:{port}/" for name in hosts), lambda host: OPTED_OUT)
+        yield audit_live((f"http://{name}.localhost:{port}/" for name in hosts), lambda host: OPTED_OUT)
 
 
 PROXY = "reverse_proxy 127.0.0.1:{port} {{\nheader_up Host origin.localhost:{port}\n"

@@ -3,20 +3,20 @@
 import pytest
 
 from aipolicy.robotstxt.findings import Severity
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.findings import Finding
-from aipolicy.siteaudit.observation import Answer, Views
-from tests.siteaudit.looking import OPTED_OUT, opted_out, page, robots, seen
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.findings import SiteFinding
+from aipolicy.siteaudit.observation import FetchResult, Views
+from tests.siteaudit.observations import OPTED_OUT, observe, opted_out, page, robots
 from tests.siteaudit.servers import HEADERS
-from tests.siteaudit.test_kinds import GOOD, OK, OPEN, ROBOTS, all_found
+from tests.siteaudit.test_finding_kinds import GOOD, OK, OPEN, ROBOTS, all_found
 
 Header = tuple[str, str]
 USAGE, TAGS, RESERVED = "Content-Usage", "X-Robots-Tag", "tdm-reservation"
 
 
-def differing(us: list[Header], them: list[Header]) -> list[Finding]:
+def findings_by_client(us: list[Header], them: list[Header]) -> list[SiteFinding]:
     views = Views(page(*us), browser=page(*us), crawlers=(("GPTBot", page(*them)),))
-    report = judge(seen(page_=views))
+    report = audit(observe(page_=views))
     return [one for one in report.findings if one.id == "page-differs-by-client"]
 
 
@@ -33,9 +33,9 @@ def differing(us: list[Header], them: list[Header]) -> list[Finding]:
     ],
 )
 def test_a_no_that_a_client_is_not_told_is_an_error(us: list[Header], them: list[Header]) -> None:
-    (one,) = differing(us, them)
+    (one,) = findings_by_client(us, them)
     assert one.severity is Severity.ERROR
-    assert "GPTBot gets" in one.found
+    assert "GPTBot receives" in one.found
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_no_that_a_client_is_not_told_is_an_error(us: list[Header], them: list
     ],
 )
 def test_a_client_that_is_told_no_more_often_is_a_warning(us: list[Header], them: list[Header]) -> None:
-    (one,) = differing(us, them)
+    (one,) = findings_by_client(us, them)
     assert one.severity is Severity.WARNING
 
 
@@ -60,15 +60,15 @@ def test_a_client_that_is_told_no_more_often_is_a_warning(us: list[Header], them
     ],
 )
 def test_another_spelling_is_no_difference(us: list[Header], them: list[Header]) -> None:
-    assert differing(us, them) == []
+    assert findings_by_client(us, them) == []
 
 
 def test_a_client_that_loses_a_no_is_told_although_another_one_merely_differs() -> None:
     views = Views(
         page((USAGE, "train-ai=n")), page(), page((USAGE, "train-ai=n, ai-use=n")), (("GPTBot", page()),)
     )
-    found = [one for one in judge(seen(page_=views)).findings if one.id == "page-differs-by-client"]
-    assert [(one.severity, one.found.partition(" gets")[0]) for one in found] == [
+    found = [one for one in audit(observe(page_=views)).findings if one.id == "page-differs-by-client"]
+    assert [(one.severity, one.found.partition(" receives")[0]) for one in found] == [
         (Severity.ERROR, "GPTBot"),
         (Severity.WARNING, "a browser"),
     ]
@@ -78,7 +78,7 @@ def test_a_client_that_gets_other_signals_than_the_policy_is_a_difference() -> N
     flipped = page(*HEADERS[:1], (USAGE, "train-ai=y"), *HEADERS[2:])
     views = Views(OK, browser=flipped, crawlers=(("GPTBot", flipped), ("CCBot", OK)))
     (one,) = [
-        one for one in judge(opted_out(page_=views), expectation=OPTED_OUT).findings if one.is_difference
+        one for one in audit(opted_out(page_=views), expectation=OPTED_OUT).findings if one.is_difference
     ]
     assert (one.id, one.where) == ("header-differs", "header Content-Usage, to a browser, GPTBot")
 
@@ -86,7 +86,7 @@ def test_a_client_that_gets_other_signals_than_the_policy_is_a_difference() -> N
 def test_a_client_that_gets_another_robots_txt_than_the_policys_is_a_difference() -> None:
     views = Views(GOOD, browser=GOOD, crawlers=(("GPTBot", robots(OPEN)),))
     (one,) = [
-        one for one in judge(opted_out(robots_txt=views), expectation=OPTED_OUT).findings if one.is_difference
+        one for one in audit(opted_out(robots_txt=views), expectation=OPTED_OUT).findings if one.is_difference
     ]
     assert (one.id, one.where) == ("robots-differs", "robots.txt, to GPTBot")
 
@@ -103,12 +103,12 @@ def test_a_header_that_refuses_more_and_grants_nothing_more_is_stricter_than_the
 
 def test_what_every_client_gets_alike_is_told_once() -> None:
     bare = Views(page(), browser=page(), crawlers=(("GPTBot", page()),))
-    found = judge(opted_out(page_=bare), expectation=OPTED_OUT).findings
+    found = audit(opted_out(page_=bare), expectation=OPTED_OUT).findings
     assert [one.id for one in found] == ["header-missing"] * 3
 
 
-def past_caches(plain: Answer, fresh: Answer, again: Answer | None) -> list[str]:
-    found = all_found(seen(page_=Views(plain, fresh=fresh, again=again)))
+def past_caches(plain: FetchResult, fresh: FetchResult, again: FetchResult | None) -> list[str]:
+    found = all_found(observe(page_=Views(plain, fresh=fresh, again=again)))
     return [kind for kind in found if kind in ("page-stale-copy", "page-differs-by-query")]
 
 
@@ -117,7 +117,7 @@ NOINDEX_TAG = page(*HEADERS, body='<html><head><meta name="robots" content="none
 
 
 @pytest.mark.parametrize("fresh", [NOINDEX, NOINDEX_TAG])
-def test_noindex_for_a_url_with_a_query_is_a_usual_setting_and_no_stale_copy(fresh: Answer) -> None:
+def test_noindex_for_a_url_with_a_query_is_a_usual_setting_and_no_stale_copy(fresh: FetchResult) -> None:
     assert past_caches(OK, fresh, None) == []
 
 
@@ -136,7 +136,7 @@ def test_noindex_for_a_url_with_a_query_is_a_usual_setting_and_no_stale_copy(fre
     ],
 )
 def test_a_copy_is_stale_only_if_a_cache_is_seen_to_keep_it(
-    plain: Answer, again: Answer | None, kind: str
+    plain: FetchResult, again: FetchResult | None, kind: str
 ) -> None:
     assert past_caches(plain, OK, again) == [kind]
 
@@ -152,6 +152,6 @@ def test_what_is_too_large_to_compare_is_told_and_an_error_where_a_policy_is_exp
     views = Views(large, browser=robots(ROBOTS + b"#" * 300_002))
     assert all_found(opted_out(robots_txt=views))["robots-not-compared"].severity is Severity.WARNING
     views = Views(GOOD, browser=large, crawlers=(("GPTBot", robots(ROBOTS + b"#" * 300_002)),))
-    report = judge(opted_out(robots_txt=views), expectation=OPTED_OUT)
+    report = audit(opted_out(robots_txt=views), expectation=OPTED_OUT)
     assert report.findings[0].id == "robots-not-compared"
     assert report.findings[0].severity is Severity.ERROR

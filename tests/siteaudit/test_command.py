@@ -13,7 +13,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.siteaudit.report import schema
 from aipolicy.web import guard
-from tests.siteaudit.commanding import PAGE, SENT, TEXT, check
+from tests.siteaudit.commands import PAGE, SENT, TEXT, check
 from tests.siteaudit.servers import NO_TRAINING
 from tests.web.server import Server, answer
 
@@ -21,7 +21,7 @@ from tests.web.server import Server, answer
 def test_a_site_as_it_should_be_ends_with_0(server: Server) -> None:
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 0, done.output
-    assert f"{server.origin}/: nothing found" in done.stdout
+    assert f"{server.origin}/: no problems found" in done.stdout
     assert "robots.txt:" in done.stdout
 
 
@@ -29,7 +29,8 @@ def test_a_difference_ends_with_1_and_is_named(server: Server) -> None:
     server.answers["/"] = answer(PAGE, "Content-Type: text/html", *SENT[1:])
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 1
-    assert "error: header X-Robots-Tag: noai, noimageai doesn't arrive [header-missing]" in done.stdout
+    found = "'X-Robots-Tag: noai, noimageai' is missing from the response"
+    assert f"error: header X-Robots-Tag: {found} [header-missing]" in done.stdout
     assert check(server.origin, "--allow-private").exit_code == 0, "without an expectation nothing is missing"
     assert check(server.origin, "--allow-private", "--expect", "no-training", "--no-noai").exit_code == 0
     never = check(server.origin, "--allow-private", "--expect", "no-training", "--fail-on", "never")
@@ -74,7 +75,7 @@ def test_the_report_is_a_file_of_all_sites(server: Server, tmp_path: Path) -> No
     assert done.exit_code == 0
     text = out.read_text()
     assert f"{server.origin}/missing" in text
-    assert "1 of 2 sites has signals that don\u2019t do what they should." in text
+    assert "1 of 2 sites has problems with its signals." in text
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
@@ -94,7 +95,7 @@ def test_many_urls_come_from_a_file_or_from_stdin(server: Server, tmp_path: Path
     for given, stdin in ((str(tmp_path / "urls.txt"), ""), ("-", lines)):
         done = check("--file", given, "--allow-private", stdin=stdin)
         assert f"{server.origin}/2: 1 warning" in done.stdout
-        assert done.stdout.endswith("3 sites, 3 with warnings alone\n")
+        assert done.stdout.endswith("3 sites, 3 with warnings only\n")
 
 
 def test_the_registry_of_the_environment_is_not_asked_about_strangers(server: Server, tmp_path: Path) -> None:
@@ -112,13 +113,13 @@ def test_the_registry_of_the_environment_is_not_asked_about_strangers(server: Se
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "no URL is given"),
-        (["ftp://a.example"], "only http and https are fetched"),
-        (["http://ada:secret@a.example"], "it has a user name in it"),
+        ([], "the URL is missing"),
+        (["ftp://a.example"], "only http and https are supported"),
+        (["http://ada:secret@a.example"], "it contains a user name"),
         (["a.example", "--json", "--jsonl"], "both write to stdout"),
-        (["a.example", "--registry", "sqlite:///none.db", "--expect", "no-ai"], "give one of them"),
+        (["a.example", "--registry", "sqlite:///none.db", "--expect", "no-ai"], "use one of them"),
         (["a.example", "--registry", "sqlite:////nowhere/none.db"], "none.db"),
-        (["a.example", "--crawler", "*"], "is no product token"),
+        (["a.example", "--crawler", "*"], "is not a product token"),
         (["a.example", "--html", "/nowhere/report.html"], "/nowhere/report.html"),
         (["--file", "/nowhere/urls.txt"], "give a file of URLs"),
     ],
@@ -156,7 +157,7 @@ def test_no_private_address_is_connected_to_however_it_is_written(server: Server
     assert len(sites) == len(urls)
     for site in sites:
         assert site["answered"] is False, site["url"]
-        assert site["robots_txt"]["trouble"] in ("address", "dns", "url"), site["url"]
+        assert site["robots_txt"]["failure"] in ("address", "dns", "url"), site["url"]
     assert server.requests == []
 
 
@@ -164,7 +165,7 @@ def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.Monk
     async def looked_up(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(guard, "_looked_up", looked_up)
+    monkeypatch.setattr(guard, "_resolve", looked_up)
     done = check(f"http://innocent.example:{server.port}/")
     assert done.exit_code == 2
     assert "127.0.0.1 is not a public address" in done.stderr
@@ -184,8 +185,8 @@ def test_nor_by_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
         server.answers["/"] = server.answers["/robots.txt"] = answer(b"", location, status="302 Found")
         done = check(server.origin, "--json")
         (site,) = json.loads(done.stdout)["sites"]
-        assert site["page"]["trouble"] == ("scheme" if target.startswith("file") else "address")
-        assert site["page"]["octets"] == 0
+        assert site["page"]["failure"] == ("scheme" if target.startswith("file") else "address")
+        assert site["page"]["bytes"] == 0
 
 
 def test_what_a_site_sends_does_not_reach_the_terminal_as_an_escape(server: Server) -> None:

@@ -9,8 +9,8 @@ import uvicorn
 
 from aipolicy.demo import BLOGS, app, fill
 from aipolicy.registry import Registry
-from aipolicy.siteaudit.registry_expectation import RegistryExpectations
-from tests.siteaudit.looking import Document, ids, look
+from aipolicy.siteaudit.expectation import RegistryExpectations
+from tests.siteaudit.observations import Document, audit_live, ids
 
 PRIVATE = "private.localhost"
 
@@ -36,7 +36,7 @@ def blogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str],
 def compared(blogs: tuple[list[str], str]) -> dict[str, Document]:
     urls, registry = blogs
     with RegistryExpectations(registry) as expecting:
-        return look(urls, expecting)
+        return audit_live(urls, expecting)
 
 
 def test_none_of_them_gives_a_finding(compared: dict[str, Document]) -> None:
@@ -47,7 +47,7 @@ def test_none_of_them_gives_a_finding(compared: dict[str, Document]) -> None:
 def test_nor_without_the_registry_but_that_the_private_one_shuts_out_everyone(
     blogs: tuple[list[str], str],
 ) -> None:
-    found = {host: ids(document) for host, document in look(blogs[0]).items()}
+    found = {host: ids(document) for host, document in audit_live(blogs[0]).items()}
     assert found.pop(PRIVATE) == ["everyone-blocked"]
     assert not any(found.values())
 
@@ -72,7 +72,7 @@ def test_equal_answers_stand_in_one_row(compared: dict[str, Document]) -> None:
 
 def test_every_answer_names_the_place_that_says_so(compared: dict[str, Document]) -> None:
     for row in compared["licensed.localhost"]["crawlers"]:
-        assert row["because"]["where"].startswith("robots.txt line ")
-        assert row["because"]["text"] in ("Allow: /", "Disallow: /")
+        assert row["decided_by"]["where"].startswith("robots.txt line ")
+        assert row["decided_by"]["text"] in ("Allow: /", "Disallow: /")
         for use in row["uses"].values():
-            assert (use["preference"] == "unknown") is (use["said"] == [])
+            assert (use["preference"] == "unknown") is (use["statements"] == [])

@@ -7,10 +7,10 @@ import jsonschema
 import pytest
 
 from aipolicy.siteaudit import runner
-from aipolicy.siteaudit.audit import SiteReport, judge
+from aipolicy.siteaudit.audit import SiteReport, audit
 from aipolicy.siteaudit.observation import Observation
 from aipolicy.siteaudit.report import schema
-from tests.siteaudit.commanding import SENT, TEXT, check
+from tests.siteaudit.commands import SENT, TEXT, check
 from tests.siteaudit.servers import NO_TRAINING
 from tests.web.server import Server, answer
 
@@ -43,7 +43,7 @@ def test_headers_are_compared_whatever_coding_the_body_is_in(server: Server) -> 
     server.answers["/"] = answer(b"\x0b\x02\x80abc\x03", *coded, *SENT[1:])
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 1
-    assert "noai, noimageai doesn't arrive" in done.stdout
+    assert "noai, noimageai' is missing from the response" in done.stdout
 
 
 def test_a_robots_txt_in_a_coding_that_nobody_asked_for_is_told_as_that(server: Server) -> None:
@@ -52,7 +52,7 @@ def test_a_robots_txt_in_a_coding_that_nobody_asked_for_is_told_as_that(server: 
     (site,) = json.loads(done.stdout)["sites"]
     jsonschema.validate(json.loads(done.stdout), schema())
     assert done.exit_code == 1
-    assert (site["robots_txt"]["access"], site["robots_txt"]["trouble"]) == ("no rules", "coding")
+    assert (site["robots_txt"]["access"], site["robots_txt"]["failure"]) == ("no rules", "coding")
     assert "robots-unreadable" in {found["id"] for found in site["findings"]}
     assert check(server.origin, "--allow-private", "--expect", "no-training").exit_code == 1
 
@@ -71,9 +71,9 @@ def test_a_fault_of_our_own_is_that_sites_trouble_and_no_others(
     def failing(observation: Observation, **given: Any) -> SiteReport:
         if observation.url.endswith("/bad"):
             raise AssertionError("unknown \x1b[31m")
-        return judge(observation, **given)
+        return audit(observation, **given)
 
-    monkeypatch.setattr(runner, "judge", failing)
+    monkeypatch.setattr(runner, "audit", failing)
     urls = [f"{server.origin}/{name}" for name in ("a", "bad", "z")]
     server.answers |= {f"/{name}": server.answers["/"] for name in ("a", "bad", "z")}
     for fail_on, code in (("error", 1), ("difference", 1), ("never", 0)):
@@ -84,7 +84,7 @@ def test_a_fault_of_our_own_is_that_sites_trouble_and_no_others(
         found = {site["url"]: [one["id"] for one in site["findings"]] for site in document["sites"]}
         assert found == {urls[0]: [], urls[1]: ["not-judged"], urls[2]: []}
         total = document["total"]
-        assert (total["sites"], total["clean"], total["with_errors"], total["not_judged"]) == (3, 2, 0, 1)
-    assert "/bad can't be judged" in caplog.text
+        assert (total["sites"], total["clean"], total["with_errors"], total["not_audited"]) == (3, 2, 0, 1)
+    assert "/bad can't be audited" in caplog.text
     assert "Traceback" in caplog.text
     assert "\x1b" not in caplog.text

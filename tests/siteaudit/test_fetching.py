@@ -11,8 +11,8 @@ import pytest
 from aipolicy.errors import AIPolicyError, FetchTrouble
 from aipolicy.siteaudit import collector
 from aipolicy.siteaudit.audit import SiteReport
-from aipolicy.siteaudit.collector import Look
-from aipolicy.siteaudit.runner import Terms, check_sites
+from aipolicy.siteaudit.collector import Collector
+from aipolicy.siteaudit.runner import AuditOptions, audit_sites
 from aipolicy.siteaudit.urls import page_url, page_urls
 from aipolicy.web.fetcher import Fetcher
 from tests.web.server import Server, answer, serving
@@ -34,7 +34,7 @@ def asked(server: Server) -> list[str]:
 async def reports(urls: list[str], **terms: object) -> list[SiteReport]:
     found: list[SiteReport] = []
     given = {"allow_private": True, "delay": 0} | terms
-    await check_sites([page_url(url) for url in urls], Terms(**given), found.append)  # type: ignore[arg-type]
+    await audit_sites([page_url(url) for url in urls], AuditOptions(**given), found.append)  # type: ignore[arg-type]
     return found
 
 
@@ -97,11 +97,13 @@ async def test_requests_to_one_host_are_spaced_and_never_two_at_once(server: Ser
 
 async def test_a_host_that_is_not_there_is_asked_once() -> None:
     async with Fetcher(allow_private=True, seconds=5) as fetcher:
-        seen = await Look(fetcher, user_agent="aipolicy", delay=0).at(page_url("http://127.0.0.1:1/post"))
-    assert not seen.answered
-    assert seen.page.plain.trouble is FetchTrouble.CONNECT
-    assert seen.page.plain.asked == "http://127.0.0.1:1/post"
-    assert seen.robots.fresh is None
+        observation = await Collector(fetcher, user_agent="aipolicy", delay=0).collect(
+            page_url("http://127.0.0.1:1/post")
+        )
+    assert not observation.answered
+    assert observation.page.plain.trouble is FetchTrouble.CONNECT
+    assert observation.page.plain.asked == "http://127.0.0.1:1/post"
+    assert observation.robots.fresh is None
 
 
 async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> None:
@@ -116,11 +118,11 @@ async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> No
 async def test_all_answers_around_a_page_have_one_time_together(server: Server) -> None:
     server.silent |= {"/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"}
     async with Fetcher(allow_private=True, seconds=0.2) as fetcher:
-        look = Look(fetcher, user_agent="aipolicy", delay=0, seconds=0.5)
-        seen = await look.at(page_url(f"{server.origin}/post"))
-    assert seen.robots.plain.trouble is FetchTrouble.TIMEOUT
-    assert seen.ai_txt.trouble is seen.page.plain.trouble is FetchTrouble.OVERTIME
-    assert "the 0.5 seconds for all answers of this site were over" in seen.page.plain.reason
+        collecting = Collector(fetcher, user_agent="aipolicy", delay=0, seconds=0.5)
+        observation = await collecting.collect(page_url(f"{server.origin}/post"))
+    assert observation.robots.plain.trouble is FetchTrouble.TIMEOUT
+    assert observation.ai_txt.trouble is observation.page.plain.trouble is FetchTrouble.OVERTIME
+    assert "all answers of this site have 0.5 seconds together" in observation.page.plain.reason
     assert "/post" not in asked(server)
 
 
@@ -142,11 +144,11 @@ async def test_our_own_pauses_do_not_count(server: Server, monkeypatch: pytest.M
     monkeypatch.setattr(anyio, "sleep", pause)
     monkeypatch.setattr(collector, "time", SimpleNamespace(monotonic=lambda: now))
     async with Fetcher(allow_private=True, seconds=5) as fetcher:
-        look = Look(fetcher, user_agent="aipolicy", delay=60, seconds=60)
-        seen = await look.at(page_url(f"{server.origin}/post"))
+        collecting = Collector(fetcher, user_agent="aipolicy", delay=60, seconds=60)
+        observation = await collecting.collect(page_url(f"{server.origin}/post"))
     assert now >= 1000 + 9 * 60
-    assert seen.page.browser is not None
-    assert seen.page.browser.status == 404
+    assert observation.page.browser is not None
+    assert observation.page.browser.status == 404
 
 
 async def test_a_large_robots_txt_is_read_as_far_as_crawlers_read_it(server: Server) -> None:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.errors import FetchTrouble
 from aipolicy.robotstxt.findings import Severity
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.expectation import Expectation, Version
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion
 from aipolicy.siteaudit.interstitial import interstitial
 from tests.cli.conftest import Run, aipolicy  # noqa: F401 - a fixture
-from tests.siteaudit.looking import OPTED_OUT, answer, found, opted_out, page, robots, seen
+from tests.siteaudit.observations import OPTED_OUT, answer, found, observe, opted_out, page, robots
 from tests.siteaudit.servers import HEADERS
 
 STAND_INS = {
@@ -59,14 +59,14 @@ def test_a_sites_own_page_is_not_taken_for_one(name: str) -> None:
 
 def test_a_challenge_instead_of_robots_txt_is_told_too() -> None:
     challenge = robots("<html><title>Just a moment...</title>", ("Content-Type", "text/html"))
-    (finding,) = [f for f in judge(opted_out(robots_txt=challenge)).findings if f.id == "not-the-sites-page"]
+    (finding,) = [f for f in audit(opted_out(robots_txt=challenge)).findings if f.id == "not-the-sites-page"]
     assert finding.where == "robots.txt"
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("unset", "allow")])
-def test_a_site_that_sends_nothing_gives_one_finding(preset: str) -> None:
-    expectation = Expectation("--expect", Version(SitePolicy.from_preset(preset)))
-    report = judge(seen(), expectation=expectation)
+def test_a_site_that_sends_nothing_gives_one_finding(preset: Preset) -> None:
+    expectation = Expectation("--expect", PolicyVersion(SitePolicy.from_preset(preset)))
+    report = audit(observe(), expectation=expectation)
     differences = [one for one in report.findings if one.is_difference]
     assert [one.id for one in differences] == ["no-signals"]
     assert differences[0].severity is Severity.ERROR
@@ -77,9 +77,9 @@ def test_a_site_that_sends_nothing_gives_one_finding(preset: str) -> None:
 @pytest.mark.parametrize(
     "observation",
     [
-        seen(page_=page(("tdm-reservation", "1"))),
-        seen(robots_txt=robots("User-agent: GPTBot\nDisallow: /\n")),
-        seen(robots_txt=robots("User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n")),
+        observe(page_=page(("tdm-reservation", "1"))),
+        observe(robots_txt=robots("User-agent: GPTBot\nDisallow: /\n")),
+        observe(robots_txt=robots("User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n")),
     ],
 )
 def test_a_site_that_sends_some_gives_what_is_missing_one_by_one(observation: object) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.siteaudit.looking import OPTED_OUT, Document, ids, look
+from tests.siteaudit.observations import OPTED_OUT, Document, audit_live, ids
 from tests.siteaudit.servers import HEADERS, NO_TRAINING, PAGE, free_port, nginx
 
 ROBOTS = NO_TRAINING.robots.body
@@ -152,12 +152,12 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Docume
                 (folder / f"{prefix}{name}.localhost" / "index.html").write_text(
                     PAGE.replace("<title>", '<meta name="content-signal" content="ai-input=no"><title>')
                 )
-        look(stale)
+        audit_live(stale)
         for name in STALE:
             for prefix in ("", "clean-"):
                 (folder / f"{prefix}{name}.localhost" / "robots.txt").write_bytes(ROBOTS)
                 (folder / f"{prefix}{name}.localhost" / "index.html").write_text(PAGE)
-        yield look(urls, lambda host: OPTED_OUT)
+        yield audit_live(urls, lambda host: OPTED_OUT)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -213,13 +213,13 @@ def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[s
 def test_a_finding_names_the_place_and_quotes_what_was_sent(sites: dict[str, Document]) -> None:
     (one,) = [f for f in sites["overwritten.localhost"]["findings"] if f["id"] == "header-differs"]
     assert one["where"] == "header Content-Usage"
-    assert "train-ai=y arrives" in one["found"]
+    assert "the header says 'train-ai=y'" in one["found"]
     others = [f for f in sites["tagged.localhost"]["findings"] if f["id"] == "signals-contradict"]
     assert {other["where"] for other in others} == {"meta tag tdm-reservation"}
     assert all('<meta name="tdm-reservation" content="0">' in other["found"] for other in others)
     (by_itself,) = [f for f in others if "tdmrep.json (" in f["found"]]
     assert "header tdm-reservation (tdm-reservation: 1)" in by_itself["found"]
-    assert by_itself["effect"] == "the meta tag counts, being nearer to the page: not reserved (TDMRep §4)"
+    assert by_itself["effect"] == "the meta tag is more specific, so the page is not reserved (TDMRep §4)"
 
 
 def test_what_the_cdn_added_is_told_by_line(sites: dict[str, Document]) -> None:
@@ -235,4 +235,4 @@ def test_each_crawler_is_told_what_the_broken_site_tells_it(sites: dict[str, Doc
     assert all(row["may_fetch"] for row in sites["missing.localhost"]["crawlers"])
     (first, *_) = sites["clean.localhost"]["crawlers"]
     assert "GPTBot" in first["crawlers"]
-    assert first["because"]["text"] == "Disallow: /"
+    assert first["decided_by"]["text"] == "Disallow: /"

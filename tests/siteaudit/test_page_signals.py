@@ -6,21 +6,21 @@ import pytest
 
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit import observation
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.findings import Finding
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.findings import SiteFinding
 from aipolicy.siteaudit.html_signals import Markup, read_html
 from aipolicy.siteaudit.observation import Views
 from aipolicy.siteaudit.signal_summary import differs_past_caches
 from tests.effort import calls
-from tests.siteaudit.looking import OPTED_OUT, answer, page, seen
+from tests.siteaudit.observations import OPTED_OUT, answer, observe, page
 from tests.siteaudit.servers import PAGE
 
 XHTML = (("Content-Type", "application/xhtml+xml"),)
 
 
-def about(kind: str, name: str, *lines: str) -> list[Finding]:
+def about(kind: str, name: str, *lines: str) -> list[SiteFinding]:
     """The findings and notes of that kind on a page with these headers of one name."""
-    report = judge(seen(page_=page(*((name, line) for line in lines))))
+    report = audit(observe(page_=page(*((name, line) for line in lines))))
     return [one for one in (*report.findings, *report.notes) if one.id.startswith(kind)]
 
 
@@ -120,7 +120,7 @@ def test_a_value_that_another_of_its_label_made_void_is_told_once_and_quoted_wit
     (one,) = about("content-usage", "Content-Usage", "train-ai=n, train-ai=no")
     assert (one.id, one.found) == (
         "content-usage-repeated",
-        "nothing counts of 'train-ai=n, train-ai=no'",
+        "of 'train-ai=n, train-ai=no' nothing counts",
     )
 
 
@@ -172,7 +172,7 @@ def test_a_page_is_parsed_once_however_many_views_are_compared(monkeypatch: pyte
     plain, fresh, browser, crawlers, again = pages
     views = Views(plain, fresh, browser, (("GPTBot", crawlers),), again)
     differs_past_caches(views)
-    judge(seen(page_=views), expectation=OPTED_OUT)
+    audit(observe(page_=views), expectation=OPTED_OUT)
     assert parsed
     assert len(parsed) == len(set(parsed))
 
@@ -180,7 +180,7 @@ def test_a_page_is_parsed_once_however_many_views_are_compared(monkeypatch: pyte
 def test_a_page_that_repeats_itself_ten_thousand_times_is_judged_in_time() -> None:
     signals = [f'<meta name="content-signal" content="ai-train={said}">' for said in ("yes", "no")]
     for body in ("".join(signals) * 5000, "<meta name=robots content=no>" * 10_000):
-        _, count = calls(lambda body=body: judge(seen(page_=page(body=body))))  # type: ignore[misc]
+        _, count = calls(lambda body=body: audit(observe(page_=page(body=body))))  # type: ignore[misc]
         assert count < 3_000_000, count
 
 
@@ -189,7 +189,10 @@ def test_xhtml_that_is_not_well_formed_and_a_page_that_is_too_long_are_told_apar
     told = [
         one.found
         for answered in (long, broken)
-        for one in judge(seen(page_=answered)).notes
+        for one in audit(observe(page_=answered)).notes
         if one.id == "page-partly-read"
     ]
-    assert told == ["it is longer than 512 KiB", "it is sent as XHTML, and isn't well-formed"]
+    assert told == [
+        "the page is longer than 512 KiB",
+        "the page is sent as XHTML, but isn't well-formed",
+    ]

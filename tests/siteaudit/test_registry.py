@@ -9,9 +9,9 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.registry import Registry
 from aipolicy.rendering import render
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.registry_expectation import RegistryExpectations
-from tests.siteaudit.looking import answer, opted_out, page, robots, seen
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.expectation import RegistryExpectations
+from tests.siteaudit.observations import answer, observe, opted_out, page, robots
 
 HOST = "blog.example"
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -44,12 +44,12 @@ def test_a_robots_txt_of_before_is_named_with_its_change_and_time(url: str) -> N
     headers = tuple((n.decode(), v.decode()) for n, v in now.site.headers)
     before = render(SitePolicy.from_preset("no-training", site=HOST)).robots.body
     assert now.tdmrep is not None
-    stale = seen(
+    stale = observe(
         robots_txt=robots(before, ("Age", "1200"), ("X-Cache", "HIT")),
         page_=page(*headers),
         tdmrep=answer("/.well-known/tdmrep.json", now.tdmrep.body),
     )
-    (found,) = judge(stale, expectation=expectation).findings
+    (found,) = audit(stale, expectation=expectation).findings
     assert (found.id, found.where) == ("earlier-policy", "robots.txt")
     assert "no-training (change 2, 2026-11-01 13:00:00 UTC)" in found.found
     assert "in force is no-ai (change 3, 2026-11-01 14:00:00 UTC)" in found.found
@@ -60,7 +60,7 @@ def test_a_robots_txt_of_before_is_named_with_its_change_and_time(url: str) -> N
 def test_a_site_without_any_of_it_is_as_before_the_first_opt_out(url: str) -> None:
     with RegistryExpectations(url) as expecting:
         expectation = expecting(HOST)
-    found = judge(seen(), expectation=expectation).findings
+    found = audit(observe(), expectation=expectation).findings
     named = [one.found for one in found if one.id == "earlier-policy"]
     assert len(named) == 1
     assert "unset (change 1," in named[0]
@@ -71,9 +71,9 @@ def test_an_unknown_host_is_a_finding_unless_strangers_are_none_of_its_business(
     url: str,
 ) -> None:
     with RegistryExpectations(url) as expecting:
-        (found,) = judge(opted_out(), expectation=expecting("other.example")).findings
+        (found,) = audit(opted_out(), expectation=expecting("other.example")).findings
     assert found.id == "unknown-site"
-    with RegistryExpectations(url, strangers=False) as expecting:
+    with RegistryExpectations(url, report_unknown=False) as expecting:
         assert expecting("other.example") is None
 
 
@@ -81,9 +81,9 @@ def test_a_host_that_was_given_up_is_unknown_since_then(url: str) -> None:
     with Registry(url, clock=lambda: START + timedelta(hours=9)) as registry:
         registry.put(SitePolicy.from_preset("no-ai", site=HOST), by="ada", hosts=[])
     with RegistryExpectations(url) as expecting:
-        (found,) = judge(opted_out(), expectation=expecting("www.blog.example")).findings
+        (found,) = audit(opted_out(), expectation=expecting("www.blog.example")).findings
     assert found.id == "unknown-site"
-    assert "it gave it up 2026-11-01 21:00:00 UTC" in found.found
+    assert "it was removed on 2026-11-01 21:00:00 UTC" in found.found
 
 
 def test_a_registry_that_is_not_there_is_not_made(tmp_path: Path) -> None:

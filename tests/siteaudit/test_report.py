@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from aipolicy.cli.check.site import Totals
-from aipolicy.siteaudit.audit import judge, not_judged
+from aipolicy.siteaudit.audit import audit, failed_audit
 from aipolicy.siteaudit.document import site_document
 from aipolicy.siteaudit.observation import Observation
-from aipolicy.siteaudit.report import About, full, html, schema, total_line
+from aipolicy.siteaudit.report import ReportInfo, full, html, schema, total_line
 from aipolicy.siteaudit.report.page import IN_DETAIL
 from tests.accesslog.report.pages import Page
 from tests.chromium import Browser
-from tests.siteaudit.looking import OPTED_OUT, Document, answer, opted_out, page, robots, seen
+from tests.siteaudit.observations import OPTED_OUT, Document, answer, observe, opted_out, page, robots
 from tests.siteaudit.servers import PAGE
 
 HOSTILE = (
@@ -26,7 +26,7 @@ HOSTILE = (
 
 
 def document(observation: Observation) -> Document:
-    return json.loads(json.dumps(site_document(judge(observation, expectation=OPTED_OUT))))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(site_document(audit(observation, expectation=OPTED_OUT))))  # type: ignore[no-any-return]
 
 
 def report(documents: Iterable[Document]) -> str:
@@ -34,7 +34,7 @@ def report(documents: Iterable[Document]) -> str:
     totals = Totals()
     for one in sites:
         totals.add(one)
-    about = About("0.1", "2026-11-25T10:00:00Z", "--expect no-training", totals)
+    about = ReportInfo("0.1", "2026-11-25T10:00:00Z", "--expect no-training", totals)
     return "".join(html(about, lambda: iter(sites)))
 
 
@@ -49,14 +49,14 @@ def test_a_source_that_says_otherwise_is_not_shown_as_one_that_agrees() -> None:
         assert "robots.txt:39 (says" not in text
 
 
-def unjudged(*, url: str) -> Document:
-    one = not_judged(seen(url=url), OPTED_OUT, ValueError("a fault of ours"))
+def failed(*, url: str) -> Document:
+    one = failed_audit(observe(url=url), OPTED_OUT, ValueError("a fault of ours"))
     return json.loads(json.dumps(site_document(one)))  # type: ignore[no-any-return]
 
 
 def hostile() -> Document:
     return document(
-        seen(
+        observe(
             robots_txt=robots(f"User-agent: {HOSTILE}\nDisallow: {HOSTILE}\nContent-Signal: {HOSTILE}\n"),
             page_=page(
                 ("X-Robots-Tag", HOSTILE),
@@ -70,31 +70,31 @@ def hostile() -> Document:
 
 
 def test_a_fault_of_our_own_is_not_told_as_the_sites() -> None:
-    one = unjudged(url="https://blog.example/post")
+    one = failed(url="https://blog.example/post")
     jsonschema.validate(one, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
-    assert (one["judged"], one["page"]["octets"], one["page"]["status"]) == (False, len(PAGE), 200)
+    assert (one["audited"], one["page"]["bytes"], one["page"]["status"]) == (False, len(PAGE), 200)
     assert (one["robots_txt"]["caching"]["text"], one["licences"], one["crawlers"]) == ("", [], [])
-    assert "The site could not be judged." in report([one])
+    assert "The site could not be checked." in report([one])
     console = Console(width=160, file=io.StringIO(), record=True)
     console.print(full(one))
     text = console.export_text()
-    assert "could not be judged" in text
-    assert f"200, text/html, {len(PAGE)} octets" in text
-    assert "May fetch it" not in text
+    assert "could not be checked" in text
+    assert f"200, text/html, {len(PAGE)} bytes" in text
+    assert "May fetch the page" not in text
     assert "caches may keep it" not in text
 
 
 def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors() -> None:
-    bad, good = unjudged(url="https://blog.example/bad"), document(opted_out())
-    assert "1 of 2 sites could not be judged." in report([bad, good])
-    assert "No site could be judged." in report([bad, bad])
+    bad, good = failed(url="https://blog.example/bad"), document(opted_out())
+    assert "1 of 2 sites could not be checked." in report([bad, good])
+    assert "No site could be checked." in report([bad, bad])
     wrong = report([bad, document(opted_out(page_=page()))])
-    assert "1 of 2 sites doesn\u2019t say what its policy says." in wrong
-    assert "<dt>Not judged</dt><dd>1</dd>" in wrong
+    assert "1 of 2 sites differs from its policy." in wrong
+    assert "<dt>Could not be checked</dt><dd>1</dd>" in wrong
     totals = Totals()
     totals.add(bad)
     totals.add(good)
-    assert total_line(totals.document()) == "2 sites, 1 without findings, 1 not judged"
+    assert total_line(totals.document()) == "2 sites, 1 without findings, 1 that could not be checked"
 
 
 def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
@@ -102,7 +102,7 @@ def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
     text = report([one])
     Page(text)  # every element is closed in its place
     assert text.startswith("<!doctype html>")
-    assert "The site doesn\u2019t say what its policy says." in text
+    assert "The site differs from its policy." in text
     assert "header-missing" in text
     assert "src=" not in text
     assert "<script" not in text
@@ -119,7 +119,7 @@ def test_nothing_that_a_site_sent_becomes_markup() -> None:
 
 
 def test_a_site_that_says_one_thing_everywhere_is_told_so() -> None:
-    assert "The site says one thing, everywhere." in report([document(opted_out())])
+    assert "No problems were found on the site." in report([document(opted_out())])
 
 
 def test_of_many_sites_those_with_findings_are_shown_whole_first() -> None:
@@ -131,8 +131,8 @@ def test_of_many_sites_those_with_findings_are_shown_whole_first() -> None:
     text = report(sites)
     assert text.count('<section class="site"') == IN_DETAIL
     assert "https://broken.example/</bdi></h2>" in text
-    assert text.count("nothing found</td>") == IN_DETAIL + 5
-    assert f"Of {len(sites)} sites" in text
+    assert text.count("no problems found</td>") == IN_DETAIL + 5
+    assert f"of {len(sites)} sites are shown in full" in text
 
 
 @pytest.mark.slow
@@ -145,5 +145,5 @@ def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browse
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [390, 1200])
 def test_it_is_never_wider_than_the_window(browser: Browser, window: int) -> None:
-    text = report([hostile(), document(opted_out(page_=page())), document(seen())])
+    text = report([hostile(), document(opted_out(page_=page())), document(observe())])
     assert browser.width(text, window) <= window

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import RegistryError
 from aipolicy.registry import Registry
 from tests.soak.oracle import PRESETS, Oracle, Version
@@ -21,7 +21,7 @@ def policy(site: str, preset: str, number: int) -> SitePolicy:
     """A policy whose answers tell its version."""
     where = f"https://soak.example/version-{number}"
     return SitePolicy.from_preset(
-        preset, site=site, sitemaps=(f"{where}.xml",), tdm_policy_url=f"{where}.json"
+        preset_named(preset), site=site, sitemaps=(f"{where}.xml",), tdm_policy_url=f"{where}.json"
     )
 
 

@@ -32,4 +32,4 @@ def alternatives(table: CrawlerTable) -> Mapping[str, tuple[str, ...]]:
 @from_table
 def own_name_only(table: CrawlerTable) -> frozenset[str]:
     """Return the product tokens that ``*`` doesn't bind, by what their operator says."""
-    return frozenset(c.product_token for c in table.crawlers if c.note and "own name only" in c.note)
+    return frozenset(c.product_token for c in table.crawlers if c.own_group_only)

@@ -24,8 +24,8 @@ from aipolicy.version import __version__
 # aipolicy.siteaudit is imported where it is used: other commands must not wait for it.
 if TYPE_CHECKING:
     from aipolicy.siteaudit.audit import SiteReport
-    from aipolicy.siteaudit.report import About
-    from aipolicy.siteaudit.runner import Expecting, Terms
+    from aipolicy.siteaudit.report import ReportInfo
+    from aipolicy.siteaudit.runner import AuditOptions, Expecting
     from aipolicy.siteaudit.urls import PageURL
 
 _Options = Mapping[str, Any]
@@ -114,7 +114,7 @@ def site(ctx: click.Context, /, **options: Any) -> None:
 def _run(options: _Options) -> int:
     """Check the sites, print each when it is done, and return the exit code."""
     from aipolicy.siteaudit.document import site_document
-    from aipolicy.siteaudit.report import About
+    from aipolicy.siteaudit.report import ReportInfo
     from aipolicy.times import iso
 
     pages = _pages(options)
@@ -123,7 +123,7 @@ def _run(options: _Options) -> int:
     with ExitStack() as stack:
         expecting, source = _expecting(options, stack)
         totals = Totals()
-        about = About(__version__, iso(datetime.now(UTC), "seconds"), source, totals)
+        about = ReportInfo(__version__, iso(datetime.now(UTC), "seconds"), source, totals)
         out = _output(options, about, len(pages))
         # The documents are kept in a file: memory is that of one site, however many there are.
         documents = stack.enter_context(TemporaryFile("w+", encoding="utf-8")) if options["html"] else None
@@ -137,7 +137,7 @@ def _run(options: _Options) -> int:
                     documents.write(json.dumps(document) + "\n")
                 advance(1)
 
-            _check(pages, _terms(options, expecting), report)
+            _check(pages, _audit_options(options, expecting), report)
         out.close()
         if documents is not None:
             _write_html(options["html"], about, documents)
@@ -170,10 +170,10 @@ def _lines(name: str) -> list[str]:
         raise AIPolicyError(f"--file {name!r} can't be read ({reason}); give a file of URLs, or -") from None
 
 
-def _terms(options: _Options, expecting: "Expecting | None") -> "Terms":
-    from aipolicy.siteaudit.runner import Terms
+def _audit_options(options: _Options, expecting: "Expecting | None") -> "AuditOptions":
+    from aipolicy.siteaudit.runner import AuditOptions
 
-    return Terms(
+    return AuditOptions(
         tuple(map(_token, options["crawlers"])),
         expecting,
         allow_private=options["allow_private"],
@@ -191,7 +191,7 @@ def _token(text: str) -> str:
 
 def _expecting(options: _Options, stack: ExitStack) -> tuple["Expecting | None", str | None]:
     """Return the policies that hosts are compared with, and their source."""
-    from aipolicy.siteaudit.expectation import Expectation, Version
+    from aipolicy.siteaudit.expectation import Expectation, PolicyVersion, RegistryExpectations
 
     origin = click.get_current_context().get_parameter_source("registry")
     from_environment = origin is click.core.ParameterSource.ENVIRONMENT
@@ -200,29 +200,28 @@ def _expecting(options: _Options, stack: ExitStack) -> tuple["Expecting | None",
             raise AIPolicyError("--registry and --expect both set the expected policy; use one of them")
         source = f"--expect {options['expect']}"
         policy = SitePolicy.from_preset(options["expect"])
-        expectation = Expectation(source, Version(policy), signals_of(dict(options)))
+        expectation = Expectation(source, PolicyVersion(policy), signals_of(dict(options)))
         return lambda host: expectation, source
     if not options["registry"]:
         return None, None
-    # Imported where it is used: it needs a database.
-    from aipolicy.siteaudit.registry_expectation import RegistryExpectations
-
     registry = stack.enter_context(
         # A registry from the environment applies to every command, so that hosts may be unknown to it.
         RegistryExpectations(
-            options["registry"], signals=signals_of(dict(options)), strangers=not from_environment
+            options["registry"], signals=signals_of(dict(options)), report_unknown=not from_environment
         )
     )
     return registry, registry.source
 
 
-def _check(pages: Sequence["PageURL"], terms: "Terms", report: Callable[["SiteReport"], None]) -> None:
+def _check(
+    pages: Sequence["PageURL"], audit_options: "AuditOptions", report: Callable[["SiteReport"], None]
+) -> None:
     import anyio
 
-    from aipolicy.siteaudit.runner import check_sites
+    from aipolicy.siteaudit.runner import audit_sites
 
     try:
-        anyio.run(check_sites, pages, terms, report)
+        anyio.run(audit_sites, pages, audit_options, report)
     except BaseExceptionGroup as group:  # from a task group
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
@@ -235,7 +234,7 @@ class Totals:
     """Counts of sites.
 
     Attributes:
-        unknown: Sites that can't be confirmed to be as they should: not judged, or not reached although a
+        unknown: Sites that can't be confirmed to be as they should: not audited, or not reached although a
             policy is expected.
         failures: Messages about the first sites that were not reached.
         kinds: Sites with each kind of finding.
@@ -246,7 +245,7 @@ class Totals:
     with_errors: int = 0
     with_warnings: int = 0
     differing: int = 0
-    not_judged: int = 0
+    not_audited: int = 0
     not_reached: int = 0
     unknown: int = 0
     failures: list[str] = field(default_factory=list)
@@ -259,10 +258,10 @@ class Totals:
             self.not_reached += 1
             self.unknown += site["expected"] is not None
             if len(self.failures) < _MOST_FAILURES:
-                self.failures.append(f"{site['url']} can't be fetched: {site['robots_txt']['reason']}")
+                self.failures.append(f"{site['url']} can't be reached: {site['robots_txt']['reason']}")
             return
-        if not site["judged"]:
-            self.not_judged += 1
+        if not site["audited"]:
+            self.not_audited += 1
             self.unknown += 1
             return
         self.differing += site["differs"]
@@ -273,7 +272,7 @@ class Totals:
     def document(self) -> dict[str, Any]:
         from aipolicy.siteaudit.findings import ALL_KINDS
 
-        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_judged", "not_reached")
+        names = ("sites", "clean", "with_errors", "with_warnings", "differing", "not_audited", "not_reached")
         kinds = [
             {"id": kind, "sites": sites, "severity": ALL_KINDS[kind].severity, "about": ALL_KINDS[kind].about}
             for kind, sites in self.kinds.most_common()
@@ -297,7 +296,7 @@ def _exit_code(totals: Totals, fail_on: str) -> int:
 class _JSONDocument:
     """One JSON document: the sites in the order in which they were done, then the totals."""
 
-    def __init__(self, about: "About") -> None:
+    def __init__(self, about: "ReportInfo") -> None:
         from aipolicy.siteaudit.document import SCHEMA
 
         self._about = about
@@ -327,7 +326,7 @@ class _JSONLines:
 class _Text:
     """Text for people: all details of a single site, else a summary of each."""
 
-    def __init__(self, about: "About", *, details: bool) -> None:
+    def __init__(self, about: "ReportInfo", *, details: bool) -> None:
         from rich.console import Console
 
         terminal = sys.stdout.isatty()
@@ -347,13 +346,13 @@ class _Text:
             self._console.print(total_line(self._about.total.document()), highlight=False)
 
 
-def _output(options: _Options, about: "About", pages: int) -> _JSONDocument | _JSONLines | _Text:
+def _output(options: _Options, about: "ReportInfo", pages: int) -> _JSONDocument | _JSONLines | _Text:
     if options["as_json"]:
         return _JSONDocument(about)
     return _JSONLines() if options["as_jsonl"] else _Text(about, details=pages == 1)
 
 
-def _write_html(out: str, about: "About", documents: IO[str]) -> None:
+def _write_html(out: str, about: "ReportInfo", documents: IO[str]) -> None:
     from aipolicy.siteaudit.report import html
 
     def sites() -> Iterator[_Document]:

@@ -15,11 +15,10 @@ from aipolicy.robotstxt.matching import Binding, Content
 from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
 from aipolicy.robotstxt.parser import Line, Record
 from aipolicy.robotstxt.reach import Reach
-from aipolicy.robotstxt.usage import LABELS, MEANT, USE_OF, split_usage, usage_meant
-from aipolicy.signals.content_signal import parse_content_signal, signal_text
+from aipolicy.signals.content_signal import CATEGORIES, KEYS, parse_content_signal, signal_text
+from aipolicy.signals.content_usage import member_meant, split_usage, usage_meant
 
 _COMPARED = 200_000  # signals, in all combinations of groups that bind some crawler
-_KEYS = {use: key for key, use in USE_OF.items()}
 
 
 def check(file: ParsedFile) -> Iterator[Finding]:
@@ -79,8 +78,8 @@ def _signal(line: Line) -> Iterator[Finding]:
 
 def _signal_meant(member: str) -> tuple[str, str] | None:
     key, _, value = member.lower().partition("=")
-    use, meant = LABELS.get(key.strip()), MEANT.get(value.strip())
-    return (_KEYS[use], "yes" if meant is Preference.ALLOW else "no") if use and meant else None
+    meant = member_meant(key.strip(), value.strip())
+    return (KEYS[meant[0]], "yes" if meant[1] is Preference.ALLOW else "no") if meant else None
 
 
 def _usage(line: Line) -> Iterator[Finding]:
@@ -147,9 +146,9 @@ def _members(content: Content) -> list[_Member]:
     for record in content.signals:
         if record.named("Content-Signal"):
             found += [
-                _Member(USE_OF[key], value == "yes", "", f"{key}={value}", record)
+                _Member(CATEGORIES[key], value == "yes", "", f"{key}={value}", record)
                 for key, value in parse_content_signal(record.value).items()
-                if key in USE_OF
+                if key in CATEGORIES
             ]
         elif record.named("Content-Usage"):
             path, statement = split_usage(record.value)

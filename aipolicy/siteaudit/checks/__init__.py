@@ -1,22 +1,13 @@
-"""What is wrong with a site, whatever its policy: each check takes a reading and yields findings."""
+"""Checks of a site, whatever its policy: each takes a parsed site and yields findings."""
 
-from aipolicy.siteaudit.checks import (
-    ai_txt,
-    clients,
-    content_usage,
-    contradictions,
-    page,
-    robots_file,
-    tdmrep,
-)
+from aipolicy.siteaudit.checks import clients, contradictions, files, page, page_signals, robots_file
 
 CHECKS = (
     robots_file.check,
     clients.check,
     contradictions.check,
     page.check,
-    content_usage.check,
-    tdmrep.check,
-    ai_txt.check,
+    page_signals.check,
+    files.check,
 )
-"""All but the linter's, which need to know the policy."""
+"""All but ``robots_lines``, which needs to know the policy."""

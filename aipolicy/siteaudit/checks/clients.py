@@ -1,134 +1,134 @@
-"""What one client gets and another doesn't: stale copies, refusals and answers made for a User-Agent."""
+"""Checks that every client receives the same: stale copies, refusals and answers made for a User-Agent."""
 
 from collections.abc import Iterator
 
 from aipolicy.report.text import listed, shown
 from aipolicy.robotstxt.findings import Severity
-from aipolicy.siteaudit.access import Access, access_of, effective
 from aipolicy.siteaudit.caching import caching_of
-from aipolicy.siteaudit.engines.robots import fetch_of
-from aipolicy.siteaudit.findings import Finding, finding
-from aipolicy.siteaudit.observation import Answer
-from aipolicy.siteaudit.parsed_site import Reading
-from aipolicy.siteaudit.robots_diff import Differing
-from aipolicy.siteaudit.signal_summary import PageSaid, effect_text, said_past_caches
+from aipolicy.siteaudit.findings import SiteFinding, finding
+from aipolicy.siteaudit.observation import Access, FetchResult, access_of, effective
+from aipolicy.siteaudit.parsed_site import ParsedSite
+from aipolicy.siteaudit.robots_access import fetch_of
+from aipolicy.siteaudit.robots_diff import RobotsComparison, effect_text
+from aipolicy.siteaudit.signal_summary import PageSummary, summaries_past_caches
 
 _UNKNOWN_ADDRESS = (
-    "this machine has none of the crawler's addresses: a firewall that knows them may do otherwise"
+    "this check has none of the crawler's addresses, so a firewall that knows them may let the crawler in"
 )
 
 
-def check(reading: Reading) -> Iterator[Finding]:
-    differing = Differing(effective(reading.observation.robots.plain))
-    yield from _stale_robots(reading, differing)
-    yield from _stale_page(reading)
-    yield from _robots_of_others(reading, differing)
-    yield from _page_of_others(reading)
-    yield from differing.left_out()
+def check(site: ParsedSite) -> Iterator[SiteFinding]:
+    """Yield the differences between clients, first those that a cache causes."""
+    comparison = RobotsComparison(effective(site.observation.robots.plain))
+    yield from _stale_robots(site, comparison)
+    yield from _stale_page(site)
+    yield from _robots_by_client(site, comparison)
+    yield from _page_by_client(site)
+    yield from comparison.not_compared()
 
 
-def _stale_robots(reading: Reading, differing: Differing) -> Iterator[Finding]:
-    robots = reading.observation.robots
+def _stale_robots(site: ParsedSite, comparison: RobotsComparison) -> Iterator[SiteFinding]:
+    robots = site.observation.robots
     if robots.fresh is None or not robots.fresh.ok:
-        return  # a server that minds the query tells nothing
+        return  # a server that rejects the query proves nothing
     if access_of(robots.plain) is Access.UNREACHABLE or robots.plain.refused:
         return
-    differences = differing("past the caches", robots.fresh)
+    differences = comparison("requests past caches", robots.fresh)
     if differences:
         yield finding(
             "robots-stale-copy",
             "robots.txt",
-            f"past the caches it says something else{_traces(robots.plain)}: {effect_text(differences)}",
-            "crawlers get the old one until the cache lets go of it, and may then keep it for another day",
-            fix="purge /robots.txt from the cache, and have it kept for an hour at most",
+            f"the site's current file is different{_traces(robots.plain)}: {effect_text(differences)}",
+            "crawlers receive the old file until it leaves the cache, and may then keep it for another day",
+            fix="purge /robots.txt from the cache, and let caches keep it for an hour at most",
         )
 
 
-def _stale_page(reading: Reading) -> Iterator[Finding]:
-    page = reading.observation.page
-    said = said_past_caches(page)
-    if said is None or said[0] == said[1]:
+def _stale_page(site: ParsedSite) -> Iterator[SiteFinding]:
+    page = site.observation.page
+    summaries = summaries_past_caches(page)
+    if summaries is None or summaries[0] == summaries[1]:
         return
-    (was, is_now), again = said, page.again if page.again and page.again.ok else page.plain
-    if PageSaid.of(again) == is_now or caching_of(again).is_copy:
+    (cached, fresh), again = summaries, page.again if page.again and page.again.ok else page.plain
+    if PageSummary.of(again) == fresh or caching_of(again).is_copy:
         yield finding(
             "page-stale-copy",
             "page",
-            f"past the caches it says something else{_traces(page.plain)}: {was.changes_to(is_now)}",
-            "readers get the old signals until the cache lets go of them",
-            fix="purge the page from the cache; it must be renewed when the policy changes",
+            f"the site's current page has other signals{_traces(page.plain)}: {cached.changes_to(fresh)}",
+            "readers receive the old signals until the page leaves the cache",
+            fix="purge the page from the cache, and do so whenever the policy changes",
         )
     else:
         yield finding(
             "page-differs-by-query",
             "page",
-            f"with a query that nobody used: {was.changes_to(is_now)}",
-            "links with a query may lead to those; if it is a cache's old copy instead, that doesn't show",
+            f"the page has other signals at a URL with an unused query: {cached.changes_to(fresh)}",
+            "links with a query may lead there; or a cache served an old copy without saying so",
         )
 
 
-def _robots_of_others(reading: Reading, differing: Differing) -> Iterator[Finding]:
-    robots = reading.observation.robots
-    refused = [(who, answer) for who, answer in robots.crawlers if answer.refused]
+def _robots_by_client(site: ParsedSite, comparison: RobotsComparison) -> Iterator[SiteFinding]:
+    robots = site.observation.robots
+    refused = [(client, answer) for client, answer in robots.crawlers if answer.refused]
     ok = robots.plain.ok or (robots.browser is not None and robots.browser.ok)
     if refused and ok:
-        who = listed(name for name, _ in refused)
+        clients = listed(name for name, _ in refused)
         yield finding(
             "robots-refused-to-crawlers",
             "robots.txt",
-            f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
-            f"who can't read the rules goes without them, or keeps out; {_UNKNOWN_ADDRESS}",
-            fix="answer /robots.txt to everyone: exempt it from what blocks crawlers",
+            f"{clients} receives {shown(refused[0][1].outcome)}, other clients receive 200",
+            f"a crawler that can't read the rules ignores them or stays away; {_UNKNOWN_ADDRESS}",
+            fix="answer /robots.txt to every client: exempt it from rules that block crawlers",
         )
     if not robots.plain.ok:
         return
-    for who, answer in robots.others:
-        differences = differing(who, answer) if answer.ok else []
+    for client, answer in robots.others:
+        differences = comparison(client, answer) if answer.ok else []
         if differences:
             yield finding(
                 "robots-differs-by-client",
                 "robots.txt",
-                f"{who} gets another one than others: {effect_text(differences)}",
-                "what you see in a browser isn't what crawlers are told",
-                fix="answer /robots.txt alike to everyone; no cache may vary it by User-Agent",
+                f"{client} receives a different file: {effect_text(differences)}",
+                "crawlers don't receive the rules that you see in a browser",
+                fix="serve the same /robots.txt to every client; no cache may vary it by User-Agent",
             )
             return
 
 
-def _page_of_others(reading: Reading) -> Iterator[Finding]:
-    page = reading.observation.page
+def _page_by_client(site: ParsedSite) -> Iterator[SiteFinding]:
+    page = site.observation.page
     ok = page.plain.ok or (page.browser is not None and page.browser.ok)
-    let_in = [(who, answer) for who, answer in page.crawlers if fetch_of(reading, who).allowed]
-    refused = [(who, answer) for who, answer in let_in if answer.refused]
+    allowed = [(client, answer) for client, answer in page.crawlers if fetch_of(site, client).allowed]
+    refused = [(client, answer) for client, answer in allowed if answer.refused]
     if refused and ok:
-        who = listed(name for name, _ in refused)
         yield finding(
             "page-refused-to-crawlers",
             "page",
-            f"to {who} it is answered with {shown(refused[0][1].outcome)}, to others with 200",
-            f"robots.txt lets {'it' if len(refused) == 1 else 'them'} in; {_UNKNOWN_ADDRESS}",
-            fix="say the same in both: shut it out in robots.txt, or let it through",
+            f"{listed(name for name, _ in refused)} receives {shown(refused[0][1].outcome)},"
+            " other clients receive 200",
+            f"robots.txt allows this fetch; {_UNKNOWN_ADDRESS}",
+            fix="disallow the crawler in robots.txt too, or let it through",
         )
     if not page.plain.ok:
         return
-    said = PageSaid.of(page.plain)
-    differing: dict[PageSaid, list[str]] = {}
-    for who, answer in page.others:
-        theirs = PageSaid.of(answer) if answer.ok else said
-        if theirs != said:
-            differing.setdefault(theirs, []).append(who)
-    for theirs, whose in differing.items():
-        verb = "gets" if len(whose) == 1 else "get"
+    plain = PageSummary.of(page.plain)
+    clients_by_summary: dict[PageSummary, list[str]] = {}
+    for client, answer in page.others:
+        summary = PageSummary.of(answer) if answer.ok else plain
+        if summary != plain:
+            clients_by_summary.setdefault(summary, []).append(client)
+    for summary, clients in clients_by_summary.items():
         yield finding(
             "page-differs-by-client",
             "page",
-            f"{listed(whose)} {verb} other signals than others: {said.changes_to(theirs)}",
-            "what one reader is told another isn't",
-            fix="send the signals to everyone",
-            severity=None if theirs.keeps_every_no(said) else Severity.ERROR,
+            f"{listed(clients)} {'receives' if len(clients) == 1 else 'receive'} other signals:"
+            f" {plain.changes_to(summary)}",
+            "readers don't all learn the same about the page",
+            fix="send the signals to every client",
+            severity=None if summary.has_every_refusal_of(plain) else Severity.ERROR,
         )
 
 
-def _traces(answer: Answer) -> str:
+def _traces(answer: FetchResult) -> str:
     traces = caching_of(answer).traces
     return f" ({', '.join(traces)})" if traces else ""

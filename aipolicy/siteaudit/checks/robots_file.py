@@ -1,4 +1,4 @@
-"""The answer to /robots.txt: its status, where it came from, its type and what caches do with it."""
+"""Checks of the answer to /robots.txt: status, redirects, content type and caching."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -6,123 +6,131 @@ from urllib.parse import urlsplit
 from aipolicy.core.preferences import Preference
 from aipolicy.errors import FetchTrouble
 from aipolicy.report.text import shown
-from aipolicy.siteaudit.access import Access
 from aipolicy.siteaudit.caching import DAY, caching_of, duration
-from aipolicy.siteaudit.crawler_view import UNNAMED, declared
-from aipolicy.siteaudit.findings import Finding, finding
+from aipolicy.siteaudit.declarations import declared
+from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.html_signals import looks_like_html
-from aipolicy.siteaudit.observation import Answer
-from aipolicy.siteaudit.parsed_site import Reading
+from aipolicy.siteaudit.observation import Access, FetchResult
+from aipolicy.siteaudit.parsed_site import ParsedSite
+from aipolicy.siteaudit.statements import UNNAMED
 
 _WHERE = "robots.txt"
-_KEEP_OUT = "crawlers must keep out of the whole site meanwhile, search engines too (RFC 9309 §2.3.1.4)"
-_COME_IN = "crawlers may fetch everything, as on a site without rules (RFC 9309 §2.3.1.3)"
-_EXEMPT = "answer /robots.txt with 200 to everyone: exempt it from firewalls, limits and logins"
+_CLOSED = "crawlers, search engines too, must not fetch any page while this lasts (RFC 9309 §2.3.1.4)"
+_OPEN = "crawlers may fetch everything, as on a site without a robots.txt (RFC 9309 §2.3.1.3)"
+_EXEMPT = "answer /robots.txt with 200 to every client: exempt it from firewalls, rate limits and logins"
 
 
-def check(reading: Reading) -> Iterator[Finding]:
-    answer = reading.observation.robots.seen
+def check(site: ParsedSite) -> Iterator[SiteFinding]:
+    answer = site.observation.robots.effective
     if answer.trouble is FetchTrouble.REDIRECTS:
         yield finding(
             "robots-redirects",
             _WHERE,
-            f"{answer.reason} lead away from it",
-            f"{_COME_IN}: §2.3.1.2 lets them stop after five",
-            fix="answer it where it is asked for",
+            f"{answer.reason}",
+            f"crawlers may stop after five redirects (§2.3.1.2); then {_OPEN}",
+            fix="serve the file at /robots.txt itself",
         )
-    elif answer.trouble is not None and reading.access is Access.NO_RULES:
+    elif answer.trouble is not None and site.access is Access.NO_RULES:
         yield finding(
             "robots-unreadable",
             _WHERE,
             shown(answer.outcome),
-            f"who can't read it knows of no rules: {_COME_IN}",
-            fix="answer it where it is asked for, with 200, in no coding or in gzip",
+            f"a crawler that can't read the file has no rules: {_OPEN}",
+            fix="answer /robots.txt with 200, uncompressed or compressed with gzip",
         )
-    elif reading.access is Access.UNREACHABLE:
+    elif site.access is Access.UNREACHABLE:
         yield finding(
             "robots-unreachable",
             _WHERE,
-            f"{shown(answer.outcome)} instead of a robots.txt",
-            f"{_KEEP_OUT}; after some weeks some go on without rules",
-            fix="answer it with 200; where its source is away, with the last good copy",
+            f"the request for the file failed: {shown(answer.outcome)}",
+            f"{_CLOSED}; after some weeks some crawlers assume that there are no rules",
+            fix="answer /robots.txt with 200; if its source fails, serve the last good copy",
         )
-    elif reading.access is Access.NO_RULES:
-        yield _without_rules(reading, answer)
+    elif site.access is Access.NO_RULES:
+        yield _without_rules(site, answer)
     else:
-        yield from _kind(answer)
+        yield from _content_type(answer)
         yield from _cached(answer)
     yield from _redirected(answer)
 
 
-def _without_rules(reading: Reading, answer: Answer) -> Finding:
-    found = f"it is answered with {answer.status}"
+def _without_rules(site: ParsedSite, answer: FetchResult) -> SiteFinding:
+    found = f"the server answers with status {answer.status}"
     if answer.status == 429:
-        effect = f"{_COME_IN}, but Google takes 429 for a 5xx and keeps out of the whole site"
+        effect = f"{_OPEN}; but Google treats 429 like a server error and stops fetching the whole site"
         return finding("robots-rate-limited", _WHERE, found, effect, fix=_EXEMPT)
     if answer.status not in (404, 410) and answer.status >= 400:
-        return finding("robots-refused", _WHERE, found, f"{_COME_IN}; few keep out instead", fix=_EXEMPT)
-    if any(s.preference is Preference.DISALLOW for s in declared(reading, UNNAMED)):
+        return finding(
+            "robots-refused", _WHERE, found, f"{_OPEN}; only a few crawlers stay away instead", fix=_EXEMPT
+        )
+    if any(s.preference is Preference.DISALLOW for s in declared(site, UNNAMED)):
         return finding(
             "robots-missing",
             _WHERE,
-            f"{found}, and the page says no to AI",
-            "most AI crawlers read robots.txt alone: to them nothing is said",
-            fix="serve one; aipolicy robots --preset no-training writes it",
+            f"{found}, although the page says no to AI",
+            "most AI crawlers read only robots.txt, so they don't learn of the opt-out",
+            fix="serve the file that 'aipolicy robots --preset no-training' writes",
         )
-    return finding("robots-absent", _WHERE, found, _COME_IN)
+    return finding("robots-absent", _WHERE, found, _OPEN)
 
 
-def _kind(answer: Answer) -> Iterator[Finding]:
+def _content_type(answer: FetchResult) -> Iterator[SiteFinding]:
     if looks_like_html(answer.body):
-        return  # a page: the linter says so, and more
+        return  # an HTML page: the linter reports it
     sent = answer.header("content-type")
     if answer.media_type != "text/plain" or answer.charset not in ("", "utf-8", "utf8", "us-ascii"):
         yield finding(
             "robots-content-type",
             _WHERE,
-            f"Content-Type is {shown(sent, 60)!r}" if sent else "it has no Content-Type",
-            "RFC 9309 §2.3 asks for UTF-8 and text/plain: some crawlers take no other",
+            f"its Content-Type is {shown(sent, 60)!r}" if sent else "it has no Content-Type",
+            "RFC 9309 §2.3 requires text/plain in UTF-8, and some crawlers ignore any other file",
             fix="Content-Type: text/plain; charset=utf-8",
         )
 
 
-def _cached(answer: Answer) -> Iterator[Finding]:
+def _cached(answer: FetchResult) -> Iterator[SiteFinding]:
     caching = caching_of(answer)
     if caching.seconds is not None and caching.seconds > DAY:
         yield finding(
             "robots-cached-long",
             _WHERE,
             f"caches may keep it for {duration(caching.seconds)} ({shown(caching.by)})",
-            "a change reaches crawlers that much later, who then keep it for a day; Google goes by max-age",
+            "a change reaches crawlers only after that time, and they may keep their copy for another day;"
+            " Google keeps it as long as max-age says",
             fix="Cache-Control: max-age=3600, or less",
         )
     if caching.age > DAY:
         yield finding(
             "robots-old-copy",
             _WHERE,
-            f"the copy that came is {duration(caching.age)} old ({', '.join(caching.traces)})",
-            "crawlers may keep a robots.txt for a day (RFC 9309 §2.4): that is to be added",
-            fix="purge it from the cache, and have /robots.txt kept for an hour at most",
+            f"a cache served a copy that is {duration(caching.age)} old ({', '.join(caching.traces)})",
+            "crawlers may keep that copy for another day (RFC 9309 §2.4)",
+            fix="purge /robots.txt from the cache, and let caches keep it for an hour at most",
         )
 
 
-def _redirected(answer: Answer) -> Iterator[Finding]:
+def _redirected(answer: FetchResult) -> Iterator[SiteFinding]:
     if not answer.hops or answer.trouble is not None:
         return
-    asked, led = urlsplit(answer.asked), urlsplit(answer.url)
-    way = " -> ".join([shown(hop.url) for hop in answer.hops] + [shown(answer.url)])
-    if not _is_same_site(asked.hostname or "", led.hostname or ""):
+    asked, final = urlsplit(answer.asked), urlsplit(answer.url)
+    chain = " -> ".join([shown(hop.url) for hop in answer.hops] + [shown(answer.url)])
+    if not _is_same_site(asked.hostname or "", final.hostname or ""):
         yield finding(
             "robots-on-another-host",
             _WHERE,
-            f"it redirects to another host: {way}",
-            f"crawlers apply the rules of {shown(led.hostname or '')} to this site (RFC 9309 §2.3.1.2)",
-            fix="answer it on this host, unless that one is meant to make the rules",
+            f"it redirects to another host: {chain}",
+            f"crawlers apply the rules of {shown(final.hostname or '')} to this site (RFC 9309 §2.3.1.2)",
+            fix="serve the file on this host, unless the other host is meant to make the rules",
         )
     else:
-        yield finding("robots-redirected", _WHERE, way, "crawlers follow five redirects (RFC 9309 §2.3.1.2)")
+        yield finding(
+            "robots-redirected",
+            _WHERE,
+            f"it redirects: {chain}",
+            "crawlers follow up to five redirects (RFC 9309 §2.3.1.2)",
+        )
 
 
 def _is_same_site(one: str, other: str) -> bool:
-    """Whether the hosts are one, or one and its ``www``."""
+    """Return True if the hosts are equal but for ``www``."""
     return one.removeprefix("www.") == other.removeprefix("www.")

@@ -1,4 +1,4 @@
-"""The well-known files against the policy's, by what they say of paths."""
+"""The well-known files of a site compared with its policy's, by what they say about paths."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,73 +6,78 @@ from typing import Any
 from aipolicy.core.policy import SitePolicy
 from aipolicy.report.text import listed, shown
 from aipolicy.robotstxt.sample_paths import matching_paths
+from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdm_entries, tdm_entry, tdmrep_json
-from aipolicy.siteaudit.crawler_view import UNNAMED
-from aipolicy.siteaudit.engines.ai_txt import ai_txt_statements
-from aipolicy.siteaudit.findings import Finding, finding
-from aipolicy.siteaudit.parsed_site import Reading
+from aipolicy.signals.tdmrep import entry_reservation, tdm_entries, tdm_entry, tdmrep_json
+from aipolicy.siteaudit.declarations import ai_txt_statements
+from aipolicy.siteaudit.findings import SiteFinding, finding
+from aipolicy.siteaudit.parsed_site import ParsedSite
+from aipolicy.siteaudit.statements import UNNAMED
 
-_TRIED = 60  # paths
+_MOST_PATHS = 60
+_ROUTE = "let aipolicy answer /.well-known/tdmrep.json"
+
+_Reservation = tuple[int | None, Any]
+"""Reservation, and the URL of the policy if it is compared."""
 
 
-def differences(reading: Reading, policy: SitePolicy, signals: Signals) -> Iterator[Finding]:
-    """Of tdmrep.json and ai.txt."""
-    yield from _tdmrep(reading, tdm_entries(tdmrep_json(policy, signals)), signals.tdm_policy)
-    if ai_txt(policy, signals) and not ai_txt_statements(reading, UNNAMED):
-        answer = reading.observation.ai_txt
+def differences(site: ParsedSite, policy: SitePolicy, signals: Signals) -> Iterator[SiteFinding]:
+    """Yield the differences of tdmrep.json and ai.txt."""
+    yield from _tdmrep(site, tdm_entries(tdmrep_json(policy, signals)), signals.tdm_policy)
+    if ai_txt(policy, signals) and not ai_txt_statements(site, UNNAMED):
+        answer = site.observation.ai_txt
         yield finding(
             "ai-txt-missing",
             "ai.txt",
-            f"{shown(answer.outcome)}: no Disallow: / for everyone there",
-            "its readers are told nothing",
-            fix="serve it, or switch it off",
+            f"the file has no 'Disallow: /' for every crawler (status {shown(answer.outcome)})",
+            "its readers don't learn of the opt-out",
+            fix="serve the file, or switch the signal off",
         )
 
 
-def _tdmrep(reading: Reading, wanted: list[Any] | None, policies: bool) -> Iterator[Finding]:
-    served, answer = reading.tdm_entries, reading.observation.tdmrep
-    if wanted is None and not served:
+def _tdmrep(site: ParsedSite, expected: list[Any] | None, with_policy: bool) -> Iterator[SiteFinding]:
+    served, answer = site.tdm_entries, site.observation.tdmrep
+    if expected is None and not served:
         return
-    if wanted is None:
-        if any(value[0] is not None for value in _values(served, reading.path, [], policies).values()):
+    if expected is None:
+        found = _reservations(served, site.path, [], with_policy)
+        if any(reservation is not None for reservation, _ in found.values()):
             yield finding(
                 "tdmrep-added",
                 "tdmrep.json",
-                "there is one, and the policy has none",
-                "it speaks of the owner's rights",
-                fix="look where it comes from: a file of an earlier policy, or another program's",
+                "the site serves this file, but the policy has none",
+                "it makes a statement about the owner's rights",
+                fix="find its origin: an earlier policy, or another program",
             )
         return
     if served is None:
         yield finding(
             "tdmrep-missing",
             "tdmrep.json",
-            f"{shown(answer.outcome)} instead of the file"
-            if not answer.ok
-            else "what is there can't be read as one",
-            "TDMRep has readers look there first: they are told nothing",
-            fix="let /.well-known/tdmrep.json through to aipolicy",
+            "the file can't be read" if answer.ok else f"the file is missing: {shown(answer.outcome)}",
+            "readers of TDMRep look there first, and don't learn of the reservation",
+            fix=_ROUTE,
         )
         return
-    expected = _values(wanted, reading.path, served, policies)
-    found = _values(served, reading.path, wanted, policies)
-    differing = [path for path, value in expected.items() if found.get(path, value) != value]
-    if differing:
-        first = differing[0]
+    wanted = _reservations(expected, site.path, served, with_policy)
+    found = _reservations(served, site.path, expected, with_policy)
+    different = [path for path, value in wanted.items() if found.get(path, value) != value]
+    if different:
+        first = different[0]
         yield finding(
             "tdmrep-differs",
             "tdmrep.json",
-            f"of {listed(differing, 4)} it says {_told(found[first])}, the policy {_told(expected[first])}",
-            "readers go by what is served",
-            fix="let /.well-known/tdmrep.json through to aipolicy",
+            f"for {listed(different, 4)} the file says {_in_words(found[first])},"
+            f" the policy says {_in_words(wanted[first])}",
+            "readers follow the file that is served",
+            fix=_ROUTE,
         )
 
 
-def _values(
-    entries: Iterable[Any] | None, path: str, others: Iterable[Any], policies: bool
-) -> dict[str, tuple[Any, Any]]:
-    """Path → what a file says of it: for paths that either file names, and the page's own."""
+def _reservations(
+    entries: Iterable[Any] | None, path: str, others: Iterable[Any], with_policy: bool
+) -> dict[str, _Reservation]:
+    """Return what ``entries`` say about the page's path and about paths that either file names."""
     listing = list(entries or [])
     located = [e.get("location") for e in (*listing, *others) if isinstance(e, dict)]
     paths = [
@@ -80,16 +85,14 @@ def _values(
         "/",
         *(s for location in located if isinstance(location, str) for s in matching_paths(location)),
     ]
-    found = {}
-    for one in list(dict.fromkeys(paths))[:_TRIED]:
-        entry = tdm_entry(one, listing) or {}
-        value = entry.get("tdm-reservation")
-        value = value if type(value) is int and value in (0, 1) else None
-        found[one] = (value, entry.get("tdm-policy") if policies else None)
+    found: dict[str, _Reservation] = {}
+    for each in list(dict.fromkeys(paths))[:_MOST_PATHS]:
+        entry = tdm_entry(each, listing)
+        found[each] = entry_reservation(entry), (entry or {}).get("tdm-policy") if with_policy else None
     return found
 
 
-def _told(value: tuple[Any, Any]) -> str:
+def _in_words(value: _Reservation) -> str:
     reservation, policy = value
-    said = "nothing" if reservation is None else str(reservation)
-    return f"{said} with {shown(str(policy))}" if policy else said
+    words = {1: "reserved (1)", 0: "not reserved (0)", None: "nothing"}[reservation]
+    return f"{words} with the policy {shown(str(policy))}" if policy else words

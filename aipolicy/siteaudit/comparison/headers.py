@@ -1,4 +1,4 @@
-"""The page's headers against the policy's, by meaning. What the page's own tags say instead is counted."""
+"""The page's headers compared with its policy's, by meaning; the page's own tags are taken into account."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,174 +8,178 @@ from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.rendering import render
 from aipolicy.report.text import listed, shown
 from aipolicy.robotstxt.findings import Severity
-from aipolicy.signals.headers import Header, as_text, parse_x_robots_tag
+from aipolicy.signals import content_usage, rsl, tdmrep, x_robots_tag
+from aipolicy.signals.header_field import Header
+from aipolicy.signals.headers import FIELDS, as_text
 from aipolicy.signals.switches import Signals
-from aipolicy.siteaudit.engines.aipref import header_preferences
-from aipolicy.siteaudit.engines.content_signal import signals_in_page
-from aipolicy.siteaudit.engines.tdmrep import NAME
-from aipolicy.siteaudit.expectation import Version
-from aipolicy.siteaudit.findings import Finding, finding
+from aipolicy.siteaudit.declarations import header_preferences, signals_in_page
+from aipolicy.siteaudit.expectation import PolicyVersion
+from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.interstitial import interstitial
-from aipolicy.siteaudit.parsed_site import PageSignals, Reading
+from aipolicy.siteaudit.parsed_site import PageSignals, ParsedSite
 
-_OPT_OUT_RULES = frozenset({"noai", "noimageai"})
-_LOST = "what reads headers, of the page and of images and feeds, is told nothing"
-_FIX = "look what is between the application and here: a proxy or CDN may drop or set it"
+_LOST = "programs that read headers don't learn of the policy for the page, its images and its feeds"
+_IN_TAG = "the page's meta tag says it, but images and feeds have no tags"
+_FIX = "check what is between the application and the client: a proxy or CDN may remove or set the header"
+_STRICTER = "the page is stricter than its policy, which it may be"
 
 
 def differences(
-    reading: Reading, version: Version, policy: SitePolicy, signals: Signals, earlier: Sequence[Version]
-) -> Iterator[Finding]:
-    """``earlier``: the versions before, newest first."""
-    page = reading.page
-    if not page.answer.status:
+    site: ParsedSite,
+    version: PolicyVersion,
+    policy: SitePolicy,
+    signals: Signals,
+    earlier: Sequence[PolicyVersion],
+) -> Iterator[SiteFinding]:
+    """Yield the differences of the headers; ``earlier`` are the versions before, the newest first."""
+    page = site.page
+    unknown = _reason_unknown(page)
+    if unknown:
+        found, effect, fix = unknown
         yield finding(
-            "headers-unknown",
-            "page",
-            f"{shown(page.answer.outcome)}: whether it says {version} isn't known",
-            "a page that can't be had can't be told from one whose headers are gone",
-            fix="look whether it is up, and whether it answers in time",
+            "headers-unknown", "page", f"{found}; the headers of {version} can't be checked", effect, fix=fix
         )
         return
-    if stand_in := interstitial(page.answer):
-        yield finding(
-            "headers-unknown",
-            "page",
-            f"what comes is {stand_in}: whether the site's own page says {version} isn't known",
-            "its headers are those of what stands before the site",
-            fix="let this check through, or run it from behind that",
-        )
-        return
-    wanted = headers_at(policy, signals, reading.path)
-    found = list(_compared(page, wanted, policy.effective))
-    old = next((v for v in earlier if _is_of(v, page, signals, reading.path)), None) if found else None
+    expected = headers_at(policy, signals, site.path)
+    findings = list(_compared(page, expected, policy.effective))
+    old = next((v for v in earlier if _follows(page, v, signals, site.path)), None) if findings else None
     if old is not None:
         yield finding(
             "earlier-policy",
             "header",
-            f"the page's headers are those of {old}; in force is {version}",
-            "; ".join(one.found for one in found),
-            fix="purge the page from caches; look whether what serves it follows the registry",
+            f"the page has the headers of {old}; the policy in force is {version}",
+            "; ".join(each.found for each in findings),
+            fix="purge the page from caches, and check that its server follows the registry",
         )
     else:
-        yield from found
-    to: dict[Finding, list[str]] = {}
-    for who, answer in reading.observation.page.others:
-        own = answer.ok and not interstitial(answer)
-        theirs = _compared(PageSignals(answer), wanted, policy.effective) if own else ()
-        for one in theirs:
-            if one not in found:
-                to.setdefault(one, []).append(who)
-    for one, whose in to.items():
-        yield replace(one, where=f"{one.where}, to {listed(whose)}")
+        yield from findings
+    clients: dict[SiteFinding, list[str]] = {}
+    for client, answer in site.observation.page.others:
+        own_page = answer.ok and not interstitial(answer)
+        theirs = _compared(PageSignals(answer), expected, policy.effective) if own_page else ()
+        for each in theirs:
+            if each not in findings:
+                clients.setdefault(each, []).append(client)
+    for each, names in clients.items():
+        yield replace(each, where=f"{each.where}, to {listed(names)}")
 
 
 def headers_at(policy: SitePolicy, signals: Signals, path: str) -> tuple[Header, ...]:
-    """The headers that the policy sends there."""
+    """Return the headers that the policy sends for a path."""
     return render(replace(policy, robots_base=""), signals).headers_at(path).headers
 
 
-def _is_of(old: Version, page: PageSignals, signals: Signals, path: str) -> bool:
-    """Whether the answer says what that policy says; one that says nothing is no evidence."""
-    wanted = headers_at(old.policy, signals, path) if old.policy else ()
-    return bool(wanted) and not list(
-        _compared(page, wanted, old.policy.effective if old.policy else Preferences())
-    )
-
-
-def _compared(page: PageSignals, wanted: Sequence[Header], policy: Preferences) -> Iterator[Finding]:
-    yield from _tags(page, _values(wanted, "X-Robots-Tag"))
-    yield from _usage(page, ", ".join(_values(wanted, "Content-Usage")))
-    yield from _single(page, NAME, "".join(_values(wanted, NAME)))
-    if _values(wanted, "tdm-policy"):
-        yield from _single(page, "tdm-policy", "".join(_values(wanted, "tdm-policy")))
-    yield from _signal(page, policy)
-
-
-def _values(headers: Sequence[Header], name: str) -> list[str]:
-    return [value for key, value in map(as_text, headers) if key.lower() == name.lower()]
-
-
-def _tags(page: PageSignals, wanted: list[str]) -> Iterator[Finding]:
-    served = page.answer.values("X-Robots-Tag")
-    rules, there = parse_x_robots_tag(wanted), parse_x_robots_tag(served)
-    if "none" in there:
-        there |= {"noindex", "nofollow"}
-    missing = sorted(rules - there)
-    if missing:
-        tags = parse_x_robots_tag(content for content, _ in page.metas("robots"))
-        in_tags = set(missing) <= tags
-        yield finding(
-            "header-differs" if there else "header-missing",
-            "header X-Robots-Tag",
-            _instead(", ".join(missing), ", ".join(served)),
-            "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
-            fix=_FIX,
-            severity=Severity.WARNING if in_tags else None,
+def _reason_unknown(page: PageSignals) -> tuple[str, str, str] | None:
+    """Return why the headers of the site's own page are unknown, with effect and fix, or None."""
+    if not page.answer.status:
+        return (
+            f"the page can't be fetched: {shown(page.answer.outcome)}",
+            "a policy whose headers are missing would look the same",
+            "check that the site is up and answers in time",
         )
-    added = sorted((there - rules) & _OPT_OUT_RULES)
+    if stand_in := interstitial(page.answer):
+        return (
+            f"the server sends {stand_in}",
+            "its headers are not the site's own",
+            "let this check through, or run it behind the firewall",
+        )
+    return None
+
+
+def _follows(page: PageSignals, version: PolicyVersion, signals: Signals, path: str) -> bool:
+    """Return True if the page has the headers of that version, and the version has any."""
+    if version.policy is None:
+        return False
+    expected = headers_at(version.policy, signals, path)
+    return bool(expected) and not list(_compared(page, expected, version.policy.effective))
+
+
+def _compared(page: PageSignals, expected: Sequence[Header], policy: Preferences) -> Iterator[SiteFinding]:
+    for field in FIELDS:
+        values = [value for name, value in map(as_text, expected) if name == field.name]
+        if field is x_robots_tag.FIELD:
+            yield from _x_robots_tag(page, values)
+        elif field is content_usage.FIELD:
+            yield from _content_usage(page, ", ".join(values))
+        elif field is rsl.LINK:
+            continue  # compared with the licence of robots.txt
+        elif values or field is not tdmrep.POLICY:
+            yield from _single(page, field.name, "".join(values))
+    yield from _content_signal(page, policy)
+
+
+def _x_robots_tag(page: PageSignals, expected: list[str]) -> Iterator[SiteFinding]:
+    served = page.answer.values("X-Robots-Tag")
+    wanted = x_robots_tag.parse_x_robots_tag(expected)
+    found = x_robots_tag.parse_x_robots_tag(served)
+    if "none" in found:
+        found |= {"noindex", "nofollow"}
+    missing = sorted(wanted - found)
+    if missing:
+        tags = x_robots_tag.parse_x_robots_tag(content for content, _ in page.metas("robots"))
+        yield _missing("X-Robots-Tag", ", ".join(missing), ", ".join(served), in_tag=set(missing) <= tags)
+    added = sorted((found - wanted) & x_robots_tag.OPT_OUT_RULES)
     if added:
         yield _added("X-Robots-Tag", ", ".join(added))
 
 
-def _usage(page: PageSignals, wanted: str) -> Iterator[Finding]:
-    expected, served = Preferences.parse(wanted), header_preferences(page)
-    name = "Content-Usage"
-    if served == expected:
+def _content_usage(page: PageSignals, expected: str) -> Iterator[SiteFinding]:
+    wanted, served = Preferences.parse(expected), header_preferences(page)
+    if served == wanted:
         return
-    if not expected:
-        yield _added(name, str(served))
-    elif not page.answer.values(name):
-        yield finding("header-missing", f"header {name}", f"{wanted} doesn't arrive", _LOST, fix=_FIX)
+    if not wanted:
+        yield _added("Content-Usage", str(served))
+    elif not page.answer.values("Content-Usage"):
+        yield _missing("Content-Usage", expected, "")
     else:
-        stricter = all(p is Preference.DISALLOW or p is expected[category] for category, p in served)
+        stricter = all(p is Preference.DISALLOW or p is wanted[category] for category, p in served)
         yield finding(
             "header-differs",
-            f"header {name}",
-            f"{shown(page.answer.header(name))} arrives, the policy is {wanted}",
-            "it is stricter: a page may say no for itself" if stricter else "readers go by what arrives",
+            "header Content-Usage",
+            f"the header says {shown(page.answer.header('Content-Usage'))!r}, the policy says {expected!r}",
+            _STRICTER if stricter else "readers follow the header that is served",
             fix="" if stricter else _FIX,
             severity=Severity.WARNING if stricter else None,
         )
 
 
-def _single(page: PageSignals, name: str, wanted: str) -> Iterator[Finding]:
+def _single(page: PageSignals, name: str, expected: str) -> Iterator[SiteFinding]:
     served = page.answer.header(name).strip(" \t")
-    if served == wanted:
+    if served == expected:
         return
-    if not wanted:
+    if expected:
+        in_tag = expected in [content for content, _ in page.metas(name)]
+        yield _missing(name, expected, served, in_tag=in_tag)
+    else:
         yield _added(name, served)
-        return
-    in_tags = wanted in [content for content, _ in page.metas(name)]
-    yield finding(
+
+
+def _content_signal(page: PageSignals, policy: Preferences) -> Iterator[SiteFinding]:
+    """Yield a finding if the page has this signal, which no policy sends, and it contradicts the policy."""
+    for statement in signals_in_page(page):
+        category = statement.category
+        harmless = category is Category.SEARCH and policy[category] is Preference.UNKNOWN
+        if statement.preference is not policy[category] and not harmless:
+            yield _added("Content-Signal", statement.location.text)
+
+
+def _missing(name: str, expected: str, served: str, *, in_tag: bool = False) -> SiteFinding:
+    found = f"'{name}: {shown(expected)}' is missing from the response"
+    return finding(
         "header-differs" if served else "header-missing",
         f"header {name}",
-        _instead(wanted, served),
-        "the page's meta tag says it; images and feeds have none" if in_tags else _LOST,
+        f"{found}, which says {shown(served)!r} instead" if served else found,
+        _IN_TAG if in_tag else _LOST,
         fix=_FIX,
-        severity=Severity.WARNING if in_tags else None,
+        severity=Severity.WARNING if in_tag else None,
     )
 
 
-def _signal(page: PageSignals, policy: Preferences) -> Iterator[Finding]:
-    """No policy sends this one: it is added, and matters where it says otherwise."""
-    for said in signals_in_page(page):
-        harmless = said.category is Category.SEARCH and policy[Category.SEARCH] is Preference.UNKNOWN
-        if said.preference is not policy[said.category] and not harmless:
-            yield _added("Content-Signal", said.place.text)
-
-
-def _instead(wanted: str, served: str) -> str:
-    if not served:
-        return f"{shown(wanted)} doesn't arrive"
-    return f"{shown(served)!r} arrives, and not {shown(wanted)!r}"
-
-
-def _added(name: str, what: str) -> Finding:
+def _added(name: str, text: str) -> SiteFinding:
     return finding(
         "header-added",
         f"header {name}",
-        f"{shown(what)} arrives, and the policy doesn't say so",
-        "it speaks in the owner's name",
+        f"the response has {shown(text)!r}, which is not in the policy",
+        "it makes a statement in the owner's name",
         fix=_FIX,
     )

@@ -1,4 +1,4 @@
-"""Many sites as one HTML file, written as it is made: the documents are gone through, and not held."""
+"""The report of many sites as one HTML file, written piece by piece in constant memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,21 +10,31 @@ from aipolicy.siteaudit.report import wording
 from aipolicy.siteaudit.report.wording import ANSWERS, USES, Document
 
 IN_DETAIL = 100
-"""Sites that are shown whole: those with findings first; the others have a row."""
+"""Sites that are shown in full, those with findings first; the others have a row."""
 
-_FILTERS = ("counts", "expected", "fetching", "outcome", "places", "purposes", "sources", "who")
+_FILTERS = (
+    "counts",
+    "expected",
+    "fetching",
+    "outcome",
+    "quotations",
+    "purposes",
+    "sources",
+    "crawlers",
+    "sentence",
+)
 
 
 class Totals(Protocol):
-    """Counts sites, and gives a document of what they come to."""
+    """Counts sites and returns the totals as a document."""
 
     def add(self, site: Document) -> None: ...
     def document(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """The version that looked, when (ISO 8601), who expects what, and the totals of all sites so far."""
+class ReportInfo:
+    """The head of a report: aipolicy's version, the time (ISO 8601), the source of policies, the totals."""
 
     aipolicy: str
     made: str
@@ -32,16 +42,21 @@ class About:
     total: Totals
 
 
-def html(about: About, sites: Callable[[], Iterable[Document]]) -> Iterator[str]:
-    """The report in pieces. ``sites`` gives the documents anew each time it is called.
+def html(about: ReportInfo, sites: Callable[[], Iterable[Document]]) -> Iterator[str]:
+    """Yield the report in pieces.
 
-    Raises MissingExtraError.
+    Args:
+        about: The head of the report.
+        sites: Returns an iterator over the documents, each time it is called.
+
+    Raises:
+        MissingExtraError: Jinja2 isn't installed.
     """
-    found = environment(__package__)
-    found.filters |= {name: getattr(wording, name) for name in _FILTERS}
-    found.filters |= {"counted": counted, "typeset": typeset, "when": when}
+    templates = environment(__package__)
+    templates.filters |= {name: getattr(wording, name) for name in _FILTERS}
+    templates.filters |= {"counted": counted, "typeset": typeset, "when": when}
     total = about.total.document()
-    return found.get_template("sites.html").generate(
+    return templates.get_template("sites.html").generate(
         about=about,
         title=title(total),
         sites=sites,
@@ -53,35 +68,31 @@ def html(about: About, sites: Callable[[], Iterable[Document]]) -> Iterator[str]
 
 
 def title(total: Document) -> str:
-    """What happened, in a sentence without its full stop."""
-    sites, wrong = total["sites"], total["with_errors"] + total["with_warnings"]
+    """Return the result in a sentence without its full stop."""
+    sites, differing, failed = total["sites"], total["differing"], total["not_audited"]
+    problems = total["with_errors"] + total["with_warnings"]
     reached = sites - total["not_reached"]
     if not reached:
         return "No site could be reached"
-    if total["not_judged"] == reached:
-        return "The site could not be judged" if sites == 1 else "No site could be judged"
-    if sites == 1 and total["differing"]:
-        return "The site doesn't say what its policy says"
-    if sites == 1 and wrong:
-        return "The site has signals that don't do what they should"
-    if total["differing"]:
-        they = (
-            "doesn't say what its policy says"
-            if total["differing"] == 1
-            else "don't say what their policies say"
-        )
-        return f"{total['differing']:,} of {counted(sites, 'site')} {they}"
-    if wrong:
-        has = "has signals" if wrong == 1 else "have signals"
-        return f"{wrong:,} of {counted(sites, 'site')} {has} that don't do what they should"
-    if total["not_judged"]:
-        return f"{total['not_judged']:,} of {counted(sites, 'site')} could not be judged"
-    whose = "The site says" if reached == 1 else f"All {reached:,} sites that were reached say"
-    return f"{whose} one thing, everywhere"
+    if failed == reached:
+        return "The site could not be checked" if sites == 1 else "No site could be checked"
+    if differing:
+        if sites == 1:
+            return "The site differs from its policy"
+        they = "differs from its policy" if differing == 1 else "differ from their policies"
+        return f"{differing:,} of {counted(sites, 'site')} {they}"
+    if problems:
+        if sites == 1:
+            return "The site's signals have problems"
+        they = "has problems with its signals" if problems == 1 else "have problems with their signals"
+        return f"{problems:,} of {counted(sites, 'site')} {they}"
+    if failed:
+        return f"{failed:,} of {counted(sites, 'site')} could not be checked"
+    return f"No problems were found on {'the site' if reached == 1 else f'the {reached:,} sites reached'}"
 
 
 def _in_detail(sites: Callable[[], Iterable[Document]]) -> Iterator[dict[str, Any]]:
-    """Pairs of place and document: those with findings, then others, as many as are shown whole."""
+    """Yield numbered documents: those with findings, then others, up to the limit."""
     left = IN_DETAIL
     for with_findings in (True, False):
         for number, site in enumerate(sites(), 1):

@@ -1,4 +1,4 @@
-"""Sites on a terminal, or in a pipe. Text is taken for an attacker's: no markup, no control, no escape."""
+"""Reports for the terminal or a pipe. Texts are untrusted: markup and control characters are escaped."""
 
 from collections.abc import Iterator
 
@@ -18,27 +18,27 @@ _FILES = {"page": "page", "robots_txt": "robots.txt", "tdmrep": "tdmrep.json", "
 
 
 def full(site: Document) -> RenderableType:
-    """One site with everything: what came, what each crawler is told and where it says so, what is wrong."""
+    """Return the full report of one site: answers, crawlers, quotations and findings."""
     parts: list[RenderableType] = [_text(site["url"], "bold")]
     if site["answered"]:
-        parts.append(_seen(site))
+        parts.append(_answers(site))
     if site["crawlers"]:
-        parts += [Text(), _crawlers(site), Text(), _places(site)]
+        parts += [Text(), _crawlers(site), Text(), _quotations(site)]
     parts += [Text(), *_findings(site["findings"])]
-    if site["more"]:
+    if site["omitted"]:
         parts.append(_text(f"and {', '.join(f'{n} more of {kind}' for kind, n in site['more'].items())}"))
     if site["notes"]:
         ids = dict.fromkeys(note["id"] for note in site["notes"])
-        parts.append(_text(f"{counted(len(site['notes']), 'note')}, in --json: {', '.join(ids)}", "dim"))
+        parts.append(_text(f"{counted(len(site['notes']), 'note')} (see --json): {', '.join(ids)}", "dim"))
     parts.append(_text(f"{site['url']}: {wording.counts(site)}"))
     return Group(*parts)
 
 
 def short(site: Document) -> RenderableType:
-    """One of many: a line, and one for each finding."""
+    """Return the report of one of many sites: a line, and one for each finding."""
     style = _STYLES.get(site["worst"] or "", "")
-    wanted = wording.expected(site)
-    lines = [_text(f"{site['url']}: {wording.counts(site)}{f' (policy: {wanted})' if wanted else ''}", style)]
+    policy = wording.expected(site)
+    lines = [_text(f"{site['url']}: {wording.counts(site)}{f' (policy: {policy})' if policy else ''}", style)]
     lines += [
         _text(f"  {found['id']}: {found['where']}: {found['found']}") for found in site["findings"][:_SHORT]
     ]
@@ -48,7 +48,7 @@ def short(site: Document) -> RenderableType:
 
 
 def total_line(total: Document) -> str:
-    """What many sites come to."""
+    """Return the totals of many sites."""
     parts = [counted(total["sites"], "site")]
     parts += [f"{total[key]:,} {label}" for key, label in _TOTALS.items() if total[key]]
     return ", ".join(parts)
@@ -57,46 +57,45 @@ def total_line(total: Document) -> str:
 _TOTALS = {
     "clean": "without findings",
     "with_errors": "with errors",
-    "with_warnings": "with warnings alone",
-    "differing": "other than their policy",
-    "not_judged": "not judged",
+    "with_warnings": "with warnings only",
+    "differing": "different from their policy",
+    "not_audited": "that could not be checked",
     "not_reached": "not reached",
 }
 
 
-def _seen(site: Document) -> Table:
+def _answers(site: Document) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for key, name in _FILES.items():
         grid.add_row(_text(f"  {name}"), _text(wording.outcome(site[key])))
-        if key == "robots_txt" and site["judged"] and site[key]["access"] == "rules":
+        if key == "robots_txt" and site["audited"] and site[key]["access"] == "rules":
             grid.add_row(Text(), _text(site[key]["caching"]["text"], "dim"))
     if site["expected"]:
         source = site["expected"]["source"]
-        grid.add_row(Text("  policy"), _text(f"{wording.expected(site)}, by {source}"))
+        grid.add_row(Text("  policy"), _text(f"{wording.expected(site)} (source: {source})"))
     return grid
 
 
 def _crawlers(site: Document) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)
     grid.add_column("Crawlers", overflow="fold", ratio=4)
-    grid.add_column("May fetch it", overflow="fold", ratio=3)
+    grid.add_column("May fetch the page", overflow="fold", ratio=3)
     for name in USES.values():
         grid.add_column(name, overflow="fold", ratio=3)
     for row in site["crawlers"]:
-        whom = _text(wording.who(row))
+        names = _text(wording.crawlers(row))
         if wording.purposes(row):
-            whom.append(f"\n{printable(wording.purposes(row))}", "dim")
-        because = row["because"]["where"] or row["because"]["text"]
+            names.append(f"\n{printable(wording.purposes(row))}", "dim")
+        reason = row["decided_by"]["where"] or row["decided_by"]["text"]
         fetch = wording.fetching(row)
-        cells = [_cell(f"token {fetch}" if row["control"] else fetch, fetch in ("no", "in use"), [because])]
+        cells = [_cell(f"token {fetch}" if row["control"] else fetch, not row["may_fetch"], [reason])]
         for use in USES:
-            said = row["uses"][use]
-            cells.append(
-                _cell(ANSWERS[said["preference"]], said["preference"] == "disallow", wording.sources(said))
-            )
-        grid.add_row(whom, *cells)
+            stated = row["uses"][use]
+            preference = stated["preference"]
+            cells.append(_cell(ANSWERS[preference], preference == "disallow", wording.sources(stated)))
+        grid.add_row(names, *cells)
         grid.add_row()
     grid.columns[0].min_width = longest_word(grid.columns[0].cells)
     return grid
@@ -110,15 +109,15 @@ def _cell(answer: str, refused: bool, wheres: list[str]) -> Text:
 
 
 def _short(where: str) -> str:
-    """``robots.txt:12``: columns are narrow."""
+    """Return ``robots.txt:12``: columns are narrow."""
     return where.replace(" line ", ":")
 
 
-def _places(site: Document) -> RenderableType:
+def _quotations(site: Document) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(overflow="fold")
     grid.add_column(overflow="fold")
-    for where, text in wording.places(site).items():
+    for where, text in wording.quotations(site).items():
         grid.add_row(_text(f"  {_short(where)}", "dim"), _text(text, "dim"))
     return grid
 

@@ -1,36 +1,48 @@
-"""How a report puts things."""
+"""The wording of the reports for people."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from aipolicy.report.text import listed
 from aipolicy.report.wording import PURPOSES, counted
-from aipolicy.siteaudit.signal_summary import known_first
+from aipolicy.siteaudit.robots_diff import best_known_first
 
 Document = Mapping[str, Any]
 """The document of a site, or a part of it."""
 
 USES = MappingProxyType({"train-ai": "AI training", "ai-use": "AI use", "search": "Search"})
-"""The categories, as headings."""
+"""The categories as headings."""
 
 ANSWERS = MappingProxyType({"disallow": "no", "allow": "yes", "unknown": "\N{EN DASH}"})
-"""What is declared of a use; nothing is no yes."""
+"""The preferences as words."""
+
+_FIRST_WORD = re.compile(r"(?!aipolicy\b)[a-z]+(?= )")
+
+
+def sentence(text: str) -> str:
+    """Return a finding's text as a sentence; names such as ``robots.txt`` keep their small letter."""
+    if _FIRST_WORD.match(text):
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "\N{HORIZONTAL ELLIPSIS}")) else f"{text}."
 
 
 def sources(use: Document) -> list[str]:
-    """Describe a source; where it says otherwise than what holds, with what it says."""
-    said = use["preference"]
-    wheres = (
-        one["where"] if one["preference"] == said else f"{one['where']} (says {ANSWERS[one['preference']]})"
-        for one in use["said"]
+    """Return where the preference for a use is stated, marking statements that say something else."""
+    preference = use["preference"]
+    places = (
+        statement["where"]
+        if statement["preference"] == preference
+        else f"{statement['where']} (says {ANSWERS[statement['preference']]})"
+        for statement in use["statements"]
     )
-    return list(dict.fromkeys(wheres))
+    return list(dict.fromkeys(places))
 
 
-def who(row: Document, most: int = 3) -> str:
-    """Whom a row is about: the best known first, as the table of crawlers has them."""
-    names = known_first(row["crawlers"])
+def crawlers(row: Document, most: int = 3) -> str:
+    """Return the crawlers of a row, the best known first."""
+    names = best_known_first(row["crawlers"])
     if not row["any_other"]:
         return listed(names, most)
     return f"any other crawler, {listed(names, most)}" if names else "any other crawler"
@@ -41,55 +53,55 @@ def purposes(row: Document) -> str:
 
 
 def fetching(row: Document) -> str:
-    """Whether the page may be fetched. By a control token nobody fetches."""
+    """Return the decision on the page; for a control token, which no crawler sends, on its use."""
     if row["control"]:
-        return "in use" if not row["may_fetch"] else "not in use"
+        return "allowed" if row["may_fetch"] else "disallowed"
     return "yes" if row["may_fetch"] else "no"
 
 
 def counts(site: Document) -> str:
-    """``2 errors, 1 warning``."""
+    """Return ``2 errors, 1 warning``."""
     if not site["answered"]:
         return "not reached"
-    if not site["judged"]:
-        return "could not be judged"
-    said = []
+    if not site["audited"]:
+        return "could not be checked"
+    parts = []
     for severity in ("error", "warning"):
         number = sum(found["severity"] == severity for found in site["findings"])
         if number:
-            said.append(counted(number, severity))
-    return ", ".join(said) or "nothing found"
+            parts.append(counted(number, severity))
+    return ", ".join(parts) or "no problems found"
 
 
 def expected(site: Document) -> str:
-    """``no-training (change 5, since 2026-10-01)``; empty where nothing is expected."""
-    wanted = site["expected"]
-    if wanted is None:
+    """Return ``no-training (change 5, since 2026-10-01)``, or "" without a policy to compare with."""
+    policy = site["expected"]
+    if policy is None:
         return ""
-    if wanted["policy"] is None:
-        return "unknown there"
-    since = f", since {wanted['since'].partition('T')[0]}" if wanted["since"] else ""
-    change = f" (change {wanted['change']}{since})" if wanted["change"] is not None else ""
-    hidden = "" if wanted["visibility"] == "public" else f", {wanted['visibility']}"
-    return f"{wanted['policy']}{hidden}{change}"
+    if policy["policy"] is None:
+        return "not in the registry"
+    since = f", since {policy['since'].partition('T')[0]}" if policy["since"] else ""
+    change = f" (change {policy['change']}{since})" if policy["change"] is not None else ""
+    visibility = "" if policy["visibility"] == "public" else f", {policy['visibility']}"
+    return f"{policy['policy'] or 'unset'}{visibility}{change}"
 
 
 def outcome(answer: Document) -> str:
-    """``200, text/plain, 2,510 octets``, or what went wrong."""
+    """Return ``200, text/plain, 2,510 bytes``, or the reason of a failure."""
     if answer["status"] is None:
         return f"no answer: {answer['reason']}"
     kind = answer["content_type"].partition(";")[0].strip(" \t")
-    size = f"{answer['octets']:,} octets{' and more' if answer['cut'] else ''}"
-    hops = len(answer["redirects"])
-    led = f", {counted(hops, 'redirect')} to {answer['url']}" if hops else ""
-    return ", ".join(filter(None, [str(answer["status"]), kind, size, answer["reason"]])) + led
+    size = f"{answer['bytes']:,} bytes{' or more' if answer['truncated'] else ''}"
+    redirects = len(answer["redirects"])
+    target = f", {counted(redirects, 'redirect')} to {answer['url']}" if redirects else ""
+    return ", ".join(filter(None, [str(answer["status"]), kind, size, answer["reason"]])) + target
 
 
-def places(site: Document) -> dict[str, str]:
-    """Where → what stands there, of everything that the rows refer to."""
+def quotations(site: Document) -> dict[str, str]:
+    """Return the text of each place that the rows refer to, by the place."""
     found: dict[str, str] = {}
     for row in site["crawlers"]:
-        for place in (row["because"], *(s for use in row["uses"].values() for s in use["said"])):
+        for place in (row["decided_by"], *(s for use in row["uses"].values() for s in use["statements"])):
             if place["where"]:
                 found.setdefault(place["where"], place["text"])
     return dict(sorted(found.items(), key=lambda item: _line(item[0])))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.robotstxt.merge import robots_txt
 from tests.accesslog.labelled.definitions import Version
@@ -80,7 +80,9 @@ def _history(rng: random.Random, name: str) -> tuple[Said, ...]:
 
 
 def _policy(rng: random.Random, name: str) -> SitePolicy:
-    preset = rng.choice(("unset", "no-training", "no-training", "no-training", "no-ai", "no-ai", "allow"))
+    preset: Preset = rng.choice(
+        ("unset", "no-training", "no-training", "no-training", "no-ai", "no-ai", "allow")
+    )
     licensed = rng.sample(_LICENSED, rng.choice((0, 0, 1, 2)))
     match rng.choice(("preset", "preset", "preset", "merged", "file", "file", "private", "discouraged")):
         case "preset":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aipolicy.accesslog.policies import Version, from_registry
 from aipolicy.accesslog.policies.from_registry import RegistryPolicies
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.registry import Registry
 from aipolicy.robotstxt.merge import robots_txt
@@ -132,7 +132,10 @@ def test_what_was_in_force_is_what_the_registry_answers(
     clock = Clock()
     url = f"sqlite:///{tmp_path_factory.mktemp('registry')}/registry.db"
     with Registry(url, clock=clock) as registry:
-        made = [(SitePolicy.from_preset(preset, site=site), further) for site, preset, further, _ in steps]
+        made = [
+            (SitePolicy.from_preset(preset_named(preset), site=site), further)
+            for site, preset, further, _ in steps
+        ]
         for put, (_, _, _, step) in zip(made, steps, strict=True):
             clock.move(microseconds=step)
             registry.put_many([put], by="ada", refused=lambda policy, error: None)

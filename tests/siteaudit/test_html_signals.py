@@ -2,7 +2,7 @@
 
 import pytest
 
-from aipolicy.siteaudit.html_signals import MOST_OCTETS, Markup, read_html
+from aipolicy.siteaudit.html_signals import MOST_BYTES, Markup, read_html
 from tests.effort import calls
 
 TAG = "<meta name=robots content=noai>"
@@ -111,12 +111,12 @@ def test_xhtml_is_well_formed_in_any_encoding_and_with_the_entities_of_its_dtd(
     body: bytes, charset: str
 ) -> None:
     found = read_html(body, charset, xml=True)
-    assert ([tag.content for tag in found.metas("robots")], found.whole) == (["noai"], True)
+    assert ([tag.content for tag in found.metas("robots")], found.complete) == (["noai"], True)
 
 
 @pytest.mark.parametrize("wrong", ["<br>", "&nosuch;", "\0", "<b></i>"])
 def test_xhtml_that_is_not_well_formed_is_not_read_whole(wrong: str) -> None:
-    assert not read_html(XHTML.format(wrong).encode(), xml=True).whole
+    assert not read_html(XHTML.format(wrong).encode(), xml=True).complete
 
 
 def test_a_prefix_that_stands_for_xhtml_makes_a_tag_one_of_the_page() -> None:
@@ -184,7 +184,7 @@ def test_a_page_is_read_in_its_character_set_and_one_that_is_none_of_the_webs_in
     ],
 )
 def test_a_page_made_to_hold_the_parser_up_does_not(piece: str) -> None:
-    body = (piece * (2 * MOST_OCTETS // len(piece))).encode()
+    body = (piece * (2 * MOST_BYTES // len(piece))).encode()
     _, count = calls(lambda: (read_html(body), read_html(body, xml=True)))
     assert count < 60 * len(body), count / len(body)
 
@@ -193,5 +193,5 @@ def test_of_what_is_read_no_tag_and_no_octet_is_passed_over() -> None:
     assert robots_of("<meta name=citation_reference content=x>" * 1000 + TAG) == ["noai"]
     (long,) = robots_of("<meta name=robots content='" + "x," * 50_000 + "noai'>")
     assert long.endswith(",noai")
-    assert not read_html(b"x" * (MOST_OCTETS + 1)).whole
+    assert not read_html(b"x" * (MOST_BYTES + 1)).complete
     assert read_html(b"<p>") == Markup()

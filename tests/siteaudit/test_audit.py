@@ -11,18 +11,17 @@ from aipolicy.rendering import render
 from aipolicy.robotstxt.findings import KINDS as LINT_KINDS
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.signals.switches import Signals
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.crawler_view import declared
-from aipolicy.siteaudit.engines.ai_txt import ai_txt_statements
-from aipolicy.siteaudit.engines.robots import fetch_of
-from aipolicy.siteaudit.expectation import Expectation, Version
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.declarations import ai_txt_statements, declared
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion
 from aipolicy.siteaudit.findings import KINDS
 from aipolicy.siteaudit.observation import Views
-from aipolicy.siteaudit.parsed_site import Reading
+from aipolicy.siteaudit.parsed_site import ParsedSite
+from aipolicy.siteaudit.robots_access import fetch_of
 from aipolicy.siteaudit.statements import Signal
-from tests.siteaudit.looking import HTML, OPTED_OUT, answer, opted_out, page, robots, seen
+from tests.siteaudit.observations import HTML, OPTED_OUT, answer, observe, opted_out, page, robots
 from tests.siteaudit.servers import PAGE
-from tests.siteaudit.test_kinds import (
+from tests.siteaudit.test_finding_kinds import (
     DIFFERING,
     GOOD,
     MANAGED,
@@ -42,7 +41,7 @@ def test_the_sites_own_rules_are_no_difference() -> None:
     own = "User-agent: *\nDisallow: /admin/\n\nUser-agent: SomeBot\nDisallow: /\n"
     policy = SitePolicy.from_preset("no-training")
     merged = render(replace(policy, robots_base=own)).robots.body
-    assert judge(opted_out(robots_txt=robots(merged)), expectation=OPTED_OUT).findings == ()
+    assert audit(opted_out(robots_txt=robots(merged)), expectation=OPTED_OUT).findings == ()
 
 
 def test_what_a_cdn_puts_before_it_is_a_difference_although_it_could_be_the_sites_own() -> None:
@@ -52,7 +51,7 @@ def test_what_a_cdn_puts_before_it_is_a_difference_although_it_could_be_the_site
 
 def test_an_earlier_policy_is_named_with_its_change_and_time() -> None:
     build, expectation = DIFFERING["earlier-policy"]
-    found = [one for one in judge(build(), expectation=expectation).findings if one.id == "earlier-policy"]
+    found = [one for one in audit(build(), expectation=expectation).findings if one.id == "earlier-policy"]
     assert {one.where for one in found} == {"robots.txt", "header"}
     for one in found:
         assert "no-training (change 1, 2026-11-01 00:00:00 UTC)" in one.found
@@ -60,8 +59,8 @@ def test_an_earlier_policy_is_named_with_its_change_and_time() -> None:
 
 
 def test_headers_that_say_nothing_are_stripped_rather_than_of_an_earlier_policy() -> None:
-    before = (Version(SitePolicy(), 1, datetime(2026, 11, 1, tzinfo=UTC)),)
-    expectation = Expectation("x", Version(SitePolicy.from_preset("no-training"), 2), earlier=before)
+    before = (PolicyVersion(SitePolicy(), 1, datetime(2026, 11, 1, tzinfo=UTC)),)
+    expectation = Expectation("x", PolicyVersion(SitePolicy.from_preset("no-training"), 2), earlier=before)
     found = all_found(opted_out(page_=page()), expectation)
     assert "header-missing" in found
     assert "earlier-policy" not in found
@@ -82,20 +81,20 @@ def test_what_a_page_says_for_itself_is_stricter_and_a_warning() -> None:
 
 def test_a_query_that_a_server_minds_and_a_refusal_of_us_alone_tell_nothing() -> None:
     minding = Views(GOOD, fresh=refused("/robots.txt?x", 404))
-    assert judge(opted_out(robots_txt=minding)).findings == ()
+    assert audit(opted_out(robots_txt=minding)).findings == ()
     unlike_us = Views(refused("/robots.txt"), browser=GOOD, crawlers=(("GPTBot", GOOD),))
-    assert judge(opted_out(robots_txt=unlike_us)).findings == ()
+    assert audit(opted_out(robots_txt=unlike_us)).findings == ()
 
 
 def test_a_crawler_that_robots_txt_shuts_out_may_be_refused_the_page() -> None:
     one = opted_out(page_=Views(OK, crawlers=(("GPTBot", refused("/")),)))
-    assert judge(one).findings == ()
+    assert audit(one).findings == ()
 
 
 def test_what_there_was_no_time_to_ask_for_is_no_refusal() -> None:
     away = answer("/", trouble=FetchTrouble.OVERTIME)
     views = {"robots_txt": Views(GOOD, crawlers=(("GPTBot", away),)), "page_": Views(OK, browser=away)}
-    assert judge(opted_out(**views)).findings == ()
+    assert audit(opted_out(**views)).findings == ()
 
 
 def test_rfc9309_2_3_1_what_crawlers_can_not_read_or_reach_has_no_rules() -> None:
@@ -104,7 +103,7 @@ def test_rfc9309_2_3_1_what_crawlers_can_not_read_or_reach_has_no_rules() -> Non
         found = all_found(opted_out(robots_txt=one))
         assert "robots-unreachable" not in found
         assert found["robots-unreadable"].found == f"{one.status}, but {one.reason}"
-        assert fetch_of(Reading(opted_out(robots_txt=one)), "GPTBot").allowed
+        assert fetch_of(ParsedSite(opted_out(robots_txt=one)), "GPTBot").allowed
     unfinished = replace(GOOD, body=b"", trouble=FetchTrouble.TIMEOUT, reason="no complete response in time")
     assert "robots-unreachable" in all_found(opted_out(robots_txt=unfinished))
 
@@ -118,31 +117,31 @@ def test_what_is_declared_is_that_of_the_page_that_a_redirect_of_the_host_leads_
     there = redirected(page(), "https://blog.example/en/post")
     own = "User-agent: *\nAllow: /\nContent-Usage: /en/ train-ai=n\n"
     entries = tdm('[{"location": "/en/", "tdm-reservation": 1}]')
-    reading = Reading(seen(robots_txt=robots(own), page_=there, tdmrep=entries))
-    assert reading.path == "/en/post"
-    assert {s.signal for s in declared(reading, "GPTBot")} == {Signal.AIPREF, Signal.TDMREP}
-    found = all_found(reading.observation)["page-redirected"]
-    assert found.found == "/2026/post -> /en/post"
+    site = ParsedSite(observe(robots_txt=robots(own), page_=there, tdmrep=entries))
+    assert site.path == "/en/post"
+    assert {s.signal for s in declared(site, "GPTBot")} == {Signal.AIPREF, Signal.TDMREP}
+    found = all_found(site.observation)["page-redirected"]
+    assert found.found == "the page redirects: /2026/post -> /en/post"
 
 
 def test_a_page_may_be_fetched_only_if_every_redirect_to_it_may() -> None:
     there = redirected(page(), "https://blog.example/hop", "https://blog.example/en/post")
     for path in ("/2026/", "/hop", "/en/"):
         fetch = fetch_of(
-            Reading(seen(robots_txt=robots(f"User-agent: *\nDisallow: {path}\n"), page_=there)), "X"
+            ParsedSite(observe(robots_txt=robots(f"User-agent: *\nDisallow: {path}\n"), page_=there)), "X"
         )
         assert not fetch.allowed
-        assert fetch.place is not None
-        assert fetch.place.line == 2
+        assert fetch.location is not None
+        assert fetch.location.line == 2
     back = redirected(page(), "https://blog.example/hop", "https://blog.example/2026/post")
-    assert Reading(seen(page_=back)).paths == ("/hop", "/2026/post")
+    assert ParsedSite(observe(page_=back)).paths == ("/hop", "/2026/post")
 
 
 def test_the_path_of_another_host_is_looked_up_only_in_a_robots_txt_of_that_host() -> None:
     there = redirected(page(), "https://www.blog.example/en/post")
-    assert Reading(seen(page_=there)).paths == ("/2026/post",)
+    assert ParsedSite(observe(page_=there)).paths == ("/2026/post",)
     file = redirected(robots("User-agent: *\nDisallow: /en/\n"), "https://www.blog.example/robots.txt")
-    assert not fetch_of(Reading(seen(robots_txt=file, page_=there)), "X").allowed
+    assert not fetch_of(ParsedSite(observe(robots_txt=file, page_=there)), "X").allowed
 
 
 def test_a_robots_txt_sent_as_a_page_is_no_page_for_that() -> None:
@@ -154,22 +153,22 @@ def test_a_robots_txt_sent_as_a_page_is_no_page_for_that() -> None:
 
 def test_an_ai_txt_sent_as_a_page_is_read() -> None:
     rules = answer("/ai.txt", "User-agent: *\nDisallow: /\n", headers=HTML)
-    assert ai_txt_statements(Reading(seen(ai_txt=rules)), "GPTBot")
+    assert ai_txt_statements(ParsedSite(observe(ai_txt=rules)), "GPTBot")
     soft_404 = replace(rules, body=b"<html>\nUser-agent: *\nDisallow: /\n")
-    assert not ai_txt_statements(Reading(seen(ai_txt=soft_404)), "GPTBot")
+    assert not ai_txt_statements(ParsedSite(observe(ai_txt=soft_404)), "GPTBot")
 
 
 def test_the_linters_findings_are_the_sites_with_their_own_names() -> None:
     assert not set(KINDS) & set(LINT_KINDS)
-    one = all_found(seen(robots_txt=robots("User-agent: GPTBot\nDisallow: private\n")))
+    one = all_found(observe(robots_txt=robots("User-agent: GPTBot\nDisallow: private\n")))
     assert one["path-without-slash"].where == "robots.txt line 2"
 
 
 def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
-    private = SitePolicy(visibility="private")  # type: ignore[arg-type]
+    private = SitePolicy(visibility="private")
     one = rendered(private, Signals())
-    assert "everyone-blocked" in {found.id for found in judge(one).findings}
-    assert judge(one, expectation=Expectation("x", Version(private))).findings == ()
+    assert "everyone-blocked" in {found.id for found in audit(one).findings}
+    assert audit(one, expectation=Expectation("x", PolicyVersion(private))).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -182,44 +181,44 @@ def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
     ],
 )
 def test_a_reservation_that_is_void_is_an_error_whatever_is_wrong_with_it(body: str) -> None:
-    (one,) = judge(seen(tdmrep=tdm(body))).findings
+    (one,) = audit(observe(tdmrep=tdm(body))).findings
     assert one.severity is Severity.ERROR
 
 
 def test_a_reservation_that_is_void_is_found_also_where_it_is_sent_as_a_page() -> None:
     body = '{"location": "/", "tdm-reservation": 1}'
-    (one,) = judge(seen(tdmrep=answer("/.well-known/tdmrep.json", body, headers=HTML))).findings
+    (one,) = audit(observe(tdmrep=answer("/.well-known/tdmrep.json", body, headers=HTML))).findings
     assert one.id == "tdmrep-unreadable"
-    (one,) = judge(seen(tdmrep=answer("/.well-known/tdmrep.json", "\ufeff" + body, headers=HTML))).findings
+    (one,) = audit(observe(tdmrep=answer("/.well-known/tdmrep.json", "\ufeff" + body, headers=HTML))).findings
     assert one.id == "tdmrep-unreadable"
     missing = answer("/.well-known/tdmrep.json", "No such page.", headers=HTML)
-    assert judge(seen(tdmrep=missing)).findings == ()
+    assert audit(observe(tdmrep=missing)).findings == ()
 
 
 def test_a_file_that_can_not_be_decoded_is_told_and_a_page_in_its_place_is_not() -> None:
     for headers, expected in (((), ["tdmrep-unreadable", "ai-txt-unreadable"]), (HTML, [])):
         tdmrep = undecoded(answer("/.well-known/tdmrep.json", headers=headers))
         ai_txt = undecoded(answer("/ai.txt", headers=headers))
-        found = judge(seen(tdmrep=tdmrep, ai_txt=ai_txt)).findings
+        found = audit(observe(tdmrep=tdmrep, ai_txt=ai_txt)).findings
         assert sorted(one.id for one in found) == sorted(expected)
         assert all("Content-Encoding is 'br'" in one.found for one in found)
 
 
 def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:
     lines = "".join(f"User-agent: b{'x' * n}\nDisallow: p{n}\n\n" for n in range(30))
-    report = judge(seen(robots_txt=robots(lines)))
-    assert report.more["path-without-slash"] == 10
+    report = audit(observe(robots_txt=robots(lines)))
+    assert report.omitted["path-without-slash"] == 10
     assert sum(one.id == "path-without-slash" for one in report.findings) == 20
 
 
 def test_what_a_site_sent_is_escaped_and_cut_wherever_it_is_quoted() -> None:
     evil = "\x1b]0;owned\x07\u202e" + "x" * 5000
-    one = seen(
+    one = observe(
         robots_txt=robots(f"User-agent: {evil}\nDisallow: {evil}\nContent-Signal: {evil}\n", ("Age", evil)),
         page_=page(("X-Robots-Tag", evil), ("tdm-reservation", evil), ("Content-Usage", evil)),
         tdmrep=tdm(f'[{{"location": "{"x" * 5000}"}}]'),
     )
-    report = judge(one, expectation=OPTED_OUT)
+    report = audit(one, expectation=OPTED_OUT)
     for found in (*report.findings, *report.notes):
         for text in (found.where, found.found, found.effect, found.fix.replace("\n", "")):
             assert text.isprintable()

@@ -7,22 +7,20 @@ import pytest
 
 from aipolicy.core.preferences import Category, Preference
 from aipolicy.errors import FetchTrouble
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.crawler_view import UNNAMED, Told, told
-from aipolicy.siteaudit.engines import tdmrep
-from aipolicy.siteaudit.engines.aipref import header_preferences
-from aipolicy.siteaudit.engines.rsl import licences
-from aipolicy.siteaudit.engines.x_robots_tag import rules_for
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.crawler_view import CrawlerView, crawler_view
+from aipolicy.siteaudit.declarations import header_preferences, licences, reservation, rules_for
 from aipolicy.siteaudit.observation import Observation
-from aipolicy.siteaudit.parsed_site import PageSignals, Reading
-from tests.siteaudit.looking import answer, page, robots, seen
+from aipolicy.siteaudit.parsed_site import PageSignals, ParsedSite
+from aipolicy.siteaudit.statements import UNNAMED
+from tests.siteaudit.observations import answer, observe, page, robots
 
 NO, YES, UNKNOWN = Preference.DISALLOW, Preference.ALLOW, Preference.UNKNOWN
 TRAIN, USE, SEARCH = Category.TRAIN_AI, Category.AI_USE, Category.SEARCH
 
 
-def say(observation: Observation, token: str = UNNAMED) -> Told:
-    return told(Reading(observation), token)
+def say(observation: Observation, token: str = UNNAMED) -> CrawlerView:
+    return crawler_view(ParsedSite(observation), token)
 
 
 def uses(observation: Observation, token: str = UNNAMED) -> tuple[Preference, ...]:
@@ -30,7 +28,7 @@ def uses(observation: Observation, token: str = UNNAMED) -> tuple[Preference, ..
 
 
 def wheres(observation: Observation, category: Category, token: str = UNNAMED) -> list[str]:
-    return [s.place.where for s in say(observation, token).use(category).statements]
+    return [s.location.where for s in say(observation, token).use(category).statements]
 
 
 def reserving(*entries: tuple[str, int]) -> Any:
@@ -61,8 +59,8 @@ def test_tdmrep_4_the_most_specific_carrier_counts(
 ) -> None:
     lines = () if header is None else (("TDM-Reservation", header),)
     body = "" if meta is None else tagged(meta)
-    one = seen(page_=page(*lines, body=body), tdmrep=reserving(*file))
-    assert [s.preference for s in tdmrep.reservation(Reading(one))] == expected
+    one = observe(page_=page(*lines, body=body), tdmrep=reserving(*file))
+    assert [s.preference for s in reservation(ParsedSite(one))] == expected
 
 
 @pytest.mark.parametrize(
@@ -97,51 +95,51 @@ def test_equal_tags_are_one_reservation_and_tags_that_differ_are_none(
     contents: list[str], expected: list[Preference], found: list[str]
 ) -> None:
     tags = "".join(f'<meta name="tdm-reservation" content="{content}">' for content in contents)
-    one = seen(page_=page(body=f"<html>{tags}"))
-    assert [s.preference for s in tdmrep.reservation(Reading(one))] == expected
-    told = [one for one in judge(one).findings if one.id == "tdm-reservation-unreadable"]
+    one = observe(page_=page(body=f"<html>{tags}"))
+    assert [s.preference for s in reservation(ParsedSite(one))] == expected
+    told = [one for one in audit(one).findings if one.id == "tdm-reservation-unreadable"]
     assert [one.found for one in told] == [f"tdm-reservation is {value!r}" for value in found]
     assert not any("proxies" in one.effect for one in told)
 
 
 def test_two_lines_of_a_header_are_one_value() -> None:
-    one = seen(page_=page(("tdm-reservation", "1"), ("tdm-reservation", "1")))
-    assert tdmrep.reservation(Reading(one)) == []
-    (told,) = [one for one in judge(one).findings if one.id == "tdm-reservation-unreadable"]
+    one = observe(page_=page(("tdm-reservation", "1"), ("tdm-reservation", "1")))
+    assert reservation(ParsedSite(one)) == []
+    (told,) = [one for one in audit(one).findings if one.id == "tdm-reservation-unreadable"]
     assert "proxies" in told.effect
 
 
 def test_bing_reads_noarchive_and_of_the_pair_with_nocache_the_weaker() -> None:
-    alone = seen(page_=page(("X-Robots-Tag", "noarchive")))
+    alone = observe(page_=page(("X-Robots-Tag", "noarchive")))
     assert uses(alone, "bingbot") == (NO, NO, UNKNOWN)
     assert uses(alone, "Amazonbot") == (NO, UNKNOWN, UNKNOWN)
     assert uses(alone, "Googlebot") == (UNKNOWN, UNKNOWN, UNKNOWN)
-    both = seen(page_=page(("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "nocache")))
+    both = observe(page_=page(("X-Robots-Tag", "noarchive"), ("X-Robots-Tag", "nocache")))
     assert uses(both, "bingbot") == (UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 def test_google_reads_nosnippet_as_no_to_its_answers() -> None:
-    assert uses(seen(page_=page(("X-Robots-Tag", "nosnippet"))), "Googlebot") == (UNKNOWN, NO, UNKNOWN)
-    assert uses(seen(page_=page(("X-Robots-Tag", "max-snippet:0"))), "Googlebot") == (UNKNOWN, NO, UNKNOWN)
+    assert uses(observe(page_=page(("X-Robots-Tag", "nosnippet"))), "Googlebot") == (UNKNOWN, NO, UNKNOWN)
+    assert uses(observe(page_=page(("X-Robots-Tag", "max-snippet:0"))), "Googlebot") == (UNKNOWN, NO, UNKNOWN)
 
 
 def test_aipref_vocab_5_1_the_most_restrictive_of_all_carriers_counts() -> None:
     file = robots("User-agent: *\nContent-Usage: train-ai=y, search=y\nAllow: /\n")
-    one = seen(robots_txt=file, page_=page(("Content-Usage", "train-ai=n")))  # A16
+    one = observe(robots_txt=file, page_=page(("Content-Usage", "train-ai=n")))  # A16
     assert uses(one) == (NO, UNKNOWN, YES)
     assert wheres(one, TRAIN) == ["robots.txt line 2", "header Content-Usage"]
 
 
 def test_aipref_attach_3_only_the_longest_line_counts_and_equal_ones_are_combined() -> None:
     lines = "User-agent: *\nAllow: /\nContent-Usage: train-ai=n\nContent-Usage: /2026/ train-ai=y\n"
-    assert uses(seen(robots_txt=robots(lines)))[0] is YES
-    assert uses(seen(robots_txt=robots(f"{lines}Content-Usage: /2026/ train-ai=n\n")))[0] is NO  # A15
+    assert uses(observe(robots_txt=robots(lines)))[0] is YES
+    assert uses(observe(robots_txt=robots(f"{lines}Content-Usage: /2026/ train-ai=n\n")))[0] is NO  # A15
 
 
 def test_rfc9651_4_2_of_two_content_usage_lines_the_last_counts() -> None:
     got = PageSignals(page(("Content-Usage", "train-ai=n, ai-use=n"), ("content-usage", "train-ai=y")))
     assert str(header_preferences(got)) == "train-ai=y, ai-use=n"  # A12
-    one = seen(page_=page(("Content-Usage", "train-ai=n"), ("Content-Usage", "train-ai=y")))
+    one = observe(page_=page(("Content-Usage", "train-ai=n"), ("Content-Usage", "train-ai=y")))
     assert wheres(one, TRAIN) == ["header Content-Usage line 2"]
 
 
@@ -149,28 +147,28 @@ def test_a_content_signal_holds_for_the_group_it_stands_in() -> None:
     file = robots(
         "User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n\nUser-agent: ExampleBot\nAllow: /\n"
     )
-    assert uses(seen(robots_txt=file))[0] is NO
-    assert uses(seen(robots_txt=file), "ExampleBot") == (UNKNOWN, UNKNOWN, UNKNOWN)  # C5
+    assert uses(observe(robots_txt=file))[0] is NO
+    assert uses(observe(robots_txt=file), "ExampleBot") == (UNKNOWN, UNKNOWN, UNKNOWN)  # C5
 
 
 def test_ai_txt_says_no_where_it_shuts_everything_and_a_page_in_its_place_says_nothing() -> None:
     no = answer("/ai.txt", "User-Agent: *\nDisallow: /\nDisallow: *\n")
-    assert uses(seen(ai_txt=no))[0] is NO
+    assert uses(observe(ai_txt=no))[0] is NO
     some = answer("/ai.txt", "User-Agent: *\nDisallow: *.jpg\n")
-    assert uses(seen(ai_txt=some))[0] is UNKNOWN
+    assert uses(observe(ai_txt=some))[0] is UNKNOWN
     lost = answer("/ai.txt", "<!doctype html>\nUser-Agent: *\nDisallow: /\n")
-    assert uses(seen(ai_txt=lost))[0] is UNKNOWN
+    assert uses(observe(ai_txt=lost))[0] is UNKNOWN
 
 
 def test_rsl_licences_are_found_in_robots_txt_in_headers_and_in_tags() -> None:
     link = '<https://a.example/l.xml>; rel="license"; type="application/rsl+xml", </style.css>; rel=preload'
     body = '<link rel="license" type="application/rsl+xml" href="https://a.example/m.xml">'
     other = '<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">'
-    one = seen(
+    one = observe(
         robots_txt=robots("License: https://a.example/k.xml\nUser-agent: *\nAllow: /\n"),
         page_=page(("Link", link), body=f"<html>{body}{other}"),
     )
-    assert [licence.url.rpartition("/")[2] for licence in licences(Reading(one))] == [
+    assert [licence.url.rpartition("/")[2] for licence in licences(ParsedSite(one))] == [
         "k.xml",
         "l.xml",
         "m.xml",
@@ -179,7 +177,7 @@ def test_rsl_licences_are_found_in_robots_txt_in_headers_and_in_tags() -> None:
 
 def test_who_is_shut_out_meets_nothing_that_the_page_carries() -> None:
     file = robots("User-agent: GPTBot\nContent-Usage: ai-use=n\nDisallow: /\n")
-    one = seen(robots_txt=file, page_=page(("Content-Usage", "ai-use=y")))
+    one = observe(robots_txt=file, page_=page(("Content-Usage", "ai-use=y")))
     assert not say(one, "GPTBot").fetch.allowed
     assert uses(one, "GPTBot") == (
         NO,
@@ -190,13 +188,13 @@ def test_who_is_shut_out_meets_nothing_that_the_page_carries() -> None:
 
 
 def test_a_control_token_that_is_shut_out_is_a_no_to_training_and_grounding() -> None:
-    one = seen(robots_txt=robots("User-agent: Google-Extended\nDisallow: /\n"))
+    one = observe(robots_txt=robots("User-agent: Google-Extended\nDisallow: /\n"))
     assert uses(one, "Google-Extended") == (NO, NO, UNKNOWN)
     assert say(one, "Google-Extended").is_control
 
 
 def test_applebot_goes_by_the_group_of_googlebot_where_it_has_none() -> None:
-    one = seen(robots_txt=robots("User-agent: Googlebot\nDisallow: /2026/\n\nUser-agent: *\nAllow: /\n"))
+    one = observe(robots_txt=robots("User-agent: Googlebot\nDisallow: /2026/\n\nUser-agent: *\nAllow: /\n"))
     assert not say(one, "Applebot").fetch.allowed
     assert say(one, "ClaudeBot").fetch.allowed
 
@@ -205,18 +203,18 @@ def test_applebot_goes_by_the_group_of_googlebot_where_it_has_none() -> None:
     ("status", "allowed"), [(404, True), (403, True), (429, True), (304, True), (500, False), (503, False)]
 )
 def test_rfc9309_2_3_1_the_status_decides_where_no_file_does(status: int, allowed: bool) -> None:
-    fetch = say(seen(robots_txt=robots("User-agent: *\nDisallow: /\n", status=status))).fetch
+    fetch = say(observe(robots_txt=robots("User-agent: *\nDisallow: /\n", status=status))).fetch
     assert fetch.allowed is allowed
     assert str(status) in fetch.because
 
 
 def test_rfc9309_2_3_1_4_no_answer_shuts_everyone_out_and_too_many_redirects_nobody() -> None:
     away = answer("/robots.txt", trouble=FetchTrouble.TIMEOUT)
-    assert not say(seen(robots_txt=away)).fetch.allowed
+    assert not say(observe(robots_txt=away)).fetch.allowed
     circling = answer("/robots.txt", trouble=FetchTrouble.REDIRECTS)
-    assert say(seen(robots_txt=circling)).fetch.allowed
+    assert say(observe(robots_txt=circling)).fetch.allowed
 
 
 def test_rfc9309_2_5_rules_behind_500_kib_are_not_read() -> None:
     body = "User-agent: *\n" + "# 3456789\n" * 51_200 + "Disallow: /\n"
-    assert say(seen(robots_txt=robots(body))).fetch.allowed
+    assert say(observe(robots_txt=robots(body))).fetch.allowed

@@ -7,22 +7,22 @@ import anyio
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import FetchTrouble
-from aipolicy.siteaudit.audit import SiteReport, judge
+from aipolicy.siteaudit.audit import SiteReport, audit
 from aipolicy.siteaudit.document import site_document
-from aipolicy.siteaudit.expectation import Expectation, Version
-from aipolicy.siteaudit.observation import Answer, Observation, Views
-from aipolicy.siteaudit.runner import Expecting, Terms, check_sites
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion
+from aipolicy.siteaudit.observation import FetchResult, Observation, Views
+from aipolicy.siteaudit.runner import AuditOptions, Expecting, audit_sites
 from aipolicy.siteaudit.urls import page_url
 from tests.siteaudit.servers import HEADERS, NO_TRAINING, PAGE
 
 URL = "https://blog.example/2026/post"
 ROBOTS_HEADERS = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "max-age=3600"))
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
-OPTED_OUT = Expectation("--expect no-training", Version(SitePolicy.from_preset("no-training")))
+OPTED_OUT = Expectation("--expect no-training", PolicyVersion(SitePolicy.from_preset("no-training")))
 Document = dict[str, Any]
 
 
-def look(urls: Iterable[str], expecting: Expecting | None = None, **terms: Any) -> dict[str, Document]:
+def audit_live(urls: Iterable[str], expecting: Expecting | None = None, **terms: Any) -> dict[str, Document]:
     """The documents of live sites by host."""
     found: dict[str, Document] = {}
 
@@ -30,8 +30,8 @@ def look(urls: Iterable[str], expecting: Expecting | None = None, **terms: Any) 
         document = site_document(one)
         found[page_url(document["url"]).host] = document
 
-    asked = Terms(**{"allow_private": True, "delay": 0, "expecting": expecting, "jobs": 8} | terms)
-    anyio.run(check_sites, list(map(page_url, urls)), asked, report)
+    asked = AuditOptions(**{"allow_private": True, "delay": 0, "expecting": expecting, "jobs": 8} | terms)
+    anyio.run(audit_sites, list(map(page_url, urls)), asked, report)
     return found
 
 
@@ -46,19 +46,19 @@ def answer(
     status: int = 200,
     headers: Sequence[tuple[str, str]] = (),
     trouble: FetchTrouble | None = None,
-) -> Answer:
+) -> FetchResult:
     octets = body.encode() if isinstance(body, str) else body
     url = f"https://blog.example{path}"
     if trouble is not None:
-        return Answer(url, 0, trouble=trouble, reason="it went wrong", asked=url)
-    return Answer(url, status, tuple(headers), octets, asked=url)
+        return FetchResult(url, 0, trouble=trouble, reason="it went wrong", asked=url)
+    return FetchResult(url, status, tuple(headers), octets, asked=url)
 
 
-def robots(body: bytes | str, *headers: tuple[str, str], status: int = 200) -> Answer:
+def robots(body: bytes | str, *headers: tuple[str, str], status: int = 200) -> FetchResult:
     return answer("/robots.txt", body, status=status, headers=(*ROBOTS_HEADERS, *headers))
 
 
-def page(*headers: tuple[str, str], body: str = PAGE, status: int = 200) -> Answer:
+def page(*headers: tuple[str, str], body: str = PAGE, status: int = 200) -> FetchResult:
     return answer("/2026/post", body, status=status, headers=(*HTML, *headers))
 
 
@@ -66,12 +66,12 @@ ABSENT = answer("/absent", status=404)
 TDMREP = answer("/.well-known/tdmrep.json", NO_TRAINING.tdmrep.body if NO_TRAINING.tdmrep else b"")
 
 
-def seen(
+def observe(
     *,
-    robots_txt: Answer | Views | None = None,
-    page_: Answer | Views | None = None,
-    tdmrep: Answer = ABSENT,
-    ai_txt: Answer = ABSENT,
+    robots_txt: FetchResult | Views | None = None,
+    page_: FetchResult | Views | None = None,
+    tdmrep: FetchResult = ABSENT,
+    ai_txt: FetchResult = ABSENT,
     url: str = URL,
 ) -> Observation:
     """An observation; what isn't given is a site that says nothing."""
@@ -88,11 +88,11 @@ def seen(
 
 def opted_out(**changed: Any) -> Observation:
     """A site that says no to training in every way, but for what is changed."""
-    return seen(
+    return observe(
         **{"robots_txt": robots(NO_TRAINING.robots.body), "page_": page(*HEADERS), "tdmrep": TDMREP} | changed
     )
 
 
 def found(observation: Observation, expectation: Expectation | None = None) -> list[str]:
     """The identifiers of findings, without the notes."""
-    return [one.id for one in judge(observation, expectation=expectation).findings]
+    return [one.id for one in audit(observation, expectation=expectation).findings]

@@ -11,12 +11,12 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import FetchTrouble
 from aipolicy.rendering import render
 from aipolicy.signals.switches import Signals
-from aipolicy.siteaudit.audit import judge
-from aipolicy.siteaudit.expectation import Expectation, Version
-from aipolicy.siteaudit.findings import DIFFERENCES, KINDS, Finding
-from aipolicy.siteaudit.observation import Answer, Observation, Views
+from aipolicy.siteaudit.audit import audit
+from aipolicy.siteaudit.expectation import Expectation, PolicyVersion
+from aipolicy.siteaudit.findings import DIFFERENCES, KINDS, SiteFinding
+from aipolicy.siteaudit.observation import FetchResult, Observation, Views
 from aipolicy.web.response import Hop
-from tests.siteaudit.looking import OPTED_OUT, TDMREP, answer, opted_out, page, robots, seen
+from tests.siteaudit.observations import OPTED_OUT, TDMREP, answer, observe, opted_out, page, robots
 from tests.siteaudit.servers import HEADERS, NO_TRAINING, PAGE
 
 ROBOTS = NO_TRAINING.robots.body
@@ -31,29 +31,29 @@ MANAGED = (
 )
 
 
-def refused(path: str, status: int = 403) -> Answer:
+def refused(path: str, status: int = 403) -> FetchResult:
     return answer(path, "go away", status=status)
 
 
-def redirected(one: Answer, *urls: str) -> Answer:
+def redirected(one: FetchResult, *urls: str) -> FetchResult:
     hops = tuple(Hop(url, 301, urls[0]) for url in urls[:-1])
     return replace(one, url=urls[-1], hops=(Hop(one.asked, 301, urls[0]), *hops))
 
 
-def tdm(body: str) -> Answer:
+def tdm(body: str) -> FetchResult:
     return answer("/.well-known/tdmrep.json", body)
 
 
-def with_tag(content: str, name: str) -> Answer:
+def with_tag(content: str, name: str) -> FetchResult:
     return page(*HEADERS, body=PAGE.replace("<title>", f'<meta name="{name}" content="{content}"><title>'))
 
 
-def undecoded(one: Answer) -> Answer:
+def undecoded(one: FetchResult) -> FetchResult:
     return replace(one, body=b"", trouble=FetchTrouble.CODING, reason="Content-Encoding is 'br'")
 
 
 SEEN: dict[str, Callable[[], Observation]] = {
-    "unreachable": lambda: seen(
+    "unreachable": lambda: observe(
         robots_txt=answer("/robots.txt", trouble=FetchTrouble.DNS), page_=answer(trouble=FetchTrouble.DNS)
     ),
     "not-the-sites-page": lambda: opted_out(page_=page(body="<title>Just a moment...</title>")),
@@ -94,7 +94,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
     "page-unreadable": lambda: opted_out(page_=undecoded(OK)),
     "page-on-another-host": lambda: opted_out(page_=redirected(OK, "https://www.blog.example/2026/post")),
     "opt-out-not-in-robots": lambda: opted_out(robots_txt=robots(OPEN)),
-    "grant-to-the-shut-out": lambda: seen(robots_txt=GOOD, page_=page(("Content-Usage", "train-ai=y"))),
+    "grant-to-the-shut-out": lambda: observe(robots_txt=GOOD, page_=page(("Content-Usage", "train-ai=y"))),
     "content-usage-repeated": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train-ai=y"))),
     "content-usage-unknown-label": lambda: opted_out(page_=page(*HEADERS, ("Content-Usage", "train_ai=n"))),
     "noai-unread": lambda: opted_out(page_=page(*WITHOUT_TAGS, ("X-Robots-Tag", "max-snippet:0, noai"))),
@@ -112,7 +112,7 @@ SEEN: dict[str, Callable[[], Observation]] = {
             b"License: https://blog.example/a.xml\nLicense: https://blog.example/b.xml\n" + ROBOTS
         )
     ),
-    "robots-absent": lambda: seen(robots_txt=robots("", status=404)),
+    "robots-absent": lambda: observe(robots_txt=robots("", status=404)),
     "robots-redirected": lambda: opted_out(
         robots_txt=redirected(GOOD, "https://www.blog.example/robots.txt")
     ),
@@ -132,8 +132,10 @@ DIFFERING: dict[str, tuple[Callable[[], Observation], Expectation]] = {
         opted_out,
         Expectation(
             "the registry",
-            Version(SitePolicy.from_preset("no-ai"), 2, datetime(2026, 11, 2, tzinfo=UTC)),
-            earlier=(Version(SitePolicy.from_preset("no-training"), 1, datetime(2026, 11, 1, tzinfo=UTC)),),
+            PolicyVersion(SitePolicy.from_preset("no-ai"), 2, datetime(2026, 11, 2, tzinfo=UTC)),
+            earlier=(
+                PolicyVersion(SitePolicy.from_preset("no-training"), 1, datetime(2026, 11, 1, tzinfo=UTC)),
+            ),
         ),
     ),
     "robots-differs": (
@@ -144,30 +146,30 @@ DIFFERING: dict[str, tuple[Callable[[], Observation], Expectation]] = {
         lambda: opted_out(page_=answer("/2026/post", trouble=FetchTrouble.TIMEOUT)),
         OPTED_OUT,
     ),
-    "no-signals": (seen, OPTED_OUT),
+    "no-signals": (observe, OPTED_OUT),
     "header-missing": (lambda: opted_out(page_=page(*WITHOUT_TAGS)), OPTED_OUT),
     "header-differs": (
         lambda: opted_out(page_=page(*HEADERS[:1], ("Content-Usage", "train-ai=n, ai-use=n"), *HEADERS[2:])),
         OPTED_OUT,
     ),
-    "header-added": (opted_out, Expectation("--expect unset", Version(SitePolicy()))),
+    "header-added": (opted_out, Expectation("--expect unset", PolicyVersion(SitePolicy()))),
     "tdmrep-missing": (lambda: opted_out(tdmrep=tdm("<!doctype html>not found")), OPTED_OUT),
     "tdmrep-differs": (
         lambda: opted_out(tdmrep=tdm('[{"location": "/a", "tdm-reservation": 1}]')),
         OPTED_OUT,
     ),
     "tdmrep-added": (
-        lambda: seen(tdmrep=TDMREP),
-        Expectation("--expect unset", Version(SitePolicy())),
+        lambda: observe(tdmrep=TDMREP),
+        Expectation("--expect unset", PolicyVersion(SitePolicy())),
     ),
-    "ai-txt-missing": (opted_out, Expectation("x", Version(LICENSED), ALL_SIGNALS)),
-    "licence-missing": (opted_out, Expectation("x", Version(LICENSED), ALL_SIGNALS)),
-    "sitemap-missing": (opted_out, Expectation("x", Version(LICENSED), ALL_SIGNALS)),
+    "ai-txt-missing": (opted_out, Expectation("x", PolicyVersion(LICENSED), ALL_SIGNALS)),
+    "licence-missing": (opted_out, Expectation("x", PolicyVersion(LICENSED), ALL_SIGNALS)),
+    "sitemap-missing": (opted_out, Expectation("x", PolicyVersion(LICENSED), ALL_SIGNALS)),
 }
 
 
-def all_found(observation: Observation, expectation: Expectation | None = None) -> dict[str, Finding]:
-    report = judge(observation, expectation=expectation)
+def all_found(observation: Observation, expectation: Expectation | None = None) -> dict[str, SiteFinding]:
+    report = audit(observation, expectation=expectation)
     return {one.id: one for one in (*report.notes, *report.findings)}
 
 
@@ -192,9 +194,9 @@ def test_every_kind_is_planted_here() -> None:
 
 def test_a_site_as_it_should_be_gives_none() -> None:
     for expectation in (None, OPTED_OUT):
-        assert judge(opted_out(), expectation=expectation).findings == ()
-    assert judge(seen(), expectation=Expectation("x", Version(SitePolicy()))).findings == ()
-    assert judge(seen()).findings == ()
+        assert audit(opted_out(), expectation=expectation).findings == ()
+    assert audit(observe(), expectation=Expectation("x", PolicyVersion(SitePolicy()))).findings == ()
+    assert audit(observe()).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_site_as_it_should_be_gives_none() -> None:
 def test_every_policy_as_it_is_rendered_gives_none(fields: dict[str, Any]) -> None:
     policy = SitePolicy.from_preset(fields.pop("preset", "unset"), **fields)
     one = rendered(policy, Signals())
-    assert judge(one, expectation=Expectation("x", Version(policy))).findings == ()
+    assert audit(one, expectation=Expectation("x", PolicyVersion(policy))).findings == ()
 
 
 def test_every_switch_as_it_is_rendered_gives_none() -> None:
@@ -216,7 +218,7 @@ def test_every_switch_as_it_is_rendered_gives_none() -> None:
     )
     signals = Signals(noarchive=True, nosnippet=True, ai_txt=True, rsl=True, tdm_policy=True)
     one = rendered(policy, signals)
-    assert judge(one, expectation=Expectation("x", Version(policy), signals)).findings == ()
+    assert audit(one, expectation=Expectation("x", PolicyVersion(policy), signals)).findings == ()
 
 
 def test_paths_with_preferences_of_their_own_are_compared_where_the_page_is() -> None:
@@ -224,9 +226,9 @@ def test_paths_with_preferences_of_their_own_are_compared_where_the_page_is() ->
         {"preset": "no-training", "path_preferences": {"/2026/": {"train-ai": "allow"}}}
     )
     one = rendered(policy, Signals())
-    assert "header-missing" not in all_found(one, Expectation("x", Version(policy)))
+    assert "header-missing" not in all_found(one, Expectation("x", PolicyVersion(policy)))
     elsewhere = replace(one, url="https://blog.example/2025/post")
-    assert "header-missing" in all_found(elsewhere, Expectation("x", Version(policy)))
+    assert "header-missing" in all_found(elsewhere, Expectation("x", PolicyVersion(policy)))
 
 
 def rendered(policy: SitePolicy, signals: Signals) -> Observation:
@@ -234,7 +236,7 @@ def rendered(policy: SitePolicy, signals: Signals) -> Observation:
     made = render(policy, signals)
     headers = tuple((n.decode(), v.decode()) for n, v in made.headers_at("/2026/post").headers)
     missing = answer("/x", status=404)
-    return seen(
+    return observe(
         robots_txt=robots(made.robots.body),
         page_=page(*headers),
         tdmrep=answer("/.well-known/tdmrep.json", made.tdmrep.body) if made.tdmrep else missing,

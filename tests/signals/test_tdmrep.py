@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.patterns import is_literal, path_matches
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy, VisibilityName
 from aipolicy.core.preferences import Preference, Preferences
+from aipolicy.signals.ai_txt import ai_txt
+from aipolicy.signals.headers import headers_of
 from aipolicy.signals.switches import Signals
-from aipolicy.signals.well_known import ai_txt, tdm_reservation, tdmrep_json
+from aipolicy.signals.tdmrep import tdm_reservation, tdmrep_entries, tdmrep_json
 from tests.core.strategies import policies
 
 SITE_RESERVED = '[{"location":"/","tdm-reservation":1}]'
@@ -109,12 +112,12 @@ def test_tdmrep_reading_never_raises(path: str, file: str | bytes | None, header
         ("no-ai", b'[\n  {"location": "/", "tdm-reservation": 1}\n]\n'),
     ],
 )
-def test_each_preset_has_exactly_this_file(preset: str, file: bytes | None) -> None:
+def test_each_preset_has_exactly_this_file(preset: Preset, file: bytes | None) -> None:
     assert tdmrep_json(SitePolicy.from_preset(preset), Signals()) == file
 
 
 @pytest.mark.parametrize("visibility", ["discouraged", "private"])
-def test_a_site_that_is_not_public_is_reserved(visibility: str) -> None:
+def test_a_site_that_is_not_public_is_reserved(visibility: VisibilityName) -> None:
     policy = SitePolicy.from_preset("allow", visibility=visibility)
     assert file_of(policy) == [{"location": "/", "tdm-reservation": 1}]
 
@@ -130,11 +133,57 @@ def test_tdmrep_specific_locations_stand_first_and_the_site_last() -> None:
     ]
 
 
-def test_one_reserved_path_is_enough_for_a_file() -> None:
+def test_one_reserved_path_is_enough_for_a_file_and_the_unset_site_has_no_entry() -> None:
     assert file_of(SitePolicy(path_preferences=(("/mine/", CLOSED),))) == [
+        {"location": "/mine/", "tdm-reservation": 1}
+    ]
+
+
+def test_an_explicit_grant_is_stated_as_0() -> None:
+    policy = SitePolicy.from_preset("allow", path_preferences=(("/mine/", CLOSED),))
+    assert file_of(policy) == [
         {"location": "/mine/", "tdm-reservation": 1},
         {"location": "/", "tdm-reservation": 0},
     ]
+
+
+def test_an_unset_path_never_reads_as_0_below_a_granted_one() -> None:
+    paths = {"/art/": CLOSED, "/open/": OPEN, "/open/diary/": Preferences(search=Preference.ALLOW)}
+    entries = file_of(SitePolicy(path_preferences=tuple(paths.items())))
+    assert entries == [{"location": "/art/", "tdm-reservation": 1}]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([("/@bob/", Preferences()), ("/", OPEN)], []),
+        ([("/@ada/", CLOSED), ("/@bob/", Preferences()), ("/", OPEN)], [("/@ada/", 1)]),
+        ([("/@ada/", CLOSED), ("/@bob/", OPEN), ("/", Preferences())], [("/@ada/", 1), ("/@bob/", 0)]),
+        ([("/@bob/", Preferences()), ("/@ada/", OPEN), ("/", CLOSED)], [("/@ada/", 0), ("/", 1)]),
+        ([("/*/diary", Preferences()), ("/@ada/", OPEN), ("/", CLOSED)], [("/", 1)]),
+        ([("/@bob/x", Preferences()), ("/@*.jpg", OPEN), ("/", CLOSED)], [("/", 1)]),
+    ],
+)
+def test_no_entry_states_0_where_the_preference_is_unknown(
+    places: list[tuple[str, Preferences]], expected: list[tuple[str, int]]
+) -> None:
+    entries = tdmrep_entries(places)
+    assert [(entry["location"], entry["tdm-reservation"]) for entry in entries] == expected
+
+
+@given(policies)
+def test_the_header_is_1_or_absent_and_the_file_is_0_only_where_training_is_allowed(
+    policy: SitePolicy,
+) -> None:
+    written = tdmrep_json(policy, Signals())
+    for pattern, preferences in [*policy.effective_paths, ("/", policy.effective)]:
+        headers = dict(headers_of(policy, preferences, Signals()))
+        reserved = preferences.train_ai is Preference.DISALLOW
+        assert headers.get(b"tdm-reservation") == (b"1" if reserved else None)
+        if preferences.train_ai is Preference.UNKNOWN and is_literal(pattern):
+            binding = [p for path, p in policy.effective_paths if path_matches(path, pattern)]
+            if not binding or binding[0] == preferences:
+                assert tdm_reservation(pattern, file=written) != 0
 
 
 def test_a_policys_address_needs_its_switch_and_a_reservation() -> None:
@@ -166,15 +215,15 @@ def test_tdmrep_the_written_file_says_what_the_policy_says(policy: SitePolicy, s
     entries = json.loads(written)
     assert isinstance(entries, list)
     assert all(type(entry["tdm-reservation"]) is int for entry in entries)
-    assert entries[-1]["location"] == "/"
+    assert (entries[-1]["location"] == "/") is bool(policy.effective.train_ai is not Preference.UNKNOWN)
     lengths = [len(entry["location"]) for entry in entries]
     assert lengths == sorted(lengths, reverse=True)
-    elsewhere = tdm_reservation("/somewhere-else", file=written)
-    assert elsewhere == int(policy.opted_out)
+    stated = {Preference.DISALLOW: 1, Preference.ALLOW: 0, Preference.UNKNOWN: None}
+    assert tdm_reservation("/somewhere-else", file=written) == stated[policy.effective.train_ai]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_ai_txt_closes_an_opted_out_site_where_the_owner_asked_for_it(preset: str) -> None:
+def test_ai_txt_closes_an_opted_out_site_where_the_owner_asked_for_it(preset: Preset) -> None:
     policy = SitePolicy.from_preset(preset)
     expected = b"User-Agent: *\nDisallow: /\nDisallow: *\n" if policy.opted_out else None
     assert ai_txt(policy, Signals(ai_txt=True)) == expected

@@ -1,0 +1,133 @@
+"""AIPREF's ``Content-Usage``: the response header, and the line of robots.txt.
+
+The header is one Structured Field Dictionary (draft-ietf-aipref-vocab-08, RFC 9651). A line of robots.txt may
+name a path before the statement; of several the longest that matches applies (draft-ietf-aipref-attach-05).
+Reading a statement is ``aipolicy.core.preferences``'s, because preferences are written as such.
+"""
+
+import re
+from collections.abc import Iterator
+
+from aipolicy.core.policy import SitePolicy
+from aipolicy.core.preferences import TOKENS, Category, Preference, Preferences, members_of
+from aipolicy.signals.content_signal import CATEGORIES
+from aipolicy.signals.header_field import HeaderField
+from aipolicy.signals.switches import Signals
+
+_LABELS = CATEGORIES | {str(category): category for category in Category}  # people mix the two signals up
+_WORDS = dict.fromkeys(("y", "yes", "true", "1"), Preference.ALLOW) | dict.fromkeys(
+    ("n", "no", "false", "0"), Preference.DISALLOW
+)
+_PLAIN_NO = frozenset({"n", "no", "none", "noai", "disallow"})
+# A member of a Dictionary that can be parsed: strings (RFC 9651 §3.3.3, §3.3.8) may have commas.
+_MEMBER = re.compile(r'(?:%"[^"]*"|"(?:[^"\\]|\\.)*"|[^,"])+')
+
+
+def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
+    if preferences and signals.content_usage:
+        yield str(preferences)
+
+
+def _combine(ours: bytes, theirs: list[bytes]) -> bytes:
+    return merge_statement(Preferences.parse(ours), *theirs)
+
+
+FIELD = HeaderField("Content-Usage", _values, combine=_combine)
+
+
+def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
+    """Return one value for a message that has the field lines ``theirs``: the most restrictive wins.
+
+    A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would make the others
+    invalid: so all are joined into one, and what any of them disallows stays disallowed. Members that this
+    version doesn't know are kept.
+    """
+    import http_sf
+
+    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip(b" \t"))))
+    others: dict[str, object] = {}
+    for line in theirs:
+        combined = combined.combined(Preferences.parse(line).disallowed)
+        members = members_of(line) or {}
+        others |= {label: value for label, value in members.items() if label not in set(Category)}
+    stated: dict[str, object] = {str(c): http_sf.Token(TOKENS[p]) for c, p in combined if p in TOKENS}
+    merged = stated | others
+    return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]
+
+
+def strictest_of(value: str) -> Preferences:
+    """Return the most restrictive preferences in a header value, as if no member replaced another."""
+    strictest = Preferences()
+    for member in _MEMBER.findall(value) if members_of(value) else ():
+        strictest = strictest.combined(Preferences.parse(member.strip(" \t")))
+    return strictest
+
+
+def usage_by_path(policy: SitePolicy, signals: Signals) -> dict[str, Preferences]:
+    """Return the paths that need a line of robots.txt, with their preferences; "" is the whole site.
+
+    Only the longest that matches applies (attach-05 §3), so a path that says what the site says needs a line
+    too: a shorter one may say otherwise. One that says nothing needs it only where something is granted: it
+    must not inherit that.
+    """
+    if not signals.content_usage:
+        return {}
+    site = policy.effective
+    paths = dict(policy.effective_paths)
+    different = {p for p in paths.values() if p != site}
+    if not any(preference is Preference.ALLOW for p in different for _, preference in p):
+        paths = {path: p for path, p in paths.items() if p} if different else {}
+    return ({"": site} if site else {}) | paths
+
+
+def usage_line(path: str, statement: str) -> str:
+    """Return a line of robots.txt."""
+    return " ".join(filter(None, ("Content-Usage:", path, statement)))
+
+
+def without_grants(value: str, ours: dict[str, Preferences]) -> str | None:
+    """Return the value of a site's own line without what ``ours`` disallows, or None if nothing is left.
+
+    Adds to ``ours`` what must be said on its path: only the longest matching line applies (attach-05 §3), so
+    a path of theirs would hide our line for the whole site. Of lines with one path the most restrictive wins.
+    """
+    path, statement = split_usage(value)
+    stated, refused = Preferences.parse(statement), ours.get(path, ours.get("", Preferences()))
+    grants = [c for c in Category if stated[c] is Preference.ALLOW and refused[c] is Preference.DISALLOW]
+    stays = Preferences(*(Preference.UNKNOWN if c in grants else stated[c] for c in Category))
+    if grants and not stays:
+        return None
+    combined = stays.combined(refused)
+    if combined:
+        ours[path] = combined
+    return f"{path} {stays}".strip(" \t") if grants else value
+
+
+def split_usage(value: str) -> tuple[str, str]:
+    """Return the path ("" if there is none) and the statement of a robots.txt line (attach-05 §3.1)."""
+    if not value.startswith("/"):
+        return "", value
+    path, _, statement = value.replace("\t", " ").partition(" ")
+    return path, statement.strip(" \t")
+
+
+def usage_meant(statement: str) -> Preferences:
+    """Return what an unreadable statement probably means: a yes is only guessed where one is written.
+
+    A plain no is one to training. Of members that disagree the stricter counts.
+    """
+    words = statement.lower().replace("=", " = ").replace(",", " ").replace(";", " ").split()
+    if len(words) == 1 and words[0] in _PLAIN_NO:
+        return Preferences(train_ai=Preference.DISALLOW)
+    meant: dict[Category, Preference] = {}
+    for label, equals, value in zip(words, words[1:], words[2:], strict=False):
+        found = member_meant(label.replace("_", "-"), value.strip('"?()')) if equals == "=" else None
+        if found and meant.get(found[0]) is not Preference.DISALLOW:
+            meant[found[0]] = found[1]
+    return Preferences(*(meant.get(category, Preference.UNKNOWN) for category in Category))
+
+
+def member_meant(label: str, value: str) -> tuple[Category, Preference] | None:
+    """Return what one member probably means, by the labels of either signal, or None."""
+    category, preference = _LABELS.get(label), _WORDS.get(value)
+    return (category, preference) if category and preference else None
