@@ -87,7 +87,7 @@ def test_rfc_9309_2_5_a_robots_txt_that_grows_over_500_kibibytes_is_cut_and_says
     assert len(rendering.robots.body) <= 512_000
     assert b"Disallow: /x\n" in rendering.robots.body
     assert "blog.example has 51" in rendering.cut
-    assert "crawlers read 512000: shorten" in rendering.cut
+    assert "crawlers read only 512000; shorten" in rendering.cut
     assert rendering.site.headers == render(NO_TRAINING).site.headers
     assert render(NO_TRAINING).cut == ""
 

@@ -197,8 +197,7 @@ def update(
         raise AIPolicyError("--accept-new needs --ai-robots-txt FILE or URL: where the names come from")
     if own is not None:
         load(own)
-    from aipolicy.identity.atomic_file import make_directory
-    from aipolicy.identity.list_update import UpdateState, update
+    from aipolicy.identity.list_update import UpdateState, make_directory, update
     from aipolicy.identity.ranges_file import default_path
 
     path = default_path() if to is None else Path(to)
@@ -250,9 +249,9 @@ def _update_names(source: str, own: str | None, accept: bool, as_json: bool) -> 
     except CrawlersError as error:
         raise CrawlersError(f"--ai-robots-txt {source!r}: {error}") from None
     if accept and found.entries and own is not None:
-        from aipolicy.identity.atomic_file import settled, write_whole
+        from aipolicy.identity.list_update import resolve_target, write_file
 
-        write_whole(settled(Path(own)), with_entries(document, found.entries))
+        write_file(resolve_target(Path(own)), with_entries(document, found.entries))
     _print_names(found, accept, as_json)
     return 1 if found.entries and not accept else 0
 

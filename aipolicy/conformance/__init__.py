@@ -1,22 +1,22 @@
-"""A conformance test for crawlers: a trap for each clause of RFC 9309, and what a crawler does in it."""
+"""A conformance test for crawlers: a test site for each clause of RFC 9309, and a verdict for each."""
 
-from aipolicy.conformance.catalogue import CLAIMS, CLAUSES, clauses_named
-from aipolicy.conformance.clause import Clause, Finding, Level, Verdict
-from aipolicy.conformance.random_run import Disagreement, RandomTrial, try_at_random
-from aipolicy.conformance.runner import Result, Trial, try_out
+from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict, Level
+from aipolicy.conformance.clauses import CLAIMS, CLAUSES, clauses_named
+from aipolicy.conformance.random_run import Disagreement, RandomRun, run_random_sites
+from aipolicy.conformance.runner import ClauseResult, ConformanceRun, run_clauses
 
 __all__ = [
     "CLAIMS",
     "CLAUSES",
     "Clause",
+    "ClauseFinding",
+    "ClauseResult",
+    "ClauseVerdict",
+    "ConformanceRun",
     "Disagreement",
-    "Finding",
     "Level",
-    "RandomTrial",
-    "Result",
-    "Trial",
-    "Verdict",
+    "RandomRun",
     "clauses_named",
-    "try_at_random",
-    "try_out",
+    "run_clauses",
+    "run_random_sites",
 ]

@@ -1,18 +1,18 @@
-"""What a clause is: one thing that RFC 9309 asks of crawlers, a trap for it, and a judge."""
+"""Clauses: single requirements of RFC 9309 for crawlers, each with a site that tests it and a judge."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from aipolicy.conformance.fixture import START, Setting, Trap
-from aipolicy.conformance.recording import Fetch, Seen
+from aipolicy.conformance.fixture import START, Fixture, FixtureSetup
+from aipolicy.conformance.recording import RecordedFetch, Recording
 
 
 class Level(StrEnum):
-    """The strength with which RFC 9309 asks for it (RFC 2119).
+    """The requirement level of a clause (RFC 2119).
 
-    ``IMPLIED``: it follows from what RFC 9309 says, but no key word states it. ``CLAIM``: RFC 9309 doesn't
-    ask for it; a crawler may claim it for itself.
+    ``IMPLIED`` follows from RFC 9309 without a key word. ``CLAIM`` is not in RFC 9309: a feature that a
+    crawler may claim to have.
     """
 
     MUST = "MUST"
@@ -22,55 +22,64 @@ class Level(StrEnum):
     CLAIM = "claim"
 
 
-class Verdict(StrEnum):
-    """The verdict on a crawler.
-
-    ``DISOBEYS``: it broke a MUST, or what it claims for itself. ``DEPARTS``: it did otherwise than a SHOULD
-    says, or than is implied. ``DOES_NOT``: nobody asks for it, and the crawler doesn't claim it.
-    """
+class ClauseVerdict(StrEnum):
+    """The verdict on a crawler for one clause."""
 
     OBEYS = "obeys"
     DISOBEYS = "disobeys"
+    """It broke a MUST, or a feature that it claims to have."""
     DEPARTS = "departs"
+    """It broke a SHOULD, or a requirement that is only implied."""
     OVER_CAUTIOUS = "over-cautious"
-    DOES_NOT = "does not"
+    """It did not fetch a page that it may fetch."""
+    NOT_SUPPORTED = "not supported"
+    """It does not have an optional feature, and does not claim to have it."""
     NOT_TESTED = "not tested"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A verdict, why, and what shows it: a request, and the rule (with its line) that it went against."""
+class ClauseFinding:
+    """A verdict with its reason, and the request and robots.txt rule that prove it."""
 
-    verdict: Verdict
-    why: str = ""
-    fetch: Fetch | None = None
+    verdict: ClauseVerdict
+    reason: str = ""
+    fetch: RecordedFetch | None = None
     rule: str = ""
     line: int = 0
 
 
-Judge = Callable[[Trap, Seen, str], Finding]
-"""Judges what was seen in a trap of the crawler with a product token.
+Judge = Callable[[Fixture, Recording, str], ClauseFinding]
+"""Judges the recording of a fixture for the crawler with a product token.
 
-A judge says DISOBEYS for every breach; ``Clause.graded`` tells a MUST from a SHOULD.
+A judge returns DISOBEYS for every breach; ``Clause.grade`` distinguishes the levels.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """``build`` makes the trap. ``names_it``: the trap names the crawler, whose product token must be known.
+    """One requirement for crawlers.
 
-    ``requires``: the clause without which this one tells nothing. ``claim``: what a crawler has to claim for
-    this to count. ``second`` and ``refusing`` are authorities that the trap has, too: the port of the
-    latter refuses connections.
+    Attributes:
+        id: The name of the clause.
+        section: The section of RFC 9309.
+        level: The requirement level.
+        requirement: The requirement, for people.
+        build: Makes the fixture.
+        judge: Judges a recording.
+        needs_token: True if the fixture's robots.txt names the crawler, so that its token must be known.
+        requires: A clause that the crawler must obey for this one to be testable.
+        claim: The feature that the crawler must claim for this clause to count.
+        second: True if the fixture has a second authority.
+        refusing: True if the fixture has an authority whose port refuses connections.
     """
 
     id: str
     section: str
     level: Level
-    says: str
-    build: Callable[[Setting], Trap]
+    requirement: str
+    build: Callable[[FixtureSetup], Fixture]
     judge: Judge
-    names_it: bool = False
+    needs_token: bool = False
     requires: str = ""
     claim: str = ""
     second: bool = False
@@ -78,15 +87,15 @@ class Clause:
 
     @property
     def authorities(self) -> tuple[str, ...]:
-        """Names of those that answer."""
+        """The names of the authorities that answer."""
         return (START, "second") if self.second else (START,)
 
-    def graded(self, finding: Finding, claims: Collection[str]) -> Finding:
-        """Return the finding with the verdict that a breach of this clause has at its level."""
-        if finding.verdict is not Verdict.DISOBEYS:
+    def grade(self, finding: ClauseFinding, claims: Collection[str]) -> ClauseFinding:
+        """Return the finding with the verdict that a breach has at this clause's level."""
+        if finding.verdict is not ClauseVerdict.DISOBEYS:
             return finding
         if self.claim:
-            return finding if self.claim in claims else replace(finding, verdict=Verdict.DOES_NOT)
+            return finding if self.claim in claims else replace(finding, verdict=ClauseVerdict.NOT_SUPPORTED)
         if self.level in (Level.SHOULD, Level.IMPLIED):
-            return replace(finding, verdict=Verdict.DEPARTS)
+            return replace(finding, verdict=ClauseVerdict.DEPARTS)
         return finding

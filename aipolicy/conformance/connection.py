@@ -1,8 +1,8 @@
-"""One connection of a crawler: requests are read however they are written, and answered in HTTP/1.1.
+"""A tolerant HTTP/1.1 connection for crawlers.
 
-A library for HTTP refuses what its grammar doesn't allow: bytes outside ASCII or spaces in the target, header
-lines without a colon, lines that end with LF. Crawlers send all of these, and a request that is refused
-unread can't be judged. So the request line is taken apart here: whatever has a method and a target counts.
+HTTP libraries reject what the grammar doesn't allow: non-ASCII bytes or spaces in the target, header lines
+without a colon, lines that end with LF. Crawlers send all of these, and a rejected request can't be judged.
+Here every request line with a method and a target is accepted.
 """
 
 import asyncio
@@ -11,101 +11,101 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from aipolicy.conformance.fixture import Answer
+from aipolicy.conformance.fixture import ServedResponse
 
-LONGEST_HEAD = 16 * 1024
-"""Bytes of a request's line and headers."""
+MAX_HEAD = 16 * 1024
+"""The maximum number of bytes of a request's first line and headers."""
 
-_BODY = 64 * 1024
-_IDLE = 60.0  # seconds that a connection may stand open between two requests
+_MAX_BODY = 64 * 1024
+_IDLE = 60.0  # seconds until an idle connection is closed
 _REQUEST = re.compile(rb"([A-Za-z]+) +(\S.*?)(?: +HTTP/(\d)\.(\d))? *\Z", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it was sent; bytes of the target that aren't UTF-8 are surrogate escapes."""
+class ReceivedRequest:
+    """A request; bytes of its target that are not UTF-8 are surrogate escapes."""
 
     method: str
     target: str
     user_agent: str
 
 
-Answered = tuple[Answer, Callable[[], None]]
-"""An answer, and what to call once it has been sent."""
+Reply = tuple[ServedResponse, Callable[[], None]]
+"""A response, and a function to call after it has been sent."""
 
-Answering = Callable[[Asked], Awaitable[Answered]]
+Responder = Callable[[ReceivedRequest], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """A request's line and headers, taken apart."""
+    """A parsed request without its body."""
 
-    asked: Asked
+    request: ReceivedRequest
     headers: dict[bytes, bytes]
     keeps_open: bool
     lacks_host: bool
 
 
 class _UnreadableError(Exception):
-    """The bytes sent are not a request, or are more than a request may have."""
+    """An invalid or too large request."""
 
     def __init__(self, status: int, line: bytes = b"") -> None:
         self.status, self.line = status, line
 
 
-async def converse(
+async def serve_connection(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    answering: Answering,
-    unreadable: Callable[[str], None] = lambda _line: None,
+    respond: Responder,
+    on_invalid: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Serve one connection until either side closes it, or sends what has no method and target.
+    """Serve a connection until either side closes it, or the client sends an invalid request.
 
     Args:
-        reader: of the connection; its limit must be LONGEST_HEAD or more.
-        writer: of the connection.
-        answering: answers a request.
-        unreadable: is called with a first line that is no request line.
+        reader: The connection's reader; its limit must be MAX_HEAD or more.
+        writer: The connection's writer.
+        respond: Returns the response to a request.
+        on_invalid: Called with a first line that is not a request line.
     """
     try:
-        while await _exchange(reader, writer, answering):
+        while await _exchange(reader, writer, respond):
             pass
     except _UnreadableError as error:
         if error.line:
-            unreadable(error.line.decode("utf-8", "surrogateescape"))
-        await _send(writer, Answer(b"", error.status), "GET", keeps_open=False)
-    except (ConnectionError, TimeoutError):  # it went away, or fell asleep
+            on_invalid(error.line.decode("utf-8", "surrogateescape"))
+        await _send(writer, ServedResponse(b"", error.status), "GET", keeps_open=False)
+    except (ConnectionError, TimeoutError):  # the client closed the connection, or was idle
         pass
     finally:
         writer.close()
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answering: Answering) -> bool:
-    """One request and its answer; False where no other can follow."""
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Responder) -> bool:
+    """Serve one request; return False if no other can follow."""
     head = await _read_head(reader)
     if head is None:
         return False
-    answer, sent = await answering(head.asked)
+    answer, sent = await respond(head.request)
     if answer.hangs_up:
         sent()
         writer.transport.abort()
         return False
     if head.lacks_host:  # RFC 9112 §3.2; it has been recorded
-        answer = Answer(b"", HTTPStatus.BAD_REQUEST)
+        answer = ServedResponse(b"", HTTPStatus.BAD_REQUEST)
     await _discard_body(head.headers, reader, writer)
-    await _send(writer, answer, head.asked.method, keeps_open=head.keeps_open)
+    await _send(writer, answer, head.request.method, keeps_open=head.keeps_open)
     sent()
     return head.keeps_open
 
 
 async def _read_head(reader: asyncio.StreamReader) -> _Head | None:
-    """The next request's line and headers; None where none comes."""
+    """Read the next request; return None at the end of the connection."""
     lines: list[bytes] = []
     size = 0
     async with asyncio.timeout(_IDLE):
         while line := await _read_line(reader):
             size += len(line)
-            if size > LONGEST_HEAD:
+            if size > MAX_HEAD:
                 raise _UnreadableError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             line = line.rstrip(b"\r\n")
             if line:
@@ -133,7 +133,7 @@ def _parsed(lines: list[bytes]) -> _Head:
         name, _, value = line.partition(b":")
         name, value = name.strip(b" \t").lower(), value.strip(b" \t")
         headers[name] = headers[name] + b", " + value if name in headers else value
-    asked = Asked(
+    request = ReceivedRequest(
         match[1].decode("ascii"),
         match[2].decode("utf-8", "surrogateescape"),
         headers.get(b"user-agent", b"").decode("latin-1"),
@@ -141,7 +141,7 @@ def _parsed(lines: list[bytes]) -> _Head:
     modern = (match[3] or b"0", match[4] or b"9") >= (b"1", b"1")
     lacks_host = modern and b"host" not in headers
     closes = lacks_host or b"close" in headers.get(b"connection", b"").lower()
-    return _Head(asked, headers, keeps_open=modern and not closes, lacks_host=lacks_host)
+    return _Head(request, headers, keeps_open=modern and not closes, lacks_host=lacks_host)
 
 
 async def _discard_body(
@@ -157,18 +157,18 @@ async def _discard_body(
 
 
 async def _discard_chunks(reader: asyncio.StreamReader) -> None:
-    room = _BODY
+    room = _MAX_BODY
     while size := _number((await _read_line(reader)).partition(b";")[0], 16):
         room -= size
         if room < 0:
             raise _UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        await _discard(reader, size + 2)  # and the line's end
+        await _discard(reader, size + 2)  # with the line end
     while (await _read_line(reader)).strip(b"\r\n"):  # trailers
         pass
 
 
 async def _discard(reader: asyncio.StreamReader, size: int) -> None:
-    if size > _BODY:
+    if size > _MAX_BODY:
         raise _UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         await reader.readexactly(size)
@@ -183,7 +183,9 @@ def _number(text: bytes, base: int) -> int:
         raise _UnreadableError(HTTPStatus.BAD_REQUEST) from None
 
 
-async def _send(writer: asyncio.StreamWriter, answer: Answer, method: str, *, keeps_open: bool) -> None:
+async def _send(
+    writer: asyncio.StreamWriter, answer: ServedResponse, method: str, *, keeps_open: bool
+) -> None:
     connection = ("Connection", "keep-alive" if keeps_open else "close")
     headers = (*answer.headers, ("Content-Length", str(len(answer.body))), connection)
     reason = HTTPStatus(answer.status).phrase

@@ -1,12 +1,12 @@
-"""The answer of RFC 9309 for a request, and where it leaves that open.
+"""The answer of RFC 9309 for a request, if all readings of RFC 9309 agree.
 
-The answer is ``core.matching``'s. It is asked of a crawler only where every reading that RFC 9309 allows
-gives the same one. These differ in:
+The answer comes from ``robotstxt.matching``. A crawler is only judged by it if every permissible reading has
+the same answer. Readings differ in:
 
-- how long a match is where an Allow and a Disallow compete: by the pattern's bytes, with or without ``*``
-  and ``$``, as written or percent-encoded, or by the part of the path that it matches (§2.2.2: *the match
-  that has the most octets*); and which of two equal ones wins, which is a SHOULD;
-- whether a reserved character and its escape are one (§2.2.2 and its Figure 4 can be read either way);
+- the length of a match if an Allow and a Disallow compete: the pattern's bytes, with or without ``*`` and
+  ``$``, as written or percent-encoded, or the matched part of the path (§2.2.2: *the match that has the most
+  octets*); and the winner of a tie, which is a SHOULD;
+- reserved characters and their escapes: equal or not (§2.2.2 and its Figure 4 permit both);
 - rules before the first group, which SHOULD be ignored.
 """
 
@@ -25,15 +25,15 @@ _Length = Callable[[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
-    """The answer for a request: allowed or not (None: RFC 9309 leaves it open), and the rule that decides."""
+class ExpectedAnswer:
+    """The answer for a request: allowed, forbidden, or None if readings differ; and the deciding rule."""
 
     allowed: bool | None
     rule: Rule | None = None
 
 
-def ruling(robots: RobotsTxt, token: str, target: str) -> Ruling:
-    """Return what a robots.txt says to the crawler with that product token of a path with its query."""
+def expected_answer(robots: RobotsTxt, token: str, target: str) -> ExpectedAnswer:
+    """Return the answer of a robots.txt for a product token and a path with its query."""
     answer = verdict(robots, token, target)
     group = binding_group(robots, token)
     rules = [rule for rule in (group.rules if group else ()) if rule.effective]
@@ -44,17 +44,17 @@ def ruling(robots: RobotsTxt, token: str, target: str) -> Ruling:
     matching_decoded = [rule for rule in rules if _span(decoded(rule.pattern), plain) is not None]
     readings = (matching, matching_decoded, [*matching, *matching_loose])
     if any(_winner(reading, path) is not answer.allowed for reading in readings):
-        return Ruling(None)
-    return Ruling(answer.allowed, answer.rule)
+        return ExpectedAnswer(None)
+    return ExpectedAnswer(answer.allowed, answer.rule)
 
 
 def decoded(text: str) -> str:
-    """Return a path without any escape."""
+    """Return a path with all escapes decoded."""
     return unquote(text, errors="surrogateescape")
 
 
 def _winner(matching: Iterable[Rule], path: str) -> bool | None:
-    """Return whether the rules that match allow a path; None where that depends on how they are measured."""
+    """Return True if the matching rules allow a path; None if that depends on the length's definition."""
     allows = [rule.pattern for rule in matching if rule.allow]
     disallows = [rule.pattern for rule in matching if not rule.allow]
     if not (allows and disallows):
@@ -81,7 +81,7 @@ _LENGTHS: tuple[_Length, ...] = (
 
 
 def _span(pattern: str, path: str) -> int | None:
-    """Return how much of a path a pattern matches, both without escapes; None where it doesn't."""
+    """Return the number of characters of a path that a pattern matches, both decoded; None if none."""
     match = _compiled(pattern).match(path)
     return match.end() if match else None
 

@@ -1,7 +1,7 @@
-"""The smallest site on which a crawler disagrees, and the section that it breaks there.
+"""Minimisation of a site on which a crawler disagrees with RFC 9309, and the cause of the disagreement.
 
-Each step leaves something out, and the crawler is tried on what remains: what stays is needed. So the
-smallest site tells why: a line that can be left out has no part in it.
+Each step removes something and runs the crawler again. The removal stays if the disagreement stays, so that
+everything in the smallest site is a part of the cause.
 """
 
 import re
@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aipolicy.conformance.expected_answer import ruling
+from aipolicy.conformance.expected_answer import expected_answer
 from aipolicy.conformance.random_site import PAGE, Link, RandomSite
 from aipolicy.core.paths import normalise
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 
-_MOST_RUNS = 150
+_MAX_RUNS = 150
 _MANY_LINES, _MANY_LINKS, _MANY_GROUPS, _MANY_RULES = 60, 12, 3, 5
 _LINE = re.compile(
     r"(?P<before>[ \t]*)(?P<field>[^:#]*?)(?P<space>[ \t]*):[ \t]*(?P<value>[^#]*?)[ \t]*(?P<comment>#.*)?"
@@ -23,40 +23,40 @@ _ESCAPE = re.compile("%[0-9A-F]{2}")
 _KNOWN = {"user-agent": "User-agent", "allow": "Allow", "disallow": "Disallow"}
 
 Shows = Callable[[RandomSite, str], Awaitable[bool]]
-"""Tries the crawler on a site: returns True if it disagrees about this path."""
+"""Runs the crawler on a site; returns True if it disagrees about this path."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shrunk:
-    """The smallest site found, the path that the crawler disagrees about there, and how often it was run."""
+class MinimizedSite:
+    """The smallest site found, the path of the disagreement, and the number of runs."""
 
     site: RandomSite
     path: str
     runs: int
 
 
-async def shrunk(site: RandomSite, path: str, token: str, shows: Shows) -> Shrunk:
-    """Leave out of a site what has no part in a disagreement about a path."""
-    shrinking = _Shrinking(site, path, shows)
-    await shrinking.keep_links_to_path()
-    await shrinking.try_out(replace(shrinking.site, newline="\n"))
-    await shrinking.leave_out_lines()
-    await shrinking.spell_plainly(token)
-    await shrinking.leave_out_lines()
-    await shrinking.leave_out_links()
-    await shrinking.move_to_start()
-    await shrinking.use_plain_paths(token)
-    return Shrunk(shrinking.site, shrinking.path, shrinking.runs)
+async def minimized(site: RandomSite, path: str, token: str, shows: Shows) -> MinimizedSite:
+    """Remove everything from a site that is not needed for a disagreement about a path."""
+    minimizer = _Minimizer(site, path, shows)
+    await minimizer.keep_links_to_path()
+    await minimizer.run_clauses(replace(minimizer.site, newline="\n"))
+    await minimizer.remove_lines()
+    await minimizer.use_usual_spelling(token)
+    await minimizer.remove_lines()
+    await minimizer.remove_links()
+    await minimizer.move_to_start()
+    await minimizer.use_plain_paths(token)
+    return MinimizedSite(minimizer.site, minimizer.path, minimizer.runs)
 
 
-class _Shrinking:
+class _Minimizer:
     def __init__(self, site: RandomSite, path: str, shows: Shows) -> None:
         self.site, self.path, self._shows, self.runs = site, path, shows, 0
 
-    async def try_out(self, smaller: RandomSite, path: str = "") -> bool:
-        """Take another site instead, and path, if it shows the disagreement."""
+    async def run_clauses(self, smaller: RandomSite, path: str = "") -> bool:
+        """Replace the site and the path if the crawler disagrees there too."""
         path = path or self.path
-        if (smaller, path) == (self.site, self.path) or self.runs >= _MOST_RUNS:
+        if (smaller, path) == (self.site, self.path) or self.runs >= _MAX_RUNS:
             return False
         self.runs += 1
         if await self._shows(smaller, path):
@@ -66,59 +66,59 @@ class _Shrinking:
 
     @property
     def _link(self) -> Link | None:
-        """The link to the path; the page that a crawl begins with needs none."""
+        """The link to the path; None for the start page."""
         return next((link for link in self.site.links if link.path == self.path), None)
 
     async def keep_links_to_path(self) -> None:
-        """Keep the links that lead to the path, and no other."""
+        """Remove links that do not lead to the path."""
         by_path = {link.path: link for link in self.site.links}
         chain: list[Link] = []
         at = self.path
         while at in by_path and by_path[at] not in chain:
             chain.insert(0, by_path[at])
             at = by_path[at].on
-        await self.try_out(replace(self.site, links=tuple(chain)))
+        await self.run_clauses(replace(self.site, links=tuple(chain)))
 
-    async def leave_out_lines(self) -> None:
-        await self._leave_out("lines", lambda line: True)
+    async def remove_lines(self) -> None:
+        await self._remove("lines", lambda line: True)
 
-    async def leave_out_links(self) -> None:
+    async def remove_links(self) -> None:
         holders = {link.on for link in self.site.links} | {self.path}
-        await self._leave_out("links", lambda link: link.path not in holders)
+        await self._remove("links", lambda link: link.path not in holders)
 
-    async def _leave_out(self, name: str, may_go: Callable[[Any], bool]) -> None:
+    async def _remove(self, name: str, removable: Callable[[Any], bool]) -> None:
         size = len(getattr(self.site, name)) // 2
         while size:
             at = 0
             while at < len(items := getattr(self.site, name)):
-                part, kept = items[at : at + size], items[:at] + items[at + size :]
-                changed: dict[str, Any] = {name: kept}
-                if not (all(map(may_go, part)) and await self.try_out(replace(self.site, **changed))):
+                part, rest = items[at : at + size], items[:at] + items[at + size :]
+                changed: dict[str, Any] = {name: rest}
+                if not (all(map(removable, part)) and await self.run_clauses(replace(self.site, **changed))):
                     at += size
             size //= 2
 
-    async def spell_plainly(self, token: str) -> None:
-        """Write lines and the crawler's name as most people do."""
+    async def use_usual_spelling(self, token: str) -> None:
+        """Write lines and the crawler's name in their usual spelling."""
         for spelt in (_plain, lambda line: _with_name(line, token)):
             lines = tuple(map(spelt, self.site.lines))
-            if not await self.try_out(replace(self.site, lines=lines)):
+            if not await self.run_clauses(replace(self.site, lines=lines)):
                 for number, line in enumerate(lines):
                     await self._replace_line(number, line)
 
     async def _replace_line(self, number: int, line: str, path: str = "") -> bool:
         lines = (*self.site.lines[:number], line, *self.site.lines[number + 1 :])
-        return await self.try_out(replace(self.site, lines=lines), path)
+        return await self.run_clauses(replace(self.site, lines=lines), path)
 
     async def move_to_start(self) -> None:
-        """Put the link on the start page, and make it one to a page."""
+        """Move the link to the start page, and make it a link to a page."""
         if len(self.site.links) <= _MANY_LINKS and (link := self._link):
-            await self.try_out(replace(self.site, links=(replace(link, on="/"),)))
+            await self.run_clauses(replace(self.site, links=(replace(link, on="/"),)))
         if len(self.site.links) == 1 and (link := self._link):
-            await self.try_out(replace(self.site, links=(replace(link, kind=PAGE),)))
+            await self.run_clauses(replace(self.site, links=(replace(link, kind=PAGE),)))
 
     async def use_plain_paths(self, token: str) -> None:
-        """Let the rule that decides be the path itself; and the path be a plain one, if it may."""
-        rule = ruling(RobotsTxt.parse(self.site.robots_txt), token, self.path).rule
+        """Replace the path by a simple one, and the deciding rule by that path, if possible."""
+        rule = expected_answer(RobotsTxt.parse(self.site.robots_txt), token, self.path).rule
         link = self._link
         if rule is None or link is None:
             return
@@ -133,20 +133,20 @@ class _Shrinking:
             links = tuple(replace(each, path=path) if each == link else each for each in self.site.links)
             links = tuple(replace(each, on=path) if each.on == self.path else each for each in links)
             lines = (*self.site.lines[:number], f"{field}: {pattern}", *self.site.lines[number + 1 :])
-            if not others and await self.try_out(replace(self.site, links=links, lines=lines), path):
+            if not others and await self.run_clauses(replace(self.site, links=links, lines=lines), path):
                 return
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A kind of mistake of crawlers, and the section of RFC 9309 that it breaks."""
+    """A requirement of RFC 9309 that a crawler breaks, and its section."""
 
     section: str
-    says: str
+    requirement: str
 
 
 def cause_of(site: RandomSite, token: str, path: str, *, closed: bool) -> Cause:
-    """Return what a site that was made as small as can be is about: the first of what had to stay in it."""
+    """Return the cause of a disagreement on a minimised site: the first feature that could not be removed."""
     return next(_causes(site, token, path, closed=closed))
 
 
@@ -156,43 +156,43 @@ def _causes(site: RandomSite, token: str, path: str, *, closed: bool) -> Iterato
     rules = [value for field, value in records if field in ("allow", "disallow")]
     kind = next((link.kind for link in site.links if link.path == path), PAGE)
     if len(site.links) > _MANY_LINKS:
-        yield Cause("2.3.1.1", "It obeys in the first of its requests, and not in all.")
+        yield Cause("2.3.1.1", "It obeys in its first requests, but not in all.")
     if len(lines) > _MANY_LINES:
-        yield Cause("2.5", f"It obeys a small file, and not one of {len(site.robots_txt):,} bytes.")
+        yield Cause("2.5", f"It obeys a small file, but not one of {len(site.robots_txt):,} bytes.")
     if kind != PAGE:
-        yield Cause("2.2.2", f"It obeys for pages, and not for a link of the kind {kind!r}.")
+        yield Cause("2.2.2", f"It obeys for links to pages, but not for a link of the kind {kind!r}.")
     if len(site.links) > 1:
-        yield Cause("2.2.2", "It obeys on the page that a crawl begins with, and not on those behind it.")
+        yield Cause("2.2.2", "It obeys for links on the start page, but not on other pages.")
     if site.newline != "\n":
-        yield Cause("2.2", f"Lines may end with {'CR LF' if site.newline == chr(13) + chr(10) else 'CR'}.")
+        yield Cause("2.2", f"Lines can end with {'CR LF' if site.newline == chr(13) + chr(10) else 'CR'}.")
     yield from _causes_in_lines(lines, records)
     yield from _causes_in_groups(records, token)
     if "" in rules:
-        yield Cause("2.2", "A rule without a path decides nothing.")
+        yield Cause("2.2", "A rule without a path matches nothing.")
     if not closed and not rules:
-        yield Cause("2.2.1", "Where no rule speaks of a path, it may be fetched.")
+        yield Cause("2.2.1", "A path that no rule matches is allowed.")
     if len(rules) > _MANY_RULES:
-        yield Cause("2.3.1.5", "Every line is read, also where many rules stand.")
+        yield Cause("2.3.1.5", "Every line is read, even after many rules.")
     if len(rules) > 1:
-        yield Cause("2.2.2", "Of the rules that match, the longest decides; each rule counts.")
+        yield Cause("2.2.2", "The longest of all matching rules decides.")
     yield from _causes_in_paths("".join(rules), path)
-    yield Cause("2.2.2", "A rule decides on every path that begins with it, and on no other.")
+    yield Cause("2.2.2", "A rule matches every path that begins with it, and no other.")
 
 
 def _causes_in_lines(lines: Sequence[str], records: Sequence[tuple[str, str]]) -> Iterator[Cause]:
     for line, (field, _) in zip(lines, records, strict=True):
         if not line.strip(" \t"):
-            yield Cause("2.2", "An empty line ends no group.")
+            yield Cause("2.2", "An empty line does not end a group.")
         elif line.lstrip(" \t").startswith("#"):
             yield Cause("2.2.3", "A line that begins with # is a comment.")
         elif not field:
-            yield Cause("2.3.1.5", "A line that can't be read is skipped.")
+            yield Cause("2.3.1.5", "An invalid line is skipped.")
         elif field not in _KNOWN:
-            yield Cause("2.2.4", "Other records don't interfere: none ends a group.")
+            yield Cause("2.2.4", "Another record does not end a group.")
         elif "#" in line:
-            yield Cause("2.2.3", "# begins a comment behind a value.")
+            yield Cause("2.2.3", "A # after a value begins a comment.")
         elif line != _plain(line):
-            yield Cause("2.2", "Fields are known in any case, with white space around them.")
+            yield Cause("2.2", "Field names are case-insensitive, and can have white space around them.")
 
 
 def _causes_in_groups(records: Sequence[tuple[str, str]], token: str) -> Iterator[Cause]:
@@ -206,28 +206,28 @@ def _causes_in_groups(records: Sequence[tuple[str, str]], token: str) -> Iterato
         in_names = field == "user-agent" or (in_names and field not in ("allow", "disallow"))
     own = [group for group in groups if token.lower() in map(str.lower, group)]
     if len(groups) > _MANY_GROUPS:
-        yield Cause("2.3.1.5", "Every line is read, also where many groups stand.")
+        yield Cause("2.3.1.5", "Every line is read, even after many groups.")
     if len(own) > 1:
         yield Cause("2.2.1", "The groups that name it are combined.")
     if any(len(group) > 1 for group in own or groups):
-        yield Cause("2.1", "A group may name several crawlers.")
+        yield Cause("2.1", "A group can name several crawlers.")
     if own and any("*" in group for group in groups if group not in own):
-        yield Cause("2.2.1", "The group that names it binds it, and not the one for everyone.")
+        yield Cause("2.2.1", "The group that names it applies, not the group for all crawlers (*).")
     if any(token.lower() == name.lower() and token != name for group in own for name in group):
-        yield Cause("2.2.1", "Its name is its name in any case.")
+        yield Cause("2.2.1", "Its name is case-insensitive.")
     if len(groups) > 1:
-        yield Cause("2.2.1", "A group binds those that it names, and a group for everyone all others.")
+        yield Cause("2.2.1", "A group applies to the crawlers that it names, and the group * to all others.")
 
 
 def _causes_in_paths(patterns: str, path: str) -> Iterator[Cause]:
     if "*" in patterns:
-        yield Cause("2.2.3", "* is any sequence of characters.")
+        yield Cause("2.2.3", "* matches any sequence of characters.")
     if "$" in patterns:
-        yield Cause("2.2.3", "$ is the end of the path.")
+        yield Cause("2.2.3", "$ matches the end of the path.")
     if "%" in patterns + path or not (patterns + path).isascii():
-        yield Cause("2.2.2", "Paths are compared percent-encoded, but for unreserved characters.")
+        yield Cause("2.2.2", "Paths are compared percent-encoded, except for unreserved characters.")
     if "?" in path:
-        yield Cause("2.2.2", "A path is compared with its query.")
+        yield Cause("2.2.2", "A path is compared including its query.")
 
 
 def _field(line: str) -> tuple[str, str]:
@@ -236,14 +236,14 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def _with_name(line: str, token: str) -> str:
-    """Return a line with the crawler's name as the crawler writes it."""
+    """Return a line with the crawler's name in the crawler's own spelling."""
     field, value = _field(line)
-    names_it = field.lower() == "user-agent" and value.lower() == token.lower()
-    return line.replace(value, token) if names_it and token else line
+    needs_token = field.lower() == "user-agent" and value.lower() == token.lower()
+    return line.replace(value, token) if needs_token and token else line
 
 
 def _plain(line: str) -> str:
-    """Return a line of the protocol as most people write it, and any other as it is."""
+    """Return a known record in its usual spelling, and any other line unchanged."""
     field, value = _field(line)
     known = _KNOWN.get(field.lower())
     return f"{known}: {value}".rstrip(" ") if known else line

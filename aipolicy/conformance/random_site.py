@@ -1,7 +1,7 @@
-"""Sites made at random from RFC 9309's grammar, the same for the same seed.
+"""Random sites from the grammar of RFC 9309, the same for the same seed.
 
-A site is a robots.txt and pages that link to each other. Paths are made first, and rules from parts of
-them, so that rules match. What RFC 9309 leaves open is made rarely, and never asked: see ``ruling``.
+A site is a robots.txt and pages that link to each other. The paths are made first and the rules from parts of
+them, so that rules match. Cases that RFC 9309 leaves open are rare, and are not judged (``expected_answer``).
 """
 
 import random
@@ -12,10 +12,18 @@ from html import escape
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
-from aipolicy.conformance.building import always, page, text
-from aipolicy.conformance.clause import Clause, Finding, Level, Verdict
-from aipolicy.conformance.expected_answer import decoded, ruling
-from aipolicy.conformance.fixture import START, Answer, Authority, Setting, Trap
+from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict, Level
+from aipolicy.conformance.expected_answer import decoded, expected_answer
+from aipolicy.conformance.fixture import (
+    START,
+    Authority,
+    Fixture,
+    FixtureSetup,
+    ServedResponse,
+    constant,
+    html_page,
+    text_response,
+)
 from aipolicy.core.paths import normalise
 from aipolicy.robotstxt.parser import RobotsTxt
 
@@ -42,15 +50,15 @@ _GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c000000000100010000
 _FEED = """<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0"><channel><title>News</title>{}</channel></rss>
 """
-_NO_ICON = '<link rel="icon" href="data:,">'  # no browser asks for a favicon that nobody linked to
-_TRIES = 50  # files that are tried for one that closes some links, and not the page to begin with
+_NO_ICON = '<link rel="icon" href="data:,">'  # so that browsers don't request /favicon.ico
+_TRIES = 50  # to make a file that disallows some links, but not the start page
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a kind, as it is spelt, on the page or feed with the path ``on``."""
+    """A link on the page or feed with the path ``on``; ``path`` is its spelling."""
 
     kind: str
     path: str
@@ -59,7 +67,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class RandomSite:
-    """A robots.txt, as lines and what ends them, and links that all begin at ``/``."""
+    """The lines of a robots.txt with their line end, and links that all start at ``/``."""
 
     lines: tuple[str, ...]
     links: tuple[Link, ...]
@@ -69,45 +77,49 @@ class RandomSite:
     def robots_txt(self) -> bytes:
         return "".join(line + self.newline for line in self.lines).encode()
 
-    def trap(self, setting: Setting) -> Trap:
-        """Return the site as a trap; what was seen in it is judged by ``ruling``."""
-        pages = {normalise(link.path): self._answer(link, setting) for link in self.links}
+    def fixture(self, setup: FixtureSetup) -> Fixture:
+        """Return the site as a fixture, which ``expected_answer`` judges."""
+        pages = {normalise(link.path): self._answer(link, setup) for link in self.links}
         pages["/"] = self._page("Start", "/")
         rules = self.robots_txt
-        return Trap({START: Authority(always(text(rules)), pages)}, rules={START: rules})
+        return Fixture({START: Authority(constant(text_response(rules)), pages)}, rules={START: rules})
 
-    def _answer(self, link: Link, setting: Setting) -> Answer:
+    def _answer(self, link: Link, setup: FixtureSetup) -> ServedResponse:
         if link.kind == IMAGE:
-            return Answer(_GIF, headers=(("Content-Type", "image/gif"),))
+            return ServedResponse(_GIF, headers=(("Content-Type", "image/gif"),))
         if link.kind == FEED:
-            urls = (f"http://{setting.at[START]}{_sendable(entry.path)}" for entry in self._on(link.path))
+            urls = (
+                f"http://{setup.hosts[START]}{_sendable(entry.path)}" for entry in self._links_on(link.path)
+            )
             items = "".join(f"<item><title>x</title><link>{escape(url)}</link></item>" for url in urls)
-            return Answer(_FEED.format(items).encode(), headers=(("Content-Type", "application/rss+xml"),))
+            return ServedResponse(
+                _FEED.format(items).encode(), headers=(("Content-Type", "application/rss+xml"),)
+            )
         return self._page(link.path, link.path)
 
-    def _page(self, title: str, path: str) -> Answer:
-        links = self._on(path)
+    def _page(self, title: str, path: str) -> ServedResponse:
+        links = self._links_on(path)
         images = (f'<img alt="x" src="{escape(link.path)}">' for link in links if link.kind == IMAGE)
         rss = 'rel="alternate" type="application/rss+xml"'
         feeds = (f'<link {rss} href="{escape(link.path)}">' for link in links if link.kind == FEED)
         pages = [link.path for link in links if link.kind in (PAGE, ENTRY)]
-        return page(title, pages, meta=_NO_ICON + "".join(feeds), more="".join(images))
+        return html_page(title, pages, meta=_NO_ICON + "".join(feeds), more="".join(images))
 
-    def _on(self, path: str) -> list[Link]:
+    def _links_on(self, path: str) -> list[Link]:
         return [link for link in self.links if link.on == path]
 
 
 def clause_of(site: RandomSite) -> Clause:
     """Return the site as what a server serves."""
 
-    def judge(_trap: Trap, _seen: object, _token: str) -> Finding:
-        return Finding(Verdict.NOT_TESTED)
+    def judge(_fixture: Fixture, _seen: object, _token: str) -> ClauseFinding:
+        return ClauseFinding(ClauseVerdict.NOT_TESTED)
 
-    return Clause("random", "2.2", Level.MUST, "It obeys.", site.trap, judge)
+    return Clause("random", "2.2", Level.MUST, "It obeys.", site.fixture, judge)
 
 
 def open_site() -> RandomSite:
-    """Return a site with every kind of link, whose robots.txt says nothing."""
+    """Return a site with every kind of link, and no rules."""
     links = (
         Link(PAGE, "/page.html"), Link(PAGE, "/next.html", "/page.html"), Link(IMAGE, "/image.gif"),
         Link(FEED, "/feed.xml"), Link(ENTRY, "/entry.html", "/feed.xml"),
@@ -116,7 +128,7 @@ def open_site() -> RandomSite:
 
 
 def without_rules(site: RandomSite) -> RandomSite:
-    """Return the site with a robots.txt in which nothing is forbidden."""
+    """Return the site without rules."""
     return RandomSite(("# Everything may be fetched.",), site.links)
 
 
@@ -124,10 +136,10 @@ def random_site(seed: int, number: int, token: str, names: Iterable[str] = ()) -
     """Return the site with that number.
 
     Args:
-        seed: of all sites.
-        number: of this one.
-        token: the crawler's product token; "" if it is unknown, so that no group names it.
-        names: what else the crawler may take for its name: no other group has it.
+        seed: The seed of all sites.
+        number: The number of this site.
+        token: The crawler's product token; "" if unknown, so that no group names it.
+        names: Other names that the crawler may obey, which no other group has.
     """
     maker = _Maker(random.Random(f"{seed}:{number}"), token, tuple(names))  # noqa: S311 (no secret)
     return maker.site()
@@ -138,7 +150,7 @@ def _sendable(path: str) -> str:
 
 
 class _Maker:
-    """The state of one site's making."""
+    """A generator of one site."""
 
     def __init__(self, rng: random.Random, token: str, names: tuple[str, ...]) -> None:
         self._rng, self._token = rng, token
@@ -151,8 +163,10 @@ class _Maker:
         for _ in range(_TRIES):
             site = RandomSite(tuple(self._file(links)), links, newline)
             robots = RobotsTxt.parse(site.robots_txt)
-            answers = [ruling(robots, self._token, link.path).allowed for link in links if link.on == "/"]
-            if ruling(robots, self._token, "/").allowed and False in answers and True in answers:
+            answers = [
+                expected_answer(robots, self._token, link.path).allowed for link in links if link.on == "/"
+            ]
+            if expected_answer(robots, self._token, "/").allowed and False in answers and True in answers:
                 break
         return site
 
@@ -193,7 +207,7 @@ class _Maker:
             word += rng.choice(_RESERVED) + rng.choice(_WORDS)
         if rng.random() < 0.3:
             word = _sendable(word)
-        if rng.random() < 0.08:  # a letter that needn't be: it has to be unencoded before it is compared
+        if rng.random() < 0.08:  # an unnecessary escape, which must be decoded before the comparison
             word = f"%{ord(word[0]):02X}{word[1:]}" if word[0].isascii() and word[0].isalpha() else word
         return word
 
@@ -203,16 +217,17 @@ class _Maker:
         rng = self._rng
         yield from self._between()
         if rng.random() < 0.1:
-            yield self._rule(links)  # in no group
+            yield self._rule(links)  # outside any group
         for names in self._groups():
             for number, name in enumerate(names):
-                yield self._spelt("User-agent", name)
+                yield self._spell("User-agent", name)
                 if number + 1 < len(names) and rng.random() < 0.2:
                     yield from self._other_record()
             yield from self._other_record(0.3)
             rules = list(self._rules(links))
             yield from rules
-            # Names go on over empty lines and other records; over a line that can't be read, nobody knows.
+            # User-agent lines continue after empty lines and other records. RFC 9309 doesn't say if they
+            # also continue after an invalid line.
             yield from self._between(noise=any(map(_RULE.match, rules)))
 
     def _groups(self) -> list[list[str]]:
@@ -246,7 +261,7 @@ class _Maker:
     def _rule(self, links: tuple[Link, ...]) -> str:
         rng = self._rng
         allow = rng.random() < 0.35
-        return self._spelt("Allow" if allow else "Disallow", self._pattern(rng.choice(links).path))
+        return self._spell("Allow" if allow else "Disallow", self._pattern(rng.choice(links).path))
 
     def _pattern(self, path: str) -> str:
         """Return a path pattern that may match this path, or others."""
@@ -258,11 +273,11 @@ class _Maker:
         units = [self._unit(unit) for unit in _units(path)]
         cut = rng.random()
         end = len(units) if cut < 0.35 else rng.randint(1 if cut > 0.97 else min(3, len(units)), len(units))
-        whole, units = end == len(units), units[:end]
+        complete, units = end == len(units), units[:end]
         if rng.random() < 0.2 and len(units) > 2:
             begin = rng.randint(1, len(units) - 1)
             units[begin : rng.randint(begin, len(units))] = ["*"]
-        if whole and rng.random() < 0.2:
+        if complete and rng.random() < 0.2:
             units.append("$")
         return "".join(units)
 
@@ -272,7 +287,7 @@ class _Maker:
         return _sendable(unit) if self._rng.random() < 0.5 else unit
 
     def _between(self, often: float = 0.4, *, noise: bool = True) -> Iterator[str]:
-        """Return lines that may stand between any two lines of rules."""
+        """Yield lines that can be between any two rules."""
         if self._rng.random() < often:
             yield self._rng.choice(_COMMENTS)
         yield from self._other_record(often / 3)
@@ -285,8 +300,8 @@ class _Maker:
         if self._rng.random() < often:
             yield self._rng.choice((*_RECORDS, "", "# between"))
 
-    def _spelt(self, field: str, value: str) -> str:
-        """Return a line, now and then as oddly as the grammar allows."""
+    def _spell(self, field: str, value: str) -> str:
+        """Return a line, sometimes in an unusual but valid spelling."""
         rng = self._rng
         if rng.random() < 0.7:
             return f"{field}: {value}"
@@ -301,11 +316,11 @@ class _Maker:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Return True if some would take one name for the other."""
+    """Return True if some crawlers would confuse the names."""
     return one[:4] == other[:4] or one in other or other in one
 
 
 def _units(path: str) -> list[str]:
-    """Return the characters of a path: an escape of a reserved one stays whole, any other is decoded."""
+    """Return the characters of a path: escapes of reserved characters stay, others are decoded."""
     parts = _RESERVED_ESCAPE.split(path)
     return [unit for part in parts for unit in ([part] if part in _RESERVED else unquote(part))]

@@ -1,16 +1,23 @@
-"""What was seen of a crawler: each request it made, and how it ended."""
+"""The recording of a crawl: each request, and the end of the crawler's process."""
 
 from dataclasses import dataclass
 
-from aipolicy.conformance.fixture import START, Answer, Place
+from aipolicy.conformance.fixture import START, PageLink, ServedResponse
 from aipolicy.core.paths import normalise
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """One request. ``at`` and ``done``: seconds since the trap opened when it was read, and answered.
+class RecordedFetch:
+    """One request.
 
-    ``done`` is infinite where the answer was never taken.
+    Attributes:
+        authority: The authority that received it.
+        at: Seconds from the start of the server to the request.
+        done: Seconds from the start of the server to the end of the response; infinite if it wasn't sent.
+        method: The request method.
+        target: The path and query.
+        user_agent: The User-Agent.
+        answer: The response.
     """
 
     authority: str
@@ -19,7 +26,7 @@ class Fetch:
     method: str
     target: str
     user_agent: str
-    answer: Answer
+    answer: ServedResponse
 
     @property
     def key(self) -> tuple[str, str]:
@@ -35,10 +42,14 @@ def is_robots(target: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How the crawler ended: its exit code, or ``stopped`` by us; and the last of its output.
+class CrawlExit:
+    """The end of a crawler's process.
 
-    ``seconds``: until it ended by itself, or was asked to end.
+    Attributes:
+        exit_code: Its exit code, or None.
+        stopped: True if it was stopped after the time limit.
+        seconds: Seconds until it ended or was stopped.
+        output: The end of its output.
     """
 
     exit_code: int | None
@@ -48,27 +59,30 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """All that a crawler did in one trap.
+class Recording:
+    """All requests of one crawl.
 
-    ``flooded``: it asked so often that the rest was not kept. ``unreadable``: first lines that it sent which
-    are no request, as they came; a few.
+    Attributes:
+        fetches: The requests.
+        ending: The end of the process.
+        flooded: True if there were too many requests to record.
+        unreadable: First lines that are not valid requests, as they were sent; the first few.
     """
 
-    fetches: tuple[Fetch, ...]
-    ending: Ending
+    fetches: tuple[RecordedFetch, ...]
+    ending: CrawlExit
     flooded: bool = False
     unreadable: tuple[str, ...] = ()
 
     @property
-    def pages(self) -> tuple[Fetch, ...]:
-        """The fetches of anything but a robots.txt; ``OPTIONS *`` and the like name no page."""
+    def pages(self) -> tuple[RecordedFetch, ...]:
+        """The requests for pages: not for a robots.txt, and not ``OPTIONS *``."""
         return tuple(f for f in self.fetches if not f.reads_robots and f.target.startswith("/"))
 
-    def robots(self, authority: str = START) -> tuple[Fetch, ...]:
+    def robots(self, authority: str = START) -> tuple[RecordedFetch, ...]:
+        """Return the requests for an authority's robots.txt."""
         return tuple(f for f in self.fetches if f.reads_robots and f.authority == authority)
 
-    def of(self, place: Place) -> Fetch | None:
-        """The first fetch of a page."""
-        keys = place.keys
-        return next((fetch for fetch in self.fetches if fetch.key in keys), None)
+    def fetch_of(self, link: PageLink) -> RecordedFetch | None:
+        """Return the first request for a page, or None."""
+        return next((fetch for fetch in self.fetches if fetch.key in link.keys), None)

@@ -1,128 +1,257 @@
-"""The outcome of a trial in words, and as a document for programs."""
+"""The report of a conformance run: for a terminal, and as a JSON document."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from aipolicy.conformance.clause import Finding, Verdict
-from aipolicy.conformance.random_run import Disagreement, RandomTrial
-from aipolicy.conformance.recording import Ending
-from aipolicy.conformance.runner import Result, Trial
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict, Level
+from aipolicy.conformance.random_run import Disagreement, RandomRun
+from aipolicy.conformance.recording import CrawlExit
+from aipolicy.conformance.runner import ClauseResult, ConformanceRun
 from aipolicy.report.text import printable
 from aipolicy.robotstxt.parser import lines_of
 
-_LONGEST = 200  # characters of what a crawler sent or printed
-_LINES = 20
-_MOST_RULES = 4096  # octets of a robots.txt
+VERSION = 2
+"""The version of the JSON document."""
+
+_MAX_CHARACTERS = 200  # of the crawler's input or output in a line
+_MAX_LINES = 20
+_MAX_ROBOTS_BYTES = 4096
+_NARROW = 110  # columns of a terminal below which the requirement is on a line of its own
 _NO_LINKS = """\
-It followed no link, so that most clauses can't be tested: let it crawl the whole site, as wget -r does.
-If it takes single pages only, try what gives them to it; if it was stopped, give it more --seconds."""
+It followed no link, so most clauses can't be tested. It must crawl the whole site, as `wget -r` does.
+If it only fetches single URLs, test the program that chooses them.
+If it was stopped, use a larger --seconds."""
 _COUNTED = {
-    Verdict.OBEYS: "obeyed",
-    Verdict.DISOBEYS: "disobeyed",
-    Verdict.DEPARTS: "departed",
-    Verdict.OVER_CAUTIOUS: "over-cautious",
-    Verdict.DOES_NOT: "neither asked nor claimed",
-    Verdict.NOT_TESTED: "not tested",
+    ClauseVerdict.OBEYS: "obeyed",
+    ClauseVerdict.DISOBEYS: "disobeyed",
+    ClauseVerdict.DEPARTS: "departed",
+    ClauseVerdict.OVER_CAUTIOUS: "over-cautious",
+    ClauseVerdict.NOT_SUPPORTED: "optional and not supported",
+    ClauseVerdict.NOT_TESTED: "not tested",
+}
+_STYLES = {
+    ClauseVerdict.OBEYS: "green",
+    ClauseVerdict.DISOBEYS: "bold red",
+    ClauseVerdict.DEPARTS: "magenta",
+    ClauseVerdict.OVER_CAUTIOUS: "yellow",
+    ClauseVerdict.NOT_SUPPORTED: "",
+    ClauseVerdict.NOT_TESTED: "dim",
+}
+_RANDOM_COUNTED = {
+    ClauseVerdict.DISOBEYS: "it disobeys",
+    ClauseVerdict.OVER_CAUTIOUS: "it is over-cautious",
 }
 
 
-def evidence(finding: Finding) -> str:
-    """What shows a verdict, like ``GET /closed.html, against line 2: Disallow: /closed.html``, or ""."""
+def evidence(finding: ClauseFinding) -> str:
+    """Return the evidence of a finding, such as ``GET /a, disallowed by line 2: Disallow: /a``, or ""."""
     if finding.fetch is None:
-        return printable(finding.why, _LONGEST)
-    request = printable(f"{finding.fetch.method} {finding.fetch.target}", _LONGEST)
-    against = f"against line {finding.line}: " if finding.line else ""
-    reason = finding.why or f"{against}{finding.rule}"
-    return f"{request}{', ' if against else ': '}{printable(reason, _LONGEST)}"
+        return printable(finding.reason, _MAX_CHARACTERS)
+    request = printable(f"{finding.fetch.method} {finding.fetch.target}", _MAX_CHARACTERS)
+    if finding.reason or not finding.line:
+        return f"{request}: {printable(finding.reason or finding.rule, _MAX_CHARACTERS)}"
+    return f"{request}, disallowed by line {finding.line}: {printable(finding.rule, _MAX_CHARACTERS)}"
 
 
-def introduction(trial: Trial) -> str:
-    """Who was tried: its User-Agent, which product token it answers to, and that it followed no link."""
-    agents = " and ".join(printable(agent or "(none)", _LONGEST) for agent in trial.user_agents)
-    if not trial.fetched:
-        return "It fetched nothing at all."
-    known = f"as {printable(trial.token)} ({trial.token_from})"
-    told = f"{agents}: {known if trial.token else 'its product token is unknown'}"
-    return told if trial.followed_links else f"{told}\n{_NO_LINKS}"
+def introduction(run: ConformanceRun) -> str:
+    """Return the crawler's User-Agent and product token, and a note if it followed no link."""
+    agents = " and ".join(printable(agent or "(none)", _MAX_CHARACTERS) for agent in run.user_agents)
+    if not run.fetched:
+        return "It fetched nothing."
+    token = f"product token {printable(run.token)} (from {run.token_from})"
+    text = f"User-Agent {agents}, {token if run.token else 'product token unknown'}"
+    return text if run.followed_links else f"{text}\n{_NO_LINKS}"
 
 
-def account(result: Result) -> Iterator[str]:
-    """What happened in a trap, line by line: the robots.txt, each request, how the crawler ended."""
-    yield f"{result.clause.id}: the robots.txt"
-    lines = lines_of(result.robots_txt[:_MOST_RULES].rstrip(b" \t\r\n"))
-    yield from (f"  {number:3} {printable(line, _LONGEST)}" for number, line in enumerate(lines[:_LINES], 1))
-    if result.seen is not None:
-        yield "the requests"
-        for fetch in result.seen.fetches[:_LINES]:
-            request = printable(f"{fetch.method} {fetch.target}", _LONGEST)
+def details(result: ClauseResult) -> Iterator[str]:
+    """Yield the robots.txt, the requests and the end of the crawler's output, line by line."""
+    yield f"{result.clause.id}: robots.txt"
+    lines = lines_of(result.robots_txt[:_MAX_ROBOTS_BYTES].rstrip(b" \t\r\n"))
+    numbered = enumerate(lines[:_MAX_LINES], 1)
+    yield from (f"  {number:3} {printable(line, _MAX_CHARACTERS)}" for number, line in numbered)
+    if result.recording is not None:
+        yield "requests"
+        for fetch in result.recording.fetches[:_MAX_LINES]:
+            request = printable(f"{fetch.method} {fetch.target}", _MAX_CHARACTERS)
             yield f"  {fetch.at:6.3f} s {request} ({fetch.authority} port)"
-        for line in result.seen.unreadable:
-            yield f"  unreadable: {printable(line, _LONGEST)}"
-        yield from ended(result.seen.ending)
+        for line in result.recording.unreadable:
+            yield f"  invalid request: {printable(line, _MAX_CHARACTERS)}"
+        yield from exit_lines(result.recording.ending)
 
 
-def ended(ending: Ending) -> Iterator[str]:
-    """How the crawler ended, and the last lines that it printed."""
-    how = "it was stopped" if ending.stopped else f"exit code {ending.exit_code}"
-    printed = ending.output.splitlines()[-_LINES:]
-    yield f"{how} after {ending.seconds:.1f} s; it printed{'' if printed else ' nothing'}"
-    yield from (f"  {printable(line, _LONGEST)}" for line in printed)
+def exit_lines(ending: CrawlExit) -> Iterator[str]:
+    """Yield the exit code of the crawler, and the last lines of its output."""
+    how = (
+        "the crawler was stopped"
+        if ending.stopped
+        else f"the crawler ended with exit code {ending.exit_code}"
+    )
+    printed = ending.output.splitlines()[-_MAX_LINES:]
+    yield f"{how} after {ending.seconds:.1f} s; {'its output:' if printed else 'it had no output'}"
+    yield from (f"  {printable(line, _MAX_CHARACTERS)}" for line in printed)
 
 
-def advice(ending: Ending) -> Iterator[str]:
-    """What may help a crawler that fetched nothing."""
+def advice(ending: CrawlExit) -> Iterator[str]:
+    """Yield what can help a crawler that fetched nothing."""
     if ending.exit_code == 0 and not ending.stopped:
-        yield "if it goes on in the background, run it in the foreground: it is ended when its command ends"
+        yield "A crawler that goes to the background is ended with its command: run it in the foreground."
 
 
-def conclusion(trial: Trial) -> str:
-    """``24 obeyed, 12 disobeyed, 2 not tested``."""
-    return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in trial.counts.items() if count)
+def conclusion(run: ConformanceRun) -> str:
+    """Return the number of clauses with each verdict, such as ``24 obeyed, 12 disobeyed, 2 not tested``."""
+    return ", ".join(f"{count} {_COUNTED[verdict]}" for verdict, count in run.counts.items() if count)
 
 
-def random_conclusion(trial: RandomTrial) -> str:
-    """``40 sites made at random with seed 7: 38 tested, 2 not finished; it disobeys on 3``."""
-    if trial.why_untested:
-        return f"No site made at random was tested: {trial.why_untested}."
-    unfinished = f", {trial.unfinished} not finished (give it more --seconds)" if trial.unfinished else ""
-    told = [f"{_ON_SITES[verdict]} on {count}" for verdict, count in trial.disagreeing.items() if count]
+def random_conclusion(run: RandomRun) -> str:
+    """Return the number of random sites that were tested, and on how many the crawler was wrong."""
+    if run.untested_reason:
+        return f"No random site was tested: {run.untested_reason}."
+    unfinished = f", {run.unfinished} not finished (use a larger --seconds)" if run.unfinished else ""
+    wrong = [f"{_RANDOM_COUNTED[verdict]} on {count}" for verdict, count in run.disagreeing.items() if count]
     return (
-        f"{trial.sites} sites made at random with --seed {trial.seed}: {trial.tested} tested{unfinished}; "
-        f"{' and '.join(told) or 'it obeys on all of these'}"
+        f"{run.sites} random sites with --seed {run.seed}: {run.tested} tested{unfinished}; "
+        f"{' and '.join(wrong) or 'it obeys on all of them'}"
     )
 
 
-_ON_SITES = {Verdict.DISOBEYS: "it disobeys", Verdict.OVER_CAUTIOUS: "it is over-cautious"}
-
-
 def disagreement(found: Disagreement, token: str) -> Iterator[str]:
-    """Describe a disagreement on a site made at random: the request, the rule, the robots.txt."""
+    """Yield a disagreement on a random site: the request, the rule and the robots.txt."""
     line, rule = found.rule(token)
-    against = f"against line {line}: {rule}" if line else "which no rule speaks of"
-    path = printable(found.path, _LONGEST)
-    if found.verdict is Verdict.DISOBEYS:
-        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {printable(against, _LONGEST)}"
+    path = printable(found.path, _MAX_CHARACTERS)
+    if found.verdict is ClauseVerdict.DISOBEYS:
+        decided = f"disallowed by line {line}: {rule}" if line else "which no rule allows"
+        yield f"{found.fetch.method if found.fetch else 'GET'} {path}, {printable(decided, _MAX_CHARACTERS)}"
     else:
-        may = f"allowed by line {line}: {rule}" if line else "which no rule forbids"
-        yield f"it never fetched {path}, {printable(may, _LONGEST)}"
+        decided = f"allowed by line {line}: {rule}" if line else "which no rule disallows"
+        yield f"it never fetched {path}, {printable(decided, _MAX_CHARACTERS)}"
     if not found.repeats:
-        yield f"once, on site {found.number}, and not when it was tried there again"
-    lines = lines_of(found.robots_txt[:_MOST_RULES].removesuffix(b"\n"))
-    yield from (f"  | {printable(line, _LONGEST)}" for line in lines[:_LINES])
-    if len(lines) > _LINES:
-        yield f"  | and {len(lines) - _LINES} lines more: --json has them"
+        yield f"only once, on site {found.number}, and not when that was repeated"
+    lines = lines_of(found.robots_txt[:_MAX_ROBOTS_BYTES].removesuffix(b"\n"))
+    yield from (f"  | {printable(line, _MAX_CHARACTERS)}" for line in lines[:_MAX_LINES])
+    if len(lines) > _MAX_LINES:
+        yield f"  | and {len(lines) - _MAX_LINES} more lines, which --json shows"
 
 
-def random_document(trial: RandomTrial, token: str) -> dict[str, Any]:
-    """Return what came of sites made at random, for a program."""
+def table(run: ConformanceRun) -> RenderableType:
+    """Return a rich renderable with each clause, its verdict and the evidence. No text is cut."""
+    if not run.fetched:
+        return Text(introduction(run), style="bold red")
+    style = "bold red" if run.counts[ClauseVerdict.DISOBEYS] else "bold"
+    parts = Text(introduction(run)), Text(), _Results(run.results), Text(), Text(conclusion(run), style=style)
+    return Group(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """The rows of the table; on a narrow terminal the requirement has lines of its own."""
+
+    results: Sequence[ClauseResult]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width < _NARROW:
+            yield from self._narrow()
+            return
+        grid = _grid("Clause", "RFC 9309", "Verdict")
+        grid.add_column("Requirement, and the evidence", overflow="fold")
+        for result in self.results:
+            grid.add_row(*_columns(result), _requirement(result))
+        yield grid
+
+    def _narrow(self) -> RenderResult:
+        width = max([6, *(len(result.clause.id) for result in self.results)]) + 2
+        yield Text(f"{'Clause':{width}}{'RFC 9309':18}Verdict", style="bold")
+        for result in self.results:
+            clause, level, verdict = _columns(result)
+            clause.pad_right(width - len(clause))
+            level.pad_right(18 - len(level))
+            yield Text.assemble(clause, level, verdict)
+            yield Padding(_requirement(result), (0, 0, 0, 4))
+
+
+def random_table(run: RandomRun, token: str) -> RenderableType:
+    """Return a rich renderable with the errors on random sites, each on the smallest site that shows it."""
+    style = "bold red" if run.disagreeing.get(ClauseVerdict.DISOBEYS) else "bold"
+    parts: list[RenderableType] = [Text(random_conclusion(run), style=style)]
+    for found in run.disagreements:
+        section, requirement = (found.cause.section, found.cause.requirement) if found.cause else ("", "")
+        head = Text("\n").append(f"{section:8}", style="dim")
+        head.append(found.verdict, style=_STYLES[found.verdict]).append(f"  {requirement}", style="dim")
+        parts.append(head)
+        parts.extend(Text(f"  {line}") for line in disagreement(found, token))
+    return Group(*parts)
+
+
+def listing(clauses: Iterable[Clause]) -> RenderableType:
+    """Return a rich renderable with the clauses."""
+    grid = _grid("Clause", "RFC 9309")
+    grid.add_column("Requirement", overflow="fold")
+    for clause in clauses:
+        grid.add_row(Text(clause.id), Text(_level(clause)), Text(clause.requirement))
+    return grid
+
+
+def _grid(*titles: str) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title in titles:
+        grid.add_column(title, no_wrap=True)
+    return grid
+
+
+def _columns(result: ClauseResult) -> tuple[Text, Text, Text]:
+    verdict = result.finding.verdict
+    return (
+        Text(result.clause.id),
+        Text(_level(result.clause), style="dim"),
+        Text(verdict, style=_STYLES[verdict]),
+    )
+
+
+def _requirement(result: ClauseResult) -> Text:
+    text = Text(result.clause.requirement, style="dim")
+    if found := evidence(result.finding):
+        obeys = result.finding.verdict is ClauseVerdict.OBEYS
+        text.append(f"\n{found}", style="" if obeys else "not dim")
+    return text
+
+
+def _level(clause: Clause) -> str:
+    return "optional" if clause.level is Level.CLAIM else f"{clause.section} {clause.level}"
+
+
+def document(run: ConformanceRun, command: Sequence[str], random: RandomRun | None = None) -> dict[str, Any]:
+    """Return the JSON document of a run. Strings from the crawler are as it sent them."""
+    added = {"random": _random_document(random, run.token)} if random else {}
+    return (
+        {"version": VERSION}
+        | added
+        | {
+            "command": list(command),
+            "product_token": run.token or None,
+            "product_token_from": run.token_from or None,
+            "user_agents": list(run.user_agents),
+            "followed_links": run.followed_links,
+            "requests": run.fetched,
+            "counts": {str(verdict): count for verdict, count in run.counts.items()},
+            "clauses": [_clause(result) for result in run.results],
+        }
+    )
+
+
+def _random_document(run: RandomRun, token: str) -> dict[str, Any]:
     return {
-        "sites": trial.sites,
-        "seed": trial.seed,
-        "tested": trial.tested,
-        "unfinished": trial.unfinished,
-        "why_untested": trial.why_untested or None,
-        "disagreeing": {str(verdict): count for verdict, count in trial.disagreeing.items()},
-        "disagreements": [_disagreement(found, token) for found in trial.disagreements],
+        "sites": run.sites,
+        "seed": run.seed,
+        "tested": run.tested,
+        "unfinished": run.unfinished,
+        "not_tested_reason": run.untested_reason or None,
+        "sites_by_verdict": {str(verdict): count for verdict, count in run.disagreeing.items()},
+        "disagreements": [_disagreement(found, token) for found in run.disagreements],
     }
 
 
@@ -132,41 +261,26 @@ def _disagreement(found: Disagreement, token: str) -> dict[str, Any]:
         "site": found.number,
         "verdict": str(found.verdict),
         "section": found.cause.section if found.cause else None,
-        "says": found.cause.says if found.cause else None,
+        "requirement": found.cause.requirement if found.cause else None,
         "path": found.path,
         "rule": {"line": line, "text": rule} if line else None,
         "robots_txt": found.robots_txt.decode(),
-        "links": [{"kind": link.kind, "path": link.path, "on": link.on} for link in found.links],
-        "repeats": found.repeats,
+        "links": [{"kind": link.kind, "path": link.path, "on_page": link.on} for link in found.links],
+        "repeatable": found.repeats,
         "runs": found.runs,
     }
 
 
-def document(trial: Trial, command: Sequence[str], random: RandomTrial | None = None) -> dict[str, Any]:
-    """A trial for a program. Strings that the crawler sent are as they came."""
-    added = {"random": random_document(random, trial.token)} if random else {}
-    return added | {
-        "command": list(command),
-        "product_token": trial.token or None,
-        "product_token_from": trial.token_from or None,
-        "user_agents": list(trial.user_agents),
-        "followed_links": trial.followed_links,
-        "requests": trial.fetched,
-        "counts": {str(verdict): count for verdict, count in trial.counts.items()},
-        "clauses": [_clause(result) for result in trial.results],
-    }
-
-
-def _clause(result: Result) -> dict[str, Any]:
-    clause, finding, seen = result.clause, result.finding, result.seen
+def _clause(result: ClauseResult) -> dict[str, Any]:
+    clause, finding, recording = result.clause, result.finding, result.recording
     fetch = finding.fetch
     return {
         "id": clause.id,
         "section": clause.section if clause.section[0].isdigit() else None,
         "level": str(clause.level),
-        "says": clause.says,
+        "requirement": clause.requirement,
         "verdict": str(finding.verdict),
-        "why": finding.why or None,
+        "reason": finding.reason or None,
         "request": fetch
         and {
             "method": fetch.method,
@@ -175,13 +289,13 @@ def _clause(result: Result) -> dict[str, Any]:
             "seconds": round(fetch.at, 3),
         },
         "rule": {"line": finding.line or None, "text": finding.rule} if finding.rule else None,
-        "robots_txt": result.robots_txt[:_MOST_RULES].decode("utf-8", "backslashreplace"),
-        "requests": [f"{each.method} {each.target}" for each in seen.fetches[:100]] if seen else [],
-        "unreadable": list(seen.unreadable) if seen else [],
-        "ended": seen
+        "robots_txt": result.robots_txt[:_MAX_ROBOTS_BYTES].decode("utf-8", "backslashreplace"),
+        "requests": [f"{each.method} {each.target}" for each in recording.fetches[:100]] if recording else [],
+        "invalid_requests": list(recording.unreadable) if recording else [],
+        "exit": recording
         and {
-            "exit_code": seen.ending.exit_code,
-            "stopped": seen.ending.stopped,
-            "seconds": round(seen.ending.seconds, 3),
+            "code": recording.ending.exit_code,
+            "stopped": recording.ending.stopped,
+            "seconds": round(recording.ending.seconds, 3),
         },
     }

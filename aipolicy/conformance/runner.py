@@ -1,119 +1,135 @@
-"""A crawler let loose on one trap after another, several at a time, and what came of it."""
+"""The run of a crawler on the fixtures of all clauses, several at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from aipolicy.conformance.catalogue import with_required
-from aipolicy.conformance.clause import Clause, Finding, Verdict
-from aipolicy.conformance.fixture import BEGINNING, START, Trap
-from aipolicy.conformance.product_tokens import NAME, answered_to, learned, name_for_pages
-from aipolicy.conformance.recording import Ending, Seen
+from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict
+from aipolicy.conformance.clauses import with_required
+from aipolicy.conformance.clauses.product_token import (
+    OWN_NAME,
+    learned_token,
+    obeyed_token,
+    token_of_pages,
+)
+from aipolicy.conformance.fixture import START, START_PAGE, Fixture
+from aipolicy.conformance.recording import CrawlExit, Recording
 from aipolicy.conformance.server import Server
-from aipolicy.conformance.verdicts import followed_a_link
+from aipolicy.conformance.verdicts import follows_links, not_tested
 
-Crawl = Callable[[str], Awaitable[Ending]]
-"""Lets the crawler begin at a URL, and returns when it has ended."""
+Crawl = Callable[[str], Awaitable[CrawlExit]]
+"""Starts the crawler at a URL, and returns when it has ended."""
 
-_NAMELESS = "Nameless"
+_UNKNOWN_TOKEN = "Nameless"  # noqa: S105 (a product token)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a crawler did about one clause, in which trap."""
+class ClauseResult:
+    """The finding for one clause, with the fixture and the recording."""
 
     clause: Clause
-    finding: Finding
-    seen: Seen | None = None
-    trap: Trap | None = None
+    finding: ClauseFinding
+    recording: Recording | None = None
+    fixture: Fixture | None = None
 
     @property
     def robots_txt(self) -> bytes:
-        """As it is in force at the start, or as it was answered."""
-        answered = self.seen.robots() if self.seen else ()
-        in_force = self.trap.rules.get(START) if self.trap else b""
-        return in_force or (answered[0].answer.body if answered else b"")
+        """The robots.txt in force at the start, or as it was served."""
+        served = self.recording.robots() if self.recording else ()
+        in_force = self.fixture.rules.get(START) if self.fixture else b""
+        return in_force or (served[0].answer.body if served else b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """All results, the product token the traps were made for ("": none is known), and whence it is known.
+class ConformanceRun:
+    """The results of all clauses.
 
-    ``followed_links``: whether it fetched a page anywhere that only a link leads to.
+    Attributes:
+        token: The crawler's product token; "" if it is not known.
+        token_from: The source of the token.
+        results: The results.
+        followed_links: True if the crawler fetched any page other than a start page.
     """
 
     token: str
     token_from: str
-    results: tuple[Result, ...] = field(default=())
+    results: tuple[ClauseResult, ...] = field(default=())
     followed_links: bool = False
 
     @property
-    def counts(self) -> dict[Verdict, int]:
+    def counts(self) -> dict[ClauseVerdict, int]:
+        """The number of clauses with each verdict."""
         verdicts = [result.finding.verdict for result in self.results]
-        return {verdict: verdicts.count(verdict) for verdict in Verdict}
+        return {verdict: verdicts.count(verdict) for verdict in ClauseVerdict}
 
     @property
     def user_agents(self) -> tuple[str, ...]:
-        """Those it came with, in the order of their first appearance; a few at most."""
-        seen = (fetch.user_agent for result in self.results if result.seen for fetch in result.seen.fetches)
-        return tuple(dict.fromkeys(seen))[:5]
+        """The first five User-Agents of the crawler."""
+        recordings = (result.recording for result in self.results if result.recording)
+        return tuple(dict.fromkeys(fetch.user_agent for each in recordings for fetch in each.fetches))[:5]
 
     @property
     def fetched(self) -> int:
-        return sum(len(result.seen.fetches) for result in self.results if result.seen)
+        """The number of requests."""
+        return sum(len(result.recording.fetches) for result in self.results if result.recording)
 
     @property
-    def shown(self) -> bool:
-        """Whether it came near enough to anything to be judged by it, and to all if it followed no link."""
-        untested = self.counts[Verdict.NOT_TESTED]
+    def conclusive(self) -> bool:
+        """True if any clause was tested, and every clause if the crawler followed no link."""
+        untested = self.counts[ClauseVerdict.NOT_TESTED]
         return untested < len(self.results) and (self.followed_links or not untested)
 
 
-async def try_out(
+async def run_clauses(
     crawl: Crawl,
     clauses: Sequence[Clause],
     *,
     token: str = "",
     claims: Collection[str] = (),
     jobs: int = 4,
-    tell: Callable[[Result | None], None] = lambda _result: None,
-) -> Trial:
-    """Let the crawler into the trap of each clause, ``jobs`` at a time, and judge it.
+    on_result: Callable[[ClauseResult | None], None] = lambda _result: None,
+) -> ConformanceRun:
+    """Run the crawler once for each clause, and judge it.
 
-    A first run tells that it fetches pages at all: to leave them would prove nothing else. Without ``token``
-    that is learned there, from its User-Agent and from which group it obeys. ``tell`` hears of each result as
-    it comes, in any order; None: of the first run.
+    A first run checks that it fetches pages at all, since a crawler that fetches nothing obeys nothing.
+
+    Args:
+        crawl: Runs the crawler.
+        clauses: The clauses to test.
+        token: The crawler's product token; by default it is learned in the first run.
+        claims: Optional features that the crawler claims to have.
+        jobs: Maximum number of crawls at a time.
+        on_result: Called with each result, in any order, and with None after the first run.
     """
-    first, first_trap = await _tried(crawl, NAME, token)
-    tell(None)
+    first, first_fixture = await _crawl(crawl, OWN_NAME, token)
+    on_result(None)
     if not first.fetches:
-        return _nothing(clauses, first)
-    asked = token
-    if not token and not answered_to(first) and (other := name_for_pages(first)):
-        asked = other
-        first, first_trap = await _tried(crawl, NAME, other)
-        known = answered_to(first, other)
+        return _no_fetches(clauses, first)
+    tried = token
+    if not token and not obeyed_token(first) and (other := token_of_pages(first)):
+        tried = other
+        first, first_fixture = await _crawl(crawl, OWN_NAME, other)
+        known = obeyed_token(first, other)
     else:
-        known = learned(first, token)
+        known = learned_token(first, token)
     gate = asyncio.Semaphore(jobs)
 
     wanted = set(clauses)
     clauses = with_required(clauses)
 
-    async def result_of(clause: Clause) -> Result:
-        if clause is NAME:
-            seen, trap, named = first, first_trap, asked
-        elif clause.names_it and not known:
-            why = "which name it answers to is not known: give its product token with --token"
-            return Result(clause, Finding(Verdict.NOT_TESTED, why))
+    async def result_of(clause: Clause) -> ClauseResult:
+        if clause is OWN_NAME:
+            recording, fixture, named = first, first_fixture, tried
+        elif clause.needs_token and not known:
+            return ClauseResult(clause, not_tested("its product token is not known: use --token"))
         else:
             named = known
             async with gate:
-                seen, trap = await _tried(crawl, clause, known or _NAMELESS)
-        finding = clause.graded(clause.judge(trap, seen, named), claims)
-        result = Result(clause, finding, seen, trap)
+                recording, fixture = await _crawl(crawl, clause, known or _UNKNOWN_TOKEN)
+        finding = clause.grade(clause.judge(fixture, recording, named), claims)
+        result = ClauseResult(clause, finding, recording, fixture)
         if clause in wanted:
-            tell(result)
+            on_result(result)
         return result
 
     try:
@@ -123,59 +139,60 @@ async def try_out(
         raise group_of_errors.exceptions[0] from None
     results = _with_requirements([task.result() for task in tasks])
     results = [result for result in results if result.clause in wanted]
-    runs = [(first_trap, first), *((each.trap, each.seen) for each in results if each.trap and each.seen)]
-    followed_links = any(followed_a_link(trap, seen) for trap, seen in runs)
-    if not any(seen.pages for _, seen in runs):
-        why = "it read /robots.txt, and fetches no page anywhere"
-        results = [replace(each, finding=Finding(Verdict.NOT_TESTED, why)) for each in results]
+    runs = [(first_fixture, first)]
+    runs += [(each.fixture, each.recording) for each in results if each.fixture and each.recording]
+    followed_links = any(follows_links(fixture, recording) for fixture, recording in runs)
+    if not any(recording.pages for _, recording in runs):
+        finding = not_tested("it read /robots.txt, and never fetched a page")
+        results = [replace(each, finding=finding) for each in results]
     elif not followed_links:
         results = [_without_links(each) for each in results]
-    return Trial(known, _whence(known, token, answered_to(first, asked)), tuple(results), followed_links)
+    token_from = _token_source(known, token, obeyed_token(first, tried))
+    return ConformanceRun(known, token_from, tuple(results), followed_links)
 
 
-def _nothing(clauses: Sequence[Clause], seen: Seen) -> Trial:
-    finding = Finding(Verdict.NOT_TESTED, "it fetched nothing")
-    return Trial("", "", tuple(Result(clause, finding, seen) for clause in clauses))
+def _no_fetches(clauses: Sequence[Clause], recording: Recording) -> ConformanceRun:
+    finding = not_tested("it fetched nothing")
+    return ConformanceRun("", "", tuple(ClauseResult(clause, finding, recording) for clause in clauses))
 
 
-async def _tried(crawl: Crawl, clause: Clause, token: str) -> tuple[Seen, Trap]:
+async def _crawl(crawl: Crawl, clause: Clause, token: str) -> tuple[Recording, Fixture]:
     async with Server(clause, token) as server:
-        return server.seen(await crawl(server.url)), server.trap
+        return server.recording(await crawl(server.url)), server.fixture
 
 
-def _whence(known: str, given: str, answered: str) -> str:
-    if given:
-        return "given"
-    if answered:
-        return "it answers to it"
-    return "in its User-Agent" if known else ""
+def _token_source(known: str, option: str, obeyed: str) -> str:
+    if option:
+        return "--token"
+    if obeyed:
+        return "the group that it obeys"
+    return "its User-Agent" if known else ""
 
 
-def _without_links(result: Result) -> Result:
+def _without_links(result: ClauseResult) -> ClauseResult:
     """Return the result of a crawler that follows no link.
 
-    It leaves pages for that reason, but for the one that it was given. And who fetches the page that its user
-    named and never looks at /robots.txt is no crawler there: RFC 9309 speaks of automatic clients.
+    It skips pages for that reason, except the one that it was started with. A client that fetches only that
+    page, without /robots.txt, is not a crawler: RFC 9309 is about automatic clients.
     """
-    seen, finding = result.seen, result.finding
-    given = seen and seen.of(BEGINNING)
-    if finding.verdict is Verdict.OVER_CAUTIOUS and given:
-        return replace(result, finding=Finding(Verdict.NOT_TESTED, "it followed no link, here or anywhere"))
-    if finding.fetch and finding.fetch.key == BEGINNING.key and seen and not seen.robots():
-        return replace(
-            result, finding=Finding(Verdict.NOT_TESTED, "one page that its user named is no crawl")
-        )
+    recording, finding = result.recording, result.finding
+    started = recording and recording.fetch_of(START_PAGE)
+    if finding.verdict is ClauseVerdict.OVER_CAUTIOUS and started:
+        return replace(result, finding=not_tested("it followed no link, here or anywhere"))
+    if finding.fetch and finding.fetch.key == START_PAGE.key and recording and not recording.robots():
+        reason = "it only fetched the page it was started with, which is not a crawl"
+        return replace(result, finding=not_tested(reason))
     return result
 
 
-def _with_requirements(results: Sequence[Result]) -> list[Result]:
-    """A clause tells nothing where one that it builds on is not obeyed."""
+def _with_requirements(results: Sequence[ClauseResult]) -> list[ClauseResult]:
+    """Mark results as not tested if a clause that they require is not obeyed."""
     by_id = {result.clause.id: result.finding.verdict for result in results}
 
-    def kept(result: Result) -> Result:
+    def checked(result: ClauseResult) -> ClauseResult:
         required = result.clause.requires
-        if by_id.get(required, Verdict.OBEYS) is Verdict.OBEYS:
+        if by_id.get(required, ClauseVerdict.OBEYS) is ClauseVerdict.OBEYS:
             return result
-        return replace(result, finding=Finding(Verdict.NOT_TESTED, f"{required} comes first"))
+        return replace(result, finding=not_tested(f"it requires the clause {required}, which is not obeyed"))
 
-    return [kept(result) for result in results]
+    return [checked(result) for result in results]

@@ -1,155 +1,166 @@
-"""From what was seen in a trap to a verdict.
+"""Judges: functions that turn the recording of a crawl into a verdict.
 
-A crawl that was stopped proves nothing but what it did: it may break a clause, and never obeys one.
+A crawl that was stopped can prove that the crawler breaks a clause, but never that it obeys one.
 """
 
-from aipolicy.conformance.clause import Finding, Judge, Verdict
-from aipolicy.conformance.fixture import BEGINNING, START, Place, Trap
-from aipolicy.conformance.recording import Fetch, Seen
-from aipolicy.robotstxt.matching import verdict as ruling_of
+from aipolicy.conformance.clause import ClauseFinding, ClauseVerdict, Judge
+from aipolicy.conformance.fixture import START, START_PAGE, Fixture, PageLink
+from aipolicy.conformance.recording import RecordedFetch, Recording
+from aipolicy.robotstxt.matching import verdict as robots_verdict
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 
-_LIFE_AND_DELAY = 2.5  # seconds: max-age=1, and what a busy machine may take to hand over the copy
-_FLOODED = "it asked more than could be watched"
+_FRESH = 2.5  # seconds: max-age=1, and the delay of a busy machine
+_FLOODED = "it sent more requests than could be recorded"
 
 
-def by_pages(trap: Trap, seen: Seen, token: str) -> Finding:
-    """Judge by which pages were fetched: a forbidden one, every control, every free one."""
-    fetched = [fetch for place in trap.forbidden if (fetch := seen.of(place))]
+def not_tested(reason: str) -> ClauseFinding:
+    return ClauseFinding(ClauseVerdict.NOT_TESTED, reason)
+
+
+def disobeys(reason: str, fetch: RecordedFetch | None = None) -> ClauseFinding:
+    return ClauseFinding(ClauseVerdict.DISOBEYS, reason, fetch)
+
+
+def judge_pages(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+    """Judge by the pages that were fetched: no forbidden one, every control, every allowed one."""
+    fetched = [fetch for link in fixture.forbidden if (fetch := recording.fetch_of(link))]
     if fetched:
-        return against(trap, min(fetched, key=lambda fetch: fetch.at), token)
-    missed = [place for place in trap.controls if not seen.of(place)]
-    if missed or not seen.fetches:
-        return Finding(Verdict.NOT_TESTED, _never_came(missed, seen))
-    if seen.flooded:
-        return Finding(Verdict.NOT_TESTED, _FLOODED)
-    if seen.ending.stopped:
-        return Finding(Verdict.NOT_TESTED, _unfinished(seen))
-    spared = [place for place in trap.free if not seen.of(place)]
-    if spared:
-        return Finding(Verdict.OVER_CAUTIOUS, f"it never fetched {spared[0].path}, which it may")
-    return Finding(Verdict.OBEYS)
+        return _disallowed_fetch(fixture, min(fetched, key=lambda fetch: fetch.at), token)
+    missed = [link for link in fixture.controls if not recording.fetch_of(link)]
+    if missed or not recording.fetches:
+        return not_tested(_reason_untested(missed, recording))
+    if recording.flooded:
+        return not_tested(_FLOODED)
+    if recording.ending.stopped:
+        return not_tested(_unfinished(recording))
+    skipped = [link for link in fixture.allowed if not recording.fetch_of(link)]
+    if skipped:
+        reason = f"it never fetched {skipped[0].path}, which is allowed"
+        return ClauseFinding(ClauseVerdict.OVER_CAUTIOUS, reason)
+    return ClauseFinding(ClauseVerdict.OBEYS)
 
 
-def nothing_before_robots(trap: Trap, seen: Seen, token: str) -> Finding:
-    """Nothing may be asked for before the answer to /robots.txt is there."""
-    read = [fetch.done for fetch in seen.robots()]
-    for fetch in seen.pages:
+def judge_robots_first(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+    """Judge that no page is requested before the response to /robots.txt."""
+    read = [fetch.done for fetch in recording.robots()]
+    for fetch in recording.pages:
         if not read:
-            return Finding(Verdict.DISOBEYS, "it never read /robots.txt", fetch)
+            return disobeys("it never read /robots.txt", fetch)
         if fetch.at < min(read):
-            return Finding(Verdict.DISOBEYS, "it had not read /robots.txt yet", fetch)
-    return by_pages(trap, seen, token)
+            return disobeys("it had not read /robots.txt yet", fetch)
+    return judge_pages(fixture, recording, token)
 
 
-def nothing_at_all(trap: Trap, seen: Seen, token: str) -> Finding:
-    """Complete disallow: the start page counts, too, once /robots.txt has been asked for.
+def judge_no_fetch(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+    """Judge that nothing is fetched (complete disallow).
 
-    Before that it is a matter of *nothing before robots.txt*.
+    The start page counts only after the request for /robots.txt; before it, that is another clause.
     """
-    read = [fetch.done for fetch in seen.robots()]
-    for fetch in seen.pages:
-        if fetch.authority == START and (fetch.key != BEGINNING.key or (read and fetch.at >= min(read))):
-            return Finding(Verdict.DISOBEYS, trap.because, fetch)
+    read = [fetch.done for fetch in recording.robots()]
+    for fetch in recording.pages:
+        before_robots = fetch.key == START_PAGE.key and not (read and fetch.at >= min(read))
+        if fetch.authority == START and not before_robots:
+            return disobeys(fixture.reason, fetch)
     if not read:
-        return Finding(Verdict.NOT_TESTED, f"it never asked for /robots.txt{_how(seen)}")
-    if seen.flooded:
-        return Finding(Verdict.NOT_TESTED, _FLOODED)
-    if seen.ending.stopped:  # it may well ask for a month, and be right: but nobody waited for it
-        return Finding(Verdict.NOT_TESTED, _unfinished(seen))
-    return Finding(Verdict.OBEYS)
+        return not_tested(f"it never requested /robots.txt{_exit_note(recording)}")
+    if recording.flooded:
+        return not_tested(_FLOODED)
+    if recording.ending.stopped:  # it may rightly retry for a month
+        return not_tested(_unfinished(recording))
+    return ClauseFinding(ClauseVerdict.OBEYS)
 
 
-def asked_for(place: Place) -> Judge:
-    """Return a judge that wants one place to be asked for, and else nothing but that pages are fetched."""
+def judge_request_for(link: PageLink) -> Judge:
+    """Return a judge that requires a request for ``link``, if the crawler fetches pages at all."""
 
-    def judge(trap: Trap, seen: Seen, token: str) -> Finding:
-        if seen.of(place):
-            return Finding(Verdict.OBEYS)
-        finding = by_pages(trap, seen, token)
-        if finding.verdict in (Verdict.OBEYS, Verdict.DISOBEYS):
-            if not seen.robots():
-                return Finding(Verdict.DISOBEYS, "it never read /robots.txt")
-            why = f"it never asked for {place.path}{_where(place)}, to where /robots.txt redirects"
-            return Finding(Verdict.DISOBEYS, why)
+    def judge(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+        if recording.fetch_of(link):
+            return ClauseFinding(ClauseVerdict.OBEYS)
+        finding = judge_pages(fixture, recording, token)
+        if finding.verdict in (ClauseVerdict.OBEYS, ClauseVerdict.DISOBEYS):
+            if not recording.robots():
+                return disobeys("it never read /robots.txt")
+            return disobeys(f"it never followed the redirect of /robots.txt to {link.path}{_port(link)}")
         return finding
 
     return judge
 
 
-def as_deep(trap: Trap, seen: Seen, token: str) -> Finding:
-    """``by_pages``, and how much further than asked a large robots.txt is read."""
-    finding = by_pages(trap, seen, token)
-    if finding.verdict is not Verdict.OBEYS:
+def judge_large_file(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+    """Judge as ``judge_pages``, and note if the crawler reads more of a large robots.txt than required."""
+    finding = judge_pages(fixture, recording, token)
+    if finding.verdict is not ClauseVerdict.OBEYS:
         return finding
-    further = "not obeyed, which is free" if seen.of(Place("/after.html")) else "obeyed, too"
-    return Finding(Verdict.OBEYS, f"a rule after 500 KiB is {further}")
+    ignored = recording.fetch_of(PageLink("/after.html"))
+    note = "it ignores a rule after 500 KiB, as it may" if ignored else "it also obeys a rule after 500 KiB"
+    return ClauseFinding(ClauseVerdict.OBEYS, note)
 
 
-def fresh(trap: Trap, seen: Seen, token: str) -> Finding:
-    """Judge a fetch that was allowed at first, and is forbidden by the time that it may be made."""
-    late = seen.of(trap.forbidden[0])
+def judge_cache(fixture: Fixture, recording: Recording, token: str) -> ClauseFinding:
+    """Judge a page that is allowed at first, and forbidden by the time a crawler can fetch it."""
+    link = fixture.forbidden[0]
+    late = recording.fetch_of(link)
     if late is None:
-        changed = any(fetch.answer.body == trap.rules[START] for fetch in seen.robots())
-        finding = by_pages(trap, seen, token)
-        if finding.verdict is Verdict.OBEYS and not changed:
-            return Finding(Verdict.NOT_TESTED, f"it never came to {trap.forbidden[0].path}")
+        changed = any(fetch.answer.body == fixture.rules[START] for fetch in recording.robots())
+        finding = judge_pages(fixture, recording, token)
+        if finding.verdict is ClauseVerdict.OBEYS and not changed:
+            return not_tested(f"it never fetched {link.path}")
         return finding
-    copies = [fetch for fetch in seen.robots() if fetch.done <= late.at]
+    copies = [fetch for fetch in recording.robots() if fetch.done <= late.at]
     if not copies:
-        return Finding(Verdict.DISOBEYS, "it never read /robots.txt", late)
-    if copies[-1].answer.body == trap.rules[START]:
-        return against(trap, late, token)
+        return disobeys("it never read /robots.txt", late)
+    if copies[-1].answer.body == fixture.rules[START]:
+        return _disallowed_fetch(fixture, late, token)
     age = late.at - copies[-1].done
-    if age <= _LIFE_AND_DELAY:
-        why = f"its crawl came to {trap.forbidden[0].path} before its copy of robots.txt was stale"
-        return Finding(Verdict.NOT_TESTED, why)
-    return Finding(Verdict.DISOBEYS, f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)
+    if age <= _FRESH:
+        return not_tested(f"it fetched {link.path} before its copy of robots.txt was stale")
+    return disobeys(f"its copy of robots.txt was {age:.1f} s old, with max-age=1", late)
 
 
-def followed_a_link(trap: Trap, seen: Seen) -> bool:
-    """Whether it fetched a page of the trap that it wasn't given."""
-    places = {*trap.controls, *trap.forbidden, *trap.free} - {BEGINNING}
-    return any(seen.of(place) for place in places)
+def follows_links(fixture: Fixture, recording: Recording) -> bool:
+    """Return True if the crawler fetched a page of the fixture other than the start page."""
+    links = {*fixture.controls, *fixture.forbidden, *fixture.allowed} - {START_PAGE}
+    return any(recording.fetch_of(link) for link in links)
 
 
-def against(trap: Trap, fetch: Fetch, token: str) -> Finding:
-    """The finding for a forbidden fetch, with the rule that forbade it."""
-    rules = trap.rules.get(fetch.authority, b"")
-    linked = next((place for place in trap.forbidden if fetch.key in place.keys), None)
-    asked = linked.path if linked else fetch.target
-    rule = ruling_of(RobotsTxt.parse(rules), token, asked).rule
-    if trap.because or rule is None:
-        return Finding(Verdict.DISOBEYS, trap.because, fetch)
+def _disallowed_fetch(fixture: Fixture, fetch: RecordedFetch, token: str) -> ClauseFinding:
+    """Return the finding for a forbidden request, with the rule that forbids it."""
+    rules = fixture.rules.get(fetch.authority, b"")
+    linked = next((link for link in fixture.forbidden if fetch.key in link.keys), None)
+    path = linked.path if linked else fetch.target
+    rule = robots_verdict(RobotsTxt.parse(rules), token, path).rule
+    if fixture.reason or rule is None:
+        return disobeys(fixture.reason, fetch)
     if linked and fetch.key != linked.key:
-        why = f"read from the link {linked.path}, which line {rule.line} forbids"
-        return Finding(Verdict.DISOBEYS, why, fetch)
-    return Finding(Verdict.DISOBEYS, "", fetch, lines_of(rules)[rule.line - 1].strip(" \t"), rule.line)
+        return disobeys(f"a wrong reading of the link {linked.path}, which line {rule.line} disallows", fetch)
+    text = lines_of(rules)[rule.line - 1].strip(" \t")
+    return ClauseFinding(ClauseVerdict.DISOBEYS, "", fetch, text, rule.line)
 
 
-def _never_came(missed: list[Place], seen: Seen) -> str:
-    if not seen.fetches:
-        return "it fetched nothing" + _how(seen)
-    if not seen.pages:
-        return "it read /robots.txt, and then nothing" + _how(seen)
-    return f"it never fetched {missed[0].path}{_where(missed[0])}, which is linked and allowed" + _how(seen)
+def _reason_untested(missed: list[PageLink], recording: Recording) -> str:
+    if not recording.fetches:
+        return "it fetched nothing" + _exit_note(recording)
+    if not recording.pages:
+        return "it fetched nothing after /robots.txt" + _exit_note(recording)
+    return f"it never fetched {missed[0].path}{_port(missed[0])}, which is allowed" + _exit_note(recording)
 
 
-def _where(place: Place) -> str:
-    return "" if place.authority == START else f" of the {place.authority} port"
+def _port(link: PageLink) -> str:
+    return "" if link.authority == START else f" on the {link.authority} port"
 
 
-def _how(seen: Seen) -> str:
-    if seen.flooded:
-        return " (it asked too often, and was shut out)"
-    if seen.ending.stopped:
-        return f" ({_stopped(seen)})"
-    return f" (it ended with exit code {seen.ending.exit_code})" if seen.ending.exit_code else ""
+def _exit_note(recording: Recording) -> str:
+    if recording.flooded:
+        return " (it sent too many requests)"
+    if recording.ending.stopped:
+        return f" ({_stopped(recording)})"
+    code = recording.ending.exit_code
+    return f" (it ended with exit code {code})" if code else ""
 
 
-def _unfinished(seen: Seen) -> str:
-    return f"{_stopped(seen)}, and had not ended: give it more --seconds"
+def _unfinished(recording: Recording) -> str:
+    return f"{_stopped(recording)} before it had finished; use a larger --seconds"
 
 
-def _stopped(seen: Seen) -> str:
-    return f"it was stopped after {seen.ending.seconds:.0f} s"
+def _stopped(recording: Recording) -> str:
+    return f"it was stopped after {recording.ending.seconds:.0f} s"

@@ -1,15 +1,21 @@
 """Update of the file of address lists. If a list can't be read, its last good copy stays."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import anyio
 
+from aipolicy import atomic_file
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.identity.atomic_file import held, settled, write_whole
+from aipolicy.errors import RangesError
+from aipolicy.file_lock import FileLock
 from aipolicy.identity.list_fetch import PAGES, Fetched, FetchResult, Target, fetch_all
 from aipolicy.identity.list_history import merged, tokens_of, with_reading, without_later_days
 from aipolicy.identity.operator_lists import AddressList, Ranges, packaged_ranges
@@ -19,6 +25,7 @@ from aipolicy.identity.ranges_file import RangesFile, Validators
 from aipolicy.web.fetcher import Fetcher
 
 _TIMEOUT = 20.0  # seconds for one list
+_LOCK_INTERVAL = 0.1  # seconds between two attempts to acquire the lock
 
 
 class UpdateState(StrEnum):
@@ -89,8 +96,8 @@ def update(
     Raises:
         RangesError: The file is invalid, or can't be written.
     """
-    path = settled(path)
-    with held(path, waiting):
+    path = resolve_target(path)
+    with exclusive_lock(path, waiting):
         file = RangesFile.read(path) if path.exists() else RangesFile(packaged_ranges())
         state = _Update(merged(file.ranges, packaged_ranges()), dict(file.validators), accept, today)
         # A conditional request is only correct if our copy is the response that the validators are from.
@@ -114,7 +121,7 @@ def update(
         if any(
             each.state not in (UpdateState.FAILED, UpdateState.BY_HAND) for each in state.outcomes.values()
         ):
-            write_whole(path, RangesFile(state.ranges, state.validators).to_json())
+            write_file(path, RangesFile(state.ranges, state.validators).to_json())
     return [state.outcomes[target] for target in targets]
 
 
@@ -185,3 +192,74 @@ def _lost(before: set[Network], after: set[Network]) -> int:
 
 def _holds(wide: Network, net: Network) -> bool:
     return wide.version == net.version and net.network_address in wide
+
+
+def resolve_target(path: Path) -> Path:
+    """Return the file to replace: if ``path`` is a link, the file that it points to.
+
+    Raises:
+        RangesError: ``path`` is a directory, or can't be resolved.
+    """
+    try:
+        found = path.resolve()
+        if found.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except (OSError, ValueError) as error:
+        raise _write_error(path, error) from None
+    return found
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory if it is missing, for this user only (XDG Base Directory Specification).
+
+    Raises:
+        RangesError: It can't be created.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _write_error(path, error) from None
+
+
+@contextmanager
+def exclusive_lock(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock for writing ``path``; the system releases it if the process is killed.
+
+    Args:
+        path: The file.
+        waiting: Called with a message if another process holds the lock.
+
+    Raises:
+        RangesError: The lock file can't be created.
+    """
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        holder = lock.acquire()
+        if holder:
+            waiting(f"'{path}' is being updated by {holder}; waiting until it has finished")
+        while holder:
+            time.sleep(_LOCK_INTERVAL)
+            holder = lock.acquire()
+    except OSError as error:
+        raise _write_error(lock.path, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace a file atomically.
+
+    Raises:
+        RangesError: It can't be written.
+    """
+    try:
+        atomic_file.write_text(path, text)
+    except OSError as error:
+        raise _write_error(path, error) from None
+
+
+def _write_error(path: Path, error: OSError | ValueError) -> RangesError:
+    fix = "check the path, its permissions and the free disk space"
+    return RangesError(f"'{path}' can't be written ({getattr(error, 'strerror', None) or error}): {fix}")

@@ -3,7 +3,7 @@
 import pytest
 
 from aipolicy.conformance import CLAUSES, Clause
-from aipolicy.conformance.fixture import Place, Setting, Trap
+from aipolicy.conformance.fixture import Fixture, FixtureSetup, PageLink
 from aipolicy.core.paths import normalise
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.robotstxt.matching import verdict
@@ -15,30 +15,30 @@ AT = {name: f"127.0.0.1:{number}" for number, name in enumerate(("first", "secon
 each_clause = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: str(clause.id))
 
 
-def trap_of(clause: Clause) -> Trap:
-    return clause.build(Setting(TOKEN, AT))
+def trap_of(clause: Clause) -> Fixture:
+    return clause.build(FixtureSetup(TOKEN, AT))
 
 
-def standing(trap: Trap, place: Place) -> tuple[bool, bool]:
+def standing(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
     """Whether the policy's own reader, and the tests' one, allow it."""
-    rules, path = trap.rules.get(place.authority, b""), normalise(place.path)
+    rules, path = fixture.rules.get(place.authority, b""), normalise(place.path)
     return verdict(RobotsTxt.parse(rules), TOKEN, path).allowed, Engine().allowed(rules, TOKEN, path)
 
 
 @each_clause
 def test_what_a_trap_forbids_its_rules_forbid_and_no_more(clause: Clause) -> None:
-    trap = trap_of(clause)
-    for place in (*trap.controls, *trap.free):
-        assert standing(trap, place) == (True, True), place
-    for place in () if trap.because else trap.forbidden:
-        assert standing(trap, place) == (False, False), place
+    fixture = trap_of(clause)
+    for place in (*fixture.controls, *fixture.allowed):
+        assert standing(fixture, place) == (True, True), place
+    for place in () if fixture.reason else fixture.forbidden:
+        assert standing(fixture, place) == (False, False), place
 
 
 @each_clause
 def test_every_page_that_is_judged_is_there(clause: Clause) -> None:
-    trap = trap_of(clause)
-    for place in (*trap.controls, *trap.forbidden, *trap.free):
-        assert normalise(place.path) in trap.authorities[place.authority].pages, place
+    fixture = trap_of(clause)
+    for place in (*fixture.controls, *fixture.forbidden, *fixture.allowed):
+        assert normalise(place.path) in fixture.authorities[place.authority].pages, place
 
 
 def test_ids_are_unique_and_requirements_exist() -> None:

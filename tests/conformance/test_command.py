@@ -42,7 +42,10 @@ def test_a_crawler_that_obeys_passes_and_its_name_is_learned() -> None:
     done = check(*few("own-name", "own-group", "dropped"), "--json", "--", *CRAWLER)
     document = json.loads(done.stdout)
     assert done.returncode == 0, done
-    assert (document["product_token"], document["product_token_from"]) == ("TestCrawler", "it answers to it")
+    assert (document["product_token"], document["product_token_from"]) == (
+        "TestCrawler",
+        "the group that it obeys",
+    )
     assert document["user_agents"] == ["TestCrawler/1.0 (a test)"]
     assert [clause["verdict"] for clause in document["clauses"]] == ["obeys"] * 3
 
@@ -74,14 +77,17 @@ def test_what_a_clause_requires_is_tried_with_it_and_not_told() -> None:
         *few("record-between-names"), "--token=TestCrawler", "--json", "--", *CRAWLER, "shared-group"
     )
     (clause,) = json.loads(done.stdout)["clauses"]
-    assert (clause["verdict"], clause["why"]) == ("not tested", "shared-group comes first")
+    assert (clause["verdict"], clause["reason"]) == (
+        "not tested",
+        "it requires the clause shared-group, which is not obeyed",
+    )
 
 
 @pytest.mark.parametrize("claims", [(), ("--claims=bom",)])
 def test_a_byte_order_mark_counts_only_where_it_is_claimed(claims: tuple[str, ...]) -> None:
     done = check(*few("bom", "query"), "--token=TestCrawler", "--json", *claims, "--", *CRAWLER, "bom")
     (bom,) = (clause for clause in json.loads(done.stdout)["clauses"] if clause["id"] == "bom")
-    assert (bom["verdict"], done.returncode) == (("disobeys", 1) if claims else ("does not", 0))
+    assert (bom["verdict"], done.returncode) == (("disobeys", 1) if claims else ("not supported", 0))
 
 
 def test_sites_made_at_random_are_told_with_the_smallest_that_shows_a_fault() -> None:
@@ -100,15 +106,15 @@ def test_who_agrees_on_every_site_made_at_random_passes_and_the_seed_is_told() -
     arguments = ("--no-clauses", "--random=3", "--token=TestCrawler")
     done = check(*arguments, "--", *CRAWLER)
     assert done.returncode == 0, done.stdout
-    assert "3 sites made at random with --seed " in done.stdout
-    assert "it obeys on all of these" in done.stdout
+    assert "3 random sites with --seed " in done.stdout
+    assert "it obeys on all of them" in done.stdout
 
 
 @needs_curl
 def test_one_page_that_its_user_named_is_no_crawl() -> None:
     done = check(*few("robots-first", "star-group"), "--token=curl", "--json", "--", "curl", "-s", "{url}")
-    told = [(clause["verdict"], clause["why"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told[0] == ("not tested", "one page that its user named is no crawl")
+    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert told[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
     assert told[1][0] == "not tested"
     assert done.returncode == 1
 
@@ -116,9 +122,9 @@ def test_one_page_that_its_user_named_is_no_crawl() -> None:
 def test_the_table_tells_clause_section_verdict_and_evidence() -> None:
     done = check(*few("cr"), "--token=TestCrawler", "--", *CRAWLER, "cr")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "TestCrawler/1.0 (a test): as TestCrawler (given)" in lines
-    assert any(line.startswith("cr 2.2 MUST disobeys Lines may end with CR alone") for line in lines)
-    assert "GET /closed.html, against line 2: Disallow: /closed.html" in lines
+    assert "User-Agent TestCrawler/1.0 (a test), product token TestCrawler (from --token)" in lines
+    assert any(line.startswith("cr 2.2 MUST disobeys Lines can end with CR alone") for line in lines)
+    assert "GET /closed.html, disallowed by line 2: Disallow: /closed.html" in lines
     assert lines[-1] == "1 disobeyed"
 
 
@@ -127,13 +133,13 @@ def test_who_ignores_robots_txt_fails_clearly() -> None:
     document = json.loads(done.stdout)
     assert done.returncode == 1
     assert (document["counts"]["disobeys"], document["counts"]["departs"]) == (2, 1)
-    assert document["clauses"][0]["why"] == "it never read /robots.txt"
+    assert document["clauses"][0]["reason"] == "it never read /robots.txt"
 
 
 def test_who_fetches_nothing_does_not_pass_and_what_it_printed_is_shown() -> None:
     done = check("--", "sh", "-c", "echo no such option: {url} >&2; exit 3")
     assert done.returncode == 1
-    assert done.stdout == "It fetched nothing at all.\n"
+    assert done.stdout == "It fetched nothing.\n"
     assert "exit code 3" in done.stderr
     assert "no such option: http://127.0.0.1:" in done.stderr
 
@@ -143,9 +149,9 @@ def test_who_reads_robots_txt_alone_is_not_tested_and_does_not_pass() -> None:
     done = check(
         *few("star-group", "status-500", "status-404"), "--json", "--", sys.executable, "-c", one, "{url}"
     )
-    why = "it read /robots.txt, and fetches no page anywhere"
-    told = [(clause["verdict"], clause["why"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told == [("not tested", why)] * 3
+    reason = "it read /robots.txt, and never fetched a page"
+    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert told == [("not tested", reason)] * 3
     assert done.returncode == 1
 
 
@@ -155,11 +161,11 @@ def test_over_caution_is_told_and_fails_only_if_asked() -> None:
     done = check(*arguments, "--fail-on=over-cautious", "--", *CRAWLER, "ties")
     assert done.returncode == 1
     assert "over-cautious" in done.stdout
-    assert "it never fetched /one.html, which it may" in done.stdout
+    assert "it never fetched /one.html, which is allowed" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("claims", "verdict", "code"), [((), "does not", 0), (("--claims=nofollow",), "disobeys", 1)]
+    ("claims", "verdict", "code"), [((), "not supported", 0), (("--claims=nofollow",), "disobeys", 1)]
 )
 def test_what_nobody_asks_counts_only_where_it_is_claimed(
     claims: tuple[str, ...], verdict: str, code: int
@@ -174,14 +180,14 @@ def test_what_nobody_asks_counts_only_where_it_is_claimed(
     ("arguments", "told"),
     [
         (["--", "wget", "-r"], "the command has no {url}"),
-        (["--", "no-such-crawler", "{url}"], "'no-such-crawler' is no command"),
-        (["--", str(ROOT / "README.md"), "{url}"], "is no command"),
-        (["--", "wget -r {url}"], "that its words stand apart"),
-        (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is no clause"),
+        (["--", "no-such-crawler", "{url}"], "'no-such-crawler' is not a command"),
+        (["--", str(ROOT / "README.md"), "{url}"], "is not a command"),
+        (["--", "wget -r {url}"], "write its arguments as separate words"),
+        (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is not a clause"),
         (["--no-clauses", "--", "true", "{url}"], "--no-clauses leaves nothing to test"),
         (["--seed=1", "--", "true", "{url}"], "--seed makes sites at random: add --random 40"),
         (["--no-clauses", "--random=1", "--only=cr", "--", "true", "{url}"], "exclude each other"),
-        (["--token=a b", "--", "true", "{url}"], "--token 'a b' is no product token"),
+        (["--token=a b", "--", "true", "{url}"], "--token 'a b' is not a product token"),
         ([], "Missing argument"),
     ],
 )
@@ -198,8 +204,8 @@ def test_a_crawler_that_never_ends_is_ended_with_all_that_it_started(tmp_path: P
     script = f"echo $$ >> {pids}; sleep 300 & echo $! >> {pids}; curl -s {{url}} >/dev/null; wait"
     done = check(*few("star-group"), "--seconds=2", "--token=Bot", "--json", "--", "sh", "-c", script)
     (clause,) = json.loads(done.stdout)["clauses"]
-    assert clause["ended"]["stopped"]
-    assert clause["why"].endswith("(it was stopped after 2 s)")
+    assert clause["exit"]["stopped"]
+    assert clause["reason"].endswith("(it was stopped after 2 s)")
     assert_ended(*pids.read_text().split())
 
 
@@ -209,7 +215,7 @@ def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
     script = f"sleep 300 >/dev/null 2>&1 & echo $! > {pids}; curl -s {{url}}"
     done = check(*few("star-group"), "--token=Bot", "--json", "--", "sh", "-c", script)
     (clause,) = json.loads(done.stdout)["clauses"]
-    assert not clause["ended"]["stopped"]
+    assert not clause["exit"]["stopped"]
     assert_ended(pids.read_text())
 
 
@@ -220,7 +226,10 @@ def test_a_daemon_is_ended_and_the_foreground_advised(tmp_path: Path) -> None:
     script = f'setsid sh -c "$0" & until test -s {pids}; do sleep 0.02; done'
     done = check("--", "sh", "-c", script, daemon)
     assert done.returncode == 1
-    assert "if it goes on in the background, run it in the foreground" in done.stderr
+    assert (
+        "A crawler that goes to the background is ended with its command: run it in the foreground"
+        in done.stderr
+    )
     assert_ended(*pids.read_text().split())
 
 
@@ -272,7 +281,7 @@ def test_no_more_of_its_output_is_kept_than_can_be_shown() -> None:
 
 def test_verbose_tells_robots_txt_requests_and_output() -> None:
     done = check(*few("cr"), "--token=TestCrawler", "--verbose", "--", *CRAWLER, "cr")
-    assert "cr: the robots.txt" in done.stderr
+    assert "cr: robots.txt" in done.stderr
     assert "2 Disallow: /closed.html" in done.stderr
     assert "GET /robots.txt (first port)" in done.stderr
 

@@ -4,14 +4,14 @@ from functools import partial
 
 import pytest
 
-from aipolicy.conformance import Trial, Verdict
+from aipolicy.conformance import ClauseVerdict, ConformanceRun
 from tests.conformance.crawler import Crawler
 from tests.conformance.trying import Make, not_obeyed, try_all
 from tests.readers import READERS, STDLIB_IS_RFC9309, Reader
 
 pytestmark = pytest.mark.slow
 
-NO, APART, SHY = Verdict.DISOBEYS, Verdict.DEPARTS, Verdict.OVER_CAUTIOUS
+NO, APART, SHY = ClauseVerdict.DISOBEYS, ClauseVerdict.DEPARTS, ClauseVerdict.OVER_CAUTIOUS
 # R numbers: the rows of tests/readers/test_matrix.py.
 GOOGLE = {"encoded-letter-link": NO, "encoded-letter-rule": APART}  # its callers are to spell URLs plainly
 OLD = {
@@ -39,11 +39,13 @@ DEVIATIONS = {
 
 
 @pytest.fixture(scope="module")
-def trials() -> dict[str, Trial]:
+def trials() -> dict[str, ConformanceRun]:
     makers: dict[str, Make] = {reader.name: partial(Crawler, engine=reader) for reader in READERS}
     return try_all(makers)
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: str(reader.name))
-def test_an_engine_is_caught_where_it_is_known_to_deviate(trials: dict[str, Trial], reader: Reader) -> None:
+def test_an_engine_is_caught_where_it_is_known_to_deviate(
+    trials: dict[str, ConformanceRun], reader: Reader
+) -> None:
     assert not_obeyed(trials[reader.name]) == DEVIATIONS[reader.name]

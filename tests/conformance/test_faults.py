@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from aipolicy.conformance import CLAUSES, Level, Trial, Verdict
+from aipolicy.conformance import CLAUSES, ClauseVerdict, ConformanceRun, Level
 from tests.conformance.crawler import Crawler
 from tests.conformance.trying import Make, not_obeyed, try_all
 from tests.sizes import size
@@ -27,48 +27,50 @@ SILENT = {
     "shared-group": {"record-between-names"},
 }
 # Whoever takes the rules of one port for another's breaks these, too.
-ALSO = {"authority": {"waiting-requests": Verdict.DISOBEYS}}
+ALSO = {"authority": {"waiting-requests": ClauseVerdict.DISOBEYS}}
 LEVELS = {clause.id: clause.level for clause in CLAUSES}
 
 
-def breach_of(clause: str) -> Verdict:
+def breach_of(clause: str) -> ClauseVerdict:
     """Return the verdict on breaking it, at its level."""
     gentle = LEVELS[clause] in (Level.SHOULD, Level.IMPLIED)
-    return Verdict.DEPARTS if gentle else Verdict.DISOBEYS
+    return ClauseVerdict.DEPARTS if gentle else ClauseVerdict.DISOBEYS
 
 
 pytestmark = [pytest.mark.proof, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def trials() -> dict[str, Trial]:
+def trials() -> dict[str, ConformanceRun]:
     makers: dict[str, Make] = {fault: partial(Crawler, fault) for fault in FAULTS}
     makers |= {"none": Crawler, "ignoring": partial(Crawler, ignores=True)}
     return try_all(makers)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_caught_by_its_clause_and_no_other(trials: dict[str, Trial], fault: str) -> None:
-    caught = Verdict.OVER_CAUTIOUS if fault in OVER_CAUTIOUS else breach_of(fault)
-    silent = dict.fromkeys(SILENT.get(fault, ()), Verdict.NOT_TESTED)
+def test_a_fault_is_caught_by_its_clause_and_no_other(trials: dict[str, ConformanceRun], fault: str) -> None:
+    caught = ClauseVerdict.OVER_CAUTIOUS if fault in OVER_CAUTIOUS else breach_of(fault)
+    silent = dict.fromkeys(SILENT.get(fault, ()), ClauseVerdict.NOT_TESTED)
     assert not_obeyed(trials[fault]) == {fault: caught} | silent | ALSO.get(fault, {})
 
 
-def test_a_crawler_without_a_fault_obeys_every_clause(trials: dict[str, Trial]) -> None:
+def test_a_crawler_without_a_fault_obeys_every_clause(trials: dict[str, ConformanceRun]) -> None:
     assert not_obeyed(trials["none"]) == {}
 
 
-def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, Trial]) -> None:
+def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, ConformanceRun]) -> None:
     for trial in trials.values():
         for result in trial.results:
-            if result.finding.verdict is Verdict.DISOBEYS:
-                assert result.seen
-                assert result.finding.fetch in result.seen.fetches
+            if result.finding.verdict is ClauseVerdict.DISOBEYS:
+                assert result.recording
+                assert result.finding.fetch in result.recording.fetches
 
 
-def test_who_ignores_robots_txt_disobeys_wherever_anything_is_forbidden(trials: dict[str, Trial]) -> None:
+def test_who_ignores_robots_txt_disobeys_wherever_anything_is_forbidden(
+    trials: dict[str, ConformanceRun],
+) -> None:
     # Nothing is forbidden there, or by a link.
     obeyed = {"ties", "status-404", "status-403", "nofollow", "empty-group", "empty-rule"}
     silent = {*UNMOVED, "own-name", "record-between-names"}
     expected = {name: breach_of(name) for name in LEVELS if name not in obeyed | silent}
-    assert not_obeyed(trials["ignoring"]) == expected | dict.fromkeys(silent, Verdict.NOT_TESTED)
+    assert not_obeyed(trials["ignoring"]) == expected | dict.fromkeys(silent, ClauseVerdict.NOT_TESTED)

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from aipolicy.conformance import CLAUSES
-from aipolicy.conformance.recording import Ending, Seen
+from aipolicy.conformance.recording import CrawlExit, Recording
 from aipolicy.conformance.server import Server
 
-DONE = Ending(0, False, 0.0)
+DONE = CrawlExit(0, False, 0.0)
 (CLAUSE,) = (clause for clause in CLAUSES if clause.id == "robots-first")
 
 
@@ -83,10 +83,10 @@ async def test_who_asks_without_end_is_shut_out_and_what_is_kept_is_bounded() ->
         with pytest.raises(ConnectionError):
             await asyncio.gather(flood(), _read_all(reader))
         writer.close()
-        seen = server.seen(DONE)
-        assert (len(seen.fetches), seen.flooded) == (5000, True)
-        assert max(len(fetch.user_agent) for fetch in seen.fetches) == 1000
-        finding = CLAUSE.judge(server.trap, Seen((), DONE, True), "Bot")
+        recording = server.recording(DONE)
+        assert (len(recording.fetches), recording.flooded) == (5000, True)
+        assert max(len(fetch.user_agent) for fetch in recording.fetches) == 1000
+        finding = CLAUSE.judge(server.fixture, Recording((), DONE, True), "Bot")
         assert finding.verdict == "not tested"
 
 
@@ -100,7 +100,7 @@ async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page(
     async with Server(CLAUSE, "Bot") as server:
         for target in (f"{server.url}closed.html", "/%63losed.html"):
             assert (await ask(server, get(target))).startswith(b"HTTP/1.1 200")
-        assert {fetch.key for fetch in server.seen(DONE).fetches} == {("first", "/closed.html")}
+        assert {fetch.key for fetch in server.recording(DONE).fetches} == {("first", "/closed.html")}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key:
     async with Server(CLAUSE, "Bot") as server:
         answer = await ask(server, octets.replace(b"Host: x", b"Host: x\r\nConnection: close"))
         assert answer.startswith(b"HTTP/1.1 ")
-        (fetch,) = server.seen(DONE).fetches
+        (fetch,) = server.recording(DONE).fetches
         assert fetch.key == ("first", key)
         assert fetch.method.upper() == "GET"
 
@@ -132,16 +132,16 @@ async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key:
 async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
     async with Server(CLAUSE, "Bot") as server:
         assert (await ask(server, b"\x16\x03\x01\x02\x00hello\r\n\r\n")).split()[1] == b"400"
-        seen = server.seen(DONE)
-        assert (seen.fetches, seen.unreadable) == ((), ("\x16\x03\x01\x02\x00hello",))
+        recording = server.recording(DONE)
+        assert (recording.fetches, recording.unreadable) == ((), ("\x16\x03\x01\x02\x00hello",))
 
 
 @pytest.mark.parametrize("line", [b"PRI * HTTP/2.0", b"OPTIONS * HTTP/1.1", b"CONNECT x:443 HTTP/1.1"])
 async def test_what_names_no_page_is_no_fetch_of_one(line: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
         assert await ask(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
-        seen = server.seen(DONE)
-        assert (len(seen.fetches), seen.pages) == (1, ())
+        recording = server.recording(DONE)
+        assert (len(recording.fetches), recording.pages) == (1, ())
 
 
 async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_kind() -> None:
@@ -149,7 +149,7 @@ async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_
         length = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
         chunks = b"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
         await ask(server, length + chunks + get("/closed.html"))
-        assert [fetch.target for fetch in server.seen(DONE).fetches] == ["/a", "/b", "/closed.html"]
+        assert [fetch.target for fetch in server.recording(DONE).fetches] == ["/a", "/b", "/closed.html"]
 
 
 async def test_a_page_that_no_trap_has_is_not_found_so_that_a_crawl_ends() -> None:
@@ -165,7 +165,7 @@ async def test_a_request_counts_before_its_answer_is_taken() -> None:
         await writer.drain()
         await reader.readexactly(1)
         writer.transport.abort()
-        (fetch,) = server.seen(DONE).fetches
+        (fetch,) = server.recording(DONE).fetches
         assert fetch.target == "/closed.html"
 
 

@@ -3,28 +3,28 @@
 import pytest
 
 from aipolicy.conformance import CLAUSES
-from aipolicy.conformance.clause import Finding, Verdict
-from aipolicy.conformance.fixture import START, Answer, Setting
-from aipolicy.conformance.recording import Ending, Fetch, Seen
+from aipolicy.conformance.clause import ClauseFinding, ClauseVerdict
+from aipolicy.conformance.fixture import START, FixtureSetup, ServedResponse
+from aipolicy.conformance.recording import CrawlExit, RecordedFetch, Recording
 
-ENDED = Ending(0, False, 1.0)
-STOPPED = Ending(None, True, 4.0)
+ENDED = CrawlExit(0, False, 1.0)
+STOPPED = CrawlExit(None, True, 4.0)
 BY_ID = {clause.id: clause for clause in CLAUSES}
 
 
-def seen(ending: Ending, at: dict[str, float], *, flooded: bool = False) -> Seen:
+def recording(ending: CrawlExit, at: dict[str, float], *, flooded: bool = False) -> Recording:
     """Pages by name, and when each was asked for; ``start`` is the start page."""
     paths = {"start": "/", "robots": "/robots.txt"}
     fetches = [
-        Fetch(START, when, when, "GET", paths.get(name, f"/{name}.html"), "Bot/1.0", Answer())
+        RecordedFetch(START, when, when, "GET", paths.get(name, f"/{name}.html"), "Bot/1.0", ServedResponse())
         for name, when in at.items()
     ]
-    return Seen(tuple(fetches), ending, flooded)
+    return Recording(tuple(fetches), ending, flooded)
 
 
-def judged(clause: str, what: Seen) -> Finding:
-    trap = BY_ID[clause].build(Setting("Bot", {}))
-    return BY_ID[clause].judge(trap, what, "Bot")
+def judged(clause: str, what: Recording) -> ClauseFinding:
+    fixture = BY_ID[clause].build(FixtureSetup("Bot", {}))
+    return BY_ID[clause].judge(fixture, what, "Bot")
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,17 @@ def judged(clause: str, what: Seen) -> Finding:
     ],
 )
 def test_who_asks_more_than_could_be_watched_is_not_tested(clause: str, pages: tuple[str, ...]) -> None:
-    asked = dict.fromkeys(("robots", *pages), 0.1)
-    finding = judged(clause, seen(ENDED, asked, flooded=True))
-    assert (finding.verdict, finding.why) == (Verdict.NOT_TESTED, "it asked more than could be watched")
+    request = dict.fromkeys(("robots", *pages), 0.1)
+    finding = judged(clause, recording(ENDED, request, flooded=True))
+    assert (finding.verdict, finding.reason) == (
+        ClauseVerdict.NOT_TESTED,
+        "it sent more requests than could be recorded",
+    )
 
 
 def test_who_was_seen_to_disobey_disobeys_whatever_it_asked_besides() -> None:
-    finding = judged("robots-first", seen(ENDED, {"robots": 0.1, "closed": 0.2}, flooded=True))
-    assert finding.verdict is Verdict.DISOBEYS
+    finding = judged("robots-first", recording(ENDED, {"robots": 0.1, "closed": 0.2}, flooded=True))
+    assert finding.verdict is ClauseVerdict.DISOBEYS
 
 
 @pytest.mark.parametrize(
@@ -56,22 +59,22 @@ def test_who_was_seen_to_disobey_disobeys_whatever_it_asked_besides() -> None:
     ],
 )
 def test_who_was_stopped_obeys_nothing(pages: dict[str, float]) -> None:
-    finding = judged("robots-first", seen(STOPPED, pages))
-    why = "it was stopped after 4 s, and had not ended: give it more --seconds"
-    assert (finding.verdict, finding.why) == (Verdict.NOT_TESTED, why)
+    finding = judged("robots-first", recording(STOPPED, pages))
+    reason = "it was stopped after 4 s before it had finished; use a larger --seconds"
+    assert (finding.verdict, finding.reason) == (ClauseVerdict.NOT_TESTED, reason)
 
 
 @pytest.mark.parametrize("clause", ["status-500", "dropped"])
 def test_who_was_stopped_while_it_asked_for_robots_txt_again_obeys_nothing(clause: str) -> None:
-    assert judged(clause, seen(STOPPED, {"robots": 3.9})).verdict is Verdict.NOT_TESTED
-    assert judged(clause, seen(ENDED, {"robots": 0.9})).verdict is Verdict.OBEYS
+    assert judged(clause, recording(STOPPED, {"robots": 3.9})).verdict is ClauseVerdict.NOT_TESTED
+    assert judged(clause, recording(ENDED, {"robots": 0.9})).verdict is ClauseVerdict.OBEYS
 
 
 def test_who_was_stopped_and_had_disobeyed_disobeys() -> None:
     pages = {"robots": 0.1, "start": 0.2, "closed": 0.3}
-    assert judged("robots-first", seen(STOPPED, pages)).verdict is Verdict.DISOBEYS
+    assert judged("robots-first", recording(STOPPED, pages)).verdict is ClauseVerdict.DISOBEYS
 
 
 def test_who_ended_by_itself_is_tested_by_all_that_it_fetched() -> None:
     pages = {"robots": 0.1, "start": 0.5, "control": 0.9}
-    assert judged("robots-first", seen(ENDED, pages)).verdict is Verdict.OBEYS
+    assert judged("robots-first", recording(ENDED, pages)).verdict is ClauseVerdict.OBEYS

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from aipolicy.conformance import Trial, Verdict, clauses_named
+from aipolicy.conformance import ClauseVerdict, ConformanceRun, clauses_named
 from aipolicy.conformance.report import document, introduction
 from tests.conformance.crawler import Crawler
 from tests.conformance.trying import Make, not_obeyed, try_all
@@ -14,7 +14,7 @@ LEFT = ("star-group", "ties", "status-404", "status-403")
 
 
 @pytest.fixture(scope="module")
-def trials() -> dict[str, Trial]:
+def trials() -> dict[str, ConformanceRun]:
     makers: dict[str, Make] = {
         "follows": partial(Crawler, "status-404"),
         "follows none": partial(Crawler, follows=False),
@@ -23,21 +23,23 @@ def trials() -> dict[str, Trial]:
     return try_all(makers, CLAUSES)
 
 
-def test_who_follows_no_link_is_not_over_cautious(trials: dict[str, Trial]) -> None:
-    assert not_obeyed(trials["follows none"]) == dict.fromkeys(LEFT, Verdict.NOT_TESTED)
-    whys = [result.finding.why for result in trials["follows none"].results if result.clause in CLAUSES[2:4]]
+def test_who_follows_no_link_is_not_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+    assert not_obeyed(trials["follows none"]) == dict.fromkeys(LEFT, ClauseVerdict.NOT_TESTED)
+    whys = [
+        result.finding.reason for result in trials["follows none"].results if result.clause in CLAUSES[2:4]
+    ]
     assert whys == ["it followed no link, here or anywhere"] * 2
 
 
-def test_who_leaves_the_page_that_it_was_given_is_over_cautious(trials: dict[str, Trial]) -> None:
-    assert not_obeyed(trials["follows none, and is shy"])["status-404"] is Verdict.OVER_CAUTIOUS
+def test_who_leaves_the_page_that_it_was_given_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+    assert not_obeyed(trials["follows none, and is shy"])["status-404"] is ClauseVerdict.OVER_CAUTIOUS
 
 
-def test_who_follows_links_elsewhere_is_over_cautious(trials: dict[str, Trial]) -> None:
-    assert not_obeyed(trials["follows"]) == {"status-404": Verdict.OVER_CAUTIOUS}
+def test_who_follows_links_elsewhere_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+    assert not_obeyed(trials["follows"]) == {"status-404": ClauseVerdict.OVER_CAUTIOUS}
 
 
-def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str, Trial]) -> None:
+def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str, ConformanceRun]) -> None:
     told = introduction(trials["follows none"])
     assert "It followed no link" in told
     assert "wget -r" in told
@@ -46,7 +48,9 @@ def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str,
     assert followed == [True, False, False]
 
 
-def test_who_follows_no_link_passes_only_where_no_clause_needs_that(trials: dict[str, Trial]) -> None:
-    assert not trials["follows none"].shown
+def test_who_follows_no_link_passes_only_where_no_clause_needs_that(
+    trials: dict[str, ConformanceRun],
+) -> None:
+    assert not trials["follows none"].conclusive
     (alone,) = try_all({"": partial(Crawler, follows=False)}, CLAUSES[-1:]).values()
-    assert alone.shown
+    assert alone.conclusive

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from aipolicy.conformance import Trial, Verdict, clauses_named
-from aipolicy.conformance.product_tokens import candidates, sole_name
+from aipolicy.conformance import ClauseVerdict, ConformanceRun, clauses_named
+from aipolicy.conformance.clauses.product_token import candidate_tokens, only_name
 from aipolicy.conformance.report import document
 from tests.conformance.crawler import Crawler
 from tests.conformance.trying import not_obeyed, try_all
@@ -30,11 +30,11 @@ LINUX, MAC = "(X11; Linux x86_64)", "(Macintosh; Intel Mac OS X 10_15_5)"
     ],
 )
 def test_names_are_what_may_stand_in_a_robots_txt(user_agent: str, names: tuple[str, ...]) -> None:
-    assert candidates(user_agent) == names
+    assert candidate_tokens(user_agent) == names
 
 
 def test_a_user_agent_of_a_thousand_names_offers_a_few() -> None:
-    assert len(candidates(" ".join(f"Name{number}/1" for number in range(1000)))) == 8
+    assert len(candidate_tokens(" ".join(f"Name{number}/1" for number in range(1000)))) == 8
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_a_user_agent_of_a_thousand_names_offers_a_few() -> None:
     ],
 )
 def test_the_only_name_is_one_that_no_browser_and_no_system_has(user_agent: str, name: str) -> None:
-    assert sole_name(user_agent) == name
+    assert only_name(user_agent) == name
 
 
-def learned_by(agent: str) -> Trial:
+def learned_by(agent: str) -> ConformanceRun:
     make = partial(Crawler, agent=agent)
     return try_all({"": make}, clauses_named(("own-name", "own-group", "star-group")), token="")[""]
 
 
 def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_that() -> None:
     trial = learned_by(f"Mozilla/5.0 {LINUX} {BROWSER}")
-    assert not_obeyed(trial) == dict.fromkeys(("own-name", "own-group"), Verdict.NOT_TESTED)
-    assert all("--token" in result.finding.why for result in trial.results[:2])
+    assert not_obeyed(trial) == dict.fromkeys(("own-name", "own-group"), ClauseVerdict.NOT_TESTED)
+    assert all("--token" in result.finding.reason for result in trial.results[:2])
     told = document(trial, ())
     assert (told["product_token"], told["product_token_from"]) == (None, None)
 
@@ -83,11 +83,11 @@ def test_who_reads_robots_txt_under_the_name_of_a_library_is_not_held_to_that(ag
     clauses = clauses_named(("own-name", "own-group", "star-group"))
     trial = try_all({"": make}, clauses, token="")[""]
     assert trial.token == token
-    expected = {} if token else dict.fromkeys(("own-name", "own-group"), Verdict.NOT_TESTED)
+    expected = {} if token else dict.fromkeys(("own-name", "own-group"), ClauseVerdict.NOT_TESTED)
     assert not_obeyed(trial) == expected
 
 
 def test_who_answers_to_no_name_is_held_to_the_only_one_that_it_has() -> None:
     trial = learned_by("Mozilla/5.0 (X11; Linux x86_64; OtherCrawler/1.0)")
-    assert (trial.token, trial.token_from) == ("OtherCrawler", "in its User-Agent")
-    assert not_obeyed(trial)["own-group"] is Verdict.DISOBEYS
+    assert (trial.token, trial.token_from) == ("OtherCrawler", "its User-Agent")
+    assert not_obeyed(trial)["own-group"] is ClauseVerdict.DISOBEYS

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from aipolicy.conformance import RandomTrial, Verdict, try_at_random
-from aipolicy.conformance.expected_answer import ruling
+from aipolicy.conformance import ClauseVerdict, RandomRun, run_random_sites
+from aipolicy.conformance.expected_answer import expected_answer
 from aipolicy.conformance.random_site import IMAGE, random_site
 from aipolicy.robotstxt.parser import RobotsTxt
 from tests.conformance.crawler import TOKEN, Crawler, Decides
@@ -18,7 +18,7 @@ from tests.conformance.trying import Make, crawl_with
 from tests.readers import READERS
 from tests.sizes import size
 
-NO, SHY = Verdict.DISOBEYS, Verdict.OVER_CAUTIOUS
+NO, SHY = ClauseVerdict.DISOBEYS, ClauseVerdict.OVER_CAUTIOUS
 _UNRESERVED = re.compile("%(2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 google = [reader for reader in READERS if reader.name == "jwm-robotstxt"]  # its own C++
 
@@ -38,12 +38,12 @@ class AskedAsGoogleSays:
 class Forgetful:
     """It obeys in its first requests, and then no more."""
 
-    asked: int = 0
+    request: int = 0
     engine: Engine = field(default_factory=Engine)
 
     def allowed(self, robots_txt: bytes, token: str, path: str) -> bool:
-        self.asked += 1
-        return self.asked > 40 or self.engine.allowed(robots_txt, token, path)
+        self.request += 1
+        return self.request > 40 or self.engine.allowed(robots_txt, token, path)
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ NAMED = {
 }
 
 
-def tried(make: Make, sites: int, *, seed: int = 9309, token: str = TOKEN) -> RandomTrial:
-    async def trial() -> RandomTrial:
+def tried(make: Make, sites: int, *, seed: int = 9309, token: str = TOKEN) -> RandomRun:
+    async def trial() -> RandomRun:
         with ThreadPoolExecutor(12) as threads:
-            return await try_at_random(crawl_with(make, threads), sites, seed, token=token, jobs=8)
+            return await run_random_sites(crawl_with(make, threads), sites, seed, token=token, jobs=8)
 
     return asyncio.run(trial())
 
@@ -135,7 +135,7 @@ def test_a_crawler_that_disobeys_as_no_clause_says_is_caught(name: str) -> None:
     trial = tried(INVENTED[name], size(full=40, ci=8))
     assert trial.disagreeing[NO]
     found = next(found for found in trial.disagreements if found.verdict is NO)
-    answer = ruling(RobotsTxt.parse(found.robots_txt), TOKEN, found.path)
+    answer = expected_answer(RobotsTxt.parse(found.robots_txt), TOKEN, found.path)
     assert answer.allowed is False
     assert not Engine().allowed(found.robots_txt, TOKEN, found.path)
 
@@ -173,7 +173,7 @@ def test_who_follows_no_image_is_not_over_cautious() -> None:
 def test_who_follows_no_link_is_not_tested() -> None:
     trial = tried(partial(Crawler, follows=False), 3)
     assert trial.tested == 0
-    assert trial.why_untested
+    assert trial.untested_reason
 
 
 def test_the_same_seed_makes_the_same_sites_and_another_seed_others() -> None:
@@ -202,12 +202,12 @@ def test_no_other_group_has_a_name_that_the_crawler_may_take_for_its_own() -> No
 )
 def test_what_the_standard_leaves_open_is_not_asked(rules: str, path: str) -> None:
     robots = RobotsTxt.parse(f"User-agent: *\n{rules}\n")
-    answers = {ruling(robots, TOKEN, path).allowed}
+    answers = {expected_answer(robots, TOKEN, path).allowed}
     assert answers <= {None, True} if "%C3" in rules else answers == {None}
 
 
 def test_rules_before_the_first_group_are_not_asked() -> None:
     robots = RobotsTxt.parse(f"Disallow: /loose\nUser-agent: {TOKEN}\nDisallow: /closed\n")
-    assert ruling(robots, TOKEN, "/loose").allowed is None
-    assert ruling(robots, TOKEN, "/closed").allowed is False
-    assert ruling(robots, TOKEN, "/open").allowed is True
+    assert expected_answer(robots, TOKEN, "/loose").allowed is None
+    assert expected_answer(robots, TOKEN, "/closed").allowed is False
+    assert expected_answer(robots, TOKEN, "/open").allowed is True

@@ -12,23 +12,23 @@ from typing import Any
 
 import pytest
 
-from aipolicy.conformance import CLAUSES, Verdict
+from aipolicy.conformance import CLAUSES, ClauseVerdict
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "try_crawlers.py"
-UNASKED = dict.fromkeys(("bom", "cache", "nofollow"), Verdict.DOES_NOT)
-UNSHARED = dict.fromkeys(("record-between-names",), Verdict.NOT_TESTED)  # shared-group comes first
+UNASKED = dict.fromkeys(("bom", "cache", "nofollow"), ClauseVerdict.NOT_SUPPORTED)
+UNSHARED = dict.fromkeys(("record-between-names",), ClauseVerdict.NOT_TESTED)  # shared-group comes first
 
 
-def no(*clauses: str) -> dict[str, Verdict]:
-    return dict.fromkeys(clauses, Verdict.DISOBEYS)
+def no(*clauses: str) -> dict[str, ClauseVerdict]:
+    return dict.fromkeys(clauses, ClauseVerdict.DISOBEYS)
 
 
-def apart(*clauses: str) -> dict[str, Verdict]:
-    return dict.fromkeys(clauses, Verdict.DEPARTS)
+def apart(*clauses: str) -> dict[str, ClauseVerdict]:
+    return dict.fromkeys(clauses, ClauseVerdict.DEPARTS)
 
 
-def shy(*clauses: str) -> dict[str, Verdict]:
-    return dict.fromkeys(clauses, Verdict.OVER_CAUTIOUS)
+def shy(*clauses: str) -> dict[str, ClauseVerdict]:
+    return dict.fromkeys(clauses, ClauseVerdict.OVER_CAUTIOUS)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Fact:
     """What a crawler of that version doesn't obey; ``only``: what it is tried in, where it takes its time."""
 
     version: str
-    not_obeyed: dict[str, Verdict]
+    not_obeyed: dict[str, ClauseVerdict]
     only: str = ""
 
 
@@ -69,7 +69,7 @@ FACTS = {
         | UNSHARED
         # It follows no redirect at all.
         | dict.fromkeys(
-            ("redirect-rules", "five-redirects", "five-redirects-rules", "refused"), Verdict.NOT_TESTED
+            ("redirect-rules", "five-redirects", "five-redirects-rules", "refused"), ClauseVerdict.NOT_TESTED
         )
         | UNASKED,
     ),
@@ -96,7 +96,7 @@ FACTS = {
         # the result to the first that awaits it, and None to the others.
         | no("waiting-requests")
         | no("status-500", "dropped", "refused")  # what can't be read allows everything
-        | dict.fromkeys(("cache", "nofollow"), Verdict.DOES_NOT),
+        | dict.fromkeys(("cache", "nofollow"), ClauseVerdict.NOT_SUPPORTED),
     ),
 }
 
@@ -125,13 +125,13 @@ def test_a_real_crawler_obeys_all_but_what_it_is_known_not_to(name: str) -> None
     document = tried(name, fact.only)
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
     assert set(verdicts) == set(fact.only.split() or (clause.id for clause in CLAUSES))
-    not_obeyed = {clause: verdict for clause, verdict in verdicts.items() if verdict != Verdict.OBEYS}
+    not_obeyed = {clause: verdict for clause, verdict in verdicts.items() if verdict != ClauseVerdict.OBEYS}
     if document["version"] == fact.version:
         assert not_obeyed == fact.not_obeyed
     else:
         assert not_obeyed.items() <= fact.not_obeyed.items()
     for clause in document["clauses"]:
-        if clause["verdict"] == Verdict.DISOBEYS:
+        if clause["verdict"] == ClauseVerdict.DISOBEYS:
             assert clause["request"]["user_agent"] in document["user_agents"]
 
 
@@ -139,7 +139,7 @@ def test_a_real_crawler_obeys_all_but_what_it_is_known_not_to(name: str) -> None
 def test_a_real_crawler_that_ignores_robots_txt_fails_clearly() -> None:
     broken, departed, untold = "star-group wildcard status-500", "robots-first", "own-name"
     document = tried("scrapy-ignoring", f"{broken} {departed} {untold}")
-    expected = no(*broken.split()) | apart(departed) | {untold: Verdict.NOT_TESTED}
+    expected = no(*broken.split()) | apart(departed) | {untold: ClauseVerdict.NOT_TESTED}
     assert {clause["id"]: clause["verdict"] for clause in document["clauses"]} == expected
 
 

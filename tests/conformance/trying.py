@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from aipolicy.conformance import CLAIMS, CLAUSES, Clause, Trial, Verdict, try_out
-from aipolicy.conformance.recording import Ending
+from aipolicy.conformance import CLAIMS, CLAUSES, Clause, ClauseVerdict, ConformanceRun, run_clauses
+from aipolicy.conformance.recording import CrawlExit
 from aipolicy.conformance.runner import Crawl
 from tests.conformance.crawler import TOKEN, Crawler
 
@@ -14,28 +14,30 @@ Make = Callable[[], Crawler]
 
 
 def crawl_with(make: Make, threads: ThreadPoolExecutor) -> Crawl:
-    async def crawl(url: str) -> Ending:
+    async def crawl(url: str) -> CrawlExit:
         began = time.monotonic()
         try:
             await asyncio.get_running_loop().run_in_executor(threads, lambda: make().crawl(url))
         except Exception as error:  # as a process it would end so
-            return Ending(1, False, time.monotonic() - began, repr(error))
-        return Ending(0, False, time.monotonic() - began)
+            return CrawlExit(1, False, time.monotonic() - began, repr(error))
+        return CrawlExit(0, False, time.monotonic() - began)
 
     return crawl
 
 
 def try_all(
     makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES, *, token: str = TOKEN
-) -> dict[str, Trial]:
+) -> dict[str, ConformanceRun]:
     """A trial of each crawler; they go on side by side, since some traps keep them waiting."""
 
-    async def trials() -> list[Trial]:
+    async def trials() -> list[ConformanceRun]:
         gate = asyncio.Semaphore(6)
 
-        async def one(make: Make) -> Trial:
+        async def one(make: Make) -> ConformanceRun:
             async with gate:
-                return await try_out(crawl_with(make, threads), clauses, token=token, claims=CLAIMS, jobs=8)
+                return await run_clauses(
+                    crawl_with(make, threads), clauses, token=token, claims=CLAIMS, jobs=8
+                )
 
         return await asyncio.gather(*map(one, makers.values()))
 
@@ -43,7 +45,7 @@ def try_all(
         return dict(zip(makers, asyncio.run(trials()), strict=True))
 
 
-def not_obeyed(trial: Trial) -> dict[str, Verdict]:
+def not_obeyed(trial: ConformanceRun) -> dict[str, ClauseVerdict]:
     """Each clause that isn't obeyed, and how."""
     verdicts = {result.clause.id: result.finding.verdict for result in trial.results}
-    return {name: verdict for name, verdict in verdicts.items() if verdict is not Verdict.OBEYS}
+    return {name: verdict for name, verdict in verdicts.items() if verdict is not ClauseVerdict.OBEYS}

@@ -131,6 +131,6 @@ def test_without_room_the_old_file_stays(lists: ListServer, file: Path, script: 
     )
     assert "RangesError" in done.stderr
     assert "can't be written" in done.stderr
-    assert "room on the disk" in done.stderr
+    assert "free disk space" in done.stderr
     assert file.read_bytes() == before
     assert not file.with_name(".ranges.json.unfinished").exists()

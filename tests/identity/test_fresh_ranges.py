@@ -9,7 +9,7 @@ import pytest
 
 from aipolicy.errors import RangesError
 from aipolicy.identity import Identity, Ranges, Verification, packaged_ranges
-from aipolicy.identity.atomic_file import write_whole
+from aipolicy.identity.list_update import write_file
 from aipolicy.identity.ranges_file import VARIABLE, RangesFile, RangesWatcher
 from tests.identity.test_list_history import LASTING, NEW, read, reading
 
@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "ranges.json"))
-    write_whole(tmp_path / "ranges.json", RangesFile(FIRST).to_json())
+    write_file(tmp_path / "ranges.json", RangesFile(FIRST).to_json())
     return tmp_path / "ranges.json"
 
 
@@ -40,7 +40,7 @@ def test_a_replaced_file_is_read_anew_once(file: Path) -> None:
     assert (fresh.ranges, fresh.due, fresh.reload()) == (FIRST, False, None)
     clock.now = 60
     assert fresh.due
-    write_whole(file, RangesFile(SECOND).to_json())
+    write_file(file, RangesFile(SECOND).to_json())
     assert (fresh.reload(), fresh.due, fresh.reload()) == (SECOND, False, None)
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_told_once_and_the_last_good_lists_stay(
     assert fresh.ranges == FIRST
     assert len(caplog.records) == 1
     assert "is not a valid file of address lists" in caplog.text
-    write_whole(file, RangesFile(SECOND).to_json())
+    write_file(file, RangesFile(SECOND).to_json())
     assert fresh.reload() == SECOND
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_made_later_is_found(monkeypatch: pytest.MonkeyPatch, tmp
     fresh = RangesWatcher()
     assert fresh.ranges == packaged_ranges()
     (tmp_path / "aipolicy").mkdir()
-    write_whole(tmp_path / "aipolicy" / "ranges.json", RangesFile(packaged_ranges()).to_json())
+    write_file(tmp_path / "aipolicy" / "ranges.json", RangesFile(packaged_ranges()).to_json())
     assert fresh.reload() == packaged_ranges()
 
 
@@ -85,7 +85,7 @@ def test_a_verification_goes_by_the_refreshed_lists(file: Path, monkeypatch: pyt
     monkeypatch.setattr("aipolicy.identity.verification.RangesWatcher", lambda: RangesWatcher(clock=clock))
     verification = Verification(dns=False)
     assert verification.verify("GPTBot", NEW).identity is Identity.SPOOFED
-    write_whole(file, RangesFile(SECOND).to_json())
+    write_file(file, RangesFile(SECOND).to_json())
     os.utime(file)
     assert verification.verify("GPTBot", NEW).identity is Identity.SPOOFED
     clock.now = 61

@@ -21,7 +21,7 @@ __all__ = [
 KNOWN_LIMITS: tuple[Limit, ...] = tuple(
     limit for limit in (*GROUP_LIMITS, *RULE_LIMITS, *FILE_LIMITS) if limit.readers
 )
-"""The limits of the readers that are here, each shown to be true by an example in test_readers.py."""
+"""The limits of the available readers, each proved by an example in test_limits.py."""
 
 
 def excuse(reader: Reader, robots_txt: bytes, token: str, path: str) -> Limit | None:

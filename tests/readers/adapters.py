@@ -1,7 +1,7 @@
 """Parsers of robots.txt that this project did not write, behind one interface.
 
-Every reader is given the octets as served and asks with a bare product token, as a crawler does. Where a
-library has a loader of its own, that loader reads the octets (from a ``data:`` URL): the decoding and the
+Every reader is given the bytes as served and asks with a bare product token, as a crawler does. Where a
+library has a loader of its own, that loader reads the bytes (from a ``data:`` URL): the decoding and the
 splitting into lines are then the library's and not ours.
 """
 

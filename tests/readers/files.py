@@ -55,7 +55,7 @@ FILE_LIMITS = (
     Limit(
         "line-length",
         GOOGLE,
-        f"a line is cut after {GOOGLE_LINE_LIMIT} octets",
+        f"a line is cut after {GOOGLE_LINE_LIMIT} bytes",
         "RFC 9309 section 2.5 limits the file, not the line",
         _long_line,
     ),
@@ -83,7 +83,7 @@ FILE_LIMITS = (
     Limit(
         "file-not-utf-8",
         FAST | GPY | PROTEGO | SPY | OLD,
-        "octets that aren't UTF-8 are replaced (fast-robotstxt, gpyrobotstxt) or dropped (protego), "
+        "bytes that aren't UTF-8 are replaced (fast-robotstxt, gpyrobotstxt) or dropped (protego), "
         "free the whole site (robotspy), or raise UnicodeDecodeError (old standard library)",
         "RFC 9309 section 2.3: the file is UTF-8",
         lambda robots_txt, _token, _path: not is_utf8(robots_txt),

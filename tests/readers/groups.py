@@ -12,7 +12,7 @@ _DELAYS = ("crawl-delay", "request-rate")  # rules of a kind to the standard lib
 
 
 def _key(robots_txt: bytes, token: str) -> str:
-    """What a user-agent line must say to bind this token: its own name if any line does, or `*`."""
+    """Return the name of the lines that bind this token: its own if any line has it, or `*`."""
     return token.lower() if token.lower() in tokens_of(robots_txt) else "*"
 
 

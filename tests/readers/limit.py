@@ -1,4 +1,4 @@
-"""What a known limit is."""
+"""The type of a known limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

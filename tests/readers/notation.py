@@ -1,4 +1,4 @@
-"""How the tests of the readers write a file, and the answers of each."""
+"""A notation for robots.txt files and the answers of each reader."""
 
 import pytest
 

@@ -85,7 +85,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
 @lru_cache(4096)
 def canonical(text: str) -> str:
-    """One spelling: unreserved characters plain, octets outside ASCII escaped, hexadecimal in capitals."""
+    """One spelling: unreserved characters plain, bytes outside ASCII escaped, hexadecimal in capitals."""
 
     def spell(match: re.Match[str]) -> str:
         if match[2]:
@@ -117,7 +117,7 @@ def verdict(rules: list[tuple[bool, str]], path: str, length: Callable[[str], in
     return max(matching, default=(0, True))[1]
 
 
-def octets(pattern: str) -> int:
+def byte_count(pattern: str) -> int:
     return len(canonical(pattern))
 
 
@@ -129,9 +129,9 @@ def cut(token: str) -> str:
     return match[0] if match else ""
 
 
-def is_utf8(octets: bytes) -> bool:
+def is_utf8(text: bytes) -> bool:
     try:
-        octets.decode("utf-8")
+        text.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

@@ -8,11 +8,11 @@ from tests.readers.adapters import FAST, GOOGLE, GPY, JWM, NEW, OLD, PROTEGO, SP
 from tests.readers.limit import Limit
 from tests.readers.reading import (
     ESCAPE,
+    byte_count,
     canonical,
     compiled,
     is_utf8,
     is_wild,
-    octets,
     path_matches,
     rules_for,
     verdict,
@@ -35,13 +35,13 @@ def _first_is_not_longest(robots_txt: bytes, token: str, path: str) -> bool:
     matching = (
         allow or not pattern for allow, pattern in rules if not pattern or path_matches(pattern, path)
     )
-    return next(matching, True) != verdict(rules, path, octets)
+    return next(matching, True) != verdict(rules, path, byte_count)
 
 
 def _ranks_by(length: Callable[[str, str], int]) -> Callable[[bytes, str, str], bool]:
     def applies(robots_txt: bytes, token: str, path: str) -> bool:
         rules = rules_for(robots_txt, token)
-        return verdict(rules, path, lambda pattern: length(pattern, path)) != verdict(rules, path, octets)
+        return verdict(rules, path, lambda pattern: length(pattern, path)) != verdict(rules, path, byte_count)
 
     return applies
 
@@ -151,21 +151,21 @@ RULE_LIMITS = (
         "matched-length",
         NEW,
         "rules are ranked by the length of what they matched, so that `/*?` can outrank `/page`",
-        "RFC 9309 section 2.2.2: the match with the most octets; other readers count the pattern's",
+        "RFC 9309 section 2.2.2: the match with the most bytes; other readers count the pattern's",
         _ranks_by(_matched_length),
     ),
     Limit(
         "quoted-length",
         PROTEGO,
         "a rule's length counts three for each character that it would escape, such as `:`",
-        "RFC 9309 section 2.2.2: the match with the most octets",
+        "RFC 9309 section 2.2.2: the match with the most bytes",
         _ranks_by(_fully_quoted_length),
     ),
     Limit(
         "decoded-length",
         SPY,
         "a rule's length is that of the decoded pattern, in characters",
-        "RFC 9309 section 2.2.2: the match with the most octets",
+        "RFC 9309 section 2.2.2: the match with the most bytes",
         _ranks_by(_decoded_length),
     ),
     Limit(
@@ -191,7 +191,7 @@ RULE_LIMITS = (
     ),
     # How a pattern and a path are spelt
     Limit(
-        "compares-octets",
+        "compares-bytes",
         JWM | GPY,
         "the path must come in canonical spelling, and a needless escape in a pattern matches only itself",
         "RFC 9309 section 2.2.2: escaped unreserved characters are decoded before comparison",
@@ -201,7 +201,7 @@ RULE_LIMITS = (
         "length-as-written",
         FAST,
         "a rule's length is that of the pattern as written, needless escapes included",
-        "RFC 9309 section 2.2.2: octets are compared after decoding",
+        "RFC 9309 section 2.2.2: bytes are compared after decoding",
         _pattern_spelt_otherwise,
     ),
     Limit(

@@ -1,4 +1,4 @@
-"""The known limits of the readers: each shown to be true, and nothing beyond them."""
+"""The known limits of the readers: each is proved by an example, and there are no others."""
 
 import itertools
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ _EXAMPLES: list[tuple[str, str, str, str, str | bytes]] = [
     ("index-is-directory", "D", "AnyBot", "/", "User-agent: * | Allow: /index.html | Disallow: /"),
     ("robots-txt-not-exempt", "A", "AnyBot", "/robots.txt", "User-agent: * | Disallow: /"),
     ("robots-txt-query-exempt", "D", "AnyBot", "/robots.txt?x", "User-agent: * | Disallow: /"),
-    ("compares-octets", "D", "AnyBot", "/caf%c3%a9", "User-agent: * | Disallow: /caf%C3%A9"),
+    ("compares-bytes", "D", "AnyBot", "/caf%c3%a9", "User-agent: * | Disallow: /caf%C3%A9"),
     ("length-as-written", "A", "AnyBot", "/~~ab", "User-agent: * | Disallow: /%7E%7Ea | Allow: /~~ab"),
     ("decodes-reserved", "A", "AnyBot", "/a%3Db", "User-agent: * | Disallow: /a=b"),
     ("decodes-specials", "A", "AnyBot", "/axb", "User-agent: * | Disallow: /a%2Ab"),
@@ -100,20 +100,20 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("shown", EXAMPLES, ids=lambda shown: str(shown.limit))
-def test_a_reader_that_answers_an_example_wrongly_has_an_excuse(shown: Example) -> None:
-    for reader in filter(shown.wrong, READERS):
-        assert excuse(reader, shown.robots_txt, shown.token, shown.path), reader.name
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example.limit))
+def test_a_reader_that_answers_an_example_wrongly_has_an_excuse(example: Example) -> None:
+    for reader in filter(example.wrong, READERS):
+        assert excuse(reader, example.robots_txt, example.token, example.path), reader.name
 
 
 @pytest.mark.parametrize("limit", KNOWN_LIMITS, ids=lambda limit: str(limit.id))
 def test_every_known_limit_is_true_of_every_reader_it_names(limit: Limit) -> None:
-    shown = [one for one in EXAMPLES if one.limit == limit.id]
-    assert all(limit.applies(one.robots_txt, one.token, one.path) for one in shown)
-    assert limit.readers <= {reader.name for reader in READERS if any(one.wrong(reader) for one in shown)}
+    example = [one for one in EXAMPLES if one.limit == limit.id]
+    assert all(limit.applies(one.robots_txt, one.token, one.path) for one in example)
+    assert limit.readers <= {reader.name for reader in READERS if any(one.wrong(reader) for one in example)}
 
 
-def test_known_limits_have_names_of_their_own() -> None:
+def test_known_limits_have_distinct_names() -> None:
     assert len({limit.id for limit in KNOWN_LIMITS}) == len(KNOWN_LIMITS)
 
 

@@ -1,4 +1,4 @@
-"""What the independent parsers really answer: the ground on which the generator's rules stand."""
+"""The answers of the independent parsers, on which the generator's rules are based."""
 
 import sys
 from dataclasses import dataclass
@@ -222,7 +222,7 @@ def test_each_reader_answers_as_the_matrix_says(reader: Reader, case: Case) -> N
 
 
 @each_reader
-def test_google_style_readers_are_those_that_cut_a_token(reader: Reader) -> None:
+def test_the_readers_of_googles_kind_are_those_that_cut_a_token(reader: Reader) -> None:
     binds_what_is_left = not reader.allowed(lines("User-agent: AI2Bot | Disallow: /"), "AI", "/x")
     assert binds_what_is_left is (reader.name in GOOGLE_STYLE)
 

@@ -1,4 +1,4 @@
-"""What every reader reads alike: a generator may use all of it."""
+"""The constructs that every reader reads alike: a generator may use all of them."""
 
 import itertools
 
@@ -13,7 +13,7 @@ COMMENTS = ("# BEGIN group", "#", "# User-agent: CCBot", "# Allow: /", "# see ht
 
 
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_a_comment_line_changes_nothing_wherever_it_stands(comment: str) -> None:
+def test_a_comment_line_changes_nothing_anywhere(comment: str) -> None:
     group = (
         "User-agent: GPTBot",
         "User-agent: CCBot",
@@ -40,7 +40,7 @@ def test_an_unknown_record_changes_nothing_in_a_group_with_a_rule(record: str) -
         assert unanimous(robots_txt, "AnyBot", "/a")
 
 
-def test_a_sitemap_changes_nothing_wherever_it_stands() -> None:
+def test_a_sitemap_changes_nothing_anywhere() -> None:
     group = ["User-agent: GPTBot", "User-agent: CCBot", "Disallow: /a", "", "User-agent: *", "Disallow: /b"]
     for place in range(len(group) + 1):
         robots_txt = lines("|".join((*group[:place], "Sitemap: https://blog.example/s.xml", *group[place:])))
@@ -53,7 +53,7 @@ def test_a_sitemap_changes_nothing_wherever_it_stands() -> None:
     "first", ["Disallow: /", SIGNAL, "Crawl-delay: 3", "# hello", "Sitemap: https://blog.example/s"]
 )
 @pytest.mark.parametrize("blank", ["", "|"])
-def test_what_precedes_the_first_user_agent_line_changes_nothing(first: str, blank: str) -> None:
+def test_lines_before_the_first_user_agent_line_change_nothing(first: str, blank: str) -> None:
     robots_txt = lines(f"{first}{blank}|User-agent: GPTBot|Disallow: /a")
     assert [unanimous(robots_txt, "GPTBot", path) for path in ("/a", "/b")] == [False, True]
     assert unanimous(robots_txt, "AnyBot", "/a")
@@ -77,7 +77,7 @@ def test_several_blank_lines_between_groups_are_as_good_as_one_or_none() -> None
         assert [unanimous(robots_txt, "CCBot", path) for path in ("/a", "/b")] == [True, False]
 
 
-def test_a_token_may_stand_twice_in_a_group_and_beside_the_star() -> None:
+def test_a_token_may_appear_twice_in_a_group_and_with_the_star() -> None:
     robots_txt = lines("User-agent: GPTBot|User-agent: gptbot|User-agent: *|User-agent: CCBot|Disallow: /a")
     for token in ("GPTBot", "CCBot", "AnyBot"):
         assert [unanimous(robots_txt, token, path) for path in ("/a", "/b")] == [False, True]

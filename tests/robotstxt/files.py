@@ -1,4 +1,4 @@
-"""How the tests of the analysis write a file."""
+"""A notation for robots.txt files in tests."""
 
 import re
 
@@ -12,10 +12,10 @@ def lines(text: str) -> bytes:
     ).encode()
 
 
-def found(octets: bytes, kind: str) -> list[Finding]:
+def found(body: bytes, kind: str) -> list[Finding]:
     """The findings of one kind."""
-    return [finding for finding in lint(octets).findings if finding.id == kind]
+    return [finding for finding in lint(body).findings if finding.id == kind]
 
 
-def kinds(octets: bytes) -> set[str]:
-    return {finding.id for finding in lint(octets).findings}
+def kinds(body: bytes) -> set[str]:
+    return {finding.id for finding in lint(body).findings}

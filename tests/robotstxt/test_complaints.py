@@ -23,7 +23,7 @@ class Complaint:
     text: str
     closed: tuple[Asked, ...] = ()
     open: tuple[Asked, ...] = ()
-    told: frozenset[str] = frozenset()
+    expected_findings: frozenset[str] = frozenset()
 
 
 GPT, ANY, GOOGLE, CC = "GPTBot", "SomeBot", "Googlebot", "CCBot"
@@ -97,7 +97,7 @@ COMPLAINTS = [
         "PDF files with a query",
         "User-agent: *|Disallow: /*.pdf$",
         (("Googlebot", "/a.pdf"),),
-        told=frozenset({"end-sign-misses-queries"}),
+        expected_findings=frozenset({"end-sign-misses-queries"}),
     ),
     Complaint(
         "a delay for all, rules for one",
@@ -118,12 +118,12 @@ COMPLAINTS = [
     Complaint(
         "noindex in robots.txt",
         "User-agent: *|Noindex: /private/|Allow: /",
-        told=frozenset({"unknown-field"}),
+        expected_findings=frozenset({"unknown-field"}),
     ),
     Complaint(
         "a sitemap by its path",
         "User-agent: *|Allow: /|Sitemap: /sitemap.xml",
-        told=frozenset({"sitemap-not-absolute"}),
+        expected_findings=frozenset({"sitemap-not-absolute"}),
     ),
     Complaint(
         "a new record that nobody reads", "User-agent: *|Disallow-AI-Training: /|Allow: /", (), ((ANY, "/x"),)
@@ -137,7 +137,7 @@ COMPLAINTS = [
     Complaint(
         "a page instead of the file",
         "<!DOCTYPE html>|<html><body>Not found</body></html>",
-        told=frozenset({"html-page"}),
+        expected_findings=frozenset({"html-page"}),
     ),
     Complaint(
         "control tokens, to keep a crawler out",
@@ -149,18 +149,18 @@ COMPLAINTS = [
 ]
 
 
-def octets_of(complaint: Complaint) -> bytes:
+def bytes_of(complaint: Complaint) -> bytes:
     return "".join(f"{line}\n" for line in complaint.text.split("|")).encode()
 
 
-def mended(octets: bytes) -> bytes:
+def with_all_fixes(raw: bytes) -> bytes:
     """The file once each fix is pasted, one after the other, the gravest first."""
     for _ in range(25):
-        finding = next((f for f in lint(octets).findings if f.fix), None)
+        finding = next((f for f in lint(raw).findings if f.fix), None)
         if finding is None:
-            return octets
-        octets = edited(octets, dict(finding.edits))
-    raise AssertionError(f"fixes without an end: {octets!r}")
+            return raw
+        raw = edited(raw, dict(finding.edits))
+    raise AssertionError(f"fixes without an end: {raw!r}")
 
 
 def test_there_are_fifty() -> None:
@@ -168,12 +168,12 @@ def test_there_are_fifty() -> None:
 
 
 @pytest.mark.parametrize("complaint", COMPLAINTS, ids=lambda one: one.says.replace(" ", "-"))
-def test_a_file_that_people_complain_about_says_what_was_meant_once_its_fixes_are_pasted(
+def test_a_common_mistake_has_the_intended_effect_once_its_fixes_are_pasted(
     complaint: Complaint,
 ) -> None:
-    octets = octets_of(complaint)
-    assert lint(octets).findings, "what people complain about is found"
-    after = mended(octets)
+    raw = bytes_of(complaint)
+    assert lint(raw).findings, "the mistake is found"
+    after = with_all_fixes(raw)
     for asked, allowed in ((complaint.closed, False), (complaint.open, True)):
         for token, path in asked:
             for reader in READERS:
@@ -185,5 +185,5 @@ def test_a_file_that_people_complain_about_says_what_was_meant_once_its_fixes_ar
                         after.decode(),
                     )
     left = {f.id for f in lint(after).findings if f.severity is Severity.ERROR}
-    assert left <= complaint.told, (left, after.decode())
-    assert complaint.told <= {f.id for f in lint(octets).findings}
+    assert left <= complaint.expected_findings, (left, after.decode())
+    assert complaint.expected_findings <= {f.id for f in lint(raw).findings}

@@ -29,7 +29,7 @@ def expected() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_all_that_is_found_in_a_file(name: str) -> None:
+def test_all_findings_of_a_file(name: str) -> None:
     assert findings(name) == expected()[name]
 
 

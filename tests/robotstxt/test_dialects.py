@@ -36,7 +36,7 @@ tokens = st.sampled_from(
 )  # fmt: skip
 
 
-def test_every_family_answers_every_row_of_the_matrix_of_parsers() -> None:
+def test_every_dialect_answers_every_row_of_the_matrix_of_parsers() -> None:
     def answer(dialect: str, case: Case) -> bool:
         return FAMILY[dialect].decide(case.robots_txt, case.token, case.path).allowed
 
@@ -53,23 +53,23 @@ def test_every_family_answers_every_row_of_the_matrix_of_parsers() -> None:
 @given(base_files, tokens, paths)
 @example(b"User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: GPTBot\nDisallow: /\n", "AnyBot", "/x")
 @example(b"User-agent:\nDisallow: /\n", "AnyBot", "/x")
-def test_each_model_answers_as_the_parser_it_is_a_model_of(octets: bytes, token: str, path: str) -> None:
+def test_each_model_answers_as_the_parser_it_is_a_model_of(body: bytes, token: str, path: str) -> None:
     for dialect, name in REAL.items():
-        if name not in READER or (dialect == "google" and b"\0" in octets):  # to C, a NUL is the end
+        if name not in READER or (dialect == "google" and b"\0" in body):  # to C, a NUL is the end
             continue
         try:
-            real = READER[name].allowed(octets, token, path)
+            real = READER[name].allowed(body, token, path)
         except (UnicodeDecodeError, ValueError):  # the old standard library gives up on such a file
             continue
-        assert FAMILY[dialect].decide(octets, token, path).allowed is real, dialect
+        assert FAMILY[dialect].decide(body, token, path).allowed is real, dialect
 
 
 @settings(max_examples=150, deadline=None)
 @given(base_files, tokens, paths)
 def test_the_index_answers_as_one_rule_after_the_other_matched_by_protego(
-    octets: bytes, token: str, path: str
+    body: bytes, token: str, path: str
 ) -> None:
-    robots = RobotsTxt.parse(octets)
+    robots = RobotsTxt.parse(body)
     index = GroupIndex.from_robots(robots)
     groups = read_together(robots.groups)
     names = {name.lower() for group in groups for name in group.tokens}
@@ -89,12 +89,12 @@ def test_the_index_answers_as_one_rule_after_the_other_matched_by_protego(
     assert (ruling.allowed, ruling.line) == (answer.allowed, answer.rule.line if answer.rule else 0)
 
 
-def test_of_two_rules_that_are_worth_the_same_the_first_decides() -> None:
+def test_the_first_of_two_equal_rules_decides() -> None:
     robots = RobotsTxt.parse("User-agent: *\nDisallow: /a*\nDisallow: /ab\nDisallow: /c\nDisallow: /c\n")
     assert [GroupIndex.from_robots(robots).decide("GPTBot", path).line for path in ("/ab", "/c")] == [2, 4]
 
 
-def test_what_was_decided_is_not_remembered_for_ever() -> None:
+def test_the_cache_of_decisions_is_bounded() -> None:
     rules = GroupIndex.from_robots(RobotsTxt.parse("User-agent: *\nDisallow: /\n")).bound("GPTBot").rules
     for number in range(25_000):
         rules.decide(f"/{number}")
@@ -103,8 +103,8 @@ def test_what_was_decided_is_not_remembered_for_ever() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(base_files)
-def test_the_lines_are_read_as_the_core_reads_them(octets: bytes) -> None:
-    robots, parsed = RobotsTxt.parse(octets), ParsedFile.read(octets)
+def test_lines_and_groups_are_read_alike(body: bytes) -> None:
+    robots, parsed = RobotsTxt.parse(body), ParsedFile.read(body)
     assert len(robots.groups) == len(parsed.groups)
     for group, its_lines in zip(robots.groups, parsed.groups, strict=True):
         rules = [(record.allow, record.line) for record in group.records if isinstance(record, Rule)]
@@ -118,6 +118,6 @@ def test_the_lines_are_read_as_the_core_reads_them(octets: bytes) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(), st.text(min_size=1), st.text())
-def test_no_model_fails_on_any_octets(octets: bytes, token: str, path: str) -> None:
+def test_no_model_fails_on_any_bytes(body: bytes, token: str, path: str) -> None:
     for dialect in DIALECTS:
-        dialect.decide(octets, token, f"/{path}")
+        dialect.decide(body, token, f"/{path}")

@@ -1,4 +1,4 @@
-"""The summary, the difference of two files, and the explanation of one answer."""
+"""The coverage of a file, the difference of two files, and the explanation of one answer."""
 
 import itertools
 
@@ -23,7 +23,7 @@ from tests.robotstxt.files import lines
 BLOCKED = "UA GPTBot | UA CCBot | Disallow: / | | UA * | Disallow: /drafts/ | Allow: /"
 
 
-def test_the_summary_says_who_is_blocked_in_part_or_not_by_purpose() -> None:
+def test_the_coverage_lists_crawlers_by_purpose_and_reach() -> None:
     tokens = lint(lines(BLOCKED)).coverage.tokens
     assert tokens[Purpose.TRAINING][Reach.BLOCKED] == ("GPTBot",)
     assert tokens[Purpose.DATASET][Reach.BLOCKED] == ("CCBot",)
@@ -38,7 +38,7 @@ WORDPRESS = "UA * | Disallow: /wp-admin/ | Allow: /wp-admin/admin-ajax.php"
     "text",
     [WORDPRESS, "UA * | Disallow: /cgi-bin/ | Disallow: /?s= | Disallow: /search | Disallow: /wp-login.php"],
 )
-def test_where_every_post_is_open_nobody_is_shut_out_in_part(text: str) -> None:
+def test_nobody_is_blocked_in_part_if_every_post_is_open(text: str) -> None:
     coverage = lint(lines(text)).coverage
     assert coverage.count(Reach.PARTLY) == coverage.count(Reach.BLOCKED) == 0
     assert coverage.disobedient == ()
@@ -47,27 +47,27 @@ def test_where_every_post_is_open_nobody_is_shut_out_in_part(text: str) -> None:
 @pytest.mark.parametrize(
     "rule", ["/wp-content/uploads/", "/admin-notes", "/searching", "/2026/", "/*?p=", "/blog"]
 )
-def test_where_a_post_may_be_closed_crawlers_are_shut_out_in_part(rule: str) -> None:
+def test_crawlers_are_blocked_in_part_if_a_post_may_be_closed(rule: str) -> None:
     assert (
         lint(lines(f"{WORDPRESS} | Disallow: {rule}")).coverage.count(Reach.OPEN) == 2
     )  # Yandex's, which heed only their own names
 
 
-def test_a_crawler_that_heeds_only_its_own_name_is_not_blocked_by_the_star() -> None:
+def test_a_crawler_that_obeys_only_its_own_name_is_not_blocked_by_the_star() -> None:
     tokens = lint(lines("UA * | Disallow: /")).coverage.tokens
     assert set(tokens[Purpose.CONTROL][Reach.OPEN]) == {"YandexAdditional", "YandexAdditionalBot"}
 
 
-def test_blocked_crawlers_that_do_not_obey_are_told() -> None:
+def test_blocked_crawlers_that_do_not_obey_are_listed() -> None:
     coverage = lint(lines("UA Perplexity-User | UA GPTBot | Disallow: /")).coverage
     assert coverage.disobedient == ("Perplexity-User",)
 
 
 @settings(max_examples=100, deadline=None)
 @given(base_files)
-def test_a_blocked_crawler_may_fetch_nothing_and_an_open_one_everything(octets: bytes) -> None:
-    robots = RobotsTxt.parse(octets)
-    coverage = lint(octets).coverage
+def test_a_blocked_crawler_may_fetch_nothing_and_an_open_one_everything(body: bytes) -> None:
+    robots = RobotsTxt.parse(body)
+    coverage = lint(body).coverage
     for by in coverage.tokens.values():
         for reach in (Reach.BLOCKED, Reach.OPEN):
             for token in by[reach][:3]:
@@ -81,14 +81,14 @@ def test_a_blocked_crawler_may_fetch_nothing_and_an_open_one_everything(octets: 
 
 @settings(max_examples=100, deadline=None)
 @given(st.one_of(base_files, st.binary()))
-def test_nothing_fails_on_any_file_and_all_of_it_can_be_printed(octets: bytes) -> None:
-    for finding in lint(octets).findings:
+def test_nothing_fails_on_any_file_and_all_of_it_can_be_printed(body: bytes) -> None:
+    for finding in lint(body).findings:
         for text in (finding.found, finding.effect, *finding.fix.split("\n")):
             assert text.isprintable()
             assert len(text) < 2000
         assert finding.lines == tuple(sorted(set(finding.lines)))
-    assert compare(octets, octets) == ()
-    explain(octets, "GPTBot", "/x")
+    assert compare(body, body) == ()
+    explain(body, "GPTBot", "/x")
 
 
 def test_order_comments_and_spelling_make_no_difference() -> None:
@@ -115,7 +115,7 @@ def test_a_change_for_everyone_says_so_and_lists_what_opened() -> None:
     assert difference.change.opened == ("/a", "/ax")
 
 
-def test_what_two_wildcards_decide_together_is_tried() -> None:
+def test_paths_that_two_wildcards_match_are_tried() -> None:
     one = lines("UA * | Disallow: /a*")
     other = lines("UA * | Disallow: /a* | Allow: /*.html")
     (difference,) = compare(one, other)
@@ -141,16 +141,16 @@ def test_a_difference_is_true_in_both_files(one: bytes, other: bytes) -> None:
         others = [t for t in difference.tokens if not t.startswith(("Yandex", "Googlebot", "Applebot"))]
         if not others and difference.tokens:  # by their operators' own rules
             continue
-        token = others[0] if others else "stranger"
+        token = others[0] if others else "unknown"
         for path in difference.change.closed[:4]:
             assert [verdict(r, token, path).allowed for r in robots] == [True, False]
         for path in difference.change.opened[:4]:
             assert [verdict(r, token, path).allowed for r in robots] == [False, True]
 
 
-def test_an_explanation_names_the_group_the_rule_and_what_others_say() -> None:
-    octets = lines("UA * | Content-Signal: ai-train=no | | UA AI2Bot # theirs | Disallow: / # all")
-    explained = explain(octets, "AI2Bot", "/x")
+def test_an_explanation_has_the_group_the_rule_and_the_other_answers() -> None:
+    body = lines("UA * | Content-Signal: ai-train=no | | UA AI2Bot # theirs | Disallow: / # all")
+    explained = explain(body, "AI2Bot", "/x")
     assert (explained.ruling.allowed, explained.ruling.line, explained.because) == (False, 5, "named")
     assert explained.agent_lines == (4,)
     assert explained.text(5) == "Disallow: /"
@@ -160,13 +160,13 @@ def test_an_explanation_names_the_group_the_rule_and_what_others_say() -> None:
 
 
 def test_an_explanation_says_why_a_group_binds() -> None:
-    octets = lines("UA GPTBot | Disallow: /a")
-    assert explain(octets, "GPTBot", "/a").because == "named"
-    assert explain(octets, "CCBot", "/a").because == "none"
+    body = lines("UA GPTBot | Disallow: /a")
+    assert explain(body, "GPTBot", "/a").because == "named"
+    assert explain(body, "CCBot", "/a").because == "none"
     assert explain(lines("UA * | Disallow: /a"), "CCBot", "/a").because == "*"
 
 
-def test_a_crawler_that_uses_anothers_group_is_explained_and_compared_as_it_is_counted() -> None:
+def test_a_crawler_with_a_stand_in_is_explained_and_compared_as_it_is_counted() -> None:
     shut, open_ = lines("UA Googlebot | Disallow: /"), lines("UA Googlebot | Allow: /")
     explained = explain(shut, "Applebot", "/a")
     assert (explained.ruling.allowed, explained.because, explained.agent_lines) == (False, "stand-in", (1,))
@@ -179,7 +179,7 @@ def test_a_crawler_that_uses_anothers_group_is_explained_and_compared_as_it_is_c
     assert (own.because, own.ruling.line) == ("named", 5)
 
 
-def test_a_crawler_that_heeds_only_its_name_is_explained_and_compared_so() -> None:
+def test_a_crawler_that_obeys_only_its_name_is_explained_and_compared_so() -> None:
     shut = lines("UA * | Disallow: /")
     explained = explain(shut, "YandexAdditional", "/a")
     assert (explained.ruling.allowed, explained.because) == (True, "none")
@@ -187,11 +187,11 @@ def test_a_crawler_that_heeds_only_its_name_is_explained_and_compared_so() -> No
     assert "YandexAdditional" not in difference.tokens
 
 
-def test_an_explanation_of_our_own_file_agrees_with_the_core_in_every_family() -> None:
-    octets = render(SitePolicy.from_preset("no-ai", site="blog.example")).robots.body
-    robots = RobotsTxt.parse(octets)
-    for token in ("GPTBot", "ClaudeBot", "Googlebot", "bingbot", "OAI-SearchBot", "stranger"):
-        explained = explain(octets, token, "/post/1")
+def test_an_explanation_of_our_own_file_is_the_same_in_every_dialect() -> None:
+    body = render(SitePolicy.from_preset("no-ai", site="blog.example")).robots.body
+    robots = RobotsTxt.parse(body)
+    for token in ("GPTBot", "ClaudeBot", "Googlebot", "bingbot", "OAI-SearchBot", "unknown"):
+        explained = explain(body, token, "/post/1")
         assert explained.ruling.allowed is verdict(robots, token, "/post/1").allowed
         assert {ruling.allowed for ruling in explained.dialects.values()} == {explained.ruling.allowed}
         assert explained.content_signals == content_signals(robots, token)

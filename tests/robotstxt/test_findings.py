@@ -1,4 +1,4 @@
-"""What the linter finds, and what it leaves alone."""
+"""The findings of the linter, and files without findings."""
 
 import pytest
 
@@ -137,7 +137,7 @@ OTHER_CASES = {
 
 
 @pytest.mark.parametrize("kind", OTHER_CASES)
-def test_what_is_wrong_with_the_octets_is_found(kind: str) -> None:
+def test_mistakes_in_the_bytes_are_found(kind: str) -> None:
     assert found(OTHER_CASES[kind], kind)
 
 
@@ -207,13 +207,13 @@ def test_a_file_without_mistakes_has_no_error_or_warning(text: str) -> None:
     assert not worse
 
 
-def test_a_note_is_graver_where_it_matters() -> None:
+def test_a_note_becomes_a_warning_if_it_matters() -> None:
     alone = found(lines(f"UA anthropic-ai | Disallow: / | | {OPEN}"), "retired-token")[0]
     both = found(lines(f"UA anthropic-ai | UA ClaudeBot | Disallow: / | | {OPEN}"), "retired-token")[0]
     assert (alone.severity, both.severity) == (Severity.WARNING, Severity.NOTE)
 
 
-def test_a_token_that_is_cut_to_another_crawlers_name_is_told() -> None:
+def test_a_token_that_is_cut_to_another_crawlers_name_is_reported() -> None:
     cut = found(lines("UA CCBot 2 | Disallow: /"), "token-outside-grammar")
     assert "'CCBot'" in cut[0].effect
     assert cut[0].severity is Severity.WARNING
@@ -223,9 +223,9 @@ def test_an_allow_of_robots_txt_itself_opens_nothing() -> None:
     assert "everyone-blocked" in kinds(lines("UA * | Disallow: / | Allow: /robots.txt"))
 
 
-def test_what_families_read_differently_is_told_with_family_crawlers_path_and_lines() -> None:
-    octets = lines("UA * | Content-Signal: ai-train=no | UA GPTBot | Disallow: /")
-    protego = next(f for f in found(octets, "read-differently") if f.found.startswith("protego"))
+def test_a_difference_has_the_dialect_the_crawlers_the_path_and_the_lines() -> None:
+    body = lines("UA * | Content-Signal: ai-train=no | UA GPTBot | Disallow: /")
+    protego = next(f for f in found(body, "read-differently") if f.found.startswith("protego"))
     assert "at /" in protego.found
     assert "it may" in protego.effect
     assert protego.lines == (4,)
@@ -237,19 +237,19 @@ def test_the_same_finding_a_thousand_times_is_counted_and_not_listed() -> None:
     assert report.more == {"path-without-slash": 950}
 
 
-def test_googles_and_apples_crawlers_use_googlebots_group_where_they_have_none() -> None:
-    octets = lines("UA Googlebot | Allow: / | | UA * | Disallow: /")
-    effect = found(octets, "everyone-blocked")[0].effect
+def test_googles_and_apples_crawlers_use_googlebots_group_if_they_have_none() -> None:
+    body = lines("UA Googlebot | Allow: / | | UA * | Disallow: /")
+    effect = found(body, "everyone-blocked")[0].effect
     assert "bingbot" in effect
     assert "Googlebot" not in effect
     assert "Applebot" not in effect
 
 
-def test_a_file_in_utf_16_is_told_once() -> None:
-    octets = "User-agent: *\nDisallow: /\n".encode("utf-16")
-    assert [(f.id, f.severity) for f in lint(octets).findings] == [("not-utf-8", Severity.ERROR)]
+def test_a_file_in_utf_16_is_one_finding() -> None:
+    body = "User-agent: *\nDisallow: /\n".encode("utf-16")
+    assert [(f.id, f.severity) for f in lint(body).findings] == [("not-utf-8", Severity.ERROR)]
 
 
-def test_a_sitemap_line_without_its_colon_is_told_as_that() -> None:
+def test_a_sitemap_line_without_its_colon_is_reported_as_that() -> None:
     missing = found(lines(f"{OPEN} | Sitemap https://blog.example/s.xml"), "missing-colon")[0]
     assert missing.fix == "Sitemap: https://blog.example/s.xml"

@@ -20,9 +20,9 @@ from tests.sizes import size
 GRAVITY = tuple(Severity)
 
 
-def everything(octets: bytes) -> list[Finding]:
+def everything(body: bytes) -> list[Finding]:
     """All that the checks find, however much."""
-    file = ParsedFile.read(octets)
+    file = ParsedFile.read(body)
     return [finding for check in CHECKS for finding in check(file)]
 
 
@@ -36,21 +36,21 @@ def errors(findings: list[Finding]) -> int:
     return sum(finding.severity is Severity.ERROR for finding in findings)
 
 
-def pasted(octets: bytes, finding: Finding) -> bytes:
-    return edited(octets, dict(finding.edits))
+def pasted(body: bytes, finding: Finding) -> bytes:
+    return edited(body, dict(finding.edits))
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "body",
     [*(lines(case[1]) for case in CASES), *OTHER_CASES.values()],
-    ids=lambda octets: repr(octets[:40]),
+    ids=lambda body: repr(body[:40]),
 )
-def test_each_fix_of_every_kind_removes_its_finding(octets: bytes) -> None:
-    before = everything(octets)
-    for finding in lint(octets).findings:
+def test_each_fix_of_every_kind_removes_its_finding(body: bytes) -> None:
+    before = everything(body)
+    for finding in lint(body).findings:
         assert bool(finding.fix) is bool(finding.edits)
         if finding.fix:
-            after = everything(pasted(octets, finding))
+            after = everything(pasted(body, finding))
             assert counted(after, finding) < counted(before, finding), finding
             assert errors(after) <= errors(before), finding
 
@@ -77,22 +77,22 @@ spoilt_files = st.lists(st.one_of(spoilt, st.just("")), max_size=8).map(lambda s
 @pytest.mark.proof
 @settings(max_examples=size(full=1_000, ci=30), deadline=None)
 @given(st.one_of(base_files, spoilt_files))
-def test_each_fix_of_any_file_removes_its_finding(octets: bytes) -> None:
-    before = everything(octets)
-    for finding in lint(octets).findings:
+def test_each_fix_of_any_file_removes_its_finding(body: bytes) -> None:
+    before = everything(body)
+    for finding in lint(body).findings:
         if finding.fix:
-            assert counted(everything(pasted(octets, finding)), finding) < counted(before, finding), finding
+            assert counted(everything(pasted(body, finding)), finding) < counted(before, finding), finding
             assert "\u2026" not in finding.fix
 
 
-def mended(octets: bytes) -> bytes:
+def with_all_fixes(body: bytes) -> bytes:
     """The file after all of its fixes of errors and warnings, one after the other, as people paste them."""
     for _ in range(20):
-        finding = next((f for f in lint(octets).findings if f.fix and f.severity is not Severity.NOTE), None)
+        finding = next((f for f in lint(body).findings if f.fix and f.severity is not Severity.NOTE), None)
         if finding is None:
-            return octets
-        octets = pasted(octets, finding)
-    raise AssertionError(f"fixes without an end: {octets!r}")
+            return body
+        body = pasted(body, finding)
+    raise AssertionError(f"fixes without an end: {body!r}")
 
 
 MEANT_CLOSED = [
@@ -130,32 +130,32 @@ MEANT_CLOSED = [
 
 
 @pytest.mark.parametrize(("text", "token", "path"), MEANT_CLOSED)
-def test_after_its_fixes_every_parser_reads_what_was_meant(text: str, token: str, path: str) -> None:
-    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
-    after = mended(octets)
+def test_every_parser_reads_the_intended_rules_after_the_fixes(text: str, token: str, path: str) -> None:
+    body = "".join(f"{line}\n" for line in text.split("|")).encode()
+    after = with_all_fixes(body)
     for reader in READERS:
         assert not reader.allowed(after, token, path), (reader.name, after)
     assert not [f for f in lint(after).findings if f.severity is Severity.ERROR]
 
 
 @pytest.mark.parametrize(("text", "token", "path"), MEANT_CLOSED)
-def test_no_fix_repeats_a_line_that_is_spoilt(text: str, token: str, path: str) -> None:
-    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
-    for finding in lint(octets).findings:
+def test_no_fix_repeats_a_damaged_line(text: str, token: str, path: str) -> None:
+    body = "".join(f"{line}\n" for line in text.split("|")).encode()
+    for finding in lint(body).findings:
         assert not ParsedFile.read(finding.fix.encode()).malformed, finding
 
 
-def test_a_record_that_was_lost_in_a_line_is_told_once() -> None:
+def test_a_record_joined_to_another_line_is_one_finding() -> None:
     (finding,) = lint(b"User-agent: GPTBot Disallow: /\n").findings
     assert (finding.id, finding.fix) == ("joined-records", "User-agent: GPTBot\nDisallow: /")
 
 
 def test_an_end_sign_misses_a_query_until_it_is_fixed() -> None:
-    octets = b"User-agent: *\nDisallow: /*.pdf$\n"
-    (finding,) = [f for f in lint(octets).findings if f.id == "end-sign-misses-queries"]
+    body = b"User-agent: *\nDisallow: /*.pdf$\n"
+    (finding,) = [f for f in lint(body).findings if f.id == "end-sign-misses-queries"]
     google = next(reader for reader in READERS if reader.name == "gpyrobotstxt")
-    assert google.allowed(octets, "SomeBot", "/a.pdf?x=1")
-    after = pasted(octets, finding)
+    assert google.allowed(body, "SomeBot", "/a.pdf?x=1")
+    after = pasted(body, finding)
     assert not google.allowed(after, "SomeBot", "/a.pdf?x=1")
     assert not google.allowed(after, "SomeBot", "/a.pdf")
 
@@ -173,35 +173,35 @@ def test_an_end_sign_misses_a_query_until_it_is_fixed() -> None:
         "User-agent: *|Disallow: /$|Disallow: /x*$",
     ],
 )
-def test_a_line_that_is_meant_so_is_left_alone(text: str) -> None:
-    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
-    spoilt_kinds = {
+def test_an_intended_line_is_no_finding(text: str) -> None:
+    body = "".join(f"{line}\n" for line in text.split("|")).encode()
+    damage_kinds = {
         *("html-tags", "invisible-character", "joined-records", "quoted-value", "several-tokens"),
         *("several-paths", "end-sign-misses-queries"),
     }
-    assert not spoilt_kinds & {finding.id for finding in lint(octets).findings}
+    assert not damage_kinds & {finding.id for finding in lint(body).findings}
 
 
 def test_fixes_of_a_large_file_are_tried_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     read = 0
 
-    def counting(octets: bytes, edits: dict[int, str | None]) -> bytes:
+    def counting(body: bytes, edits: dict[int, str | None]) -> bytes:
         nonlocal read
-        read += len(octets)
-        return edited(octets, edits)
+        read += len(body)
+        return edited(body, edits)
 
     monkeypatch.setattr(sys.modules["aipolicy.robotstxt.linter"], "edited", counting)
-    octets = b"User-agent: *\n" + b"".join(
+    body = b"User-agent: *\n" + b"".join(
         b"Disalow: private%d\nUser-agent: GPTBot/%d\n" % (n, n) for n in range(5_000)
     )
-    report = lint(octets)
+    report = lint(body)
     assert 0 < read < 1_500_000
     assert any(finding.fix for finding in report.findings)
 
 
 def test_a_line_too_long_to_paste_has_no_cut_fix() -> None:
-    octets = b"User-agent: *\nDisalow: /" + b"x" * 2_000 + b"\n"
-    (finding,) = [f for f in lint(octets).findings if f.id == "misspelt-field"]
+    body = b"User-agent: *\nDisalow: /" + b"x" * 2_000 + b"\n"
+    (finding,) = [f for f in lint(body).findings if f.id == "misspelt-field"]
     assert finding.fix == ""
     long = b"User-agent: *\nDisalow: /" + b"x" * 300 + b"\n"
     (finding,) = [f for f in lint(long).findings if f.id == "misspelt-field"]
@@ -224,15 +224,15 @@ FIXES_THAT_WAIT = [
 def test_no_fix_of_a_report_opens_what_another_shuts(
     text: str, closed: tuple[str, ...], fixed: set[str]
 ) -> None:
-    octets = "".join(f"{line}\n" for line in text.split("|")).encode()
-    findings = lint(octets).findings
+    body = "".join(f"{line}\n" for line in text.split("|")).encode()
+    findings = lint(body).findings
     assert {finding.id for finding in findings if finding.fix} == fixed
     for finding in findings:
-        assert "mends it" not in finding.effect or finding.fix
+        assert "fixes it" not in finding.effect or finding.fix
         assert "Allow" not in finding.fix, finding
         assert "User-agent: *" not in finding.fix, finding
     if fixed:
-        after = mended(octets)
+        after = with_all_fixes(body)
         for reader in READERS:
             for token in closed:
                 assert not reader.allowed(after, token, "/post"), (reader.name, token, after)

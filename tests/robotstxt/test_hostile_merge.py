@@ -51,7 +51,7 @@ def test_the_work_of_rendering_grows_with_the_policy_alone(name: str) -> None:
         ("30,000 wildcards", "no AI"),
     ],
 )
-def test_what_does_not_fit_is_cut_and_nothing_is_opened(name: str, kind: str) -> None:
+def test_a_file_that_does_not_fit_is_cut_and_nothing_is_opened(name: str, kind: str) -> None:
     policy, file = POLICIES[kind], LARGE[name]
     fitted = fitted_robots_txt(policy, None, file)
     assert len(fitted.body) <= MAX_ROBOTS_BYTES
@@ -98,16 +98,16 @@ def test_comments_go_before_any_rule() -> None:
     assert "comments" in fitted.cut
 
 
-def test_what_the_owner_refuses_in_signal_lines_is_kept() -> None:
+def test_refusals_in_signal_lines_are_kept() -> None:
     rules = "".join(f"Disallow: /{number:x}\n" for number in range(33_000))
     own = f"User-agent: *\nContent-Usage: /art/ train-ai=n\nContent-Signal: ai-input=no, search=yes\n{rules}"
     body = fitted_robots_txt(
         SitePolicy(sitemaps=("https://blog.example/s.xml",)), None, own + rules[:9000]
     ).body
     group = GroupIndex.from_robots(RobotsTxt.parse(body)).bound("SomeBot")
-    said = [str(record) for record in group.content.signals]
-    assert "Content-Usage: train-ai=n" in said or "Content-Usage: /art/ train-ai=n" in said
-    assert any("ai-input=no" in line for line in said)
+    signals = [str(record) for record in group.content.signals]
+    assert "Content-Usage: train-ai=n" in signals or "Content-Usage: /art/ train-ai=n" in signals
+    assert any("ai-input=no" in line for line in signals)
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
@@ -140,9 +140,9 @@ def test_headers_are_never_lost_for_a_large_robots_txt(name: str) -> None:
 
 
 def test_the_error_for_an_owner_names_bytes_and_fix() -> None:
-    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has \d{6} bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has \d{6} bytes.*512000; shorten"):
         robots_txt(NO_AI, None, LARGE["one group of as many rules as fit"])
-    with pytest.raises(RobotsTooLargeError, match=r"has more than 1024000 bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"has more than 1024000 bytes.*512000; shorten"):
         robots_txt(NO_AI, None, LARGE["150 tokens, each in half of 120 groups"])
 
 

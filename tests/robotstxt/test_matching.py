@@ -1,4 +1,4 @@
-"""Which group binds a product token, may it fetch a path, and which line decided: RFC 9309, attach-05."""
+"""The group that binds a product token, the verdict on a path, and its line: RFC 9309, attach-05."""
 
 import pytest
 from hypothesis import given, settings
@@ -87,7 +87,7 @@ VECTORS = [
     ("2.2.2 %2F is not /", "AnyBot", "/a/b", True, "User-agent: * | Disallow: /a%2Fb"),
     ("2.2.2 a page that is allowed allows no folder", "AnyBot", "/", False,
      "User-agent: * | Disallow: / | Allow: /index.html"),
-    ("2.2.2 octets are counted, not their escapes", "AnyBot", "/a:b/x", False,
+    ("2.2.2 bytes are counted, not their escapes", "AnyBot", "/a:b/x", False,
      "User-agent: * | Allow: /a:b | Disallow: /a:b/"),
     ("2.2.3 an escaped * is that character", "AnyBot", "/ax", True, "User-agent: * | Disallow: /a%2A"),
     ("2.2.3 an escaped * in the rule is one in the path", "AnyBot", "/a*", False,
@@ -144,7 +144,7 @@ def test_on_a_tie_the_deciding_line_is_the_allow() -> None:
     assert (rule.allow, rule.line) == (True, 3)
 
 
-def test_where_nothing_speaks_of_a_path_no_rule_decided() -> None:
+def test_no_rule_decides_about_a_path_that_none_matches() -> None:
     found = verdict(file("User-agent: GPTBot | Disallow: /x"), "GPTBot", "/y")
     assert (found.allowed, found.rule) == (True, None)
     assert found.group is not None
@@ -218,7 +218,7 @@ def test_aipref_attach_3_usage_lines(token: str, path: str, statement: str, text
     assert str(usage_preferences(file(text), token, path)) == statement
 
 
-def test_content_signals_c5_a_group_of_its_own_says_nothing_of_the_signals_for_everyone() -> None:
+def test_content_signals_c5_a_group_of_its_own_replaces_the_signals_for_everyone() -> None:
     robots = file(
         "User-agent: * | Content-Signal: ai-train=no | Allow: / | | User-agent: ExampleBot | Allow: /"
     )

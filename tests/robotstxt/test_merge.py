@@ -31,7 +31,7 @@ Sitemap: https://blog.example/sitemap.xml
 """
 
 
-def test_the_whole_of_a_merged_file() -> None:
+def test_a_complete_merged_file() -> None:
     text = robots_txt(NO_TRAINING, base=OWN).decode()
     blocked, rest = text.split("Disallow: /\n", 1)
     assert blocked.startswith("# BEGIN aipolicy\nUser-agent: ")
@@ -93,7 +93,7 @@ def test_every_parser_reads_the_policy_for_every_token_of_the_table(
 
 
 @pytest.mark.parametrize("base", [b"", OWN, b"User-agent: *\r\nDisallow: /x", b"\xef\xbb\xbf<html>\xff"])
-def test_a_policy_that_says_nothing_leaves_the_file_byte_for_byte(base: bytes) -> None:
+def test_a_policy_without_a_statement_leaves_the_file_byte_for_byte(base: bytes) -> None:
     merged = robots_txt(SitePolicy(), base=base)
     assert merged == (base or merged)
 
@@ -203,7 +203,7 @@ def test_sitemaps_are_listed_once() -> None:
     assert merged.count(b"Sitemap: https://blog.example/news.xml\n") == 1
 
 
-def test_rsl_stands_before_every_group() -> None:
+def test_rsl_comes_before_every_group() -> None:
     policy = SitePolicy.from_preset("no-training", license_url="https://blog.example/license.xml")
     lines = robots_txt(policy, Signals(rsl=True)).decode().split("\n")
     assert lines[1] == "License: https://blog.example/license.xml"
@@ -221,7 +221,7 @@ def test_a_path_preference_opens_and_closes_within_a_group() -> None:
 
 def test_a_file_that_crawlers_would_not_read_to_its_end_is_an_error_with_its_fix() -> None:
     base = b"User-agent: *\n" + b"Disallow: /" + b"x" * MAX_ROBOTS_BYTES
-    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has 51\d{4} bytes.*512000: shorten"):
+    with pytest.raises(RobotsTooLargeError, match=r"blog\.example has 51\d{4} bytes.*512000; shorten"):
         robots_txt(NO_TRAINING.for_site("blog.example"), base=base)
 
 
@@ -249,7 +249,7 @@ def test_a_line_above_the_groups_that_google_takes_for_another_becomes_a_comment
     assert all(reader.allowed(merged, "AnyBot", "/post") for reader in READERS)
 
 
-def test_a_path_within_another_says_what_the_site_says_where_it_says_nothing_itself() -> None:
+def test_a_path_within_another_repeats_the_sites_preference_if_it_has_none() -> None:
     policy = SitePolicy.from_preset(
         "no-training", path_preferences={"/press/": PRESETS["allow"], "/press/embargo/": PRESETS["unset"]}
     )
@@ -260,7 +260,7 @@ def test_a_path_within_another_says_what_the_site_says_where_it_says_nothing_its
     assert not verdict(robots, "GPTBot", "/press/embargo/1").allowed
 
 
-def test_a_group_says_nothing_of_paths_that_it_closes() -> None:
+def test_a_group_has_no_usage_line_for_paths_that_it_closes() -> None:
     policy = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})
     merged = robots_txt(policy).decode()
     closed, everyone = merged.split("\n\n")
@@ -270,7 +270,7 @@ def test_a_group_says_nothing_of_paths_that_it_closes() -> None:
 
 
 @pytest.mark.parametrize("base", [b"", b"\n", b" \r\n"])
-def test_an_empty_file_of_a_site_that_said_nothing_stays_as_it_is(base: bytes) -> None:
+def test_an_empty_file_of_a_site_without_a_statement_is_kept(base: bytes) -> None:
     assert robots_txt(SitePolicy.from_preset("unset"), None, base) == base
     ours = robots_txt(SitePolicy.from_preset("unset"))
     assert robots_txt(SitePolicy.from_preset("unset"), None, ours) == ours

@@ -106,7 +106,7 @@ def test_no_refusal_is_missing_from_the_usage_lines_where_crawling_is_allowed(
 
 @settings(max_examples=100, deadline=None)
 @given(policies, switches, base_files)
-def test_markers_stand_in_pairs_around_lines(policy: SitePolicy, signals: Signals, base: bytes) -> None:
+def test_markers_come_in_pairs_around_lines(policy: SitePolicy, signals: Signals, base: bytes) -> None:
     lines = robots_txt(policy, signals, base).decode("utf-8", "surrogateescape").split("\n")
     markers = [line for line in lines if line in (BEGIN, END)]
     assert markers == [BEGIN, END] * (len(markers) // 2)

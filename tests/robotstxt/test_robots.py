@@ -88,7 +88,7 @@ def test_house_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
 @pytest.mark.parametrize(
     "line", ["Disalow: /x", "dissallow: /x", "Dissalow: /x", "diasllow: /x", "disallaw: /x", "Disallow /x"]
 )
-def test_house_what_google_forgives_is_read_and_written_right(line: str) -> None:
+def test_house_misspellings_that_google_accepts_are_read_and_corrected(line: str) -> None:
     group = the_group(f"Useragent: a\n{line}\n")
     assert list(group.lines()) == ["User-agent: a", "Disallow: /x"]
 
@@ -148,12 +148,12 @@ def test_a_group_blocks_everything_where_no_allow_can_open_a_path(rules: str, bl
     assert the_group(f"User-agent: a\n{rules}\n").blocks_everything is blocks
 
 
-def test_what_is_written_is_read_back_as_the_same() -> None:
+def test_a_written_file_is_read_back_unchanged() -> None:
     text = "# mine\nUser-agent: a\nUser-agent: *\nCrawl-delay: 3\nDisallow: /x # why\n\nSitemap: https://x.example/s\n"
     assert str(RobotsTxt.parse(text)) == text
 
 
-def test_our_lines_are_what_stands_between_the_markers() -> None:
+def test_our_lines_are_those_between_the_markers() -> None:
     text = f"User-agent: a\n{BEGIN}\nDisallow: /ours\n{END}\nDisallow: /theirs\n"
     assert without_ours(text) == "User-agent: a\nDisallow: /theirs\n"
 

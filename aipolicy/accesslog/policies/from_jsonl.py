@@ -1,11 +1,11 @@
-"""Policies with their history in JSON Lines: one version a line, any number a site, in any order."""
+"""Policies with their history in JSON Lines: one version per line, in any order."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from aipolicy.accesslog.policies.host_ownership import Stated, timelines
-from aipolicy.accesslog.policies.rendering import Renderings
+from aipolicy.accesslog.policies.host_ownership import SiteVersion, timelines
+from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import ALWAYS, FilePolicies, Version
 from aipolicy.bulk.json_lines import json_object, pop_hosts, site_row
 from aipolicy.bulk.rows import PolicyCache
@@ -17,13 +17,16 @@ from aipolicy.times import to_microseconds
 def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> FilePolicies:
     """Read versions like ``{"site": "a.example", "at": "2026-10-01T00:00:00Z", "preset": "no-training"}``.
 
-    All that ``SitePolicy.from_dict`` reads may stand there, or ``opted_out``; or ``robots_txt`` alone, the
-    text of the file. ``hosts`` are all of the site's further ones from then on (absent: those it had). A
-    version without ``at`` always was in force, and of two with one ``at`` the later line holds. A log without
-    hosts is the site's where there is one site only. Raises PolicyError that names the line.
+    A line has the fields of ``SitePolicy.from_dict``, or ``opted_out``, or only ``robots_txt``, the text of
+    the file. ``hosts`` are all further hosts of the site from then on; without it the site keeps its own.
+    A version without ``at`` was always in force; of two versions with one ``at`` the later line is used. If
+    there is only one site, a log without hosts is this site's.
+
+    Raises:
+        PolicyError: a line is invalid; the message has its number.
     """
-    renderings, policies, texts = Renderings(), PolicyCache(), dict[bytes, bytes]()
-    sites: dict[str, list[Stated]] = {}
+    renderings, policies, texts = RenderedPolicies(), PolicyCache(), dict[bytes, bytes]()
+    sites: dict[str, list[SiteVersion]] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
@@ -31,38 +34,38 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
             except AIPolicyError as error:
                 raise PolicyError(f"line {number}: {error}") from error
             version = Version(at, f"line {number}", texts.setdefault(robots, robots), site)
-            sites.setdefault(site, []).append(Stated(number, version, hosts))
+            sites.setdefault(site, []).append(SiteVersion(number, version, hosts))
     if not sites:
-        fix = "write one version a line, like {'site': 'blog.example', 'preset': 'no-training'}"
-        raise PolicyError(f"{source} has no policy: {fix}")
+        fix = "write one version per line, like {'site': 'blog.example', 'preset': 'no-training'}"
+        raise PolicyError(f"{source} has no policy; {fix}")
     found = timelines(sites)
     return FilePolicies(source, found, hostless=found[next(iter(sites))] if len(sites) == 1 else None)
 
 
 def _read(
-    given: dict[str, Any], renderings: Renderings, policies: PolicyCache
+    fields: dict[str, Any], renderings: RenderedPolicies, policies: PolicyCache
 ) -> tuple[str, int, bytes, frozenset[str] | None]:
-    at = _time(given.pop("at")) if "at" in given else ALWAYS
-    if "robots_txt" not in given:
-        entry = site_row(given, policies)
+    at = _time(fields.pop("at")) if "at" in fields else ALWAYS
+    if "robots_txt" not in fields:
+        entry = site_row(fields, policies)
         return entry.site, at, renderings.of(entry.policy), entry.hosts
-    text = given.pop("robots_txt")
+    text = fields.pop("robots_txt")
     if not isinstance(text, str):
-        raise PolicyError(f"robots_txt is {text!r}: give the text of the file")
-    site, hosts = pop_hosts(given)
-    if given:
-        fix = "it is the whole file: leave out one of the two"
-        raise PolicyError(f"the object has robots_txt and {next(iter(given))!r}: {fix}")
+        raise PolicyError(f"robots_txt is {text!r}; use the text of the file")
+    site, hosts = pop_hosts(fields)
+    if fields:
+        fix = "robots_txt is the whole file; leave one of the two out"
+        raise PolicyError(f"the object has robots_txt and {next(iter(fields))!r}: {fix}")
     return site, at, octets(text), hosts
 
 
 def _time(text: Any) -> int:
-    """Microseconds since the epoch."""
-    fix = "write it like '2026-10-01T12:00:00Z'"
+    """Return microseconds since the epoch."""
+    fix = "use a time like '2026-10-01T12:00:00Z'"
     try:
         when = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise PolicyError(f"at is {text!r}, which is no time: {fix}") from None
+        raise PolicyError(f"at is {text!r}, which is not a valid time; {fix}") from None
     if when.utcoffset() is None:
-        raise PolicyError(f"at is {text!r}, which has no time zone and could be many moments: {fix}")
+        raise PolicyError(f"at is {text!r}, which has no time zone; {fix}")
     return to_microseconds(when)

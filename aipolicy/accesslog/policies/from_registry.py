@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from aipolicy.accesslog.policies.rendering import Renderings
+from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import NOTHING_ASKED, Timeline, Version
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.policy import SitePolicy
@@ -11,25 +11,29 @@ from aipolicy.registry import InForce, Registry
 from aipolicy.registry.database import masked
 from aipolicy.times import to_microseconds
 
-_KNOWN, _STRANGERS = 20_000, 100_000  # hosts that are remembered
+_KNOWN, _UNKNOWN = 20_000, 100_000  # cached hosts
 
 
 class RegistryPolicies:
-    """The history of each host as the registry has it, read when it is first asked for.
+    """The history of each host in a registry, read when it is first needed.
 
-    Opens the registry, and never makes one; a context manager, or ``close`` it. A pickled one opens it
-    again. A log without hosts is nobody's: other sites than those in the registry may have written to it. A
-    policy whose robots.txt is too large was served cut, or by older versions not at all: nobody is accused by
-    it. Raises RegistryError.
+    The registry must exist. Use this as a context manager, or call ``close``; unpickling opens it again.
+
+    A log without hosts has no policy, because sites outside the registry may have written to it. A policy
+    whose robots.txt is too large was served shortened, or by older versions not at all, so nobody is accused
+    by it.
+
+    Raises:
+        RegistryError: the registry can't be opened.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._registry = Registry(url, create=False)
         self.source = masked(url)  # it goes into every report
-        self._renderings = Renderings()
+        self._renderings = RenderedPolicies()
         self._known: Memo[str, Timeline] = Memo(_KNOWN)
-        self._strangers: Memo[str, None] = Memo(_STRANGERS)  # who sends them can't push out what is known
+        self._unknown: Memo[str, None] = Memo(_UNKNOWN)  # they can't evict known hosts
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self._url,)
@@ -44,14 +48,14 @@ class RegistryPolicies:
         self._registry.close()
 
     def timeline(self, host: str | None) -> Timeline | None:
-        if host is None or host in self._strangers:
+        if host is None or host in self._unknown:
             return None
         try:
             return self._known[host]
         except KeyError:
             versions = tuple(map(self._version, self._registry.timeline(host)))
             if not versions:
-                return self._strangers.keep(host, None)
+                return self._unknown.keep(host, None)
             return self._known.keep(host, Timeline(versions))
 
     def every(self) -> tuple[Timeline, ...]:

@@ -1,4 +1,4 @@
-"""Whose a host was, and when: from what each site said of its hosts."""
+"""The site of each host over time, from the hosts that the versions of each site list."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -10,10 +10,12 @@ from aipolicy.errors import PolicyError
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """A version of one site, the line that states it, and all of the site's further hosts from then on.
+class SiteVersion:
+    """A version of one site.
 
-    ``hosts`` None: those that it had before.
+    Attributes:
+        line: the number of the line that has it.
+        hosts: all further hosts of the site from then on; None for those that it had before.
     """
 
     line: int
@@ -22,8 +24,8 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tenure:
-    """A site has a host from ``start`` to before ``end`` (None: for good), as ``line`` says."""
+class _Ownership:
+    """A site has a host from ``start`` up to ``end`` (None: without end), by ``line``."""
 
     start: int
     end: int | None
@@ -31,69 +33,71 @@ class _Tenure:
     line: int
 
 
-def timelines(sites: dict[str, list[Stated]]) -> dict[str, Timeline]:
-    """What was asked on each host: the versions of each site while it had the host.
+def timelines(sites: dict[str, list[SiteVersion]]) -> dict[str, Timeline]:
+    """Return the timeline of each host: the versions of each site while it had the host.
 
-    A site has its own name from its first version on. Of its versions of one time the last line holds.
-    Raises PolicyError where two sites have a host at one time.
+    A site has its own name from its first version on. Of its versions of one time the last line is used.
+
+    Raises:
+        PolicyError: two sites have a host at one time.
     """
-    tenures: dict[str, list[_Tenure]] = {}
+    ownerships: dict[str, list[_Ownership]] = {}
     versions: dict[str, tuple[Version, ...]] = {}
     for site, stated in sites.items():
         in_order = sorted(stated, key=lambda one: (one.version.at, one.line))
         versions[site] = tuple({one.version.at: one.version for one in in_order}.values())
-        for host, tenure in _tenures(site, in_order):
-            tenures.setdefault(host, []).append(tenure)
-    whole = {site: Timeline(its) for site, its in versions.items()}
+        for host, ownership in _ownerships(site, in_order):
+            ownerships.setdefault(host, []).append(ownership)
+    of_site = {site: Timeline(its) for site, its in versions.items()}
     found = {}
-    for host, its_tenures in tenures.items():
-        its_tenures.sort(key=lambda tenure: tenure.start)
-        _refuse_overlaps(host, its_tenures)
-        (first, *others) = its_tenures
-        shared = whole[first.site]
+    for host, of_host in ownerships.items():
+        of_host.sort(key=lambda ownership: ownership.start)
+        _refuse_overlaps(host, of_host)
+        (first, *others) = of_host
+        shared = of_site[first.site]
         if not others and first.end is None and first.start == shared.versions[0].at:
             found[host] = shared
         else:
-            found[host] = Timeline(tuple(_versions(its_tenures, versions)))
+            found[host] = Timeline(tuple(_versions(of_host, versions)))
     return found
 
 
-def _tenures(site: str, stated: Iterable[Stated]) -> Iterable[tuple[str, _Tenure]]:
-    had: dict[str, tuple[int, int]] = {}  # host → since when, and the line that says so
+def _ownerships(site: str, stated: Iterable[SiteVersion]) -> Iterable[tuple[str, _Ownership]]:
+    had: dict[str, tuple[int, int]] = {}  # host → its first time, and the line
     for one in stated:
         at = one.version.at
         has = {site, *(had if one.hosts is None else one.hosts)}
         for host in had.keys() - has:
             start, line = had.pop(host)
             if start < at:
-                yield host, _Tenure(start, at, site, line)
+                yield host, _Ownership(start, at, site, line)
         for host in has - had.keys():
             had[host] = at, one.line
     for host, (start, line) in had.items():
-        yield host, _Tenure(start, None, site, line)
+        yield host, _Ownership(start, None, site, line)
 
 
-def _refuse_overlaps(host: str, tenures: list[_Tenure]) -> None:
-    for one, other in pairwise(tenures):
+def _refuse_overlaps(host: str, ownerships: list[_Ownership]) -> None:
+    for one, other in pairwise(ownerships):
         if one.end is None or other.start < one.end:
-            earlier, later = sorted((one, other), key=lambda tenure: tenure.line)
-            fix = f"leave it out there, or first give {one.site!r} a version whose hosts leave it out"
+            earlier, later = sorted((one, other), key=lambda ownership: ownership.line)
+            fix = f"remove it there, or first give {one.site!r} a version without it in its hosts"
             if host == one.site:
-                fix = "it is a site by itself: leave it out there"
+                fix = "it is a site itself; remove it there"
             raise PolicyError(
-                f"line {later.line}: {host!r} can't be a host of {later.site!r}: by line {earlier.line} "
-                f"it is one of {earlier.site!r} at the same time: {fix}"
+                f"line {later.line}: {host!r} can't be a host of {later.site!r}, because by line "
+                f"{earlier.line} it is a host of {earlier.site!r} at that time; {fix}"
             )
 
 
-def _versions(tenures: list[_Tenure], versions: dict[str, tuple[Version, ...]]) -> Iterable[Version]:
-    for index, tenure in enumerate(tenures):
-        its = versions[tenure.site]
-        first = bisect_left(its, tenure.start, key=lambda version: version.at)
+def _versions(ownerships: list[_Ownership], versions: dict[str, tuple[Version, ...]]) -> Iterable[Version]:
+    for index, ownership in enumerate(ownerships):
+        its = versions[ownership.site]
+        first = bisect_left(its, ownership.start, key=lambda version: version.at)
         last = len(its)
-        if tenure.end is not None:
-            last = bisect_left(its, tenure.end, key=lambda version: version.at)
+        if ownership.end is not None:
+            last = bisect_left(its, ownership.end, key=lambda version: version.at)
         yield from its[first:last]
-        following = tenures[index + 1].start if index + 1 < len(tenures) else None
-        if tenure.end is not None and tenure.end != following:
-            yield Version(tenure.end, None, NOTHING_ASKED)
+        following = ownerships[index + 1].start if index + 1 < len(ownerships) else None
+        if ownership.end is not None and ownership.end != following:
+            yield Version(ownership.end, None, NOTHING_ASKED)

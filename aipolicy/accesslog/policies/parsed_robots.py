@@ -1,4 +1,4 @@
-"""A robots.txt as its crawlers read it."""
+"""A robots.txt as crawlers read it: the first 500 KiB."""
 
 from functools import cached_property
 
@@ -9,22 +9,22 @@ from aipolicy.robotstxt.matching import Binding, GroupIndex
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 from aipolicy.robotstxt.reach import matches_everything
 
-_LONGEST_RULE = 500  # characters of one that is shown
+_LONGEST_RULE = 500  # characters of one in a report
 _REMEMBERED = 2048  # distinct files
 
 
-class Reading:
-    """A file's first 500 KiB, which is what every crawler reads (RFC 9309 §2.5), by whole lines.
+class ParsedRobots:
+    """The complete lines of a file's first 500 KiB, which every crawler reads (RFC 9309 §2.5).
 
     The line that the limit cuts is left out: ``Disallow: /private`` is not ``Disallow: /p``.
     """
 
-    def __init__(self, octets: bytes) -> None:
-        self._octets = _within_limit(octets)
-        self._index = GroupIndex.from_robots(RobotsTxt.parse(self._octets))
+    def __init__(self, body: bytes) -> None:
+        self._body = _within_limit(body)
+        self._index = GroupIndex.from_robots(RobotsTxt.parse(self._body))
 
     def bound(self, token: str) -> Binding:
-        """The group that binds a product token."""
+        """Return the binding of a product token."""
         return self._index.bound(token)
 
     @property
@@ -33,36 +33,36 @@ class Reading:
         return self._index.tokens
 
     def rule(self, line: int) -> str:
-        """A line as it was written, without its comment, on one line and at most 500 characters."""
+        """Return a line as written, without its comment and at most 500 characters long."""
         return shown(self._lines[line - 1].partition("#")[0].strip(" \t").replace("\t", " "), _LONGEST_RULE)
 
     @cached_property
     def _lines(self) -> list[str]:
-        return lines_of(self._octets)
+        return lines_of(self._body)
 
 
-class Readings:
-    """Each file is read once, and equal files are one. Bounded."""
+class ParsedRobotsCache:
+    """A bounded cache of parsed files."""
 
     def __init__(self) -> None:
-        self._memo: Memo[bytes, Reading] = Memo(_REMEMBERED)
+        self._memo: Memo[bytes, ParsedRobots] = Memo(_REMEMBERED)
 
-    def of(self, octets: bytes) -> Reading:
+    def of(self, body: bytes) -> ParsedRobots:
         try:
-            return self._memo[octets]
+            return self._memo[body]
         except KeyError:
-            return self._memo.keep(octets, Reading(octets))
+            return self._memo.keep(body, ParsedRobots(body))
 
 
 def decides_alike(bound: Binding) -> bool:
-    """Whether the same rule (or none) decides about every path, as with a lone ``Disallow: /``."""
+    """Return True if one rule (or none) decides about every path, as in a group with only ``Disallow: /``."""
     return all(matches_everything(rule.pattern) for rule in bound.content.rules)
 
 
-def _within_limit(octets: bytes) -> bytes:
-    if len(octets) <= MAX_ROBOTS_BYTES:
-        return octets
-    kept = octets[:MAX_ROBOTS_BYTES]
-    if octets[MAX_ROBOTS_BYTES] in b"\r\n":
+def _within_limit(body: bytes) -> bytes:
+    if len(body) <= MAX_ROBOTS_BYTES:
+        return body
+    kept = body[:MAX_ROBOTS_BYTES]
+    if body[MAX_ROBOTS_BYTES] in b"\r\n":
         return kept
     return kept[: max(kept.rfind(b"\n"), kept.rfind(b"\r")) + 1]

@@ -1,4 +1,4 @@
-"""Paths of whole columns: which of them are the site's policy, read by whoever wants to obey it."""
+"""Find the paths of policy files (robots.txt, ai.txt, /.well-known/) in a column."""
 
 import re
 from urllib.parse import unquote
@@ -13,11 +13,11 @@ _FOLDER = ".well-known"
 
 
 def _spellings(text: str) -> str:
-    """A regular expression for ``text``, each character plain or percent-encoded."""
+    """Return a regular expression for ``text``, each character plain or percent-encoded."""
     return "".join(f"(?:{re.escape(c)}|(?i:%{ord(c):02x}))" for c in text)
 
 
-# Whatever its path looks like, a policy's name is in it: the others needn't be taken apart.
+# Only paths with the name of a policy file in some spelling need be parsed.
 _MAYBE = "|".join(map(_spellings, (*_FILES, _FOLDER)))
 
 
@@ -37,12 +37,12 @@ def policy_reads(paths: pl.Series) -> pl.Series:
 
 
 def reads_policy(path: pl.Expr) -> pl.Expr:
-    """True where a path (with its query) is a policy's, however it is spelled: it may always be read."""
+    """Return True for a path (with its query) of a policy file in any spelling: it may always be fetched."""
     return path.map_batches(lambda paths: policy_reads(paths).is_not_null(), return_dtype=pl.Boolean)
 
 
 def reads_robots_txt(path: pl.Expr) -> pl.Expr:
-    """True where a path (with its query) is that of robots.txt, however it is spelled."""
+    """Return True for a path (with its query) of robots.txt in any spelling."""
     return path.map_batches(
         lambda paths: (policy_reads(paths) == ROBOTS_TXT).fill_null(False), return_dtype=pl.Boolean
     )

@@ -1,4 +1,4 @@
-"""The hosts of some fetches and the versions of their policies, as tables."""
+"""The hosts of some fetches and the versions of their policies, as data frames."""
 
 import polars as pl
 
@@ -16,8 +16,8 @@ _VERSIONS = {
 }
 
 
-class Batch:
-    """What ``policies`` know of ``hosts`` (String|null, as in the log).
+class PolicyTable:
+    """The versions in ``policies`` for ``hosts`` (String|null, as in the log).
 
     ``files`` has each distinct robots.txt once.
     """
@@ -25,12 +25,12 @@ class Batch:
     def __init__(self, policies: Policies, hosts: pl.Series) -> None:
         self.files = [NOTHING_ASKED]
         self._timelines: list[Timeline] = []
-        self._hosts = self._told_of_hosts(policies, hosts)
-        self._versions = self._told_of_versions()
+        self._hosts = self._host_table(policies, hosts)
+        self._versions = self._version_table()
         self._file_of: list[int] = self._versions["file"].to_list()  # by version
 
-    def _told_of_hosts(self, policies: Policies, hosts: pl.Series) -> pl.DataFrame:
-        """host (as in the log), canonical String|null, timeline Int32|null, home String|null (first site)."""
+    def _host_table(self, policies: Policies, hosts: pl.Series) -> pl.DataFrame:
+        """Return host (as in the log), canonical String|null, timeline Int32|null, home String|null."""
         numbers: dict[int, int] = {}  # a timeline's identity → its number
         rows: list[tuple[str | None, str | None, int | None, str | None]] = []
         for host in hosts.to_list():
@@ -47,8 +47,8 @@ class Batch:
         schema = {"host": pl.String, "canonical": pl.String, "timeline": pl.Int32, "home": pl.String}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def _told_of_versions(self) -> pl.DataFrame:
-        """A row for each version, those of one timeline together and in order; ``version`` counts them."""
+    def _version_table(self) -> pl.DataFrame:
+        """Return a row for each version, by timeline and in order; ``version`` counts them."""
         files = {NOTHING_ASKED: _NOTHING}
         rows: list[tuple[int, int, int, int, str | None, str | None]] = []
         for number, timeline in enumerate(self._timelines):
@@ -60,9 +60,9 @@ class Batch:
         return pl.DataFrame(rows, schema=_VERSIONS, orient="row")
 
     def in_force(self, fetches: pl.DataFrame) -> pl.DataFrame:
-        """``fetches`` in their order, with row UInt32, timeline, version, file, site, known and policy.
+        """Return ``fetches`` in their order with row UInt32, timeline, version, file, site, known and policy.
 
-        Without a version, ``file`` is the one in which nothing is asked.
+        Without a version, ``file`` is the empty one.
         """
         asked = fetches.with_row_index("row").join(self._hosts, on="host", how="left", nulls_equal=True)
         site = pl.when(pl.col("version").is_null()).then("home").otherwise("version_site")
@@ -73,10 +73,9 @@ class Batch:
         )
 
     def before(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """Rows of ``in_force`` that have ``earlier``: the other files in force since ``since``, latest first.
+        """Return rows of ``in_force`` with ``earlier``: other files in force from ``since`` on, latest first.
 
-        Both moments of a change are in the crawler's favour: what was replaced just at ``since`` was in
-        force then, too.
+        Both ends count in the crawler's favour: a version that was replaced exactly at ``since`` is included.
         """
         left = asked.select("row", "timeline", "version", "crawler", "path", "since")
         first = self._latest(left.rename({"version": "then"}), "since", inclusive=False).select(
@@ -88,15 +87,15 @@ class Batch:
         return first.join(spans.with_columns(earlier=earlier), on=["first", "then"])
 
     def _earlier(self, first: int, then: int) -> list[int]:
-        """The distinct files of the versions ``first`` (-1: before them all) to before ``then``."""
+        """Return the distinct files of versions from ``first`` (-1: before all) up to ``then``, excluded."""
         files = {} if first < 0 else dict.fromkeys(reversed(self._file_of[first:then]))
         if first < 0 or _NOTHING in files:
-            return [_NOTHING]  # which allows everything
+            return [_NOTHING]  # it allows everything
         files.pop(self._file_of[then], None)
         return list(files)
 
     def _latest(self, asked: pl.DataFrame, when: str, *, inclusive: bool) -> pl.DataFrame:
-        """``asked`` by row, each with the last version that began before or (``inclusive``) at ``when``."""
+        """Return ``asked`` by row, each with the last version from before or (``inclusive``) at ``when``."""
         return (
             asked.sort(when)
             .join_asof(

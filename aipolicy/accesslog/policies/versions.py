@@ -1,24 +1,28 @@
-"""What was asked on a host, and since when."""
+"""The policies of hosts over time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
+from aipolicy.core.hosts import site_name
+
 ALWAYS = -(2**63)
-"""The smallest time: what is in force from then on always was."""
+"""The smallest time, for a version that was always in force."""
 
 NOTHING_ASKED = b""
-"""A robots.txt without a rule: what there is before the first version, and on a host that is nobody's."""
+"""A robots.txt without a rule: in force before the first version, and on a host without a site."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What is asked from ``at`` on: microseconds since the epoch, UTC, that moment included.
+    """The policy in force from a moment on.
 
-    ``name``    where it was declared, for people: ``change 12``, ``line 3``; None: the host is nobody's.
-    ``robots``  the octets of robots.txt; equal files are mostly one object.
-    ``site``    whose the host is then, canonical; None: each host is a site by itself.
+    Attributes:
+        at: that moment, in microseconds since the epoch, UTC.
+        name: the place of its declaration, like ``change 12`` or ``line 3``; None if the host has no site.
+        robots: the robots.txt; equal files are mostly one object.
+        site: the canonical name of the host's site; None if each host is a separate site.
     """
 
     at: int
@@ -29,9 +33,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The versions of one host, at least one, each later than the one before.
+    """The versions of one host: at least one, each later than the one before.
 
-    Before the first nothing was asked.
+    Raises:
+        ValueError: there is no version, or they are not in order.
     """
 
     versions: tuple[Version, ...]
@@ -40,38 +45,47 @@ class Timeline:
         times = [version.at for version in self.versions]
         if not times or any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError(
-                f"the versions are of {times}: give at least one, each later than the one before"
+                f"the versions are of {times}; give at least one, each later than the one before"
             )
 
     @property
     def site(self) -> str | None:
-        """Whose the host is before the first version, too."""
+        """The site of the first version, which is the host's before that, too."""
         return self.versions[0].site
 
 
 class Policies(Protocol):
-    """All that is known of who asked what. Instances can be pickled."""
+    """The policies of all hosts. Instances can be pickled."""
 
     @property
     def source(self) -> str:
-        """Where it is from, for people."""
+        """The origin, for people."""
 
     def timeline(self, host: str | None) -> Timeline | None:
-        """What was asked on ``host`` (canonical; None: of a log without hosts); None: no policy is known.
+        """Return the timeline of a host, the same object for hosts with the same one if that costs nothing.
 
-        The same object for all hosts that have the same one, where that costs nothing. Raises AIPolicyError.
+        Args:
+            host: the canonical host; None for a log without hosts.
+
+        Returns:
+            The timeline; None if no policy is known.
+
+        Raises:
+            AIPolicyError: it can't be read.
         """
 
     def every(self) -> Iterable[Timeline]:
-        """All timelines, where they are at hand; none where each is read when it is asked for."""
+        """Return all timelines; none if they are read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilePolicies:
     """Policies that were read from a file.
 
-    ``timelines`` is by canonical host; ``others`` holds for every further host, and ``hostless`` for a log
-    without hosts.
+    Attributes:
+        timelines: by canonical host.
+        hostless: the timeline of a log without hosts.
+        others: the timeline of every other host.
     """
 
     source: str
@@ -85,3 +99,24 @@ class FilePolicies:
     def every(self) -> Iterable[Timeline]:
         further = [each for each in (self.hostless, self.others) if each is not None]
         return {id(each): each for each in (*self.timelines.values(), *further)}.values()
+
+
+def policies_from_robots(
+    robots: bytes, hosts: Iterable[str] = (), *, source: str = "robots.txt"
+) -> FilePolicies:
+    """Return the policies of one robots.txt that was always in force.
+
+    Args:
+        robots: the file.
+        hosts: the hosts of one site, the first of which names it; a log without hosts is this site's. Without
+            hosts the file applies to every host, each a separate site.
+        source: the name for reports.
+
+    Raises:
+        HostError: a host is invalid.
+    """
+    names = list(map(site_name, hosts))
+    timeline = Timeline((Version(ALWAYS, "robots.txt", robots, names[0] if names else None),))
+    if names:
+        return FilePolicies(source, dict.fromkeys(names, timeline), hostless=timeline)
+    return FilePolicies(source, {}, hostless=timeline, others=timeline)

@@ -14,8 +14,8 @@ from aipolicy.errors import AIPolicyError
 
 # asyncio and aipolicy.conformance are imported where they are used: other commands must not wait for them.
 if TYPE_CHECKING:
-    from aipolicy.conformance import Clause, RandomTrial, Trial
-    from aipolicy.conformance.recording import Ending
+    from aipolicy.conformance import Clause, ConformanceRun, RandomRun
+    from aipolicy.conformance.recording import CrawlExit
 
 _Options = Mapping[str, Any]
 _SEEDS = 2**32
@@ -26,7 +26,7 @@ _TOKEN_CHARACTERS = string.ascii_letters + string.digits + "_.-"
 
 def _list_clauses() -> None:
     from aipolicy.conformance import clauses_named
-    from aipolicy.conformance.terminal import listing
+    from aipolicy.conformance.report import listing
 
     print_fitted(listing(clauses_named(())), in_a_pipe=_WIDTH)
 
@@ -117,30 +117,29 @@ def _run(options: _Options) -> int:
     """Run the tests, print the results, and return the exit code."""
     import asyncio
 
-    from aipolicy.conformance.process import checked
-    from aipolicy.conformance.report import document
-    from aipolicy.conformance.terminal import random_table, table
+    from aipolicy.conformance.process import check_command
+    from aipolicy.conformance.report import document, random_table, table
 
-    command = checked(options["command"])
+    command = check_command(options["command"])
     clauses = _clauses(options)
     token = _token(options["token"])
     sites = options["sites"] or 0
     signals: list[int] = []
     try:
         with progress("testing", len(clauses) + 1 + sites, step=1) as advance:
-            trial, random = asyncio.run(_trial(command, clauses, token, options, lambda: advance(1), signals))
+            run, random = asyncio.run(_test(command, clauses, token, options, lambda: advance(1), signals))
     except (asyncio.CancelledError, OSError):  # OSError: the progress bar's terminal is gone
         if not signals:
             raise
         return _SIGNALLED + signals[0]
     if options["as_json"]:
-        print_json(document(trial, command, random))
+        print_json(document(run, command, random))
     else:
-        print_fitted(table(trial), in_a_pipe=_WIDTH)
+        print_fitted(table(run), in_a_pipe=_WIDTH)
         if random:
-            print_fitted(random_table(random, trial.token), in_a_pipe=_WIDTH)
-    _print_details(trial, options["verbose"])
-    return _exit_code(trial, random, options)
+            print_fitted(random_table(random, run.token), in_a_pipe=_WIDTH)
+    _print_details(run, options["verbose"])
+    return _exit_code(run, random, options)
 
 
 def _clauses(options: _Options) -> "tuple[Clause, ...]":
@@ -155,39 +154,44 @@ def _clauses(options: _Options) -> "tuple[Clause, ...]":
     return clauses_named(["own-name"] if options["no_clauses"] else options["only"])
 
 
-async def _trial(
+async def _test(
     command: Sequence[str],
     clauses: "Sequence[Clause]",
     token: str,
     options: _Options,
     advance: Callable[[], None],
     signals: list[int],
-) -> "tuple[Trial, RandomTrial | None]":
+) -> "tuple[ConformanceRun, RandomRun | None]":
     import secrets
     import tempfile
 
-    from aipolicy.conformance import try_at_random, try_out
-    from aipolicy.conformance.process import Scratch, filled
+    from aipolicy.conformance import run_clauses, run_random_sites
+    from aipolicy.conformance.process import ScratchFolders, fill_command
     from aipolicy.conformance.process import run as run_process
 
     _stop_on_signal(signals)
     with tempfile.TemporaryDirectory(prefix="aipolicy-crawler-", ignore_cleanup_errors=True) as parent:
-        scratch = Scratch(Path(parent))
+        scratch = ScratchFolders(Path(parent))
 
-        async def crawl(url: str) -> "Ending":
-            return await run_process(filled(command, url, scratch.folder()), options["seconds"])
+        async def crawl(url: str) -> "CrawlExit":
+            return await run_process(fill_command(command, url, scratch.folder()), options["seconds"])
 
         jobs = options["jobs"]
-        trial = await try_out(
-            crawl, clauses, token=token, claims=options["claims"], jobs=jobs, tell=lambda _result: advance()
+        run = await run_clauses(
+            crawl,
+            clauses,
+            token=token,
+            claims=options["claims"],
+            jobs=jobs,
+            on_result=lambda _result: advance(),
         )
-        if not options["sites"] or not trial.fetched:
-            return trial, None
+        if not options["sites"] or not run.fetched:
+            return run, None
         seed = secrets.randbelow(_SEEDS) if options["seed"] is None else options["seed"]
-        random = await try_at_random(
-            crawl, options["sites"], seed, token=trial.token, jobs=jobs, tell=advance
+        random = await run_random_sites(
+            crawl, options["sites"], seed, token=run.token, jobs=jobs, on_site=advance
         )
-        return trial, random
+        return run, random
 
 
 def _stop_on_signal(signals: list[int]) -> None:
@@ -213,30 +217,30 @@ def _token(text: str | None) -> str:
     return token
 
 
-def _print_details(trial: "Trial", verbose: bool) -> None:
+def _print_details(run: "ConformanceRun", verbose: bool) -> None:
     """Print what may explain the verdicts."""
-    from aipolicy.conformance import Verdict
-    from aipolicy.conformance.report import account, advice, ended
+    from aipolicy.conformance import ClauseVerdict
+    from aipolicy.conformance.report import advice, details, exit_lines
 
-    if not trial.fetched:
-        recording = trial.results[0].seen
-        lines = [*ended(recording.ending), *advice(recording.ending)] if recording else []
+    if not run.fetched:
+        recording = run.results[0].recording
+        lines = [*exit_lines(recording.ending), *advice(recording.ending)] if recording else []
         click.echo("\n".join(lines), err=True)
-    for result in trial.results if verbose and trial.fetched else ():
-        if result.finding.verdict is not Verdict.OBEYS:
-            click.echo("\n" + "\n".join(account(result)), err=True)
+    for result in run.results if verbose and run.fetched else ():
+        if result.finding.verdict is not ClauseVerdict.OBEYS:
+            click.echo("\n" + "\n".join(details(result)), err=True)
 
 
-def _exit_code(trial: "Trial", random: "RandomTrial | None", options: _Options) -> int:
-    from aipolicy.conformance import Verdict
+def _exit_code(run: "ConformanceRun", random: "RandomRun | None", options: _Options) -> int:
+    from aipolicy.conformance import ClauseVerdict
 
     if options["fail_on"] == "never":
         return 0
-    failing = [Verdict.DISOBEYS]
-    failing += [Verdict.DEPARTS] * options["strict"]
-    failing += [Verdict.OVER_CAUTIOUS] * (options["fail_on"] == "over-cautious")
-    conclusive = bool(random.tested) if random and options["no_clauses"] else trial.shown
+    failing = [ClauseVerdict.DISOBEYS]
+    failing += [ClauseVerdict.DEPARTS] * options["strict"]
+    failing += [ClauseVerdict.OVER_CAUTIOUS] * (options["fail_on"] == "over-cautious")
+    conclusive = bool(random.tested) if random and options["no_clauses"] else run.conclusive
     if not conclusive or (random and not random.tested):
         return 1
     counts = random.disagreeing if random else {}
-    return 1 if any(trial.counts[verdict] or counts.get(verdict) for verdict in failing) else 0
+    return 1 if any(run.counts[verdict] or counts.get(verdict) for verdict in failing) else 0

@@ -97,9 +97,8 @@ def _without_effect(file: ParsedFile) -> Iterator[Finding]:
         still_open = [c for c in newer if reach_of(file, c) is Reach.OPEN]
         is_bypassed = reach_of(file, crawler) is not Reach.OPEN and bool(still_open)
         trains = any(Category.TRAIN_AI in c.purpose.categories for c in still_open)
-        open_now = (
-            f"its successors {listed(c.product_token for c in still_open)} may still fetch; name them too"
-        )
+        names = listed(c.product_token for c in still_open)
+        open_now = f"it is replaced by {names}, which may still fetch; add a line for each"
         yield finding(
             "retired-token",
             file.agent_lines(crawler.product_token),

@@ -29,7 +29,7 @@ class _Differs:
     path: str
     allowed: bool  # by RFC 9309
     line: int
-    their_line: int
+    dialect_line: int
 
 
 def check(file: ParsedFile) -> Iterator[Finding]:
@@ -56,18 +56,18 @@ def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Diffe
         alike.setdefault((file.index.bound(token).name, dialect_file.bound(token)), []).append(token)
     paths: dict[str, tuple[str, ...]] = {}
     work = min(_WORK, _ALL_WORK // max(1, len(alike)))
-    for (name, their_rules), tokens in alike.items():
+    for (name, dialect_rules), tokens in alike.items():
         bound = file.index.bound(tokens[0])
         if name not in paths:
             parts = [part.rules for part in bound.content.parts]
             paths[name] = sample_paths(parts, max(4, min(80, work // _effort(bound.content))))
         yielded = set()
         for path in paths[name]:
-            ours, theirs = bound.rules.decide(path), their_rules.decide(path)
-            if ours.allowed is not theirs.allowed and ours.allowed not in yielded:
-                yielded.add(ours.allowed)
+            standard, other = bound.rules.decide(path), dialect_rules.decide(path)
+            if standard.allowed is not other.allowed and standard.allowed not in yielded:
+                yielded.add(standard.allowed)
                 for token in tokens:
-                    yield _Differs(token, path, ours.allowed, ours.line, theirs.line)
+                    yield _Differs(token, path, standard.allowed, standard.line, other.line)
 
 
 def _effort(content: Content) -> int:
@@ -80,19 +80,19 @@ def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten
     some = sorted(some, key=lambda differs: differs.token not in named)
     tokens = [differs.token for differs in some]
     first = some[0]
-    line = f" (line {first.their_line})" if first.their_line else ""
+    line = f" (line {first.dialect_line})" if first.dialect_line else ""
     if first.allowed:
-        effect = f"to {dialect.used_by} it may not{line}"
+        effect = f"by {dialect.used_by} it may not be fetched{line}"
         matters = any(_is_search_engine(token) for token in tokens)
     else:
-        effect = f"to {dialect.used_by} it may{line}"
+        effect = f"by {dialect.used_by} it may be fetched{line}"
         # Another finding reports a name that it cuts off.
         matters = any(truncated(token) == token for token in tokens)
     fix, hint = _fix(file, dialect, some, rewritten)
     written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
     return finding(
         "read-differently",
-        [number for differs in some for number in (differs.line, differs.their_line)][:20],
+        [number for differs in some for number in (differs.line, differs.dialect_line)][:20],
         f"{dialect.id}: {listed(tokens)}, for example at {shown(first.path, 60)}:"
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
@@ -120,7 +120,7 @@ def _portable(file: ParsedFile) -> bytes:
 def _fix(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
     """Return lines that make the dialect agree with RFC 9309, if a trial found some, and an instruction."""
     if not rewritten:
-        return "", "no fix was tried, because the file is too long"
+        return "", "no fix could be tried"
     tokens = list(dict.fromkeys(differs.token for differs in some))
     if _agrees(dialect, rewritten, some):
         names = {file.index.bound(token).name for token in tokens}

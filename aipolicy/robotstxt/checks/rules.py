@@ -165,7 +165,7 @@ def _never_decides(file: ParsedFile, for_ai: _Tokens, bound: Binding, rule: Rule
             "reopened-by-allow",
             lines,
             found,
-            f"{listed(tokens)} may fetch everything, because {why} (RFC 9309 §2.2.2)",
+            f"{listed(tokens)} may fetch everything, because {why} (RFC 9309 §2.2.2); remove the Allow",
             fix=fix if len(tokens) <= 40 else "",
             edits=own_groups(file, tokens, fix),
         )

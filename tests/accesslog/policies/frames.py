@@ -28,7 +28,7 @@ def judged(policies: Policies, *rows: Fetch, grace_hours: float = 24.0) -> list[
 
 
 def outcomes(policies: Policies, *rows: Fetch, grace_hours: float = 24.0) -> list[str]:
-    """Of each fetch: allowed, graced or disallowed."""
+    """Return for each fetch: allowed, graced or disallowed."""
     return [
         "allowed" if row["allowed"] else "graced" if row["graced"] else "disallowed"
         for row in judged(policies, *rows, grace_hours=grace_hours)

@@ -1,4 +1,4 @@
-"""What the judge must answer, worked out from the definitions alone: one fetch, one instant at a time."""
+"""An independent judge, written from the definitions alone: one fetch, one instant at a time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from aipolicy.robotstxt.parser import RobotsTxt
 
 HOUR = 3_600_000_000
 DOCUMENTED = {"Amzn-SearchBot": 24, "DuckAssistBot": 72, "GPTBot": 24, "YouBot": 0.5}
-"""How many hours the operators of some crawlers say that they keep a robots.txt."""
+"""The hours for which the operators of some crawlers keep a robots.txt, by their documentation."""
 ALTERNATIVES = {
     "Amzn-SearchBot": ["Googlebot", "bingbot"],
     "Applebot": ["Googlebot"],
@@ -19,13 +19,13 @@ ALTERNATIVES = {
     "GoogleOther-Image": ["GoogleOther"],
     "GoogleOther-Video": ["GoogleOther"],
 }
-"""Whose groups some crawlers use where none names them, as their operators say."""
+"""The groups that some crawlers use if none names them, by their operators' documentation."""
 OWN_NAME_ONLY = ["YandexAdditional", "YandexAdditionalBot"]
 """Crawlers that ``*`` doesn't bind, as their operators say."""
 
 
 @dataclass(frozen=True)
-class Said:
+class Declaration:
     """A line of a policies file; ``at`` None: always; ``hosts`` None: not stated."""
 
     site: str
@@ -46,14 +46,14 @@ class Answer:
 
 @dataclass
 class History:
-    """Everything that was said, in the file's order."""
+    """All declarations, in the file's order."""
 
-    said: list[Said]
+    declarations: list[Declaration]
     _verdicts: dict[tuple[bytes, str, str], Verdict] = field(default_factory=dict)
 
     @property
     def instants(self) -> list[int]:
-        return sorted({one.at for one in self.said if one.at is not None})
+        return sorted({one.at for one in self.declarations if one.at is not None})
 
     def contradicts_itself(self) -> bool:
         return any(
@@ -73,9 +73,9 @@ class History:
         excused = any(self._verdict(self._in_force(host, at), crawler, path).allowed for at in moments)
         first = next((one for at in (None, *self.instants) if (one := self._in_force(host, at))), None)
         before = first is not None and first[1].at is not None and time < first[1].at
-        shown = first if before and current is None else current
+        displayed = first if before and current is None else current
         return Answer(
-            site=shown[1].site if shown else host,
+            site=displayed[1].site if displayed else host,
             known=first is not None,
             allowed=answer.allowed,
             graced=not answer.allowed and excused,
@@ -83,7 +83,7 @@ class History:
             policy=f"line {current[0]}" if current else None,
         )
 
-    def _verdict(self, current: tuple[int, Said] | None, crawler: str, path: str | None) -> Verdict:
+    def _verdict(self, current: tuple[int, Declaration] | None, crawler: str, path: str | None) -> Verdict:
         path = path or "/"
         if current is None or not path.startswith("/"):
             return Verdict(True, None, None)
@@ -92,7 +92,7 @@ class History:
             self._verdicts[key] = fairest(RobotsTxt.parse(current[1].robots), crawler, path)
         return self._verdicts[key]
 
-    def _in_force(self, host: str | None, when: int | None) -> tuple[int, Said] | None:
+    def _in_force(self, host: str | None, when: int | None) -> tuple[int, Declaration] | None:
         """The line that holds on ``host`` at ``when`` (None: before all that has a time), and its number."""
         owners = self._owners(host, when)
         if not owners:
@@ -101,7 +101,7 @@ class History:
 
     def _owners(self, host: str | None, when: int | None) -> list[str]:
         found = []
-        for site in dict.fromkeys(one.site for one in self.said):
+        for site in dict.fromkeys(one.site for one in self.declarations):
             hosts: frozenset[str] | None = None
             for _, one in self._until(site, when):
                 stated = one.hosts if one.hosts is not None else hosts or frozenset()
@@ -110,16 +110,16 @@ class History:
                 found.append(site)
         return found
 
-    def _until(self, site: str, when: int | None) -> Iterable[tuple[int, Said]]:
+    def _until(self, site: str, when: int | None) -> Iterable[tuple[int, Declaration]]:
         lines = [
             (number, one)
-            for number, one in enumerate(self.said, 1)
+            for number, one in enumerate(self.declarations, 1)
             if one.site == site and (one.at is None or (when is not None and one.at <= when))
         ]
         return sorted(lines, key=lambda line: (line[1].at is not None, line[1].at or 0, line[0]))
 
     def _all_hosts(self) -> set[str]:
-        return {host for one in self.said for host in {one.site, *(one.hosts or ())}}
+        return {host for one in self.declarations for host in {one.site, *(one.hosts or ())}}
 
 
 def fairest(robots: RobotsTxt, crawler: str, path: str) -> Verdict:

@@ -15,7 +15,7 @@ from aipolicy.errors import PolicyError
 from aipolicy.report.text import shown
 from aipolicy.robotstxt.parser import RobotsTxt, read_lines
 from tests.accesslog.policies.frames import Fetch, fetches, iso, judged
-from tests.accesslog.policies.oracle import HOUR, History, Said, fairest
+from tests.accesslog.policies.oracle import HOUR, Declaration, History, fairest
 from tests.core.strategies import TOKENS, base_files
 
 SITES = ["a.example", "b.example", "c.example"]
@@ -49,8 +49,8 @@ robots = st.one_of(
     ),
     base_files,
 )  # fmt: skip
-said = st.builds(
-    Said,
+declarations = st.builds(
+    Declaration,
     site=st.sampled_from(SITES),
     at=st.none() | st.sampled_from(TIMES),
     robots=robots,
@@ -64,7 +64,7 @@ moments = st.builds(
 )
 fetched = st.tuples(st.sampled_from(HOSTS), moments, st.sampled_from(CRAWLERS), paths)
 changes = st.builds(
-    Said,
+    Declaration,
     site=st.just("a.example"),
     at=st.sampled_from(TIMES),
     robots=st.sampled_from([f"User-agent: *\nDisallow: {path}\n".encode() for path in ("/a", "/b", "/", "")]),
@@ -74,7 +74,7 @@ fetched_meanwhile = st.tuples(
 )
 
 
-def line(one: Said) -> str:
+def line(one: Declaration) -> str:
     given: dict[str, Any] = {"site": one.site, "robots_txt": one.robots.decode("utf-8", "surrogateescape")}
     if one.at is not None:
         given["at"] = iso(one.at)
@@ -83,7 +83,7 @@ def line(one: Said) -> str:
     return json.dumps(given)
 
 
-def check(history: list[Said], requests: list[Fetch], grace_hours: float) -> None:
+def check(history: list[Declaration], requests: list[Fetch], grace_hours: float) -> None:
     oracle = History(history)
     found = judged(policies_from_jsonl(map(line, history)), *requests, grace_hours=grace_hours)
     for request, answer in zip(requests, found, strict=True):
@@ -100,8 +100,10 @@ def check(history: list[Said], requests: list[Fetch], grace_hours: float) -> Non
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(said, min_size=1, max_size=6), st.lists(fetched, min_size=1, max_size=12))
-def test_every_fetch_is_judged_as_the_definitions_say(history: list[Said], requests: list[Fetch]) -> None:
+@given(st.lists(declarations, min_size=1, max_size=6), st.lists(fetched, min_size=1, max_size=12))
+def test_every_fetch_is_judged_as_the_definitions_say(
+    history: list[Declaration], requests: list[Fetch]
+) -> None:
     if History(history).contradicts_itself():
         with pytest.raises(PolicyError, match=r"line \d+: .* can't be a host of"):
             policies_from_jsonl(map(line, history))
@@ -116,7 +118,7 @@ def test_every_fetch_is_judged_as_the_definitions_say(history: list[Said], reque
     st.sampled_from([24, 24, 0, 1, 100]),
 )
 def test_nobody_is_accused_for_what_was_allowed_within_the_window(
-    history: list[Said], requests: list[Fetch], grace_hours: float
+    history: list[Declaration], requests: list[Fetch], grace_hours: float
 ) -> None:
     check(history, requests, grace_hours)
 
@@ -130,11 +132,11 @@ def test_nobody_is_accused_for_what_was_allowed_within_the_window(
 @example(
     b"User-agent: *\nDisallow: */\nAllow: *\nAllow: /\n", [("GPTBot", "/a"), ("GPTBot", "/%72obots.txt")]
 )
-def test_each_decision_and_its_line_are_those_of_the_core(
-    octets: bytes, questions: list[tuple[str, str | None]]
+def test_each_decision_and_its_line_are_those_of_verdict(
+    body: bytes, questions: list[tuple[str, str | None]]
 ) -> None:
-    parsed, lines = RobotsTxt.parse(octets), tuple(read_lines(octets))
-    found = judged(policies_from_robots(octets), *(("a.example", 0, *question) for question in questions))
+    parsed, lines = RobotsTxt.parse(body), tuple(read_lines(body))
+    found = judged(policies_from_robots(body), *(("a.example", 0, *question) for question in questions))
     for (token, path), answer in zip(questions, found, strict=True):
         path = path or "/"
         if not path.startswith("/"):

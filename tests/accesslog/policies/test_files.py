@@ -28,7 +28,7 @@ def read(*lines: dict[str, Any] | str) -> Policies:
 
 
 def version(month: int, hosts: list[str] | None = None, site: str = "a.example") -> dict[str, Any]:
-    """One whose robots.txt names its month."""
+    """Return a version whose robots.txt has the number of its month."""
     stated = {} if hosts is None else {"hosts": hosts}
     return {"site": site, "at": f"2026-{month:02}-01T00:00:00Z", "robots_txt": f"# {month}", **stated}
 
@@ -41,32 +41,32 @@ def known(policies: Policies, host: str | None) -> list[tuple[int, str | None, s
     return [(months[one.at], one.name, one.site) for one in versions]
 
 
-def test_a_robots_txt_always_was_in_force_on_every_host() -> None:
+def test_a_single_robots_txt_was_always_in_force_on_every_host() -> None:
     policies = policies_from_robots(b"User-agent: *\n")
     timeline = Timeline((Version(ALWAYS, "robots.txt", b"User-agent: *\n", None),))
     assert policies.timeline("a.example") == policies.timeline(None) == timeline
     assert policies.source == "robots.txt"
 
 
-def test_with_hosts_it_is_theirs_alone_and_the_first_names_the_site() -> None:
+def test_a_robots_txt_with_hosts_is_for_these_only_and_the_first_names_the_site() -> None:
     policies = policies_from_robots(b"", ["WWW.a.example:80", "a.example"], source="a.txt")
     assert known(policies, "a.example") == known(policies, None) == [(0, "robots.txt", "www.a.example")]
     assert policies.timeline("b.example") is None
     assert policies.source == "a.txt"
 
 
-def test_a_host_that_is_none_is_refused() -> None:
+def test_an_invalid_host_is_refused() -> None:
     with pytest.raises(HostError, match="not a host name"):
         policies_from_robots(b"", ["https://a.example/"])
 
 
-def test_versions_may_stand_in_any_order_and_one_without_a_time_always_was_in_force() -> None:
+def test_versions_may_be_in_any_order_and_one_without_a_time_was_always_in_force() -> None:
     policies = read(version(3), "", {"site": "a.example", "preset": "no-ai"}, version(2))
     names = [(0, "line 3", "a.example"), (2, "line 4", "a.example"), (3, "line 1", "a.example")]
     assert known(policies, "a.example") == names
 
 
-def test_of_two_versions_of_one_time_the_later_line_holds() -> None:
+def test_the_later_line_of_two_versions_of_one_time_is_used() -> None:
     policies = read(version(3), version(2), version(3))
     assert known(policies, "a.example") == [(2, "line 2", "a.example"), (3, "line 3", "a.example")]
 
@@ -108,7 +108,7 @@ def test_sitemaps_move_no_rule_to_another_line() -> None:
     assert with_sitemaps.startswith(plain.removesuffix(end))
 
 
-def test_a_robots_txt_is_read_octet_by_octet() -> None:
+def test_a_robots_txt_is_read_byte_by_byte() -> None:
     timeline = read(r'{"host": "a.example", "robots_txt": "\ufeffA: \udcff\ud800\r\n"}').timeline(None)
     assert timeline is not None
     assert timeline.versions[0].robots == b"\xef\xbb\xbfA: ??\r\n"
@@ -145,7 +145,7 @@ def test_a_host_may_move_and_come_back() -> None:
     ]  # fmt: skip
 
 
-def test_a_host_may_become_a_site_by_itself() -> None:
+def test_a_host_may_become_a_separate_site() -> None:
     policies = read(version(1, ["b.example"]), version(2, []), version(2, site="b.example"))
     assert known(policies, "b.example") == [(1, "line 1", "a.example"), (2, "line 3", "b.example")]
 
@@ -159,11 +159,11 @@ def test_a_line_that_another_of_its_time_replaced_claims_no_host() -> None:
     ("lines", "message"),
     [
         ([version(1, ["x.example"]), version(3, ["x.example"], site="b.example")],
-         r"line 2: 'x.example' can't be a host of 'b.example': by line 1 .* 'a.example' .*: leave it out"),
+         r"line 2: 'x.example' can't be a host of 'b.example', .* line 1 .* 'a.example' .*; remove it there"),
         ([version(3, ["x.example"]), version(1, ["x.example"], site="b.example")],
-         r"line 2: 'x.example' .* 'b.example': by line 1 .* 'a.example' .* first give 'b.example' a version"),
+         r"line 2: 'x.example' .* 'b.example', .* line 1 .* 'a.example' .* first give 'b.example' a version"),
         ([version(1), version(2, ["a.example"], site="b.example")],
-         "line 2: 'a.example' can't be a host of 'b.example': .*: it is a site by itself"),
+         "line 2: 'a.example' can't be a host of 'b.example', because .*; it is a site itself"),
         ([version(1, ["x.example"]), version(3, []), version(2, ["x.example"], site="b.example")],
          "line 3: "),
     ],
@@ -182,38 +182,40 @@ GOOD = version(1)
     ("line", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "write an object"),
+        ("[]", "use an object"),
         ({"preset": "no-ai"}, "host is None"),
         ({"site": "a b", "preset": "no-ai"}, "'a b' is not a host name"),
-        ({"site": "a.example"}, "says nothing"),
-        ({"site": "a.example", "opted_out": None}, "opted_out is None: write true or false"),
+        ({"site": "a.example"}, "declares nothing"),
+        ({"site": "a.example", "opted_out": None}, "opted_out is None: use true or false"),
         ({"site": "a.example", "preset": None}, "preset None is unknown: choose one of"),
         ({"site": "a.example", "preset": "no-ia"}, "'no-ia' is unknown: choose one of"),
         ({"site": "a.example", "preset": "no-ai", "licensed": ["GTPBot"]}, "did you mean 'GPTBot'"),
         ({"site": "a.example", "preset": "no-ai", "since": "2026"}, "no field 'since'"),
         ({"site": "a.example", "preset": "no-ai", "hosts": "x.example"}, "give a list"),
-        ({"site": "a.example", "preset": "no-ai", "robots_txt": ""}, "robots_txt and 'preset': .* leave out"),
-        ({"site": "a.example", "robots_txt": 7}, "robots_txt is 7: give the text"),
-        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday', which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": 1790812800}, "1790812800, which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": None}, "None, which is no time: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01T00:00:00"}, "no time zone .*: write"),
-        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01"}, "no time zone .*: write"),
+        ({"site": "a.example", "preset": "no-ai", "robots_txt": ""}, "'preset': .* leave one of the two out"),
+        ({"site": "a.example", "robots_txt": 7}, "robots_txt is 7; use the text"),
+        ({"site": "a.example", "preset": "no-ai", "at": "yesterday"}, "'yesterday'.* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": 1790812800}, "1790812800, .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": None}, "None, .* not a valid time; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01T00:00:00"}, "no time zone; use"),
+        ({"site": "a.example", "preset": "no-ai", "at": "2026-10-01"}, "no time zone; use"),
         ({"site": "a.example", "preset": "no-ai", "robots_base": "#" * 511_990 + "\nAllow: /"}, "shorten"),
     ],
 )  # fmt: skip
-def test_a_bad_line_is_named_with_culprit_and_fix(line: dict[str, Any] | str, message: str) -> None:
+def test_the_error_for_an_invalid_line_has_the_line_the_value_and_the_fix(
+    line: dict[str, Any] | str, message: str
+) -> None:
     with pytest.raises(PolicyError, match=f"line 3: .*{message}"):
         read(GOOD, "", line, GOOD)
 
 
 @pytest.mark.parametrize("lines", [[], ["", "\n"]])
 def test_a_file_without_a_policy_is_refused(lines: list[str]) -> None:
-    with pytest.raises(PolicyError, match=r"mine\.jsonl has no policy: write one version a line"):
+    with pytest.raises(PolicyError, match=r"mine\.jsonl has no policy; write one version per line"):
         policies_from_jsonl(lines, source="mine.jsonl")
 
 
-def test_a_log_without_hosts_is_the_sites_where_there_is_only_one() -> None:
+def test_a_log_without_hosts_belongs_to_the_only_site() -> None:
     assert known(read(version(1, ["x.example"]), version(2)), None) == [
         (1, "line 1", "a.example"), (2, "line 2", "a.example"),
     ]  # fmt: skip
@@ -225,7 +227,7 @@ def test_policies_can_be_sent_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(policies)) == policies
 
 
-def test_versions_that_are_none_or_out_of_order_are_no_timeline() -> None:
+def test_a_timeline_needs_versions_in_order() -> None:
     later, earlier = Version(2, "b", b""), Version(1, "a", b"")
     for versions in ((), (later, earlier), (later, later)):
         with pytest.raises(ValueError, match="later than the one before"):

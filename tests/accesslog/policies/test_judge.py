@@ -1,4 +1,4 @@
-"""What a fetch is judged to be, edge by edge."""
+"""The verdicts on fetches, at every edge."""
 
 import json
 import pickle
@@ -42,18 +42,18 @@ def test_a_fetch_is_in_grace_up_to_the_last_moment_of_the_window() -> None:
     assert outcomes(policies(at(-500, OPEN), at(0, CLOSED)), *rows) == ["graced", "graced", "disallowed"]
 
 
-def test_before_the_first_version_nothing_was_asked_and_a_crawler_may_still_think_so() -> None:
+def test_before_the_first_version_everything_was_allowed_which_counts_for_grace() -> None:
     rows = [("a.example", T + step, "GPTBot", "/") for step in (-1, 0, 24 * HOUR, 24 * HOUR + 1)]
     assert outcomes(policies(at(0, CLOSED)), *rows) == ["allowed", "graced", "graced", "disallowed"]
     first = judged(policies(at(0, CLOSED)), rows[0])[0]
     assert (first["site"], first["known"], first["policy"], first["rule"]) == ("a.example", True, None, None)
 
 
-def test_what_always_was_in_force_has_no_grace() -> None:
+def test_a_policy_that_was_always_in_force_has_no_grace() -> None:
     assert outcomes(policies({"robots_txt": CLOSED}), ("a.example", 0, "GPTBot", "/")) == ["disallowed"]
 
 
-def test_a_version_that_allowed_for_a_moment_within_the_window_counts() -> None:
+def test_a_version_that_allowed_for_a_moment_within_the_window_gives_grace() -> None:
     history = policies(
         at(-500, CLOSED), at(0, OPEN), at(0.01, "User-agent: *\nDisallow: /a\n"), at(0.02, CLOSED)
     )
@@ -68,7 +68,7 @@ def test_a_version_with_the_same_rules_is_no_change() -> None:
     assert outcomes(closed_again, ("a.example", T + 2 * HOUR, "GPTBot", "/")) == ["disallowed"]
 
 
-def test_the_window_is_what_the_operator_documents_where_that_is_longer() -> None:
+def test_a_longer_documented_cache_time_extends_the_window() -> None:
     history = policies(at(-500, OPEN), at(0, CLOSED))
     late = T + 71 * HOUR
     rows = [("a.example", late, crawler, "/") for crawler in ("DuckAssistBot", "GPTBot", "CCBot")]
@@ -88,8 +88,8 @@ def test_without_grace_only_the_moment_of_the_change_is_excused() -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, float("nan"), float("inf")])
-def test_hours_that_are_none_are_refused(hours: float) -> None:
-    with pytest.raises(PolicyError, match=r"grace_hours is .*: write a number"):
+def test_invalid_hours_are_refused(hours: float) -> None:
+    with pytest.raises(PolicyError, match=r"grace_hours is .*; use a number"):
         Judge(policies(at(0, OPEN)), hours)
 
 
@@ -126,7 +126,7 @@ def test_a_host_that_moved_is_excused_by_the_policy_of_the_site_it_came_from() -
     assert [row["site"] for row in judged(history, *rows)] == ["a.example", "b.example", "b.example"]
 
 
-def test_on_a_host_that_is_nobodys_any_more_nothing_is_asked() -> None:
+def test_everything_is_allowed_on_a_host_that_has_no_site_any_more() -> None:
     history = policies(at(-500, CLOSED, hosts=["x.example"]), at(0, CLOSED, hosts=[]))
     (row,) = judged(history, ("x.example", T, "GPTBot", "/"))
     assert row == {
@@ -159,7 +159,7 @@ def test_a_robots_txt_without_hosts_is_every_hosts_and_each_is_a_site() -> None:
     assert [row["policy"] for row in found] == ["robots.txt"] * 3 + [None]
 
 
-def test_the_rule_is_shown_as_written_with_its_line() -> None:
+def test_the_rule_is_returned_as_written_with_its_line() -> None:
     robots = b"\xef\xbb\xbfuser-agent: gptbot\r\n\r\ndisallow : /caf\xc3\xa9 # no coffee\r\n"
     robots += b"Disalow:/x\xff\x1b\r\nAllow: /ok\r\n"
     rows = [("a.example", 0, "GPTBot", path) for path in ("/caf%C3%A9/1", "/x%FF%1B", "/ok", "/other")]
@@ -172,7 +172,7 @@ def test_the_rule_is_shown_as_written_with_its_line() -> None:
     ]
 
 
-def test_a_rule_of_any_length_is_shown_short() -> None:
+def test_a_long_rule_is_shortened() -> None:
     robots = f"User-agent: *\nDisallow: /{'*' * 100_000}\n".encode()
     (row,) = judged(policies_from_robots(robots), ("a.example", 0, "GPTBot", "/"))
     assert not row["allowed"]
@@ -184,7 +184,7 @@ def test_robots_txt_may_always_be_fetched(path: str) -> None:
     assert outcomes(policies_from_robots(CLOSED.encode()), ("a.example", 0, "GPTBot", path)) == ["allowed"]
 
 
-def test_an_empty_path_is_the_front_page_and_of_what_is_no_path_nothing_speaks() -> None:
+def test_an_empty_path_is_the_front_page_and_no_rule_matches_an_invalid_path() -> None:
     for robots in (
         CLOSED,
         "User-agent: *\nDisallow: /\nAllow: /a\n",
@@ -203,8 +203,8 @@ def test_only_the_first_500_kib_are_read_and_no_line_that_is_cut() -> None:
     assert robots[:MAX_ROBOTS_BYTES].endswith(b"\nDisallow: /p")
     rows = [("a.example", 0, "GPTBot", path) for path in ("/a", "/public", "/private", "/b")]
     assert outcomes(policies_from_robots(robots), *rows) == ["disallowed", "allowed", "allowed", "allowed"]
-    whole = robots.replace(b"/private", b"/p")  # the line ends just there
-    assert outcomes(policies_from_robots(whole), rows[1]) == ["disallowed"]
+    shortened = robots.replace(b"/private", b"/p")  # the line ends just there
+    assert outcomes(policies_from_robots(shortened), rows[1]) == ["disallowed"]
 
 
 def test_rows_keep_their_order_and_their_other_columns() -> None:
@@ -247,18 +247,18 @@ BY_STAND_IN = ["User-agent: *", "Disallow: /", "", "User-agent: Googlebot", "Dis
 @pytest.mark.parametrize(
     "crawler", ["Googlebot-Image", "Googlebot-News", "Googlebot-Video", "Applebot", "Google-CloudVertexBot"]
 )
-def test_a_crawler_that_documents_whose_group_it_uses_is_not_accused_for_using_it(crawler: str) -> None:
+def test_a_crawler_is_not_accused_for_using_the_group_that_it_documents(crawler: str) -> None:
     known = policies_from_robots(text(BY_STAND_IN))
     rows = [("a.example", T, name, path) for name in (crawler, "GPTBot") for path in ("/b", "/a")]
     assert outcomes(known, *rows) == ["allowed", "disallowed", "disallowed", "disallowed"]
 
 
-def test_what_both_readings_disallow_is_told_by_the_group_that_binds() -> None:
+def test_a_fetch_that_both_groups_disallow_has_the_rule_of_the_binding_group() -> None:
     (found,) = judged(policies_from_robots(text(BY_STAND_IN)), ("a.example", T, "Applebot", "/a"))
     assert (found["rule"], found["rule_line"]) == ("Disallow: /", 2)
 
 
-def test_what_the_other_group_allows_is_told_by_its_line() -> None:
+def test_a_fetch_that_the_other_group_allows_has_its_rule() -> None:
     lines = [*BY_STAND_IN, "Allow: /a/b"]
     (found,) = judged(policies_from_robots(text(lines)), ("a.example", T, "Applebot", "/a/b"))
     assert (found["allowed"], found["rule"], found["rule_line"]) == (True, "Allow: /a/b", 6)
@@ -276,20 +276,20 @@ def test_the_other_group_never_makes_a_fetch_disallowed() -> None:
     assert outcomes(policies_from_robots(text(lines)), *rows) == ["allowed", "disallowed"]
 
 
-def test_of_several_groups_that_a_crawler_may_copy_one_that_allows_is_enough() -> None:
+def test_one_allowing_group_of_several_that_a_crawler_may_use_is_enough() -> None:
     lines = ["User-agent: *", "Disallow: /", "", "User-agent: Googlebot", "Disallow: /a", ""]
     lines += ["User-agent: bingbot", "Disallow: /b"]
     rows = [("a.example", T, "Amzn-SearchBot", path) for path in ("/a", "/b", "/c")]
     assert outcomes(policies_from_robots(text(lines)), *rows) == ["allowed"] * 3
 
 
-def test_what_the_other_group_allowed_within_the_window_is_in_grace() -> None:
+def test_a_fetch_that_the_other_group_allowed_within_the_window_is_in_grace() -> None:
     history = policies(at(-500, "\n".join(BY_STAND_IN)), at(0, CLOSED))
     rows = [("a.example", T + HOUR, crawler, "/b") for crawler in ("Applebot", "GPTBot")]
     assert outcomes(history, *rows) == ["graced", "disallowed"]
 
 
-def test_a_crawler_that_heeds_its_own_name_only_is_not_bound_by_everyones_group() -> None:
+def test_a_crawler_that_obeys_only_its_own_name_is_not_bound_by_the_star() -> None:
     closed = policies_from_robots(CLOSED.encode())
     named = policies_from_robots(b"User-agent: YandexAdditional\nDisallow: /\n")
     row = ("a.example", T, "YandexAdditional", "/")

@@ -18,7 +18,7 @@ from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.times import to_microseconds
 from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
-from tests.registry.test_past import HOSTS, puts
+from tests.registry.test_history_model import HOSTS, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 SILENT = SitePolicy.from_flag(False, site="a.example")
@@ -47,7 +47,7 @@ def test_each_change_is_a_version_named_by_its_number(registry: Registry, url: s
     registry.put(SILENT, by="ada", hosts=[])
     with RegistryPolicies(url) as policies:
         site, host = policies.timeline("a.example"), policies.timeline("x.example")
-        assert policies.timeline("stranger.example") is None
+        assert policies.timeline("unknown.example") is None
         assert policies.source == url
     assert site is not None
     assert host is not None
@@ -66,7 +66,7 @@ def test_a_fetch_is_judged_by_the_history(registry: Registry, url: str, clock: C
         assert outcomes(policies, *rows) == ["allowed", "graced", "graced", "disallowed"]
 
 
-def test_a_log_without_hosts_is_nobodys_even_where_the_registry_has_one_site(
+def test_a_log_without_hosts_has_no_policy_even_if_the_registry_has_one_site(
     registry: Registry, url: str
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
@@ -74,8 +74,8 @@ def test_a_log_without_hosts_is_nobodys_even_where_the_registry_has_one_site(
         assert policies.timeline(None) is None
 
 
-def test_a_registry_that_is_not_there_is_an_error_and_is_not_made(url: str, tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match="there is no file"):
+def test_a_missing_registry_is_an_error_and_is_not_created(url: str, tmp_path: Path) -> None:
+    with pytest.raises(RegistryURLError, match="doesn't exist"):
         RegistryPolicies(url)
     assert list(tmp_path.iterdir()) == []
 
@@ -98,7 +98,7 @@ def test_a_host_is_read_once(registry: Registry, url: str) -> None:
         assert (policies.timeline("a.example"), policies.timeline("b.example")) == before
 
 
-def test_sites_that_ask_the_same_share_their_file(registry: Registry, url: str) -> None:
+def test_sites_with_equal_policies_share_their_file(registry: Registry, url: str) -> None:
     policy = SitePolicy.from_flag(True)
     registry.put(policy.for_site("a.example"), by="ada")
     registry.put(policy.for_site("b.example"), by="ada")
@@ -109,12 +109,10 @@ def test_sites_that_ask_the_same_share_their_file(registry: Registry, url: str) 
     assert one.versions[0].robots is other.versions[0].robots
 
 
-def test_by_a_policy_that_was_too_large_to_be_served_nothing_was_asked(
+def test_a_policy_that_was_too_large_to_be_served_accuses_nobody(
     registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "aipolicy.registry.validation.check_fits", lambda policy: None
-    )  # as older versions did
+    monkeypatch.setattr("aipolicy.registry.write.check_fits", lambda policy: None)  # as older versions did
     registry.put(
         SitePolicy.from_preset("no-ai", site="a.example", robots_base="#" * 511_990 + "\nAllow: /"), by="ada"
     )
@@ -126,7 +124,7 @@ def test_by_a_policy_that_was_too_large_to_be_served_nothing_was_asked(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(puts, min_size=1, max_size=10))
-def test_what_was_in_force_is_what_the_registry_answers(
+def test_the_versions_in_force_are_those_of_the_registry(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, set[str] | None, int]]
 ) -> None:
     clock = Clock()

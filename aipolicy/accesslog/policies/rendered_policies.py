@@ -1,4 +1,4 @@
-"""Policies to the robots.txt that they are read as."""
+"""A cache of the robots.txt of policies."""
 
 from dataclasses import replace
 
@@ -9,21 +9,21 @@ from aipolicy.robotstxt.merge import robots_txt
 _REMEMBERED = 4096  # distinct policies; most sites have one of a handful
 
 
-class Renderings:
-    """Renders each policy once: sites with equal policies share the octets.
+class RenderedPolicies:
+    """A cache that renders each policy once: sites with equal policies share the bytes.
 
-    With the default switches: the others add lines, and no rule. An application's own robots.txt is not known
-    here unless it is the policy's ``robots_base``. Merged, it could only close more to a crawler: nobody is
-    accused for want of it.
+    The default switches are used: others add lines, but no rule. An application's own robots.txt is not known
+    here unless it is the policy's ``robots_base``. It could only close more to a crawler, so nobody is
+    accused because it is missing.
     """
 
     def __init__(self) -> None:
         self._memo: Memo[SitePolicy, bytes] = Memo(_REMEMBERED)
 
     def of(self, policy: SitePolicy) -> bytes:
-        """The octets of its robots.txt. Raises RobotsTooLargeError."""
+        """Return the robots.txt of a policy. Raises RobotsTooLargeError."""
         key = policy.for_site("")
-        if key.robots_base is None:  # then they stand at the end, and move no rule to another line
+        if key.robots_base is None:  # sitemaps come last then, and move no rule to another line
             key = replace(key, sitemaps=())
         try:
             return self._memo[key]
