@@ -122,7 +122,7 @@ _BLOG = """<form method="post" action="/flag"><p>The owner's choice now: <strong
 
 
 def fill(registry: Registry) -> None:
-    """Put every blog's policy into the registry."""
+    """Put the policy of each blog into the registry."""
     for blog in BLOGS:
         registry.put(blog.policy, by="demo")
 

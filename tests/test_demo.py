@@ -1,4 +1,4 @@
-"""The demo as a stranger meets it: a real server, asked by real clients over real sockets."""
+"""The demo over real sockets: its pages, its button, curl, wget and Chromium."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def command(name: str) -> str:
 
 
 def fetch(demo: Demo, host: str, path: str = "/", *options: str) -> str:
-    """What curl gets: the head with ``-i``."""
+    """Return the response that curl gets; ``-i`` includes the headers."""
     url = f"http://127.0.0.1:{demo.port}{path}"
     arguments = [command("curl"), "-s", "--max-time", "10", "-H", f"Host: {host}", *options, url]
     return subprocess.run(arguments, capture_output=True, text=True, timeout=20, check=True).stdout
