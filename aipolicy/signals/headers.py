@@ -60,27 +60,27 @@ def meta_tags(headers: Iterable[Header]) -> bytes:
     return b"".join(b'<meta name="%b" content="%b">' % tag for tag in tags)
 
 
-def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Header]:
-    """Return the header list of a response that has ``theirs``, with ``ours`` joined as each field asks.
+def merge_headers(existing: Iterable[Header], added: Iterable[Header]) -> list[Header]:
+    """Return the header list of a response that has ``existing``, with ``added`` joined as each field asks.
 
-    Theirs are recognised in any capitals, and with spaces around them. Lines equal to ours aren't repeated.
+    Existing names are recognised in any capitals, and with spaces around them. Equal lines aren't repeated.
     """
-    theirs, ours = list(theirs), list(ours)
-    replaced = {name for name, _ in ours} - REPEATABLE
+    existing, added = list(existing), list(added)
+    replaced = {name for name, _ in added} - REPEATABLE
     kept = [
         header
-        for header in theirs
+        for header in existing
         if (name := field_name(header[0])) not in replaced
-        and (name, bytes(header[1]).strip(b" \t\r\n")) not in ours
+        and (name, bytes(header[1]).strip(b" \t\r\n")) not in added
     ]
-    first = [header for header in ours if header[0] in _FIRST]
-    last = [(name, _combined(name, value, theirs)) for name, value in ours if name not in _FIRST]
+    first = [header for header in added if header[0] in _FIRST]
+    last = [(name, _combined(name, value, existing)) for name, value in added if name not in _FIRST]
     return [*first, *kept, *last]
 
 
-def _combined(name: bytes, value: bytes, theirs: list[Header]) -> bytes:
+def _combined(name: bytes, value: bytes, existing: list[Header]) -> bytes:
     field = _BY_KEY.get(name)
     if field is None or field.combine is None:
         return value
-    lines = [bytes(line) for their_name, line in theirs if field_name(their_name) == name]
+    lines = [bytes(line) for existing_name, line in existing if field_name(existing_name) == name]
     return field.combine(value, lines) if lines else value

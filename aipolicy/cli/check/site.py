@@ -13,9 +13,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.completion import product_tokens
-from aipolicy.cli.options import json_option, list_option, print_rows, signal_options, signals_of
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.options import (
+    json_option,
+    list_option,
+    print_rows,
+    product_tokens,
+    signal_options,
+    signals_of,
+)
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError
@@ -359,5 +365,5 @@ def _write_html(out: str, about: "ReportInfo", documents: IO[str]) -> None:
         documents.seek(0)
         yield from map(json.loads, documents)
 
-    with whole_file(out) as path, path.open("w", encoding="utf-8") as file:
+    with output_file(out) as path, path.open("w", encoding="utf-8") as file:
         file.writelines(html(about, sites))
