@@ -194,7 +194,7 @@ def test_a_change_is_told(folder: Path) -> None:
     done = build(folder)
     assert done.returncode == 1
     assert done.stdout == (
-        "https://www.bing.com/toolbox/bingbot.json: 2026-10-01 to 2026-10-01, prefixes: 2 more, 1 less\n"
+        "https://www.bing.com/toolbox/bingbot.json: 2026-10-01 to 2026-10-01, prefixes: 2 added, 1 removed\n"
     )
 
 
