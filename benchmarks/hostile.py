@@ -129,7 +129,7 @@ async def requests(what: str, policy: SitePolicy) -> None:
     await held(what, "CachedLookup", lambda: cached.find(HOST))
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/registry.db"
-        as_if_it_grew_later = patch("aipolicy.registry.validation.check_fits", lambda policy: None)
+        as_if_it_grew_later = patch("aipolicy.registry.write.check_fits", lambda policy: None)
         with as_if_it_grew_later, Registry(url) as registry:
             registry.put(policy.for_site("blog.example"), by="benchmark")
         local = LocalLookup(url)

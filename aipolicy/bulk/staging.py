@@ -61,7 +61,7 @@ _GIVERS_OF = "SELECT giver FROM needs WHERE entry = ? ORDER BY giver"
 _SITE_OF = "SELECT site, number FROM entry WHERE id = ?"
 _GOOD_ROW = f"SELECT entry.id, number, hosts FROM entry WHERE site = ? AND {_GOOD}"  # noqa: S608
 
-_LONGEST_ERROR = 500  # characters: the culprit may be a whole file
+_LONGEST_ERROR = 500  # characters: a value may be as long as the file
 _BUFFERED = 1000  # rows
 _CACHED, _LONGEST = 4096, 4096  # policies, and characters of one
 
@@ -91,9 +91,8 @@ class StagedRows:
     """
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect(
-            "", isolation_level=None
-        )  # on disk if it is large; removed when closed
+        # Without a name it is on the disk only if it is large, and removed when it is closed.
+        self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_TABLES)
         self._database.execute("BEGIN")
         self._texts = PolicyTexts()
@@ -112,11 +111,6 @@ class StagedRows:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
-
-    @property
-    def good(self) -> int:
-        """The number of rows to put."""
-        return self.rows - self.bad
 
     def add(self, row: Row) -> None:
         """Add a row."""
@@ -142,7 +136,7 @@ class StagedRows:
         """
         self._flush()
         with _storage_errors():
-            self._database.executescript(_SORT)  # which commits what was begun
+            self._database.executescript(_SORT)  # which commits the transaction
             self._database.execute("BEGIN")
             first = first_number = 0
             before = first_site = None
@@ -201,7 +195,7 @@ class StagedRows:
         """Return True if a row here makes the owner give up the host; otherwise the site's row is bad.
 
         Args:
-            gives: False if the owner's row doesn't count any more.
+            gives: False if the owner's row no longer counts.
         """
         with _storage_errors():
             giver = self._database.execute(_GOOD_ROW, (conflict.owner,)).fetchone() if gives else None

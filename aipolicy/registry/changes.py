@@ -55,7 +55,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The policy of a host from the time ``at``; None if it belonged to no site any more.
+    """The policy of a host from the time ``at``; None once it no longer belonged to a site.
 
     ``seq`` is the number of the change that put it in force.
     """

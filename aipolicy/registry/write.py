@@ -356,11 +356,11 @@ def _owners(connection: Connection, names: list[str]) -> dict[str, _Site | None]
     A put may take a host from its site that no put mentions.
     """
     owners: dict[str, _Site | None] = {}
-    seen: set[int] = set()
+    known: set[int] = set()
     for start in range(0, len(names), _VALUES):
         for row in connection.execute(_SITES_OF, {"names": names[start : start + _VALUES]}):
-            if row.site_id not in seen:
-                seen.add(row.site_id)
+            if row.site_id not in known:
+                known.add(row.site_id)
                 hosts = frozenset(json.loads(row.hosts))
                 owner = _Site(row.site_id, row.site, row.policy, hosts, row.hosts, row.seq, row.at, row.actor)
                 owners |= dict.fromkeys(hosts, owner)

@@ -10,7 +10,7 @@ from aipolicy.accesslog.formats import FORMATS
 from aipolicy.accesslog.policies import policies_from_robots
 from aipolicy.accesslog.spark import _evaluation
 from aipolicy.identity import IdentityChecker
-from tests.accesslog.labelled.small import line
+from tests.accesslog.labelled.handwritten import line
 
 TERMS = Terms(
     policies_from_robots(b"User-agent: *\nDisallow: /\n", ["a.example"]),

@@ -1,4 +1,4 @@
-"""What an import makes of its rows where hosts move, and where others write between looking and storing."""
+"""Imports whose rows move hosts, and changes by others between check and storing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,7 +48,7 @@ def imported(registry: Registry, rows: Rows) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("giver", ["a.example", "z.example"])
-def test_a_host_is_given_before_it_is_taken_whatever_their_names(registry: Registry, giver: str) -> None:
+def test_a_host_is_removed_before_it_is_taken_in_any_order_of_names(registry: Registry, giver: str) -> None:
     registry.put(SILENT.for_site(giver), by="ada", hosts=["shared.example"])
     rows: Rows = [("m.example", ["shared.example"]), (giver, [])]
     assert imported(registry, rows) == (1, 1, 0)
@@ -57,7 +57,7 @@ def test_a_host_is_given_before_it_is_taken_whatever_their_names(registry: Regis
     assert imported(registry, rows) == (0, 0, 2)
 
 
-def test_hosts_go_round_between_three_sites_as_far_as_one_after_the_other_gives(registry: Registry) -> None:
+def test_hosts_move_between_three_sites_in_an_order_that_works(registry: Registry) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
     rows: Rows = [("a.example", ["2.example"]), ("b.example", ["3.example"]), ("c.example", ["1.example"])]
@@ -84,7 +84,7 @@ def test_sites_that_exchange_their_hosts_are_bad_before_anything_is_stored(
     assert registry.seq == 2
 
 
-def test_who_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> None:
+def test_a_row_that_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
     rows: Rows = [("a.example", ["2.example"]), ("c.example", ["1.example"]), ("d.example", None)]
@@ -112,7 +112,7 @@ def stopping(label: str, total: int, done: int) -> Iterator[Callable[[int], None
 def stopped_and_resumed(
     registry: Registry, rows: Rows, meanwhile: Callable[[], object]
 ) -> tuple[tuple[int, int, int], list[tuple[int, str]]]:
-    """What came of the rows, and which are bad, where ``meanwhile`` came after the first batch."""
+    """Return the counts and the bad rows of an import that is interrupted after the first batch."""
     for attempt in (1, 2):
         with spooled(rows) as spool:
             run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
@@ -127,7 +127,7 @@ def stopped_and_resumed(
     return (run.counts.new, run.counts.changed, run.counts.unchanged), errors
 
 
-def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
+def test_a_site_that_takes_a_host_back_and_opts_out_is_not_overwritten_by_resuming(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)
@@ -144,7 +144,7 @@ def test_who_takes_a_host_back_and_opts_out_is_not_overwritten_by_going_on(
     assert (number, "it belongs to 'a.example'" in error) == (4, True)
 
 
-def test_who_was_stored_early_is_not_stored_again_in_its_place(
+def test_a_row_that_was_stored_early_is_not_stored_again(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)
@@ -160,14 +160,16 @@ def test_who_was_stored_early_is_not_stored_again_in_its_place(
     assert (made, errors) == ((3, 1, 0), [])
 
 
-def test_a_further_host_becomes_a_site_once_it_is_given_up(registry: Registry) -> None:
+def test_a_further_host_becomes_a_site_once_it_is_removed(registry: Registry) -> None:
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["a.example"])
     assert imported(registry, [("a.example", None), ("b.example", [])]) == (1, 1, 0)
     assert registry.hosts("a.example") == ("a.example",)
 
 
 @pytest.mark.parametrize("skip_bad", [True, False])
-def test_a_host_that_is_taken_between_looking_and_storing_is_told(registry: Registry, skip_bad: bool) -> None:
+def test_a_host_that_is_taken_between_check_and_storing_is_an_error(
+    registry: Registry, skip_bad: bool
+) -> None:
     with spooled([("a.example", None), ("b.example", ["shared.example"])]) as spool:
         run = Import(spool, BulkLoader(registry, "test", by="import"), digest="x")
         run.check(watch, dry_run=False)
@@ -184,7 +186,7 @@ def test_a_host_that_is_taken_between_looking_and_storing_is_told(registry: Regi
     assert (registry.get("a.example") is not None) == skip_bad
 
 
-def test_what_an_owner_changes_between_looking_and_storing_stays_where_the_row_said_nothing_new(
+def test_a_change_between_check_and_storing_stays_if_the_row_changed_nothing(
     registry: Registry,
 ) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada")
@@ -197,7 +199,7 @@ def test_what_an_owner_changes_between_looking_and_storing_stays_where_the_row_s
     assert registry.get("a.example") == opted_out
 
 
-def test_a_bookmark_of_another_version_is_no_bookmark(registry: Registry) -> None:
+def test_an_unreadable_bookmark_is_ignored(registry: Registry) -> None:
     loader = BulkLoader(registry, "test", by="import")
     for text in ("", "{", "[]", '{"line": 7}'):
         loader.put([], bookmark=lambda _, text=text: text, on_taken=lambda *_: None)  # type: ignore[misc]

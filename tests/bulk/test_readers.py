@@ -135,7 +135,7 @@ def test_a_quote_that_swallows_lines_is_an_error_and_not_one_bad_row(text: str) 
         list(read_csv(lines(text)))
 
 
-def test_what_to_dict_writes_is_read_back() -> None:
+def test_the_output_of_to_dict_is_read_back() -> None:
     policy = SitePolicy(
         site="a.example",
         preferences=Preferences(train_ai=Preference.DISALLOW, search=Preference.ALLOW),
@@ -144,8 +144,8 @@ def test_what_to_dict_writes_is_read_back() -> None:
         path_preferences=(("/press/", Preferences(train_ai=Preference.ALLOW)),),
         robots_base="User-agent: *\nDisallow: /x\n",
     )
-    shown = policy.to_dict() | {"opted_out": True, "hosts": ["a.example", "www.a.example"]}
-    plain, more = entries(read_jsonl([json.dumps(policy.to_dict()), "\n", json.dumps(shown)]))
+    document = policy.to_dict() | {"opted_out": True, "hosts": ["a.example", "www.a.example"]}
+    plain, more = entries(read_jsonl([json.dumps(policy.to_dict()), "\n", json.dumps(document)]))
     assert (policy_of(plain), plain.hosts) == (policy, None)
     assert (policy_of(more), more.hosts) == (policy, frozenset({"a.example", "www.a.example"}))
 

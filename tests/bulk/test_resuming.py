@@ -1,4 +1,4 @@
-"""Whatever stops an import, the same command goes on where it was: nothing is lost, nothing is done twice."""
+"""Interrupted imports, which the same command resumes: nothing is lost, and nothing is done twice."""
 
 import os
 import resource
@@ -26,7 +26,7 @@ STORED = "rows are stored, and the same command resumes after them"
 
 @pytest.fixture
 def blogs(tmp_path: Path) -> Path:
-    """A file in the order of the blogs' ids, which is none of their names."""
+    """A file in the order of the blogs' ids, not of their names."""
     path = tmp_path / "blogs.csv"
     lines = (
         f"b{number * 7919 % ROWS}.example,1,www.b{number * 7919 % ROWS}.example\n" for number in range(ROWS)
@@ -36,7 +36,7 @@ def blogs(tmp_path: Path) -> Path:
 
 
 class Importer:
-    """The command as a program that tells each batch."""
+    """The command as a process that prints a line for each batch."""
 
     def __init__(
         self, blogs: Path, url: str, *options: str, limit: int | None = None, stdin: str | None = None
@@ -82,9 +82,9 @@ class Importer:
         stop(self.process)
 
     def end(self) -> tuple[int, str]:
-        """Its exit code, and what it said."""
-        _, said = self.process.communicate(self._stdin if self.process.stdin else None, timeout=60)
-        return self.process.returncode, said
+        """Return its exit code and its messages."""
+        _, messages = self.process.communicate(self._stdin if self.process.stdin else None, timeout=60)
+        return self.process.returncode, messages
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -93,7 +93,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def half_stored(url: str) -> int:
-    """How many rows there are: whole batches, in the order of their names."""
+    """Return the number of stored rows: complete batches, in the order of their names."""
     with Registry(url, create=False) as registry:
         changes = list(registry.changes())
     assert [change.seq for change in changes] == [*range(1, len(changes) + 1)]
@@ -104,7 +104,7 @@ def half_stored(url: str) -> int:
 
 
 def all_stored(url: str) -> None:
-    """Every row made one change, and one only."""
+    """Check that every row made exactly one change."""
     with Registry(url, create=False) as registry:
         assert [change.site for change in registry.changes()] == names()
         assert [change.seq for change in registry.changes()] == [*range(1, ROWS + 1)]
@@ -127,35 +127,35 @@ def goes_on(blogs: Path, url: str, stored: int) -> None:
     all_stored(url)
 
 
-def test_a_killed_import_goes_on_where_it_was(blogs: Path, url: str) -> None:
+def test_a_killed_import_resumes(blogs: Path, url: str) -> None:
     importer = Importer(blogs, url)
     importer.after(2, kill)
     importer.end()
     goes_on(blogs, url, half_stored(url))
 
 
-def test_an_interrupted_import_says_what_is_stored_and_goes_on(blogs: Path, url: str) -> None:
+def test_an_interrupted_import_reports_the_stored_rows_and_resumes(blogs: Path, url: str) -> None:
     importer = Importer(blogs, url)
     importer.after(2, lambda process: process.send_signal(signal.SIGINT))
-    code, said = importer.end()
+    code, messages = importer.end()
     stored = half_stored(url)
-    assert (code, said) == (130, f"{stored:,} of {ROWS:,} {STORED}\nInterrupted\n")
+    assert (code, messages) == (130, f"{stored:,} of {ROWS:,} {STORED}\nInterrupted\n")
     goes_on(blogs, url, stored)
 
 
-def test_an_import_goes_on_after_a_full_disk(blogs: Path, tmp_path: Path) -> None:
+def test_an_import_resumes_after_a_full_disk(blogs: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
-    code, said = Importer(blogs, url, limit=600_000).end()
+    code, messages = Importer(blogs, url, limit=600_000).end()
     stored = half_stored(url)
     assert code == 2
-    assert "disk I/O error" in said
-    assert "free space" in said
-    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in said
-    assert "Traceback" not in said
+    assert "disk I/O error" in messages
+    assert "free space" in messages
+    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in messages
+    assert "Traceback" not in messages
     goes_on(blogs, url, stored)
 
 
-def test_an_import_goes_on_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
+def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
     url: str = request.getfixturevalue("schemas").new()
 
     # In a transaction: a connection that is lost between two batches is made anew, and nobody notices.
@@ -172,26 +172,26 @@ def test_an_import_goes_on_after_the_connection_was_lost(blogs: Path, request: p
 
         importer = Importer(blogs, url)
         importer.after(2, end_connection)
-        code, said = importer.end()
+        code, messages = importer.end()
     stored = half_stored(url)
     assert code == 2
-    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in said  # after the fix, which says where it was lost
-    assert "Traceback" not in said
+    assert f"; {stored:,} of {ROWS:,} {STORED}\n" in messages  # after the fix, which says where it was lost
+    assert "Traceback" not in messages
     goes_on(blogs, url, stored)
 
 
-def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_fix_is_told(
+def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_error_has_a_fix(
     blogs: Path, tmp_path: Path
 ) -> None:
     big = "".join(
         f"x{number}.example,1,{'y' * 60}.{'z' * 60}.x{number}.example\n" for number in range(20_000)
     )
     blogs.write_text(f"host,opted_out,hosts\n{big}")
-    code, said = Importer(blogs, f"sqlite:///{tmp_path}/registry.db", limit=500_000).end()
+    code, messages = Importer(blogs, f"sqlite:///{tmp_path}/registry.db", limit=500_000).end()
     assert code == 2
-    assert "temporary file" in said
-    assert "TMPDIR" in said
-    assert "Traceback" not in said
+    assert "temporary file" in messages
+    assert "TMPDIR" in messages
+    assert "Traceback" not in messages
     assert not (tmp_path / "registry.db").exists()
 
 
@@ -205,37 +205,37 @@ def stopped(blogs: Path, tmp_path: Path) -> str:
     return url
 
 
-def test_what_an_owner_has_changed_since_is_not_undone_by_going_on(blogs: Path, stopped: str) -> None:
+def test_a_later_change_by_an_owner_is_not_undone_by_resuming(blogs: Path, stopped: str) -> None:
     first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(stopped) as registry:
         registry.put(first, by="owner")
         assert Importer(blogs, stopped).end()[0] == 0
         assert registry.get(first.site) == first
         # Once it has ended, the same file is another import.
-        code, said = Importer(blogs, stopped).end()
-        assert (code, said) == (0, f"{ROWS:,} rows: 0 new, 1 changed, {ROWS - 1:,} unchanged\n")
+        code, messages = Importer(blogs, stopped).end()
+        assert (code, messages) == (0, f"{ROWS:,} rows: 0 new, 1 changed, {ROWS - 1:,} unchanged\n")
         assert registry.get(first.site) == SitePolicy.from_flag(True, site=first.site)
 
 
-def test_restart_begins_anew(blogs: Path, stopped: str) -> None:
+def test_restart_imports_all_rows(blogs: Path, stopped: str) -> None:
     first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(stopped) as registry:
         stored = registry.seq
         registry.put(first, by="owner")
-        code, said = Importer(blogs, stopped, "--restart").end()
-        told = f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
-        assert (code, said) == (0, told)
+        code, messages = Importer(blogs, stopped, "--restart").end()
+        summary = f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
+        assert (code, messages) == (0, summary)
         assert registry.get(first.site) == SitePolicy.from_flag(True, site=first.site)
 
 
-def test_another_input_is_imported_from_its_beginning_and_that_is_told(blogs: Path, stopped: str) -> None:
+def test_a_changed_file_is_imported_from_its_beginning_and_says_so(blogs: Path, stopped: str) -> None:
     with Registry(stopped) as registry:
         stored = registry.seq
     blogs.write_text(blogs.read_text().replace(f"{names()[0]},1", f"{names()[0]},0"))
-    code, said = Importer(blogs, stopped).end()
+    code, messages = Importer(blogs, stopped).end()
     assert code == 0
     before = f"an import of this file stopped after {stored:,} rows"
-    assert said == (
+    assert messages == (
         f"{before}, and the file has changed since: all rows are imported\n"
         f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
     )
@@ -256,16 +256,16 @@ def test_a_pipe_that_was_killed_begins_anew_and_says_so(blogs: Path, tmp_path: P
     all_stored(url)
 
 
-def test_an_interrupted_pipe_says_what_is_stored_and_that_it_begins_anew(blogs: Path, url: str) -> None:
+def test_an_interrupted_pipe_reports_the_stored_rows_and_that_it_begins_anew(blogs: Path, url: str) -> None:
     importer = Importer(blogs, url, "--format", "csv", stdin=blogs.read_text())
     importer.after(2, lambda process: process.send_signal(signal.SIGINT))
-    code, said = importer.end()
+    code, messages = importer.end()
     rows = f"{half_stored(url):,} of {ROWS:,} rows are stored"
     fix = "a pipe can't be resumed: import it again, or save it to a file first"
-    assert (code, said) == (130, f"{rows}; {fix}\nInterrupted\n")
+    assert (code, messages) == (130, f"{rows}; {fix}\nInterrupted\n")
 
 
-def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) -> None:
+def test_others_write_and_follow_during_an_import(blogs: Path, url: str) -> None:
     followed: list[Change] = []
     written: list[int] = []
     with Registry(url) as registry:
@@ -282,10 +282,10 @@ def test_others_write_and_follow_while_an_import_goes_on(blogs: Path, url: str) 
         while importer.process.poll() is None:
             policy = SitePolicy(site="own.example", sitemaps=[f"https://own.example/{len(written)}"])
             written.append(registry.put(policy, by="owner").seq)
-        code, said = importer.end()
+        code, messages = importer.end()
         done.set()
         follower.join()
-        assert code == 0, said
+        assert code == 0, messages
         assert [change.seq for change in followed] == [*range(1, ROWS + len(written) + 1)]
         assert [change.seq for change in followed if change.by == "owner"] == written
         assert {change.site for change in followed} == {*names(), "own.example"}

@@ -119,7 +119,7 @@ def test_a_csv_export_of_wp_blogs_is_read_with_all_its_columns() -> None:
         ("/* never closed", "complete"),
     ],
 )
-def test_what_is_no_dump_of_a_network_is_told(text: str, culprit: str) -> None:
+def test_an_invalid_dump_is_an_error(text: str, culprit: str) -> None:
     with pytest.raises(AIPolicyError, match=f"(?s){culprit}"):
         list(read_wordpress([text]))
 
@@ -154,7 +154,7 @@ def test_literals_are_those_of_mysql(literal: str, value: str | None) -> None:
 
 
 def quoted(value: str) -> str:
-    """As mysqldump does."""
+    """Quote a value like mysqldump."""
     for sign, escape in (
         ("\\", "\\\\"),
         ("\0", "\\0"),
@@ -191,15 +191,15 @@ def test_any_text_ends_in_rows_or_in_one_error() -> None:
     for _ in range(300):
         start = chance.randrange(len(DUMP))
         cut = DUMP[start : start + chance.randrange(400)]
-        told = ""
+        message = ""
         try:
             list(read_wordpress(pieces(cut, 13)))
         except AIPolicyError as error:
-            told = str(error)
-        assert "\n" not in told
+            message = str(error)
+        assert "\n" not in message
 
 
-def test_a_domain_that_is_no_utf_8_is_told_with_the_fix() -> None:
+def test_a_domain_that_is_not_utf_8_is_an_error_with_a_fix() -> None:
     dump = BLOGS + "INSERT INTO `wp_blogs` VALUES (1,1,'b\udcfccher.example','/','',1);"
     ((number, error),) = read_wordpress([dump])
     assert (number, str(error)) == (

@@ -56,7 +56,7 @@ def history(tmp_path: Path) -> str:
         ("10.0.0.1", "2026-10-01", "check_failed", 0),
     ],
 )
-def test_a_client_is_told_with_the_reason_as_of_a_time(
+def test_a_client_is_identified_with_the_reason_at_a_time(
     aipolicy: Run, history: str, address: str, time: str, identity: str, code: int
 ) -> None:
     done = aipolicy(
@@ -100,7 +100,7 @@ def test_the_same_as_json(aipolicy: Run, history: str) -> None:
     assert "https://claude.com/crawling/bots.json was never read" in claudebot["why"][0]
 
 
-def test_who_declares_no_crawler_is_not_objected_to(aipolicy: Run) -> None:
+def test_a_client_that_declares_no_crawler_is_accepted(aipolicy: Run) -> None:
     done = aipolicy(*CHECK, "8.8.8.8", "--user-agent", "Mozilla/5.0")
     assert (done.returncode, done.stdout) == (0, "8.8.8.8: the User-Agent declares no crawler in the table\n")
 
@@ -148,7 +148,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert named in done.stderr
 
 
-def test_half_of_a_surrogate_pair_is_shown_as_json_has_it(aipolicy: Run) -> None:
+def test_half_of_a_surrogate_pair_is_escaped_as_in_json(aipolicy: Run) -> None:
     given = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
     done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=given, PYTHONIOENCODING="utf-8")
     assert "Traceback" not in done.stderr
@@ -160,7 +160,7 @@ def test_a_claim_is_needed(run: Callable[..., Result]) -> None:
     assert (done.exit_code, "give --user-agent" in done.stderr) == (2, True)
 
 
-def test_dns_is_asked_unless_told_not_to(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dns_is_used_by_default(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     with DNSServer() as server:
         server.confirmed("157.55.39.77", "msnbot-157-55-39-77.search.msn.com")
         loopback = partial(Resolver, nameservers=["127.0.0.1"], port=server.port)
@@ -182,7 +182,7 @@ def test_dns_is_asked_unless_told_not_to(run: Callable[..., Result], monkeypatch
     assert "DNS was not asked" in silent.stdout
 
 
-def test_where_dns_can_not_be_reached_nobody_is_spoofed(
+def test_without_dns_no_client_is_spoofed(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with DNSServer() as closed:
@@ -303,7 +303,7 @@ def test_lists_that_fail_are_named_on_stderr_and_exit_code_1(
     assert RangesFile.read(Path(target)).ranges.of_url("https://openai.com/gptbot.json")
 
 
-def test_a_list_that_lost_most_is_accepted_only_when_told_to(
+def test_a_list_that_lost_most_prefixes_needs_an_option(
     lists: ListServer, run: Callable[..., Result], tmp_path: Path
 ) -> None:
     lists.put("https://www.bing.com/toolbox/bingbot.json", listing("157.55.39.0/24"))

@@ -215,7 +215,7 @@ def test_a_policy_that_could_not_be_served_is_a_bad_row(aipolicy: Run) -> None:
         ),
     ],
 )
-def test_what_can_not_be_imported_is_told(
+def test_invalid_input_is_an_error_that_names_the_culprit(
     aipolicy: Run, arguments: list[str], stdin: str, culprit: str
 ) -> None:
     done = aipolicy("import", *arguments, stdin=stdin)
@@ -224,7 +224,7 @@ def test_what_can_not_be_imported_is_told(
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_in_utf_16_and_octets_that_are_no_utf_8_are_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_utf_16_and_bytes_that_are_not_utf_8_are_errors(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_bytes(GOOD.encode("utf-16"))
     assert "UTF-16: save it as UTF-8" in aipolicy("import", "blogs.csv").stderr
     (tmp_path / "blogs.csv").write_bytes(b"host,opted_out\nb\xfccher.example,1\n")

@@ -123,7 +123,7 @@ def test_a_directory_that_can_not_be_read_decides_nothing(
     assert crawler(run(signed(signer, OTHER), "8.8.8.8", "--json"))["identity"] == "check_failed"
 
 
-def test_an_unsigned_request_says_who_it_claims_to_be(run: Callable[..., Result]) -> None:
+def test_an_unsigned_request_declares_its_crawler(run: Callable[..., Result]) -> None:
     request = SignedRequest("GET", "https://a.example/", (("Host", "a.example"), ("User-Agent", OTHER)))
     done = run(request, "8.8.8.8", "--time", "2026-10-01")
     assert done.exit_code == 1
@@ -149,7 +149,7 @@ def test_what_can_not_be_read_is_bad_input(arguments: list[str], named: str) -> 
     assert named in done.stderr
 
 
-def test_of_two_signatures_each_is_shown_and_the_crawlers_counts(
+def test_both_signatures_are_printed_and_the_crawlers_one_counts(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     """As a CDN's before it, whose keys can't be read here."""

@@ -30,7 +30,7 @@ LARGE = replace(TOO_LARGE, robots_base="User-agent: *\n" + "Disallow: /x\n" * 20
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A registry that took a policy in when it still fitted: a later crawler table is larger."""
-    monkeypatch.setattr("aipolicy.registry.validation.check_fits", lambda policy: None)
+    monkeypatch.setattr("aipolicy.registry.write.check_fits", lambda policy: None)
     address = f"sqlite:///{tmp_path}/registry.db"
     with Registry(address) as registry:
         registry.put(TOO_LARGE, by="ada")

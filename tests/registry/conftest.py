@@ -15,7 +15,7 @@ from tests.postgres import Schemas
 NewURL = Callable[[], str]
 
 ROOT = Path(__file__).parents[2]
-"""Where a child process finds ``tests.registry.writer``."""
+"""Directory where a child process finds ``tests.registry.writer``."""
 
 
 class Clock:

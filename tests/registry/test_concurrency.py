@@ -43,9 +43,9 @@ def test_a_follower_of_eight_writing_processes_misses_and_reorders_nothing(url: 
                 followed += registry.changes(after=before)
                 break
         assert list(registry.changes()) == followed
-    said = [writer.communicate()[0].splitlines() for writer in writers]
+    outputs = [writer.communicate()[0].splitlines() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * PROCESSES
-    acknowledged = sorted((int(seq), host) for lines in said for seq, host in map(str.split, lines))
+    acknowledged = sorted((int(seq), host) for lines in outputs for seq, host in map(str.split, lines))
     assert acknowledged == [(change.seq, change.site) for change in followed]
     assert [seq for seq, _ in acknowledged] == [*range(1, PROCESSES * COUNT + 1)]
     times = [change.at for change in followed]

@@ -42,7 +42,7 @@ def test_no_acknowledged_opt_out_is_lost_when_the_writer_is_killed(tmp_path: Pat
 
 
 def _killed_after(seconds: float, writer: subprocess.Popen[str]) -> dict[int, str]:
-    """What the writer acknowledged before it was killed."""
+    """The changes that the writer acknowledged before it was killed."""
     assert writer.stdin
     assert writer.stdout
     assert writer.stdout.readline() == "ready\n"
@@ -51,8 +51,8 @@ def _killed_after(seconds: float, writer: subprocess.Popen[str]) -> dict[int, st
     time.sleep(seconds)
     assert writer.poll() is None, "the writer ended by itself"
     writer.kill()
-    said = [line.split() for line in writer.stdout]
-    return {int(seq): host for seq, host in said}
+    acknowledged = [line.split() for line in writer.stdout]
+    return {int(seq): host for seq, host in acknowledged}
 
 
 def _check(file: Path, acknowledged: dict[int, str]) -> None:

@@ -55,7 +55,7 @@ def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock
     assert (first.at, third.at) == (second.at, clock.now)
 
 
-def test_a_clock_that_was_far_ahead_is_told_once_and_nothing_is_refused(
+def test_a_clock_far_ahead_is_logged_once_and_nothing_is_refused(
     registry: Registry, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     ahead = registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada").at
@@ -66,10 +66,10 @@ def test_a_clock_that_was_far_ahead_is_told_once_and_nothing_is_refused(
     for opted_out in (True, False):
         assert registry.put(SitePolicy.from_flag(opted_out, site="blog.example"), by="ada").at == ahead
         assert registry.put_many([SitePolicy.from_flag(opted_out, site="other.example")], by="ada") == 1
-    (told,) = caplog.messages
-    assert "the latest change, 2, is dated 2026-11-01T12:00:00Z" in told
-    assert "this machine's clock says 2025-11-01T11:01:00Z" in told
-    assert "set the clocks of all machines" in told
+    (warning,) = caplog.messages
+    assert "the latest change, 2, is dated 2026-11-01T12:00:00Z" in warning
+    assert "this machine's clock says 2025-11-01T11:01:00Z" in warning
+    assert "set the clocks of all machines" in warning
 
 
 def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
@@ -83,13 +83,13 @@ def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("after", "limit"), [(0, None), (0, 0), (0, 5), (250, None), (95, 110), (249, 9), (900, 3)]
 )
-def test_changes_go_on_from_a_cursor(registry: Registry, after: int, limit: int | None) -> None:
+def test_changes_continue_after_a_number(registry: Registry, after: int, limit: int | None) -> None:
     put_many(registry, 250)
     expected = [*range(1, 251)][after:][:limit]
     assert [change.seq for change in registry.changes(after, limit)] == expected
 
 
-def test_a_walk_over_the_changes_meets_those_made_meanwhile(registry: Registry) -> None:
+def test_changes_include_those_made_during_the_iteration(registry: Registry) -> None:
     put_many(registry, 100)
     walk = registry.changes()
     first = next(walk)
@@ -146,7 +146,7 @@ def test_a_row_of_the_history_cannot_be_replaced(registry: Registry, url: str) -
     assert registry.history("blog0.example")[0].by == "ada"
 
 
-def test_a_policy_of_a_newer_version_is_told_with_its_site(registry: Registry, url: str) -> None:
+def test_a_policy_of_a_newer_version_is_an_error_that_names_its_site(registry: Registry, url: str) -> None:
     registry.put(SitePolicy(site="blog.example"), by="ada")
     with raw(url) as connection:
         newer = json.dumps({"preferences": {}, "visibility": "public", "watermark": True})
@@ -159,7 +159,9 @@ def test_a_policy_of_a_newer_version_is_told_with_its_site(registry: Registry, u
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", '{"preferences": []}', '{"visibility": ["public"]}'])
-def test_a_policy_that_is_no_policy_is_told_with_its_site(registry: Registry, url: str, text: str) -> None:
+def test_an_invalid_stored_policy_is_an_error_that_names_its_site(
+    registry: Registry, url: str, text: str
+) -> None:
     registry.put(SitePolicy(site="blog.example"), by="ada")
     with raw(url) as connection:
         connection.execute(sqlalchemy.text("UPDATE site SET policy = :text"), {"text": text})

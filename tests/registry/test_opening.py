@@ -51,7 +51,7 @@ def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("aipolicy.db", "'aipolicy.db' is not a URL: use one like sqlite:///"),
         ("", "is not a URL"),
@@ -67,22 +67,22 @@ def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
         ("https://blog.example/", "'https' is not supported"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_told_with_the_fix(
-    url: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_address_is_an_error_with_a_fix(
+    url: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for create in (True, False):
-        with pytest.raises(RegistryURLError, match=told):
+        with pytest.raises(RegistryURLError, match=message):
             Registry(url, create=create)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_path_is_no_address(tmp_path: Path) -> None:
+def test_a_path_is_not_an_address(tmp_path: Path) -> None:
     with pytest.raises(RegistryURLError, match="not a URL"):
         Registry(tmp_path / "aipolicy.db")  # type: ignore[arg-type]
 
 
-def test_a_reader_does_not_make_a_registry_by_a_typo(tmp_path: Path) -> None:
+def test_a_typo_creates_no_registry_when_reading(tmp_path: Path) -> None:
     with pytest.raises(RegistryURLError, match=r"file '.*aipolcy\.db' doesn't exist: check the path"):
         Registry(f"sqlite:///{tmp_path}/aipolcy.db", create=False)
     assert list(tmp_path.iterdir()) == []

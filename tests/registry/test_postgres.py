@@ -44,66 +44,66 @@ def plain_server() -> Iterator[int]:
         thread.join()
 
 
-def told(url: str) -> str:
+def error_message(url: str) -> str:
     """The error's whole chain of messages."""
     with pytest.raises(RegistryError) as caught:
         Registry(url, create=False)
     return f"{caught.value} {caught.value.__cause__}"
 
 
-def test_a_server_that_is_down_is_told_with_the_fix() -> None:
-    said = told(f"postgresql://ada:{SECRET}@127.0.0.1:1/blogs")
-    assert "127.0.0.1:1/blogs" in said
-    assert "refused" in said
-    assert "check the host and port" in said
-    assert "s3cret" not in said
+def test_a_server_that_is_down_is_an_error_with_a_fix() -> None:
+    message = error_message(f"postgresql://ada:{SECRET}@127.0.0.1:1/blogs")
+    assert "127.0.0.1:1/blogs" in message
+    assert "refused" in message
+    assert "check the host and port" in message
+    assert "s3cret" not in message
 
 
-def test_what_is_told_is_one_line() -> None:
+def test_an_error_message_is_one_line() -> None:
     with pytest.raises(RegistryError) as caught:
         Registry("postgresql://127.0.0.1:1/blogs")
     assert "\n" not in str(caught.value)
 
 
-def test_a_host_that_is_none_is_told() -> None:
-    assert "check the host" in told("postgresql://nosuch.invalid/blogs")
+def test_an_invalid_server_name_is_an_error() -> None:
+    assert "check the host" in error_message("postgresql://nosuch.invalid/blogs")
 
 
-def test_a_server_without_tls_is_told_where_tls_is_asked_for() -> None:
+def test_a_server_without_tls_is_an_error_if_tls_is_required() -> None:
     with plain_server() as port:
-        said = told(f"postgresql://ada:{SECRET}@127.0.0.1:{port}/blogs?sslmode=require")
-    assert "check sslmode" in said
-    assert "s3cret" not in said
+        message = error_message(f"postgresql://ada:{SECRET}@127.0.0.1:{port}/blogs?sslmode=require")
+    assert "check sslmode" in message
+    assert "s3cret" not in message
 
 
-def test_a_wrong_password_is_told_and_not_shown(postgres_server: OwnServer) -> None:
+def test_a_wrong_password_is_an_error_without_the_password(postgres_server: OwnServer) -> None:
     with raw(postgres_server.url.render_as_string(False)) as connection:
         connection.execute(sqlalchemy.text("CREATE ROLE ada LOGIN PASSWORD 'right'"))
     postgres_server.require_password("ada")
     wrong = postgres_server.url.set(username="ada", password=SECRET).render_as_string(hide_password=False)
-    said = told(wrong)
-    assert "check the user and the password" in said
-    assert "s3cret" not in said
+    message = error_message(wrong)
+    assert "check the user and the password" in message
+    assert "s3cret" not in message
     right = postgres_server.url.set(username="ada", password="right").render_as_string(hide_password=False)
-    assert "empty database" in told(right)
+    assert "empty database" in error_message(right)
     with pytest.raises(RegistryError, match=r"permission denied.*GRANT CREATE"):
         Registry(right)
 
 
-def test_a_database_that_is_not_there_is_told(schemas: Schemas, url: str) -> None:
+def test_a_missing_database_is_an_error(schemas: Schemas, url: str) -> None:
     base, _, options = url.partition("?")
-    said = told(f"{base.rpartition('/')[0]}/nosuch?{options}")
-    assert 'database "nosuch" does not exist' in said
-    assert "createdb" in said
+    message = error_message(f"{base.rpartition('/')[0]}/nosuch?{options}")
+    assert 'database "nosuch" does not exist' in message
+    assert "createdb" in message
 
 
-def test_a_schema_that_is_not_there_is_told(url: str) -> None:
+def test_a_missing_schema_is_an_error(url: str) -> None:
     with pytest.raises(RegistryError, match="CREATE SCHEMA"):
         Registry(f"{url}_other")
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("postgresql//ada:s3cret@db/x", "postgresql//ada:***@db/x"),
         ("ada:s3cret@db", "ada:***@db"),
@@ -111,17 +111,17 @@ def test_a_schema_that_is_not_there_is_told(url: str) -> None:
         ("postgresql://ada@db:port/x?password=s3cret&a=1", "postgresql://ada@db:port/x?password=***&a=1"),
     ],
 )
-def test_an_address_that_is_none_is_shown_without_its_password(url: str, shown: str) -> None:
+def test_an_invalid_address_is_quoted_without_its_password(url: str, masked: str) -> None:
     with pytest.raises(RegistryURLError) as caught:
         Registry(url)
-    assert repr(shown) in str(caught.value)
+    assert repr(masked) in str(caught.value)
 
 
-def test_a_password_among_the_options_is_not_shown() -> None:
-    assert "password=***" in told("postgresql://127.0.0.1:1/blogs?password=s3cret")
+def test_a_password_among_the_options_is_masked() -> None:
+    assert "password=***" in error_message("postgresql://127.0.0.1:1/blogs?password=s3cret")
 
 
-def test_an_address_without_a_database_is_told() -> None:
+def test_an_address_without_a_database_is_an_error() -> None:
     with pytest.raises(RegistryURLError, match="has no database name: use one like postgresql://"):
         Registry("postgresql://db")
 
@@ -132,7 +132,7 @@ def test_the_scheme_is_written_in_three_ways(url: str, scheme: str) -> None:
         assert registry.seq == 0
 
 
-def test_without_the_driver_the_command_that_installs_it_is_told() -> None:
+def test_a_missing_driver_is_an_error_with_the_command_that_installs_it() -> None:
     program = (
         "import sys\n"
         "sys.modules['psycopg'] = None\n"
@@ -217,7 +217,7 @@ def test_truncating_the_history_is_refused(url: str) -> None:
             connection.execute(sqlalchemy.text(f"TRUNCATE {table}"))
 
 
-def test_a_server_whose_default_is_stricter_isolation_is_no_trouble(url: str) -> None:
+def test_a_server_with_stricter_default_isolation_works(url: str) -> None:
     strict = url.replace("options=", "options=-cdefault_transaction_isolation%3Dserializable%20", 1)
     with Registry(strict) as one, Registry(strict) as other:
         one.put(OPTED_OUT, by="ada")

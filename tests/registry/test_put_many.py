@@ -115,7 +115,7 @@ def test_so_do_puts_that_the_database_goes_through_by_itself(
     assert tables(together) == tables(one_by_one)
 
 
-def test_what_is_there_already_is_no_change(registry: Registry) -> None:
+def test_equal_puts_are_not_changes(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     silent = SitePolicy(site="other.example")
     assert registry.put_many([OPTED_OUT, (OPTED_OUT, ["www.blog.example"]), silent], by="import") == 1
@@ -169,7 +169,7 @@ def test_a_refused_put_undoes_all_of_them(registry: Registry) -> None:
 
 def test_a_refused_put_can_be_left_out_instead(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
-    told: list[tuple[str, str]] = []
+    refused_hosts: list[tuple[str, str]] = []
     puts: list[Put] = [
         (SitePolicy(site="a.example"), None),
         (SitePolicy(site="www.blog.example"), None),
@@ -177,10 +177,10 @@ def test_a_refused_put_can_be_left_out_instead(registry: Registry) -> None:
         (SitePolicy(site="c.example"), ["free.example"]),
     ]
     made = registry.put_many(
-        puts, by="x", refused=lambda policy, error: told.append((policy.site, str(error)))
+        puts, by="x", refused=lambda policy, error: refused_hosts.append((policy.site, str(error)))
     )
     assert made == 2
-    assert [site for site, _ in told] == ["www.blog.example", "b.example"]
+    assert [site for site, _ in refused_hosts] == ["www.blog.example", "b.example"]
     assert [change.seq for change in registry.changes()] == [1, 2, 3]
     assert registry.hosts("free.example") == ("c.example", "free.example")
     assert registry.get("b.example") is None
@@ -207,7 +207,7 @@ def test_a_dry_run_counts_and_leaves_nothing(registry: Registry) -> None:
     assert registry.put_many(puts, by="import") == 2
 
 
-def test_a_host_that_no_put_mentions_is_given_up(registry: Registry) -> None:
+def test_a_host_that_no_put_mentions_is_removed(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     assert registry.put_many([(OPTED_OUT, [])], by="import") == 1
     assert registry.get("www.blog.example") is None
@@ -239,16 +239,16 @@ def test_bad_puts_are_refused_as_put_refuses_them(registry: Registry) -> None:
 
 
 def test_readers_see_none_and_then_all(registry: Registry) -> None:
-    seen: list[int] = []
+    sequence_numbers: list[int] = []
 
     def source() -> Iterator[SitePolicy]:
         for number in range(2500):
             if number % 500 == 0:
-                seen.append(registry.seq)
+                sequence_numbers.append(registry.seq)
             yield SitePolicy(site=f"blog{number}.example")
 
     registry.put_many(source(), by="import")
-    assert set(seen) == {0}
+    assert set(sequence_numbers) == {0}
     assert registry.seq == 2500
 
 

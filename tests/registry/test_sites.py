@@ -31,7 +31,7 @@ def test_a_site_is_unknown_before_its_first_policy(registry: Registry) -> None:
     assert list(registry.sites()) == []
 
 
-def test_what_was_put_is_what_is_got(registry: Registry, clock: Clock) -> None:
+def test_get_returns_the_policy_that_was_put(registry: Registry, clock: Clock) -> None:
     change = registry.put(EVERYTHING, by="ada")
     assert registry.get("blog.example") == EVERYTHING
     assert (change.seq, change.at, change.by) == (1, clock.now, "ada")
@@ -137,7 +137,7 @@ def test_a_host_of_a_site_cannot_become_a_site(registry: Registry) -> None:
     assert registry.get("www.blog.example") == OPTED_OUT
 
 
-def test_a_host_that_was_given_up_can_be_anothers(registry: Registry) -> None:
+def test_a_removed_host_can_be_put_for_another_site(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["shared.example"])
     registry.put(OPTED_OUT, by="ada", hosts=[])
     other = SitePolicy(site="other.example")
@@ -149,7 +149,7 @@ def test_a_host_that_was_given_up_can_be_anothers(registry: Registry) -> None:
     assert registry.get("shared.example") == itself
 
 
-def test_putting_what_is_there_already_writes_nothing(registry: Registry, clock: Clock) -> None:
+def test_an_equal_put_writes_nothing(registry: Registry, clock: Clock) -> None:
     first = registry.put(EVERYTHING, by="ada", hosts=["www.blog.example"])
     clock.move(hours=1)
     assert registry.put(EVERYTHING, by="eve") == first
@@ -170,11 +170,11 @@ def test_sites_come_by_name_however_many(registry: Registry) -> None:
 def test_sites_may_change_while_they_are_walked(registry: Registry) -> None:
     for number in range(150):
         registry.put(SitePolicy(site=f"blog{number:03}.example"), by="import")
-    seen = []
+    names = []
     for policy in registry.sites():
-        seen.append(policy.site)
+        names.append(policy.site)
         registry.put(policy.for_site(f"a-{policy.site}"), by="import")
-    assert seen == [f"blog{number:03}.example" for number in range(150)]
+    assert names == [f"blog{number:03}.example" for number in range(150)]
 
 
 def test_a_policy_without_a_site_is_refused(registry: Registry) -> None:
@@ -183,7 +183,7 @@ def test_a_policy_without_a_site_is_refused(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("by", ["", "  ", "a\nb", "a\x00", "x" * 201, None, 7])
-def test_who_made_the_change_is_said_in_printable_words(registry: Registry, by: object) -> None:
+def test_an_unprintable_author_is_refused(registry: Registry, by: object) -> None:
     with pytest.raises(RegistryError, match="by is"):
         registry.put(OPTED_OUT, by=by)  # type: ignore[arg-type]
     assert registry.put(OPTED_OUT, by="Zoë Ångström <zoe@blog.example>" + "x" * 169).seq == 1
@@ -195,7 +195,7 @@ def test_one_string_is_not_a_list_of_hosts(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "https://blog.example/", "a b", "a..b", "blog.example:http"])
-def test_what_is_no_host_is_told_everywhere(registry: Registry, clock: Clock, bad: str) -> None:
+def test_an_invalid_host_is_an_error_everywhere(registry: Registry, clock: Clock, bad: str) -> None:
     registry.put(OPTED_OUT, by="ada")
     for ask in (registry.get, registry.hosts, registry.history):
         with pytest.raises(HostError):

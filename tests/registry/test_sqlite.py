@@ -25,7 +25,7 @@ def read(file: Path, statement: str) -> list[tuple[object, ...]]:
         return connection.execute(statement).fetchall()
 
 
-def test_the_tables_are_what_other_readers_expect(file: Path, clock: Clock) -> None:
+def test_the_tables_have_the_columns_that_other_readers_expect(file: Path, clock: Clock) -> None:
     with Registry(f"sqlite:///{file}", clock=clock) as registry:
         registry_id = registry.registry_id
         policy = SitePolicy.from_flag(True, site="blog.example")
@@ -125,7 +125,7 @@ def test_a_writer_holds_the_lock_before_it_reads(file: Path) -> None:
     database.close()
 
 
-def test_a_lock_that_is_never_given_back_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_released_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     with (
         Registry(f"sqlite:///{file}") as registry,
@@ -138,7 +138,7 @@ def test_a_lock_that_is_never_given_back_is_told(file: Path, monkeypatch: pytest
         assert registry.put(SitePolicy(site="blog.example"), by="ada").seq == 1
 
 
-def test_too_many_readers_at_once_are_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_readers_at_once_are_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Registry(f"sqlite:///{file}") as registry, contextlib.ExitStack() as readers:
         monkeypatch.setattr(registry._database._engine.pool, "_timeout", 0.01)
         for _ in range(15):

@@ -9,7 +9,7 @@ from aipolicy.core.policy import SitePolicy, preset_named
 from aipolicy.errors import HostTakenError
 from aipolicy.registry import InForce, Registry
 from tests.registry.conftest import Clock, NewURL
-from tests.registry.test_past import HOSTS, MICROSECOND, puts
+from tests.registry.test_history_model import HOSTS, MICROSECOND, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SILENT = SitePolicy.from_flag(False, site="blog.example")
@@ -49,7 +49,7 @@ def test_a_moved_host_has_the_policies_of_each_site_while_it_was_its_own(
     ]
 
 
-def test_of_several_changes_in_one_moment_the_last_is_told(registry: Registry, clock: Clock) -> None:
+def test_the_last_of_several_changes_at_one_time_is_in_force(registry: Registry, clock: Clock) -> None:
     for policy in (OPTED_OUT, SILENT, OPTED_OUT):
         registry.put(policy, by="ada")
     assert registry.timeline("blog.example") == [InForce(clock.now, 3, OPTED_OUT)]

@@ -1,4 +1,4 @@
-"""Addresses of registries in PostgreSQL, and the place of a replica."""
+"""Fixtures: addresses of registries in PostgreSQL, and the path of a replica."""
 
 import logging
 from pathlib import Path

@@ -20,7 +20,7 @@ from aipolicy.registry.replica.source import Source
 from aipolicy.registry.schema import change
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
-from tests.replica.following import eventually, is_copy, read, seq
+from tests.replica.helpers import eventually, is_copy, read, seq
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 SILENT = SitePolicy.from_flag(False, site="blog.example")
@@ -99,7 +99,7 @@ def test_a_replica_has_the_schema_of_a_registry(url: str, file: Path, tmp_path: 
     assert [(name, "".join(str(text).split())) for name, text in read(file, schema)] == normal
 
 
-def test_a_follower_goes_on_where_the_last_one_was(
+def test_a_follower_resumes_where_the_last_one_ended(
     url: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Registry(url) as registry:
@@ -127,7 +127,7 @@ def test_a_change_that_is_notified_is_there_at_once(url: str, file: Path) -> Non
         registry.put(OPTED_OUT, by="ada")  # wakes it up
 
 
-def test_a_change_that_nobody_notifies_is_found_by_the_poll(url: str, file: Path) -> None:
+def test_a_change_without_a_notification_is_found_by_polling(url: str, file: Path) -> None:
     with Registry(url) as registry:
         with raw(url) as connection:
             connection.execute(sqlalchemy.text("DROP TRIGGER sequence_notifies ON sequence"))
@@ -160,7 +160,7 @@ async def test_another_registry_at_the_address_is_taken_over_under_readers(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_replica_is_no_place_to_write(url: str, file: Path) -> None:
+def test_a_replica_is_read_only(url: str, file: Path) -> None:
     Registry(url).close()
     with Replica(url, file):
         eventually(file.exists)

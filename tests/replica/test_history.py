@@ -1,4 +1,4 @@
-"""A registry whose history isn't the one that the replica has: its readers, too, get what is true now."""
+"""A registry whose history has changed: the replica's readers get its current state."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from tests.postgres import Schemas
 from tests.registry.conftest import raw
-from tests.replica.following import eventually, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import eventually, is_at_work, is_copy, read, seq, trouble
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 HOSTS = ("a.example", "lost.example", "new0.example")
@@ -70,7 +70,7 @@ def acting_standby(url: str, *, standby: bool = True) -> str:
 
 
 def exchange(url: str, other: str) -> None:
-    """As a backup is restored: for whoever is connected, too."""
+    """Restore a backup, also for processes that are connected."""
     one, another = name_of(url), name_of(other)
     with raw(url) as connection:
         for old, new in ((one, "aside"), (another, one), ("aside", another)):
@@ -78,7 +78,7 @@ def exchange(url: str, other: str) -> None:
 
 
 def take_away(url: str, table: str) -> None:
-    """As a restore of a dump: its tables are there, and the rows of this one not yet."""
+    """Simulate the restore of a dump: the tables exist, and the rows of this one are missing."""
     with raw(url) as connection:
         connection.execute(sqlalchemy.text(f"ALTER TABLE {table} RENAME TO kept"))
         connection.execute(sqlalchemy.text(f"CREATE TABLE {table} (LIKE kept)"))
@@ -91,7 +91,7 @@ def give_back(url: str, table: str) -> None:
 
 
 async def answers(lookup: LocalLookup) -> list[str]:
-    """What is told of each host; a stranger has the default."""
+    """Return the answer for each host; an unknown host has the default."""
     await asyncio.sleep(0.002)  # then it looks at the file again
     found = [await lookup.find(host.encode()) for host in HOSTS]
     return ["stranger" if one is lookup.default else str(one.policy.preset) for one in found]

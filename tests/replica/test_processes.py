@@ -19,7 +19,7 @@ from aipolicy.registry.replica import Replica
 from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
 from tests.soak.processes import children, standing_still
 from tests.soak.proxy import Proxy, socket_of
 
@@ -47,7 +47,7 @@ def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: 
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            seen = []
+            answers = []
             for kill in range(KILLS):
                 with follower(url, file) as process:
                     assert process.stderr is not None
@@ -58,11 +58,11 @@ def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: 
                 if file.exists():
                     assert read(file, "SELECT count(*) > 20000, max(seq) FROM change") == [(1, seq(file))]
                     assert read(file, "PRAGMA quick_check") == [("ok",)]
-                    seen.append(seq(file))
+                    answers.append(seq(file))
         finally:
             done.set()
             writer.join()
-        assert seen == sorted(seen)  # type: ignore[type-var]
+        assert answers == sorted(answers)  # type: ignore[type-var]
         with follower(url, file):
             eventually(lambda: seq(file) == registry.seq)
     assert is_copy(file, url)
@@ -93,13 +93,13 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
                 eventually(lambda: trouble(file) == "")
                 lookup.close()
                 process.terminate()
-                said = process.communicate(timeout=30)[1]
+                log = process.communicate(timeout=30)[1]
         assert is_copy(file, url)
     assert wrong == []
     assert process.returncode == 0
-    assert "s behind" in said
-    assert "up to date again" in said
-    assert said.count("check the host and port") == 1, said
+    assert "s behind" in log
+    assert "up to date again" in log
+    assert log.count("check the host and port") == 1, log
 
 
 async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
@@ -126,7 +126,7 @@ def test_a_change_is_in_force_in_another_process(url: str, file: Path) -> None:
                 assert reader.stdout.readline(), "it ends where it never sees the change"
 
 
-def test_the_status_of_a_replica_says_how_far_it_is_and_who_follows(url: str, file: Path) -> None:
+def test_the_status_of_a_replica_has_its_progress_and_its_follower(url: str, file: Path) -> None:
     with Registry(url) as registry:
         registry.put(OPTED_OUT, by="ada")
         with follower(url, file) as process:
@@ -159,7 +159,7 @@ def test_a_registry_elsewhere_is_refused_by_the_command(file: Path) -> None:
     assert "use a registry in PostgreSQL" in done.stderr
 
 
-def test_a_connection_that_is_lost_without_a_word_is_given_up(
+def test_a_connection_that_is_lost_silently_times_out(
     postgres_server: OwnServer, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.replica.source.ANSWER_TIMEOUT", 0.5)
@@ -175,7 +175,7 @@ def test_a_connection_that_is_lost_without_a_word_is_given_up(
     assert "no answer in 0.5 s" in warning
 
 
-def test_a_server_that_answers_no_more_is_told_and_reported(
+def test_a_server_that_stops_answering_is_logged_and_in_the_status(
     postgres_server: OwnServer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.replica.source.ANSWER_TIMEOUT", 0.5)
@@ -200,9 +200,9 @@ def test_a_follower_ends_at_once_while_nothing_answers(postgres_server: OwnServe
             with standing_still(postgres_server.pid, *children(postgres_server.pid)):
                 time.sleep(0.5)  # it asks every quarter of a second
                 process.terminate()
-                said = process.communicate(timeout=5)[1]
+                log = process.communicate(timeout=5)[1]
     assert process.returncode == 0
-    assert "behind" not in said
+    assert "behind" not in log
 
 
 def inode_of(file: Path) -> int | None:
@@ -212,7 +212,7 @@ def inode_of(file: Path) -> int | None:
         return None
 
 
-async def test_damage_that_only_a_reader_meets_is_mended(
+async def test_damage_that_only_a_reader_finds_is_repaired(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Pages that no change touches: the follower itself would never read them."""

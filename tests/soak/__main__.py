@@ -1,4 +1,4 @@
-"""``python -m tests.soak --minutes 10``: everything is broken in turn, and the report is printed.
+"""``python -m tests.soak --minutes 10``: each fault in turn, then the report.
 
 Ends with 1 where a request failed or an answer was wrong; then the logs stay, and how to replay it is told.
 """

@@ -1,4 +1,4 @@
-"""What the workers serve: pages behind the middleware. Each answer tells its worker and the last change."""
+"""The application of the workers: pages behind the middleware, with worker and last change in each answer."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ _mounted = AIPolicyMiddleware(_page, _lookup, status_path=STATUS, merge_own=Fals
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """The middleware's answers, signed."""
+    """Add the worker's number and last change to the middleware's answers."""
     if scope["type"] != "http":
         return
 

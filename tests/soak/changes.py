@@ -1,4 +1,4 @@
-"""The writer: changes policies all the while, and tells the oracle what and when."""
+"""The writer: it changes policies continuously, and reports each change to the oracle."""
 
 import random
 import threading
@@ -14,11 +14,11 @@ from tests.soak.oracle import PRESETS, Oracle, Version
 from tests.soak.tally import Tally
 
 PAUSE = 0.04
-"""Seconds between two changes, on the average."""
+"""Average seconds between two changes."""
 
 
 def policy(site: str, preset: str, number: int) -> SitePolicy:
-    """A policy whose answers tell its version."""
+    """Return a policy whose answers contain its version."""
     where = f"https://soak.example/version-{number}"
     return SitePolicy.from_preset(
         preset_named(preset), site=site, sitemaps=(f"{where}.xml",), tdm_policy_url=f"{where}.json"
@@ -26,7 +26,7 @@ def policy(site: str, preset: str, number: int) -> SitePolicy:
 
 
 class Changes:
-    """Changes of ``sites`` in a thread, from entering to leaving; those at the front change oftener."""
+    """Changes of ``sites`` in a thread during the block; the first ones change most often."""
 
     def __init__(self, url: str, oracle: Oracle, tally: Tally, sites: Sequence[str], *, seed: int) -> None:
         self._registry = Registry(url)
@@ -37,7 +37,7 @@ class Changes:
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
-        """Put all of the sites; then begin to change them."""
+        """Put all sites, then begin to change them."""
         self._put_all()
         self._thread.start()
         return self
@@ -64,7 +64,7 @@ class Changes:
             put = policy(site, preset, version.number)
             try:
                 seq = self._registry.put(put, by="soak").seq
-            except RegistryError:  # whether it was made before the connection broke, the registry knows
+            except RegistryError:  # the registry tells if it was made before the connection broke
                 found = self._found(put)
                 if found is None:
                     self._oracle.undone(version)

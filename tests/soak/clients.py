@@ -1,4 +1,4 @@
-"""Clients that ask all the while, on connections that they keep, and have every answer judged."""
+"""Clients that send requests on persistent connections, and check every answer."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ class Response:
 
 
 class Connection:
-    """HTTP/1.1 kept alive, as far as our own workers go."""
+    """A persistent HTTP/1.1 connection to one of our workers."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -119,7 +119,7 @@ class Clients:
             await asyncio.sleep(self._pause)
 
     async def _ask_again(self, host: str, path: str, error: Exception) -> None:
-        """On another connection, where one broke together with its worker: as a proxy would."""
+        """Retry on another connection if one broke together with its worker, as a proxy does."""
         if not self._tally.cut():
             self._tally.failed(f"{host}{path}: {error!r}")
             return
@@ -160,18 +160,18 @@ class Clients:
 
 
 def answer_in(response: Response, host: str, path: str, *, sent: float, received: float) -> Answer:
-    """What a response says of its site. Raises ValueError for one that contradicts itself."""
+    """Return the answer in a response. Raises ValueError if it contradicts itself."""
     headers = response.headers
     if path == "/robots.txt":
-        said = set(_IN_ROBOTS.findall(response.body))
+        declared = set(_IN_ROBOTS.findall(response.body))
         number = _NUMBER.search(response.body)
     else:
-        said = {headers[b"content-usage"]} if b"content-usage" in headers else set()
+        declared = {headers[b"content-usage"]} if b"content-usage" in headers else set()
         number = _NUMBER.search(headers.get(b"tdm-policy", b""))
-    preset = _USAGE[said.pop().decode() if said else ""]
+    preset = _USAGE[declared.pop().decode() if declared else ""]
     opted_out = preset in OPTED_OUT
     blocks = b"User-agent: GPTBot" in response.body
-    if said or (path == "/robots.txt" and blocks != opted_out) or (b"tdm-policy" in headers) > opted_out:
+    if declared or (path == "/robots.txt" and blocks != opted_out) or (b"tdm-policy" in headers) > opted_out:
         raise ValueError(f"{host}{path} contradicts itself: {response}")
     return Answer(
         host=host,

@@ -1,4 +1,4 @@
-"""What breaks, one context manager each: it does the real thing, and ends it."""
+"""Faults, each a context manager that causes a real failure and ends it."""
 
 import os
 import random
@@ -37,7 +37,7 @@ class Kind:
 
     @contextmanager
     def tried(self, world: World) -> Iterator[None]:
-        """Broken until the end of the block; over when every worker is level again."""
+        """Break it until the end of the block; the fault is over when every worker is up to date again."""
         fault = Fault(self.name, strict=self.strict, file=self.file, cuts=self.cuts)
         with world.broken(fault), self.breaks(world):
             yield

@@ -1,4 +1,4 @@
-"""Knows every change and its time, and judges each answer."""
+"""An oracle that knows every change and its time, and judges each answer."""
 
 import bisect
 import math
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 BOUND = 2.0
-"""Seconds after which a change that isn't in force yet is a wrong answer, while nothing is broken."""
+"""Seconds after which an old answer is wrong, while nothing is broken."""
 
 PRESETS = ("no-training", "no-ai", "unset", "allow")
 OPTED_OUT = frozenset({"no-training", "no-ai"})
 DEFAULT = "no-training"
-"""What the workers' lookups serve for a host that they can't find out about."""
+"""The preset that lookups serve for a host if the registry can't be read."""
 
 
 class Verdict(StrEnum):
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Version:
-    """One policy of a site. ``begun`` before it can be in force; ``ended`` when its successor surely is."""
+    """A version of a policy: ``begun`` before it can be in force, ``ended`` when its successor must be."""
 
     site: str
     number: int
@@ -36,7 +36,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client got: the preset that it amounts to, and the version's number where it is told."""
+    """An answer that a client got: its preset, and the number of the version if it has one."""
 
     host: str
     worker: int
@@ -46,7 +46,7 @@ class Answer:
     sent: float
     received: float
     numbered: bool = True
-    """Whether this kind of answer tells the number of a version: without it, it is the default's."""
+    """True if answers of this kind have a version number; one without a number is the default's."""
 
     @property
     def site(self) -> str:
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(eq=False, slots=True)
 class Fault:
-    """Something is broken from ``began`` to ``over``, when every worker is level again.
+    """A fault from ``began`` to ``over``, when every worker is up to date again.
 
     ``strict``  answers must be as fresh as ever.
     ``file``    the file itself can't be read: an opt-out may stand in for what isn't in memory.
@@ -72,7 +72,7 @@ class Fault:
 
 @dataclass(slots=True)
 class _Shown:
-    """What a worker surely showed on a host: never anything older from then on."""
+    """The versions that a worker has shown for a host; it must never show an older one."""
 
     times: list[float] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -88,7 +88,7 @@ class _Shown:
 
 
 class Oracle:
-    """Is told of changes by the writer, of faults, and of answers by the clients. For several threads."""
+    """The oracle, for several threads: it records changes and faults, and judges answers."""
 
     def __init__(self, bound: float = BOUND) -> None:
         self._bound = bound
@@ -98,7 +98,7 @@ class Oracle:
         self._fault: Fault | None = None
 
     def begin(self, site: str, preset: str, now: float) -> Version:
-        """A change is about to be made."""
+        """Record that a change is about to be made."""
         with self._lock:
             versions = self._versions.setdefault(site, [])
             number = versions[-1].number + 1 if versions else 1
@@ -106,14 +106,14 @@ class Oracle:
             return versions[-1]
 
     def committed(self, version: Version, now: float) -> None:
-        """It is made."""
+        """Record that the change was made."""
         with self._lock:
             versions = self._versions[version.site]
             for earlier in versions[: versions.index(version)]:
                 earlier.ended = min(earlier.ended, now)
 
     def undone(self, version: Version) -> None:
-        """It was never made."""
+        """Record that the change was not made."""
         with self._lock:
             self._versions[version.site].remove(version)
 
@@ -121,22 +121,22 @@ class Oracle:
         fault.began, self._fault = now, fault
 
     def mended(self, fault: Fault, now: float) -> None:
-        """Every worker is level again."""
+        """Record that every worker is up to date again."""
         fault.over = now
 
     def judge(self, answer: Answer) -> tuple[Verdict, str]:
-        """The verdict, and for a wrong answer what would have been right."""
+        """Return the verdict, and for a wrong answer the right one."""
         with self._lock:
             return self._judged(answer)
 
     def _judged(self, answer: Answer) -> tuple[Verdict, str]:
         fault = self._fault if self._fault and self._fault.over >= answer.sent else None
         versions = self._versions.get(answer.site)
-        if versions is None:  # a stranger
+        if versions is None:  # an unknown host
             right = answer.preset == DEFAULT and answer.number is None
             return (Verdict.RIGHT, "") if right else (Verdict.WRONG, "the default: it is no site's host")
-        shown = self._shown[answer.worker, answer.host]  # one may be in memory, and the other read anew
-        oldest = shown.before(answer.sent)
+        shown_seq = self._shown[answer.worker, answer.host]  # one may be in memory, and the other read again
+        oldest = shown_seq.before(answer.sent)
         since = answer.sent - self._bound
         if fault and not fault.strict:
             since = min(since, fault.began - self._bound)
@@ -147,7 +147,7 @@ class Oracle:
         ]
         fitting = [version.number for version in allowed if _fits(answer, version)]
         if fitting:
-            shown.add(answer.received, min(fitting))
+            shown_seq.add(answer.received, min(fitting))
             return Verdict.RIGHT, ""
         if fault and fault.file and answer.preset in OPTED_OUT and not _says_less(answer, allowed, oldest):
             return Verdict.STAND_IN, ""
@@ -160,9 +160,9 @@ def _fits(answer: Answer, version: Version) -> bool:
     return answer.preset == version.preset and (not answer.numbered or answer.number == version.number)
 
 
-def _says_less(answer: Answer, allowed: list[Version], shown: int) -> bool:
-    """Return True if the worker knew of a no that the answer doesn't say in full."""
-    if not allowed or shown < allowed[0].number:
+def _says_less(answer: Answer, allowed: list[Version], shown_seq: int) -> bool:
+    """Return True if the worker knew an opt-out that the answer doesn't contain."""
+    if not allowed or shown_seq < allowed[0].number:
         return False
     return answer.preset != "no-ai" and all(version.preset == "no-ai" for version in allowed)
 

@@ -18,7 +18,7 @@ FAKETIME = "libfaketimeMT.so.1"
 
 
 def children(pid: int) -> list[int]:
-    """Those that it started and that live."""
+    """Return the live children of a process."""
     with Path(f"/proc/{pid}/task/{pid}/children").open() as file:
         return [int(child) for child in file.read().split()]
 
@@ -28,7 +28,7 @@ def descendants(pid: int) -> list[int]:
 
 
 class Log:
-    """What processes write to stderr, all into one file."""
+    """The stderr of several processes, in one file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,7 +36,7 @@ class Log:
         self._read = 0
 
     def new(self) -> list[str]:
-        """The lines since the last time."""
+        """Return the lines since the last call."""
         with self.path.open(errors="replace") as file:
             file.seek(self._read)
             text = file.read()
@@ -45,13 +45,13 @@ class Log:
 
 
 def warnings_a_process(lines: list[str]) -> int:
-    """How many the most talkative worker wrote; each line begins with its process's number."""
+    """Return the number of lines of the worker with most; each line begins with its process number."""
     counts = Counter(line.split()[0] for line in lines if " WARNING aipolicy" in line)
     return max(counts.values(), default=0)
 
 
 class Follower:
-    """``aipolicy replica``, which can be killed and started again."""
+    """The process ``aipolicy replica``, which can be killed and started again."""
 
     def __init__(self, url: str, file: Path, log: Log, environment: Mapping[str, str]) -> None:
         self._command = [sys.executable, "-m", "aipolicy", "replica", "--registry", url, "--to", str(file)]
@@ -73,14 +73,14 @@ class Follower:
         self._process.wait()
 
     def end(self, seconds: float = 30.0) -> int:
-        """Its exit code, once it is asked to end."""
+        """Ask it to end and return its exit code."""
         self._process.terminate()
         return self._process.wait(seconds)
 
 
 @contextmanager
 def uvicorn(file: Path, log: Log, environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    """The process that starts the workers anew when they die, and the port."""
+    """The process that restarts workers when they die, and its port."""
     command = [sys.executable, "-m", "uvicorn", "tests.soak.app:app"]
     options = ["--workers", str(WORKERS), "--no-access-log", "--log-level", "warning"]
     environment = {**os.environ, **environment, "SOAK_FILE": str(file)}
@@ -109,7 +109,7 @@ def uvicorn(file: Path, log: Log, environment: Mapping[str, str]) -> Iterator[tu
 
 
 def workers_of(pid: int) -> list[int]:
-    """The workers of uvicorn's process ``pid``."""
+    """Return the workers of uvicorn's process ``pid``."""
     return [child for child in children(pid) if b"spawn_main" in _command(child)]
 
 
@@ -122,7 +122,7 @@ def _command(pid: int) -> bytes:
 
 @contextmanager
 def standing_still(*pids: int) -> Iterator[None]:
-    """Processes that are stopped, and go on afterwards."""
+    """Stop processes during the block, and continue them afterwards."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -133,7 +133,7 @@ def standing_still(*pids: int) -> Iterator[None]:
 
 
 def wait_for(condition: object, seconds: float, what: str) -> float:
-    """Seconds until ``condition()`` holds. Raises TimeoutError."""
+    """Return the seconds until ``condition()`` is true. Raises TimeoutError."""
     assert callable(condition)
     began = time.monotonic()
     while not condition():

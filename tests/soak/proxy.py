@@ -12,16 +12,16 @@ from sqlalchemy.engine import URL, make_url
 
 
 def socket_of(url: URL) -> str:
-    """Where a PostgreSQL server listens that has no port."""
+    """Return the Unix socket of a PostgreSQL server without a port."""
     return f"{url.query['host']}/.s.PGSQL.{url.port or 5432}"
 
 
 class Network(Enum):
-    """How it is."""
+    """A state of the network."""
 
     SOUND = auto()
     CUT = auto()  # connections are reset, and new ones refused
-    SILENT = auto()  # nothing arrives; nobody is told
+    SILENT = auto()  # nothing arrives, without an error
 
 
 class Proxy:
@@ -52,16 +52,16 @@ class Proxy:
             end.close()
 
     def through(self, url: str) -> str:
-        """A registry's address by way of here."""
+        """Return the address of a registry through this proxy."""
         here = make_url(url).set(host="127.0.0.1", port=self.port).difference_update_query(["host"])
         return here.render_as_string(hide_password=False)
 
     def become(self, state: Network) -> None:
-        """Be as told from now on. What stood still while it was silent goes on."""
+        """Switch to ``state``. Data that was held up while it was silent is delivered."""
         self._order(lambda: self._become(state))
 
     def lose(self) -> None:
-        """Forget the connections that are there: their ends are never told. New ones are as good as ever."""
+        """Drop the open connections silently. New ones work."""
         self._order(self._lose)
 
     def _order(self, order: Callable[[], None]) -> None:

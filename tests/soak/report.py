@@ -22,7 +22,7 @@ _HEADS = (
 
 
 def machine() -> str:
-    """What a figure depends on, in one line."""
+    """Return the versions and the machine on which the figures depend, in one line."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("uvicorn", "psycopg", "sqlalchemy"))
     return (
         f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs, "
@@ -31,7 +31,7 @@ def machine() -> str:
 
 
 def table(tally: Tally) -> Iterator[str]:
-    """Line by line: each phase, and all of them together."""
+    """Yield the lines of the table: each phase, and the total."""
     yield f"| {' | '.join(_HEADS)} |"
     yield f"|---|{'--:|' * (len(_HEADS) - 1)}"
     for phase in tally.phases.values():
@@ -48,10 +48,10 @@ def table(tally: Tally) -> Iterator[str]:
 
 
 def line(phase: Phase) -> str:
-    """How a phase stands, for whoever watches."""
+    """Return the progress of a phase in one line."""
     name, *figures = _cells(phase)
-    told = ", ".join(f"{head} {figure}" for head, figure in zip(_HEADS[1:], figures, strict=True) if figure)
-    return f"{name}: {told}; {phase.lines} lines in the log of a worker"
+    text = ", ".join(f"{head} {figure}" for head, figure in zip(_HEADS[1:], figures, strict=True) if figure)
+    return f"{name}: {text}; {phase.lines} lines in the log of a worker"
 
 
 def _cells(phase: Phase) -> list[str]:

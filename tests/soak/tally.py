@@ -1,4 +1,4 @@
-"""What happened: requests, errors, wrong answers, and how soon changes were in force, phase by phase."""
+"""Counts of each phase: requests, errors, wrong answers, and delays of changes."""
 
 import statistics
 import threading
@@ -14,7 +14,7 @@ _SHOWN = 5  # complaints of a kind and a phase
 
 @dataclass(slots=True)
 class Phase:
-    """All the times in which one thing was broken, or nothing was."""
+    """The counts of all times with one fault, or without any."""
 
     name: str
     tried: int = 0
@@ -26,17 +26,17 @@ class Phase:
     recoveries: list[float] = field(default_factory=list)
     propagation: list[float] = field(default_factory=list)
     lines: int = 0
-    """That one process logged at most, each time."""
+    """Maximum of the lines that one process logged, each time."""
 
     def percentile(self, which: int) -> float | None:
-        """Of the seconds from a change to its being in force in a worker."""
+        """Return a percentile of the seconds from a change until it was in force in a worker."""
         if len(self.propagation) < 2:
             return None
         return statistics.quantiles(self.propagation, n=100, method="inclusive")[which - 1]
 
 
 class Tally:
-    """For several threads."""
+    """The counts, for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,21 +49,21 @@ class Tally:
         self._seqs: dict[int, int] = {}  # worker: the last change that it showed
 
     def enter(self, name: str, *, cuts: bool = False) -> Phase:
-        """From now on ``name`` is broken."""
+        """Begin the phase of the fault ``name``."""
         with self._lock:
             self._phase, self._cuts = self._named(name), cuts
             self._phase.tried += name != CALM
             return self._phase
 
     def made(self, seq: int, committed: float) -> None:
-        """A change is made."""
+        """Record a change."""
         with self._lock:
             while len(self._commits) < seq:
                 self._commits.append((committed, self._phase))
 
     @property
     def seq(self) -> int:
-        """The number of the last change that is known to be made."""
+        """Number of the last change."""
         return len(self._commits)
 
     def answered(self, answer: Answer, verdict: Verdict) -> None:
@@ -78,7 +78,7 @@ class Tally:
             self._seqs[answer.worker] = max(last, answer.seq)
 
     def workers_at(self, seq: int) -> list[int]:
-        """The workers that have shown that change, or a later one."""
+        """Return the workers that have shown that change, or a later one."""
         with self._lock:
             return [worker for worker, shown in self._seqs.items() if shown >= seq]
 
@@ -93,14 +93,14 @@ class Tally:
             self._complain("error", what)
 
     def cut(self) -> bool:
-        """A connection broke: whether that is to be expected now."""
+        """Return True if a broken connection is expected now."""
         with self._lock:
             self._phase.cut += self._cuts
             return self._cuts
 
     @property
     def bad(self) -> int:
-        """Errors and wrong answers."""
+        """Number of errors and wrong answers."""
         return sum(phase.errors + phase.wrong for phase in self.phases.values())
 
     def _complain(self, kind: str, what: str) -> None:

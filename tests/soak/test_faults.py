@@ -1,4 +1,4 @@
-"""Each thing is broken once, for a second: no request fails, no answer is wrong, and it recovers by itself.
+"""Each fault once, for a second: no request fails, no answer is wrong, and everything recovers by itself.
 
 ``make soak`` does the same for longer, in any order.
 """
@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.postgres import OwnServer
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually
+from tests.replica.helpers import eventually
 from tests.soak.faults import KINDS, Kind
 from tests.soak.world import World, world
 
@@ -63,7 +63,7 @@ def tried(kind: Kind, machine: World) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-def test_nobody_gets_a_wrong_answer_while_it_lasts(kind: Kind, machine: World) -> None:
+def test_no_answer_is_wrong_during_a_fault(kind: Kind, machine: World) -> None:
     tried(kind, machine)
 
 
@@ -72,7 +72,7 @@ def test_nobody_gets_a_wrong_answer_while_it_lasts(kind: Kind, machine: World) -
     [kind for kind in KINDS if not set(kind.needs) & {"follower", "server", "proxy"}],
     ids=lambda kind: kind.name,
 )
-def test_nobody_gets_one_of_a_registry_in_sqlite_either(kind: Kind, machine_of_sqlite: World) -> None:
+def test_no_answer_is_wrong_with_a_registry_in_sqlite(kind: Kind, machine_of_sqlite: World) -> None:
     tried(kind, machine_of_sqlite)
 
 
@@ -108,7 +108,7 @@ def behind(machine: World) -> float:
 
 
 def told(machine: World, figure: str) -> float:
-    """What any of the workers tells Prometheus."""
+    """Return the metrics of one of the workers."""
     with urlopen(f"http://127.0.0.1:{machine.port}{STATUS}", timeout=10) as response:
         text = response.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -128,5 +128,5 @@ def shown_status(file: Path) -> dict[str, Any]:
         "--json",
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    shown: dict[str, Any] = json.loads(done.stdout)
-    return shown
+    status_document: dict[str, Any] = json.loads(done.stdout)
+    return status_document

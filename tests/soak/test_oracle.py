@@ -1,4 +1,4 @@
-"""The oracle itself: it lets nothing pass that the registry never said, or said too long ago."""
+"""The oracle itself: it accepts only answers that are in force."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ ANSWER = Answer(
 
 @pytest.fixture
 def oracle() -> Oracle:
-    """One site: ``no-ai`` from 50 on, ``unset`` from 99, ``no-training`` from 200."""
+    """An oracle of one site: ``no-ai`` from 50, ``unset`` from 99, ``no-training`` from 200."""
     oracle = Oracle(bound=2.0)
     for preset, begun in (("no-ai", 50.0), ("unset", 99.0), ("no-training", 200.0)):
         oracle.committed(oracle.begin("blog.example", preset, begun), begun + 0.1)
@@ -39,9 +39,11 @@ def test_a_version_that_is_yet_to_come_is_wrong(oracle: Oracle) -> None:
     assert verdict(oracle, preset="no-training", number=3, received=200.0) is Verdict.RIGHT
 
 
-@pytest.mark.parametrize("said", [{"preset": "allow"}, {"number": 7}, {"number": None}, {"preset": "unset"}])
-def test_what_was_never_said_is_wrong(oracle: Oracle, said: dict[str, object]) -> None:
-    assert verdict(oracle, **said) is Verdict.WRONG
+@pytest.mark.parametrize(
+    "change", [{"preset": "allow"}, {"number": 7}, {"number": None}, {"preset": "unset"}]
+)
+def test_an_answer_that_was_never_in_force_is_wrong(oracle: Oracle, change: dict[str, object]) -> None:
+    assert verdict(oracle, **change) is Verdict.WRONG
 
 
 def test_a_worker_never_goes_back(oracle: Oracle) -> None:
@@ -78,7 +80,7 @@ def test_where_the_file_is_gone_an_opt_out_may_stand_in_and_nothing_else(oracle:
     assert verdict(oracle, preset="allow", **at(151.0)) is Verdict.WRONG
 
 
-def test_a_stand_in_never_says_less_than_what_the_worker_knew(oracle: Oracle) -> None:
+def test_a_stand_in_is_never_less_restrictive_than_the_last_known_answer(oracle: Oracle) -> None:
     oracle.committed(oracle.begin("art.example", "no-ai", 50.0), 50.1)
     art = {"host": "art.example", "preset": "no-training", "number": None}
     assert verdict(oracle, host="art.example", **at(100.0)) is Verdict.RIGHT
@@ -89,7 +91,7 @@ def test_a_stand_in_never_says_less_than_what_the_worker_knew(oracle: Oracle) ->
     assert verdict(oracle, **art, **at(151.0)) is Verdict.STAND_IN, "it knew another one"
 
 
-def test_a_stranger_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
+def test_an_unknown_host_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
     stranger = {"host": "stranger.example", "number": None}
     assert verdict(oracle, **stranger, preset="no-training") is Verdict.RIGHT
     assert verdict(oracle, **stranger, preset="unset") is Verdict.WRONG

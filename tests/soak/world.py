@@ -30,12 +30,12 @@ from tests.soak.tally import CALM, Phase, Tally
 
 DISK = "48m"
 RECOVERY = 30.0
-"""Seconds after which what isn't level again counts as an error."""
+"""Seconds within which every worker must be up to date again."""
 
 
 @dataclass(slots=True)
 class World:
-    """What faults break. Without a follower the workers read the registry's own SQLite file."""
+    """The machine that faults break. Without a follower the workers read the registry's own SQLite file."""
 
     url: str
     file: Path
@@ -45,10 +45,10 @@ class World:
     uvicorn: int
     port: int
     disk: bool
-    """Whether the file's folder is a small file system of its own."""
+    """True if the file's folder is a small file system of its own."""
 
     clock: Path | None
-    """What it says is the workers' and the follower's time, as libfaketime reads it."""
+    """File with the time of the workers and the follower, read by libfaketime."""
 
     follower: Follower | None = None
     proxy: Proxy | None = None
@@ -61,7 +61,7 @@ class World:
 
     @contextmanager
     def broken(self, fault: Fault) -> Iterator[Phase]:
-        """Until the end of the block, and then until every worker is level again."""
+        """Run clients and writer during the block, and then until every worker is up to date again."""
         self.log.new()
         phase = self.tally.enter(fault.name, cuts=fault.cuts)
         self.oracle.breaks(fault, time.monotonic())
@@ -75,12 +75,12 @@ class World:
         self.tally.enter(CALM)
 
     def level(self) -> float:
-        """Seconds until a change that is made from now on is in force everywhere. Raises TimeoutError."""
+        """Return the seconds until a new change is in force everywhere. Raises TimeoutError."""
         began, target = time.monotonic(), self.tally.seq + 2  # the next one may be begun already
         wait_for(
             lambda: len(set(self.workers()) & set(self.tally.workers_at(target))) == WORKERS,
             RECOVERY,
-            "the workers are not level again",
+            "the workers are not up to date again",
         )
         return time.monotonic() - began
 
@@ -96,7 +96,7 @@ def world(
     pause: float = 0.0,
     bound: float = BOUND,
 ) -> Iterator[World]:
-    """With a registry in ``server``'s PostgreSQL and a replica of it; without one, a registry in SQLite."""
+    """Set up a registry in PostgreSQL on ``server`` and a replica; without a server, a registry in SQLite."""
     oracle, tally = Oracle(bound), Tally()
     names = [f"blog{number}.example" for number in range(sites)]
     with ExitStack() as stack:
@@ -141,7 +141,7 @@ def world(
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """Whether ``folder`` could be made a file system of its own, as root may."""
+    """Mount a small file system on ``folder``; return False without the permission."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     if (
         sys.platform != "linux"
@@ -157,7 +157,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def faked_time(folder: Path) -> tuple[Path | None, dict[str, str]]:
-    """The file that sets the clock of processes with that environment; None where libfaketime is missing."""
+    """Return the file that sets the clock of processes; None if libfaketime is missing."""
     library = next(Path("/usr/lib").glob(f"*/faketime/{FAKETIME}"), None)
     if library is None:
         return None, {}

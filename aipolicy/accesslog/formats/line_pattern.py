@@ -39,7 +39,7 @@ class Field:
 
     role: Role
     rank: int = 0
-    """Of several fields for one column, the one with the lowest rank is read."""
+    """The lowest rank is read if several fields are for one column."""
     code: str = ""
     """The notation of a time (see ``timestamps``)."""
     pattern: str = ""

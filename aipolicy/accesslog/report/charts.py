@@ -156,13 +156,13 @@ def _chart(name: str, days: Iterable[Document], steps: _Steps, width: int) -> Ch
 
 
 def _summary(fetches: int, disallowed: int, spoofed: int) -> str:
-    text = f"{disallowed:,} of {counted(fetches, 'fetch', 'fetches')} disallowed"
-    return f"{text}, and {spoofed:,} more by impostors" if spoofed else text
+    text = f"{counted(fetches, 'fetch', 'fetches')}: {disallowed:,} disallowed"
+    return f"{text}, {spoofed:,} disallowed by impostors" if spoofed else text
 
 
 def _in_words(fetches: int, disallowed: int, spoofed: int) -> str:
-    text = f"{counted(fetches, 'fetch', 'fetches')}, {disallowed:,} of them disallowed"
-    return f"{text}, and {spoofed:,} more by impostors" if spoofed else text
+    text = f"{counted(fetches, 'fetch', 'fetches')}, of which {disallowed:,} disallowed"
+    return f"{text} and {spoofed:,} disallowed by impostors" if spoofed else text
 
 
 def _height(number: int, scale: float) -> float:

@@ -122,7 +122,7 @@ def _others(document: Document) -> list[str]:
     if total["in_grace"]:
         grace = counted(total["in_grace"], "fetch", "fetches")
         sentences.append(
-            f"{grace} came so soon after a change of the policy that the crawler may not have known it."
+            f"{grace} came so soon after a change of the policy that the crawler may not have read it."
         )
     return sentences
 
@@ -143,6 +143,8 @@ def _unknown(document: Document) -> list[str]:
             f"{fetches} on {sites} without a known policy could not be judged; counted as allowed."
         )
     if document["lines"]["unreadable"]:
-        unreadable = counted(document["lines"]["unreadable"], "line names", "lines name")
-        sentences.append(f"{unreadable} a crawler but can't be read, and counted for nothing.")
+        lines = document["lines"]["unreadable"]
+        unreadable = counted(lines, "line names", "lines name")
+        ending = "it is not counted" if lines == 1 else "they are not counted"
+        sentences.append(f"{unreadable} a crawler but can't be read; {ending}.")
     return sentences

@@ -101,7 +101,7 @@ def _right(cells: Sequence[Text], widths: Sequence[int], style: StyleType) -> Te
 
 
 def _crawlers(document: Document, numbers: bool, details: bool) -> Table:
-    titles = ("Clients", "Rule most often broken", "Seen (UTC)", "Disallowed (UTC)")
+    titles = ("Fetches by identity", "Rule broken most often", "Fetches (UTC)", "Disallowed (UTC)")
     grid = _grid("Crawler", numbers, titles if details else ())
     for crawler in document["crawlers"]:
         owner = "named by the policy" if crawler["operator"] is None else printable(crawler["operator"])
@@ -120,7 +120,9 @@ def _crawlers(document: Document, numbers: bool, details: bool) -> Table:
 
 
 def _by(by: Document, numbers: bool, details: bool) -> Table:
-    grid = _grid(by["key"].capitalize(), numbers, ("Clients", "Disallowed (UTC)") if details else ())
+    grid = _grid(
+        by["key"].capitalize(), numbers, ("Fetches by identity", "Disallowed (UTC)") if details else ()
+    )
     for row in by["rows"]:
         # Without numbers this is the second of two tables; the first has the key in full.
         name = printable(row["key"] or "", sys.maxsize if numbers else _LONGEST_REPEATED)

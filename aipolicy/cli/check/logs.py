@@ -14,6 +14,7 @@ from aipolicy.cli.options import json_option, print_json, ranges_option, time_gi
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
+from aipolicy.times import iso, to_microseconds
 from aipolicy.version import __version__
 
 # Everything else is imported where it is used: other commands must not wait for Polars.
@@ -188,8 +189,6 @@ def _terms(options: _Options) -> tuple["Terms", Path | None]:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    from aipolicy.times import to_microseconds
-
     return None if text is None else to_microseconds(time_given(option, text))
 
 
@@ -268,7 +267,6 @@ def _context(
 ) -> "Context":
     from aipolicy.accesslog.summary import Context
     from aipolicy.core.crawlers import crawler_table
-    from aipolicy.times import iso
 
     method = {
         "policies": terms.policies.source,

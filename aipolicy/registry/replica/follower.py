@@ -64,6 +64,7 @@ class Replica:
         poll: Seconds between two looks at the registry; a change that is notified is fetched at once.
         wait: If another process follows into this file, take over when it ends.
         progress: Display of the progress of a copy: see ``initial_copy.Progress``.
+        clock: Returns the time for other processes, in seconds since the epoch.
 
     Raises:
         RegistryURLError, MissingExtraError: the registry can't be followed.

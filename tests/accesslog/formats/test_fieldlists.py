@@ -8,7 +8,7 @@ import pytest
 
 from aipolicy.accesslog.formats import LogFormat, parse_format
 from aipolicy.errors import LogFormatError
-from tests.accesslog.formats.reading import GPTBOT, at, row, unread
+from tests.accesslog.formats.parsing import GPTBOT, at, row, unread
 
 READ: dict[str, Any] = {
     "host": "blog.example",

@@ -7,7 +7,7 @@ import pytest
 
 from aipolicy.accesslog.formats import detect_format, parse_format
 from aipolicy.errors import LogFormatError
-from tests.accesslog.formats.reading import GPTBOT, row, rows
+from tests.accesslog.formats.parsing import GPTBOT, row, rows
 
 LINE = f'192.0.2.1 - - [24/Nov/2026:21:00:00 +0000] "GET / HTTP/1.1" 200 5316 "-" "{GPTBOT}"'
 LIST = "203.0.113.9, ::ffff:198.51.100.7,2001:db8::1"

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from aipolicy.accesslog.formats import parse_format
-from tests.accesslog.formats.reading import GPTBOT, NOTHING, at, row, rows, unread
+from tests.accesslog.formats.parsing import GPTBOT, NOTHING, at, row, rows, unread
 
 UTC = at("2026-11-24T21:00:00Z")
 READ: dict[str, Any] = {
@@ -217,10 +217,10 @@ def test_a_line_that_is_no_such_object_is_unreadable_and_takes_no_other_with_it(
 
 def test_lines_never_make_an_object_together() -> None:
     """Polars' str.json_decode joins them: there these two are one object."""
-    whole = line(CADDY)
-    middle = whole.index("GPTBot")
-    assert not any(found["ok"] for found in rows("caddy", whole[:middle], whole[middle:]))
-    assert not any(found["ok"] for found in rows("caddy", whole[:middle] + "}", "{" + whole[middle:]))
+    complete = line(CADDY)
+    middle = complete.index("GPTBot")
+    assert not any(found["ok"] for found in rows("caddy", complete[:middle], complete[middle:]))
+    assert not any(found["ok"] for found in rows("caddy", complete[:middle] + "}", "{" + complete[middle:]))
 
 
 def test_many_broken_lines_are_still_read_line_by_line() -> None:

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from aipolicy.accesslog.formats import LogFormat, detect_format, parse_format
-from tests.accesslog.formats.reading import GPTBOT
+from tests.accesslog.formats.parsing import GPTBOT
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ class Sent:
     host: str = "blog.example"
 
     @property
-    def octets(self) -> bytes:
+    def data(self) -> bytes:
         head = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: {self.user_agent}\r\n"
         return f"{head}X-Forwarded-For: 203.0.113.9, 198.51.100.7\r\nConnection: close\r\n\r\n".encode()
 
@@ -102,9 +102,9 @@ def serving(command: list[str], port: int) -> Iterator[None]:
         server.wait(timeout=10)
 
 
-def send(port: int, octets: bytes) -> None:
+def send(port: int, data: bytes) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(octets)
+        connection.sendall(data)
         while connection.recv(65536):
             pass
 
@@ -159,8 +159,8 @@ def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
     )
     started = time.time()
     with serving([program("nginx"), "-c", str(configuration)], port):
-        for octets in (*(one.octets for one in SENT), *BROKEN):
-            send(port, octets)
+        for data in (*(request.data for request in SENT), *BROKEN):
+            send(port, data)
         lines = {name: written(folder / f"{name}.log", len(SENT) + len(BROKEN)) for name in NGINX}
     for name in NGINX:
         found = parse_format(NGINX["custom"]) if name == "custom" else detect_format(lines[name])
@@ -190,8 +190,8 @@ def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
     )
     started = time.time()
     with serving([apache, "-X", "-f", str(configuration)], port):
-        for octets in (*(one.octets for one in SENT), *BROKEN):
-            send(port, octets)
+        for data in (*(request.data for request in SENT), *BROKEN):
+            send(port, data)
         lines = {name: written(folder / f"{name}.log", len(SENT) + len(BROKEN)) for name in APACHE}
     for name in APACHE:
         found = parse_format(APACHE["custom"]) if name == "custom" else detect_format(lines[name])
@@ -209,8 +209,8 @@ def test_caddy_writes_what_is_read(folder: Path, port: int) -> None:
     )
     started = time.time()
     with serving([program("caddy"), "run", "--adapter", "caddyfile", "--config", str(configuration)], port):
-        for octets in (*(one.octets for one in SENT), *BROKEN):
-            send(port, octets)
+        for data in (*(request.data for request in SENT), *BROKEN):
+            send(port, data)
         lines = written(folder / "access.log", len(SENT))
     found = detect_format(lines)
     assert found is not None

@@ -1,4 +1,4 @@
-"""Which format a log has, from its first lines."""
+"""Detection of a log's format from its first lines."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 
 from aipolicy.accesslog.formats import SAMPLE_LINES, detect_format, parse_format
 from aipolicy.errors import AIPolicyError, LogFormatError
-from tests.accesslog.formats.reading import GPTBOT
+from tests.accesslog.formats.parsing import GPTBOT
 from tests.accesslog.formats.test_fieldlists import CLOUDFRONT, CLOUDFRONT_LINE, IIS, IIS_LINE
 from tests.accesslog.formats.test_json import CADDY, CLOUDFLARE, NGINX
 
@@ -70,9 +70,9 @@ def test_a_site_in_front_is_recognised_however_it_is_written() -> None:
 
 def test_a_column_of_addresses_may_be_the_sites_or_the_clients() -> None:
     for first in ("192.0.2.7", "[2001:db8::1]:443", "192.0.2.7:80", "-"):
-        told = problem([f"{first} {COMBINED}"] * 3)
-        assert f"'{first} 192.0.2.1 - - [24/Nov" in told
-        assert "--format vcombined" in told
+        error = problem([f"{first} {COMBINED}"] * 3)
+        assert f"'{first} 192.0.2.1 - - [24/Nov" in error
+        assert "--format vcombined" in error
 
 
 def test_logs_of_two_kinds_in_one_file_are_doubtful() -> None:
@@ -134,11 +134,11 @@ def test_only_the_first_lines_are_looked_at() -> None:
 
 
 def test_the_quoted_line_is_short_and_harmless() -> None:
-    told = problem(["GPTBot \x1b[31m\x00\u202e" + "x" * 5000])
-    assert r"'GPTBot \x1b[31m\x00\u202exxx" in told
-    assert len(told) < 500
+    error = problem(["GPTBot \x1b[31m\x00\u202e" + "x" * 5000])
+    assert r"'GPTBot \x1b[31m\x00\u202exxx" in error
+    assert len(error) < 500
 
 
 def test_the_quoted_line_is_one_that_does_not_fit() -> None:
-    told = problem([COMBINED, "what is this?", COMBINED])
-    assert "the closest one is combined): 'what is this?'" in told
+    error = problem([COMBINED, "what is this?", COMBINED])
+    assert "the closest one is combined): 'what is this?'" in error

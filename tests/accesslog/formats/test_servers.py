@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from aipolicy.accesslog.formats import FORMATS, parse_format
-from tests.accesslog.formats.reading import GPTBOT, at, row, unread
+from tests.accesslog.formats.parsing import GPTBOT, at, row, unread
 
 TIME = "[24/Nov/2026:21:00:00 -0730]"
 REST = f'- - {TIME} "GET /post/1?a=b HTTP/1.1" 200 5316'

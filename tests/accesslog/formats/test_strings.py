@@ -7,7 +7,7 @@ import pytest
 
 from aipolicy.accesslog.formats import FORMATS, parse_format
 from aipolicy.errors import LogFormatError
-from tests.accesslog.formats.reading import GPTBOT, at, row, unread
+from tests.accesslog.formats.parsing import GPTBOT, at, row, unread
 
 CLF = "24/Nov/2026:21:00:00 -0730"
 TIME = at("2026-11-24T21:00:00-07:30")

@@ -1,4 +1,4 @@
-"""Who asks: crawlers and others, as they introduce themselves, and from where.
+"""Clients: crawlers and others, with their User-Agents and addresses.
 
 Published addresses are two facts that operators state: OpenAI's gptbot.json has 132.196.86.0/24 (GPTBot
 alone), Anthropic's bots.json 216.73.216.0/22 (one list for its three crawlers, so it proves the operator and
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 OWN_LIST = frozenset({"GPTBot"})
 SHARED_LIST = frozenset({"ClaudeBot", "Claude-User", "Claude-SearchBot"})
-# They have a list too, but no address of it is told here: only who isn't in it can be labelled.
+# They have a list too, but no address of it is stated here: only clients outside it can be labelled.
 OTHER_LISTS = frozenset(
     {"OAI-SearchBot", "ChatGPT-User", "PerplexityBot", "Perplexity-User", "MistralAI-Index"}
 )
 # They have a list and host names, or sign their requests. A log shows no signature, and no name server is
-# asked here, so of an address in nobody's list only one of two published checks was made: that is no forgery.
+# asked here, so for an address in no list only one of two published checks was made: it is not a forgery.
 TWO_CHECKS = frozenset({"DuckAssistBot", "CCBot", "Googlebot", "bingbot", "Google-Agent", "YouBot"})
 NO_CHECK = frozenset(
     {

@@ -17,7 +17,7 @@ FACTS = {crawler.product_token: crawler for crawler in CRAWLERS}
 
 @cache
 def canonical(path: str | bytes) -> str:
-    """§2.2.2: octets outside ASCII percent-encoded, escaped unreserved characters plain, hex in capitals."""
+    """§2.2.2: bytes outside ASCII percent-encoded, escaped unreserved characters plain, hex in capitals."""
     text = (path.encode() if isinstance(path, str) else path).decode("latin-1")
     pieces = []
     at = 0
@@ -101,7 +101,7 @@ def binding_rules(robots_txt: str, token: str) -> list[Rule]:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a path may be fetched, and the rule that says so.
+    """The verdict on a path, and the rule that decides.
 
     ``doubtful``: two readings of "most octets", or two lines, would each be right.
     """
@@ -120,10 +120,10 @@ def decide(robots_txt: str, token: str, path: str) -> Decision:
     matching = [rule for rule in rules if matches(canonical(rule.pattern), path)]
     if not matching:
         return Decision(True)
-    by_octets = _winners(matching, lambda rule: len(canonical(rule.pattern)))
+    by_bytes = _winners(matching, lambda rule: len(canonical(rule.pattern)))
     by_spelling = _winners(matching, lambda rule: len(rule.pattern.encode()))
-    rule = by_octets[0]
-    return Decision(rule.allow, rule, doubtful=by_octets != by_spelling or len(by_octets) > 1)
+    rule = by_bytes[0]
+    return Decision(rule.allow, rule, doubtful=by_bytes != by_spelling or len(by_bytes) > 1)
 
 
 def _winners(matching: list[Rule], length: Callable[[Rule], int]) -> list[Rule]:
@@ -158,7 +158,7 @@ def resolved(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a site's robots.txt said from ``at`` on."""
+    """A site's robots.txt from ``at`` on."""
 
     at: datetime
     robots_txt: str
@@ -166,7 +166,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a request was (a counter of the summary document), and by which rule of which version."""
+    """Return the verdict on a request (a counter of the document), its rule and version."""
 
     counter: str
     rule: Rule | None = None

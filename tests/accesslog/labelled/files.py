@@ -32,7 +32,7 @@ PATHS = (
     b'/say-"hello"', b"/back\\slash", b"/tab\there", b"/bin/\xff\xfe", b"/plus+plus?a+b",
     b'/x" 200 1 "-" "ClaudeBot/1.0', b"/%47PTBot/1.0",
 )  # fmt: skip
-"""Request targets as the client sent them, in octets."""
+"""Request targets as the client sent them, in bytes."""
 
 
 def any_file(rng: random.Random) -> str:

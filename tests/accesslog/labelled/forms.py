@@ -1,4 +1,4 @@
-"""What all forms of a log have in common."""
+"""The base of all forms of a log."""
 
 import random
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Form:
 
 
 def clf_time(when: datetime, minutes: int = 0) -> str:
-    """As in ``[01/Oct/2026:02:00:00 +0200]``, without the brackets, whatever this machine's language."""
+    """Return a time as in ``[01/Oct/2026:02:00:00 +0200]``, without the brackets, in any locale."""
     local = when.astimezone(timezone(timedelta(minutes=minutes)))
     return f"{local:%d}/{MONTHS[local.month - 1]}/{local:%Y:%H:%M:%S %z}"
 
@@ -50,26 +50,26 @@ def iso_time(when: datetime) -> str:
 
 
 def nginx_escaped(text: str | bytes) -> str:
-    r"""As nginx writes a variable: ``"``, ``\`` and what is no printable ASCII as ``\xHH``."""
-    octets = text.encode() if isinstance(text, str) else text
-    return "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02X}" for b in octets)
+    r"""Escape like nginx: ``"``, ``\`` and all but printable ASCII as ``\xHH``."""
+    data = text.encode() if isinstance(text, str) else text
+    return "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02X}" for b in data)
 
 
 def apache_escaped(text: str | bytes) -> str:
-    r"""As Apache does: ``\"``, ``\\``, the escapes of C for some controls, and ``\xhh``."""
+    r"""Escape like Apache: ``\"``, ``\\``, the escapes of C for some controls, and ``\xhh``."""
     known = {0x22: '\\"', 0x5C: "\\\\", 0x08: "\\b", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x0B: "\\v"}
-    octets = text.encode() if isinstance(text, str) else text
-    return "".join(known.get(b) or (chr(b) if 32 <= b < 127 else f"\\x{b:02x}") for b in octets)
+    data = text.encode() if isinstance(text, str) else text
+    return "".join(known.get(b) or (chr(b) if 32 <= b < 127 else f"\\x{b:02x}") for b in data)
 
 
 def plain(request: Request) -> bool:
-    """Whether all of it is printable ASCII without spaces in the path, quotes and backslashes."""
-    octets = request.path + request.client.user_agent.encode()
-    return b" " not in request.path and all(32 <= b < 127 and b not in b'"\\' for b in octets)
+    """Return True if all of it is printable ASCII without spaces in the path, quotes and backslashes."""
+    data = request.path + request.client.user_agent.encode()
+    return b" " not in request.path and all(32 <= b < 127 and b not in b'"\\' for b in data)
 
 
 def unicode(request: Request) -> bool:
-    """Whether its path is text: JSON can't say any other octets."""
+    """Return True if its path is text: JSON has no other bytes."""
     try:
         request.path.decode()
     except UnicodeDecodeError:

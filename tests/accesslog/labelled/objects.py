@@ -84,7 +84,7 @@ def _nginx(request: Request, time: str | None, rng: random.Random) -> bytes:
     return b"{" + b",".join(b'"%s":"%s"' % (name.encode(), _escaped(value)) for name, value in pairs) + b"}"
 
 
-def _escaped(octets: bytes) -> bytes:
+def _escaped(data: bytes) -> bytes:
     known = {
         0x22: b'\\"',
         0x5C: b"\\\\",
@@ -94,7 +94,7 @@ def _escaped(octets: bytes) -> bytes:
         0x0D: b"\\r",
         0x09: b"\\t",
     }
-    return b"".join(known.get(b) or (bytes([b]) if b >= 32 else b"\\u%04X" % b) for b in octets)
+    return b"".join(known.get(b) or (bytes([b]) if b >= 32 else b"\\u%04X" % b) for b in data)
 
 
 def _logpush(request: Request, start: str | int, rng: random.Random) -> bytes:
@@ -119,8 +119,8 @@ def _cloudflare(request: Request, time: str | None, rng: random.Random) -> bytes
 
 
 def _cloudflare_nanoseconds(request: Request, time: str | None, rng: random.Random) -> bytes:
-    whole = int(request.time.timestamp())
-    return _logpush(request, time or whole * 10**9 + request.time.microsecond * 1000, rng)
+    seconds = int(request.time.timestamp())
+    return _logpush(request, time or seconds * 10**9 + request.time.microsecond * 1000, rng)
 
 
 def _cloudflare_seconds(request: Request, time: str | None, rng: random.Random) -> bytes:

@@ -1,4 +1,4 @@
-"""What the checker must say of labelled logs, by plain loops over the labels."""
+"""The expected summary of labelled logs, by plain loops over the labels."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ def counter_of(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which crawlers' requests are looked at: ``--since``, ``--until`` and ``--site``."""
+    """The options ``--since``, ``--until`` and ``--site``."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -83,7 +83,7 @@ def expected(files: list[LogFile], known: set[str], choice: Choice | None = None
     for request in chosen:
         by_crawler.setdefault(str(request.crawler), []).append(request)
     unknown = unknown_requests(files, choice)
-    strangers = [request for request in chosen if request.site not in known]
+    unknown_hosts = [request for request in chosen if request.site not in known]
     return {
         "lines": {
             "read": kinds.total(),
@@ -96,7 +96,10 @@ def expected(files: list[LogFile], known: set[str], choice: Choice | None = None
         "period": {"from": earliest(chosen), "to": latest(chosen)},
         "sites": len({request.site for request in chosen}),
         "files": [(file.name, len(file.lines)) for file in files],
-        "without_policy": {"fetches": len(strangers), "sites": len({request.site for request in strangers})},
+        "without_policy": {
+            "fetches": len(unknown_hosts),
+            "sites": len({request.site for request in unknown_hosts}),
+        },
         "total": counted(chosen),
         "unknown_crawlers": dict(Counter(str(request.client.unknown).lower() for request in unknown)),
         "crawlers": {token: _crawler(token, requests) for token, requests in by_crawler.items()},

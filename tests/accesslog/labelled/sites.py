@@ -1,4 +1,4 @@
-"""Sites, and what each said when: presets, licences, files of their own, opt-outs withdrawn and renewed."""
+"""Sites and their histories: presets, licences, own robots.txt files, opt-outs withdrawn and renewed."""
 
 import json
 import random
@@ -22,7 +22,7 @@ _LICENSED = ("GPTBot", "ClaudeBot", "CCBot", "PerplexityBot", "AI2Bot")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Statement:
     """One version of a site: as a policy for the registry, and as its robots.txt."""
 
     at: datetime
@@ -30,7 +30,7 @@ class Said:
     robots_txt: str
 
     @classmethod
-    def of(cls, at: datetime, policy: SitePolicy) -> "Said":
+    def of(cls, at: datetime, policy: SitePolicy) -> "Statement":
         return cls(at, policy, robots_txt(policy, base=policy.robots_base).decode())
 
     @property
@@ -40,10 +40,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``hosts``: its own name, then the others. Versions in order; none: nobody knows what it said."""
+    """``hosts``: its own name, then the others. Versions in order; none: its policy is unknown."""
 
     hosts: tuple[str, ...]
-    said: tuple[Said, ...]
+    history: tuple[Statement, ...]
 
     @property
     def name(self) -> str:
@@ -51,15 +51,18 @@ class Site:
 
     @property
     def versions(self) -> tuple[Version, ...]:
-        return tuple(said.version for said in self.said)
+        return tuple(statement.version for statement in self.history)
 
     def since_ever(self) -> "Site":
-        """The same site, had it always said what it says last."""
-        return replace(self, said=tuple(replace(said, at=BEGIN - timedelta(400)) for said in self.said[-1:]))
+        """Return the site as if its last policy had always been in force."""
+        return replace(
+            self,
+            history=tuple(replace(statement, at=BEGIN - timedelta(400)) for statement in self.history[-1:]),
+        )
 
 
 def make_sites(rng: random.Random, count: int) -> list[Site]:
-    """As many sites with a history, and one in ten more without."""
+    """Make ``count`` sites with a history, and a tenth more without one."""
     sites = []
     for number in range(count):
         name = f"s{number}.example"
@@ -69,14 +72,14 @@ def make_sites(rng: random.Random, count: int) -> list[Site]:
     return sites + [Site((f"stranger{number}.example",), ()) for number in range(1 + count // 10)]
 
 
-def _history(rng: random.Random, name: str) -> tuple[Said, ...]:
+def _history(rng: random.Random, name: str) -> tuple[Statement, ...]:
     moments: list[datetime] = []
     at = BEGIN + timedelta(seconds=rng.choice((-30, -10, -3, -1, 0, 1)) * rng.randint(1, 86_400))
     for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 7))):
         moments.append(at)
         # Minutes, hours or days: several changes within one window of grace, or none.
         at += timedelta(seconds=rng.choice((rng.randint(60, 3600), rng.randint(3600, 90_000), 200_000)))
-    return tuple(Said.of(at, _policy(rng, name)) for at in moments)
+    return tuple(Statement.of(at, _policy(rng, name)) for at in moments)
 
 
 def _policy(rng: random.Random, name: str) -> SitePolicy:
@@ -97,19 +100,19 @@ def _policy(rng: random.Random, name: str) -> SitePolicy:
 
 def write_jsonl(sites: list[Site], path: Path, rng: random.Random) -> dict[tuple[str, datetime], int]:
     """Write the histories as ``--policies`` takes them, in no order; returns the line of each version."""
-    versions = [(site, said) for site in sites for said in site.said]
+    versions = [(site, statement) for site in sites for statement in site.history]
     rng.shuffle(versions)
     lines = []
-    for site, said in versions:
+    for site, statement in versions:
         zone = timezone(timedelta(minutes=rng.choice((0, 0, 120, -450))))
         line: dict[str, object] = {
             "site": rng.choice((site.name, site.name.upper())),
-            "at": _stamp(said.at, zone, rng),
+            "at": _stamp(statement.at, zone, rng),
         }
         line |= {"hosts": list(site.hosts[1:])} if len(site.hosts) > 1 else {}
-        lines.append(json.dumps(line | _saying(said)))
+        lines.append(json.dumps(line | _as_json(statement)))
     path.write_text("".join(f"{line}\n" for line in lines))
-    return {(site.name, said.at): number for number, (site, said) in enumerate(versions, 1)}
+    return {(site.name, statement.at): number for number, (site, statement) in enumerate(versions, 1)}
 
 
 def _stamp(at: datetime, zone: timezone, rng: random.Random) -> str:
@@ -117,20 +120,22 @@ def _stamp(at: datetime, zone: timezone, rng: random.Random) -> str:
     return text.replace("+00:00", "Z") if rng.random() < 0.7 else text
 
 
-def _saying(said: Said) -> dict[str, object]:
-    policy = said.policy
+def _as_json(statement: Statement) -> dict[str, object]:
+    policy = statement.policy
     if policy.robots_base is not None or policy.visibility != "public":
-        return {"robots_txt": said.robots_txt}
+        return {"robots_txt": statement.robots_txt}
     return {"preset": policy.preset} | ({"licensed": list(policy.licensed)} if policy.licensed else {})
 
 
 def write_registry(sites: list[Site], path: Path) -> str:
     """Put the histories into a registry, change by change as they happened; returns its address."""
-    changes = sorted(((said.at, site, said) for site in sites for said in site.said), key=lambda c: c[0])
+    changes = sorted(
+        ((statement.at, site, statement) for site in sites for statement in site.history), key=lambda c: c[0]
+    )
     now = BEGIN
     url = f"sqlite:///{path}"
     with Registry(url, clock=lambda: now) as registry:
-        for at, site, said in changes:
+        for at, site, statement in changes:
             now = at
-            registry.put(said.policy, by="owner", hosts=site.hosts[1:])
+            registry.put(statement.policy, by="owner", hosts=site.hosts[1:])
     return url

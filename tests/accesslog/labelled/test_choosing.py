@@ -8,8 +8,8 @@ import pytest
 
 from tests.accesslog.labelled.command import check_logs
 from tests.accesslog.labelled.oracle import Choice, counted, crawlers_lines
+from tests.accesslog.labelled.results import counters, observed
 from tests.accesslog.labelled.sites import BEGIN
-from tests.accesslog.labelled.telling import counters, told
 from tests.accesslog.labelled.test_exact import ALL, assert_exact
 from tests.accesslog.labelled.traffic import Request
 from tests.accesslog.labelled.worlds import World
@@ -72,7 +72,7 @@ def test_rows_by_anything_add_up_to_the_total(world: World, by: str) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL, "--by", by).document
     assert summed(document["by"]["rows"]) == counters(document["total"])
     wanted = world.expected()
-    assert told(document) == wanted
+    assert observed(document) == wanted
     top = check_logs(world.folder, *world.names, *world.policies, "--json", "--by", by, "--top", "3").document
     assert top["by"]["rows"] == document["by"]["rows"][:3]
     assert top["by"]["left_out"] == len(document["by"]["rows"]) - 3

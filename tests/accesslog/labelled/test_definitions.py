@@ -47,7 +47,7 @@ ROWS = [
      "User-agent: * | Allow: / | Disallow: /never/ | Content-Usage: /ai-ok/ train-ai=y"),
     ("2.2.1 any case", "GPTBot", "/x", False, "user-AGENT: gptbot | DISALLOW: /"),
     ("2.2.2 hex in any case", "X", "/tag/caf%c3%a9", False, "User-agent: * | Disallow: /tag/caf%C3%A9"),
-    ("2.2.2 raw octets", "X", "/tag/caf%C3%A9", False, "User-agent: * | Disallow: /tag/café"),
+    ("2.2.2 raw data", "X", "/tag/caf%C3%A9", False, "User-agent: * | Disallow: /tag/café"),
     ("2.2.2 unreserved", "X", "/foo/bar/baz", False, "User-agent: * | Disallow: /foo/bar/%62%61%7A"),
     ("2.2.2 reserved", "X", "/a/b", True, "User-agent: * | Disallow: /a%2Fb"),
     ("2.2.2 case matters", "X", "/page", True, "User-agent: * | Disallow: /Page"),
@@ -88,7 +88,7 @@ def test_patterns_match_from_the_first_octet(pattern: str, path: str, matching: 
     assert matches(pattern, path) is matching
 
 
-def test_the_deciding_line_is_told_and_a_tie_of_two_is_doubtful() -> None:
+def test_the_deciding_line_is_stated_and_a_tie_of_two_is_ambiguous() -> None:
     file = "User-agent: *\nAllow: /\nDisallow: /p\n"
     decision = decide(file, "X", "/p/1")
     assert (decision.allowed, decision.rule and decision.rule.line, decision.doubtful) == (False, 3, False)
@@ -100,7 +100,7 @@ OPEN, SHUT = "User-agent: *\nAllow: /\n", "User-agent: *\nDisallow: /\n"
 
 
 def counter(token: str, hours: float, *, status: int = 200, path: bytes = b"/x", grace: float = 24) -> str:
-    """Of a site that was open, and shut at noon."""
+    """Judge requests to a site that was open until noon, and closed then."""
     history = [Version(NOON, SHUT), Version(NOON - timedelta(days=9), OPEN)]
     return judge(history, token, NOON + timedelta(hours=hours), path, status, grace).counter
 

@@ -1,4 +1,4 @@
-"""What is shown of the disallowed fetches can be traced to the very lines of the log."""
+"""The evidence of disallowed fetches can be traced to the lines of the log."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ from tests.accesslog.labelled import linewise
 from tests.accesslog.labelled.command import check_logs
 from tests.accesslog.labelled.definitions import rule_text
 from tests.accesslog.labelled.oracle import COUNTERS, counter_of, disallowed_lines
-from tests.accesslog.labelled.telling import moment
+from tests.accesslog.labelled.results import moment
 from tests.accesslog.labelled.test_exact import ALL
 from tests.accesslog.labelled.worlds import World, make_world
 
@@ -62,15 +62,15 @@ def test_the_hash_is_of_the_line_without_its_end(tmp_path: Path) -> None:
 def test_each_example_is_a_disallowed_fetch_of_that_crawler(world: World) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL).document
     by_line = {(file.name, number): (line, r) for file, number, line, r in disallowed_lines(world.files)}
-    shown = 0
+    listed = 0
     for crawler in document["crawlers"]:
         assert bool(crawler["examples"]) == bool(crawler["disallowed"])
         assert len(crawler["spoofed_examples"]) == crawler["disallowed_spoofed"]
         for example in (*crawler["examples"], *crawler["spoofed_examples"]):
-            shown += 1
+            listed += 1
             assert (example["identity"] == "spoofed") is (example in crawler["spoofed_examples"])
             assert_is(example, crawler["product_token"], *by_line[example["file"], example["line"]], world)
-    assert shown > 10
+    assert listed > 10
 
 
 def assert_is(example: dict[str, Any], token: str, line: Any, request: Any, world: World) -> None:
@@ -88,7 +88,7 @@ def assert_is(example: dict[str, Any], token: str, line: Any, request: Any, worl
         assert example["path"] == request.path.decode()
 
 
-def test_the_first_unreadable_lines_are_shown(world: World) -> None:
+def test_the_first_unreadable_lines_are_listed(world: World) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL).document
     unreadable = {
         (file.name, number)
@@ -96,9 +96,9 @@ def test_the_first_unreadable_lines_are_shown(world: World) -> None:
         for number, line in enumerate(file.lines, 1)
         if line.kind == "unreadable"
     }
-    shown = [(entry["file"], entry["line"]) for entry in document["unreadable"]]
-    assert shown
-    assert shown == sorted(unreadable)[: len(shown)]
+    listed = [(entry["file"], entry["line"]) for entry in document["unreadable"]]
+    assert listed
+    assert listed == sorted(unreadable)[: len(listed)]
 
 
 def test_the_csv_has_every_crawler_with_its_counters(world: World) -> None:
@@ -111,7 +111,7 @@ def test_the_csv_has_every_crawler_with_its_counters(world: World) -> None:
 
 
 def _full_addresses(world: World) -> set[str]:
-    """Of every crawler and of every line that can't be read."""
+    """Return all of every crawler, and every unreadable line."""
     lines = [line for file in world.files for line in file.lines]
     crawlers = {line.request.client.address.removeprefix("::ffff:") for line in lines if line.request}
     unreadable = b" ".join(line.raw for line in lines if line.kind == "unreadable")
@@ -121,16 +121,16 @@ def _full_addresses(world: World) -> set[str]:
 def _written_by(world: World, *options: str) -> dict[str, bytes]:
     """Everything that the command writes."""
     arguments = (*world.names, *world.policies, *options)
-    said = check_logs(world.folder, *arguments, *ALL, "--html", "r.html", "--evidence", "e.parquet")
+    outcome = check_logs(world.folder, *arguments, *ALL, "--html", "r.html", "--evidence", "e.parquet")
     table = check_logs(world.folder, *arguments, "--by", "path", "--top", "1000")
     evidence = pl.read_parquet(world.folder / "e.parquet").write_ndjson()
     return {
-        "json": said.out,
+        "json": outcome.out,
         "html": (world.folder / "r.html").read_bytes(),
         "evidence": evidence.encode(),
         "csv": check_logs(world.folder, *arguments, "--csv").out,
         "table": table.out,
-        "notes": (said.err + table.err).encode(),
+        "notes": (outcome.err + table.err).encode(),
     }
 
 
@@ -153,7 +153,7 @@ def test_masking_changes_no_number(world: World) -> None:
 
 
 def _stands_in(address: str, text: bytes) -> bool:
-    """Whether it stands there as a whole: 192.0.2.1 isn't in 192.0.2.19."""
+    """Return True if the whole address occurs: 192.0.2.1 isn't in 192.0.2.19."""
     at = text.find(address.encode())
     while at >= 0:
         following = text[at + len(address) : at + len(address) + 1]
@@ -163,23 +163,23 @@ def _stands_in(address: str, text: bytes) -> bool:
     return False
 
 
-def test_two_runs_say_the_same_but_for_when(world: World) -> None:
-    def said() -> dict[str, Any]:
+def test_two_runs_differ_only_in_their_time(world: World) -> None:
+    def summary() -> dict[str, Any]:
         document = check_logs(world.folder, *world.names, *world.policies, *ALL, "--by", "path").document
         assert document.pop("made")
         return document
 
-    assert said() == said()
+    assert summary() == summary()
 
 
 def test_the_same_lines_in_any_files_are_the_same_numbers(tmp_path: Path) -> None:
     """Cut in two, compressed, or all in one: the batches that are read make no difference."""
     world = make_world(tmp_path, 74, {"access.log": linewise.VCOMBINED}, requests=1500)
-    octets = b"".join(line.raw + b"\n" for line in world.files[0].lines)
-    cut = octets.index(b"\n", len(octets) // 3) + 1
+    data = b"".join(line.raw + b"\n" for line in world.files[0].lines)
+    cut = data.index(b"\n", len(data) // 3) + 1
     write: list[tuple[str, Callable[[bytes], bytes], bytes]] = [
-        ("one.log", bytes, octets[:cut]),
-        ("two.log.gz", gzip.compress, octets[cut:]),
+        ("one.log", bytes, data[:cut]),
+        ("two.log.gz", gzip.compress, data[cut:]),
     ]
     for name, pack, part in write:
         (tmp_path / name).write_bytes(pack(part))

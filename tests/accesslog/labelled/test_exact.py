@@ -8,7 +8,7 @@ from tests.accesslog.labelled import linewise, objects, tables
 from tests.accesslog.labelled.command import Outcome, check_logs
 from tests.accesslog.labelled.forms import Form
 from tests.accesslog.labelled.oracle import Choice
-from tests.accesslog.labelled.telling import contradictions, told
+from tests.accesslog.labelled.results import contradictions, observed
 from tests.accesslog.labelled.worlds import World, make_world
 
 ALL = ("--json", "--top", "100000")
@@ -43,7 +43,7 @@ def assert_exact(outcome: Outcome, world: World, choice: Choice | None = None) -
     wanted = world.expected(choice)
     document = outcome.document
     assert contradictions(document) == []
-    assert told(document) == wanted
+    assert observed(document) == wanted
     assert outcome.code == (1 if wanted["total"]["disallowed"] else 0)
 
 
@@ -52,7 +52,7 @@ def assert_exact(outcome: Outcome, world: World, choice: Choice | None = None) -
     WORLDS,
     ids=[f"{seed}-{next(iter(f.values())).name}" for seed, f, _ in WORLDS],
 )
-def test_every_number_is_as_the_labels_say(
+def test_every_number_agrees_with_the_labels(
     tmp_path: Path, seed: int, forms: dict[str, Form], source: str
 ) -> None:
     world = make_world(tmp_path, seed, forms, requests=2000)
@@ -61,7 +61,7 @@ def test_every_number_is_as_the_labels_say(
 
 
 @pytest.mark.parametrize("seed", [31, 32, 33])
-def test_policies_and_registry_say_the_same(tmp_path: Path, seed: int) -> None:
+def test_policies_and_registry_give_the_same_result(tmp_path: Path, seed: int) -> None:
     world = make_world(tmp_path, seed, {"access.log": linewise.VCOMBINED}, sites=5, requests=1500)
     for source in (world.policies, world.registry):
         assert_exact(check_logs(tmp_path, *world.names, *source, *ALL), world)
@@ -82,7 +82,7 @@ def test_a_log_comes_from_standard_input(tmp_path: Path) -> None:
     document = outcome.document
     document["files"][0]["file"] = "access.log"  # it has no name of its own
     wanted = world.expected()
-    assert told(document) == wanted
+    assert observed(document) == wanted
 
 
 @pytest.mark.parametrize("hours", [0.5, 36, 0])

@@ -1,4 +1,4 @@
-"""What the command answers to a good log, and which culprit it names for a bad one."""
+"""Exit codes and error messages of the command."""
 
 import gzip
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accesslog.labelled.command import check_logs, environment, program
-from tests.accesslog.labelled.small import ROBOTS, SITE, line, write_log, write_policies
+from tests.accesslog.labelled.handwritten import ROBOTS, SITE, line, write_log, write_policies
 from tests.accesslog.labelled.worlds import World
 
 OBEYED = line("/open")
@@ -31,7 +31,7 @@ BROWSER = line("/", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/
         ([BROWSER], None, 0),
     ],
 )
-def test_the_exit_code_says_what_was_found(
+def test_the_exit_code_depends_on_the_result(
     tmp_path: Path, lines: list[bytes], fail_on: str | None, code: int
 ) -> None:
     options = ["--fail-on", fail_on] if fail_on else []
@@ -40,7 +40,7 @@ def test_the_exit_code_says_what_was_found(
 
 
 def refused(folder: Path, *arguments: str) -> str:
-    """What is said of bad input: data goes nowhere."""
+    """Return the error for invalid input; nothing is printed on stdout."""
     outcome = check_logs(folder, *arguments)
     assert (outcome.code, outcome.out) == (2, b""), outcome
     return outcome.err
@@ -67,30 +67,30 @@ def test_an_empty_file_is_no_error_and_is_named(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("damage", ["truncated", "corrupt", "not gzip", "junk behind"])
-def test_a_damaged_gzip_file_never_passes_as_whole(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_gzip_file_never_counts_as_complete(tmp_path: Path, damage: str) -> None:
     write_log(tmp_path, OBEYED)
-    whole = gzip.compress(b"\n".join(line(f"/open/{n}") for n in range(20_000)) + b"\n")
-    middle = len(whole) // 2
-    octets = {
-        "truncated": whole[:-10],
-        "corrupt": whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :],
+    complete = gzip.compress(b"\n".join(line(f"/open/{n}") for n in range(20_000)) + b"\n")
+    middle = len(complete) // 2
+    data = {
+        "truncated": complete[:-10],
+        "corrupt": complete[:middle] + bytes([complete[middle] ^ 0xFF]) + complete[middle + 1 :],
         "not gzip": b"this is no gzip file\n",
-        "junk behind": whole + b"\x1f\x8b\x08 and then junk",
+        "junk behind": complete + b"\x1f\x8b\x08 and then junk",
     }[damage]
-    (tmp_path / "broken.log.gz").write_bytes(octets)
+    (tmp_path / "broken.log.gz").write_bytes(data)
     assert "broken.log.gz" in refused(tmp_path, "broken.log.gz", *ROBOTS, "--json")
 
 
-def test_a_truncated_zstd_file_never_passes_as_whole(tmp_path: Path) -> None:
+def test_a_truncated_zstd_file_never_counts_as_complete(tmp_path: Path) -> None:
     from backports import zstd
 
     write_log(tmp_path, OBEYED)
-    whole = zstd.compress(b"\n".join(line(f"/open/{n}") for n in range(20_000)) + b"\n")
-    (tmp_path / "broken.log.zst").write_bytes(whole[:-10])
+    complete = zstd.compress(b"\n".join(line(f"/open/{n}") for n in range(20_000)) + b"\n")
+    (tmp_path / "broken.log.zst").write_bytes(complete[:-10])
     assert "broken.log.zst" in refused(tmp_path, "broken.log.zst", *ROBOTS, "--json")
 
 
-def test_a_file_damaged_late_is_told_however_many_were_read_before(tmp_path: Path) -> None:
+def test_a_file_damaged_late_is_an_error_after_many_good_ones(tmp_path: Path) -> None:
     write_log(tmp_path, OBEYED)
     (tmp_path / "late.log.gz").write_bytes(gzip.compress(OBEYED + b"\n")[:-4])
     assert "late.log.gz" in refused(tmp_path, "access.log", "late.log.gz", *ROBOTS, "--json")
@@ -98,10 +98,10 @@ def test_a_file_damaged_late_is_told_however_many_were_read_before(tmp_path: Pat
 
 def test_a_doubtful_form_shows_the_line_and_the_option(tmp_path: Path) -> None:
     write_log(tmp_path, b"2026 what is this? line one", b"2026 what is this? line two", name="odd.log")
-    said = refused(tmp_path, "odd.log", *ROBOTS)
-    assert "what is this?" in said
-    assert "--format" in said
-    assert "odd.log" in said
+    error = refused(tmp_path, "odd.log", *ROBOTS)
+    assert "what is this?" in error
+    assert "--format" in error
+    assert "odd.log" in error
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
 def test_exactly_one_source_of_policies_is_needed(tmp_path: Path) -> None:
     write_log(tmp_path, OBEYED)
     policies = write_policies(tmp_path, {"site": SITE, "at": "2026-01-01T00:00:00Z", "preset": "no-ai"})
-    said = refused(tmp_path, "access.log")
+    error = refused(tmp_path, "access.log")
     for option in ("--robots", "--policies", "--registry"):
-        assert option in said
+        assert option in error
     both = refused(tmp_path, "access.log", *ROBOTS, "--policies", policies)
     assert "--robots" in both or "--policies" in both
 
@@ -137,15 +137,15 @@ def test_a_wrong_line_of_the_policies_is_named(
     write_log(tmp_path, OBEYED)
     right: dict[str, object] = {"site": "b.example", "at": "2026-01-01T00:00:00Z", "preset": "no-ai"}
     policies = write_policies(tmp_path, right, version)
-    said = refused(tmp_path, "access.log", "--site", SITE, "--policies", policies)
-    assert culprit in said
-    assert "2" in said.replace("2026", "")  # the line's number
+    error = refused(tmp_path, "access.log", "--site", SITE, "--policies", policies)
+    assert culprit in error
+    assert "2" in error.replace("2026", "")  # the line's number
 
 
-def test_a_registry_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_registry_is_named(tmp_path: Path) -> None:
     write_log(tmp_path, OBEYED)
-    said = refused(tmp_path, "access.log", "--site", SITE, "--registry", "sqlite:///none.db")
-    assert "none.db" in said
+    error = refused(tmp_path, "access.log", "--site", SITE, "--registry", "sqlite:///none.db")
+    assert "none.db" in error
     assert not (tmp_path / "none.db").exists()
 
 
@@ -173,14 +173,14 @@ def test_a_closed_pipe_is_no_error(world: World) -> None:
     assert command.stderr
     command.stdout.read(1)
     command.stdout.close()
-    said = command.stderr.read()
-    assert (command.wait(60), said) in [(0, b""), (1, b"")]
+    error = command.stderr.read()
+    assert (command.wait(60), error) in [(0, b""), (1, b"")]
     command.stderr.close()
 
 
 def test_in_a_pipe_there_is_no_progress_bar(world: World) -> None:
-    said = check_logs(world.folder, *world.names, *world.policies, "--json").err
-    assert not {"\r", "\x1b", "%"} & set(said)
+    error = check_logs(world.folder, *world.names, *world.policies, "--json").err
+    assert not {"\r", "\x1b", "%"} & set(error)
 
 
 def test_the_report_can_be_read_alone(world: World) -> None:

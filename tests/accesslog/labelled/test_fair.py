@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tests.accesslog.labelled.command import Outcome, check_logs_here
-from tests.accesslog.labelled.small import GPTBOT, OPENAI, line
+from tests.accesslog.labelled.handwritten import GPTBOT, OPENAI, line
 
 CLAUDE = "Mozilla/5.0 (compatible; ClaudeBot/1.0; +claudebot@anthropic.com)"
 IMPOSTOR, EDGE = "203.0.113.9", "172.68.10.2"
@@ -45,9 +45,7 @@ def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("user_agent", ["Perplexity-User/1.0", "ChatGPT-User/1.0", "Perplexity-User"])
-def test_a_fetch_for_a_user_is_exempt_whoever_makes_it_and_the_identity_is_told(
-    tmp_path: Path, user_agent: str
-) -> None:
+def test_a_fetch_for_a_user_is_exempt_with_any_identity(tmp_path: Path, user_agent: str) -> None:
     robots = "User-agent: Perplexity-User\nUser-agent: ChatGPT-User\nDisallow: /\n"
     lines = [line(f"/{n}", user_agent=user_agent, address=IMPOSTOR, status=n) for n in (200, 403)]
     outcome = checked(tmp_path, *lines, line("/robots.txt", user_agent=user_agent), robots=robots)
@@ -59,16 +57,16 @@ def test_a_fetch_for_a_user_is_exempt_whoever_makes_it_and_the_identity_is_told(
     assert edge.document["total"]["exempt"] == 1
 
 
-def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> None:
+def test_fetches_by_impostors_are_separate_in_every_output(tmp_path: Path) -> None:
     lines = [line("/a"), line("/b", user_agent=CLAUDE, address=IMPOSTOR)]
     html, evidence = tmp_path / "r.html", tmp_path / "e.parquet"
     checked(tmp_path, *lines, options=("--html", str(html), "--evidence", str(evidence)))
     rows = pl.read_parquet(evidence).select("product_token", "verdict").rows()
     assert rows == [("GPTBot", "disallowed"), ("ClaudeBot", "disallowed_spoofed")]
     text = html.read_text()
-    assert "GPTBot made 1 fetch it had been asked not to make" in text
+    assert "GPTBot made 1 fetch that robots.txt disallowed" in text
     assert "Rules that ClaudeBot broke" not in text
-    assert "By impostors, not by ClaudeBot: 1 of 1 fetch" in text
+    assert "Fetches by impostors, not by ClaudeBot: 1 of 1 disallowed fetch" in text
     arguments = (tmp_path / "access.log", "--robots", tmp_path / "robots.txt")
     written = csv.DictReader(io.StringIO(check_logs_here(*arguments, "--csv").out.decode()))
     assert [
@@ -78,11 +76,11 @@ def test_the_impostors_share_stands_apart_in_every_output(tmp_path: Path) -> Non
         ("ClaudeBot", "0", "1", ""),
     ]
     table = check_logs_here(*arguments).out.decode()
-    assert "By impostors" in table
+    assert "(impostors)" in table
     assert "They are not counted as Disallowed" in " ".join(table.split())
 
 
-def test_a_cdn_in_front_accuses_nobody_of_forgery_and_acquits_nobody(tmp_path: Path) -> None:
+def test_behind_a_cdn_no_client_is_spoofed_or_verified(tmp_path: Path) -> None:
     outcome = checked(tmp_path, line("/a", address=EDGE), line("/b", user_agent=CLAUDE, address=EDGE))
     assert outcome.document["total"]["identity"]["check_failed"] == 2
     assert outcome.document["total"]["disallowed"] == 2
@@ -109,19 +107,19 @@ def test_a_cdn_in_front_accuses_nobody_of_forgery_and_acquits_nobody(tmp_path: P
         (EDGE, "-", None),
     ],
 )
-def test_a_forwarded_column_that_would_verify_is_told(
+def test_a_forwarded_column_that_would_verify_has_a_note(
     tmp_path: Path, address: str, forwarded: str, number: int | None
 ) -> None:
     lines = [line(f"/{n}", address=address) + f' "{forwarded}"'.encode() for n in range(3)]
     document = checked(tmp_path, *lines).document
     (proxy,) = document["proxies"]
     assert (proxy["fetches"], proxy["forwarded"], proxy["would_verify"]) == (3, number, 3 if number else 0)
-    said = "--forwarded takes" if number == 1 else f"--forwarded {number} takes"
-    assert any(said in note and "verifies 3 of them" in note for note in document["notes"]) is bool(number)
+    advice = "--forwarded reads" if number == 1 else f"--forwarded {number} reads"
+    assert any(advice in note and "verifies 3 of them" in note for note in document["notes"]) is bool(number)
     if number:
-        told = checked(tmp_path, *lines, options=("--forwarded", str(number))).document
-        assert told["total"]["identity"]["verified"] == 3
-        assert told["proxies"] == []
+        verified = checked(tmp_path, *lines, options=("--forwarded", str(number))).document
+        assert verified["total"]["identity"]["verified"] == 3
+        assert verified["proxies"] == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_a_forwarded_column_that_would_verify_is_told(
     [
         (f"{OPENAI}, 10.0.0.9", "try --forwarded 2"),
         (f"{OPENAI}, {EDGE}", "try --forwarded 2"),
-        ("-", "has no address that is the 1. from the right"),
+        ("-", "has no address in position 1 from the right"),
     ],
 )
 def test_advice_with_forwarded_is_not_to_use_forwarded(tmp_path: Path, forwarded: str, advice: str) -> None:
@@ -138,7 +136,7 @@ def test_advice_with_forwarded_is_not_to_use_forwarded(tmp_path: Path, forwarded
     assert advice in note
 
 
-def test_a_list_alone_makes_no_forgery_where_dns_may_tell(tmp_path: Path) -> None:
+def test_a_list_alone_does_not_prove_forgery_if_dns_could_verify(tmp_path: Path) -> None:
     agent = "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"
     robots = "User-agent: *\nDisallow: /\n"
     document = checked(tmp_path, line("/a", user_agent=agent, address=IMPOSTOR), robots=robots).document
@@ -186,8 +184,8 @@ def test_an_absolute_target_of_another_site_is_not_booked_on_this_one(
     found = document["total"]
     assert (found["disallowed"], found["robots_txt_reads"]) == ((2, 1) if here else (1, 0))
     assert document["lines"]["left_out"] == (0 if here else 2)
-    told = [note for note in document["notes"] if "another site in the target, like 'other.example'" in note]
-    assert bool(told) is not here
+    notes = [note for note in document["notes"] if "another site in the target, like 'other.example'" in note]
+    assert bool(notes) is not here
 
 
 def test_the_sites_own_name_in_a_target_is_the_site(tmp_path: Path) -> None:
@@ -222,7 +220,7 @@ def test_where_every_target_is_absolute_they_name_the_sites(tmp_path: Path) -> N
         ((400, 405, 408, 418, 421), "disallowed"),
     ],
 )
-def test_refused_means_no_content_and_the_report_says_how_each_status_counts(
+def test_refused_means_no_content_and_the_report_lists_each_status(
     tmp_path: Path, statuses: tuple[int, ...], counter: str
 ) -> None:
     lines = [line(f"/{status}", status=status).replace(b'" 0 ', b'" 000 ') for status in statuses]
@@ -234,7 +232,7 @@ def test_refused_means_no_content_and_the_report_says_how_each_status_counts(
     assert {row["counts_as"] for row in document["statuses"]} == {
         "refused" if counter == "refused" else "fetched"
     }
-    assert "How the answers to fetches counted" in html.read_text()
+    assert "by the status of the response" in html.read_text()
 
 
 def test_a_method_makes_no_difference(tmp_path: Path) -> None:
@@ -304,10 +302,9 @@ def test_where_nothing_that_names_a_crawler_can_be_read_there_is_no_verdict(tmp_
     readable = line("/a", user_agent="Mozilla/5.0 Firefox/140.0")
     outcome = checked(tmp_path, readable, *broken, options=("--format", "combined"))
     assert (outcome.code, outcome.out) == (2, b"")
-    assert "30 of 31 lines name a crawler, and none of these can be read" in outcome.err
-    assert (
-        checked(tmp_path, *[readable] * 40, broken[0]).code == 0
-    )  # one odd line among many is told, no more
+    assert "none of the lines that name a crawler can be read (30 of 31 lines)" in outcome.err
+    # One odd line among many is only a note.
+    assert checked(tmp_path, *[readable] * 40, broken[0]).code == 0
 
 
 NAMED = "User-agent: AhrefsBot\nUser-agent: newaicrawler\nDisallow: /\n\nUser-agent: *\nAllow: /\n"
@@ -357,7 +354,7 @@ def test_a_name_of_a_browser_in_a_policy_accuses_no_reader(tmp_path: Path) -> No
     assert total(tmp_path, line("/a", user_agent=agent), robots=robots)["fetches"] == 0
 
 
-def test_self_declared_crawlers_that_nobody_knows_are_listed(tmp_path: Path) -> None:
+def test_unknown_self_declared_crawlers_are_listed(tmp_path: Path) -> None:
     agents = [
         "Mozilla/5.0 (compatible; BrandNewAIBot/1.0; +https://new-ai.example/bot)",
         "BrandNewAIBot/2.0; +https://new-ai.example/bot",
@@ -383,7 +380,7 @@ def test_self_declared_crawlers_that_nobody_knows_are_listed(tmp_path: Path) -> 
     )
 
 
-def test_strangers_names_are_shortened_and_their_number_is_told(tmp_path: Path) -> None:
+def test_names_of_unknown_crawlers_are_shortened_and_counted(tmp_path: Path) -> None:
     lines = [line("/a", user_agent=f"{'x' * 300}{n}Bot/1.0 Bot{n}/1.0") for n in range(200)]
     found = checked(tmp_path, *lines).document["unknown_crawlers"]
     assert (found["fetches"], found["names"], len(found["listed"])) == (200, 200, 10)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.accesslog.labelled import linewise, objects, tables
 from tests.accesslog.labelled.command import Outcome, check_logs_here
 from tests.accesslog.labelled.forms import Form
+from tests.accesslog.labelled.handwritten import DISALLOWING, SITE
 from tests.accesslog.labelled.logs import write_down
+from tests.accesslog.labelled.results import contradictions
 from tests.accesslog.labelled.sites import make_sites
-from tests.accesslog.labelled.small import DISALLOWING, SITE
-from tests.accesslog.labelled.telling import contradictions
 from tests.accesslog.labelled.traffic import make_requests
 
 _LOGPUSH, _EDGE = objects.CLOUDFLARE, tables.CLOUDFRONT
@@ -40,27 +40,27 @@ POLICIES = (
 )  # fmt: skip
 
 
-def lines_of(octets: bytes) -> int:
+def lines_of(data: bytes) -> int:
     """Only a line feed ends a line; what stands behind the last one is a line too."""
-    return octets.count(b"\n") + (octets[-1:] not in (b"", b"\n"))
+    return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
 
 
-def asked(folder: Path, octets: bytes, *options: str) -> Outcome:
+def asked(folder: Path, data: bytes, *options: str) -> Outcome:
     log = folder / "any.log"
-    log.write_bytes(octets)
+    log.write_bytes(data)
     (folder / "robots.txt").write_text(DISALLOWING)
     return check_logs_here(log, "--robots", folder / "robots.txt", "--site", SITE, "--json", *options)
 
 
-def assert_counted(octets: bytes, outcome: Outcome) -> None:
+def assert_counted(data: bytes, outcome: Outcome) -> None:
     document = outcome.document
     assert contradictions(document) == []
-    assert document["lines"]["read"] == lines_of(octets)
+    assert document["lines"]["read"] == lines_of(data)
 
 
-def is_compressed(octets: bytes) -> bool:
+def is_compressed(data: bytes) -> bool:
     """A file is what it holds, whatever its name: these are no lines."""
-    return octets.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+    return data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
 
 
 @cache
@@ -76,13 +76,13 @@ def sample(name: str, seed: int) -> bytes:
 def mutated(draw: st.DrawFn) -> tuple[Form, bytes]:
     """Real lines in which something was cut out, doubled, put in or flipped."""
     name = draw(st.sampled_from(sorted(BY_NAME)))
-    octets = sample(name, draw(st.integers(0, 2)))
+    data = sample(name, draw(st.integers(0, 2)))
     for _ in range(draw(st.integers(1, 6))):
-        at = draw(st.integers(0, len(octets)))
-        end = min(len(octets), at + draw(st.integers(0, 40)))
-        piece = draw(st.one_of(st.sampled_from(PIECES), st.binary(max_size=4), st.just(octets[at:end] * 2)))
-        octets = octets[:at] + piece + octets[end:]
-    return BY_NAME[name], octets
+        at = draw(st.integers(0, len(data)))
+        end = min(len(data), at + draw(st.integers(0, 40)))
+        piece = draw(st.one_of(st.sampled_from(PIECES), st.binary(max_size=4), st.just(data[at:end] * 2)))
+        data = data[:at] + piece + data[end:]
+    return BY_NAME[name], data
 
 
 FUZZ = settings(
@@ -96,12 +96,12 @@ FUZZ = settings(
 @example(b"\n")
 @example(b"\xef\xbb\xbf\n")
 @example(b"\xff\xfeG\x00P\x00T\x00B\x00o\x00t\x00\n\x00")
-def test_any_bytes_are_answered_or_refused(tmp_path: Path, octets: bytes) -> None:
-    outcome = asked(tmp_path, octets)
+def test_any_bytes_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
+    outcome = asked(tmp_path, data)
     if outcome.code == 2:
         assert "any.log" in outcome.err
     else:
-        assert_counted(octets, outcome)
+        assert_counted(data, outcome)
 
 
 NO_VERDICT = ("fits --format", "no field for the User-Agent", "a key for the User-Agent", "can be read")
@@ -115,24 +115,24 @@ NO_VERDICT = ("fits --format", "no field for the User-Agent", "a key for the Use
         b"".join
     ),
 )
-def test_any_bytes_are_lines_of_a_named_form(tmp_path: Path, name: str, octets: bytes) -> None:
+def test_any_bytes_are_lines_of_a_named_form(tmp_path: Path, name: str, data: bytes) -> None:
     form = BY_NAME[name]
-    outcome = asked(tmp_path, octets, *form.options)
-    if octets and not is_compressed(octets) and not form.head:  # a form that its head defines may lack it
+    outcome = asked(tmp_path, data, *form.options)
+    if data and not is_compressed(data) and not form.head:  # a form that its head defines may lack it
         assert outcome.code == 0 or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
-        assert_counted(octets, outcome)
+        assert_counted(data, outcome)
 
 
 @settings(FUZZ, max_examples=100)
 @given(mutated())
 def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) -> None:
-    form, octets = damaged
-    outcome = asked(tmp_path, octets, *form.options)
-    if octets and not is_compressed(octets) and not form.head:
+    form, data = damaged
+    outcome = asked(tmp_path, data, *form.options)
+    if data and not is_compressed(data) and not form.head:
         assert outcome.code in (0, 1) or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
-        assert_counted(octets, outcome)
+        assert_counted(data, outcome)
 
 
 @pytest.mark.slow
@@ -141,27 +141,27 @@ def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) 
 def test_damaged_lines_are_counted_however_many(
     tmp_path: Path, damaged: tuple[Form, bytes], named: bool
 ) -> None:
-    form, octets = damaged
-    outcome = asked(tmp_path, octets, *(form.options if named else ()))
+    form, data = damaged
+    outcome = asked(tmp_path, data, *(form.options if named else ()))
     if outcome.code != 2:
-        assert_counted(octets, outcome)
+        assert_counted(data, outcome)
 
 
 @settings(FUZZ, max_examples=25)
 @given(st.binary(max_size=200), st.sampled_from([".gz", ".zst"]))
 def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
-    tmp_path: Path, octets: bytes, suffix: str
+    tmp_path: Path, data: bytes, suffix: str
 ) -> None:
     import gzip
 
     from backports import zstd
 
-    whole = (gzip.compress if suffix == ".gz" else zstd.compress)(sample("combined, named", 0))
-    cut = random.Random(octets).randrange(1, len(whole))
+    complete = (gzip.compress if suffix == ".gz" else zstd.compress)(sample("combined, named", 0))
+    cut = random.Random(data).randrange(1, len(complete))
     log = tmp_path / f"any.log{suffix}"
     (tmp_path / "robots.txt").write_text(DISALLOWING)
     options = ("--robots", tmp_path / "robots.txt", "--site", SITE, "--json")
-    for damaged in (octets + b"x", whole[:cut], whole[:cut] + octets):
+    for damaged in (data + b"x", complete[:cut], complete[:cut] + data):
         log.write_bytes(damaged)
         outcome = check_logs_here(log, *options)
         assert outcome.code == 2
@@ -170,10 +170,10 @@ def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
 
 @settings(FUZZ, max_examples=30)
 @given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(POLICIES)).map(b"".join)))
-def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, octets: bytes) -> None:
+def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
     log, policies = tmp_path / "access.log", tmp_path / "policies.jsonl"
     log.write_bytes(sample("vcombined, named", 0))
-    policies.write_bytes(octets)
+    policies.write_bytes(data)
     outcome = check_logs_here(log, "--policies", policies, "--json")
     if outcome.code == 2:
         assert "policies.jsonl" in outcome.err
@@ -181,8 +181,8 @@ def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, octets: b
 
 @settings(FUZZ, max_examples=30)
 @given(st.binary(max_size=300))
-def test_any_bytes_as_a_robots_txt_are_answered(tmp_path: Path, octets: bytes) -> None:
+def test_any_bytes_as_a_robots_txt_are_answered(tmp_path: Path, data: bytes) -> None:
     log, robots = tmp_path / "access.log", tmp_path / "robots.txt"
     log.write_bytes(sample("combined, named", 0))
-    robots.write_bytes(octets)
+    robots.write_bytes(data)
     assert check_logs_here(log, "--robots", robots, "--site", SITE, "--json").code in (0, 1)

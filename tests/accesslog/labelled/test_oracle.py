@@ -89,7 +89,7 @@ def test_what_is_not_chosen_counts_as_other_lines() -> None:
         (b"NotGPTBotx", None),
     ],
 )
-def test_a_line_that_nobody_can_read_is_unreadable_if_it_holds_a_token(raw: bytes, kind: str | None) -> None:
+def test_a_broken_line_is_unreadable_if_it_contains_a_token(raw: bytes, kind: str | None) -> None:
     assert kind_unread(raw) == kind
 
 
@@ -150,16 +150,16 @@ def test_worlds_of_one_seed_are_the_same_bytes(world: World) -> None:
     assert make_requests(rng, sites, 50) == make_requests(again, sites, 50)
 
 
-def test_a_registry_keeps_the_history_that_the_policies_tell(world: World) -> None:
+def test_a_registry_keeps_the_history_of_the_policies(world: World) -> None:
     from aipolicy.registry import Registry
     from aipolicy.robotstxt.merge import robots_txt
 
-    url = write_registry(list(world.sites), world.folder / "told.db")
+    url = write_registry(list(world.sites), world.folder / "history.db")
     with Registry(url) as registry:
         for site in world.sites:
-            for said in site.said:
-                policy = registry.at(site.hosts[-1], said.at)
+            for statement in site.history:
+                policy = registry.at(site.hosts[-1], statement.at)
                 assert policy is not None
-                assert robots_txt(policy, base=policy.robots_base).decode() == said.robots_txt
-    lines = write_jsonl(list(world.sites), world.folder / "told.jsonl", random.Random(1))
-    assert len(lines) == sum(len(site.said) for site in world.sites)
+                assert robots_txt(policy, base=policy.robots_base).decode() == statement.robots_txt
+    lines = write_jsonl(list(world.sites), world.folder / "history.jsonl", random.Random(1))
+    assert len(lines) == sum(len(site.history) for site in world.sites)

@@ -1,4 +1,4 @@
-"""What other programs were found to do wrong with such logs, and what attackers write into them."""
+"""Errors of other programs with such logs, and text that attackers write into them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.accesslog.labelled.command import check_logs
-from tests.accesslog.labelled.small import (
+from tests.accesslog.labelled.handwritten import (
     DISALLOWING,
     GPTBOT,
     OPENAI,
@@ -81,7 +81,7 @@ def test_an_identity_is_what_the_operator_lets_anyone_check(
 
 
 @pytest.mark.parametrize("address", ["-", "unknown", "crawl-1.openai.example", "unix:", "999.1.1.1"])
-def test_an_address_that_is_none_is_no_forgery(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_not_a_forgery(tmp_path: Path, address: str) -> None:
     found = document(tmp_path, *[line()] * 9, line(address=address))
     assert found["total"]["identity"]["spoofed"] == 0
     assert found["lines"]["crawler"] + found["lines"]["unreadable"] == 10
@@ -106,7 +106,7 @@ def test_an_address_that_is_none_is_no_forgery(tmp_path: Path, address: str) -> 
         ("GPTBot/1.2 <script>alert(1)</script>", "GPTBot"),
     ],
 )
-def test_who_asks_is_what_the_user_agent_declares(tmp_path: Path, user_agent: str, token: str | None) -> None:
+def test_the_user_agent_declares_the_crawler(tmp_path: Path, user_agent: str, token: str | None) -> None:
     found = document(tmp_path, line(), line(user_agent=user_agent))
     others = [c["product_token"] for c in found["crawlers"] for _ in range(c["fetches"])]
     others.remove("GPTBot")
@@ -114,7 +114,7 @@ def test_who_asks_is_what_the_user_agent_declares(tmp_path: Path, user_agent: st
     assert found["lines"]["unreadable"] == 0
 
 
-def test_a_token_in_the_path_or_the_referrer_is_nobody(tmp_path: Path) -> None:
+def test_a_token_in_the_path_or_the_referrer_is_not_a_crawler(tmp_path: Path) -> None:
     plain = line("/GPTBot/1.2?a=ClaudeBot", user_agent="curl/8.0").replace(
         b'"-"', b'"https://x/?q=GPTBot/1.2"'
     )
@@ -122,8 +122,8 @@ def test_a_token_in_the_path_or_the_referrer_is_nobody(tmp_path: Path) -> None:
     assert found["lines"] == {"read": 2, "crawler": 1, "other": 1, "unreadable": 0, **_NONE}
 
 
-def test_two_agents_that_differ_late_are_told_apart_however_often_they_come(tmp_path: Path) -> None:
-    """What is remembered of a User-Agent is remembered of the whole of it."""
+def test_two_agents_that_differ_late_are_distinguished(tmp_path: Path) -> None:
+    """The cache key of a User-Agent is all of it."""
     long = "Mozilla/5.0 (" + "x" * 300 + "; compatible; "
     lines = [line(user_agent=f"{long}{token}/1.0)") for token in ("GPTBot", "ClaudeBot", "Nothing")] * 500
     found = document(tmp_path, *lines)
@@ -169,8 +169,9 @@ def test_what_attackers_write_is_text_in_the_report_and_on_the_terminal(tmp_path
         f"GPTBot/1.2 {script}\x1b[2J{image}".encode(),
     ]
     write_log(tmp_path, *lines)
-    shown = ("--by", "path", "--html", "report.html")
-    outcome = check_logs(tmp_path, "access.log", *ROBOTS, *shown, "--format", "%v %h %l %u %t \"%r\" %>s %b "
+    options = ("--by", "path", "--html", "report.html")
+    arguments = (*ROBOTS, *options)
+    outcome = check_logs(tmp_path, "access.log", *arguments, "--format", "%v %h %l %u %t \"%r\" %>s %b "
                          "\"%{Referer}i\" \"%{User-Agent}i\"")  # fmt: skip
     assert outcome.code == 1
     report = (tmp_path / "report.html").read_text()
@@ -180,7 +181,7 @@ def test_what_attackers_write_is_text_in_the_report_and_on_the_terminal(tmp_path
     assert not {b"\x1b", b"\x07"} & {outcome.out[i : i + 1] for i in range(len(outcome.out))}
 
 
-def test_an_unreadable_time_is_told_and_not_guessed(tmp_path: Path) -> None:
+def test_an_unreadable_time_is_counted_and_not_guessed(tmp_path: Path) -> None:
     times = [
         "32/Oct/2026:10:00:00 +0000",
         "01/Oct/2026:25:00:00 +0000",

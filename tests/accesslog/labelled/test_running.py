@@ -1,4 +1,4 @@
-"""What happens around a check: logs given twice, outputs that can't be written, interruptions."""
+"""The circumstances of a check: duplicate logs, outputs that can't be written, interruptions."""
 
 import gzip
 import os
@@ -13,7 +13,7 @@ from aipolicy.accesslog.summary import write_evidence
 from aipolicy.cli.outputs import require_writable, whole_file
 from aipolicy.errors import AIPolicyError
 from tests.accesslog.labelled.command import Outcome, check_logs_here, environment, program
-from tests.accesslog.labelled.small import ROBOTS, line, write_log, write_policies
+from tests.accesslog.labelled.handwritten import ROBOTS, line, write_log, write_policies
 
 
 def checked(folder: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
@@ -21,7 +21,7 @@ def checked(folder: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> O
     return check_logs_here(*arguments, "--json")
 
 
-def test_a_file_with_several_names_is_read_once_and_that_is_said(
+def test_a_file_with_several_names_is_read_once_with_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write_log(tmp_path, line())
@@ -29,25 +29,25 @@ def test_a_file_with_several_names_is_read_once_and_that_is_said(
     names = (name, f"./{name}", str(tmp_path / name), "today.log", name)
     found = checked(tmp_path, *names, *ROBOTS, monkeypatch=monkeypatch).document
     assert found["total"]["disallowed"] == 1
-    assert "'today.log' is the same file as 'access.log': it was read once" in found["notes"]
+    assert "'today.log' and 'access.log' are the same file; it was read once" in found["notes"]
     assert [file["file"] for file in found["files"]] == [name]
 
 
-def test_a_compressed_copy_beside_its_log_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compressed_copy_of_a_log_has_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = write_log(tmp_path, line(), line("/private/y"))
     (tmp_path / "access.log.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
     write_log(tmp_path, line("/private/y"), name="other.log")
     found = checked(tmp_path, name, "access.log.gz", "other.log", *ROBOTS, monkeypatch=monkeypatch).document
     (note,) = found["notes"]
-    assert note.startswith("'access.log.gz' begins as 'access.log' does")
+    assert note.startswith("'access.log.gz' begins like 'access.log'")
     assert found["total"]["disallowed"] == 5
 
 
-def test_of_many_copies_a_few_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_of_many_copies_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [write_log(tmp_path, line(), name=f"{n}.log") for n in range(10)]
     notes = checked(tmp_path, *names, *ROBOTS, monkeypatch=monkeypatch).document["notes"]
     assert len(notes) == 4
-    assert notes[-1] == "6 more logs begin as others do"
+    assert notes[-1] == "6 more logs begin like others"
 
 
 def test_empty_logs_are_not_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +60,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write_log(tmp_path, line())
-    whole = checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"]
+    complete = checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"]
     (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (tmp_path / name).read_bytes())
-    assert checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"] == whole
+    assert checked(tmp_path, name, *ROBOTS, monkeypatch=monkeypatch).document["crawlers"] == complete
 
 
 def test_a_probe_for_an_open_proxy_is_no_fetch_of_the_logs_own_site(
@@ -90,7 +90,7 @@ def test_a_site_that_took_over_the_host_asked_for_is_looked_at_too(
     assert (found["total"]["disallowed"], found["lines"]["left_out"]) == (1, 1)
 
 
-def test_a_crawler_that_was_denied_robots_txt_is_spoken_for(
+def test_a_crawler_that_was_denied_robots_txt_has_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = [line("/robots.txt", status=status) for status in (200, 403, 404, 429, 503, 301)]
@@ -104,7 +104,7 @@ def test_a_crawler_that_was_denied_robots_txt_is_spoken_for(
 
 @pytest.mark.parametrize("option", ["--html", "--evidence"])
 @pytest.mark.parametrize("out", ["none/report", "."])
-def test_an_output_that_cannot_be_written_is_told_before_anything_is_read(
+def test_an_output_that_cannot_be_written_is_an_error_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, out: str
 ) -> None:
     write_log(tmp_path)
@@ -178,7 +178,7 @@ def test_interrupted_it_ends_as_a_shell_expects_and_leaves_nothing(tmp_path: Pat
         log.write(line() + b"\n")
         log.flush()
         command.send_signal(signal.SIGINT)
-    out, said = command.communicate(timeout=60)
+    out, error = command.communicate(timeout=60)
     assert (command.returncode, out) == (130, b"")
-    assert said.strip() == b"Interrupted"
+    assert error.strip() == b"Interrupted"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "endless.log", "robots.txt"]

@@ -12,7 +12,7 @@ import pytest
 from tests.accesslog.labelled import linewise, objects, tables
 from tests.accesslog.labelled.command import check_logs
 from tests.accesslog.labelled.forms import Form
-from tests.accesslog.labelled.small import ROBOTS, line, write_log
+from tests.accesslog.labelled.handwritten import ROBOTS, line, write_log
 from tests.accesslog.labelled.test_exact import ALL, assert_exact
 from tests.accesslog.labelled.worlds import make_world
 
@@ -65,7 +65,7 @@ def test_lines_may_stand_in_a_column_of_parquet_files(
         tmp_path, *arguments, "--engine", "spark", "--master", "local[2]", timeout=300
     ).document
     assert spark["total"] == plain["total"]
-    numbers = [(shown["file"], shown["line"]) for shown in spark["crawlers"][0]["examples"]]
+    numbers = [(row["file"], row["line"]) for row in spark["crawlers"][0]["examples"]]
     wanted = [(f"logs/{n // 1000}.parquet", n % 1000 + 1) for n in range(3000) if n % 7]
     assert sorted(numbers) == wanted
 
@@ -88,11 +88,11 @@ def test_spark_counts_the_lines_of_a_log_without_requests(tmp_path: Path) -> Non
     assert comparable(spark.document) == comparable(local.document)
 
 
-def test_a_master_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_master_is_an_error(tmp_path: Path) -> None:
     arguments = (write_log(tmp_path, line()), *ROBOTS, "--engine", "spark", "--master", "nonsense")
     outcome = check_logs(tmp_path, *arguments)
     assert outcome.code == 2
-    assert "Spark could not be started" in outcome.err
+    assert "Spark can't be started" in outcome.err
     assert "--master 'nonsense'" in outcome.err
 
 

@@ -25,7 +25,7 @@ _REFERRERS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """As the client sent it, ``host`` in its own spelling; behind that, the labels.
+    """A request as the client sent it, ``host`` in its own spelling, and its labels.
 
     ``site`` is the canonical name, ``judgement`` what the request was: None where ``crawler`` is.
     """
@@ -89,10 +89,10 @@ def _request(rng: random.Random, site: Site, *, fractions: bool, grace_hours: fl
 
 def _when(rng: random.Random, site: Site, crawler: str | None, grace_hours: float) -> datetime:
     """Any time of the log; or around a change, or around the end of the window that follows it."""
-    if crawler and site.said and rng.random() < 0.4:
+    if crawler and site.history and rng.random() < 0.4:
         facts = FACTS.get(crawler)
         window = max(grace_hours, (facts and facts.robots_cache_hours) or 0)
-        change = rng.choice(site.said).at
+        change = rng.choice(site.history).at
         around = rng.choice((timedelta(), timedelta(hours=window), timedelta(hours=1)))
         when = change + around + timedelta(seconds=rng.choice((-1, 0, 1, -300, 300)))
         if BEGIN <= when < BEGIN + timedelta(days=DAYS):

@@ -1,4 +1,4 @@
-"""A world: sites with their histories, and logs of what was asked of them, in a folder."""
+"""A world: a folder with sites, their histories, and logs of requests to them."""
 
 import random
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class World:
 
     @property
     def known(self) -> set[str]:
-        return {site.name for site in self.sites if site.said}
+        return {site.name for site in self.sites if site.history}
 
     @property
     def names(self) -> list[str]:
@@ -34,7 +34,7 @@ class World:
 
     @property
     def options(self) -> list[str]:
-        """What the command must be told besides the policies."""
+        """The options of the command besides the policies."""
         form = self.files[0].form
         return [*form.options, *([] if form.hosts else ["--site", self.sites[0].name])]
 
@@ -67,8 +67,8 @@ def make_world(
 ) -> World:
     """Write a world into ``folder``: a file for each of ``forms`` (by name), all about the same sites.
 
-    Where a form names no host, the world has one site. ``unchanging``: each site has said one thing since
-    long ago, and that of the first is ``robots.txt``.
+    Where a form names no host, the world has one site. ``unchanging``: each site has had one policy for
+    long, and that of the first is ``robots.txt``.
     """
     rng = random.Random(seed)
     alone = not all(form.hosts for form in forms.values())

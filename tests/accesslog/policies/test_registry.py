@@ -18,7 +18,7 @@ from aipolicy.robotstxt.merge import robots_txt
 from aipolicy.times import to_microseconds
 from tests.accesslog.policies.frames import outcomes
 from tests.registry.conftest import Clock
-from tests.registry.test_past import HOSTS, puts
+from tests.registry.test_history_model import HOSTS, puts
 
 OPTED_OUT = SitePolicy.from_flag(True, site="a.example")
 SILENT = SitePolicy.from_flag(False, site="a.example")
@@ -75,7 +75,7 @@ def test_a_log_without_hosts_has_no_policy_even_if_the_registry_has_one_site(
 
 
 def test_a_missing_registry_is_an_error_and_is_not_created(url: str, tmp_path: Path) -> None:
-    with pytest.raises(RegistryURLError, match="there is no file"):
+    with pytest.raises(RegistryURLError, match="doesn't exist"):
         RegistryPolicies(url)
     assert list(tmp_path.iterdir()) == []
 
@@ -112,9 +112,7 @@ def test_sites_with_equal_policies_share_their_file(registry: Registry, url: str
 def test_a_policy_that_was_too_large_to_be_served_accuses_nobody(
     registry: Registry, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "aipolicy.registry.validation.check_fits", lambda policy: None
-    )  # as older versions did
+    monkeypatch.setattr("aipolicy.registry.write.check_fits", lambda policy: None)  # as older versions did
     registry.put(
         SitePolicy.from_preset("no-ai", site="a.example", robots_base="#" * 511_990 + "\nAllow: /"), by="ada"
     )

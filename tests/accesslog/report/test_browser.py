@@ -1,4 +1,4 @@
-"""What a real browser makes of the HTML report."""
+"""The HTML report in a real browser."""
 
 import re
 
@@ -21,8 +21,8 @@ def test_hostile_text_asks_for_nothing_and_stays_text(browser: Browser) -> None:
     report = Page(seen.document)
     assert {element.tag for element in report.elements} <= TEXT_ONLY
     assert not [name for element in report.elements for name in element.attributes if name.startswith("on")]
-    shown = {element.text for element in report.all("bdi")}
-    assert set(HOSTILE[:6]) | {trap, f'"><img src="{trap}"><style>@import "{trap}"</style>'} <= shown
+    texts = {element.text for element in report.all("bdi")}
+    assert set(HOSTILE[:6]) | {trap, f'"><img src="{trap}"><style>@import "{trap}"</style>'} <= texts
 
 
 def test_every_kind_of_report_opens_without_a_complaint(browser: Browser) -> None:

@@ -36,8 +36,8 @@ def test_fetches_by_impostors_are_a_separate_part() -> None:
     height = chart.base - chart.top
     (bar,) = chart.bars
     assert (bar.disallowed, bar.spoofed, bar.fetches) == (height / 4, height / 2, height / 4)
-    assert chart.summary == "25 of 100 fetches disallowed, and 50 more by impostors"
-    assert "25 of them disallowed, and 50 more by impostors" in bar.label
+    assert chart.summary == "100 fetches: 25 disallowed, 50 disallowed by impostors"
+    assert "of which 25 disallowed and 50 disallowed by impostors" in bar.label
 
 
 def test_a_single_disallowed_fetch_among_a_million_is_visible() -> None:
@@ -70,7 +70,7 @@ def test_a_long_time_is_drawn_in_longer_steps_and_nothing_is_lost() -> None:
     assert chart.step == "week"
     assert len(chart.bars) <= 58
     total = long["total"]
-    assert f"{total['disallowed']:,} of {total['fetches']:,} fetches disallowed" in chart.summary
+    assert f"{total['fetches']:,} fetches: {total['disallowed']:,} disallowed" in chart.summary
     assert (
         sum(int(bar.label.split(": ")[1].split(" ")[0].replace(",", "")) for bar in chart.bars)
         == total["fetches"]
@@ -94,7 +94,8 @@ def test_past_twelve_crawlers_the_others_are_drawn_together() -> None:
     assert len(found) == MOST_CRAWLERS
     assert found[-1].name == "49 other crawlers together"
     others = document["crawlers"][MOST_CRAWLERS - 1 :]
-    assert found[-1].summary.startswith(f"{sum(c['disallowed'] for c in others):,} of ")
+    disallowed = sum(crawler["disallowed"] for crawler in others)
+    assert f" fetches: {disallowed:,} disallowed" in found[-1].summary
     assert len(charts(sample(many(12), days=3), 320)) == 12
 
 

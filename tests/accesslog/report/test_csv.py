@@ -9,7 +9,7 @@ from tests.accesslog.report.samples import HOSTILE, by, hostile, nobody, sample
 
 
 def read_back(document: dict[str, Any]) -> list[dict[str, str]]:
-    """As a program reads what the command writes."""
+    """Read the CSV like a program would."""
     written = io.StringIO(newline="")
     csv.writer(written).writerows(csv_rows(document))
     return list(csv.DictReader(io.StringIO(written.getvalue(), newline=""), strict=True))

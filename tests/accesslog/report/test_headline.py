@@ -130,6 +130,4 @@ def test_what_else_was_disallowed_is_an_aside(verdict: str, words: str) -> None:
 def test_unreadable_lines_are_an_aside() -> None:
     document = accused(("GPTBot", 10, {}))
     document["lines"]["unreadable"] = 1
-    assert headline(document).asides == (
-        "1 line names a crawler but can't be read, and counted for nothing.",
-    )
+    assert headline(document).asides == ("1 line names a crawler but can't be read; it is not counted.",)

@@ -139,7 +139,7 @@ def test_missing_parts_of_evidence_are_stated() -> None:
 
 def test_hostile_text_is_text() -> None:
     report = Page(html(hostile(URL)))
-    shown = [element.text for element in report.all("bdi")]
+    texts = [element.text for element in report.all("bdi")]
     for text in (
         "/<script>alert(1)</script>",
         '/" onload="alert(1)',
@@ -147,10 +147,10 @@ def test_hostile_text_is_text() -> None:
         "/{{ 7 * 7 }}{% raw %}",
         URL,
     ):
-        assert shown.count(text) > 5
-    assert r"/\x1b[31mred\x1b[0m\x00\x9b31m\x0d\x0a\x09" in shown
-    assert r"/\u202egnp.exe\u2066\u200b" in shown
-    assert f"/{'a' * 599}… (cut; 3,001 characters in all)" in shown
+        assert texts.count(text) > 5
+    assert r"/\x1b[31mred\x1b[0m\x00\x9b31m\x0d\x0a\x09" in texts
+    assert r"/\u202egnp.exe\u2066\u200b" in texts
+    assert f"/{'a' * 599}… (cut; 3,001 characters in all)" in texts
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]", report.source)
     report.source.encode()  # lone surrogates could not be written
 

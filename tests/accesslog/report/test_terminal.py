@@ -116,13 +116,13 @@ def test_without_a_crawler_there_is_a_total_of_nothing() -> None:
 def test_no_token_is_broken_at_eighty_columns() -> None:
     tokens = ("GPTBot", "facebookexternalhit", "cohere-ai", "ClaudeBot", "Bytespider")
     text = printed(sample(tokens), 80)
-    first, second = text.split("By impostors:")[0].split("\n\n")[:2]
+    first, second = text.split("Disallowed (impostors):")[0].split("\n\n")[:2]
     for token in tokens:
         assert token in first
         assert token in second
     for word in ("Disallowed", "impostors", "robots.txt"):
         assert word in first
-    assert second.split()[:2] == ["Rule", "most"]
+    assert second.split()[:2] == ["Fetches", "by"]
     assert "(UTC)" in second
     assert second.count("2026-11-14") >= 6  # seen and disallowed both
     assert second.count("(UTC)") == 2

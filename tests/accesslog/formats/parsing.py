@@ -1,4 +1,4 @@
-"""What the tests of log formats have in common."""
+"""Helpers for the tests of log formats."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ def row(log_format: LogFormat | str, line: str, *, forwarded: int = 0) -> dict[s
 
 
 def unread(log_format: LogFormat | str, line: str) -> bool:
-    """Whether a line is unreadable, and nothing is said of it then."""
+    """Return True if a line is unreadable and all its columns are null."""
     (found,) = rows(log_format, line)
     return found == {**NOTHING, "ok": False}
 

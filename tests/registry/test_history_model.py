@@ -106,7 +106,7 @@ HOSTS = ["a.example", "b.example", "c.example", "x.example", "y.example", "z.exa
 
 @dataclass
 class Naive:
-    """What the registry should answer, worked out from all puts each time it is asked."""
+    """A model of the registry, which computes each answer from all puts."""
 
     puts: list[tuple[datetime, SitePolicy, frozenset[str]]] = field(default_factory=list)
 
@@ -122,7 +122,7 @@ class Naive:
         return frozenset(host for host, policy in self.state().items() if policy.site == site)
 
     def put(self, now: datetime, policy: SitePolicy, further: Iterable[str] | None) -> bool:
-        """Whether it may be put: no host of it is another site's."""
+        """Return True if it may be put: none of its hosts belongs to another site."""
         site = policy.site
         hosts = (self.hosts_of(site) if further is None else frozenset(further)) | {site}
         state = self.state()

@@ -21,7 +21,7 @@ from tests.bulk.folders import NO, OPTED_OUT, SILENT, did, expected, files, writ
 from tests.registry.conftest import ROOT, raw
 
 
-def test_one_policy_that_can_not_be_read_stops_nobody_elses(registry: Registry, url: str, out: Path) -> None:
+def test_an_unreadable_policy_does_not_stop_the_others(registry: Registry, url: str, out: Path) -> None:
     names = ["a.example", "b.example", "c.example", "d.example"]
     registry.put_many((SitePolicy.from_preset("no-ai", site=name) for name in names[:2]), by="import")
     registry.put(SitePolicy(site="c.example"), by="import")
@@ -75,7 +75,7 @@ def test_without_hard_links_there_are_copies(
     assert files(out) == expected(registry)
 
 
-def test_a_disk_that_is_full_leaves_whole_files_and_the_next_run_goes_on(
+def test_a_full_disk_leaves_complete_files_and_the_next_run_resumes(
     registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(30)), by="import")
@@ -96,14 +96,14 @@ def test_a_disk_that_is_full_leaves_whole_files_and_the_next_run_goes_on(
     assert files(out) == expected(registry)
 
 
-def test_two_writers_do_not_meet(registry: Registry, out: Path) -> None:
+def test_a_folder_has_one_writer_at_a_time(registry: Registry, out: Path) -> None:
     with HostFolder(out), pytest.raises(AIPolicyError, match="is writing to"):
         HostFolder(out)
     assert write(registry, out).seq == 0
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_every_file_is_whole_and_the_next_run_goes_on(url: str, out: Path) -> None:
+def test_after_a_kill_every_file_is_complete_and_the_next_run_resumes(url: str, out: Path) -> None:
     chance = random.Random(7)
     presets = list(PRESETS)
     bodies = {render(SitePolicy.from_preset(preset)).robots.body for preset in presets}
@@ -131,7 +131,7 @@ def test_killed_at_any_moment_every_file_is_whole_and_the_next_run_goes_on(url: 
         assert not list(out.glob("**/*.unfinished"))
 
 
-def test_a_first_pass_that_was_interrupted_goes_on_where_it_was(
+def test_an_interrupted_first_pass_resumes(
     registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator, "_CHECKPOINT", 10)

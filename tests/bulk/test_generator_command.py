@@ -20,7 +20,7 @@ def three(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_site_is_written_and_then_what_changed(aipolicy: Run, three: Path) -> None:
+def test_every_site_is_written_and_then_the_changes(aipolicy: Run, three: Path) -> None:
     first = aipolicy("robots", "--all", "--out", "out")
     assert (first.returncode, first.stdout) == (0, "")
     assert first.stderr == "out: 3 written, 0 unchanged, 0 removed (change 3)\n"
@@ -45,7 +45,7 @@ def test_a_switch_holds_for_all_of_them(aipolicy: Run, three: Path) -> None:
     assert "Content-Signal" not in (three / "out/robots/a/a.example").read_text()
 
 
-def test_a_policy_that_can_not_be_used_is_told_and_the_others_are_written(aipolicy: Run, three: Path) -> None:
+def test_an_unusable_policy_is_reported_and_the_others_are_written(aipolicy: Run, three: Path) -> None:
     with (
         Registry(f"sqlite:///{three}/aipolicy.db") as registry,
         registry._database.writing() as connection,
@@ -70,7 +70,7 @@ def test_a_policy_that_can_not_be_used_is_told_and_the_others_are_written(aipoli
         (["--all", "--out", "out", "--registry", "sqlite:///missing.db"], "missing.db"),
     ],
 )
-def test_what_can_not_be_written_is_told(
+def test_wrong_options_are_errors_that_name_the_culprit(
     aipolicy: Run, three: Path, arguments: list[str], culprit: str
 ) -> None:
     done = aipolicy("robots", *arguments)

@@ -24,7 +24,7 @@ def test_every_host_of_every_site_gets_its_file(registry: Registry, out: Path) -
     assert files(out)["xn--bcher-kva.example"] == NO
 
 
-def test_what_unknown_hosts_are_answered_lies_beside_the_others(registry: Registry, out: Path) -> None:
+def test_the_files_for_unknown_hosts_are_in_the_folder(registry: Registry, out: Path) -> None:
     write(registry, out)
     assert (out / "default.txt").read_bytes() == NO
     assert sorted(path.name for path in out.iterdir()) == [
@@ -35,7 +35,7 @@ def test_what_unknown_hosts_are_answered_lies_beside_the_others(registry: Regist
     ]
 
 
-def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Registry, out: Path) -> None:
+def test_a_second_run_checks_the_changes_only(registry: Registry, out: Path) -> None:
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(20)), by="import")
     assert write(registry, out).full
     assert did(write(registry, out)) == (0, 0, 0)
@@ -46,7 +46,7 @@ def test_a_second_run_looks_at_what_changed_and_at_nothing_else(registry: Regist
     assert files(out) == expected(registry)
 
 
-def test_a_host_that_is_gone_loses_its_file(registry: Registry, out: Path) -> None:
+def test_the_file_of_a_removed_host_is_removed(registry: Registry, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
     write(registry, out)
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
@@ -54,7 +54,9 @@ def test_a_host_that_is_gone_loses_its_file(registry: Registry, out: Path) -> No
     assert files(out).keys() == {"blog.example", "www.blog.example"}
 
 
-def test_a_host_that_leaves_while_the_first_pass_goes_on_keeps_no_file(registry: Registry, out: Path) -> None:
+def test_the_file_of_a_host_that_is_removed_during_the_first_pass_is_removed(
+    registry: Registry, out: Path
+) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
     hosts = iter((["old.example"], []))
 
@@ -68,7 +70,7 @@ def test_a_host_that_leaves_while_the_first_pass_goes_on_keeps_no_file(registry:
     assert files(out).keys() == {"blog.example"}
 
 
-def test_a_full_run_mends_what_was_changed_by_others(registry: Registry, out: Path) -> None:
+def test_a_full_run_repairs_files_that_others_changed(registry: Registry, out: Path) -> None:
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(5)), by="import")
     write(registry, out)
     edited = out / FILES / shard("b1.example") / "b1.example"
@@ -81,7 +83,7 @@ def test_a_full_run_mends_what_was_changed_by_others(registry: Registry, out: Pa
     assert did(write(registry, out, full=True)) == (0, 5, 0)
 
 
-def test_a_full_run_removes_only_what_we_can_have_written(registry: Registry, url: str, out: Path) -> None:
+def test_a_full_run_removes_only_our_own_files(registry: Registry, url: str, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["old.example"])
     write(registry, out)
     ours = out / FILES / "og"
@@ -101,7 +103,7 @@ def test_a_full_run_removes_only_what_we_can_have_written(registry: Registry, ur
     assert not (out / FILES / shard("old.example") / "old.example").exists()
 
 
-def test_what_is_no_file_in_a_hosts_place_is_told(registry: Registry, out: Path) -> None:
+def test_a_directory_in_the_place_of_a_file_is_an_error(registry: Registry, out: Path) -> None:
     write(registry, out)
     (out / FILES / "og" / "blog.example").mkdir(parents=True)
     registry.put(OPTED_OUT, by="ada")
@@ -111,7 +113,7 @@ def test_what_is_no_file_in_a_hosts_place_is_told(registry: Registry, out: Path)
         write(registry, out)
 
 
-def test_a_folder_that_holds_something_else_is_refused_untouched(registry: Registry, out: Path) -> None:
+def test_a_folder_with_foreign_files_is_refused_and_untouched(registry: Registry, out: Path) -> None:
     out.mkdir()
     (out / "index.html").write_text("a page")
     with pytest.raises(AIPolicyError, match=r"contains 'index.html', which is not ours: use an empty"):
@@ -119,7 +121,7 @@ def test_a_folder_that_holds_something_else_is_refused_untouched(registry: Regis
     assert [path.name for path in out.iterdir()] == ["index.html"]
 
 
-def test_a_folder_of_another_registry_is_refused_unless_told(
+def test_a_folder_of_another_registry_is_refused_without_full(
     registry: Registry, out: Path, tmp_path: Path
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
@@ -146,7 +148,7 @@ def test_other_signals_or_another_crawler_table_renew_every_file(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"registry": 1, "of": 2}'])
-def test_a_damaged_state_is_told(registry: Registry, out: Path, text: str) -> None:
+def test_a_damaged_state_is_an_error(registry: Registry, out: Path, text: str) -> None:
     write(registry, out)
     (out / STATE).write_text(text)
     with pytest.raises(AIPolicyError, match=r"aipolicy\.json' can't be read"):

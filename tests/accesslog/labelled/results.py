@@ -1,4 +1,4 @@
-"""What the checker said, in the shape of the oracle's answer."""
+"""The summary document in the form of the oracle's answer."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from tests.accesslog.labelled.definitions import rule_text
 from tests.accesslog.labelled.oracle import COUNTERS
 
 
-def told(document: dict[str, Any]) -> dict[str, Any]:
+def observed(document: dict[str, Any]) -> dict[str, Any]:
     """The parts of a summary document that an oracle's answer has."""
     crawlers = {entry["product_token"]: entry for entry in document["crawlers"]}
     return {
@@ -62,7 +62,7 @@ def _rules(rows: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
 
 
 def contradictions(document: dict[str, Any]) -> list[str]:
-    """Where a summary document doesn't agree with itself."""
+    """Return the contradictions within a summary document."""
     lines, total = document["lines"], document["total"]
     rows = [*document["crawlers"], total]
     found = []

@@ -1,4 +1,4 @@
-"""What goes wrong with a replica's file is told once, and mended without a restart."""
+"""Damage to a replica's file, which is logged once and repaired without a restart."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ from aipolicy.registry.replica.file import ReplicaFile, StatusRow
 from aipolicy.registry.replica.initial_copy import Progress
 from aipolicy.registry.replica.source import Row
 from aipolicy.registry.replica.status import FollowerStatus
-from tests.replica.following import eventually, follower, is_at_work, is_copy, read, seq, trouble
+from tests.replica.helpers import eventually, follower, is_at_work, is_copy, read, seq, trouble
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def replace_by_older(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [delete, delete_all, empty, cut, overwrite, replace_by_older])
-def test_a_file_that_is_harmed_is_told_once_and_filled_anew(
+def test_a_damaged_file_is_logged_once_and_filled_again(
     url: str, file: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
 ) -> None:
     with followed(url, file) as registry:
@@ -96,7 +96,7 @@ def test_a_file_that_is_harmed_is_told_once_and_filled_anew(
     assert str(file) in warnings(caplog)[0]
 
 
-def test_an_old_copy_in_its_place_is_filled_anew(
+def test_an_old_copy_in_its_place_is_filled_again(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Beside it is the log of the newer one. SQLite takes it for the copy's own: some pages old, some new."""
@@ -111,7 +111,7 @@ def test_an_old_copy_in_its_place_is_filled_anew(
     assert len(warnings(caplog)) == 1, warnings(caplog)
 
 
-def test_an_old_copy_that_was_put_there_meanwhile_is_filled_anew(
+def test_an_old_copy_that_appears_between_two_runs_is_filled_again(
     url: str, file: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.db"
@@ -130,7 +130,7 @@ def test_an_old_copy_that_was_put_there_meanwhile_is_filled_anew(
 def test_a_copy_without_a_log_is_taken_over(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As for a new machine, which then need not fetch all of it."""
+    """A copied file serves a new machine, which then need not fetch all rows."""
     copy = tmp_path / "copy.db"
     with followed(url, file) as registry:
         back_up(file, copy)
@@ -144,7 +144,7 @@ def test_a_copy_without_a_log_is_taken_over(
     assert "filled" not in caplog.text
 
 
-def test_another_programs_file_in_its_place_is_told_and_unharmed(
+def test_the_file_of_another_program_is_an_error_and_stays_unharmed(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     notes = tmp_path / "notes.txt"
@@ -160,7 +160,7 @@ def test_another_programs_file_in_its_place_is_told_and_unharmed(
 
 
 @pytest.mark.parametrize("damage", [empty, cut])
-def test_a_file_that_was_harmed_meanwhile_is_filled_anew(
+def test_a_file_damaged_between_two_runs_is_filled_again(
     url: str, file: Path, damage: Callable[[Path], None]
 ) -> None:
     with followed(url, file):
@@ -171,7 +171,7 @@ def test_a_file_that_was_harmed_meanwhile_is_filled_anew(
         eventually(lambda: is_copy(file, url))
 
 
-def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
+def test_a_full_disk_is_logged_once_and_the_replica_catches_up_afterwards(
     url: str, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = True
@@ -195,7 +195,7 @@ def test_a_full_disk_is_told_once_and_caught_up_when_there_is_room(
     assert len(warnings(caplog)) == 1, warnings(caplog)
 
 
-def test_an_outage_that_shows_itself_in_turns_is_told_once_each(
+def test_alternating_messages_of_an_outage_are_logged_once_each(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     status = FollowerStatus("postgresql://db/blogs", file, time.time)
@@ -214,9 +214,7 @@ def test_an_outage_that_shows_itself_in_turns_is_told_once_each(
     assert len(warnings(caplog)) == 6
 
 
-def test_a_clock_that_jumps_back_is_no_trouble(
-    url: str, file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_clock_that_jumps_back_is_harmless(url: str, file: Path, caplog: pytest.LogCaptureFixture) -> None:
     now = 5000.0
     with Registry(url) as registry, Replica(url, file, clock=lambda: now):
         registry.put(SitePolicy(site="a.example"), by="ada")
@@ -239,20 +237,20 @@ def test_a_registry_that_is_not_there_yet_is_waited_for(
     assert len(warnings(caplog)) == 1
 
 
-def test_a_folder_that_is_not_there_is_told(url: str, tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(url: str, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"nowhere.*check the path"):
         Replica(url, tmp_path / "nowhere" / "replica.db").run()
 
 
-def test_a_second_follower_says_who_is_the_first(url: str, file: Path) -> None:
+def test_a_second_follower_names_the_first(url: str, file: Path) -> None:
     Registry(url).close()
     with follower(url, file) as first:
         eventually(lambda: seq(file) == 0)
         with follower(url, file) as second:
-            said = second.communicate(timeout=30)[1]
+            log = second.communicate(timeout=30)[1]
         assert second.returncode == 2
-        assert f"'{file}' is followed by process {first.pid} already" in said
-        assert "--wait" in said
+        assert f"'{file}' is followed by process {first.pid} already" in log
+        assert "--wait" in log
 
 
 def test_a_follower_that_waits_takes_over_when_the_first_is_killed(url: str, file: Path) -> None:
@@ -289,7 +287,7 @@ def _stopping(stop: Callable[[], None]) -> Progress:
     return progress
 
 
-def test_ruins_of_a_fill_that_was_killed_are_no_trouble(url: str, file: Path) -> None:
+def test_the_remains_of_a_killed_copy_are_harmless(url: str, file: Path) -> None:
     Registry(url).close()
     filling = file.with_name("replica.db.filling")
     filling.write_bytes(b"half")
@@ -334,6 +332,6 @@ def changed(file: Path, statement: str, before: list[tuple[object, ...]]) -> boo
 
 
 def locks(file: Path) -> int:
-    """How many locks there are on the file, of any process, as the system counts them."""
+    """Return the number of locks on the file, of any process."""
     inode = f":{file.stat().st_ino} "
     return sum(inode in line for line in Path("/proc/locks").read_text().splitlines())

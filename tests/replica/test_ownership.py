@@ -1,4 +1,4 @@
-"""Whose a replica is: another user's readers take it from nobody, and it has one follower."""
+"""Ownership of a replica: readers of other users, and one follower at a time."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from tests.forking import join_child, start_child
 from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
-from tests.replica.following import eventually, follower, is_copy, seq
+from tests.replica.helpers import eventually, follower, is_copy, seq
 from tests.soak.processes import standing_still
 from tests.soak.proxy import Proxy, socket_of
 
@@ -79,10 +79,10 @@ def log_of(file: Path) -> Path:
 
 
 @of_two_users
-def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_nothing(
+def test_a_reader_of_another_user_that_opens_the_file_first_does_not_lock_out_the_follower(
     anywhere: str, shared: Path
 ) -> None:
-    """As after a reboot: SQLite lets it make the log and its index, which are its own then."""
+    """After a reboot, SQLite lets the reader create the log and its index, which it then owns."""
     with Registry(anywhere) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
         with process(OWNER, FOLLOWER, anywhere, shared) as first:
@@ -103,7 +103,7 @@ def test_a_reader_of_another_user_that_comes_first_locks_the_follower_out_of_not
 
 
 @of_two_users
-def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
+def test_a_log_that_the_follower_may_not_remove_is_reported_and_the_file_stays_readable(
     anywhere: str, shared: Path
 ) -> None:
     """In a directory like /tmp, where each file is its owner's to remove."""
@@ -128,9 +128,7 @@ def test_a_log_that_the_follower_may_not_remove_is_told_and_the_file_read_on(
 
 
 @of_two_users
-def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_there(
-    anywhere: str, shared: Path
-) -> None:
+def test_a_new_file_has_a_log_before_the_follower_opens_it(anywhere: str, shared: Path) -> None:
     with Registry(anywhere) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
         with Source(anywhere) as source:
@@ -147,7 +145,7 @@ def test_a_reader_that_meets_a_new_file_before_the_follower_does_finds_a_log_the
                 assert reader.stdout.readline() == "in force\n"
 
 
-def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str, file: Path) -> None:
+def test_a_follower_creates_a_deleted_file_and_lock_again(url: str, file: Path) -> None:
     with Registry(url) as registry, Replica(url, file):
         eventually(lambda: seq(file) == 0)
         for path in file.parent.glob("replica.db*"):
@@ -158,7 +156,7 @@ def test_a_follower_whose_lock_is_deleted_with_its_file_makes_both_anew(url: str
             Replica(url, file).run()
 
 
-def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: str, file: Path) -> None:
+def test_a_follower_that_lost_its_lock_to_another_one_ends(url: str, file: Path) -> None:
     with Registry(url) as registry, follower(url, file) as first, ExitStack() as stack:
         eventually(lambda: seq(file) == 0)
         with standing_still(first.pid):
@@ -167,15 +165,15 @@ def test_a_follower_that_finds_another_one_at_its_lock_leaves_it_the_file(url: s
             stack.enter_context(Replica(url, file))
             eventually(lambda: seq(file) == 0)
             inode = file.stat().st_ino
-        said = first.communicate(timeout=30)[1]
+        log = first.communicate(timeout=30)[1]
         assert first.returncode == 2
-        assert f"is followed by process {os.getpid()} already" in said
+        assert f"is followed by process {os.getpid()} already" in log
         registry.put(SitePolicy(site="a.example"), by="ada")
         eventually(lambda: seq(file) == 1)
         assert file.stat().st_ino == inode
 
 
-def test_a_lock_that_was_deleted_is_nobodys(file: Path) -> None:
+def test_a_deleted_lock_is_not_held(file: Path) -> None:
     path = file.with_name("replica.db.lock")
     first, second = FileLock(path), FileLock(path)
     assert first.acquire() is None

@@ -1,4 +1,4 @@
-"""What the tests of replicas share: a follower as a process, and whether a replica is what it should be."""
+"""Helpers for tests of replicas: a follower as a process, and a comparison of replica and registry."""
 
 import contextlib
 import sqlite3
@@ -16,7 +16,7 @@ ENOUGH = 60.0  # seconds, for a busy machine
 
 
 def eventually(condition: Callable[[], object], seconds: float = ENOUGH) -> None:
-    """Wait until ``condition`` holds; the test fails where it never does."""
+    """Wait until ``condition`` is true; fail if it never is."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"after {seconds} s it still isn't so"
@@ -24,7 +24,7 @@ def eventually(condition: Callable[[], object], seconds: float = ENOUGH) -> None
 
 
 def read(file: Path, statement: str) -> list[tuple[object, ...]]:
-    """What another program reads in the replica now; nothing, where there is none or a ruin."""
+    """Return rows that another program reads in the replica; none if it is missing or damaged."""
     with contextlib.suppress(sqlite3.DatabaseError):
         uri = f"{file.as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
@@ -38,7 +38,7 @@ def seq(file: Path) -> object:
 
 
 def is_at_work(file: Path) -> bool:
-    """Whether a follower opened the file and wrote in its log, after it was filled."""
+    """Return True if a follower opened the file and wrote to its log, after it was filled."""
     log = file.with_name(f"{file.name}-wal")
     return log.exists() and log.stat().st_size > 0
 
@@ -48,7 +48,7 @@ def trouble(file: Path) -> str:
 
 
 def is_copy(file: Path, url: str) -> bool:
-    """Whether each row of the registry is in the replica, and no other."""
+    """Return True if replica and registry have the same rows."""
     found = {name: read(file, f"SELECT * FROM {name} ORDER BY {KEYS.get(name, '1')}") for name in TABLES}
     assert read(file, "PRAGMA integrity_check") == [("ok",)]
     assert read(file, "PRAGMA foreign_key_check") == []

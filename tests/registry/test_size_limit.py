@@ -33,7 +33,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("kind", TOO_LARGE)
 @pytest.mark.parametrize("how", ["put", "put_many", "change"])
-def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path: Path) -> None:
+def test_a_policy_that_is_too_large_to_serve_is_refused(kind: str, how: str, tmp_path: Path) -> None:
     policy = TOO_LARGE[kind]
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
         registry.put(SitePolicy.from_flag(True, site="ada.example"), by="ada")
@@ -48,7 +48,7 @@ def test_what_no_lookup_can_serve_whole_is_refused(kind: str, how: str, tmp_path
         assert registry.seq == 1
 
 
-def test_what_fits_is_stored(tmp_path: Path) -> None:
+def test_a_policy_that_fits_is_stored(tmp_path: Path) -> None:
     policy = SitePolicy.from_preset(
         "no-ai", site="ada.example", robots_base="User-agent: *\nDisallow: /x\n" * 3000
     )

@@ -1,4 +1,4 @@
-"""What a follower says of itself, in the file and in the log, is so."""
+"""The status of a follower, in the file and in the log."""
 
 import logging
 import socket
@@ -12,10 +12,10 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.registry.replica import Replica
 from aipolicy.registry.replica.file import ReplicaFile, StatusRow
-from tests.replica.following import eventually, is_at_work, is_copy, read, seq
+from tests.replica.helpers import eventually, is_at_work, is_copy, read, seq
 
 
-def test_a_file_that_was_just_filled_says_when_it_was_level(
+def test_a_new_copy_has_the_time_when_it_was_up_to_date(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Registry(url).close()
@@ -24,7 +24,7 @@ def test_a_file_that_was_just_filled_says_when_it_was_level(
         eventually(lambda: read(file, "SELECT level_at FROM replica") == [(1_000_000_000,)])
 
 
-def test_a_disk_that_takes_not_even_a_note_is_no_success_and_told_once(
+def test_a_disk_too_full_for_the_status_is_a_failure_that_is_logged_once(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.replica.follower._HEARTBEAT", 0.0)
@@ -51,7 +51,7 @@ def test_a_disk_that_takes_not_even_a_note_is_no_success_and_told_once(
     assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
 
 
-def test_the_end_of_a_trouble_is_in_the_file_before_it_is_told(
+def test_the_end_of_a_failure_is_in_the_file_before_it_is_logged(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However long the next note that nothing happened is away."""
@@ -74,7 +74,7 @@ def test_the_end_of_a_trouble_is_in_the_file_before_it_is_told(
         assert read(file, "SELECT trouble FROM replica") == [("",)]
 
 
-def test_a_file_of_an_earlier_version_is_filled_anew(
+def test_a_file_of_an_earlier_version_is_filled_again(
     url: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its table ``replica`` had a further column."""
@@ -94,7 +94,7 @@ def test_a_file_of_an_earlier_version_is_filled_anew(
     assert "asked_at" not in str(read(file, "SELECT sql FROM sqlite_schema"))
 
 
-def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_soon(
+def test_a_server_that_accepts_a_connection_and_never_answers_times_out(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.replica.source.ANSWER_TIMEOUT", 2.0)

@@ -77,7 +77,7 @@ def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
     assert files(out) == expected(registry)
 
 
-def test_a_registry_that_is_restored_again_and_again_is_told(
+def test_a_registry_that_is_restored_repeatedly_is_an_error(
     registry: Registry, out: Path, back_up: Backup
 ) -> None:
     registry.put(SitePolicy(site="blog.example"), by="ada")
@@ -153,7 +153,7 @@ def test_a_registry_that_is_just_being_restored_takes_no_file_away(
     assert files(out) == expected(registry)
 
 
-def test_a_folder_that_is_begun_while_the_registry_is_being_restored_is_whole_in_the_end(
+def test_a_folder_that_is_begun_during_a_restore_is_complete_in_the_end(
     registry: Registry, out: Path, tmp_path: Path
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
