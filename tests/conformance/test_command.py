@@ -185,7 +185,7 @@ def test_an_optional_feature_counts_only_if_it_is_claimed(
         (["--", "wget -r {url}"], "write its arguments as separate words"),
         (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is not a clause"),
         (["--no-clauses", "--", "true", "{url}"], "--no-clauses leaves nothing to test"),
-        (["--seed=1", "--", "true", "{url}"], "--seed makes sites at random: add --random 40"),
+        (["--seed=1", "--", "true", "{url}"], "--seed is for random sites; add --random 40"),
         (["--no-clauses", "--random=1", "--only=cr", "--", "true", "{url}"], "exclude each other"),
         (["--token=a b", "--", "true", "{url}"], "--token 'a b' is not a product token"),
         ([], "Missing argument"),
