@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from aipolicy.core.preferences import Category, Preference
 from aipolicy.report.text import shown
@@ -21,6 +22,11 @@ class Carrier(StrEnum):
 
 PAGE_CARRIERS = frozenset({Carrier.HEADER, Carrier.META})
 
+
+USES = MappingProxyType(
+    {Category.TRAIN_AI: "AI training", Category.AI_USE: "AI use", Category.SEARCH: "search"}
+)
+"""The categories in words."""
 
 UNNAMED = "any-other-crawler"
 """The product token that stands for a crawler that no file names."""

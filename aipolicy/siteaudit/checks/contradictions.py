@@ -17,7 +17,7 @@ from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.observation import Access
 from aipolicy.siteaudit.parsed_site import ParsedSite
 from aipolicy.siteaudit.robots_diff import best_known_first
-from aipolicy.siteaudit.statements import PAGE_CARRIERS, UNNAMED, Carrier, Signal, Statement
+from aipolicy.siteaudit.statements import PAGE_CARRIERS, UNNAMED, USES, Carrier, Signal, Statement
 
 _MOST, _LISTED = 50, 5
 
@@ -48,7 +48,7 @@ def _contradicting(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "signals-contradict",
             yes.location.where,
-            f"{shown(yes.location.text)!r} allows {yes.category}{crawlers}, but it is disallowed by"
+            f"{shown(yes.location.text)!r} allows {USES[yes.category]}{crawlers}, but it is disallowed by"
             f" {_locations(opposing)}",
             effect,
             fix=f"make all signals agree: if the owner means no, {_change(yes)}",
@@ -122,7 +122,7 @@ def _granted(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "grant-to-the-shut-out",
             grant.location.where,
-            f"{shown(grant.location.text)!r} allows {grant.category}, but robots.txt disallows"
+            f"{shown(grant.location.text)!r} allows {USES[grant.category]}, but robots.txt disallows"
             f" {listed(best_known_first(tokens), 4)}",
             "they don't fetch the page, but may use copies that they have or get elsewhere",
             fix="say no in both places, or allow these crawlers in robots.txt",
