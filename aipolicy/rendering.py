@@ -129,16 +129,16 @@ class Rendering:
         return covered and self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
 
 
-def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = False) -> Rendering:
+def render(policy: SitePolicy, signals: Signals | None = None, *, complete: bool = False) -> Rendering:
     """Render ``policy``. A robots.txt that would be too large is shortened.
 
     Args:
         policy: The policy.
         signals: The switches.
-        whole: Don't shorten robots.txt (see ``aipolicy.robotstxt.merge.fitted_robots_txt``).
+        complete: Don't shorten robots.txt (see ``aipolicy.robotstxt.merge.fitted_robots_txt``).
 
     Raises:
-        RobotsTooLargeError: robots.txt is too large, and ``whole`` is true.
+        RobotsTooLargeError: robots.txt is too large, and ``complete`` is true.
     """
     signals = signals or Signals()
     paths = policy.effective_paths
@@ -146,7 +146,7 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = 
     strictest = reduce(Preferences.restricted_by, header_sets, policy.effective)
     by_path = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
-    if whole:
+    if complete:
         robots = FittedRobotsTxt(robots_txt(policy, signals, policy.robots_base), "")
     else:
         robots = fitted_robots_txt(policy, signals, policy.robots_base)

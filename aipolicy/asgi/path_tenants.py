@@ -291,7 +291,7 @@ def _with_paths(own: Rendering, listed: Listed) -> Rendering:
         path, policy = entry if isinstance(entry, tuple) else (entry, None)
         for pattern in tenant_patterns(path):
             paths[pattern] = _OPTED_OUT if policy is None else policy.effective
-    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, whole=True)
+    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, complete=True)
 
 
 def tenant_patterns(path: str) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def robots(**options: Any) -> None:
             )
         _write_all(options)
         return
-    rendering = _rendering(options, whole=True)  # a file that would have to be shortened is an error
+    rendering = _rendering(options, complete=True)  # a file that would have to be shortened is an error
     if options["as_json"]:
         document = {
             "site": rendering.policy.site,
@@ -129,14 +129,14 @@ def headers(**options: Any) -> None:
             click.echo(f"{name}: {value}")
 
 
-def _rendering(options: dict[str, Any], *, whole: bool = False) -> Rendering:
+def _rendering(options: dict[str, Any], *, complete: bool = False) -> Rendering:
     fields = policy_fields(options)
     if not options["site"]:
         if not {"preferences", "visibility", "path_preferences"} & set(fields):
             raise PolicyError(
                 "there is no policy to write; add --preset, or --site HOST to read the registry"
             )
-        return render(SitePolicy(**fields), signals_of(options), whole=whole)
+        return render(SitePolicy(**fields), signals_of(options), complete=complete)
     if set(fields) - {"robots_base"}:
         raise PolicyError("--site takes the policy from the registry; only --base can be combined with it")
     # Imported where it is used: a preset needs no database.
@@ -147,4 +147,4 @@ def _rendering(options: dict[str, Any], *, whole: bool = False) -> Rendering:
         policy = registry.get(options["site"])
     if policy is None:
         raise UnknownSiteError(f"no site in {masked(options['registry'])} has the host {options['site']!r}")
-    return render(dataclasses.replace(policy, **fields), signals_of(options), whole=whole)
+    return render(dataclasses.replace(policy, **fields), signals_of(options), complete=complete)

@@ -6,7 +6,6 @@ Reading a statement is ``aipolicy.core.preferences``'s, because preferences are 
 """
 
 import re
-from collections.abc import Iterator
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import TOKENS, Category, Preference, Preferences, members_of
@@ -23,9 +22,8 @@ _PLAIN_NO = frozenset({"n", "no", "none", "noai", "disallow"})
 _MEMBER = re.compile(r'(?:%"[^"]*"|"(?:[^"\\]|\\.)*"|[^,"])+')
 
 
-def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
-    if preferences and signals.content_usage:
-        yield str(preferences)
+def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[str, ...]:
+    return (str(preferences),) if signals.content_usage and preferences else ()
 
 
 def _combine(stated: bytes, existing: list[bytes]) -> bytes:

@@ -32,14 +32,16 @@ REPEATABLE = frozenset(key for key, field in _BY_KEY.items() if field.joining is
 """The fields of which a response may have several lines."""
 
 _FIRST = frozenset(key for key, field in _BY_KEY.items() if field.joining is Joining.BEFORE)
+_COMBINE = {key: field.combine for key, field in _BY_KEY.items() if field.combine}
+_VALUES = tuple((key, field.values) for key, field in _BY_KEY.items())
 
 
 def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
     """Return the headers of a response whose content has ``preferences`` (the site's, or a path's)."""
     return tuple(
         (key, value.encode("ascii"))
-        for key, field in _BY_KEY.items()
-        for value in field.values(policy, preferences, signals)
+        for key, values in _VALUES
+        for value in values(policy, preferences, signals)
     )
 
 
@@ -74,13 +76,10 @@ def merge_headers(existing: Iterable[Header], added: Iterable[Header]) -> list[H
         and (name, bytes(header[1]).strip(b" \t\r\n")) not in added
     ]
     first = [header for header in added if header[0] in _FIRST]
-    last = [(name, _combined(name, value, existing)) for name, value in added if name not in _FIRST]
+    last: list[Header] = []
+    for name, value in added:
+        combine = _COMBINE.get(name)
+        lines = [bytes(line) for key, line in existing if field_name(key) == name] if combine else []
+        if name not in _FIRST:
+            last.append((name, combine(value, lines) if combine and lines else value))
     return [*first, *kept, *last]
-
-
-def _combined(name: bytes, value: bytes, existing: list[Header]) -> bytes:
-    field = _BY_KEY.get(name)
-    if field is None or field.combine is None:
-        return value
-    lines = [bytes(line) for existing_name, line in existing if field_name(existing_name) == name]
-    return field.combine(value, lines) if lines else value

@@ -89,7 +89,7 @@ def _row(row: CrawlerRow) -> dict[str, Any]:
         "may_fetch": fetch.allowed,
         "decided_by": _location(fetch.location)
         if fetch.location
-        else {"where": "", "text": _text(fetch.because)},
+        else {"where": "", "text": _text(fetch.reason)},
         "uses": {
             str(category): {
                 "preference": str(use.preference),

@@ -27,7 +27,16 @@ Expecting = Callable[[str], Expectation | None]
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """The options of an audit. ``crawlers``: the product tokens to report; all known ones by default."""
+    """The options of an audit.
+
+    Attributes:
+        crawlers: The product tokens to report; all known ones by default.
+        expecting: The source of policies to compare with, if any.
+        allow_private: Connect to private and loopback addresses too.
+        jobs: Hosts that are audited at once.
+        delay: Seconds between two requests to one host.
+        seconds: Seconds that a server has for one answer.
+    """
 
     crawlers: tuple[str, ...] = ()
     expecting: Expecting | None = None

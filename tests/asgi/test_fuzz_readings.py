@@ -18,7 +18,7 @@ from aipolicy.identity import Verification
 from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import lookup
 from tests.core.test_path_readings import independent
-from tests.identity.worlds import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, STRANGER
 from tests.sizes import size
 
 REQUESTS = size(full=100_000, ci=3_000)

@@ -140,7 +140,7 @@ async def test_monitor_reports_a_handshake_and_refuses_none() -> None:
 
 async def test_an_impostors_handshake_is_refused_too() -> None:
     from aipolicy.identity import Verification
-    from tests.identity.worlds import RANGES, STRANGER
+    from tests.identity.address_lists import RANGES, STRANGER
 
     policy = SitePolicy.from_preset("no-ai", licensed=["GPTBot"])
     verification = Verification(RANGES, dns=False)

@@ -25,7 +25,7 @@ from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
 from tests.core.test_path_readings import ART
-from tests.identity.worlds import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, STRANGER
 
 GPTBOT = "GPTBot/1.2"
 CLOSED = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})

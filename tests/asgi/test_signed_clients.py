@@ -18,8 +18,8 @@ from aipolicy.identity import Verification
 from aipolicy.lookup import CachedLookup
 from aipolicy.web.fetcher import Fetcher
 from tests.asgi.apps import answering
+from tests.identity.address_lists import RANGES
 from tests.identity.signatures.signing import Signer
-from tests.identity.worlds import RANGES
 from tests.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"

@@ -18,9 +18,9 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.resolver import DnsAnswer, DnsQuestion
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
-from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.dns_server import SERVFAIL, DNSServer, reverse
 from tests.identity.signatures.signing import Clock
-from tests.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 
 LICENSED = SitePolicy.from_preset(
     "no-ai",

@@ -18,7 +18,7 @@ from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
 from aipolicy.web import fetcher as fetcher_module
 from tests.cli.conftest import Run
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 
 NEW = {"product_token": "NewAICrawler", "operator": "New AI", "purpose": "training"}
 ROBOTS_JSON = {

@@ -16,8 +16,8 @@ from aipolicy.cli import main
 from aipolicy.identity import Resolver, list_update, packaged_ranges
 from aipolicy.identity.ranges_file import RangesFile
 from tests.cli.conftest import Run
-from tests.identity.dnsserver import DNSServer
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.dns_server import DNSServer
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 from tests.identity.test_list_history import FIRST, LASTING, NEW, OLD, read, reading
 from tests.identity.test_list_update import listing, openai
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from aipolicy.cli import main
 from aipolicy.identity.signatures import SignedRequest, directories
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 from tests.identity.signatures.signing import Signer
 
 AGENT = "https://assistbot.duckduckgo.com"

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -206,6 +205,7 @@ def _check(
     identities: "IdentityChecker", clients: Iterable[_Client]
 ) -> Iterator[tuple[_Client, list[_Result]]]:
     """Yield each client with a result for each crawler that it declares, several clients at a time."""
+    from concurrent.futures import ThreadPoolExecutor
 
     def results(client: _Client) -> list[_Result]:
         crawlers = declared_crawlers(client.user_agent)

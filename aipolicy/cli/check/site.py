@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -119,6 +118,8 @@ def site(ctx: click.Context, /, **options: Any) -> None:
 
 def _run(options: _Options) -> int:
     """Check the sites, print each when it is done, and return the exit code."""
+    from tempfile import TemporaryFile
+
     from aipolicy.siteaudit.document import site_document
     from aipolicy.siteaudit.report import ReportInfo
     from aipolicy.times import iso

@@ -8,7 +8,7 @@ from typing import TypedDict
 from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences, members_of
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.checks.rules import too_many
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.matching import Binding, Content
@@ -58,7 +58,7 @@ def _signal(line: Line) -> Iterator[Finding]:
         yield finding(
             "unreadable-signal",
             [line.number],
-            f"{listed(map(repr, map(shown, invalid)), 4)} is invalid"
+            f"{listed(map(repr, map(shorten, invalid)), 4)} is invalid"
             if any(invalid)
             else "the line is empty",
             "it has no effect; write search, ai-input or ai-train with yes or no, or use with immediate, "
@@ -70,7 +70,7 @@ def _signal(line: Line) -> Iterator[Finding]:
         yield finding(
             "signal-spelling",
             [line.number],
-            f"{shown(line.value)!r} has capital letters",
+            f"{shorten(line.value)!r} has capital letters",
             "there is no published grammar, so a crawler may not recognise them; write it in lower case",
             fix=f"Content-Signal: {signal_text(valid)}",
         )
@@ -103,7 +103,7 @@ def _usage(line: Line) -> Iterator[Finding]:
     yield finding(
         "unreadable-usage",
         [line.number],
-        f"{shown(line.text)!r}: {what}",
+        f"{shorten(line.text)!r}: {what}",
         why,
         fix=f"Content-Usage: {pasted(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
         severity=Severity.WARNING if said else None,
