@@ -1,10 +1,10 @@
-"""Entries of the owner's platform for the crawler table, read from a file.
+"""A platform's own entries for the crawler table, read from a file.
 
 The file has the shape of the packaged table, ``{"crawlers": [...]}``, or is the list alone, as ``aipolicy
-crawlers --json`` writes it. It adds crawlers, or corrects some fields of those that the table has, for all
-that a process does: the files and headers that it writes, what the middleware refuses, and every check. The
-environment variable ``AIPOLICY_CRAWLERS`` names it for all processes of a machine; ``load`` is for one.
-Load it before anything is rendered: what was rendered before stays as it was.
+crawlers --json`` writes it. It adds crawlers to the table or corrects fields of its crawlers, for everything
+that a process does: the files and headers that it writes, the crawlers that it refuses, and every check. The
+environment variable ``AIPOLICY_CRAWLERS`` names the file for all processes of a machine; ``load`` reads it
+for one. Load it first: existing renderings don't change.
 """
 
 import json
@@ -26,10 +26,10 @@ _MOST_BYTES = 8 * 1024 * 1024
 
 
 def load(file: str | os.PathLike[str]) -> CrawlerTable:
-    """Use the packaged table with the entries of ``file`` in this process, and in those that it starts.
+    """Use the packaged table with the entries of ``file`` in this process and its child processes.
 
     Raises:
-        CrawlersError: The file can't be read, or an entry is invalid: the table stays as it was.
+        CrawlersError: The file can't be read, or an entry is invalid. The table doesn't change then.
     """
     table = read_table(file)
     use_table(table)
@@ -55,12 +55,12 @@ def read_json(file: str | os.PathLike[str]) -> Any:
     """Return the parsed JSON of a file of at most 8 MiB.
 
     Raises:
-        CrawlersError: The file can't be read, or isn't JSON; the message doesn't name it.
+        CrawlersError: The file can't be read, or isn't JSON; the message doesn't name the file.
     """
     try:
         if not Path(file).is_file():
-            what = "is not a file" if Path(file).exists() else "doesn't exist"
-            raise CrawlersError(f"it {what}: give the path of a JSON file")
+            problem = "is not a file" if Path(file).exists() else "doesn't exist"
+            raise CrawlersError(f"it {problem}: give the path of a JSON file")
         with Path(file).open("rb") as opened:
             content = opened.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -74,10 +74,10 @@ def parse(content: bytes) -> Any:
     """Return parsed JSON.
 
     Raises:
-        CrawlersError: It is larger than 8 MiB, isn't JSON, or has a member twice.
+        CrawlersError: It is larger than 8 MiB, isn't JSON, or has a duplicate member.
     """
     if len(content) > _MOST_BYTES:
-        raise CrawlersError(f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB: no crawler table is")
+        raise CrawlersError(f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB, the maximum of a table")
     try:
         return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant)
     except CrawlersError:
@@ -85,18 +85,18 @@ def parse(content: bytes) -> Any:
     except UnicodeDecodeError:
         raise CrawlersError("it isn't UTF-8: save it as UTF-8") from None
     except RecursionError:
-        raise CrawlersError("it is nested too deeply: no crawler table is") from None
+        raise CrawlersError("it is nested too deeply for a crawler table") from None
     except ValueError as error:
         raise CrawlersError(f"it isn't JSON ({str(error)[:200]})") from None
 
 
 @dataclass(frozen=True, slots=True)
 class NewNames:
-    """The names that ai.robots.txt lists and a table doesn't have.
+    """The names that ai.robots.txt lists and a table lacks.
 
     Attributes:
-        entries: Entries for a file, of unclassified training crawlers.
-        refused: Names that can't be product tokens, or would shut out others, each with the reason.
+        entries: Entries for a file, as unclassified training crawlers.
+        refused: Names that aren't valid product tokens or would block other crawlers, with the reason.
     """
 
     entries: tuple[dict[str, Any], ...]
@@ -110,24 +110,24 @@ _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
 def new_names(document: Any, table: CrawlerTable, *, source: str = AI_ROBOTS_TXT, day: date) -> NewNames:
-    """Return the names in robots.json of ai.robots.txt that ``table`` doesn't have.
+    """Return the names in robots.json of ai.robots.txt that ``table`` lacks.
 
-    Their entries are unclassified: of purpose ``training`` and class ``listed``, so that only an opt-out of
-    scope ``broad`` names them. Names that the table leaves out for a reason aren't new.
+    Their entries have the purpose ``training`` and the class ``listed``, so that only an opt-out of scope
+    ``broad`` names them. Names that the table leaves out for a reason aren't new.
 
     Args:
         document: The parsed JSON: ``{token: {"operator": ..., "function": ...}}``.
         table: The table to compare with.
-        source: Where it is from.
+        source: The address of the document.
         day: The day on which it was read.
 
     Raises:
-        CrawlersError: It isn't in that shape.
+        CrawlersError: The document has another shape.
     """
     if not isinstance(document, dict) or not all(isinstance(each, dict) for each in document.values()):
         raise CrawlersError("it isn't robots.json of ai.robots.txt, an object of objects by product token")
     if len(document) > _MOST_NAMES:
-        raise CrawlersError(f"it has {len(document)} names: {_MOST_NAMES} are the most")
+        raise CrawlersError(f"it has {len(document)} names; at most {_MOST_NAMES} are allowed")
     left_out = {name.lower() for name in LEFT_OUT}
     found: list[dict[str, Any]] = []
     refused: dict[str, str] = {}
@@ -148,10 +148,10 @@ def new_names(document: Any, table: CrawlerTable, *, source: str = AI_ROBOTS_TXT
 def _unclassified(token: str, about: dict[str, Any], source: str, day: date) -> dict[str, Any]:
     operator = _LINK.sub(r"\1", str(about.get("operator", "")))
     operator = "".join(c for c in operator if c.isprintable()).strip()[:100]
-    said = "" if operator.lower().startswith(("unclear", "unknown")) else operator
+    known = "" if operator.lower().startswith(("unclear", "unknown")) else operator
     return {
         "product_token": token,
-        "operator": said or "unknown",
+        "operator": known or "unknown",
         "purpose": "training",
         "class": "listed",
         "source": source,
@@ -162,19 +162,19 @@ def _unclassified(token: str, about: dict[str, Any], source: str, day: date) -> 
 
 
 def with_entries(document: Any, entries: Iterable[dict[str, Any]]) -> str:
-    """Return the text of a file with ``entries`` added to what ``document``, its parsed JSON, has."""
+    """Return the text of a file with ``entries`` added to ``document``, its parsed JSON."""
     kept = dict(document) if isinstance(document, dict) else {"crawlers": document}
     kept["crawlers"] = [*kept["crawlers"], *entries]
     return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a member that stands twice: JSON leaves open which of them counts."""
+    """Refuse a duplicate member: JSON doesn't define which of them counts."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CrawlersError(f"an object has the member {ascii(twice)[:80]} twice: keep one")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise CrawlersError(f"an object has the member {ascii(duplicate)[:80]} twice: remove one")
     return members
 
 

@@ -122,7 +122,7 @@ _BLOG = """<form method="post" action="/flag"><p>The owner's choice now: <strong
 
 
 def fill(registry: Registry) -> None:
-    """Put every blog's policy into the registry."""
+    """Put the policy of each blog into the registry."""
     for blog in BLOGS:
         registry.put(blog.policy, by="demo")
 
@@ -148,9 +148,10 @@ class Platform:
 
     async def _page(self, request: Request) -> Response:
         blog = _blog(request)
-        if blog is None or request.url.path != "/":
-            about = "No such blog" if blog is None else "No such page"
-            return _html(request, about, "", 404)
+        if request.url.path != "/":
+            return _html(request, "No such page", "", 404)
+        if blog is None:
+            return _html(request, "This host is not a blog, and gets the default policy. Choose a blog", "")
         _, headers, _ = await self._answer(blog.host, "/post")
         _, _, robots = await self._answer(blog.host, "/robots.txt")
         status, _, tdmrep = await self._answer(blog.host, "/.well-known/tdmrep.json")

@@ -18,13 +18,13 @@ from aipolicy.signals.headers import headers_of, meta_tags
 from aipolicy.signals.switches import Signals
 from aipolicy.signals.tdmrep import tdmrep_json
 
-_LONGEST_PATH = 8192  # octets; longer ones, which servers refuse, are not matched
+_LONGEST_PATH = 8192  # characters; servers refuse longer ones, so these are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A file's bytes, its strong entity tag, and its ready headers (without ``Cache-Control``)."""
+    """A file: its bytes, its strong entity tag, and its headers without ``Cache-Control``."""
 
     body: bytes
     etag: bytes
@@ -33,9 +33,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeaderSet:
-    """Ready header tuples, and their names in lower case: where a response has one, it must be merged.
+    """The headers of a response, ready to send.
 
-    ``preferences`` are what they say; ``tags`` is the same as HTML meta tags.
+    Attributes:
+        headers: Pairs of name and value.
+        names: The names in lower case; a response that has one of them already must be merged.
+        preferences: The preferences that the headers express.
+        tags: The same signals as HTML meta tags.
     """
 
     headers: tuple[Header, ...]
@@ -46,12 +50,19 @@ class HeaderSet:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rendering:
-    """Everything that a policy puts on the wire. Sites with equal policies can share one.
+    """All files and headers of a policy. Sites with equal policies can share one.
 
-    ``site`` holds for every path but those that one of ``paths`` matches, longest first; ``strictest`` has
-    the most restrictive of them all. A file that is None has nothing to say: the application's own answer
-    stands. ``takes_own_robots``: whether an application's own robots.txt has a place in ours. ``cut``: what
-    robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
+    Attributes:
+        policy: The policy.
+        signals: The switches.
+        site: The headers of every path that none of ``paths`` matches.
+        paths: Pairs of path pattern and headers, the longest pattern first.
+        robots: The robots.txt.
+        takes_own_robots: True if the application's own robots.txt is merged into ``robots``.
+        tdmrep: The tdmrep.json, or None if the policy has none: the application answers then.
+        ai_txt: The ai.txt, or None likewise.
+        strictest: The most restrictive headers of all paths.
+        cut: What robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
     """
 
     policy: SitePolicy
@@ -67,7 +78,7 @@ class Rendering:
     _table: PatternTable[HeaderSet]
 
     def headers_at(self, path: str) -> HeaderSet:
-        """The headers of a response to ``path``. Of a path over 8 KiB: the most restrictive of the site's."""
+        """Return the headers for ``path``; for a path of more than 8 KiB the most restrictive of the site."""
         if not self.paths:
             return self.site
         if len(path) > _LONGEST_PATH:
@@ -76,19 +87,19 @@ class Rendering:
 
     @property
     def most_searches(self) -> int:
-        """The most strings that are searched for in a path to tell its headers."""
+        """The maximum number of strings that are searched for in a path to find its headers."""
         return self._table.most_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
-        """The headers of a response to a request that can be read as any of ``paths``; None: as every path.
+        """Return the headers for a request that can be read as any of ``paths``; None stands for every path.
 
-        The most restrictive preferences hold: what one reading disallows is disallowed, and only what all of
+        The most restrictive preferences apply: what one reading disallows is disallowed, and only what all of
         them allow is allowed.
         """
         found: dict[HeaderSet, None] = {}
         for path in paths:
             if path is None:
-                found |= dict.fromkeys((self.site, *(its for _, its in self.paths)))
+                found |= dict.fromkeys((self.site, *(header_set for _, header_set in self.paths)))
             else:
                 found[self.headers_at(path)] = None
         if len(found) == 1:
@@ -96,19 +107,19 @@ class Rendering:
         preferences = reduce(Preferences.restricted_by, (header_set.preferences for header_set in found))
         return _header_set(self.policy, preferences, self.signals)
 
-    def headers_with(self, stated: Preferences, there: HeaderSet) -> HeaderSet:
-        """``there``, one of this rendering's, for content of which ``stated`` is said too."""
-        preferences = there.preferences.combined(stated)
+    def headers_with(self, stated: Preferences, header_set: HeaderSet) -> HeaderSet:
+        """Return a header set of this rendering combined with further preferences for the content."""
+        preferences = header_set.preferences.combined(stated)
         return _header_set(self.policy, preferences, self.signals)
 
     def closed_to(self, crawler: Crawler, path: str) -> bool:
-        """Whether the policy closes ``path``, with its query, to ``crawler``."""
+        """Return True if the policy closes ``path``, with its query, to ``crawler``."""
         if self.policy.visibility is Visibility.PRIVATE:
             return True
         return crawler.product_token not in self.policy.licensed and self._closes(crawler, path)
 
     def opened_by_licence(self, crawler: Crawler, path: str) -> bool:
-        """Whether ``path`` is open to ``crawler`` only because the owner lets it in although opted out."""
+        """Return True if ``crawler`` may fetch ``path`` only because the owner licensed it."""
         if crawler.product_token not in self.policy.licensed or self.closed_to(crawler, path):
             return False
         return self._closes(crawler, path)
@@ -118,24 +129,24 @@ class Rendering:
         return covered and self.headers_at(path).preferences.disallows(*crawler.purpose.categories)
 
 
-def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = False) -> Rendering:
-    """Render ``policy``. Where its robots.txt would be too large, that file alone is cut.
+def render(policy: SitePolicy, signals: Signals | None = None, *, complete: bool = False) -> Rendering:
+    """Render ``policy``. A robots.txt that would be too large is shortened.
 
     Args:
-        policy: what the site declares.
-        signals: the switches.
-        whole: refuse to cut; see ``aipolicy.robotstxt.merge.fitted_robots_txt``.
+        policy: The policy.
+        signals: The switches.
+        complete: Don't shorten robots.txt (see ``aipolicy.robotstxt.merge.fitted_robots_txt``).
 
     Raises:
-        RobotsTooLargeError: it must be ``whole``, and is too large.
+        RobotsTooLargeError: robots.txt is too large, and ``complete`` is true.
     """
     signals = signals or Signals()
     paths = policy.effective_paths
     header_sets = {p: _header_set(policy, p, signals) for p in {p for _, p in paths}}
     strictest = reduce(Preferences.restricted_by, header_sets, policy.effective)
-    placed = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
+    by_path = tuple((pattern, header_sets[preferences]) for pattern, preferences in paths)
     tdmrep, ai = tdmrep_json(policy, signals), ai_txt(policy, signals)
-    if whole:
+    if complete:
         robots = FittedRobotsTxt(robots_txt(policy, signals, policy.robots_base), "")
     else:
         robots = fitted_robots_txt(policy, signals, policy.robots_base)
@@ -143,19 +154,19 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, whole: bool = 
         policy=policy,
         signals=signals,
         site=_header_set(policy, policy.effective, signals),
-        paths=placed,
+        paths=by_path,
         robots=robots_document(robots.body),
         takes_own_robots=policy.robots_base is None and policy.visibility is not Visibility.PRIVATE,
         tdmrep=_document(tdmrep, _JSON) if tdmrep else None,
         ai_txt=_document(ai, _TEXT) if ai else None,
         strictest=_header_set(policy, strictest, signals),
         cut=robots.cut,
-        _table=PatternTable(placed, many_paths=True),
+        _table=PatternTable(by_path, many_paths=True),
     )
 
 
 def robots_document(body: bytes) -> Document:
-    """A robots.txt ready to send (RFC 9309 §2.3: UTF-8, text/plain)."""
+    """Return a robots.txt as a document (RFC 9309 §2.3: UTF-8, text/plain)."""
     return _document(body, _TEXT)
 
 
@@ -175,9 +186,9 @@ def _with_names(headers: tuple[Header, ...], preferences: Preferences) -> Header
 
 
 def most_restrictive(found: Sequence[tuple[Rendering, HeaderSet]]) -> Rendering:
-    """Return a rendering, of headers alone, for a response that may be any of these sites'.
+    """Return a rendering, of headers alone, for a response that may be from any of these sites.
 
-    Terms that not all of them offer are not offered.
+    Terms that not all of the sites offer are left out.
     """
     policies = [rendering.policy for rendering, _ in found]
     preferences = reduce(Preferences.restricted_by, (header_set.preferences for _, header_set in found))

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
+from aipolicy.serving.enforcement import EnforceMode
 
 HOST = "blog.example"
 HEADERS = [
@@ -83,7 +84,7 @@ class UsualWay(BaseHTTPMiddleware):
         return response
 
 
-async def warm(policy: SitePolicy, enforce: str = "off") -> AIPolicyMiddleware:
+async def warm(policy: SitePolicy, enforce: EnforceMode = "off") -> AIPolicyMiddleware:
     lookup = CachedLookup(lambda host: policy, ttl=3600)
     await lookup.find(HOST.encode())
     return AIPolicyMiddleware(bare, lookup, enforce=enforce)

@@ -3,10 +3,10 @@
     python scripts/build_ranges.py FOLDER
     python scripts/build_ranges.py FOLDER --only proxies
 
-FOLDER has the copies that scripts/ranges.toml names, with their sources. A copy is an operator's own file (or
-page), lines of prefixes (of an ipset, too), or the JSON of one of the collections named there. Nothing is
-fetched. Equal copies make equal bytes. ``--only`` takes the lists of crawlers, or of proxies, and leaves the
-others as they are. Exit codes: 0 the snapshot is as it was, 1 it was changed, 2 a copy can't be used.
+FOLDER contains the copies listed in scripts/ranges.toml with their sources. A copy is an operator's own file
+or web page, lines of prefixes or an ipset, or the JSON of one of the collections named there. Nothing is
+fetched. Equal copies make equal bytes. ``--only`` updates only the lists of crawlers, or only those of
+proxies. Exit codes: 0 the snapshot is unchanged, 1 it was changed, 2 a copy can't be used.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from aipolicy.identity.prefixes import networks, published_prefixes
 from aipolicy.identity.proxies import PROXY_OF, proxy_networks
 
 HERE = Path(__file__).parent
-SNAPSHOT = HERE.parent / "aipolicy" / "check" / "identity" / "ranges.json"
+SNAPSHOT = HERE.parent / "aipolicy" / "identity" / "ranges.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of one list, or of several in one."""
+    """A copy of one or several lists."""
 
     urls: tuple[str, ...]
     day: date
@@ -40,19 +40,23 @@ class Copy:
 
 
 def copies(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Copy]:
-    """Every copy that the manifest names. Raises RangesError naming the file."""
-    for given in manifest["copies"]:
-        path = folder / given["file"]
+    """Yield every copy in the manifest.
+
+    Raises:
+        RangesError: A file can't be used; the message names it.
+    """
+    for entry in manifest["copies"]:
+        path = folder / entry["file"]
         try:
-            for urls, day, prefixes in _read(path.read_text("utf-8"), given):
+            for urls, day, prefixes in _read(path.read_text("utf-8"), entry):
                 known = tuple(sorted(manifest.get("aliases", {}).get(url, url) for url in urls))
-                yield Copy(known, day, given["source"], tuple(prefixes))
+                yield Copy(known, day, entry["source"], tuple(prefixes))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RangesError(f"{path}: {error}") from None
 
 
-def _read(text: str, given: Mapping[str, Any]) -> Iterator[tuple[list[str], date, list[str]]]:
-    """URLs, day and prefixes of each list in a file."""
+def _read(text: str, entry: Mapping[str, Any]) -> Iterator[tuple[list[str], date, list[str]]]:
+    """Yield URLs, day and prefixes of each list in a file."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError:
@@ -62,14 +66,14 @@ def _read(text: str, given: Mapping[str, Any]) -> Iterator[tuple[list[str], date
             yield [each["upstream_url"]], _day(each["fetched_at"]), each["ipv4"] + each["ipv6"]
     elif isinstance(document, dict) and "services" in document:  # bot-ip-blocks
         for each in document["services"].values():
-            if each["source_url"] in given["only"]:
-                yield [each["source_url"]], _day(given["date"]), each["ipv4"] + each["ipv6"]
+            if each["source_url"] in entry["only"]:
+                yield [each["source_url"]], _day(entry["date"]), each["ipv4"] + each["ipv6"]
     elif document is None and "<" not in text:
         lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
         prefixes = [words[-1] for words in lines if words[0] not in ("create", "flush")]  # ipset's
-        yield given["urls"], _day(given["date"]), prefixes
+        yield entry["urls"], _day(entry["date"]), prefixes
     else:
-        yield given["urls"], _day(given["date"]), published_prefixes(text)
+        yield entry["urls"], _day(entry["date"]), published_prefixes(text)
 
 
 def _day(text: str) -> date:
@@ -77,7 +81,7 @@ def _day(text: str) -> date:
 
 
 def snapshot(found: Iterator[Copy], manifest: Mapping[str, Any]) -> Ranges:
-    """The newest copy of each list that a crawler of the table comes from, or another of its operator."""
+    """Return the newest copy of each list of the crawler table's operators."""
     operators = {url: crawler.operator for crawler in CRAWLERS for url in crawler.ranges}
     operators |= manifest.get("others", {})
     newest: dict[tuple[str, ...], Copy] = {}
@@ -108,32 +112,36 @@ def _list(copy: Copy, operators: Mapping[str, str], manifest: Mapping[str, Any])
 
 
 def proxies(folder: Path, manifest: Mapping[str, Any]) -> Iterator[AddressList]:
-    """Every list of proxies that the manifest names. Raises RangesError naming the file."""
-    for given in manifest.get("proxies", ()):
-        path, url = folder / given["file"], given["url"]
+    """Yield every list of proxies in the manifest.
+
+    Raises:
+        RangesError: A file can't be used; the message names it.
+    """
+    for entry in manifest.get("proxies", ()):
+        path, url = folder / entry["file"], entry["url"]
         try:
             prefixes = proxy_networks(path.read_text("utf-8"), url)
         except (OSError, ValueError) as error:
             raise RangesError(f"{path}: {error}") from None
-        operator, day = PROXY_OF[url].operator, _day(given["date"])
-        yield AddressList((url,), operator, (), day, given["source"], None, prefixes)
+        operator, day = PROXY_OF[url].operator, _day(entry["date"])
+        yield AddressList((url,), operator, (), day, entry["source"], None, prefixes)
 
 
 def _built(folder: Path, manifest: Mapping[str, Any], old: Ranges | None, only: str | None) -> Ranges:
-    """All lists; those that ``only`` leaves out as ``old`` has them."""
+    """Return all lists; those excluded by ``only`` come from ``old``."""
     keeps_crawlers, keeps_proxies = only == "proxies", only == "crawlers"
     lists = old.lists if old and keeps_crawlers else snapshot(copies(folder, manifest), manifest).lists
     return ordered(lists, old.proxies if old and keeps_proxies else proxies(folder, manifest))
 
 
 def differences(old: Ranges | None, new: Ranges) -> Iterator[str]:
-    """A line for each list that came, went or changed."""
+    """Yield a line for each list that was added, removed or changed."""
     before = {each.urls: each for each in (*old.lists, *old.proxies)} if old else {}
     after = {each.urls: each for each in (*new.lists, *new.proxies)}
     for urls in sorted(before.keys() | after.keys()):
         name = ", ".join(urls)
         if urls not in after:
-            yield f"{name}: gone"
+            yield f"{name}: removed"
         elif urls not in before:
             yield f"{name}: new, {after[urls].date}, prefixes: {len(after[urls].prefixes)}"
         elif before[urls] != after[urls]:
@@ -142,17 +150,17 @@ def differences(old: Ranges | None, new: Ranges) -> Iterator[str]:
                 for a, b in ((before[urls], after[urls]), (after[urls], before[urls]))
             )
             days = f"{before[urls].date} to {after[urls].date}"
-            yield f"{name}: {days}, prefixes: {len(come)} more, {len(gone)} less"
+            yield f"{name}: {days}, prefixes: {len(come)} added, {len(gone)} removed"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the copies are")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder of the copies")
     parser.add_argument("--manifest", metavar="FILE", type=Path, default=HERE / "ranges.toml")
     parser.add_argument("--output", metavar="FILE", type=Path, default=SNAPSHOT)
-    parser.add_argument("--only", choices=["crawlers", "proxies"], help="leave the other lists as they are")
+    parser.add_argument("--only", choices=["crawlers", "proxies"], help="update only these lists")
     options = parser.parse_args()
     try:
         manifest = tomllib.loads(options.manifest.read_text("utf-8"))

@@ -2,9 +2,9 @@
 
     pip install -e '.[test]' && python scripts/compare_crawlers.py
 
-The lists come with packages: ai-crawler-index, crawler-user-agents, and django-bots, which carries the
-robots.json of ai.robots.txt; --ai-robots-txt reads a newer copy of that from a file or URL. A name is new
-where neither the table nor its ``left_out`` has it. Exit codes: 0 nothing is new, 1 something is, 2 a list
+The lists are in packages: ai-crawler-index, crawler-user-agents, and django-bots, which contains the
+robots.json of ai.robots.txt; --ai-robots-txt reads a newer copy of it from a file or URL. A name is new
+if neither the table nor its ``left_out`` has it. Exit codes: 0 no name is new, 1 a name is new, 2 a list
 can't be read.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from aipolicy.core.crawlers import CRAWLERS, LEFT_OUT, Purpose, crawler_named
 from aipolicy.robotstxt.parser import product_token
 
-# What the categories of ai-crawler-index mean in the table.
+# The purposes of the table that a category of ai-crawler-index can mean.
 _PURPOSES = {
     "ai-training": {Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL},
     "dataset": {Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL},
@@ -30,7 +30,7 @@ _PURPOSES = {
 
 
 def ai_robots_txt(source: str | None) -> list[str]:
-    """The names in robots.json of ai.robots.txt."""
+    """Return the names in robots.json of ai.robots.txt."""
     if source is None:
         text = resources.files("django_bots").joinpath("data", "ai_robots.json").read_text("utf-8")
     elif source.startswith("https://"):
@@ -42,7 +42,7 @@ def ai_robots_txt(source: str | None) -> list[str]:
 
 
 def ai_crawler_index() -> dict[str, str]:
-    """Token → category, of the AI categories."""
+    """Return the category of each token, for the AI categories."""
     text = resources.files("ai_crawler_index").joinpath("data.json").read_text("utf-8")
     index = json.loads(text)
     return {
@@ -51,20 +51,20 @@ def ai_crawler_index() -> dict[str, str]:
 
 
 def crawler_user_agents() -> list[str]:
-    """The names in the patterns that are tagged as AI crawlers."""
+    """Return the names in the patterns that are tagged as AI crawlers."""
     text = resources.files("crawleruseragents").joinpath("crawler-user-agents.json").read_text("utf-8")
     patterns = (entry["pattern"] for entry in json.loads(text) if "ai-crawler" in entry.get("tags", ()))
     return [_plain(pattern) for pattern in patterns]
 
 
 def _plain(pattern: str) -> str:
-    """The name that a pattern looks for: ``[cC]laude[bB]ot`` is claudebot."""
+    """Return the name that a pattern matches: ``claudebot`` for ``[cC]laude[bB]ot``."""
     name = pattern.partition(r"[\s\S]*")[0]
     return re.sub(r"\[(\w)\w\]", r"\1", name).replace("\\", "").rstrip("/")
 
 
 def new_names(names: Iterable[str]) -> list[str]:
-    """Those that nobody has looked at yet."""
+    """Return the names that are neither in the table nor in its ``left_out``."""
     left_out = {name.lower() for name in LEFT_OUT}
     return sorted(
         {n for n in names if not (crawler_named(product_token(n)) or n.lower() in left_out)}, key=str.lower
@@ -72,7 +72,7 @@ def new_names(names: Iterable[str]) -> list[str]:
 
 
 def disagreements(categories: Mapping[str, str]) -> list[str]:
-    """Where the index says that a crawler comes for something else than the table does."""
+    """Return the crawlers with another purpose in the index than in the table."""
     return [
         f"{crawler.product_token}: {crawler.purpose} here, {category} there"
         for token, category in categories.items()
@@ -81,7 +81,7 @@ def disagreements(categories: Mapping[str, str]) -> list[str]:
 
 
 def compared(ai_robots_source: str | None) -> dict[str, list[str]]:
-    """Heading → names."""
+    """Return the names of each section of the report, by heading."""
     index = ai_crawler_index()
     lists = {
         "ai.robots.txt": ai_robots_txt(ai_robots_source),

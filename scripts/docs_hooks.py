@@ -1,26 +1,50 @@
 """Hooks of mkdocs: pages that are made from files of the repository.
 
-A line ``<!-- include: FILE -->`` is replaced by that file, and ``<!-- schema: PATTERN -->`` by a table of the
-newest JSON schema whose path matches.
+A line ``<!-- include: FILE -->`` is replaced by that file, ``<!-- schema: PATTERN -->`` by a table of the
+newest JSON schema whose path matches, and ``<!-- commands -->`` by the help of every command.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
+from aipolicy.cli import main
+
 ROOT = Path(__file__).parent.parent
-REPOSITORY = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill a page in before it is rendered."""
     markdown = re.sub(r"^<!-- include: (\S+) -->$", lambda m: _included(m[1]), markdown, flags=re.MULTILINE)
+    markdown = re.sub(r"^<!-- commands -->$", lambda _: _commands(), markdown, flags=re.MULTILINE)
     return re.sub(r"^<!-- schema: (\S+) -->$", lambda m: _schema(m[1]), markdown, flags=re.MULTILINE)
 
 
 def _included(name: str) -> str:
     return re.sub(r"`docs/(crawlers\.md)`", r"[`docs/\1`](\1)", (ROOT / name).read_text())
+
+
+def _commands() -> str:
+    return "\n".join(
+        _help(main, click.Context(main, info_name="aipolicy", terminal_width=100, max_content_width=100))
+    )
+
+
+def _help(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Return a heading and the help of a command, then those of its subcommands."""
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from _help(
+                    below,
+                    click.Context(below, context, name, terminal_width=100, max_content_width=100),
+                )
 
 
 def _schema(pattern: str) -> str:

@@ -1,12 +1,12 @@
-"""Serve one clause of RFC 9309 by hand, and show what a crawler fetches: no part of aipolicy is used.
+"""Serve one clause of RFC 9309 without any code of aipolicy, and print what a crawler fetches.
 
     python scripts/serve_clause.py wildcard -- wget -q -r -P {dir} {url}
     python scripts/serve_clause.py own-group --token MyBot --port 8000
 
 The second form serves until it is interrupted, for a crawler that is started elsewhere. Each request is
-printed as it comes. Exit codes: 0 nothing forbidden was fetched, 1 something was (or a page was left that may
-be fetched), 2 bad call, 3 the crawler came nowhere near, or didn't end within --seconds. --list has the
-clauses.
+printed. Exit codes: 0 the crawler obeys, 1 it fetched a forbidden page, or skipped an allowed one, 2 invalid
+arguments, 3 not tested: it did not fetch the pages that the test needs, or didn't end within --seconds.
+--list prints the clauses.
 """
 
 import argparse
@@ -33,12 +33,17 @@ MOVED = {"/go.html": "/b.html"}
 
 @dataclass
 class Clause:
-    """A robots.txt, the links on the first page, and which of them are forbidden; the last is always free.
+    """A robots.txt, and the links on the first page; the last link is always allowed.
 
-    TOKEN is the crawler's product token, SHORTER one that it begins with. ``may``: what may be fetched, and
-    is left by who is over-cautious. ``status``: of the robots.txt; 0 drops the connection. ``moved``:
-    redirects. ``also``: what only who misreads a link asks for. ``second``: the robots.txt of a second port,
-    which is {second} in links.
+    Attributes:
+        robots: The robots.txt. TOKEN is the crawler's product token, SHORTER a name that it begins with.
+        forbidden: Links that must not be fetched.
+        may: Links that an over-cautious crawler skips.
+        status: The status of the robots.txt; 0 closes the connection.
+        moved: Redirects.
+        also: Paths that a crawler requests only if it misreads a link.
+        second: The robots.txt of a second port, which is {second} in links.
+        asked_for: A path that the crawler must request.
     """
 
     robots: str | bytes
@@ -172,7 +177,7 @@ NOTHING = ("status-500", "dropped", "refused")
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """One port: what it answers to each path, and which requests came, in their order."""
+    """A server on one port, with its pages and the requests that it received, in order."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -185,11 +190,11 @@ class Site(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hangs up is no error."""
+        """Ignore clients that close the connection."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers from the site's pages."""
+    """A handler that returns the site's pages."""
 
     protocol_version = "HTTP/1.1"
     server: Site
@@ -214,16 +219,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 (http.server calls it so)
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: do_GET has."""
+        """Print nothing, because do_GET prints the requests."""
 
 
 def as_sent(target: str) -> str:
-    """The target with its bytes outside ASCII percent-encoded; http.server reads them as Latin-1."""
+    """Percent-encode the non-ASCII bytes of a target, which http.server decodes as Latin-1."""
     return re.sub(r"[^\x21-\x7e]", lambda match: f"%{ord(match[0]):02X}", target)
 
 
 def spelt(target: str) -> str:
-    """One spelling for all of a path: unreserved characters plain, anything else in upper-case hex."""
+    """Normalise a path: decode unreserved characters, and write other escapes in upper case."""
 
     def one(escape: re.Match[str]) -> str:
         character = chr(int(escape[1], 16))
@@ -247,7 +252,7 @@ def named(text: str | bytes, token: str) -> bytes:
 
 
 def sites(clause: Clause, token: str, port: int) -> tuple[Site, Site | None]:
-    """The site, and that on the second port, serving."""
+    """Start the site, and the one on the second port if there is one."""
     text = {"Content-Type": "text/plain; charset=utf-8"}
     second = Site(0) if clause.second else None
     site = Site(port)
@@ -273,7 +278,7 @@ def sites(clause: Clause, token: str, port: int) -> tuple[Site, Site | None]:
 
 
 def outcome(clause: Clause, name: str, site: Site, second: Site | None, *, ended: bool) -> dict[str, Any]:
-    """Return the forbidden paths that were fetched, and the allowed ones that were left."""
+    """Return the forbidden paths that were fetched, and the allowed ones that were skipped."""
 
     def came(link: str) -> bool:
         on, path = (second, link.removeprefix("{second}")) if link.startswith("{second}") else (site, link)
@@ -281,7 +286,7 @@ def outcome(clause: Clause, name: str, site: Site, second: Site | None, *, ended
         return on is not None and any(spelt(target) in wanted for target in on.came)
 
     reads = [number for number, target in enumerate(site.came) if target.partition("?")[0] == "/robots.txt"]
-    if name in NOTHING:  # the page that its user named counts once robots.txt was asked for
+    if name in NOTHING:  # the start page counts only after the request for robots.txt
         site.came = site.came[reads[0] :] if reads else [target for target in site.came if target != "/"]
     early = name == "robots-first" and bool(site.came) and (not reads or reads[0] > 0)
     fetched = [link for link in clause.forbidden if came(link)] + ["before /robots.txt"] * early
@@ -322,25 +327,25 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--list", action="store_true")
-    given = parser.parse_args(arguments[:begin])
+    options = parser.parse_args(arguments[:begin])
     command = arguments[begin + 1 :]
-    if given.list:
+    if options.list:
         print("\n".join(CLAUSES))
         return 0
-    if given.clause not in CLAUSES:
-        parser.error(f"{given.clause!r} is not among the clauses that --list shows")
-    clause = CLAUSES[given.clause]
-    site, second = sites(clause, given.token, given.port)
+    if options.clause not in CLAUSES:
+        parser.error(f"{options.clause!r} is not among the clauses that --list shows")
+    clause = CLAUSES[options.clause]
+    site, second = sites(clause, options.token, options.port)
     ended = True
-    print(f"{given.clause} on {site.url}/", file=sys.stderr)
+    print(f"{options.clause} on {site.url}/", file=sys.stderr)
     if command:
-        ended = run(command, f"{site.url}/", given.seconds)
+        ended = run(command, f"{site.url}/", options.seconds)
     else:
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
-    told = outcome(clause, given.clause, site, second, ended=ended)
-    print(json.dumps(told))
-    return {"obeys": 0, "not tested": 3}.get(told["verdict"], 1)
+    result = outcome(clause, options.clause, site, second, ended=ended)
+    print(json.dumps(result))
+    return {"obeys": 0, "not tested": 3}.get(result["verdict"], 1)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Try crawlers that others wrote, and print what each obeys as a table in Markdown.
+"""Test crawlers by other authors, and print the results as a table in Markdown.
 
     apt-get install wget wget2 httrack htdig && pip install -e '.[test]' && python scripts/try_crawlers.py
 
-Each is told to wait little and to follow links to other ports; the commands stand below the table as they
-were run. Every verdict is confirmed by hand: serve_clause.py, which uses no part of aipolicy, serves the same
-clause, and a cell that it doesn't confirm is left out of the table and named on stderr. Arguments are names
-(see --help); --json prints verdicts for programs, --only CLAUSE tries that clause alone, --unconfirmed does
-without serve_clause.py. Exit codes: 0 done, 2 a crawler is not installed.
+Each is configured to wait little and to follow links to other ports; the commands are below the table. Every
+verdict is confirmed with serve_clause.py, which serves the same clause without any code of aipolicy; a cell
+that it doesn't confirm is left out of the table and reported on stderr. Arguments are names (see --help);
+--json prints JSON, --only CLAUSE tests only that clause, --unconfirmed does not run serve_clause.py. Exit
+codes: 0 done, 2 a crawler is not installed.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from typing import Any
 
 SPIDER = Path(__file__).with_name("everything_spider.py")
 BY_HAND = Path(__file__).with_name("serve_clause.py")
-MOST = 30  # names in a cell
+MAX_NAMES = 30  # in a cell
 VERDICTS = ("disobeys", "departs", "over-cautious", "not tested")
-UNASKED = ("bom", "cache", "nofollow", "own-name")  # claims, and what no robots.txt alone shows
+UNCOUNTED = ("bom", "cache", "nofollow", "own-name")  # optional, or not testable with a robots.txt alone
 _HTDIG = (
     "printf 'database_dir: {dir}\\nstart_url: {url}\\nlimit_urls_to: http://127.0.0.1\\n"
     "server_wait_time: 0\\n' > {dir}/htdig.conf && exec htdig -i -c {dir}/htdig.conf"
@@ -89,19 +89,19 @@ CRAWLERS = {
 
 
 def tried(crawler: Tried, only: Iterable[str] = ()) -> dict[str, Any]:
-    """The document of ``aipolicy check crawler --json``, and the crawler's version."""
+    """Return the document of ``aipolicy check crawler --json`` with the crawler's version."""
     chosen = [f"--only={clause}" for clause in only]
     arguments = ["check", "crawler", "--json", "--fail-on=never", f"--jobs={crawler.jobs}", *chosen, "--"]
     command = [sys.executable, "-m", "aipolicy", *arguments, found(crawler.command[0]), *crawler.command[1:]]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     document: dict[str, Any] = json.loads(done.stdout)
-    return document | {"version": version_of(crawler)}
+    return document | {"crawler_version": version_of(crawler)}
 
 
 def found(program: str) -> str:
-    """Its path: beside this Python, or where the shell finds it."""
-    beside = Path(sysconfig.get_path("scripts")) / program
-    path = str(beside) if beside.exists() else shutil.which(program)
+    """Return the path of a program: in this Python's environment, or on PATH."""
+    local = Path(sysconfig.get_path("scripts")) / program
+    path = str(local) if local.exists() else shutil.which(program)
     if path is None:
         raise FileNotFoundError(program)
     return path
@@ -115,7 +115,7 @@ def version_of(crawler: Tried) -> str:
 
 
 def by_hand(crawler: Tried, clause: str, token: str) -> str:
-    """The verdict of serve_clause.py on a crawler."""
+    """Return the verdict of serve_clause.py on a crawler."""
     served = [sys.executable, str(BY_HAND), clause, "--token", token, "--"]
     command = [*served, found(crawler.command[0]), *crawler.command[1:]]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
@@ -124,13 +124,15 @@ def by_hand(crawler: Tried, clause: str, token: str) -> str:
 
 
 def confirmed(crawler: Tried, document: dict[str, Any]) -> dict[str, str]:
-    """Verdicts by clause; ``unconfirmed`` where the hand shows otherwise."""
+    """Return the verdicts by clause; ``unconfirmed`` if serve_clause.py has another one."""
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
-    asked = [name for name in verdicts if name not in UNASKED and verdicts[name] != "not tested"]
+    testable = [name for name in verdicts if name not in UNCOUNTED and verdicts[name] != "not tested"]
     token = document["product_token"] or "Nameless"
     with ThreadPoolExecutor(max(crawler.jobs // 2, 2)) as threads:
-        shown = dict(zip(asked, threads.map(lambda name: by_hand(crawler, name, token), asked), strict=True))
-    for name, verdict in shown.items():
+        checked = dict(
+            zip(testable, threads.map(lambda name: by_hand(crawler, name, token), testable), strict=True)
+        )
+    for name, verdict in checked.items():
         if verdict != verdicts[name].replace("departs", "disobeys"):
             print(f"{crawler.title}: {name} {verdicts[name]}, by hand {verdict}", file=sys.stderr)
             verdicts[name] = "unconfirmed"
@@ -138,22 +140,22 @@ def confirmed(crawler: Tried, document: dict[str, Any]) -> dict[str, str]:
 
 
 def row(crawler: Tried, document: dict[str, Any], verdicts: dict[str, str]) -> str:
-    obeyed = sum(verdict == "obeys" for name, verdict in verdicts.items() if name not in UNASKED)
+    obeyed = sum(verdict == "obeys" for name, verdict in verdicts.items() if name not in UNCOUNTED)
     lists = (
-        listed([name for name, each in verdicts.items() if each == verdict and name not in UNASKED])
+        listed([name for name, each in verdicts.items() if each == verdict and name not in UNCOUNTED])
         for verdict in VERDICTS
     )
     title, comma, setting = crawler.title.partition(",")
-    version = f"{title} {document['version']}{comma}{setting} ({crawler.released})"
+    version = f"{title} {document['crawler_version']}{comma}{setting} ({crawler.released})"
     return f"| {version} | {obeyed} | {' | '.join(lists)} |"
 
 
 def listed(names: list[str]) -> str:
-    return ", ".join(names) or "none" if len(names) <= MOST else f"{len(names)} of all"
+    return ", ".join(names) or "none" if len(names) <= MAX_NAMES else f"{len(names)} of all"
 
 
 def shown_command(crawler: Tried) -> str:
-    """The command as it was run, for a shell."""
+    """Return the command in the syntax of a shell."""
     words = (word.replace(str(SPIDER), f"scripts/{SPIDER.name}") for word in crawler.command)
     return " ".join(word if re.fullmatch(r"[\w{}./=:%-]+", word) else f'"{word}"' for word in words)
 
@@ -164,8 +166,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", action="append", default=[], metavar="CLAUSE")
     parser.add_argument("--unconfirmed", action="store_true")
-    given = parser.parse_args()
-    names = given.names or list(CRAWLERS)
+    options = parser.parse_args()
+    names = options.names or list(CRAWLERS)
     for name in set(names) - set(CRAWLERS):
         parser.error(f"{name!r} is not among {', '.join(CRAWLERS)}")
     documents = {}
@@ -174,8 +176,8 @@ def main() -> None:
             found(CRAWLERS[name].version[0])
         except FileNotFoundError:
             parser.exit(2, f"{name} is not installed: {CRAWLERS[name].install}\n")
-        documents[name] = tried(CRAWLERS[name], given.only)
-    if given.json:
+        documents[name] = tried(CRAWLERS[name], options.only)
+    if options.json:
         print(json.dumps(documents, indent=2))
         return
     print(f"| crawler | obeys | {' | '.join(VERDICTS)} |\n|---|---|{'---|' * len(VERDICTS)}")
@@ -183,7 +185,7 @@ def main() -> None:
         crawler = CRAWLERS[name]
         verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
         print(
-            row(crawler, document, verdicts if given.unconfirmed else confirmed(crawler, document)),
+            row(crawler, document, verdicts if options.unconfirmed else confirmed(crawler, document)),
             flush=True,
         )
     print("\n```")

@@ -1,4 +1,4 @@
-"""Drives an ASGI application directly, and keeps exactly what it sent."""
+"""A client that calls an ASGI application directly, and records every message."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Response:
     messages: list[Message]
 
     def all(self, name: str) -> list[str]:
-        """Every value of a header, in the order sent."""
+        """Return every value of a header, in the order sent."""
         return [value.decode("latin-1") for key, value in self.headers if key == name.encode()]
 
     def one(self, name: str) -> str | None:
-        """The value of a header that must not be there twice."""
+        """Return the value of a header that must not be there twice."""
         values = self.all(name)
         assert len(values) <= 1, f"{name} is there {len(values)} times: {values}"
         return values[0] if values else None
@@ -60,7 +60,7 @@ def http_scope(
 async def request(
     app: ASGIApp, path: str = "/", host: str | bytes | None = "blog.example", **options: Any
 ) -> Response:
-    """One request, and everything that the application sent."""
+    """Make one request, and return everything that the application sent."""
     messages: list[Message] = []
 
     async def receive() -> Message:

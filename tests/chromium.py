@@ -1,4 +1,4 @@
-"""Headless Chromium, to see what a real browser makes of a report."""
+"""Headless Chromium, to render pages in a real browser."""
 
 import re
 import shutil
@@ -10,30 +10,30 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @dataclass
-class Seen:
-    """What the browser did with a page: its document, what it said, what it asked the server for."""
+class LoadedPage:
+    """A page in the browser: its document, console messages, and further requests to the server."""
 
     document: str
     console: list[str]
-    asked: list[str]
+    requests: list[str]
 
 
 @dataclass
 class Browser:
-    """Headless Chromium, and a server on this machine that serves pages and remembers every request."""
+    """Headless Chromium, and a local server that serves pages and records every request."""
 
     folder: Path
     pages: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     url: str = ""
 
-    def open(self, page: str) -> Seen:
+    def open(self, page: str) -> LoadedPage:
         self.pages["/page"] = page
-        self.asked.clear()
+        self.requests.clear()
         done = self._run("--dump-dom", f"{self.url}/page")
         console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-        assert self.asked.pop(0) == "/page"
-        return Seen(done.stdout, console, list(self.asked))
+        assert self.requests.pop(0) == "/page"
+        return LoadedPage(done.stdout, console, list(self.requests))
 
     def print(self, page: str) -> bytes:
         self.pages["/page"] = page
@@ -42,7 +42,7 @@ class Browser:
         return printed.read_bytes()
 
     def width(self, page: str, window: int) -> int:
-        """How wide the page's content is in a window of that width, in CSS pixels."""
+        """Return the width of the page's content in a window, in CSS pixels."""
         self.pages["/page"] = page
         # A headless window is never narrower than 500 pixels; a frame can be.
         self.pages["/frame"] = f"""<!doctype html><iframe src="/page" width={window} height=800></iframe>

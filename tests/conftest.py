@@ -58,7 +58,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            browser.asked.append(self.path)
+            browser.requests.append(self.path)
             body = browser.pages.get(self.path, "").encode()
             self.send_response(200 if body else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")

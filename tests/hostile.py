@@ -1,8 +1,8 @@
-"""Inputs that cost as much as they can: a small grammar of robots.txt files and site policies.
+"""Inputs that are as expensive as possible: a small grammar of robots.txt files and site policies.
 
-Each file has at most 500 KiB, for no more is read, and each is one way to make much of it: many product
-tokens in many groups, one in very many, long lists of rules, wildcards, lines of every kind, octets that are
-no text.
+Each file has at most 500 KiB, because no more is read, and each makes the most of it in its own way: many
+product tokens in many groups, one token in very many, long lists of rules, wildcards, lines of every kind,
+invalid UTF-8.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ YES = Preferences.parse("train-ai=y, ai-use=y")
 
 
 def filled(lines: Iterable[str], most: int = MAX_ROBOTS_BYTES - 2048) -> bytes:
-    """Return as many of the lines as ``most`` bytes hold."""
+    """Return as many of the lines as fit into ``most`` bytes."""
     kept: list[str] = []
     size = 0
     for line in lines:
@@ -33,12 +33,12 @@ def filled(lines: Iterable[str], most: int = MAX_ROBOTS_BYTES - 2048) -> bytes:
 
 
 def names() -> Iterator[str]:
-    """Short product tokens, each another one."""
+    """Return distinct short product tokens."""
     return ("".join(letters) for size in count(2) for letters in product(ascii_lowercase, repeat=size))
 
 
 def tokens_in_half_of_the_groups(tokens: Iterable[str], groups: int = 120) -> Iterator[str]:
-    """The product of both: with one group a token, some 50 times the file."""
+    """Return lines that would take 50 times the space with one group for each token."""
     chance = Random(1)
     several = [(token, set(chance.sample(range(groups), groups // 2))) for token in tokens]
     numbers = count()
@@ -48,7 +48,7 @@ def tokens_in_half_of_the_groups(tokens: Iterable[str], groups: int = 120) -> It
 
 
 def one_large_group_and_many_small(tokens: int) -> Iterator[str]:
-    """Every token has all the rules of the first group, and one of its own."""
+    """Return groups in which every token has all the rules of the first group, and one of its own."""
     some = [name for name, _ in zip(names(), range(tokens), strict=False)]
     yield from (f"User-agent:{name}" for name in some)
     yield from (f"Disallow:/{number:x}" for number in range(2 * tokens))
@@ -58,7 +58,7 @@ def one_large_group_and_many_small(tokens: int) -> Iterator[str]:
 
 
 def group(rule: Callable[[int], str]) -> Iterator[str]:
-    """One group for everyone."""
+    """Return one group for all crawlers."""
     yield "User-agent:*"
     yield from map(rule, count())
 
@@ -91,7 +91,7 @@ def groups_without_rules() -> Iterator[str]:
 
 
 def files(most: int = MAX_ROBOTS_BYTES - 2048) -> dict[str, bytes]:
-    """Whole files of up to ``most`` bytes, by what they are."""
+    """Return files of up to ``most`` bytes by their description."""
     grown = {
         "150 tokens, each in half of 120 groups": tokens_in_half_of_the_groups(
             name for name, _ in zip(names(), range(150), strict=False)
@@ -147,7 +147,7 @@ POLICIES: dict[str, SitePolicy] = {
         "no-ai", sitemaps=[f"https://blog.example/{n}.xml" for n in range(20_000)]
     ),
 }
-"""Site policies, by what they are; each with any of FILES as the site's own robots.txt."""
+"""Site policies by their description; each with any of the files as the site's own robots.txt."""
 
 PATHS: tuple[str, ...] = (
     "/",
@@ -157,4 +157,4 @@ PATHS: tuple[str, ...] = (
     "/" + "".join(f"{n:x}" for n in range(16_000)),
     "/" + "ab" * 30_000,
 )
-"""Paths that strangers ask for: up to the 64 KB that servers let through."""
+"""Paths that any client may request: up to the 64 KB that servers accept."""

@@ -86,7 +86,7 @@ def test_without_the_file_nothing_is_known_of_it() -> None:
         SitePolicy(licensed=("NewAICrawler",))
 
 
-def test_of_a_crawler_of_the_table_only_what_differs_is_given(write: Write) -> None:
+def test_an_entry_of_a_known_crawler_needs_only_the_fields_that_differ(write: Write) -> None:
     table = crawlers.load(
         write({"product_token": "echoboxbot", "class": "documented"}, NEW | {"class": "listed"})
     )
@@ -100,7 +100,7 @@ def test_of_a_crawler_of_the_table_only_what_differs_is_given(write: Write) -> N
     assert b"NewAICrawler" in robots_txt(SitePolicy.from_preset("no-training", scope="broad"))
 
 
-def test_every_parser_reads_what_is_said_to_an_added_crawler(write: Write) -> None:
+def test_every_parser_reads_the_rules_for_an_added_crawler(write: Write) -> None:
     crawlers.load(write(NEW, {"product_token": "New AI Bot", "purpose": "search", "operator": "New AI"}))
     text = robots_txt(NO_TRAINING, base="User-agent: *\nDisallow: /cart/\n")
     for reader in READERS:
@@ -139,7 +139,7 @@ def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
-def test_a_file_of_the_variable_that_is_wrong_is_told_when_the_table_is_first_used(tmp_path: Path) -> None:
+def test_an_invalid_file_of_the_variable_is_an_error_when_the_table_is_first_used(tmp_path: Path) -> None:
     code = (
         "import aipolicy.asgi, aipolicy.errors, aipolicy.lookup\n"
         "for _ in range(2):\n"
@@ -279,9 +279,9 @@ def test_a_wrong_entry_is_an_error_with_the_file_the_entry_and_the_fix(
     write: Write, entries: list[Any], named: str, fix: str
 ) -> None:
     path = write(*entries)
-    with pytest.raises(CrawlersError) as told:
+    with pytest.raises(CrawlersError) as raised:
         crawlers.load(path)
-    message = str(told.value)
+    message = str(raised.value)
     assert message.startswith(f"crawler table {str(path)!r}: ")
     assert named in message
     assert fix in message
@@ -314,9 +314,9 @@ def test_a_wrong_entry_is_an_error_with_the_file_the_entry_and_the_fix(
 def test_what_is_no_such_file_is_an_error(tmp_path: Path, content: bytes, named: str) -> None:
     path = tmp_path / "crawlers.json"
     path.write_bytes(content)
-    with pytest.raises(CrawlersError, match=f"^crawler table {str(path)!r}: ") as told:
+    with pytest.raises(CrawlersError, match=f"^crawler table {str(path)!r}: ") as raised:
         crawlers.load(path)
-    assert named in str(told.value)
+    assert named in str(raised.value)
 
 
 @pytest.mark.parametrize("depth", [500, 700, 900, 950])

@@ -1,4 +1,4 @@
-"""The demo as a stranger meets it: a real server, asked by real clients over real sockets."""
+"""The demo over real sockets: its pages, its button, curl, wget and Chromium."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def command(name: str) -> str:
 
 
 def fetch(demo: Demo, host: str, path: str = "/", *options: str) -> str:
-    """What curl gets: the head with ``-i``."""
+    """Return the response that curl gets; ``-i`` includes the headers."""
     url = f"http://127.0.0.1:{demo.port}{path}"
     arguments = [command("curl"), "-s", "--max-time", "10", "-H", f"Host: {host}", *options, url]
     return subprocess.run(arguments, capture_output=True, text=True, timeout=20, check=True).stdout
@@ -102,6 +102,14 @@ def test_each_blog_answers_as_its_owner_chose(demo: Demo) -> None:
     for blog, tokens in table.items():
         for token, expected in tokens.items():
             assert blocked(f"{blog}.localhost", token) is expected, (blog, token)
+
+
+def test_the_server_by_its_address_lists_the_blogs(demo: Demo) -> None:
+    page = fetch(demo, f"127.0.0.1:{demo.port}", "/", "-i")
+    assert page.startswith("HTTP/1.1 200")
+    assert "gets the default policy" in page
+    assert all(f"http://{blog.host}:{demo.port}/" in page for blog in BLOGS)
+    assert fetch(demo, f"127.0.0.1:{demo.port}", "/nothing", "-i").startswith("HTTP/1.1 404")
 
 
 def test_a_flipped_switch_comes_into_force(demo: Demo) -> None:

@@ -124,7 +124,7 @@ def test_rendering_twice_gives_the_same_bytes(policy: SitePolicy) -> None:
     assert [(p, s.headers) for p, s in one.paths] == [(p, s.headers) for p, s in other.paths]
 
 
-def test_renderings_are_told_apart_by_identity() -> None:
+def test_renderings_are_compared_by_identity() -> None:
     """They are keys of caches: comparing two would compare every byte."""
     one, other = render(NO_TRAINING), render(NO_TRAINING)
     assert one != other

@@ -63,13 +63,19 @@ both[0].status().error
 AIPolicyMiddleware(app, lookup, enforce="declared")
 AIPolicyMiddleware(app, lookup, enforce="monitor")
 AIPolicyMiddleware(app, lookup, enforce="verified")
+AIPolicyMiddleware(app, lookup, enforce="declare")  # error
 AIPolicyMiddleware(app, app=lookup)  # error
+AIPolicyMiddleware(app, lookup, enforce="refuse")  # error
+PathTenants(lambda scope: None, listing="path")  # error
 
 SitePolicy.from_preset("no-training", site="a.example", visibility="discouraged")
 SitePolicy(visibility=Visibility.PRIVATE)
+SitePolicy(visibility="private", scope="broad")
 SitePolicy(preferences="no-training")  # error
 SitePolicy("no-training")  # error
 SitePolicy(visibility="secret")  # error
+SitePolicy.from_preset("no_training")  # error
+SitePolicy.from_preset("no-training", visibility="hidden")  # error
 
 text: bytes = robots_txt(SitePolicy.from_preset("allow"))
 version: str = __version__

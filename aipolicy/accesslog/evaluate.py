@@ -61,7 +61,7 @@ class Terms:
         sites: Canonical hosts of the sites to check; empty for all. The first is the site of a log without a
             column for the site.
         since: First time to check, in microseconds since the epoch; None for no bound.
-        until: Time to end before, in the same log_format.
+        until: First time not to check, in the same form; None for no bound.
         forwarded: Position of the client's address in the forwarded column, counted from the right; 0 for
             none.
         grace_hours: Hours for which a crawler may use an older robots.txt, at least.
@@ -93,7 +93,11 @@ class Evaluator:
         """A regular expression that matches all lines to be evaluated."""
 
     def rows(self, lines: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
-        """Return the rows of ``lines`` (columns as for ``evaluate``), in their order."""
+        """Evaluate lines and return their rows, with the columns of ``SCHEMA``, in the same order.
+
+        Args:
+            lines: ``file``, ``line`` (from 1) and ``text`` (String or Binary: a line without its end).
+        """
         if lines.is_empty():
             return SCHEMA.to_frame()
         raw = lines["text"].cast(pl.Binary)

@@ -1,10 +1,10 @@
-"""The ASGI middleware: every signal of a site's policy, on every response, in one line.
+"""The ASGI middleware, which adds every signal of a site's policy to every response.
 
 app = AIPolicyMiddleware(app, CachedLookup(load))
 """
 
-from aipolicy.asgi.events import DisallowedFetch
 from aipolicy.asgi.middleware import AIPolicyMiddleware
 from aipolicy.asgi.path_tenants import PathTenants
+from aipolicy.serving.disallowed_fetches import DisallowedFetch
 
 __all__ = ["AIPolicyMiddleware", "DisallowedFetch", "PathTenants"]

@@ -1,8 +1,7 @@
-"""Tasks that outlive the request that starts them, and depend on none.
+"""Background tasks that outlive the request that starts them, and don't depend on it.
 
-A task that a request starts would inherit the context variables of that request: a tenant, a user, a trace.
-What many clients share must depend on none of them, so these tasks run in the context in which the middleware
-was made.
+A task inherits the context variables of the request that starts it: a tenant, a user, a trace. Data that many
+clients share must not depend on them, so these tasks run in the context in which the middleware was made.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,49 +17,49 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Tasks of the running event loop, and the state that they share there.
+    """Tasks of the running event loop, with state that they share.
 
-    Each event loop has its own: those of one that has ended, or of a parent process before a fork, are never
-    waited for.
+    Each event loop has its own tasks and state: those of a loop that has ended, or of the parent process
+    before a fork, are never waited for.
     """
 
     def __init__(self, make_state: Callable[[], T]) -> None:
         self._make_state = make_state
         self._context = copy_context()
-        self._of_loops: dict[Loop, tuple[T, dict[object, object]]] = {}
+        self._loops: dict[Loop, tuple[T, dict[object, object]]] = {}
 
     def state(self) -> T:
-        """The state of the running event loop, made at its first use."""
+        """Return the state of the running event loop, made at its first use."""
         return self._of_loop(running_loop())[0]
 
     def start(self, function: Callable[..., Awaitable[None]], *args: object) -> None:
         """Run ``function(*args)`` in a task. It must not raise; it is cancelled when the event loop ends."""
         loop, key = running_loop(), object()
-        held = self._of_loop(loop)[1]  # an event loop may forget its tasks
+        tasks = self._of_loop(loop)[1]  # kept here because an event loop may drop its tasks
 
         async def run() -> None:
             try:
                 await function(*args)
             finally:
-                held.pop(key, None)
+                tasks.pop(key, None)
 
-        held[key] = None
-        # A copy: the task may set context variables of its own.
-        cancel = self._context.copy().run(loop.start, run, partial(held.pop, key, None))
-        if key in held:  # it has not ended yet
-            held[key] = cancel
+        tasks[key] = None
+        # In a copy, because the task may set context variables.
+        cancel = self._context.copy().run(loop.start, run, partial(tasks.pop, key, None))
+        if key in tasks:  # it is still running
+            tasks[key] = cancel
 
     def _of_loop(self, loop: Loop) -> tuple[T, dict[object, object]]:
-        found = self._of_loops.get(loop)
+        found = self._loops.get(loop)
         if found is None:
-            for other in [other for other in self._of_loops if other.is_over()]:
-                del self._of_loops[other]
-            found = self._of_loops[loop] = (self._make_state(), {})
+            for other in [other for other in self._loops if other.is_over()]:
+                del self._loops[other]
+            found = self._loops[loop] = (self._make_state(), {})
         return found
 
 
 class Calls:
-    """Tasks that belong to one piece of work. They may outlive it, each for at most ``seconds`` in all."""
+    """Tasks that belong to one piece of work, with a time limit each; they may outlive it."""
 
     def __init__(self, background: Background[Any], seconds: float) -> None:
         self._background, self._seconds = background, seconds

@@ -1,8 +1,8 @@
 """An in-process HTTP client for the wrapped application's robots.txt.
 
-The answer is shared by all clients of a host, so no client may decide it. Every request has one form: the
-site's canonical host and scheme, no query, no cookie, one address, and nothing that a middleware
-further out has put into the scope. Only the application's own objects and its lifespan state are passed on.
+All clients of a host share the response, so no client may influence it. Every request has the same form: the
+site's canonical host and scheme, no query, no cookie, one address, and nothing that an outer middleware has
+put into the scope. Only the application's own objects and its lifespan state are passed on.
 """
 
 import re
@@ -24,23 +24,24 @@ from aipolicy.version import __version__
 USER_AGENT = f"aipolicy/{__version__} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
 
-# Access logs and rate limiters read the client's address unasked, and an error there would cost the site its
-# own rules. This one is for documentation (RFC 6676): no client has it, and no application trusts it, as it
-# might trust a loopback or private address: a site could redirect to what only those may read.
+# Access logs and rate limiters read the client's address without a check, and an error there would cost the
+# site its own rules. This address is reserved for documentation (RFC 6676). No client has it, and no
+# application trusts it, as it might trust a loopback or private address: a site could redirect to a page that
+# only those may read.
 CLIENT = ("233.252.0.1", 0)
 
-_MOMENT = 0.1  # seconds
-_MOST_REDIRECTS = 5  # RFC 9309 §2.3.1.2: at least five
+_END_TIMEOUT = 0.1  # seconds
+_MAX_REDIRECTS = 5  # at least five (RFC 9309 §2.3.1.2)
 _PORTS = {"http": 80, "https": 443}
-# The application's own objects, the same for every request: frameworks need them where the middleware is
+# The application's own objects, the same for every request. Frameworks need them if the middleware is
 # registered inside of them.
 _OBJECTS = ("app", "router", "litestar_app", "route_handler", "path_template")
 _PAGES = frozenset({"text/html", "application/xhtml+xml", "application/json"})
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
 
-# Every header of an answer is kept, as a shared HTTP cache does (RFC 9111 §3.1), but for these: what belongs
-# to one connection, to the bytes before the merge, to the time of the answer, to caches that would hide a new
-# opt-out, and to one client.
+# Every header of a response is kept, as in a shared HTTP cache (RFC 9111 §3.1), except those that belong to
+# one connection, to the bytes before the merge, to the time of the response, to caches that would hide a new
+# opt-out, or to one client.
 _DROPPED = re.compile(
     r"""(?:proxy-.*|connection|keep-alive|te|trailer|transfer-encoding|upgrade
     |content-(?:type|length|encoding|range|location|disposition|md5|digest)|.*digest|etag|last-modified|accept-ranges
@@ -53,19 +54,19 @@ _DROPPED = re.compile(
 )
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_MOST_HEADERS, _MOST_HEADER_BYTES = 32, 8192
+_MAX_HEADERS, _MAX_HEADER_BYTES = 32, 8192
 
 
-class Place(NamedTuple):
-    """An application's robots.txt: the canonical host ("" for a malformed one), mount path and path."""
+class RobotsLocation(NamedTuple):
+    """The location of a robots.txt: canonical host (empty for a malformed one), mount path and path."""
 
     host: str
     root_path: str = ""
     path: str = ROBOTS
 
 
-class OwnFile(NamedTuple):
-    """A robots.txt as the application has it: its bytes, and the headers that go out with the merged file."""
+class UpstreamFile(NamedTuple):
+    """The application's own robots.txt: its bytes, and the headers that are sent with the merged file."""
 
     body: bytes
     headers: tuple[Header, ...] = ()
@@ -73,9 +74,10 @@ class OwnFile(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The application's robots.txt can't be read now. This doesn't mean that there is none.
+    """The application's robots.txt can't be read now, which doesn't mean that there is none.
 
-    ``status``: what the application answered, if that is the reason.
+    Attributes:
+        status: The status of the application's response, if that is the reason; otherwise 0.
     """
 
     def __init__(self, reason: str, status: int = 0) -> None:
@@ -83,14 +85,14 @@ class UnreadableError(Exception):
         self.status = status
 
 
-class Application:
-    """The wrapped application, as the source of its hosts' robots.txt.
+class InProcessApplication:
+    """The wrapped application as the source of robots.txt.
 
     Args:
         app: The ASGI application.
-        scheme: The scheme under which the sites are reached.
+        scheme: The scheme of the sites' URLs.
         host_header: Header that names the site, besides ``Host``.
-        same_site: Returns whether a second host is another name of the first host's site.
+        same_site: Returns True if the second host is another name of the first host's site.
     """
 
     is_application = True
@@ -107,34 +109,34 @@ class Application:
         self._state: MutableMapping[str, Any] = {}
 
     def start(self, scope: Scope) -> None:
-        """Note the state that the application fills while it starts (ASGI lifespan)."""
+        """Remember the state that the application fills in while it starts (ASGI lifespan)."""
         self._state = scope.get("state", {})
 
-    def place(self, scope: Scope, host: str) -> Place:
-        """Return where a request's robots.txt is: servers differ in whether ``path`` has the mount path."""
+    def location(self, scope: Scope, host: str) -> RobotsLocation:
+        """Return where a request's robots.txt is. Not every server includes the mount path in ``path``."""
         root: str = scope.get("root_path", "").rstrip("/")
         if not root:
-            return Place(host)
-        return Place(host, root, root + ROBOTS if scope["path"].startswith(root + "/") else ROBOTS)
+            return RobotsLocation(host)
+        return RobotsLocation(host, root, root + ROBOTS if scope["path"].startswith(root + "/") else ROBOTS)
 
-    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
-        """Return the robots.txt, or None where the application has none.
+    async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
+        """Return the robots.txt, or None if the application has none.
 
         Args:
-            place: Which robots.txt.
-            scope: A request's, for the application's own objects only.
-            calls: Where the application runs: it may have work to do after its answer.
+            location: The location of the robots.txt.
+            scope: A request's scope, for the application's own objects only.
+            calls: Runs the application, which may have work to do after its response.
 
         Raises:
-            UnreadableError: neither can be told.
+            UnreadableError: The application's response gives neither.
         """
-        scheme, host, path, query = self._scheme, place.host, place.path, b""
-        for _ in range(_MOST_REDIRECTS + 1):
+        scheme, host, path, query = self._scheme, location.host, location.path, b""
+        for _ in range(_MAX_REDIRECTS + 1):
             exchange = _Exchange()
-            calls.start(exchange.run, self._app, self._request(scope, scheme, host, place, path, query))
+            calls.start(exchange.run, self._app, self._request(scope, scheme, host, location, path, query))
             await exchange.finished.wait()
-            # Nearly every application has ended then, and closed its files. Others have work to do yet.
-            with anyio.move_on_after(_MOMENT):
+            # Nearly every application ends now, and closes its files. Others have more work to do.
+            with anyio.move_on_after(_END_TIMEOUT):
                 await exchange.ended.wait()
             status, headers, body = exchange.answer()
             if status in (301, 302, 303, 307, 308):
@@ -144,10 +146,12 @@ class Application:
             elif status in (404, 410):
                 return None
             else:
-                return _own_file(status, headers, body)
-        raise UnreadableError(f"it redirects more than {_MOST_REDIRECTS} times, the last time to {path!r}")
+                return _upstream_file(status, headers, body)
+        raise UnreadableError(f"it redirects more than {_MAX_REDIRECTS} times, the last time to {path!r}")
 
-    def _request(self, scope: Scope, scheme: str, host: str, place: Place, path: str, query: bytes) -> Scope:
+    def _request(
+        self, scope: Scope, scheme: str, host: str, location: RobotsLocation, path: str, query: bytes
+    ) -> Scope:
         name = host.encode()
         headers = [(b"host", name)] if name else []
         if name and self._host_header != b"host":
@@ -156,7 +160,7 @@ class Application:
             (b"user-agent", USER_AGENT),
             (b"accept", b"*/*"),
             (b"accept-encoding", b"identity"),
-            # For applications that know of the encryption by this alone.
+            # Some applications learn the scheme only from this.
             (b"x-forwarded-proto", scheme.encode()),
         ]
         objects = {key: scope[key] for key in _OBJECTS if key in scope}
@@ -169,13 +173,13 @@ class Application:
             "path": path,
             "raw_path": quote(path, "/:@!$&'()*+,;=~").encode(),
             "query_string": query,
-            "root_path": place.root_path,
+            "root_path": location.root_path,
             "headers": headers,
             "client": CLIENT,
             "server": (host.strip("[]"), _PORTS[scheme]) if host else None,
             "state": dict(self._state),
             "path_params": {},
-            # None: with some, the application would send its file as a path for the server to open.
+            # With extensions the application might send the path of its file for the server to open.
             "extensions": {},
         }
 
@@ -183,23 +187,27 @@ class Application:
         self, scheme: str, host: str, path: str, locations: list[bytes]
     ) -> tuple[str, str, str, bytes]:
         if len(locations) != 1:
-            raise UnreadableError("it redirects without saying where to (no single Location header)")
+            raise UnreadableError("it redirects without a single Location header")
         location = locations[0].decode("utf-8", "replace").strip(" \t")
         try:
             url = urlsplit(urljoin(f"{scheme}://{host}{quote(path)}", location))
             other, port = canonical_host(url.hostname or "") if url.netloc else host, url.port
         except ValueError as error:
-            raise UnreadableError(f"it redirects to {location[:200]!r}, which is no URL: {error}") from error
+            raise UnreadableError(
+                f"it redirects to {location[:200]!r}, which is not a valid URL: {error}"
+            ) from error
         if ":" in (url.hostname or ""):
             other = canonical_host(f"[{url.hostname}]")
         known = url.scheme in _PORTS and "@" not in url.netloc and port in (None, _PORTS.get(url.scheme))
         if other is None or not known or (other != host and not await self._same_site(host, other)):
-            raise UnreadableError(f"it redirects to {location[:200]!r}, which is no other name of this site")
+            raise UnreadableError(
+                f"it redirects to {location[:200]!r}, which is not another name of this site"
+            )
         return url.scheme, other, unquote(url.path or "/"), url.query.encode("utf-8", "replace")
 
 
 class _Exchange:
-    """One request to the application, and its answer as far as crawlers read."""
+    """One request to the application, and the part of its response that crawlers read."""
 
     def __init__(self) -> None:
         self.finished = anyio.Event()
@@ -212,7 +220,7 @@ class _Exchange:
         self._error: BaseException | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Run the application to its end. Never raises but when it is cancelled."""
+        """Run the application to its end. Never raises, unless it is cancelled."""
         try:
             await app(scope, self.receive, self.send)
         except anyio.get_cancelled_exc_class():
@@ -231,9 +239,9 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        await checkpoint()  # whoever sends without ever waiting would hold the event loop
+        await checkpoint()  # an application that sends without ever waiting would block the event loop
         if self._is_cut:
-            raise OSError("the response is longer than crawlers read: the client has gone")
+            raise OSError("the response is longer than crawlers read; the client disconnected")
         if message["type"] == "http.response.start" and not self._status:
             self._status = message["status"]
             self._headers = [
@@ -253,8 +261,10 @@ class _Exchange:
         if not self._complete and not self._is_cut:
             if self._error is not None:
                 raise UnreadableError(f"it raised {error_text(self._error)}") from self._error
-            raise UnreadableError("its response has no end" if self._status else "it sent no response")
-        if self._error is not None and self._status >= 500:  # the error page of a framework that raises, too
+            raise UnreadableError("its response is incomplete" if self._status else "it sent no response")
+        if (
+            self._error is not None and self._status >= 500
+        ):  # a framework that sends an error page, then raises
             raise UnreadableError(
                 f"it answered {self._status} and raised {self._error!r}", self._status
             ) from self._error
@@ -268,32 +278,32 @@ class _Exchange:
         return self._status, self._headers, body
 
 
-def _own_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> OwnFile:
-    """Return the file that a response is. Raises UnreadableError where it is none."""
+def _upstream_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -> UpstreamFile:
+    """Return the file in a response. Raises UnreadableError if it holds none."""
     if not 200 <= status < 300 or status == 206:
         refused = status in (401, 403, 429)
-        fix = f"; let {USER_AGENT.decode()!r} read it, or give own_robots=..." if refused else ""
+        fix = f"; let {USER_AGENT.decode()!r} read it, or use own_robots=..." if refused else ""
         raise UnreadableError(f"it answered {status}{fix}", status)
     coding = _text(headers, "content-encoding").strip(" \t").lower()
     if coding not in ("", "identity"):
         raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
     media_type = _text(headers, "content-type").partition(";")[0].strip(" \t").lower()
     if media_type in _PAGES or _MARKUP.match(body):
-        page = f"it answered a page ({media_type or 'no media type'}), not a robots.txt"
-        raise UnreadableError(f"{page}; answer 404 where there is none, or give merge_own=False")
+        page = f"it answered with a page ({media_type or 'no media type'}) instead of a robots.txt"
+        raise UnreadableError(f"{page}; answer 404 if there is no robots.txt, or use merge_own=False")
     cache_control = b", ".join(_values(headers, "cache-control"))
-    return OwnFile(body, _shared(headers), cache_control if _VALUE.fullmatch(cache_control) else b"")
+    return UpstreamFile(body, _shared(headers), cache_control if _VALUE.fullmatch(cache_control) else b"")
 
 
 def _shared(headers: list[tuple[str, bytes]]) -> tuple[Header, ...]:
-    """The headers that may go out to every client."""
+    """Return the headers that may be sent to every client."""
     kept: list[Header] = []
     size = 0
     for name, value in headers:
         if _DROPPED.fullmatch(name) or not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             continue
         size += len(name) + len(value)
-        if len(kept) == _MOST_HEADERS or size > _MOST_HEADER_BYTES:
+        if len(kept) == _MAX_HEADERS or size > _MAX_HEADER_BYTES:
             break
         kept.append((name.encode(), value))
     return tuple(kept)

@@ -1,7 +1,8 @@
-"""Sites that share one host, each under a path of its own: ``example.com/@alice``.
+"""Path tenants: sites that share one host, each under a path of its own, such as ``example.com/@alice``.
 
-Headers are a site's own, as elsewhere. But a host has one robots.txt and one tdmrep.json, so those speak for
-all: the paths of the sites that opted out are listed in them, unless that would tell too much or be too long.
+Each tenant has its own headers. But a host has one robots.txt and one tdmrep.json, which apply to all of
+them: they list the paths of the tenants that opted out, unless that would disclose too much or be too long,
+and state no grant of the host's own.
 """
 
 import inspect
@@ -10,14 +11,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from typing import Literal, get_args
 
 import anyio
 from anyio import to_thread
 from starlette.types import Scope
 
-from aipolicy.asgi.request_target import RequestTarget
-from aipolicy.asgi.shared_cache import SharedCache
+from aipolicy.asgi.messages import request_of
+from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -25,36 +27,55 @@ from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
 from aipolicy.lookup.thread_pool import is_async
 from aipolicy.rendering import Rendering, render
+from aipolicy.serving.request_target import RequestTarget
+from aipolicy.serving.shared_cache import SharedCache
 
 logger = logging.getLogger("aipolicy.asgi")
 
-LISTINGS = ("paths", "headers", "origin")
-FALLBACKS = LISTINGS[1:]
-
-_HOSTS = 64  # whose files are kept
-_REFUSED = PRESETS["no-training"]
+Listing = Literal["paths", "headers", "origin"]
+Fallback = Literal["headers", "origin"]
+LISTINGS: tuple[Listing, ...] = get_args(Listing)
+FALLBACKS: tuple[Fallback, ...] = get_args(Fallback)
 
 Listed = Iterable[str | tuple[str, SitePolicy]]
 
+_HOSTS = 64  # whose files are kept; as many unknown hosts, apart from them
+_UNKNOWN_AT_ONCE, _UNKNOWN_A_SECOND = 8, 1.0  # lists for unknown hosts, because clients choose those
+_NAMES = 8192  # of tenants, that are remembered as valid
+_LOGGED = 16  # invalid names, and unknown hosts, with a line in the log each
+_OPTED_OUT = PRESETS["no-training"]
+
 
 class PathTenants:
-    """Names the site of a request by its path, and composes the files of the host they share.
+    """The sites that share a host, named by the paths of requests, and the policy files of that host.
 
         tenants = PathTenants(site_of, listed)
 
-    ``site_of``    scope → the site's name in the lookup, like ``"alice.blog.example"``; None: the host's own.
-                   Of a path that can be read in several ways it is asked once a reading, with a scope each,
-                   and what the most restrictive site says holds.
-    ``listed``     host → the path of each site that opted out, ending in "/": ``["/@alice/", ...]``, or pairs
-                   of path and SitePolicy. Sync (called in a thread) or async.
-    ``listing``    ``"paths"`` lists them in robots.txt and tdmrep.json: anyone can read who opted out.
-                   ``"headers"`` names nobody, and leaves it to the headers: crawlers are not kept out.
-                   ``"origin"`` names nobody, and opts the whole host out.
-    ``too_large``  what is done where the list would make robots.txt longer than crawlers read (500 KiB):
-                   ``"origin"`` or ``"headers"``.
-    ``ttl``        seconds for which a list is used; ``timeout``: seconds that making one may take.
+    The lookup must know the shared host as well as the tenants. Where it doesn't, the host's own pages get
+    the lookup's default policy, as those of any unknown host do, the tenants that opted out are listed all
+    the same, and one warning names the host.
 
-    Where ``listed`` fails, the last list stands; where there is none yet, the whole host is opted out.
+    While ``listed`` fails, the last list is used; where there is none, the whole host is opted out.
+
+    Args:
+        site_of: Returns a request's site from its scope: the name in the lookup, like
+            ``"alice.blog.example"``, or None for the host's own pages. If the path can be read in several
+            ways, it is called for each reading, and the most restrictive site's policy holds. A name that
+            can't be a site's gets the default policy, and an error in the log.
+        listed: Returns the path of each tenant that opted out, from the host: ``["/@alice/", ...]``, or pairs
+            of path and ``SitePolicy``. ``"/@alice"`` means the same as ``"/@alice/"``. Sync (called in a
+            thread) or async.
+        listing: ``"paths"`` lists them in robots.txt and tdmrep.json, where anyone can read who opted out.
+            ``"headers"`` lists nobody: only headers speak for the tenants, and crawlers are not kept out.
+            ``"origin"`` lists nobody, and opts the whole host out.
+        too_large: The fallback, ``"origin"`` or ``"headers"``, if the list would make robots.txt longer than
+            crawlers read (500 KiB).
+        ttl: Seconds for which a list is used.
+        timeout: Seconds that making a list may take.
+        clock: Seconds that only grow.
+
+    Raises:
+        ValueError, TypeError: An argument is invalid.
     """
 
     def __init__(
@@ -62,25 +83,27 @@ class PathTenants:
         site_of: Callable[[Scope], str | None],
         listed: Callable[[str], Listed | Awaitable[Listed]] | None = None,
         *,
-        listing: str = "paths",
-        too_large: str = "origin",
+        listing: Listing = "paths",
+        too_large: Fallback = "origin",
         ttl: float = 60.0,
         timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not callable(site_of):
-            raise TypeError(f"site_of is {site_of!r}: give a function of the scope that names its site")
+            raise TypeError(f"site_of is {site_of!r}; use a function of the scope that returns a site's name")
         if listing not in LISTINGS:
-            raise ValueError(f"listing is {listing!r}: choose one of {', '.join(LISTINGS)}")
+            raise ValueError(f"listing is {listing!r}; use one of {', '.join(LISTINGS)}")
         if too_large not in FALLBACKS:
-            raise ValueError(f"too_large is {too_large!r}: choose one of {', '.join(FALLBACKS)}")
+            raise ValueError(f"too_large is {too_large!r}; use one of {', '.join(FALLBACKS)}")
         if listing == "paths" and not callable(listed):
-            raise TypeError(f"listed is {listed!r}: give a function of the host, or listing='headers'")
+            raise TypeError(f"listed is {listed!r}; use a function of the host, or listing='headers'")
         self._site_of, self._listed = site_of, listed
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
-        self._kept: SharedCache[tuple[str, Rendering], tuple[Rendering, float]] = SharedCache(_HOSTS)
-        self._loads: dict[tuple[str, Rendering], _Load] = {}
+        self._hosts, self._unknown = _Hosts(), _Hosts()
+        self._names: Memo[str, bytes] = Memo(_NAMES)
+        self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
+        self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes:
@@ -89,34 +112,54 @@ class PathTenants:
             return host
         try:
             name = self._site_of(scope)
-            return host if name is None else name.encode()
-        except BaseException as error:  # SystemExit, too, must not end the server
+            if name is None:
+                return host
+            return self._names.get(name) or self._checked(name)
+        except BaseException as error:  # a SystemExit must not end the server
             if is_interrupt(error):
                 raise
-            logger.exception("site_of failed: the default policy is sent")
-            return b""  # no site's: the default, and never somebody else's choice
+            logger.exception("site_of failed; the default policy is sent")
+            return b""  # an unknown host: never another site's choice
 
     def sites(self, scope: Scope, host: bytes) -> list[bytes]:
-        """Return the names of every site whose path the request's can be read as; none: there may be more."""
-        scopes = RequestTarget.of(scope).scopes(scope)
+        """Return the names of every site that a request may be for, by any reading of its path.
+
+        The list is empty if the path has too many readings.
+        """
+        scopes = (
+            {**scope, "path": path, "raw_path": raw_path}
+            for path, raw_path in RequestTarget.of(*request_of(scope).target).paths()
+        )
         return [*dict.fromkeys(self.site(each, host) for each in scopes)]
 
-    async def of_host(self, host: bytes, own: Rendering) -> Rendering:
-        """What the host's files say: its own policy, and its tenants'. Never raises."""
+    async def of_host(self, host: bytes, own: Rendering, *, is_site: bool) -> Rendering:
+        """Return the rendering of the host's policy files, with the tenants' policies. Never raises.
+
+        Args:
+            host: The value of a Host header.
+            own: The host's own rendering.
+            is_site: Whether the lookup knows the host.
+        """
+        name = canonical_host(host) or ""
+        own = _without_grants(own)
         if self._listing == "headers":
+            self._warn_of_unknown(name, own, is_site=is_site)
             return own
-        key = (canonical_host(host) or "", own)
-        kept = self._kept.get(key)
+        hosts = self._hosts if is_site else self._unknown
+        key = (name, own)
+        kept = hosts.renderings.get(key)
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
-        # One load, however many requests wait, and one that hangs up doesn't fail the others.
+        # One load, however many requests wait, and one whose client hangs up doesn't fail the others.
         loop = running_loop()
-        load = self._loads.get(key)
-        if load is None or load.loop != loop:  # that of an event loop that ended would never be done
-            load = self._loads[key] = _Load(loop)
-            # In no client's context: all of the host get the same.
+        load = hosts.loads.get(key)
+        if load is None or load.loop != loop:  # that of an event loop that has ended would never be done
+            if not is_site and not self._may_list_unknown():
+                return kept[0] if kept else _opted_out(own)
+            load = hosts.loads[key] = _Load(loop, is_site=is_site)
+            # Outside the client's context: all clients of the host get the same.
             load.hold = self._context.copy().run(
-                loop.start, partial(self._load, key, kept, load), lambda: None
+                loop.start, partial(self._load, hosts, key, kept, load), lambda: None
             )
         if load.rendering is None:
             done = anyio.Event()
@@ -125,70 +168,152 @@ class PathTenants:
                 await done.wait()
             finally:
                 load.waiting.discard(done)
-        return load.rendering or _origin(own)
+        return load.rendering or _opted_out(own)
 
-    async def _load(
-        self, key: tuple[str, Rendering], kept: tuple[Rendering, float] | None, load: "_Load"
-    ) -> None:
+    async def _load(self, hosts: "_Hosts", key: "_Key", kept: "_Kept | None", load: "_Load") -> None:
         name, own = key
         try:
             try:
                 with anyio.fail_after(self._timeout):
-                    composed = await self._composed(name, own)
-            except BaseException as error:  # whatever ``listed`` raises, it must not end the server
+                    composed = await self._composed(name, own, is_site=load.is_site)
+            except BaseException as error:  # whatever ``listed`` raises must not end the server
                 if is_interrupt(error) or load.loop.is_ending():
                     raise
                 served = "its last robots.txt is served" if kept else "the whole host is opted out"
-                logger.exception("the tenants of %s that opted out can't be listed: %s", name, served)
-                composed = kept[0] if kept else _origin(own)
-            self._kept[key] = (composed, self._clock() + self._ttl)
+                logger.exception("the opted-out tenants of %s can't be listed; %s", name, served)
+                composed = kept[0] if kept else _opted_out(own)
+            hosts.renderings[key] = (composed, self._clock() + self._ttl)
             load.rendering = composed
         finally:
-            if self._loads.get(key) is load:
-                self._loads.pop(key, None)  # an event loop of another thread may be as far
+            if hosts.loads.get(key) is load:
+                hosts.loads.pop(key, None)  # an event loop of another thread may do the same
             for done in load.waiting:
                 done.set()
 
-    async def _composed(self, name: str, own: Rendering) -> Rendering:
+    async def _composed(self, name: str, own: Rendering, *, is_site: bool) -> Rendering:
         if self._listing == "origin" or self._listed is None:
-            return _origin(own)
+            self._warn_of_unknown(name, own, is_site=is_site)
+            return _opted_out(own)
         if is_async(self._listed):
             listed = self._listed(name)
         else:
             listed = await to_thread.run_sync(self._listed, name, abandon_on_cancel=True)
         if inspect.isawaitable(listed):
             listed = await listed
+        entries = await to_thread.run_sync(list, listed)  # a lazy one may ask a database
+        if entries:
+            self._warn_of_unknown(name, own, is_site=is_site)
         try:
-            return await to_thread.run_sync(_with_paths, own, listed)
+            return await to_thread.run_sync(_with_paths, own, entries)
         except AIPolicyError as error:
-            whole = self._too_large == "origin"
-            instead = "the whole host is opted out" if whole else "headers alone speak for them"
+            opts_out = self._too_large == "origin"
+            instead = "the whole host is opted out" if opts_out else "only headers speak for them"
             logger.error("robots.txt can't list the tenants of %s: %s; %s", name, error, instead)
-            return _origin(own) if whole else own
+            return _opted_out(own) if opts_out else own
+
+    def _may_list_unknown(self) -> bool:
+        """Return True if the rate limit allows a list for an unknown host."""
+        now = self._clock()
+        tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
+        self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
+        if self._tokens < 1 or len(self._unknown.loads) >= _UNKNOWN_AT_ONCE:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _checked(self, name: object) -> bytes:
+        """Return a name as the lookup's key; b"" for one that can't be a site's."""
+        if isinstance(name, str) and canonical_host(name) is not None:
+            return self._names.keep(name, name.encode())
+        text = f"{name!r:.200}"
+        if self._invalid_names.is_new(text):
+            logger.error(
+                "site_of returned %s, which can't be the name of a site; the default policy is sent. Return "
+                "a host name like 'alice.blog.example', or None for the host's own pages",
+                text,
+            )
+        return b""
+
+    def _warn_of_unknown(self, name: str, own: Rendering, *, is_site: bool) -> None:
+        if not is_site and name and self._unknown_hosts.is_new(name):
+            logger.warning(
+                "tenants share the host %r, which the lookup doesn't know; its own pages get the default "
+                "policy (%s). Let the lookup return a policy for %r, for example 'unset'",
+                name,
+                own.policy.effective or "no preference",
+                name,
+            )
+
+
+_Key = tuple[str, Rendering]
+_Kept = tuple[Rendering, float]
+
+
+class _Hosts:
+    """The composed renderings of some hosts, each with its time of expiry, and those being made."""
+
+    def __init__(self) -> None:
+        self.renderings: SharedCache[_Key, _Kept] = SharedCache(_HOSTS)
+        self.loads: dict[_Key, _Load] = {}
 
 
 class _Load:
-    """A list that is being made, and who waits for it."""
+    """A rendering that is being made, and the requests that wait for it."""
 
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
+    def __init__(self, loop: Loop, *, is_site: bool) -> None:
+        self.loop, self.is_site = loop, is_site
         self.hold: object = None  # the task
         self.waiting: set[anyio.Event] = set()
         self.rendering: Rendering | None = None
 
 
-def _origin(own: Rendering) -> Rendering:
+class _LoggedOnce:
+    """The first few values that have a line in the log; clients may choose them, so there is a bound."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+
+    def is_new(self, value: str) -> bool:
+        if value in self._values or len(self._values) >= _LOGGED:
+            return False
+        self._values.add(value)
+        return True
+
+
+@lru_cache(maxsize=_HOSTS)
+def _without_grants(own: Rendering) -> Rendering:
+    """Return the rendering without the host's grants, which its files would state for every tenant."""
+    policy = replace(own.policy, preferences=own.policy.preferences.disallowed)
+    return own if policy == own.policy else render(policy, own.signals)
+
+
+@lru_cache(maxsize=_HOSTS)
+def _opted_out(own: Rendering) -> Rendering:
     policy = own.policy
-    return render(replace(policy, preferences=policy.preferences.combined(_REFUSED)), own.signals)
+    return render(replace(policy, preferences=policy.preferences.combined(_OPTED_OUT)), own.signals)
 
 
 def _with_paths(own: Rendering, listed: Listed) -> Rendering:
-    """The host's own policy, and those of its tenants on their paths."""
+    """Return the rendering of the host's own policy with those of its tenants on their paths."""
     paths: dict[str, Preferences] = dict(own.policy.path_preferences)
     for entry in listed:
         path, policy = entry if isinstance(entry, tuple) else (entry, None)
-        stated = _REFUSED if policy is None else policy.effective
-        # The home page of a tenant is also asked for without the slash at its end.
-        for pattern in (path, f"{path[:-1]}$", f"{path[:-1]}?") if path.endswith("/") else (path,):
-            paths[pattern] = stated
-    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, whole=True)
+        for pattern in tenant_patterns(path):
+            paths[pattern] = _OPTED_OUT if policy is None else policy.effective
+    return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, complete=True)
+
+
+def tenant_patterns(path: str) -> tuple[str, ...]:
+    """Return the path patterns that match a tenant's pages and no other tenant's.
+
+    A pattern matches everything that begins with it, so ``/@alice`` would match ``/@alicesmith`` too. A path
+    with wildcards is a pattern already.
+    """
+    if "*" in path or path.endswith("$") or path == "/":
+        return (path,)
+    if "?" in path:  # a tenant that is named by the query
+        path = path.removesuffix("&")
+        return (f"{path}$", f"{path}&")
+    path = path.removesuffix("/")
+    # Python's own parser until 2026 reads "/@alice?" as "/@alice", and so as "/@alicesmith" too.
+    return (f"{path}/", f"{path}$", f"{path}?*")

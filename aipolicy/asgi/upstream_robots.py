@@ -1,11 +1,11 @@
-"""The robots.txt that a site has of its own, read now and then, and merged with its policy.
+"""The application's own robots.txt, read from time to time and merged with the site's policy.
 
-It comes from the wrapped application (``inprocess``) or from a callable. A good copy is used for ``ttl``
-seconds, then read anew beside the requests; after twice that time a request waits for a while. Only an answer
-that says that there is no file replaces a good copy by none: every failure leaves it, and the next try is
-after 1, 2, 4 ... 60 seconds.
+It comes from the wrapped application (``in_process``) or from a callable. A good copy is used for ``ttl``
+seconds, then read again in the background; after twice that time a request waits for a while. Only an answer
+which says that there is no file replaces a good copy by none. Every failure leaves the copy, and the next try
+is after 1, 2, 4 ... 60 seconds.
 
-Hosts that are no site's have copies of their own, with less room: clients choose those hosts.
+Copies for unknown hosts have less room and are kept apart, because clients choose those hosts.
 """
 
 import inspect
@@ -22,8 +22,7 @@ from anyio import to_thread
 from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
-from aipolicy.asgi.in_process import OwnFile, Place, UnreadableError
-from aipolicy.asgi.shared_cache import SharedCache
+from aipolicy.asgi.in_process import RobotsLocation, UnreadableError, UpstreamFile
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
@@ -34,68 +33,56 @@ from aipolicy.lookup.thread_pool import ThreadPool, is_async
 from aipolicy.lookup.throttled_log import ThrottledLog
 from aipolicy.rendering import Document, Rendering, robots_document
 from aipolicy.robotstxt.merge import fitted_robots_txt
-from aipolicy.signals.header_field import Header
+from aipolicy.serving.policy_files import BRIEF_CACHE_SECONDS, MergedRobots
+from aipolicy.serving.shared_cache import SharedCache
 
 logger = logging.getLogger("aipolicy.asgi")
 
-_TIMEOUT = 10.0  # seconds that reading a file may take
-_PATIENCE = 2.0  # seconds that a request waits where there is an answer without
+_TIMEOUT = 10.0  # seconds that a read may take
+_LONGEST_WAIT = 2.0  # seconds that a request waits if it can be answered without the read
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-_SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as much of merged files
-_OVERHEAD = 512  # bytes of an entry, roughly, beside its files
+_SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as many of merged files
+_OVERHEAD = 512  # bytes of an entry besides its files, roughly
 _READY = 1024  # hosts
-BRIEF = 60  # seconds for which caches may keep an answer that stands in for another
 _LARGE = 16 * 1024  # bytes; merging more than this would hold up the event loop
-_ROOT_PATHS = 8  # of sites' requests; a proxy's header may set the mount path, and clients that header
-_UNKNOWN_AT_A_TIME = 16  # reads for hosts that are no site's
+_ROOT_PATHS = 8  # mount paths that are trusted: clients may be able to set one by a proxy's header
+_UNKNOWN_AT_A_TIME = 16  # reads for unknown hosts
 _UNKNOWN_A_SECOND, _UNKNOWN_AT_ONCE = 100.0, 200.0
 _THREADS = 16
 
-Robots = bytes | str | None
-
-
-class Served(NamedTuple):
-    """The robots.txt of a request.
-
-    ``headers`` are the site's own; ``cache_control`` is its own, where it is no laxer than ours. ``brief``:
-    rules of the site may be missing for now.
-    """
-
-    document: Document
-    headers: tuple[Header, ...] = ()
-    cache_control: bytes = b""
-    brief: bool = False
+RobotsText = bytes | str | None
 
 
 class Source(Protocol):
     """The source of a site's own robots.txt.
 
-    ``is_application``: whether it is the wrapped application, which can also answer a client itself.
+    Attributes:
+        is_application: True if it is the wrapped application, which can also answer a client itself.
     """
 
     is_application: bool
 
-    def place(self, scope: Scope, host: str) -> Place:
-        """Return which file a request is for."""
+    def location(self, scope: Scope, host: str) -> RobotsLocation:
+        """Return where a request's file is."""
 
-    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
-        """Return the file, or None where there is none. Raises an exception where that can't be told."""
+    async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
+        """Return the file, or None if there is none. Raises an exception if that can't be found out."""
 
 
 class _Entry(NamedTuple):
-    """The state of one file. ``read_at`` is None as long as every read has failed."""
+    """The state of one file; ``read_at`` is None as long as every read has failed."""
 
-    file: OwnFile | None
+    file: UpstreamFile | None
     read_at: float | None
     next_read: float
     delay: float = 0.0
 
 
-class _Shelf:
-    """The copies and merged files of one kind of hosts, bounded in bytes."""
+class _Copies:
+    """The copies and merged files of known or of unknown hosts, bounded in bytes."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self.entries: SharedCache[Place, _Entry] = SharedCache(limit, getsizeof=_size_of_entry)
+        self.entries: SharedCache[RobotsLocation, _Entry] = SharedCache(limit, getsizeof=_size_of_entry)
         self.merged: SharedCache[tuple[Rendering, bytes], tuple[Document, int]] = SharedCache(
             limit, getsizeof=itemgetter(1)
         )
@@ -108,24 +95,24 @@ class _Shelf:
 
 
 class _Read:
-    """A read under way, and how many requests wait for it."""
+    """A running read, with the number of requests that wait for it."""
 
-    def __init__(self, reads: "_Reads", shelf: _Shelf, place: Place) -> None:
+    def __init__(self, reads: "_Reads", copies: _Copies, location: RobotsLocation) -> None:
         self._reads = reads
-        self.shelf, self.place = shelf, place
-        self.landed = anyio.Event()
+        self.copies, self.location = copies, location
+        self.done = anyio.Event()
         self.scope = anyio.CancelScope()
         self.waiting = 0
         self.entry: _Entry | None = None
 
     def end(self) -> None:
-        """Let go of those who wait; the next request that needs the file begins another read."""
-        if self._reads.get((self.shelf, self.place)) is self:
-            del self._reads[self.shelf, self.place]
-        self.landed.set()
+        """Wake the waiting requests; the next request that needs the file starts another read."""
+        if self._reads.get((self.copies, self.location)) is self:
+            del self._reads[self.copies, self.location]
+        self.done.set()
 
 
-_Reads = dict[tuple[_Shelf, Place], _Read]
+_Reads = dict[tuple[_Copies, RobotsLocation], _Read]
 
 
 class _State:
@@ -137,13 +124,13 @@ class _State:
         self.merging = {True: anyio.Lock(), False: anyio.Lock()}
 
 
-class OwnRobots:
+class UpstreamRobots:
     """The merged robots.txt of each host.
 
     Args:
-        source: Where the sites' own files come from.
+        source: The source of the sites' own files.
         ttl: Seconds for which a copy is used.
-        max_age: Seconds for which caches may keep a file, unless a site's own Cache-Control is stricter.
+        max_age: Seconds for which caches may keep a file, unless the application's Cache-Control is stricter.
         timeout: Seconds that reading a file may take.
         clock: Seconds that only grow.
     """
@@ -159,169 +146,171 @@ class OwnRobots:
     ) -> None:
         self._source, self._ttl, self._max_age = source, ttl, max_age
         self._timeout, self._clock = timeout, clock
-        self._sites = _Shelf(_SITES_BYTES, clock)
-        self._unknown = _Shelf(_UNKNOWN_BYTES, clock)
+        self._sites = _Copies(_SITES_BYTES, clock)
+        self._unknown = _Copies(_UNKNOWN_BYTES, clock)
         self._root_paths: set[str] = {""}
         self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
-        # What the last answers were, at hand without any of the rest.
-        self._ready: Memo[bytes, tuple[Rendering, float, Served]] = Memo(_READY)
+        # The last results by host, found without any of the rest.
+        self._ready: Memo[bytes, tuple[Rendering, float, MergedRobots]] = Memo(_READY)
         self._background = Background(_State)
 
-    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> Served | None:
-        """Return the file for a request if nothing need be done for it, as for most."""
+    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:
+        """Return the file for a request if it needs no work, as for most requests."""
         ready = self._ready.get(host)
         if ready is None or ready[0] is not rendering or scope.get("root_path"):
             return None
         return ready[2] if self._clock() < ready[1] else None
 
-    async def served(
-        self, scope: Scope, receive: Receive, *, host: bytes, rendering: Rendering, known: bool
-    ) -> Served | None:
-        """Return the file for a request. Never raises but when the request is cancelled.
+    async def merged(
+        self, scope: Scope, receive: Receive, host: bytes, rendering: Rendering, *, is_site: bool
+    ) -> MergedRobots | None:
+        """Return the file for a request. Never raises, unless the request is cancelled.
 
         Args:
-            scope: The request's.
-            receive: The request's; at most the request itself is taken from it, and a disconnect.
+            scope: The request's scope.
+            receive: Reads the request's messages: at most the request itself, and a disconnect.
             host: The value of its Host header.
-            rendering: The host's policy.
-            known: Whether the host is a site's.
+            rendering: The host's rendering.
+            is_site: Whether the lookup knows the host.
 
         Returns:
-            None where the site's own can't be read and the policy has nothing to add: then the application's
-            own answer is right.
+            None if the site's own file can't be read and the policy adds nothing: then the application's own
+            answer is right.
         """
         name = canonical_host(host) or ""
-        place = self._source.place(scope, name)
-        shelf = self._shelf(place, known)
-        entry = await self._entry(shelf, place, scope, receive)
+        location = self._source.location(scope, name)
+        copies = self._copies_of(location, is_site=is_site)
+        entry = await self._entry(copies, location, scope, receive)
         if entry is None or entry.read_at is None:
-            if self._source.is_application and not (await self._merged(shelf, rendering, b"")).body:
+            if self._source.is_application and not (await self._document(copies, rendering, b"")).body:
                 return None
-            return Served(rendering.robots, brief=True)
-        served = Served(rendering.robots)
+            return MergedRobots(rendering.robots, is_brief=True)
+        merged = MergedRobots(rendering.robots)
         if entry.file is not None:
-            document = await self._merged(shelf, rendering, entry.file.body)
-            served = Served(document, entry.file.headers, entry.file.cache_control)
-        # Other spellings are not kept: clients choose them. Nor are large files: memory is bounded.
-        canonical = not scope.get("root_path") and shelf is self._sites and name.encode() == host
-        if canonical and len(served.document.body) <= _LARGE:
-            self._ready.keep(host, (rendering, entry.next_read, served))
-        return served
+            document = await self._document(copies, rendering, entry.file.body)
+            merged = MergedRobots(document, entry.file.headers, entry.file.cache_control)
+        # Neither other spellings, which clients choose, nor large files: memory is bounded.
+        canonical = not scope.get("root_path") and copies is self._sites and name.encode() == host
+        if canonical and len(merged.document.body) <= _LARGE:
+            self._ready.keep(host, (rendering, entry.next_read, merged))
+        return merged
 
-    def _shelf(self, place: Place, known: bool) -> _Shelf:
-        if known and len(self._root_paths) < _ROOT_PATHS:
-            self._root_paths.add(place.root_path)
-        # A site stays one while the lookup fails.
-        is_site = known or place in self._sites.entries
-        return self._sites if is_site and place.root_path in self._root_paths else self._unknown
+    def _copies_of(self, location: RobotsLocation, *, is_site: bool) -> _Copies:
+        if is_site and len(self._root_paths) < _ROOT_PATHS:
+            self._root_paths.add(location.root_path)
+        # A known host stays known while the lookup fails.
+        is_site = is_site or location in self._sites.entries
+        return self._sites if is_site and location.root_path in self._root_paths else self._unknown
 
-    async def _entry(self, shelf: _Shelf, place: Place, scope: Scope, receive: Receive) -> _Entry | None:
-        """Return the state of a file, read anew where that is due."""
-        entry = shelf.entries.get(place)
+    async def _entry(
+        self, copies: _Copies, location: RobotsLocation, scope: Scope, receive: Receive
+    ) -> _Entry | None:
+        """Return the state of a file, read again if that is due."""
+        entry = copies.entries.get(location)
         now = self._clock()
         if entry is not None and now < entry.next_read:
             return entry
         reads = self._background.state().reads
-        read = reads.get((shelf, place))
+        read = reads.get((copies, location))
         if read is None:
-            if shelf is self._unknown and not self._has_token(now):
+            if copies is self._unknown and not self._may_read_unknown(now):
                 return entry
-            read = reads[shelf, place] = _Read(reads, shelf, place)
+            read = reads[copies, location] = _Read(reads, copies, location)
             self._background.start(self._run, read, scope)
-        patience = self._patience(entry, now)
-        if patience:
-            await self._wait(read, receive, patience, needed=entry is None or entry.read_at is None)
+        timeout = self._wait_timeout(entry, now)
+        if timeout:
+            await self._wait(read, receive, timeout, needed=entry is None or entry.read_at is None)
         return read.entry or entry
 
-    def _patience(self, entry: _Entry | None, now: float) -> float:
-        """Return the seconds that a request waits for a read that is due."""
+    def _wait_timeout(self, entry: _Entry | None, now: float) -> float:
+        """Return the seconds for which a request waits for a read that is due."""
         if entry is None:
-            return self._timeout + _PATIENCE
+            return self._timeout + _LONGEST_WAIT
         if entry.read_at is None:
-            return _PATIENCE
+            return _LONGEST_WAIT
         failing, recent = entry.delay > 0, now < entry.read_at + 2 * self._ttl
-        return 0 if failing or recent else _PATIENCE
+        return 0 if failing or recent else _LONGEST_WAIT
 
-    async def _wait(self, read: _Read, receive: Receive, patience: float, *, needed: bool) -> None:
-        """Wait for a read; one that is ``needed`` ends when the last request that waits for it has gone."""
+    async def _wait(self, read: _Read, receive: Receive, timeout: float, *, needed: bool) -> None:
+        """Wait for a read; one that is ``needed`` is cancelled when no request waits for it any longer."""
         read.waiting += 1
         has_gone = True
         try:
-            with anyio.move_on_after(patience) as waiting:
+            with anyio.move_on_after(timeout) as waiting:
                 async with anyio.create_task_group() as group:
                     if needed:
-                        group.start_soon(_hang_up, receive, group.cancel_scope)
-                    await read.landed.wait()
+                        group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope)
+                    await read.done.wait()
                     group.cancel_scope.cancel()
-            has_gone = not waiting.cancelled_caught  # out of patience, its client may still come again
+            has_gone = not waiting.cancelled_caught  # after a timeout its client may still retry
         finally:
             read.waiting -= 1
-            if needed and has_gone and not read.waiting and not read.landed.is_set():
+            if needed and has_gone and not read.waiting and not read.done.is_set():
                 read.scope.cancel()
                 read.end()
 
     async def _run(self, read: _Read, scope: Scope) -> None:
-        """Read a file, as a task of its own."""
-        # What the application does after its answer has its time, too.
+        """Read a file, in a task of its own."""
+        # The work that the application does after its answer has a timeout, too.
         calls = Calls(self._background, 2 * self._timeout)
         try:
             with read.scope:
-                await self._land(read, scope, calls)
+                await self._read(read, scope, calls)
         except Exception:
-            logger.exception("reading the robots.txt of %r failed", read.place.host)
+            logger.exception("reading the robots.txt of %r failed", read.location.host)
         finally:
             if read.entry is None or read.entry.delay:
                 calls.cancel()
             read.end()
 
-    async def _land(self, read: _Read, scope: Scope, calls: Calls) -> None:
+    async def _read(self, read: _Read, scope: Scope, calls: Calls) -> None:
         try:
             with anyio.move_on_after(self._timeout) as limit:
                 file = await self._file(read, scope, calls)
         except UnreadableError as error:
-            # That hosts that are no site's are refused is in order: scanners send any.
-            silent = read.shelf is self._unknown and 400 <= error.status < 500
+            # Scanners send any host, and it is right that the application refuses unknown ones.
+            silent = read.copies is self._unknown and 400 <= error.status < 500
             return self._fail(read, str(error), error.__cause__, silent=silent)
         except Exception as error:
             return self._fail(read, error_text(error), error)
         if limit.cancelled_caught:
-            return self._fail(read, f"it took longer than {self._timeout:g} s")
-        shelf, place = read.shelf, read.place
-        before, now = shelf.entries.get(place), self._clock()
+            return self._fail(read, f"it timed out after {self._timeout:g} s")
+        copies, location = read.copies, read.location
+        before, now = copies.entries.get(location), self._clock()
         if before is not None and before.delay:
-            shelf.log.recovered(f"the robots.txt that {_named(place)} has itself can be read again")
+            copies.log.recovered(f"the application's robots.txt for {_named(location)} can be read again")
         if file is not None:
-            max_age = self._max_age if shelf is self._sites else min(self._max_age, BRIEF)
+            max_age = self._max_age if copies is self._sites else min(self._max_age, BRIEF_CACHE_SECONDS)
             if _longest(file.cache_control) > max_age:
                 file = file._replace(cache_control=b"")
             if before is not None and before.file is not None and before.file.body == file.body:
                 file = file._replace(body=before.file.body)  # one object: it is the key of the merged file
-        read.entry = shelf.entries[place] = _Entry(file, now, now + self._ttl)
+        read.entry = copies.entries[location] = _Entry(file, now, now + self._ttl)
         return None
 
-    async def _file(self, read: _Read, scope: Scope, calls: Calls) -> OwnFile | None:
-        if read.shelf is self._sites:
-            return await self._source.read(read.place, scope, calls)
+    async def _file(self, read: _Read, scope: Scope, calls: Calls) -> UpstreamFile | None:
+        if read.copies is self._sites:
+            return await self._source.read(read.location, scope, calls)
         async with self._background.state().unknown:
-            return await self._source.read(read.place, scope, calls)
+            return await self._source.read(read.location, scope, calls)
 
     def _fail(
         self, read: _Read, reason: str, error: BaseException | None = None, *, silent: bool = False
     ) -> None:
-        before, now = read.shelf.entries.get(read.place), self._clock()
+        before, now = read.copies.entries.get(read.location), self._clock()
         delay = min(before.delay * 2, _LONGEST_DELAY) if before is not None and before.delay else _FIRST_DELAY
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
         if not silent and (before is None or not before.delay):
-            served = "there is no earlier copy" if read_at is None else "the last copy is served"
-            read.shelf.log.failed(
-                f"the robots.txt that {_named(read.place)} has itself can't be read: {reason[:500]}; "
-                f"{served}, and the next try is in {delay:g} s",
+            served = "there is no earlier copy" if read_at is None else "the last copy is used"
+            read.copies.log.failed(
+                f"the application's robots.txt for {_named(read.location)} can't be read: {reason[:500]}; "
+                f"{served}; next try in {delay:g} s",
                 error,
             )
-        read.entry = read.shelf.entries[read.place] = _Entry(file, read_at, now + delay, delay)
+        read.entry = read.copies.entries[read.location] = _Entry(file, read_at, now + delay, delay)
 
-    def _has_token(self, now: float) -> bool:
-        """Return True if a host that is no site's may be read now: clients choose such hosts."""
+    def _may_read_unknown(self, now: float) -> bool:
+        """Return True if the rate limit allows a read for an unknown host: clients choose those hosts."""
         tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
         self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
         if self._tokens < 1:
@@ -329,72 +318,79 @@ class OwnRobots:
         self._tokens -= 1
         return True
 
-    async def _merged(self, shelf: _Shelf, rendering: Rendering, base: bytes) -> Document:
+    async def _document(self, copies: _Copies, rendering: Rendering, base: bytes) -> Document:
         key = (rendering, base)
         try:
-            return shelf.merged[key][0]
+            return copies.merged[key][0]
         except KeyError:
             pass
         try:
             if len(base) + len(rendering.robots.body) <= _LARGE and not is_large(rendering.policy):
                 document = _merge(rendering, base)
             else:
-                async with self._background.state().merging[shelf is self._sites]:  # each once
-                    if key in shelf.merged:
-                        return shelf.merged[key][0]
+                async with self._background.state().merging[copies is self._sites]:  # each once
+                    if key in copies.merged:
+                        return copies.merged[key][0]
                     document = await to_thread.run_sync(_merge, rendering, base)
-                    shelf.keep(key, document)
+                    copies.keep(key, document)
         except Exception:
-            logger.exception("a site's own robots.txt can't be merged: the policy's rules are served alone")
+            logger.exception(
+                "the application's robots.txt can't be merged; the policy's rules are served alone"
+            )
             return rendering.robots
-        shelf.keep(key, document)
+        copies.keep(key, document)
         return document
 
 
-class Callback:
-    """A callable of the host application, as the source of its hosts' robots.txt.
+class RobotsCallback:
+    """A callable of the host application as the source of robots.txt.
 
     Args:
-        function: Called with a canonical host; returns its robots.txt as bytes or str, or None where it has
-            none. Sync (called in a thread) or async.
+        function: Returns a canonical host's robots.txt as bytes or str, or None if it has none. Sync (called
+            in a thread) or async.
     """
 
     is_application = False
 
-    def __init__(self, function: Callable[[str], Robots | Awaitable[Robots]]) -> None:
+    def __init__(self, function: Callable[[str], RobotsText | Awaitable[RobotsText]]) -> None:
         if not callable(function):
             raise TypeError(
-                f"own_robots is {function!r}; give a function of a host that returns its robots.txt, or None"
+                f"own_robots is {function!r}; use a function of a host that returns its robots.txt, or None"
             )
         self._function = function
         self._is_async = is_async(function)
         self._threads = ThreadPool(_THREADS, "aipolicy-own-robots")
 
-    def place(self, scope: Scope, host: str) -> Place:
-        """Return which file a request is for."""
-        return Place(host)
+    def location(self, scope: Scope, host: str) -> RobotsLocation:
+        """Return where a request's file is."""
+        return RobotsLocation(host)
 
-    async def read(self, place: Place, scope: Scope, calls: Calls) -> OwnFile | None:
-        """Return the file, or None where there is none. Raises UnreadableError, or what the callable does."""
-        if not place.host:
+    async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
+        """Return the file, or None if there is none.
+
+        Raises:
+            UnreadableError: The callable's result is invalid, or no thread is free.
+            Exception: The callable raised it.
+        """
+        if not location.host:
             return None
         try:
-            robots = await self._called(place.host)
+            robots = await self._called(location.host)
         except (Exception, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as error:  # a SystemExit must not end the server
-            raise UnreadableError(f"own_robots({place.host!r}) raised {error_text(error)}") from error
+            raise UnreadableError(f"own_robots({location.host!r}) raised {error_text(error)}") from error
         if robots is None:
             return None
         if isinstance(robots, str):
             robots = robots.encode()
         if not isinstance(robots, bytes):
             raise UnreadableError(
-                f"own_robots({place.host!r}) returned {robots!r:.80}; return bytes, str or None"
+                f"own_robots({location.host!r}) returned {robots!r:.80}; return bytes, str or None"
             )
         if len(robots) > MAX_ROBOTS_BYTES:
             robots = robots[:MAX_ROBOTS_BYTES].rpartition(b"\n")[0]
-        return OwnFile(robots)
+        return UpstreamFile(robots)
 
     async def _called(self, host: str) -> object:
         answer: object = self._function(host) if self._is_async else await self._in_thread(host)
@@ -402,13 +398,13 @@ class Callback:
 
     async def _in_thread(self, host: str) -> object:
         if self._threads.are_stuck(_TIMEOUT):
-            raise UnreadableError(f"all {_THREADS} threads hang in earlier calls of own_robots")
+            raise UnreadableError(f"earlier calls of own_robots still block all {_THREADS} threads")
         loop, context, done = running_loop(), copy_context(), anyio.Event()
-        wanted, answer, error = True, None, None
+        cancelled, answer, error = False, None, None
 
         def call() -> None:
             nonlocal answer, error
-            if not wanted:
+            if cancelled:
                 return
             try:
                 answer = context.run(self._function, host)
@@ -421,14 +417,14 @@ class Callback:
         try:
             await done.wait()
         finally:
-            wanted = False
+            cancelled = True
         if error is not None:
             raise error
         return answer
 
 
-def _named(place: Place) -> str:
-    return repr(place.host) if place.host else "a request without a valid host"
+def _named(location: RobotsLocation) -> str:
+    return repr(location.host) if location.host else "a request without a valid host"
 
 
 def _size_of_entry(entry: _Entry) -> int:
@@ -438,20 +434,20 @@ def _size_of_entry(entry: _Entry) -> int:
     return len(entry.file.body) + len(entry.file.cache_control) + headers + _OVERHEAD
 
 
-async def _hang_up(receive: Receive, waiting: anyio.CancelScope) -> None:
-    """End ``waiting`` when the client hangs up."""
+async def _cancel_on_disconnect(receive: Receive, waiting: anyio.CancelScope) -> None:
+    """Cancel ``waiting`` when the client disconnects."""
     try:
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
             message = await receive()
     except Exception:
-        return  # a server's trouble; then the wait ends by itself
+        return  # the server failed; the wait ends at its timeout
     if message["type"] == "http.disconnect":
         waiting.cancel()
 
 
 def _longest(cache_control: bytes) -> float:
-    """Return the seconds for which Cache-Control lets caches keep an answer, infinite where it names none."""
+    """Return the seconds for which Cache-Control lets caches keep a response; infinite if it names none."""
     longest = None
     for directive in cache_control.lower().split(b","):
         name, _, value = directive.strip(b" \t").partition(b"=")

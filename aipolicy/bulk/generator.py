@@ -64,7 +64,7 @@ class FolderState:
         return state
 
     def save(self, folder: Path) -> None:
-        """Write it, once all files of which it tells are on the disk."""
+        """Write it, once all files that it covers are on the disk."""
         os.sync()
         atomic_file.write_text(folder / STATE, json.dumps(asdict(self), indent=2) + "\n")
 

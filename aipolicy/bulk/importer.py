@@ -1,7 +1,7 @@
 """Imports: the input file, and its good rows on their way into a registry, batch after batch.
 
 The transaction of each batch also stores a checkpoint, so that an import of a file that was interrupted
-resumes behind the last batch. An import from a pipe begins anew: nothing tells that its input is the same.
+resumes behind the last batch. An import from a pipe begins anew: its input can't be known to be the same.
 """
 
 import io
@@ -92,10 +92,7 @@ class InputStream(io.RawIOBase):
 class ImportCheckpoint:
     """The progress of an import: all rows of sites up to ``after`` are stored, and those of ``early``.
 
-    Attributes:
-        digest: of the input; with another input, the checkpoint doesn't apply.
-        early: sites above ``after`` that are stored, because others needed their hosts.
-        stored: number of stored rows, which created, changed or didn't change their site.
+    ``digest`` is that of the input: with another input, the checkpoint doesn't apply.
     """
 
     digest: str
@@ -141,11 +138,9 @@ class Import:
     """An import of staged rows into a registry.
 
     Attributes:
-        checkpoint: the progress so far.
         resumed: number of rows that an earlier run stored, and this one doesn't repeat.
-        interrupted: the checkpoint of an earlier run that can't be resumed, because it read a pipe or the
-            input has changed since.
-        resumable: False for a pipe.
+        interrupted: the checkpoint of an earlier run that can't be resumed: it read a pipe, or the input has
+            changed since.
     """
 
     def __init__(

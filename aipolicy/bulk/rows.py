@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aipolicy.core.bounded_cache import Memo
@@ -43,12 +43,9 @@ class PolicyCache:
 
 
 Row = tuple[int, SiteRow | AIPolicyError]
-"""The number of a row from 1 (in text files: of its first line), and its content or its error."""
+"""The number of a row from 1 (in text files: of its first line), and its content or its error.
 
-Reader = Callable[[Iterable[str]], Iterator[Row]]
-"""Yields the rows of a text, which comes as lines or, for formats without lines, in pieces cut anywhere.
-
-The error of a bad row is yielded; an AIPolicyError is raised only if the rest can't be read.
+Readers yield the errors of bad rows, and raise AIPolicyError only if the rest of the input can't be read.
 """
 
 _NO_UTF_8 = re.compile("[\udc80-\udcff\ufffd]")  # a byte escaped as a surrogate, or replaced

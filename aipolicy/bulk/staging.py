@@ -131,7 +131,7 @@ class StagedRows:
     def sort(self) -> None:
         """Sort the rows, once all are added, and find those that share a host.
 
-        Two sites with the same host are both bad: nothing tells which one is meant. Of several rows of one
+        Two sites with the same host are both bad: it is unclear which one is meant. Of several rows of one
         site the first is good, made as strict as all of them together, so that no opt-out is lost.
         """
         self._flush()

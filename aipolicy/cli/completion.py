@@ -1,9 +1,9 @@
-"""``aipolicy completion``: what a shell needs to complete our commands."""
+"""``aipolicy completion``: the lines that make a shell complete aipolicy's commands."""
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import get_completion_class
 
-_VARIABLE = "_AIPOLICY_COMPLETE"  # click's own way: the completed command is asked, through this
+_VARIABLE = "_AIPOLICY_COMPLETE"  # click asks the command for completions through it
 
 
 @click.command()
@@ -19,19 +19,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     complete = get_completion_class(shell)
     root = ctx.find_root()
-    if complete is None:  # of click's own three: it has them all
-        raise click.UsageError(f"this version of click can't complete in {shell}: upgrade it")
+    if complete is None:  # click has all three
+        raise click.UsageError(f"this version of click has no completion for {shell}; upgrade click")
     click.echo(complete(root.command, {}, "aipolicy", _VARIABLE).source())
-
-
-def product_tokens(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The table's product tokens that begin so, in any case."""
-    # Imported where it is used: the other options need no table.
-    from aipolicy.core.crawlers import CRAWLERS
-
-    begun = incomplete.lower()
-    return [
-        CompletionItem(crawler.product_token, help=f"{crawler.operator}, {crawler.purpose}")
-        for crawler in CRAWLERS
-        if crawler.product_token.lower().startswith(begun)
-    ]

@@ -1,4 +1,4 @@
-"""``aipolicy crawlers``: the crawler table, and the operators' published addresses."""
+"""``aipolicy crawlers``: the crawler table and the operators' published addresses."""
 
 import dataclasses
 from collections import Counter
@@ -38,35 +38,33 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--purpose", type=click.Choice(list(map(str, Purpose))), help="Only crawlers that come for this."
-)
+@click.option("--purpose", type=click.Choice(list(map(str, Purpose))), help="Only crawlers of this purpose.")
 @click.option(
     "--class",
     "of_class",
     type=click.Choice(list(map(str, EvidenceClass))),
     help="Only crawlers of this class.",
 )
-@click.option("--summary", is_flag=True, help="Only how many there are of each class, and the table's age.")
+@click.option("--summary", is_flag=True, help="Only the number of each class, and the age of the table.")
 @json_option
 @click.pass_context
 def crawlers(
     ctx: click.Context, purpose: str | None, of_class: str | None, summary: bool, as_json: bool
 ) -> None:
-    """List the known crawlers: who runs each, what for, and whether its operator says it obeys robots.txt.
+    """List the known crawlers with operator, purpose, and if the operator says that they obey robots.txt.
 
     \b
     aipolicy crawlers --purpose training
     aipolicy crawlers --class listed --json
     aipolicy crawlers --summary
-    aipolicy crawlers update         read the operators' published addresses anew
+    aipolicy crawlers update         fetch the operators' published addresses
 
-    The class tells how the purpose is known. documented: the operator's page says it, or two independent
-    sources do. listed: less does; an opt-out names such a crawler only with --scope broad.
+    The purpose of a documented crawler is stated by its operator or by two independent sources. That of a
+    listed one is not; an opt-out names it only with --scope broad.
     """
     if ctx.invoked_subcommand is not None:
         if purpose or of_class or summary or as_json:
-            raise AIPolicyError(f"options of {ctx.invoked_subcommand} come behind it")
+            raise AIPolicyError(f"write the options of {ctx.invoked_subcommand} after its name")
         return
     chosen = [
         crawler
@@ -92,7 +90,7 @@ def crawlers(
         click.echo(_about(chosen, table, today), err=True)
 
 
-_OLD = 180  # days
+_MAX_AGE = 180  # days
 
 
 def _summary(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> dict[str, Any]:
@@ -109,17 +107,17 @@ def _summary(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> dic
 
 
 def _about(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> str:
-    """Return how many there are of each class, and how old the table is, in words."""
+    """Return the number of crawlers of each class and the age of the table, in words."""
     about = _summary(chosen, table, today)
     classes = ", ".join(f"{count} {name}" for name, count in about["classes"].items())
     age = f", {about['days_old']} days ago" if about["days_old"] else ""
     lines = [f"{len(chosen)} crawlers: {classes}. The table was compiled on {table.compiled}{age}."]
     if table.file is not None:
-        own = f"{len(table.added)} added, {len(table.corrected)} corrected"
-        lines.append(f"From {table.file!r}: {own}.")
-    if about["days_old"] > _OLD:
+        entries = f"{len(table.added)} added, {len(table.corrected)} corrected"
+        lines.append(f"From {table.file!r}: {entries}.")
+    if about["days_old"] > _MAX_AGE:
         fix = "upgrade aipolicy, or see `aipolicy crawlers update --ai-robots-txt`"
-        lines.append(f"New crawlers have come since: {fix}.")
+        lines.append(f"It may lack newer crawlers; {fix}.")
     return "\n".join(lines)
 
 
@@ -129,24 +127,24 @@ def _about(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> str:
     envvar="AIPOLICY_RANGES",
     show_envvar=True,
     metavar="FILE",
-    help="The file of lists; else ranges.json in the user's data directory.",
+    help="File of the lists; by default ranges.json in the user's data directory.",
 )
 @click.option("--operator", "operators", multiple=True, metavar="NAME", help="Only lists of this operator.")
 @click.option(
     "--accept",
     is_flag=True,
-    help="Take lists that lost most of their prefixes, or were read on a later day, too.",
+    help="Also accept lists that lost most of their prefixes, or that were read on a later day.",
 )
 @click.option(
     "--ai-robots-txt",
     "names",
     metavar="FILE|URL",
-    help="Instead of addresses, compare names: with robots.json of ai.robots.txt.",
+    help="Compare the names in robots.json of ai.robots.txt with the table, instead of fetching addresses.",
 )
 @click.option(
     "--accept-new",
     is_flag=True,
-    help="With --ai-robots-txt: add the new names to --crawlers FILE, unclassified.",
+    help="With --ai-robots-txt: add the new names to --crawlers FILE.",
 )
 @click.option(
     "--crawlers",
@@ -154,7 +152,7 @@ def _about(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> str:
     envvar=VARIABLE,
     show_envvar=True,
     metavar="FILE",
-    help="Entries that add to the crawler table, or correct it; --accept-new writes there.",
+    help="Add or correct entries of the crawler table; --accept-new writes this file.",
 )
 @json_option
 @click.pass_context
@@ -168,7 +166,7 @@ def update(
     own: str | None,
     as_json: bool,
 ) -> None:
-    """Read the operators' published addresses anew, for `check identity`, `check logs` and the middleware.
+    """Fetch the operators' published addresses, for `check identity`, `check logs` and the middleware.
 
     \b
     aipolicy crawlers update
@@ -176,25 +174,26 @@ def update(
     aipolicy crawlers update --to /var/lib/aipolicy/ranges.json
     aipolicy crawlers update --ai-robots-txt robots.json --crawlers crawlers.json --accept-new
 
-    What can't be read, isn't a list or lost most of it stays as it was, and is named on stderr. What lists
-    had before is kept for 400 days: requests of then can still be checked. Once a day is enough.
+    A list that can't be read, is invalid or has lost most of its prefixes stays unchanged, and stderr names
+    it. Former prefixes are kept for 400 days, to check earlier requests. Once a day is enough.
 
-    With --ai-robots-txt, names that the table doesn't have are listed as new. With --accept-new they are
-    added to --crawlers FILE: of purpose training and class listed, so that only an opt-out with --scope broad
-    names them. Edit the file to say more of one.
+    With --ai-robots-txt, names that the table lacks are listed as new. With --accept-new they are added to
+    --crawlers FILE with purpose training and class listed, so that only an opt-out with --scope broad names
+    them. Edit the file to correct an entry.
 
-    Exit codes: 0 all lists were read, 1 some were not, or names are new and not accepted, 2 bad input.
+    Exit codes: 0 all lists were updated, 1 some were not, or there are new names that were not accepted, 2
+    bad input.
     """
     if names is not None:
         if to is not None and ctx.get_parameter_source("to") is click.core.ParameterSource.COMMANDLINE:
-            raise AIPolicyError("--to is for addresses and --ai-robots-txt for names: give one of them")
+            raise AIPolicyError("--to is for addresses and --ai-robots-txt for names; use one of them")
         if operators or accept:
             raise AIPolicyError(
-                "--operator and --accept are for addresses: leave them out with --ai-robots-txt"
+                "--operator and --accept are for addresses; leave them out with --ai-robots-txt"
             )
         ctx.exit(_update_names(names, own, accept_new, as_json))
     if accept_new:
-        raise AIPolicyError("--accept-new needs --ai-robots-txt FILE or URL: where the names come from")
+        raise AIPolicyError("--accept-new needs the source of the names; add --ai-robots-txt FILE or URL")
     if own is not None:
         load(own)
     from aipolicy.identity.list_update import UpdateState, make_directory, update
@@ -218,15 +217,15 @@ def update(
     else:
         print_rows(map(_row, outcomes), ("operator", "list", "", "prefixes", "came", "gone", "read on"))
     for each in failed:
-        stays = f"the copy of {each.date} stays" if each.date else "no copy of it is known"
-        click.echo(f"{each.reason}: {stays}", err=True)
+        kept = f"the list of {each.date} is kept" if each.date else "there is no earlier list"
+        click.echo(f"{each.reason}; {kept}", err=True)
     ctx.exit(1 if failed else 0)
 
 
 def _update_names(source: str, own: str | None, accept: bool, as_json: bool) -> int:
-    """List the new names, or add them to the owner's file; return the exit code."""
+    """List the new names, or add them to the file ``own``; return the exit code."""
     if accept and own is None:
-        raise AIPolicyError(f"--accept-new needs a file to write to: give --crawlers FILE, or {VARIABLE}")
+        raise AIPolicyError(f"--accept-new needs a file to write; add --crawlers FILE, or set {VARIABLE}")
     document: Any = {"crawlers": []}
     if own is not None and (Path(own).exists() or not accept):
         try:
@@ -264,20 +263,24 @@ def _print_names(found: NewNames, accepted: bool, as_json: bool) -> None:
         rows = ((str(entry["product_token"]), str(entry["operator"]), state) for entry in found.entries)
         print_rows(rows, ("product token", "operator", ""))
     for name, reason in found.refused:
-        click.echo(f"{name!r} can't be taken: {reason}", err=True)
+        click.echo(f"{name!r} can't be added: {reason}", err=True)
     if found.entries and not accepted:
         click.echo("--accept-new adds them to --crawlers FILE, for opt-outs with --scope broad", err=True)
 
 
 def _fetched(url: str) -> bytes:
-    """Fetch robots.json. Raises CrawlersError."""
+    """Fetch robots.json.
+
+    Raises:
+        CrawlersError: It can't be fetched.
+    """
     import anyio
 
     from aipolicy.errors import FetchError
     from aipolicy.web.fetcher import Fetcher
 
     if not url.startswith("https://"):
-        raise CrawlersError("it is not https, so anyone on the way could have written it: give an https URL")
+        raise CrawlersError("the URL is not https, so the content could be forged; use an https URL")
 
     async def fetch() -> bytes:
         async with Fetcher(seconds=20.0, max_bytes=8 << 20) as client:
@@ -285,7 +288,7 @@ def _fetched(url: str) -> bytes:
         if any(
             not each.startswith("https://") for each in (response.url, *(hop.url for hop in response.hops))
         ):
-            raise CrawlersError("it redirects to what is not https: give the URL that it leads to")
+            raise CrawlersError("it redirects to a URL that is not https; use the final URL")
         if response.status != 200 or response.cut:
             raise CrawlersError(f"{response.url} answered {response.status}, or more than 8 MiB")
         return response.body
@@ -304,7 +307,9 @@ def _targets(operators: Sequence[str]) -> "list[Target]":
     known = {target.operator.lower(): target.operator for target in targets}
     for name in operators:
         if name.lower() not in known:
-            raise AIPolicyError(f"--operator {name!r} publishes no lists: {', '.join(known.values())} do")
+            raise AIPolicyError(
+                f"--operator {name!r} publishes no list; use one of {', '.join(known.values())}"
+            )
     wanted = {name.lower() for name in operators or known}
     return [target for target in targets if target.operator.lower() in wanted]
 

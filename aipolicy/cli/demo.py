@@ -1,4 +1,4 @@
-"""``aipolicy demo``: a real blog server, to look at."""
+"""``aipolicy demo``: a blog platform on this machine, to try aipolicy with."""
 
 import contextlib
 import socket
@@ -13,7 +13,11 @@ from aipolicy.errors import AIPolicyError, MissingExtraError
 
 @click.command()
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 for any free one.",
 )
 def demo(port: int) -> None:
     """Serve a demo platform with seven blogs on this machine, until Ctrl-C.
@@ -41,8 +45,8 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        fix = "give another with --port, or --port 0 for any free one (PORT=0 make demo)"
-        raise AIPolicyError(f"port {port} can't be used ({error.strerror}): {fix}") from None
+        fix = "use another one with --port, or --port 0 for any free one (PORT=0 make demo)"
+        raise AIPolicyError(f"port {port} can't be used ({error.strerror}); {fix}") from None
 
 
 def _welcome(port: int, url: str) -> str:

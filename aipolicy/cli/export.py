@@ -1,4 +1,4 @@
-"""``aipolicy export``: the headers of every site, for a server that serves files."""
+"""``aipolicy export``: the headers of every site as configuration for nginx, Caddy or Apache."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aipolicy.cli.options import registry_option, signal_options, signals_of
-from aipolicy.cli.outputs import whole_file
+from aipolicy.cli.outputs import output_file
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS
 from aipolicy.errors import AIPolicyError
@@ -17,20 +17,20 @@ Hosts = Iterator[tuple[str, int]]
 Command = Callable[..., Any]
 
 _OPTIONS = (
-    click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Else on stdout."),
+    click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Default: stdout."),
     click.option(
         "--files",
         default="/srv/aipolicy",
         show_default=True,
         metavar="DIR",
-        help="Where 'aipolicy robots --all --out DIR' writes, for the text on how to use it.",
+        help="Directory that 'aipolicy robots --all --out DIR' writes, for the comments on how to use it.",
     ),
     click.option(
         "--default",
         type=click.Choice(list(PRESETS)),
         default="no-training",
         show_default=True,
-        help="For hosts that are no site's.",
+        help="Preferences of unknown hosts.",
     ),
     registry_option,
     signal_options,
@@ -45,72 +45,72 @@ def _options(command: Command) -> Command:
 
 @click.group()
 def export() -> None:
-    """Write the headers of every site as a server's configuration, with how to use it in comments.
+    """Write the headers of every site as a server's configuration, with comments on how to use it.
 
     \b
     aipolicy export nginx-map --out /etc/nginx/aipolicy.conf
     aipolicy export caddy --out /etc/caddy/aipolicy
     aipolicy export apache --out /etc/apache2/aipolicy.conf
 
-    For servers that serve files alone: in front of an application the middleware does all of this, always up
-    to date. Here a change is in force once this has run again and the server has been reloaded.
+    This is for servers of static files; in front of an application, the middleware does all of this and is
+    always up to date. Here, a change is in force when the command has run again and the server was reloaded.
     """
 
 
 @export.command(name="nginx-map")
 @_options
-def nginx_map(**given: Any) -> None:
-    """Maps for nginx: from the host to each header's value.
+def nginx_map(**options: Any) -> None:
+    """Write maps for nginx from the host to the value of each header.
 
     \b
     aipolicy export nginx-map --out /etc/nginx/aipolicy.conf && nginx -s reload
     """
     from aipolicy.bulk.server_config import nginx
 
-    with _sets(given) as (sets, hosts):
-        _write(given["out"], nginx(sets, hosts, given["files"]))
+    with _sets(options) as (sets, hosts):
+        _write(options["out"], nginx(sets, hosts, options["files"]))
 
 
 @export.command()
 @_options
-def caddy(**given: Any) -> None:
-    """A snippet for a Caddyfile.
+def caddy(**options: Any) -> None:
+    """Write a snippet for a Caddyfile.
 
     \b
     aipolicy export caddy --out /etc/caddy/aipolicy && caddy reload
     """
     from aipolicy.bulk.server_config import caddy
 
-    with _sets(given) as (sets, hosts):
-        _write(given["out"], caddy(sets, hosts, given["files"]))
+    with _sets(options) as (sets, hosts):
+        _write(options["out"], caddy(sets, hosts, options["files"]))
 
 
 @export.command()
 @_options
-def apache(**given: Any) -> None:
-    """Lines for Apache, and beside them FILE.hosts, the map that they read.
+def apache(**options: Any) -> None:
+    """Write directives for Apache, and FILE.hosts, the map that they read.
 
     \b
     aipolicy export apache --out /etc/apache2/aipolicy.conf && apachectl graceful
     """
     from aipolicy.bulk.server_config import apache, apache_map
 
-    if given["out"] is None:
-        raise AIPolicyError("apache takes two files, one of them a map: give --out FILE")
-    map_file = f"{Path(given['out']).absolute()}.hosts"
-    with _sets(given) as (sets, hosts):
+    if options["out"] is None:
+        raise AIPolicyError("apache needs two files, one of them a map; add --out FILE")
+    map_file = f"{Path(options['out']).absolute()}.hosts"
+    with _sets(options) as (sets, hosts):
         _write(map_file, apache_map(hosts))
-        _write(given["out"], apache(sets, given["files"], map_file))
+        _write(options["out"], apache(sets, options["files"], map_file))
 
 
 @contextmanager
-def _sets(given: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
-    # Imported where it is used: the other commands need no database.
+def _sets(options: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
+    # Imported where they are used: other commands need no database.
     from aipolicy.bulk.server_config import HeaderSets
     from aipolicy.registry import Registry
 
-    sets = HeaderSets(given["default"], signals_of(given))
-    with Registry(given["registry"], create=False) as registry, progress("exporting", None) as advance:
+    sets = HeaderSets(options["default"], signals_of(options))
+    with Registry(options["registry"], create=False) as registry, progress("exporting", None) as advance:
 
         def texts() -> Iterator[tuple[str, str]]:
             for text in registry.texts():
@@ -120,20 +120,24 @@ def _sets(given: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
         yield sets, sets.numbered(texts())
     click.echo(f"{sets.hosts} hosts", err=True)
     if sets.with_paths:
-        note = "have path preferences, which this can't express: their headers are the whole site's"
+        note = (
+            "have path preferences, which a server's configuration can't express; they get the site's headers"
+        )
         click.echo(f"{sets.with_paths} hosts {note}", err=True)
     for host in sets.unusable[:20]:
-        click.echo(f"the policy of {host!r} can't be used: it is served as the default", err=True)
+        click.echo(f"the policy of {host!r} is invalid; the default is served", err=True)
     if sets.unusable:
-        click.echo(f"{len(sets.unusable)} hosts are served as the default: put their policies anew", err=True)
+        click.echo(
+            f"the default is served for {len(sets.unusable)} hosts; set their policies again", err=True
+        )
         click.get_current_context().exit(1)
 
 
 def _write(out: str | None, lines: Iterable[str]) -> None:
-    """To stdout, or to a file that is whole or not there: a server may be reloaded at any moment."""
+    """Write to stdout, or replace a file atomically: a server may be reloaded at any moment."""
     if out is None:
         for line in lines:
             click.echo(line)
         return
-    with whole_file(out) as unfinished, unfinished.open("w", encoding="ascii") as file:
+    with output_file(out) as unfinished, unfinished.open("w", encoding="ascii") as file:
         file.writelines(f"{line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""The command itself: its groups, and what every command has in common."""
+"""The ``aipolicy`` command: its subcommands, and the errors of all of them."""
 
 import errno
 import os
@@ -8,14 +8,16 @@ from typing import Any
 
 import click
 
-from aipolicy.cli.analysis import diff, explain, lint
 from aipolicy.cli.check import check
 from aipolicy.cli.completion import completion
 from aipolicy.cli.crawlers import crawlers
 from aipolicy.cli.demo import demo
+from aipolicy.cli.diff import diff
+from aipolicy.cli.explain import explain
 from aipolicy.cli.export import export
 from aipolicy.cli.generate import headers, robots
 from aipolicy.cli.import_sites import import_sites
+from aipolicy.cli.lint import lint
 from aipolicy.cli.options import add_crawlers_option, printable
 from aipolicy.cli.partners import partners
 from aipolicy.cli.registry import history, set_policy, show
@@ -25,7 +27,7 @@ from aipolicy.errors import AIPolicyError
 from aipolicy.version import __version__
 
 _INTERRUPTED = 128 + signal.SIGINT
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _BadInput(click.ClickException):
@@ -33,22 +35,22 @@ class _BadInput(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Errors that we raise on purpose are one line and exit code 2; a closed pipe is no error.
+    """A group of commands that turns errors into exit codes.
 
-    So is a full disk behind stdout. Interrupted, the exit code is a shell's own: 1 would say that something
-    was found.
+    An AIPolicyError or a full disk behind stdout is one line on stderr and exit code 2; a closed pipe is no
+    error. An interrupt exits as a shell does, because 1 would mean that something was found.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order of this file: the main job first
+        return list(self.commands)  # in the order of this file, not of the alphabet
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             try:
                 return super().invoke(ctx)
-            finally:  # now, where it can be told: commands end by an exception, too
+            finally:  # now, while errors can be reported; commands end with an exception, too
                 sys.stdout.flush()
-        except BrokenPipeError:  # what reads us has what it wanted
+        except BrokenPipeError:  # the reader, like head, needs no more
             _drop_stdout()
             ctx.exit(0)
         except AIPolicyError as error:
@@ -57,10 +59,10 @@ class _Commands(click.Group):
             click.echo("Interrupted", err=True)
             ctx.exit(_INTERRUPTED)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in _DISK_FULL:
                 raise
             _drop_stdout()
-            raise _BadInput(f"stdout can't be written ({error.strerror}): make room for it") from error
+            raise _BadInput(f"stdout can't be written ({error.strerror}); free some space") from error
 
 
 def _drop_stdout() -> None:
@@ -75,14 +77,14 @@ def main() -> None:
     """Turn each blog's AI opt-out into every signal that crawlers read.
 
     \b
-    aipolicy robots --preset no-training                  a robots.txt on stdout
-    aipolicy set blog.example --preset no-training        an opt-out, kept in the registry
-    aipolicy robots --site blog.example                   that blog's robots.txt
-    aipolicy check logs access.log --robots robots.txt    which crawlers obeyed it
+    aipolicy robots --preset no-training                  write a robots.txt to stdout
+    aipolicy set blog.example --preset no-training        store an opt-out in the registry
+    aipolicy robots --site blog.example                   write that blog's robots.txt
+    aipolicy check logs access.log --robots robots.txt    find the crawlers that disobeyed it
 
-    The registry is --registry, or AIPOLICY_REGISTRY, or sqlite:///aipolicy.db. Data goes to stdout, notes to
-    stderr. Exit codes: 0 done; 1 findings, or done but for what stderr names;
-    2 bad input.
+    The registry is --registry, or AIPOLICY_REGISTRY, or sqlite:///aipolicy.db. Data goes to stdout, notes
+    and errors to stderr. Exit codes: 0 success; 1 findings, or success except for what stderr names; 2 bad
+    input.
     """
 
 

@@ -1,6 +1,7 @@
-"""Options that several commands share."""
+"""Options and output that several commands share."""
 
 import dataclasses
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -8,18 +9,32 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import click
+from click.shell_completion import CompletionItem
 
-from aipolicy.cli.completion import product_tokens
-from aipolicy.core.crawlers import Scope
+from aipolicy.core.crawlers import CRAWLERS, Scope
 from aipolicy.core.policy import PRESETS
 from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.crawlers import VARIABLE, load
 from aipolicy.errors import PolicyError
-from aipolicy.report.text import longest_word
+from aipolicy.report.text import longest_word, shorten
 from aipolicy.signals.switches import Signals
 
 Command = Callable[..., Any]
+
+SOURCE = "FILE|-|URL"
+"""The metavar of an argument that ``read_source`` reads."""
+
+
+def product_tokens(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the product tokens that begin with the text, in any case, for a shell to complete."""
+    prefix = incomplete.lower()
+    return [
+        CompletionItem(crawler.product_token, help=f"{crawler.operator}, {crawler.purpose}")
+        for crawler in CRAWLERS
+        if crawler.product_token.lower().startswith(prefix)
+    ]
+
 
 registry_option = click.option(
     "--registry",
@@ -30,79 +45,88 @@ registry_option = click.option(
     metavar="URL",
     help="The registry of site policies.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+by_option = click.option(
+    "--by",
+    default=getpass.getuser,
+    show_default="you",
+    metavar="NAME",
+    help="Author recorded in the history.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
 ranges_option = click.option(
     "--ranges",
     envvar="AIPOLICY_RANGES",
     show_envvar=True,
     metavar="FILE",
-    help="The operators' addresses, as `crawlers update --to FILE` keeps them.",
+    help="The operators' published addresses, from `crawlers update --to FILE`.",
 )
 
 _POLICY_OPTIONS = (
-    click.option("--preset", type=click.Choice(list(PRESETS)), help="What the owner says."),
+    click.option("--preset", type=click.Choice(list(PRESETS)), help="Preferences by name."),
     click.option(
         "--visibility",
         type=click.Choice(list(map(str, Visibility))),
-        help="discouraged: search engines are asked to stay away, which implies opted out.",
+        help="discouraged asks search engines to stay away, and implies no-training.",
     ),
     click.option(
         "--scope",
         type=click.Choice(list(map(str, Scope))),
-        help="Crawlers that an opt-out names: documented (the default), or broad: those that one list calls "
-        "AI crawlers, too. Costs visits of some that aren't: brand monitors, a publisher's own tools.",
+        help="Crawlers that an opt-out names: documented (the default) or broad, which adds those that only "
+        "one list calls AI crawlers. Some of these have other purposes, like brand monitors.",
     ),
     click.option(
         "--licensed",
         multiple=True,
         metavar="TOKEN",
         shell_complete=product_tokens,
-        help="Let this crawler in although opted out.",
+        help="Allow this crawler although the site is opted out; repeatable.",
     ),
     click.option(
         "--path",
         "paths",
         multiple=True,
         metavar="'PATTERN STATEMENT'",
-        help="Preferences of some paths: '/press/ train-ai=y'.",
+        help="Preferences for some paths, like '/press/ train-ai=y'; repeatable.",
     ),
-    click.option("--sitemap", "sitemaps", multiple=True, metavar="URL", help="A Sitemap line."),
+    click.option(
+        "--sitemap", "sitemaps", multiple=True, metavar="URL", help="Add a Sitemap line; repeatable."
+    ),
     click.option(
         "--base",
         type=click.File("rb"),
         metavar="FILE|-",
-        help="The site's own robots.txt, to merge with (- is stdin).",
+        help="Merge with the site's own robots.txt (- is stdin).",
     ),
-    click.option("--tdm-policy-url", metavar="URL", help="A TDMRep policy, for --tdm-policy."),
-    click.option("--license-url", metavar="URL", help="An RSL licence, for --rsl."),
+    click.option("--tdm-policy-url", metavar="URL", help="URL of a TDMRep policy, for --tdm-policy."),
+    click.option("--license-url", metavar="URL", help="URL of an RSL licence, for --rsl."),
 )
 
 
 def policy_options(command: Command) -> Command:
-    """The options that describe a site policy; ``policy_fields`` reads them."""
+    """Add the options that describe a site policy; ``policy_fields`` reads them."""
     for option in reversed(_POLICY_OPTIONS):
         command = option(command)
     return command
 
 
-def policy_fields(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of SitePolicy that were given on the command line; those that were not are absent."""
+def policy_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of SitePolicy that are on the command line."""
     fields = {
-        "preferences": PRESETS[given["preset"]] if given["preset"] else None,
-        "visibility": given["visibility"],
-        "scope": given["scope"],
-        "licensed": given["licensed"],
-        "path_preferences": dict(map(_path_preference, given["paths"])),
-        "sitemaps": given["sitemaps"],
-        "robots_base": _read(given["base"]) if given["base"] else None,
-        "tdm_policy_url": given["tdm_policy_url"],
-        "license_url": given["license_url"],
+        "preferences": PRESETS[options["preset"]] if options["preset"] else None,
+        "visibility": options["visibility"],
+        "scope": options["scope"],
+        "licensed": options["licensed"],
+        "path_preferences": dict(map(_path_preference, options["paths"])),
+        "sitemaps": options["sitemaps"],
+        "robots_base": _read(options["base"]) if options["base"] else None,
+        "tdm_policy_url": options["tdm_policy_url"],
+        "license_url": options["license_url"],
     }
     return {name: value for name, value in fields.items() if value is not None and value not in ((), {})}
 
 
 def signal_options(command: Command) -> Command:
-    """A switch for each signal; ``signals_of`` reads them."""
+    """Add a switch for each signal; ``signals_of`` reads them."""
     for field in reversed(dataclasses.fields(Signals)):
         flag = field.name.replace("_", "-")
         switch = f"--{flag}/--no-{flag}"
@@ -113,32 +137,36 @@ def signal_options(command: Command) -> Command:
     return command
 
 
-def signals_of(given: dict[str, Any]) -> Signals:
-    return Signals(**{field.name: given[field.name] for field in dataclasses.fields(Signals)})
+def signals_of(options: dict[str, Any]) -> Signals:
+    return Signals(**{field.name: options[field.name] for field in dataclasses.fields(Signals)})
 
 
-def time_given(option: str, text: str) -> datetime:
-    """A time on the command line; without a zone it is UTC. Raises PolicyError naming the option."""
+def parse_time(option: str, text: str) -> datetime:
+    """Return a time of the command line, which is in UTC if it has no zone.
+
+    Raises:
+        PolicyError: It is invalid; the message has the option.
+    """
     try:
         when = datetime.fromisoformat(text)
         return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise PolicyError(f"{option} {text!r} is no time: write it like 2026-10-01T12:00:00Z") from None
+        raise PolicyError(f"{option} {text!r} is not a valid time; use 2026-10-01T12:00:00Z") from None
 
 
 def print_json(document: Any) -> None:
     text = json.dumps(document, indent=2, ensure_ascii=not _writes_unicode())
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which is no character
+    except UnicodeEncodeError:  # half of a surrogate pair, which can't be encoded
         text = json.dumps(document, indent=2)
     click.echo(text)
 
 
 def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
-    """A table: fitted to a terminal, and never cut where a program reads it.
+    """Print a table, fitted to a terminal and with complete lines in a pipe.
 
-    Whoever wrote what stands there, it is text: no markup, no control, no escape.
+    Cells are plain text: markup and terminal escapes in them have no effect.
     """
     from rich.table import Table
     from rich.text import Text
@@ -153,9 +181,12 @@ def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
 
 
 def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) -> None:
-    """What rich renders: fitted to a terminal; in a pipe so wide, without the blanks that fill a line.
+    """Print what rich renders, fitted to a terminal.
 
-    ``soft_wrap``: in a pipe, longer lines stay whole.
+    Args:
+        renderable: The table or other object.
+        in_a_pipe: The width where stdout is no terminal; lines have no trailing spaces there.
+        soft_wrap: Don't wrap longer lines in a pipe.
     """
     from rich.console import Console
 
@@ -165,27 +196,30 @@ def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) ->
     console = Console(width=in_a_pipe, soft_wrap=soft_wrap)
     with console.capture() as captured:
         console.print(renderable)
-    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    print_text("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def print_text(text: str) -> None:
+    """Print a text, with escapes for the characters that stdout can't encode."""
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def printable(text: str) -> str:
-    """``text`` on its lines, with controls, terminal escapes and direction marks written as ``\\x1b``."""
+    """Return a text with its control characters, terminal escapes and direction marks as ``\\x1b``."""
     if text.isprintable():
         return text
-    # Imported where it is used: hardly any text needs it.
-    from aipolicy.report.text import shown
-
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")  # and at nothing else that Unicode has
-    return "\n".join(shown(line, len(line) + 1) for line in lines)
+    lines = (
+        text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    )  # not splitlines, which splits at other characters, too
+    return "\n".join(shorten(line, len(line) + 1) for line in lines)
 
 
 def add_crawlers_option(command: click.Command) -> None:
-    """Add ``--crawlers FILE`` to a command and to those below it, which all go by the crawler table."""
+    """Add ``--crawlers FILE`` to a command and its subcommands: all use the crawler table."""
     if isinstance(command, click.Group):
-        for below in command.commands.values():
-            add_crawlers_option(below)
+        for subcommand in command.commands.values():
+            add_crawlers_option(subcommand)
         if not command.invoke_without_command:
             return
     if not any("--crawlers" in parameter.opts for parameter in command.params):
@@ -196,7 +230,7 @@ def add_crawlers_option(command: click.Command) -> None:
                 expose_value=False,
                 callback=_load_crawlers,
                 metavar="FILE",
-                help=f"Entries that add to the crawler table, or correct it.  [env var: {VARIABLE}]",
+                help=f"Add or correct entries of the crawler table.  [env var: {VARIABLE}]",
             )
         )
 
@@ -206,11 +240,11 @@ def _load_crawlers(ctx: click.Context, _parameter: click.Parameter, file: str | 
         load(file)
 
 
-def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Command]:
-    """``--list``, which shows every ``what`` and ends the command, whatever else it needs."""
+def list_option(subject: str, show: Callable[[], None]) -> Callable[[Command], Command]:
+    """Add ``--list``, which calls ``show`` and exits, also if required arguments are missing."""
 
-    def listed(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-        if wanted and not ctx.resilient_parsing:
+    def callback(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
             show()
             ctx.exit()
 
@@ -219,8 +253,8 @@ def list_option(what: str, show: Callable[[], None]) -> Callable[[Command], Comm
         is_flag=True,
         is_eager=True,
         expose_value=False,
-        callback=listed,
-        help=f"List every {what}, and exit.",
+        callback=callback,
+        help=f"List every {subject}, and exit.",
     )
 
 
@@ -229,13 +263,13 @@ def _path_preference(value: str) -> tuple[str, Preferences]:
     preferences = Preferences.parse(statement.strip())
     if not preferences:
         raise PolicyError(
-            f"--path {value!r} says nothing: write it like '/press/ train-ai=y' or '/art/ train-ai=n'"
+            f"--path {value!r} has no preferences; use '/press/ train-ai=y' or '/art/ train-ai=n'"
         )
     return path, preferences
 
 
 def _read(file: BinaryIO) -> bytes:
-    """What was given, and no more than is needed to see that it is too large."""
+    """Return the content, and at most one byte more than is valid."""
     return file.read(MAX_ROBOTS_BYTES + 1)
 
 

@@ -1,4 +1,4 @@
-"""Files that a command writes: whole, or not there."""
+"""Files that a command writes: complete, or unchanged on an error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,11 @@ from aipolicy.errors import AIPolicyError
 
 
 @contextmanager
-def whole_file(out: str) -> Iterator[Path]:
-    """A path to write to, which is ``out`` once that is done: whoever reads it meanwhile has the old one.
+def output_file(out: str) -> Iterator[Path]:
+    """Yield a path to write to; that file replaces ``out`` at the end.
 
-    Raises AIPolicyError for what the system refuses, and where something else than a file is there.
+    Raises:
+        AIPolicyError: ``out`` can't be written, or is not a file.
     """
     target = _target(out)
     try:
@@ -23,7 +24,11 @@ def whole_file(out: str) -> Iterator[Path]:
 
 
 def require_writable(out: str) -> None:
-    """Raises AIPolicyError as ``whole_file`` would: before hours of work, rather than after them."""
+    """Check that ``out`` can be written, before hours of work.
+
+    Raises:
+        AIPolicyError: It can't be written, or is not a file.
+    """
     unfinished = unfinished_path(_target(out))
     try:
         unfinished.touch()
@@ -36,7 +41,7 @@ def _target(out: str) -> Path:
     target = Path(out)
     try:
         if target.exists() and not target.is_file():  # a device would be replaced, too
-            raise AIPolicyError(f"'{out}' is no file: give the path of one")
+            raise AIPolicyError(f"'{out}' is not a file; use the path of one")
         unfinished_path(target)
     except (OSError, ValueError) as error:  # no name, or one that is too long
         raise _refused(out, error) from error
@@ -44,5 +49,5 @@ def _target(out: str) -> Path:
 
 
 def _refused(out: str, error: OSError | ValueError) -> AIPolicyError:
-    fix = "check the path, who may write there, and the room on the disk"
-    return AIPolicyError(f"'{out}': {getattr(error, 'strerror', None) or error}: {fix}")
+    fix = "check the path, its permissions and the free space"
+    return AIPolicyError(f"'{out}' can't be written ({getattr(error, 'strerror', None) or error}); {fix}")

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where a person looks at it."""
+"""Progress bars on stderr, if it is a terminal."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,19 +8,19 @@ import click
 
 Advance = Callable[[int], None]
 
-_EVERY = 5.0  # seconds between two lines where no person looks
-_STEP = 1000  # calls between two looks at the bar, which cost more than the work between them
+_INTERVAL = 5.0  # seconds between two lines if stderr is no terminal
+_STEP = 1000  # calls between two updates of the bar, which cost more than the work between them
 
 
 @contextmanager
 def log_progress(total: int | None) -> Iterator[Callable[[int, int], None]]:
-    """Call what this gives with octets read, of ``total``, and lines evaluated."""
+    """Yield a function to call with the bytes read, of ``total``, and the lines evaluated."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda octets, lines: None
+        yield lambda count, lines: None
         return
     rate = TextColumn("{task.fields[rate]:,.0f} lines/s")
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), rate)
@@ -28,22 +28,25 @@ def log_progress(total: int | None) -> Iterator[Callable[[int, int], None]]:
         task = bar.add_task("reading", total=total, rate=0.0)
         read = 0
 
-        def advance(octets: int, lines: int) -> None:
+        def advance(count: int, lines: int) -> None:
             nonlocal read
             read += lines
             elapsed = bar.tasks[0].elapsed or 1.0
-            bar.update(task, advance=octets, rate=read / elapsed)
+            bar.update(task, advance=count, rate=read / elapsed)
 
         yield advance
 
 
 @contextmanager
 def progress(label: str, total: int | None, *, step: int = _STEP) -> Iterator[Advance]:
-    """Call what this gives with how much was done. ``total`` None: how much there is can't be known.
+    """Yield a function to call with the amount of work that was done.
 
-    ``step`` are the calls between two looks at the bar.
+    Args:
+        label: The text before the bar.
+        total: The amount of all work; None if it is unknown.
+        step: Calls between two updates of the bar.
     """
-    # Imported where it is used: it costs 50 ms.
+    # Imported here, because it takes 50 ms.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -68,9 +71,10 @@ def progress(label: str, total: int | None, *, step: int = _STEP) -> Iterator[Ad
 
 @contextmanager
 def row_progress(label: str, total: int | None, *, done: int = 0) -> Iterator[Callable[[int, int], None]]:
-    """Call what this gives, some times a second, with how much was done, of ``total``, and how many rows.
+    """Yield a function to call, some times a second, with the amount of work and of rows that were done.
 
-    A bar with rows, rows a second and the time left; where no terminal is, a line every few seconds.
+    It shows the rows, the rows a second and the time left: in a bar, or without a terminal in a line every
+    few seconds.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -79,13 +83,13 @@ def row_progress(label: str, total: int | None, *, done: int = 0) -> Iterator[Ca
     reached, rows = done, 0
     console = Console(stderr=True)
     if not console.is_terminal:
-        told = began
+        last_line = began
 
         def advance(more: int, more_rows: int) -> None:
-            nonlocal reached, rows, told
+            nonlocal reached, rows, last_line
             reached, rows, now = reached + more, rows + more_rows, time.monotonic()
-            if now >= told + _EVERY:
-                told = now
+            if now >= last_line + _INTERVAL:
+                last_line = now
                 click.echo(_line(label, rows, now - began, reached, reached - done, total), err=True)
 
         yield advance
@@ -110,9 +114,9 @@ def row_progress(label: str, total: int | None, *, done: int = 0) -> Iterator[Ca
         yield advance_bar
 
 
-def _line(label: str, rows: int, seconds: float, reached: int, here: int, total: int | None) -> str:
-    told = f"{label}: {rows:,} rows, {rows / seconds:,.0f} rows/s"
-    if total and here:
-        left = max(total - reached, 0) * seconds / here
-        told += f", {min(reached / total, 1):.0%}, {left:,.0f} s left"
-    return told
+def _line(label: str, rows: int, seconds: float, reached: int, done_here: int, total: int | None) -> str:
+    line = f"{label}: {rows:,} rows, {rows / seconds:,.0f} rows/s"
+    if total and done_here:
+        left = max(total - reached, 0) * seconds / done_here
+        line += f", {min(reached / total, 1):.0%}, {left:,.0f} s left"
+    return line

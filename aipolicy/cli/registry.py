@@ -1,20 +1,20 @@
 """``aipolicy set``, ``show`` and ``history``: site policies in the registry."""
 
 import dataclasses
-import getpass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aipolicy.cli.options import (
+    by_option,
     json_option,
+    parse_time,
     policy_fields,
     policy_options,
     print_json,
     print_rows,
     registry_option,
-    time_given,
 )
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -40,43 +40,39 @@ _CLEARED: dict[str, Any] = {
 @click.command(name="set")
 @click.argument("host")
 @policy_options
-@click.option(
-    "--host", "hosts", multiple=True, metavar="HOST", help="A further host of the site; repeatable."
-)
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Further host of the site; repeatable.")
 @click.option(
     "--clear",
     multiple=True,
     type=click.Choice([*_CLEARED, "hosts"]),
-    help="Forget what was set before; repeatable.",
+    help="Reset a field; repeatable.",
 )
-@click.option(
-    "--by", default=getpass.getuser, show_default="you", metavar="NAME", help="Who, for the history."
-)
+@by_option
 @registry_option
 @json_option
-def set_policy(host: str, **given: Any) -> None:
-    """Set what a site declares; what isn't given stays as it is.
+def set_policy(host: str, **options: Any) -> None:
+    """Set fields of a site's policy; the others stay unchanged.
 
     \b
     aipolicy set blog.example --preset no-training --host www.blog.example
     aipolicy set blog.example --licensed GPTBot
     aipolicy set blog.example --clear licensed
     """
-    # Imported where it is used: the other commands need no database.
+    # Imported where it is used: other commands need no database.
     from aipolicy.registry import Registry
 
-    fields = {name: _CLEARED[name] for name in given["clear"] if name != "hosts"} | policy_fields(given)
-    if not (fields or given["hosts"] or given["clear"]):
-        raise PolicyError(f"nothing to set for {host!r}: give --preset, --licensed, --host ...")
-    SitePolicy(site=host, **fields)  # bad input is told before a registry is made
-    hosts = given["hosts"] or (() if "hosts" in given["clear"] else None)
+    fields = {name: _CLEARED[name] for name in options["clear"] if name != "hosts"} | policy_fields(options)
+    if not (fields or options["hosts"] or options["clear"]):
+        raise PolicyError(f"nothing to set for {host!r}; add --preset, --licensed, --host ...")
+    SitePolicy(site=host, **fields)  # raises before a registry is created
+    hosts = options["hosts"] or (() if "hosts" in options["clear"] else None)
 
     def changed(current: SitePolicy) -> SitePolicy:
         return dataclasses.replace(current, **fields)
 
-    with Registry(given["registry"]) as registry:
-        change = registry.change(host, changed, by=given["by"], hosts=hosts)
-    if given["as_json"]:
+    with Registry(options["registry"]) as registry:
+        change = registry.change(host, changed, by=options["by"], hosts=hosts)
+    if options["as_json"]:
         print_json(change.to_dict())
     else:
         click.echo(f"{change.site}: {_summary(change.policy)} (change {change.seq})", err=True)
@@ -84,14 +80,17 @@ def set_policy(host: str, **given: Any) -> None:
 
 @click.command()
 @click.argument("host", required=False)
-@click.option("--status", is_flag=True, help="How the registry is, or the replica, instead of a site.")
+@click.option("--status", is_flag=True, help="Show the state of the registry or replica, instead of a site.")
 @click.option(
-    "--at", "when", metavar="TIME", help="As it was then: 2026-10-01 or 2026-10-01T12:00:00Z (UTC)."
+    "--at",
+    "when",
+    metavar="TIME",
+    help="Time in the past: 2026-10-01 or 2026-10-01T12:00:00Z (UTC).",
 )
 @registry_option
 @json_option
 def show(host: str | None, status: bool, when: str | None, registry: str, as_json: bool) -> None:
-    """Show what a site declares, now or at a time in the past; or how the registry is.
+    """Show the policy of a site, now or at a time in the past, or the state of the registry.
 
     \b
     aipolicy show www.blog.example
@@ -99,27 +98,27 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
     aipolicy show --status --registry sqlite:////var/lib/aipolicy/replica.db
     """
     if status == (host is not None) or (status and when is not None):
-        raise click.UsageError("give a HOST, or --status alone")
+        raise click.UsageError("use either a HOST or --status alone")
     if host is None:
         _show_status(registry, as_json)
         return
     from aipolicy.registry import Registry
     from aipolicy.registry.database import masked
 
-    then = None if when is None else time_given("--at", when)
+    then = None if when is None else parse_time("--at", when)
     with Registry(registry, create=False) as opened:
         if then is not None:
             _refuse_future(opened, then, f"--at {when!r}")
         change = opened.change_in_force(host, then)
     if change is None:
-        at_that_time = f" at {when}" if when else ""
-        raise UnknownSiteError(f"no site in {masked(registry)} has the host {host!r}{at_that_time}")
+        time = f" at {when}" if when else ""
+        raise UnknownSiteError(f"no site in {masked(registry)} has the host {host!r}{time}")
     policy = change.policy
     document = policy.to_dict() | {"opted_out": policy.opted_out, "hosts": list(change.hosts)}
     if as_json:
         print_json(document)
     else:
-        print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
+        print_rows(((name, _cell(value)) for name, value in document.items()), ("field", "value"))
 
 
 @click.command()
@@ -127,7 +126,7 @@ def show(host: str | None, status: bool, when: str | None, registry: str, as_jso
 @registry_option
 @json_option
 def history(host: str, registry: str, as_json: bool) -> None:
-    """List every change of a site's policy: when, by whom, and what it has said since.
+    """List every change of a site's policy, with time, author and the new policy.
 
     \b
     aipolicy history blog.example
@@ -143,7 +142,7 @@ def history(host: str, registry: str, as_json: bool) -> None:
         rows = (
             (str(c.seq), iso(c.at, "seconds"), c.by, _summary(c.policy), ", ".join(c.hosts)) for c in changes
         )
-        print_rows(rows, ("change", "at", "by", "says", "hosts"))
+        print_rows(rows, ("change", "at", "by", "policy", "hosts"))
 
 
 def _show_status(registry: str, as_json: bool) -> None:
@@ -168,34 +167,33 @@ def _show_status(registry: str, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        print_rows(((name, _shown(value)) for name, value in document.items()), ("field", "value"))
+        print_rows(((name, _cell(value)) for name, value in document.items()), ("field", "value"))
 
 
-def _refuse_future(registry: "Registry", when: datetime, given: str) -> None:
+def _refuse_future(registry: "Registry", when: datetime, option: str) -> None:
     if when <= datetime.now(UTC):
         return
     latest = next(registry.changes(after=registry.seq - 1), None)
-    if latest is None or when > latest.at:  # the clock of whoever made that may be ahead of this one
-        fix = "leave it out for what is declared now"
-        raise PolicyError(f"{given} is in the future, of which nothing is known: {fix}")
+    if latest is None or when > latest.at:  # its author's clock may be ahead of this one
+        raise PolicyError(f"{option} is in the future; leave it out for the current policy")
 
 
 def _summary(policy: SitePolicy) -> str:
-    said = [policy.preset or str(policy.preferences)]
+    parts = [policy.preset or str(policy.preferences)]
     if policy.visibility != "public":
-        said.append(str(policy.visibility))
+        parts.append(str(policy.visibility))
     if policy.scope != "documented":
-        said.append(f"scope {policy.scope}")
+        parts.append(f"scope {policy.scope}")
     if policy.licensed:
-        said.append(f"licensed to {', '.join(policy.licensed)}")
+        parts.append(f"licensed to {', '.join(policy.licensed)}")
     if policy.path_preferences:
-        said.append(f"{len(policy.path_preferences)} path preferences")
-    return ", ".join(said)
+        parts.append(f"{len(policy.path_preferences)} path preferences")
+    return ", ".join(parts)
 
 
-def _shown(value: Any) -> str:
+def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "-"
+        return ", ".join(f"{key}: {_cell(item)}" for key, item in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(value) or "-"
     if isinstance(value, bool):

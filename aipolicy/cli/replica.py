@@ -1,4 +1,4 @@
-"""``aipolicy replica``: a machine's own copy of a PostgreSQL registry, kept level with it."""
+"""``aipolicy replica``: a copy of a PostgreSQL registry on this machine, kept up to date."""
 
 import logging
 import signal
@@ -17,20 +17,20 @@ from aipolicy.errors import RegistryURLError
     "--to",
     required=True,
     metavar="FILE",
-    help="The replica, a path or sqlite:/// URL; made where there is none yet.",
+    help="Path or sqlite:/// URL of the replica; created if missing.",
 )
-@click.option("--wait", is_flag=True, help="Where another process follows into FILE, take over when it ends.")
+@click.option("--wait", is_flag=True, help="If another process updates FILE, take over when it ends.")
 def replica(registry: str, to: str, wait: bool) -> None:
-    """Follow a PostgreSQL registry into a SQLite file on this machine, until it is ended.
+    """Copy a PostgreSQL registry into a SQLite file on this machine and keep it up to date, until stopped.
 
     \b
     aipolicy replica --registry postgresql://aipolicy@db/blogs --to /var/lib/aipolicy/replica.db
 
-    LocalLookup("sqlite:////var/lib/aipolicy/replica.db") reads it; a change is there within a second.
-    While PostgreSQL is away the file stays as it is; how far it is behind is told on stderr and by
-    'aipolicy show --status'. Begun again, it goes on where it was.
+    LocalLookup("sqlite:////var/lib/aipolicy/replica.db") reads it. A change arrives within a second. While
+    PostgreSQL is down the file stays unchanged; stderr and 'aipolicy show --status' say how far it is behind.
+    After a restart the command continues where it stopped.
     """
-    # Imported where it is used: the other commands need no database.
+    # Imported where they are used: other commands need no database.
     from aipolicy.lookup.registry_file import registry_path
     from aipolicy.registry.replica import Replica
 
@@ -42,6 +42,6 @@ def replica(registry: str, to: str, wait: bool) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
     logging.getLogger("aipolicy.registry").setLevel(logging.INFO)
     follower = Replica(registry, file, wait=wait, progress=progress)
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: follower.stop())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: follower.stop())
     follower.run()

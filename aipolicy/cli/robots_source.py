@@ -1,4 +1,4 @@
-"""Where a robots.txt comes from that a command is to read: a file, standard input, or a site."""
+"""Read a robots.txt from a file, standard input or a URL."""
 
 import http.client
 import sys
@@ -12,20 +12,23 @@ from urllib.parse import urlsplit, urlunsplit
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import AIPolicyError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.version import __version__
 
 TIMEOUT = 10.0
-"""Seconds that a site has for its answer."""
+"""Seconds that a site may take to answer."""
 
 MAX_REDIRECTS = 5  # RFC 9309 §2.3.1.2: at least five are followed
 
 
 def read_source(name: str) -> bytes:
-    """The octets of a robots.txt, and no more than tell that it is too large.
+    """Return the bytes of a robots.txt, and at most one byte more than crawlers read.
 
-    ``name`` is a file, ``-`` or an http(s) URL; one without a path means its /robots.txt.
-    Raises AIPolicyError.
+    Args:
+        name: A file, ``-`` or an http(s) URL. For a URL without a path, /robots.txt is fetched.
+
+    Raises:
+        AIPolicyError: It can't be read.
     """
     if "://" in name:
         return _fetch(name)
@@ -35,13 +38,13 @@ def read_source(name: str) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(MAX_ROBOTS_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or shown(str(error))
-        raise AIPolicyError(f"{name!r} can't be read ({reason}): give a file, - or an http(s) URL") from None
+        reason = getattr(error, "strerror", None) or shorten(str(error))
+        raise AIPolicyError(f"{name!r} can't be read ({reason}); use a file, - or an http(s) URL") from None
 
 
 def _fetch(url: str) -> bytes:
     url = _robots_url(url)
-    opener = urllib.request.OpenerDirector()  # of our own: the default one also opens files and FTP
+    opener = urllib.request.OpenerDirector()  # the default one also opens files and FTP
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.HTTPHandler(),
@@ -61,8 +64,8 @@ def _fetch(url: str) -> bytes:
         with error:
             raise AIPolicyError(f"{url!r} answered {error.code}: {_meaning(error.code)}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = shown(str(getattr(error, "reason", None) or error) or type(error).__name__)
-        raise AIPolicyError(f"{url!r} can't be fetched ({reason}): is the address right?") from None
+        reason = shorten(str(getattr(error, "reason", None) or error) or type(error).__name__)
+        raise AIPolicyError(f"{url!r} can't be fetched ({reason}); check the address") from None
 
 
 def _robots_url(url: str) -> str:
@@ -73,31 +76,29 @@ def _robots_url(url: str) -> str:
     except ValueError:
         known = False
     if not known or not url.isprintable() or " " in url:
-        raise AIPolicyError(f"{url!r} is no http or https URL: write it like https://blog.example")
+        raise AIPolicyError(f"{url!r} is not an http or https URL; use one like https://blog.example")
     path = parts.path if parts.path.strip("/") else "/robots.txt"
     return urlunsplit((parts.scheme, host, path, parts.query, ""))
 
 
 def _body(response: http.client.HTTPResponse, url: str, until: float) -> bytes:
-    octets = b""
-    while len(octets) <= MAX_ROBOTS_BYTES:
-        piece = response.read1(MAX_ROBOTS_BYTES + 1 - len(octets))
-        if not piece:
-            return octets
-        octets += piece
+    body = b""
+    while len(body) <= MAX_ROBOTS_BYTES:
+        chunk = response.read1(MAX_ROBOTS_BYTES + 1 - len(body))
+        if not chunk:
+            return body
+        body += chunk
         if time.monotonic() > until:
-            raise AIPolicyError(
-                f"{url!r} sent {len(octets)} octets in {TIMEOUT:g} s and was not done: try again"
-            )
-    return octets
+            raise AIPolicyError(f"{url!r} timed out after {len(body)} bytes in {TIMEOUT:g} s; try again")
+    return body
 
 
 def _meaning(status: int) -> str:
     if status == 429 or status >= 500:
-        return "to crawlers that is a site they must not fetch from, for the time being (RFC 9309 §2.3.1.4)"
+        return "crawlers must then fetch nothing from the site until it works (RFC 9309 §2.3.1.4)"
     if status >= 400:
-        return "to crawlers that is a site without rules (RFC 9309 §2.3.1.3)"
-    return f"more than {MAX_REDIRECTS} redirects, or one that is not to http or https; give the last address"
+        return "to crawlers that means a site without rules (RFC 9309 §2.3.1.3)"
+    return f"more than {MAX_REDIRECTS} redirects, or one that is not to http or https; use the final address"
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -114,5 +115,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in ("http", "https"):
-            raise AIPolicyError(f"{req.full_url!r} redirects to {newurl!r}: only http and https are followed")
+            raise AIPolicyError(
+                f"{req.full_url!r} redirects to {newurl!r}; use the address of an http or https site"
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What is remembered of what was worked out, bounded whoever asks."""
+"""A bounded cache that is cleared when it is full."""
 
 from collections.abc import Hashable
 from typing import TypeVar
@@ -8,9 +8,9 @@ V = TypeVar("V")
 
 
 class Memo(dict[K, V]):
-    """A dict of at most ``most`` entries, emptied when it is full.
+    """A dict of at most ``most`` entries that is cleared when it is full.
 
-    Where an LRU cache would cost more than it saves: looking up is a plain dict's.
+    A look-up costs as much as a dict's; an LRU cache would often cost more than it saves.
     """
 
     __slots__ = ("most",)
@@ -20,7 +20,7 @@ class Memo(dict[K, V]):
         self.most = most
 
     def keep(self, key: K, value: V) -> V:
-        """Remember ``value``, and return it."""
+        """Store ``value``, and return it."""
         if len(self) >= self.most:
             self.clear()
         self[key] = value

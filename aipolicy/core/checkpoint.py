@@ -1,6 +1,6 @@
-"""Which change a reader of the history knows last, so that it can tell whether the history is still that one.
+"""The last change that a reader of the history has seen, by which it detects that the history was replaced.
 
-The number alone doesn't say so. A registry that was restored from a backup, or a standby that was promoted
+The number alone doesn't show that. A registry that was restored from a backup, or a standby that was promoted
 without the last changes, gives their numbers to other changes, and may be ahead of the reader again.
 """
 
@@ -10,38 +10,43 @@ from hashlib import sha256
 from typing import Self, TypeVar
 
 COLUMNS = ("seq", "at", "actor", "site_id", "site", "policy", "hosts", "affected")
-"""Of the table ``change``: all that is written of one, in the order in which its digest is made."""
+"""The columns of the table ``change`` in the order in which the digest is computed."""
 
 Row = TypeVar("Row", bound=Sequence[object])
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One change: its number, and a digest of all that is written of it. Without both: before the first;
-    without a digest: one that isn't there, though it was counted."""
+    """A change in the history.
+
+    Attributes:
+        seq: Its number; 0 for the state before the first change.
+        digest: A digest of its row; empty for a number without a row.
+    """
 
     seq: int = 0
     digest: str = ""
 
     @classmethod
     def of(cls, row: Sequence[object]) -> Self:
-        """Of a row of COLUMNS, text as str or as UTF-8: the same whatever driver read it.
+        """Return the checkpoint of a row of ``COLUMNS``, with text as str or as UTF-8.
 
-        A server makes the same digest (hexadecimal SHA-256 of the UTF-8 text, a column a line): a change may
-        have megabytes, and it is looked at several times a second.
+        PostgreSQL computes the same digest (hexadecimal SHA-256 of the UTF-8 text, one column per line),
+        because a change may have megabytes and is compared several times a second.
         """
         seq = row[0]
         if not (isinstance(seq, int) and seq):
             return cls()
         if row[-1] is None:
             return cls(seq)
-        octets = (value if isinstance(value, bytes) else str(value).encode() for value in row)
-        return cls(seq, sha256(b"\n".join(octets)).hexdigest())
+        columns = (value if isinstance(value, bytes) else str(value).encode() for value in row)
+        return cls(seq, sha256(b"\n".join(columns)).hexdigest())
 
     def behind(self, rows: Sequence[Row]) -> Sequence[Row] | None:
-        """What follows this change in ``rows``, which are a history's from its number on.
+        """Return the changes after this one in ``rows``, a part of a history that begins with its number.
 
-        None: another change is in its place, or none. Then all that was read of that history must be anew.
+        None means that another change, or none, has this number: then the history must be read from its
+        beginning.
         """
         if not self.seq:
             return rows

@@ -267,7 +267,7 @@ def _read(where: str, fields: Mapping[str, Any], token: str, known: Crawler | No
     names = {_IN_JSON.get(name, name) for name in (*_FIELDS, "evidence")}
     unknown = sorted(set(map(str, fields)) - names - {"blocked_by"})
     if unknown:
-        import difflib  # only ever for a mistake
+        import difflib  # needed for errors only
 
         near = difflib.get_close_matches(unknown[0][:_LONGEST], names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(sorted(names))}"

@@ -1,6 +1,6 @@
-"""A Host header, however it is written, to one canonical site name.
+"""The canonical name of a site from any spelling of its Host header.
 
-The hot path looks the raw bytes up first and comes here only on a miss.
+The request path looks the raw bytes up first, and uses this only if they are unknown.
 """
 
 import ipaddress
@@ -17,13 +17,13 @@ _LONGEST = 253  # RFC 1035 §2.3.4, as text
 
 
 def canonical_host(host: str | bytes) -> str | None:
-    """Return the canonical name of a ``Host`` value, or None where it is malformed.
+    """Return the canonical name of a ``Host`` value, or None if it is malformed.
 
     Lower case, without port and trailing dot, international names as A-labels (UTS #46, as browsers do):
     ``Bücher.Example.:443`` and ``xn--bcher-kva.example`` are one site. IPv6 literals keep their brackets, in
     the form of RFC 5952.
     """
-    if not host or len(host) > 4 * _LONGEST:  # a character takes four octets at most
+    if not host or len(host) > 4 * _LONGEST:  # a character takes at most four bytes
         return None
     if isinstance(host, bytes):
         try:
@@ -31,7 +31,7 @@ def canonical_host(host: str | bytes) -> str | None:
         except UnicodeDecodeError:
             return None
     if _NAME.fullmatch(host) and len(host) <= _LONGEST:
-        return host  # as nearly all are
+        return host  # the usual case
     match = _HOST.fullmatch(host)
     if match is None:
         return None
@@ -45,7 +45,11 @@ def canonical_host(host: str | bytes) -> str | None:
 
 
 def site_name(host: str) -> str:
-    """Return the canonical name of ``host``. Raises HostError naming what is wrong with it."""
+    """Return the canonical name of ``host``.
+
+    Raises:
+        HostError: ``host`` is not a valid host name.
+    """
     name = canonical_host(host)
     if name is None:
         raise HostError(f"{host!r} is not a host name: give one like 'blog.example', without scheme or path")
@@ -60,7 +64,7 @@ def _address(literal: str) -> str | None:
 
 
 def _a_labels(name: str) -> str | None:
-    # Imported where it is used: international names are rare, and the tables are large.
+    # Imported where it is used: international names are rare, and the module is large.
     import idna
 
     try:

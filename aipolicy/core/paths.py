@@ -15,41 +15,41 @@ A bare ``str.strip()`` also takes U+00A0, U+0085 and others, which are part of a
 MOST_READINGS = 64
 LONGEST_READ = 1024  # characters of a path that isn't plain
 
-# Not behind a lone "%": what is decoded there could make a new escape ("%%341" would be "%41").
+# Not after a lone "%", where decoding could create a new escape ("%%341" would become "%41").
 _ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# Everything that may stand in a path as it is: RFC 3986 pchar, "/", "?", the pattern signs, and a lone "%".
+# The characters that a path may contain unescaped: RFC 3986 pchar, "/", "?", the wildcards, and a lone "%".
 _PLAIN = _UNRESERVED | frozenset(b"/?:@!$&'()*+,;=%[]")
 _NOT_PLAIN = re.compile(b"[^%s]" % re.escape(bytes(_PLAIN)))
 _NORMAL = re.compile(f"[{re.escape(bytes(_PLAIN - {ord('%')}).decode())}]*")
 
-# What gives a path a second reading: empty and dot segments, escapes of ASCII, backslashes, parameters, "?".
+# Sources of a second reading: empty and dot segments, escapes of ASCII, backslashes, parameters, "?".
 _AMBIGUOUS = re.compile(r"//|/\.\.?(?:/|\Z)|%(?![89A-Fa-f][0-9A-Fa-f])|[\\;?]")
 _SLASHES = re.compile("//+")
 _PARAMETERS = re.compile(";[^/]*")
 _DOT = re.compile("%2e", re.IGNORECASE)
 # Escapes of the characters that have a meaning in a path: / \ % ; ?
 _MEANINGFUL = re.compile("%(?:2F|5C|25|3B|3F)", re.IGNORECASE)
-# RFC 9112 §3.2.2; without a host it is no target, but a URL (RFC 3986 §4.3) to whoever parses it.
+# RFC 9112 §3.2.2; without a host it is not a valid target, but parsers may read it as a URL (RFC 3986 §4.3).
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[/\\]{2}[^/\\?#]*)?")
 
 
 def normalise(path: str | bytes) -> str:
-    """Return ``path`` percent-encoded the one way: ASCII, upper-case hex, unreserved characters plain.
+    """Return ``path`` in its canonical encoding: ASCII, upper-case hex, unreserved characters plain.
 
-    RFC 9309 §2.2.2: octets outside ASCII are percent-encoded before comparison, and a percent-encoded
+    RFC 9309 §2.2.2: bytes outside ASCII are percent-encoded before comparison, and a percent-encoded
     unreserved character is compared as that character. ``%2F``, ``%2A`` and ``%24`` keep their meaning.
     """
-    if isinstance(path, str) and _NORMAL.fullmatch(path):  # as almost all are
+    if isinstance(path, str) and _NORMAL.fullmatch(path):  # the usual case
         return path
     raw = _ESCAPE.sub(_canonical_escape, octets(path) if isinstance(path, str) else path)
     if not _NOT_PLAIN.search(raw):
         return raw.decode("ascii")
-    return "".join(chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in raw)
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
 
 
 def without_dot_segments(path: str) -> str:
-    """``path``, which begins with a slash, with what ``.`` and ``..`` mean carried out (RFC 3986 §5.2.4)."""
+    """Return ``path``, which begins with a slash, without ``.`` and ``..`` segments (RFC 3986 §5.2.4)."""
     kept: list[str] = []
     segments = path.split("/")[1:]
     for segment in segments:
@@ -65,10 +65,11 @@ def without_dot_segments(path: str) -> str:
 class PathReadings(NamedTuple):
     """Every path that one request's path can be read as, in ASCII; no two are equal.
 
-    ``certain``  the path as it was sent, and what a server or an application can make of it.
-    ``others``   the same paths with reserved characters spelled another way (``(`` for ``%28``), and what
-                 they are below the application's mount path. Path patterns are seldom written for these: they
-                 count where a pattern matches one.
+    Attributes:
+        certain: The path as it was sent, and the paths that a server or an application can read it as.
+        others: The same paths with reserved characters spelled another way (``(`` for ``%28``), and these
+            paths below the application's mount path. Path patterns are seldom written for them; they count
+            where a pattern matches one.
     """
 
     certain: tuple[str, ...]
@@ -80,7 +81,7 @@ def is_plain(path: str) -> bool:
     return path[:1] == "/" and not _AMBIGUOUS.search(path)
 
 
-def read_path(sent: str, seen: str | None = None, root: str = "") -> PathReadings | None:
+def read_path(sent: str, received: str | None = None, root: str = "") -> PathReadings | None:
     """Return every reading of a request's path, or None if there is no path or there are too many readings.
 
     Escapes are decoded not at all, once and twice; empty and dot segments are removed or kept; a backslash
@@ -89,21 +90,21 @@ def read_path(sent: str, seen: str | None = None, root: str = "") -> PathReading
 
     Args:
         sent: The path of the request line, without its query.
-        seen: The path that the application sees, where that isn't ``sent`` decoded once.
-        root: The path at which the application is mounted; ``seen`` may begin with it or not.
+        received: The path that the application receives, if that isn't ``sent`` decoded once.
+        root: The path at which the application is mounted; the path may begin with it or not.
     """
     once = decoded(sent)
-    seen = once if seen is None else seen
+    received = once if received is None else received
     root = f"/{root.strip('/')}".rstrip("/")
-    if not root and is_plain(sent) and once == seen:
+    if not root and is_plain(sent) and once == received:
         return PathReadings((sent if sent.isascii() else normalise(sent),), ())
-    if "*" in (sent, seen) or max(len(sent), len(seen)) > LONGEST_READ:
+    if "*" in (sent, received) or max(len(sent), len(received)) > LONGEST_READ:
         return None
     certain = [(_rooted(sent), 0)]
     others: list[tuple[str, int]] = []
     if not sent.startswith("/"):
         certain += [(_rooted(once), 1), (_rooted(decoded(once)), 2)]
-    path = _rooted(seen)
+    path = _rooted(received)
     if path != _rooted(once):
         in_other_place = root and _rooted(once) in (_without(root, path), root + path)
         (others if in_other_place else certain).append((path, 1))
@@ -115,21 +116,21 @@ def read_path(sent: str, seen: str | None = None, root: str = "") -> PathReading
 def _all_readings(
     certain: list[tuple[str, int]], others: list[tuple[str, int]], root: str
 ) -> PathReadings | None:
-    """Return what the paths, each with how often it was decoded already, lead to by steps in any order."""
+    """Return every reading of the paths, each given with the number of times that it was decoded."""
     waiting = [*((*path, False) for path in others), *((*path, True) for path in reversed(certain))]
-    seen: dict[tuple[str, int], bool] = {}
+    visited: dict[tuple[str, int], bool] = {}
     found: dict[str, bool] = {}
     while waiting:
         path, times, is_certain = waiting.pop()
-        if (path, times) in seen and seen[path, times] >= is_certain:
+        if (path, times) in visited and visited[path, times] >= is_certain:
             continue
-        seen[path, times] = is_certain
+        visited[path, times] = is_certain
         for spelled in _spellings(path, times):
             found[spelled] = found.get(spelled, False) or is_certain
-        if len(found) > MOST_READINGS or len(seen) > 4 * MOST_READINGS:
+        if len(found) > MOST_READINGS or len(visited) > 4 * MOST_READINGS:
             return None
         if times < 2 and "%" in path:
-            # Decoded once, only characters that have a meaning make another path of it than it was.
+            # One decoding changes the path only where it decodes a character with a meaning.
             is_other = times == 0 and not _MEANINGFUL.search(path)
             waiting.append((decoded(path), times + 1, is_certain and not is_other))
             waiting.append((_DOT.sub(".", path), times, is_certain))
@@ -150,26 +151,26 @@ def _all_readings(
 
 
 def _spellings(path: str, times: int) -> tuple[str, ...]:
-    """Return the path as a target has it, given how often it was decoded."""
+    """Return the path as in a request target, for a path that was decoded ``times`` times."""
     if times == 0:
         return (normalise(path),)
     spelled = escaped(path)
-    # A "?" that was escaped may be taken for the beginning of the query.
+    # A "?" that was escaped may be read as the beginning of the query.
     return (spelled, spelled.replace("%3F", "?")) if "?" in path else (spelled,)
 
 
 def escaped(path: str) -> str:
-    """Return a decoded path as a target has it: normalised, with ``%`` and ``?`` escaped."""
+    """Return a decoded path as in a request target: normalised, with ``%`` and ``?`` escaped."""
     return normalise(octets(path).replace(b"%", b"%25")).replace("?", "%3F")
 
 
 def decoded(path: str) -> str:
-    """Return a path of a target as an application sees it, with surrogate escapes for what isn't UTF-8."""
+    """Return a path of a request target as an application receives it, with surrogate escapes."""
     return unquote_to_bytes(octets(path)).decode("utf-8", "surrogateescape")
 
 
 def _rooted(path: str) -> str:
-    """Return the path, below the host if it is an absolute-form target, with a slash at its beginning."""
+    """Return the path with a slash at its beginning, without the host of an absolute-form target."""
     absolute = _ABSOLUTE.match(path)
     if absolute:
         path = path[absolute.end() :]
@@ -185,20 +186,24 @@ def _without(root: str, path: str) -> str | None:
 
 
 def octets(text: str) -> bytes:
-    """``text`` as the octets it came from: UTF-8, and surrogate escapes for what was not. Never raises."""
+    """Return the bytes that ``text`` was decoded from: UTF-8 with surrogate escapes. Never raises."""
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that stands for no octet
+    except UnicodeEncodeError:  # a lone surrogate that isn't an escaped byte
         return text.encode("utf-8", "replace")
 
 
 def _canonical_escape(escape: re.Match[bytes]) -> bytes:
-    octet = int(escape[1], 16)
-    return bytes([octet]) if octet in _UNRESERVED else b"%" + escape[1].upper()
+    byte = int(escape[1], 16)
+    return bytes([byte]) if byte in _UNRESERVED else b"%" + escape[1].upper()
 
 
 def path_pattern(pattern: str) -> str:
-    """Validate and normalise a path pattern of a site policy. Raises PolicyError."""
+    """Return a validated and normalised path pattern of a site policy.
+
+    Raises:
+        PolicyError: The pattern is invalid.
+    """
     if not isinstance(pattern, str) or not pattern.startswith("/"):
         raise PolicyError(f"path pattern {pattern!r} must start with '/': write {'/' + str(pattern)!r}")
     return normalise(pattern)

@@ -1,16 +1,17 @@
-"""Path patterns matched in linear time, alone and in tables of thousands.
+"""Path patterns matched in linear time, one at a time and in tables of thousands.
 
-A pattern is literal text with ``*`` (any octets) and a ``$`` at its end (RFC 9309 §2.2.3). One that has no
-wildcard matches what begins with it, so a table finds those by their prefixes: one dictionary look-up for
-each distinct length. A pattern with wildcards must hold all of its literal parts. A table files it under the
-few octets of them that the fewest of its patterns hold (its *clue*), and compares a path only with the
-patterns whose clue stands in it. Nothing backtracks: a part is searched from where the one before it ended.
+A pattern is literal text with ``*`` (any bytes) and a ``$`` at its end (RFC 9309 §2.2.3). A pattern without
+wildcards matches every path that begins with it, so a table finds it by one dictionary look-up for each
+distinct length. A path that matches a pattern with wildcards contains all of its literal parts. So a table
+files such a pattern under a few bytes of them that are rare in the table (its *clue*), and compares a path
+only with the patterns whose clues it contains. Nothing backtracks: each part is searched from the end of the
+part before it.
 
-``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't hold plainly; ``unescaped``
-is how a path is spelled before it is compared. Parsers that don't know this compare with ``literally=True``.
+``%2A`` and ``%24`` stand for the characters ``*`` and ``$``, which patterns can't contain plainly; paths are
+compared as ``unescaped`` returns them. Parsers that don't know this compare with ``literally=True``.
 
-``path_matches`` answers for one pattern and one path with protego, which is only ever asked about one
-constant name, because it remembers every name. A test holds the two to the same answers.
+``path_matches`` matches one pattern and one path with protego, always for the same crawler name, because
+protego keeps every name in memory. A test checks that both give the same answers.
 """
 
 import re
@@ -25,17 +26,17 @@ from aipolicy.core.paths import normalise
 
 V = TypeVar("V")
 
-_CLUE = 3  # octets; shorter where no literal part has as many
-_MOST_CLUES = 64  # that are weighed for one pattern
-_FEW = 32  # patterns with wildcards that are compared one by one
-_BEHIND_ALL = sys.maxsize  # the place of no entry
+_CLUE = 3  # bytes; fewer if no literal part is as long
+_MOST_CLUES = 64  # candidates for one pattern
+_FEW = 32  # up to so many patterns with wildcards are compared one by one
+_NO_ENTRY = sys.maxsize  # the position of no entry
 _SPECIAL = re.compile("%2A|%24|[^A-Za-z0-9/.~-]")
 _ORIGIN = "https://site.invalid"  # protego takes URLs; only their path matters
-_EARLY = 8  # questions that are answered without clues: finding them costs more than it saves
+_EARLY = 8  # look-ups before the table uses clues: finding these costs more than it saves at first
 
 
 def unescaped(text: str) -> str:
-    """Return ``text`` with ``%2A`` and ``%24`` as the characters that they stand for."""
+    """Return ``text`` with ``%2A`` and ``%24`` decoded."""
     return text.replace("%2A", "*").replace("%24", "$") if "%2" in text else text
 
 
@@ -84,7 +85,7 @@ class Pattern:
         return self.longest in sample and self.end(sample) >= 0
 
     def clues(self, size: int) -> list[str]:
-        """Return up to 64 pieces of ``size`` octets that every path it matches must hold."""
+        """Return up to 64 pieces of ``size`` bytes, of which a matching path contains all."""
         pieces = (part[at : at + size] for part in self.parts for at in range(len(part) - size + 1))
         return [piece for piece, _ in zip(pieces, range(_MOST_CLUES), strict=False)]
 
@@ -94,21 +95,21 @@ def is_literal(pattern: str) -> bool:
     return "*" not in pattern and not pattern.endswith("$")
 
 
-_Entry = tuple[
-    int, str, Pattern, V
-]  # its place, the pattern's longest part, which most paths lack, and value
+_Entry = tuple[int, str, Pattern, V]
+"""The position, the pattern's longest part (which most paths lack), the pattern, and the value."""
 
 
 class PatternTable(Generic[V]):
     """Values by path pattern; ``first`` returns that of the first pattern that matches a path.
 
     Args:
-        entries: pairs of normalised pattern and value, the longest pattern first. An empty pattern matches
+        entries: Pairs of normalised pattern and value, the longest pattern first. An empty pattern matches
             nothing.
-        many_paths: prepare for many questions at once, rather than when the first few have been asked.
-        literally: ``%2A`` and ``%24`` stand for themselves alone.
+        many_paths: Prepare for many look-ups at once, not after the first few.
+        literally: ``%2A`` and ``%24`` stand for themselves.
 
-    ``most_searches`` is how many strings may be searched for to answer one question.
+    Attributes:
+        most_searches: The maximum number of strings that are searched for in one look-up.
     """
 
     __slots__ = (
@@ -158,8 +159,8 @@ class PatternTable(Generic[V]):
                 self._file_under_clues()
         if self._clued is not None:
             found = self._among_clued(self._clued, path, found)
-        elif self._wild:  # as ``_first_of``, without the call: logs have millions of paths
-            limit = _BEHIND_ALL if found is None else found[0]
+        elif self._wild:  # like ``_first_of``, inlined because logs have millions of paths
+            limit = _NO_ENTRY if found is None else found[0]
             for place, longest, pattern, value in self._wild:
                 if limit < place:
                     break
@@ -172,7 +173,7 @@ class PatternTable(Generic[V]):
     ) -> tuple[int, V] | None:
         held = {path[at : at + size] for size in self._sizes for at in range(len(path) - size + 1)}
         held.add("")
-        # The smaller of the two is gone through: a long path may hold more than there are clues.
+        # Iterate over the smaller set: a long path may have more pieces than there are clues.
         clues = held & clued.keys() if len(held) < len(clued) else clued.keys() & held
         for clue in clues:
             found = _first_of(clued[clue], path, found)
@@ -183,17 +184,17 @@ class PatternTable(Generic[V]):
         for _, _, pattern, _ in self._wild:
             size = min(_CLUE, len(pattern.longest))
             clues.append(pattern.clues(size) if size else [""])
-        common = Counter(clue for of_one in clues for clue in set(of_one))
+        common = Counter(clue for candidates in clues for clue in set(candidates))
         filed: dict[str, list[_Entry[V]]] = {}
-        for entry, of_one in zip(self._wild, clues, strict=True):
-            filed.setdefault(min(of_one, key=common.__getitem__), []).append(entry)
+        for entry, candidates in zip(self._wild, clues, strict=True):
+            filed.setdefault(min(candidates, key=common.__getitem__), []).append(entry)
         self._sizes = tuple(sorted({len(clue) for clue in filed} - {0}))
         self._clued = filed
 
 
 def _first_of(entries: Iterable[_Entry[V]], path: str, found: tuple[int, V] | None) -> tuple[int, V] | None:
     """Return the first of ``entries``, which are in order, that matches; ``found`` if it comes before it."""
-    limit = _BEHIND_ALL if found is None else found[0]
+    limit = _NO_ENTRY if found is None else found[0]
     for place, longest, pattern, value in entries:
         if limit < place:
             break
@@ -207,23 +208,23 @@ def path_matches(pattern: str, path: str) -> bool:
     if not pattern:
         return True
     path = normalise(path)
-    # To ask protego costs a hundred times what it costs to see that a part of the pattern is missing.
+    # Protego takes a hundred times as long as a search for the parts of the pattern.
     if not pattern.startswith(("/", "*")) or not Pattern(pattern).matches(unescaped(path)):
         return False
-    # Both one step deeper: of /robots.txt itself protego says that it may be fetched, whatever the rules.
+    # Both get a prefix: protego allows /robots.txt itself whatever the rules.
     name = _SPECIAL.sub(_named, path)
     return not _closing(pattern).can_fetch(f"{_ORIGIN}/-{name}", "*")
 
 
 def _closing(pattern: str) -> Protego:
-    # One rule at a time, and always as Disallow: among several protego's own choice isn't the standard's
-    # (it reads an Allow of /index.html as one of its folder, too).
+    # One rule at a time, and always as Disallow: of several rules protego chooses otherwise than the standard
+    # (it applies an Allow of /index.html to its folder too).
     end = "$" if pattern.endswith("$") else ""
     parts = (_SPECIAL.sub(_named, part) for part in pattern.removesuffix("$").split("*"))
     return Protego.parse(f"User-agent: *\nDisallow: /-{'*'.join(parts)}{end}\n")
 
 
 def _named(special: re.Match[str]) -> str:
-    # Protego would decode and split what it takes for a URL: to it "/?" is "/", and "/%3F" too.
-    # In a pattern "%2A" and "%24" stand for the characters that would have a meaning there (§2.2.3).
+    # Protego decodes and splits URLs: it reads "/?" and "/%3F" as "/".
+    # In a pattern "%2A" and "%24" stand for the characters that have a meaning there (§2.2.3).
     return f"_{special[0][1:] or f'{ord(special[0]):02X}'}"

@@ -12,7 +12,7 @@ from aipolicy.errors import PolicyError
 
 
 class Preference(StrEnum):
-    """What is said about one category. Absent is *unknown* (vocab-08 §5)."""
+    """A preference for one category; an absent one is *unknown* (vocab-08 §5)."""
 
     ALLOW = "allow"
     DISALLOW = "disallow"
@@ -34,7 +34,7 @@ _BY_TOKEN = {token: preference for preference, token in TOKENS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """One preference a category. ``str()`` is the AIPREF statement: ``train-ai=n, ai-use=n``."""
+    """One preference for each category. ``str()`` is the AIPREF statement: ``train-ai=n, ai-use=n``."""
 
     train_ai: Preference = Preference.UNKNOWN
     ai_use: Preference = Preference.UNKNOWN
@@ -57,7 +57,7 @@ class Preferences:
         return ((category, self[category]) for category in Category)
 
     def __bool__(self) -> bool:
-        """Whether anything is said at all."""
+        """Return True if any category has a preference."""
         return any(preference is not Preference.UNKNOWN for _, preference in self)
 
     def __str__(self) -> str:
@@ -65,28 +65,28 @@ class Preferences:
 
     @property
     def disallowed(self) -> "Preferences":
-        """Return the same without what is allowed."""
+        """The same preferences without those that allow."""
         return self.restricted_by(Preferences())
 
     def disallows(self, *categories: Category) -> bool:
-        """Whether any of ``categories`` is disallowed."""
+        """Return True if any of ``categories`` is disallowed."""
         return any(self[category] is Preference.DISALLOW for category in categories)
 
     def combined(self, other: "Preferences") -> "Preferences":
-        """Both statements hold: the most restrictive one wins a category (vocab-08 §5.1)."""
+        """Return the combination of two statements: the most restrictive preference wins (vocab-08 §5.1)."""
         return Preferences(*(_most_restrictive(self[c], other[c]) for c in Category))
 
     def restricted_by(self, other: "Preferences") -> "Preferences":
-        """Return what both grant: either disallows, both allow, or it is unknown."""
+        """Return what both grant: allowed if both allow, disallowed if either does, else unknown."""
         return Preferences(*(_granted_by_both(self[c], other[c]) for c in Category))
 
     def over(self, base: "Preferences") -> "Preferences":
-        """What is unknown here is taken from ``base``."""
+        """Return these preferences, with unknown ones taken from ``base``."""
         return Preferences(*(base[c] if self[c] is Preference.UNKNOWN else self[c] for c in Category))
 
     @classmethod
     def parse(cls, statement: str | bytes) -> "Preferences":
-        """Read an AIPREF statement (vocab-08 §6.5). Never raises: what can't be parsed says nothing."""
+        """Parse an AIPREF statement (vocab-08 §6.5). Never raises: an invalid one says nothing."""
         members = members_of(statement) or {}
         return cls(*(_preference(members.get(category)) for category in Category))
 
@@ -105,7 +105,7 @@ def _granted_by_both(one: Preference, other: Preference) -> Preference:
 
 
 def _preference(member: object) -> Preference:
-    """The value of a label: Token ``y`` or ``n``; anything else is unknown, not an error."""
+    """Return the preference of a member: Token ``y`` or ``n``; anything else is unknown, not an error."""
     from http_sf import Token
 
     value = member[0] if isinstance(member, tuple) else member
@@ -113,8 +113,8 @@ def _preference(member: object) -> Preference:
 
 
 def members_of(statement: str | bytes) -> dict[str, object] | None:
-    """The Dictionary's members, the last of each label; None where it can't be parsed: all is ignored."""
-    # Imported where it is used: most processes never read a statement, and this costs 20 ms.
+    """Return the Dictionary's members, the last of each label, or None if it is invalid as a whole."""
+    # Imported where it is used: most processes never parse a statement, and the import takes 20 ms.
     import http_sf
 
     try:

@@ -1,7 +1,7 @@
-"""Which crawlers a User-Agent declares. It is a claim: nothing here verifies it.
+"""The crawlers that a User-Agent declares. It is a claim that is not verified here.
 
-A product token counts where RFC 9110 §10.1.5 has a product, or where it is an element of a comment; never
-inside a URL, an e-mail address or a phrase.
+A product token counts as a product of RFC 9110 §10.1.5 or as an element of a comment, never inside a URL, an
+e-mail address or a phrase.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 
 LONGEST_USER_AGENT = 1024
-"""Characters that are looked at: no crawler introduces itself behind them."""
+"""Maximum characters that are searched: no crawler names itself after them."""
 
-_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may hold delimiters
+_URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may contain delimiters
 _DELIMITER = re.compile(r"[;,()]")
 _WORDS = re.compile(r"[^ \t]+")  # RFC 9110 §5.6.3: other white space is part of a word
 _VERSION = re.compile(r"v?\d[\w.]*")
-# Products that browsers send without a version, before others: "Mobile Safari/537.36 GPTBot/1.2". Other bare
-# words begin a phrase: "not GPTBot/1.2".
+# Products that browsers send without a version, before others: "Mobile Safari/537.36 GPTBot/1.2". Any other
+# word without a version begins a phrase: "not GPTBot/1.2".
 _BROWSER_WORDS = frozenset(
     {"mobile", "tablet", "desktop", "tv", "vr", "phone", "version", "safari", "chrome", "chromium", "firefox"}
     | {"gecko", "applewebkit", "webkit", "opera", "edge", "headless", "touch"}
@@ -26,9 +26,13 @@ _BROWSER_WORDS = frozenset(
 
 
 class _Names(NamedTuple):
-    """The names of the table, in lower case.
+    """The product tokens of the table, in lower case.
 
-    ``several`` are those of more than one word, the longest first, and ``first`` their first words.
+    Attributes:
+        crawlers: The crawlers by product token.
+        several: The words of tokens of more than one word, the longest first.
+        first: The first words of those.
+        namesakes: Parts of the User-Agents of other clients, by the product token that these use.
     """
 
     crawlers: dict[str, Crawler]
@@ -46,10 +50,10 @@ def _names(table: CrawlerTable) -> _Names:
 
 
 def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
-    """Return the crawlers of the table that ``user_agent``, the whole header, declares; mostly none or one.
+    """Return the crawlers that ``user_agent``, the complete header, declares: mostly one or none.
 
-    ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot. Nor is
-    who is known to use a crawler's name for another client: iMessage, which sends facebookexternalhit's.
+    ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot. Clients
+    that are known to use a crawler's name are not that crawler: iMessage sends facebookexternalhit's.
     """
     names = _names()
     lowered = user_agent[:LONGEST_USER_AGENT].lower()
@@ -59,7 +63,7 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
 
 
 def uses_anothers_name(user_agent: str) -> bool:
-    """Return True if ``user_agent`` is one of another client, known to send a crawler's name: iMessage's."""
+    """Return True if the client is known to send the name of a crawler that it isn't, as iMessage does."""
     names, lowered = _names(), user_agent[:LONGEST_USER_AGENT].lower()
     return any(part in lowered for parts in names.namesakes.values() for part in parts)
 
@@ -69,7 +73,7 @@ def _is_namesake(crawler: Crawler, user_agent: str, names: _Names) -> bool:
 
 
 def _declared_in(words: list[str], names: _Names) -> Iterator[Crawler]:
-    """The products of one element: a product stands first, or behind one with a version."""
+    """Yield the crawlers of one element: a product comes first, or after one with a version."""
     if words[:1] == ["compatible"]:
         words = words[1:]
     while words:
@@ -79,7 +83,7 @@ def _declared_in(words: list[str], names: _Names) -> Iterator[Crawler]:
         *first, last = words[: len(name)]
         last, slash, version = last.partition("/")
         words = words[len(name) :]
-        # Without a version it must be all that there is: "GPTBot is great" only speaks of it.
+        # Without a version it must be the only word: "GPTBot is great" merely mentions it.
         if (slash and version) or not words or (len(words) == 1 and _VERSION.fullmatch(words[0])):
             crawler = names.crawlers.get(" ".join([*first, last]))
             if crawler is not None:

@@ -1,7 +1,7 @@
-"""What each field of a site policy may hold: the checks that make a wrong one impossible.
+"""The validation of a site policy's fields.
 
-Each takes what a caller gave and returns it in its one form, or raises PolicyError naming the culprit and
-the fix.
+Each function takes a value from a caller and returns it in canonical form, or raises a PolicyError that names
+the value and the fix.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ from aipolicy.core.preferences import Preferences
 from aipolicy.errors import HostError, PolicyError
 
 MAX_ROBOTS_BYTES = 500 * 1024
-"""What every crawler reads of a robots.txt (RFC 9309 §2.5)."""
+"""The size of a robots.txt that every crawler reads (RFC 9309 §2.5)."""
 
 
 class Visibility(StrEnum):
-    """Whom a site is for. *Discouraged*: search engines are asked to stay away."""
+    """The audience of a site. *Discouraged*: search engines are asked to stay away."""
 
     PUBLIC = "public"
     DISCOURAGED = "discouraged"
@@ -28,7 +28,7 @@ class Visibility(StrEnum):
 
 
 def site(value: Any) -> str:
-    """A canonical host, or "" for any site."""
+    """Return the canonical host, or "" for any site."""
     if not isinstance(value, str):
         raise PolicyError(f"site is {value!r}: give a host name as a string, or '' for any site")
     try:
@@ -59,12 +59,12 @@ def scope(value: Any) -> Scope:
 
 
 def licensed(tokens: Any) -> tuple[str, ...]:
-    """Known product tokens in the table's spelling, sorted."""
+    """Return known product tokens in the table's spelling, sorted."""
     return tuple(sorted({_known_token(token) for token in strings("licensed", tokens)}, key=str.lower))
 
 
 def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
-    """Pairs of normalised path pattern and preferences, sorted by pattern."""
+    """Return pairs of normalised path pattern and preferences, sorted by pattern."""
     try:
         pairs = list(paths.items() if isinstance(paths, Mapping) else paths)
         unpacked = [(path, value) for path, value in pairs]
@@ -73,7 +73,7 @@ def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
         raise PolicyError(f"path_preferences is {paths!r}: {fix}") from None
     merged: dict[str, Preferences] = {}
     for path, value in unpacked:
-        pattern = path_pattern(path)  # two spellings of one path: both hold
+        pattern = path_pattern(path)  # two spellings of one path are combined
         merged[pattern] = preferences(value).combined(merged.get(pattern, Preferences()))
     return tuple(sorted(merged.items()))
 
@@ -83,7 +83,7 @@ def sitemaps(urls: Any) -> tuple[str, ...]:
 
 
 def url(name: str, value: Any) -> str:
-    """An absolute http(s) URL that can stand in a robots.txt line, a header and a Link target."""
+    """Return an absolute http(s) URL that is valid in a robots.txt line, a header and a Link target."""
     bad = not isinstance(value, str) or not value.isascii() or not value.isprintable()
     try:
         parts = urlsplit("" if bad else value)
@@ -102,7 +102,7 @@ def optional_url(name: str, value: Any) -> str | None:
 
 
 def robots_base(text: Any) -> str | None:
-    """The text of a robots.txt. Octets that are not UTF-8 are kept as surrogate escapes."""
+    """Return the text of a robots.txt. Bytes that aren't UTF-8 are kept as surrogate escapes."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
     if text is None:
@@ -111,7 +111,7 @@ def robots_base(text: Any) -> str | None:
         raise PolicyError(f"robots_base is {text!r}: give the text of a robots.txt")
     size = len(octets(text))
     if size > MAX_ROBOTS_BYTES:
-        raise PolicyError(f"robots_base has {size} bytes: crawlers read {MAX_ROBOTS_BYTES}; shorten it")
+        raise PolicyError(f"robots_base has {size} bytes, and crawlers read {MAX_ROBOTS_BYTES}: shorten it")
     return text
 
 
@@ -127,14 +127,14 @@ def strings(name: str, value: Any) -> list[str]:
     items = list(value)
     for item in items:
         if not isinstance(item, str):
-            raise PolicyError(f"{name} holds {item!r}: every item must be a string")
+            raise PolicyError(f"{name} has {item!r}: every item must be a string")
     return items
 
 
 def _known_token(token: str) -> str:
     crawler = crawler_named(token)
     if crawler is None:
-        import difflib  # only ever for a mistake
+        import difflib  # needed for errors only
 
         tokens = {c.product_token.lower(): c.product_token for c in CRAWLERS}
         near = difflib.get_close_matches(token.lower(), tokens, n=1)

@@ -1,4 +1,4 @@
-"""How long answers stand: of one host in CachedLookup, and of a registry's file in LocalLookup."""
+"""Deadlines of answers: of each host in CachedLookup, and of the registry's file in LocalLookup."""
 
 import math
 

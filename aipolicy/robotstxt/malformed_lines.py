@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import WHITE_SPACE
-from aipolicy.robotstxt.parser import DISALLOW, KNOWN, USER_AGENT, Line, LineKind
+from aipolicy.robotstxt.parser import Line, LineKind, read_lines
 from aipolicy.robotstxt.product_tokens import is_header
 
 _LONGEST = 2000  # characters: longer lines are not checked
@@ -63,10 +63,8 @@ def _corrected(text: str, depth: int) -> list[str]:
         pieces = fault.meant(text)
         if pieces is not None:
             return [meant for piece in pieces for meant in _corrected(piece, depth - 1)]
-    name = text.partition(":")[0].strip(WHITE_SPACE).lower()
-    words = _WORDS.findall(text)
-    is_record = ":" in text and re.fullmatch(r"[a-z][a-z -]*", name) is not None
-    return [text if is_record or (len(words) == 2 and words[0].lower() in KNOWN) else f"# {text}"]
+    name = next(read_lines(text)).name
+    return [text if re.fullmatch(r"[A-Za-z][A-Za-z -]*", name) else f"# {text}"]
 
 
 def _without_tags(text: str) -> list[str] | None:
@@ -93,11 +91,9 @@ def _apart(text: str) -> list[str] | None:
 
 def _record(text: str) -> tuple[str, str, bool]:
     """Return name and value of a User-agent line or a rule (for other lines an empty name)."""
-    name, colon, value = text.partition(":")
-    field = name.strip(WHITE_SPACE).lower()
-    is_agent = field in USER_AGENT
-    known = colon and (is_agent or field == "allow" or field in DISALLOW)
-    return (name.strip(WHITE_SPACE) if known else "", value.strip(WHITE_SPACE), is_agent)
+    line = next(read_lines(text))
+    is_agent = line.kind is LineKind.AGENT
+    return line.name if line.has_colon and (is_agent or line.is_rule) else "", line.value, is_agent
 
 
 def _unquoted(text: str) -> list[str] | None:

@@ -18,7 +18,7 @@ from aipolicy.robotstxt.parser import BEGIN, END, Group, Record, RobotsTxt, Rule
 from aipolicy.robotstxt.policy_effects import BLOCKED, Effect, effects_of, path_rules
 from aipolicy.robotstxt.portable import has_meaning, portable, settled
 from aipolicy.robotstxt.shortened_rules import LENGTHS, ShortenedRules
-from aipolicy.robotstxt.signal_lines import Statements
+from aipolicy.robotstxt.signal_lines import SignalLines
 from aipolicy.signals.rsl import license_lines
 from aipolicy.signals.switches import Signals
 
@@ -140,7 +140,7 @@ def _joined(policy: SitePolicy, signals: Signals, own: str | None, parsed: Robot
 
 def _states_anything(policy: SitePolicy, signals: Signals) -> bool:
     licence = signals.rsl and policy.license_url
-    return bool(policy.sitemaps or licence or Statements(policy, signals))
+    return bool(policy.sitemaps or licence or SignalLines(policy, signals))
 
 
 def _cut(policy: SitePolicy, signals: Signals, own: str, why: str) -> FittedRobotsTxt:
@@ -215,18 +215,18 @@ def _parts(
     policy: SitePolicy, signals: Signals, has_own: bool, own: RobotsTxt, most: int
 ) -> list[_Part] | None:
     """Return the file's parts in order; None if there is nothing to add to the site's own file."""
-    statements = Statements(policy, signals)
+    signal_lines = SignalLines(policy, signals)
     listed = {record.value for record in own.site_wide}
     site_wide = [f"Sitemap: {url}" for url in policy.sitemaps if url not in listed]
     licence = license_lines(policy, signals)
-    if has_own and not (statements or site_wide or licence):
+    if has_own and not (signal_lines or site_wide or licence):
         return None
     everyone = next((group for group in own.groups if "*" in group.tokens), None)
     # Our groups come first: parsers that use the first group with a part of the crawler's name find ours.
-    made = _groups(policy, statements, own, everyone or Group(("*",)))
+    made = _groups(policy, signal_lines, own, everyone or Group(("*",)))
     groups = list(_counted(made, most))
     if everyone is None:
-        groups.append(_all_ours(_open(Group(("*",)), statements)))
+        groups.append(_all_ours(_open(Group(("*",)), signal_lines)))
     above, below = own.preamble, own.site_wide
     if all(line.ours for part in groups for line in part) and not any(map(has_meaning, below)):
         above, below = (*above, *below), ()  # the next merge would take comments alone for the part above
@@ -244,26 +244,28 @@ def _counted(parts: Iterable[_Part], most: int) -> Iterator[_Part]:
         yield part
 
 
-def _groups(policy: SitePolicy, statements: Statements, own: RobotsTxt, everyone: Group) -> Iterator[_Part]:
+def _groups(
+    policy: SitePolicy, signal_lines: SignalLines, own: RobotsTxt, everyone: Group
+) -> Iterator[_Part]:
     effects, licensed = effects_of(policy)
     blocked = [token for token, effect in effects.items() if effect == BLOCKED]
     yield _ours([*_named(blocked), "Disallow: /"] if blocked else [])
     for effect in sorted(set(effects.values()) - {BLOCKED}):
         tokens = [token for token, other in effects.items() if other == effect]
-        yield from _closed_in_part(tokens, effect, statements, own, everyone)
-    yield _licensed_group(licensed, statements, own, everyone)
+        yield from _closed_in_part(tokens, effect, signal_lines, own, everyone)
+    yield _licensed_group(licensed, signal_lines, own, everyone)
     covered = {token.lower() for token in effects}
     for group in own.groups:
         others, cut = _uncovered(group.tokens, covered)
         if others:
-            yield _open(replace(group, tokens=others), statements)
+            yield _open(replace(group, tokens=others), signal_lines)
         closed = Group(cut, _restrictions(group), () if others else group.leading) if cut else None
         if closed is not None and closed.rules:
-            yield _open(closed, statements)
+            yield _open(closed, signal_lines)
 
 
 def _closed_in_part(
-    tokens: Iterable[str], effect: Effect, statements: Statements, own: RobotsTxt, everyone: Group
+    tokens: Iterable[str], effect: Effect, signal_lines: SignalLines, own: RobotsTxt, everyone: Group
 ) -> Iterator[_Part]:
     """Yield groups for crawlers with some closed paths, made from the site's own groups or from ``*``."""
     unnamed = {token.lower(): token for token in tokens}
@@ -272,18 +274,18 @@ def _closed_in_part(
         if not named:
             continue
         closed = Group(named, _restrictions(group))
-        if any(map(has_meaning, statements.kept(closed.records))):
+        if any(map(has_meaning, signal_lines.kept(closed.records))):
             if not closed.rules:  # so that it won't join the next group when our rules are removed again
                 closed = replace(closed, records=(*closed.records, _ENDING))
-            yield _partly_blocked(closed, effect, statements)
+            yield _partly_blocked(closed, effect, signal_lines)
             unnamed = {name: token for name, token in unnamed.items() if token not in named}
     if unnamed:
         closed = Group(tuple(unnamed.values()), tuple(filter(has_meaning, _restrictions(everyone))))
-        yield _all_ours(_partly_blocked(closed, effect, statements))
+        yield _all_ours(_partly_blocked(closed, effect, signal_lines))
 
 
 def _licensed_group(
-    licensed: Iterable[str], statements: Statements, own: RobotsTxt, everyone: Group
+    licensed: Iterable[str], signal_lines: SignalLines, own: RobotsTxt, everyone: Group
 ) -> _Part:
     """Return a group for the licensed crawlers that the site doesn't name itself.
 
@@ -293,7 +295,7 @@ def _licensed_group(
     named = {token.lower() for group in own.groups for token in group.tokens}
     unnamed = tuple(t for t in licensed if t.lower() not in named and truncated(t) == t)
     records = tuple(filter(has_meaning, everyone.records))
-    return _all_ours(_open(Group(unnamed, records), statements)) if unnamed else []
+    return _all_ours(_open(Group(unnamed, records), signal_lines)) if unnamed else []
 
 
 def _uncovered(tokens: tuple[str, ...], covered: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -310,9 +312,11 @@ def _uncovered(tokens: tuple[str, ...], covered: Container[str]) -> tuple[tuple[
     return tuple(others), tuple(cut)
 
 
-def _open(group: Group, statements: Statements) -> _Part:
+def _open(group: Group, signal_lines: SignalLines) -> _Part:
     """Return a group that the policy leaves open: the site's rules and the signal lines."""
-    lines, records = ([], list(group.records)) if group.blocks_everything else statements.lines(group.records)
+    lines, records = (
+        ([], list(group.records)) if group.blocks_everything else signal_lines.lines(group.records)
+    )
     if not group.rules:  # Google's parser would read it together with the next one
         records.append(Rule(True, "/"))
     return _group_part(group, lines, records)
@@ -323,10 +327,10 @@ def _restrictions(group: Group) -> tuple[Rule | Record, ...]:
     return tuple(r for r in group.records if not isinstance(r, Rule) or (r.effective and not r.allow))
 
 
-def _partly_blocked(group: Group, effect: Effect, statements: Statements) -> _Part:
+def _partly_blocked(group: Group, effect: Effect, signal_lines: SignalLines) -> _Part:
     """Return a group that is closed in part: the site's restrictions, the signal lines, then our rules."""
     closed = {path for path, blocked in effect.paths if blocked}
-    lines, records = statements.lines(group.records, closed)
+    lines, records = signal_lines.lines(group.records, closed)
     return _group_part(group, lines, records) + _ours(
         path_rules(effect, (rule for rule in group.rules if not rule.allow))
     )

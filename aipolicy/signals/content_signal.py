@@ -44,24 +44,24 @@ def signal_preferences(value: str) -> Preferences:
     return Preferences(*(words.get(members.get(KEYS[c], ""), Preference.UNKNOWN) for c in Category))
 
 
-def combined_signal(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+def combined_signal(stated: Mapping[str, str], existing: Mapping[str, str]) -> dict[str, str]:
     """Return the members of both lines: ``no`` wins.
 
-    Only the keys of ``ours`` and the yes/no keys of ``theirs`` are kept.
+    Only the keys of ``stated`` and the yes/no keys of ``existing`` are kept.
     """
-    both = {key: word for key, word in theirs.items() if key in CATEGORIES} | dict(ours)
-    return {key: "no" if "no" in (word, theirs.get(key)) else word for key, word in both.items()}
+    both = {key: word for key, word in existing.items() if key in CATEGORIES} | dict(stated)
+    return {key: "no" if "no" in (word, existing.get(key)) else word for key, word in both.items()}
 
 
-def without_grants(value: str, ours: dict[str, str]) -> tuple[str | None, dict[str, str]]:
-    """Return the value of a site's own line without what ``ours`` refuses, and both lines' members combined.
+def without_grants(value: str, stated: dict[str, str]) -> tuple[str | None, dict[str, str]]:
+    """Return a site's own value without what ``stated`` refuses, and the members of both combined.
 
     The value is None if nothing of it is left.
     """
-    theirs = parse_content_signal(value)
-    both = combined_signal(ours, theirs)
-    stays = {key: word for key, word in theirs.items() if both.get(key, word) == word}
-    if stays == theirs:
+    existing = parse_content_signal(value)
+    both = combined_signal(stated, existing)
+    stays = {key: word for key, word in existing.items() if both.get(key, word) == word}
+    if stays == existing:
         return value, both
     return (signal_text(stays) if stays else None), both
 

@@ -6,7 +6,6 @@ Reading a statement is ``aipolicy.core.preferences``'s, because preferences are 
 """
 
 import re
-from collections.abc import Iterator
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import TOKENS, Category, Preference, Preferences, members_of
@@ -23,20 +22,19 @@ _PLAIN_NO = frozenset({"n", "no", "none", "noai", "disallow"})
 _MEMBER = re.compile(r'(?:%"[^"]*"|"(?:[^"\\]|\\.)*"|[^,"])+')
 
 
-def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
-    if preferences and signals.content_usage:
-        yield str(preferences)
+def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[str, ...]:
+    return (str(preferences),) if signals.content_usage and preferences else ()
 
 
-def _combine(ours: bytes, theirs: list[bytes]) -> bytes:
-    return merge_statement(Preferences.parse(ours), *theirs)
+def _combine(stated: bytes, existing: list[bytes]) -> bytes:
+    return merge_statement(Preferences.parse(stated), *existing)
 
 
 FIELD = HeaderField("Content-Usage", _values, combine=_combine)
 
 
-def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
-    """Return one value for a message that has the field lines ``theirs``: the most restrictive wins.
+def merge_statement(added: Preferences, *existing: bytes) -> bytes:
+    """Return one value for a message that has the field lines ``existing``: the most restrictive wins.
 
     A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would make the others
     invalid: so all are joined into one, and what any of them disallows stays disallowed. Members that this
@@ -44,14 +42,14 @@ def merge_statement(ours: Preferences, *theirs: bytes) -> bytes:
     """
     import http_sf
 
-    combined = ours.combined(Preferences.parse(b", ".join(line for line in theirs if line.strip(b" \t"))))
+    combined = added.combined(Preferences.parse(b", ".join(line for line in existing if line.strip(b" \t"))))
     others: dict[str, object] = {}
-    for line in theirs:
+    for line in existing:
         combined = combined.combined(Preferences.parse(line).disallowed)
         members = members_of(line) or {}
         others |= {label: value for label, value in members.items() if label not in set(Category)}
-    stated: dict[str, object] = {str(c): http_sf.Token(TOKENS[p]) for c, p in combined if p in TOKENS}
-    merged = stated | others
+    known: dict[str, object] = {str(c): http_sf.Token(TOKENS[p]) for c, p in combined if p in TOKENS}
+    merged = known | others
     return http_sf.ser(merged).encode() if merged else b""  # type: ignore[arg-type]
 
 
@@ -85,22 +83,23 @@ def usage_line(path: str, statement: str) -> str:
     return " ".join(filter(None, ("Content-Usage:", path, statement)))
 
 
-def without_grants(value: str, ours: dict[str, Preferences]) -> str | None:
-    """Return the value of a site's own line without what ``ours`` disallows, or None if nothing is left.
+def without_grants(value: str, usage: dict[str, Preferences]) -> str | None:
+    """Return the value of a site's own line without what ``usage`` disallows, or None if nothing is left.
 
-    Adds to ``ours`` what must be said on its path: only the longest matching line applies (attach-05 §3), so
-    a path of theirs would hide our line for the whole site. Of lines with one path the most restrictive wins.
+    Adds to ``usage``, the policy's preferences by path, what must be stated for the line's path: only the
+    longest matching line applies (attach-05 §3), so this line would hide the policy's for the whole site. Of
+    lines with one path the most restrictive wins.
     """
     path, statement = split_usage(value)
-    stated, refused = Preferences.parse(statement), ours.get(path, ours.get("", Preferences()))
+    stated, refused = Preferences.parse(statement), usage.get(path, usage.get("", Preferences()))
     grants = [c for c in Category if stated[c] is Preference.ALLOW and refused[c] is Preference.DISALLOW]
-    stays = Preferences(*(Preference.UNKNOWN if c in grants else stated[c] for c in Category))
-    if grants and not stays:
+    kept = Preferences(*(Preference.UNKNOWN if c in grants else stated[c] for c in Category))
+    if grants and not kept:
         return None
-    combined = stays.combined(refused)
+    combined = kept.combined(refused)
     if combined:
-        ours[path] = combined
-    return f"{path} {stays}".strip(" \t") if grants else value
+        usage[path] = combined
+    return f"{path} {kept}".strip(" \t") if grants else value
 
 
 def split_usage(value: str) -> tuple[str, str]:

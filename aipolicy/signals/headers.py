@@ -32,14 +32,16 @@ REPEATABLE = frozenset(key for key, field in _BY_KEY.items() if field.joining is
 """The fields of which a response may have several lines."""
 
 _FIRST = frozenset(key for key, field in _BY_KEY.items() if field.joining is Joining.BEFORE)
+_COMBINE = {key: field.combine for key, field in _BY_KEY.items() if field.combine}
+_VALUES = tuple((key, field.values) for key, field in _BY_KEY.items())
 
 
 def headers_of(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[Header, ...]:
     """Return the headers of a response whose content has ``preferences`` (the site's, or a path's)."""
     return tuple(
         (key, value.encode("ascii"))
-        for key, field in _BY_KEY.items()
-        for value in field.values(policy, preferences, signals)
+        for key, values in _VALUES
+        for value in values(policy, preferences, signals)
     )
 
 
@@ -60,27 +62,24 @@ def meta_tags(headers: Iterable[Header]) -> bytes:
     return b"".join(b'<meta name="%b" content="%b">' % tag for tag in tags)
 
 
-def merge_headers(theirs: Iterable[Header], ours: Iterable[Header]) -> list[Header]:
-    """Return the header list of a response that has ``theirs``, with ``ours`` joined as each field asks.
+def merge_headers(existing: Iterable[Header], added: Iterable[Header]) -> list[Header]:
+    """Return the header list of a response that has ``existing``, with ``added`` joined as each field asks.
 
-    Theirs are recognised in any capitals, and with spaces around them. Lines equal to ours aren't repeated.
+    Existing names are recognised in any capitals, and with spaces around them. Equal lines aren't repeated.
     """
-    theirs, ours = list(theirs), list(ours)
-    replaced = {name for name, _ in ours} - REPEATABLE
+    existing, added = list(existing), list(added)
+    replaced = {name for name, _ in added} - REPEATABLE
     kept = [
         header
-        for header in theirs
+        for header in existing
         if (name := field_name(header[0])) not in replaced
-        and (name, bytes(header[1]).strip(b" \t\r\n")) not in ours
+        and (name, bytes(header[1]).strip(b" \t\r\n")) not in added
     ]
-    first = [header for header in ours if header[0] in _FIRST]
-    last = [(name, _combined(name, value, theirs)) for name, value in ours if name not in _FIRST]
+    first = [header for header in added if header[0] in _FIRST]
+    last: list[Header] = []
+    for name, value in added:
+        combine = _COMBINE.get(name)
+        lines = [bytes(line) for key, line in existing if field_name(key) == name] if combine else []
+        if name not in _FIRST:
+            last.append((name, combine(value, lines) if combine and lines else value))
     return [*first, *kept, *last]
-
-
-def _combined(name: bytes, value: bytes, theirs: list[Header]) -> bytes:
-    field = _BY_KEY.get(name)
-    if field is None or field.combine is None:
-        return value
-    lines = [bytes(line) for their_name, line in theirs if field_name(their_name) == name]
-    return field.combine(value, lines) if lines else value

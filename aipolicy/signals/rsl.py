@@ -5,7 +5,6 @@ fetched: it has a language of its own.
 """
 
 import re
-from collections.abc import Iterator
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -17,10 +16,11 @@ MEDIA_TYPE = "application/rsl+xml"
 _LINK = re.compile(r"<([^<>]{0,2000})>([^<>]{0,500})")  # the target, and its parameters up to the next
 
 
-def _values(policy: SitePolicy, _: Preferences, signals: Signals) -> Iterator[str]:
-    if signals.rsl and policy.license_url:
-        # An association needs exactly this relation and type.
-        yield f'<{policy.license_url}>; rel="license"; type="{MEDIA_TYPE}"'
+def _values(policy: SitePolicy, _: Preferences, signals: Signals) -> tuple[str, ...]:
+    if not (signals.rsl and policy.license_url):
+        return ()
+    # An association needs exactly this relation and type.
+    return (f'<{policy.license_url}>; rel="license"; type="{MEDIA_TYPE}"',)
 
 
 LINK = HeaderField("Link", _values, joining=Joining.AFTER)

@@ -7,7 +7,7 @@ counts (§4), the opposite of AIPREF: a page whose tag says 0 is open, whatever 
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from aipolicy.core.paths import path_pattern
@@ -21,15 +21,14 @@ from aipolicy.signals.switches import Signals
 NAME = "tdm-reservation"
 
 
-def _reservation_values(_: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
-    # Never 0: an absent header leaves the file's word standing, and nobody is said to have granted anything.
-    if signals.tdm and _reserves(preferences):
-        yield "1"
+def _reservation_values(_: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[str, ...]:
+    # Never 0: without the header the file applies, and no grant is stated that the owner didn't make.
+    return ("1",) if signals.tdm and _reserves(preferences) else ()
 
 
-def _policy_values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
-    if signals.tdm and signals.tdm_policy and policy.tdm_policy_url and _reserves(preferences):
-        yield policy.tdm_policy_url
+def _policy_values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> tuple[str, ...]:
+    sent = signals.tdm and signals.tdm_policy and _reserves(preferences)
+    return (policy.tdm_policy_url,) if sent and policy.tdm_policy_url else ()
 
 
 # Set, never appended: "1, 1" is read as unset.

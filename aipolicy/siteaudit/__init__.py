@@ -1,1 +1,6 @@
-"""A live site as crawlers see it: what each is told and by which line, what is wrong, what differs."""
+"""The audit of a live site: the signals for each crawler, their problems, and differences from a policy.
+
+``runner`` audits many sites. For each of them ``collector`` makes the requests, ``observation`` and
+``parsed_site`` hold the answers, ``declarations`` and ``robots_access`` read the signals, ``checks`` and
+``comparison`` find problems, and ``audit`` puts these into a report, of which ``document`` is the JSON form.
+"""

@@ -28,7 +28,7 @@ class PolicyVersion:
     at: datetime | None = None
 
     def __str__(self) -> str:
-        """``no-training (change 3, 2026-10-01 12:00:00 UTC)``."""
+        """Return ``no-training (change 3, 2026-10-01 12:00:00 UTC)``."""
         name = "no site" if self.policy is None else self.policy.preset or str(self.policy.preferences)
         if self.seq is None or self.at is None:
             return name

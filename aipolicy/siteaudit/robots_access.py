@@ -18,12 +18,12 @@ class FetchDecision:
     Attributes:
         allowed: True if it may.
         location: The rule that decides, or None.
-        because: The reason in words, if no rule decides.
+        reason: The reason in words, if no rule decides.
     """
 
     allowed: bool
     location: Location | None
-    because: str
+    reason: str
 
 
 def fetch_of(site: ParsedSite, token: str) -> FetchDecision:
@@ -40,12 +40,12 @@ def fetch_of(site: ParsedSite, token: str) -> FetchDecision:
     if not bound.is_named and heeds_only_its_name(token):
         return FetchDecision(True, None, "robots.txt doesn't name it, and it ignores the group for *")
     rulings = [file.index.decide(name, path) for path in site.paths]
-    ruling = next((one for one in rulings if not one.allowed), rulings[-1])  # it fetches each redirect too
+    ruling = next((each for each in rulings if not each.allowed), rulings[-1])  # it fetches each redirect too
     if ruling.line:
         text = file.lines[ruling.line - 1].text
         return FetchDecision(ruling.allowed, Location(Carrier.ROBOTS, ruling.line, text), "")
-    because = "no rule of its group matches" if bound.name else "robots.txt has no group for it"
-    return FetchDecision(True, None, because)
+    reason = "no rule of its group matches" if bound.name else "robots.txt has no group for it"
+    return FetchDecision(True, None, reason)
 
 
 def robots_statements(site: ParsedSite, token: str, fetch: FetchDecision) -> Iterator[Statement]:
@@ -53,7 +53,7 @@ def robots_statements(site: ParsedSite, token: str, fetch: FetchDecision) -> Ite
     if fetch.allowed:
         return
     crawler = crawler_named(token)
-    location = fetch.location or Location(Carrier.ROBOTS, 0, fetch.because)
+    location = fetch.location or Location(Carrier.ROBOTS, 0, fetch.reason)
     for category in _purposes(crawler):
         yield Statement(Signal.ROBOTS, category, Preference.DISALLOW, location)
 

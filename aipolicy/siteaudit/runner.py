@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.to_thread import run_sync
 
-from aipolicy.report.text import printable, shown
+from aipolicy.report.text import printable, shorten
 from aipolicy.siteaudit.audit import SiteReport, audit, failed_audit
 from aipolicy.siteaudit.collector import Collector
 from aipolicy.siteaudit.expectation import Expectation
@@ -27,7 +27,16 @@ Expecting = Callable[[str], Expectation | None]
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """The options of an audit. ``crawlers``: the product tokens to report; all known ones by default."""
+    """The options of an audit.
+
+    Attributes:
+        crawlers: The product tokens to report; all known ones by default.
+        expecting: The source of policies to compare with, if any.
+        allow_private: Connect to private and loopback addresses too.
+        jobs: Hosts that are audited at once.
+        delay: Seconds between two requests to one host.
+        seconds: Seconds that a server has for one answer.
+    """
 
     crawlers: tuple[str, ...] = ()
     expecting: Expecting | None = None
@@ -84,5 +93,5 @@ def _audited(page: PageURL, observation: Observation, options: AuditOptions) -> 
     except Exception as error:  # one site must not end the audit of the others
         # Line by line, because the message of an exception may quote what the site sent.
         lines = "".join(traceback.format_exception(error)).splitlines()
-        logger.error("%s can't be audited:\n%s", shown(page.url), "\n".join(map(printable, lines)))
+        logger.error("%s can't be audited:\n%s", shorten(page.url), "\n".join(map(printable, lines)))
         return failed_audit(observation, expectation, error)

@@ -11,7 +11,7 @@ from aipolicy.core.crawlers import CRAWLERS
 TOKENS = [crawler.product_token for crawler in CRAWLERS]
 
 
-def held(block: bytes) -> list[tuple[int, bytes]]:
+def matching_lines(block: bytes) -> list[tuple[int, bytes]]:
     _, lines = crawler_lines(b"\n" + block, token_pattern())
     return [(line, text) for line, text in lines.select("line", "text").iter_rows()]
 
@@ -21,11 +21,11 @@ def test_no_token_is_missed_however_it_is_spelled(token: str) -> None:
     spellings = [token, token.lower(), token.upper(), token.swapcase()]
     spellings += [token.replace(" ", space) for space in ("+", "%20", "%2520")]
     lines = [f'192.0.2.1 "Mozilla/5.0 ({spelling}/1.0)"'.encode() for spelling in spellings]
-    assert held(b"\n".join(lines)) == list(enumerate(lines, 1))
+    assert matching_lines(b"\n".join(lines)) == list(enumerate(lines, 1))
 
 
 def test_other_lines_are_filtered_out() -> None:
-    assert held(b"Mozilla/5.0 Firefox/140.0\n\n\ncurl/8.0\r\n") == []
+    assert matching_lines(b"Mozilla/5.0 Firefox/140.0\n\n\ncurl/8.0\r\n") == []
 
 
 def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
@@ -41,15 +41,18 @@ def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
 
 
 def test_a_line_loses_its_end_and_keeps_its_number() -> None:
-    assert held(b"\nGPTBot\r\n\nCCBot") == [(2, b"GPTBot"), (4, b"CCBot")]
+    assert matching_lines(b"\nGPTBot\r\n\nCCBot") == [(2, b"GPTBot"), (4, b"CCBot")]
 
 
 def test_invalid_utf_8_changes_nothing() -> None:
-    assert held(b"\xff GPTBot \x00\r\n\nCCBot \xfe") == [(1, b"\xff GPTBot \x00"), (3, b"CCBot \xfe")]
+    assert matching_lines(b"\xff GPTBot \x00\r\n\nCCBot \xfe") == [
+        (1, b"\xff GPTBot \x00"),
+        (3, b"CCBot \xfe"),
+    ]
 
 
 def test_what_begins_like_a_compressed_file_is_a_line() -> None:
-    assert held(b"x\x9c GPTBot\n") == [(1, b"x\x9c GPTBot")]
+    assert matching_lines(b"x\x9c GPTBot\n") == [(1, b"x\x9c GPTBot")]
 
 
 @given(st.lists(st.sampled_from([b"a", b"GPTBot", b"\n", b"\r", b"\x00", b"\xff", b"x\x9c"]), min_size=1))

@@ -60,16 +60,16 @@ def test_concatenated_compressed_logs_are_read_completely(tmp_path: Path) -> Non
 def test_a_compressed_log_that_was_cut_off_is_an_error_that_names_it(
     tmp_path: Path, compress: object
 ) -> None:
-    whole = compress(bytes(range(256)) * 99)  # type: ignore[operator]
-    (tmp_path / "log").write_bytes(whole[: len(whole) * 2 // 3])
+    compressed = compress(bytes(range(256)) * 99)  # type: ignore[operator]
+    (tmp_path / "log").write_bytes(compressed[: len(compressed) * 2 // 3])
     with pytest.raises(LogError, match="log' can't be read to its end"):
         read(tmp_path / "log")
 
 
 def test_a_compressed_log_that_was_damaged_is_an_error_that_names_it(tmp_path: Path) -> None:
-    whole = bytearray(gzip.compress(bytes(range(256)) * 99))
-    whole[len(whole) // 2] ^= 0xFF
-    (tmp_path / "log").write_bytes(whole)
+    compressed = bytearray(gzip.compress(bytes(range(256)) * 99))
+    compressed[len(compressed) // 2] ^= 0xFF
+    (tmp_path / "log").write_bytes(compressed)
     with pytest.raises(LogError, match="log' can't be read to its end"):
         read(tmp_path / "log")
 

@@ -1,4 +1,4 @@
-"""Wrapped applications of every kind, and a lookup whose answers a test chooses."""
+"""Applications to wrap, and a lookup with the policies that a test chooses."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +12,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def lookup(**policies: SitePolicy | bool | None) -> CachedLookup:
-    """``opted_out=True`` is the blog opted-out.example; ``blog`` (opted out) is there unless given."""
+    """Return a lookup: ``opted_out=True`` is the blog opted-out.example; blog.example has opted out."""
     sites = {"blog": True} | policies
     by_host = {f"{name.replace('_', '-')}.example": policy for name, policy in sites.items()}
 
@@ -29,14 +29,14 @@ def wrapped(app: ASGIApp, **policies: SitePolicy | bool | None) -> AIPolicyMiddl
 def answering(
     status: int = 200, headers: Headers | None = None, *bodies: bytes, robots: bytes | None = None
 ) -> ASGIApp:
-    """An application with one answer to everything, and 404 (or ``robots``) for /robots.txt."""
+    """Return an application with one response to everything, and 404 (or ``robots``) for /robots.txt."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         is_robots = scope["path"] == "/robots.txt"
-        given = [(b"content-type", b"text/plain")] if is_robots else list(headers or [])
+        sent_headers = [(b"content-type", b"text/plain")] if is_robots else list(headers or [])
         code = (200 if robots is not None else 404) if is_robots else status
         chunks = [robots or b"no such file"] if is_robots else list(bodies) or [b"hello"]
-        await send({"type": "http.response.start", "status": code, "headers": given})
+        await send({"type": "http.response.start", "status": code, "headers": sent_headers})
         for index, chunk in enumerate(chunks):
             more = index < len(chunks) - 1
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
@@ -45,7 +45,7 @@ def answering(
 
 
 class Recording:
-    """An application that remembers what reached it, and answers 200."""
+    """An application that records its scopes and messages, and answers 200."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []

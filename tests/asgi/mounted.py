@@ -1,4 +1,4 @@
-"""A blog as real servers mount it: its lookups are used when it is imported, as a health check would."""
+"""A blog for real servers, whose lookups are used while it is imported, as by a health check."""
 
 import asyncio
 import os

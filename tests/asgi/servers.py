@@ -14,7 +14,7 @@ Server = Callable[[ASGIApp], AbstractAsyncContextManager[int]]
 
 
 def on_uvicorn(**options: Any) -> Server:
-    """Return a way to serve by uvicorn with these options."""
+    """Return a function that serves an application with uvicorn and these options."""
 
     @asynccontextmanager
     async def served(app: ASGIApp) -> AsyncIterator[int]:
@@ -32,7 +32,7 @@ def on_uvicorn(**options: Any) -> Server:
 
 @asynccontextmanager
 async def on_hypercorn(app: ASGIApp) -> AsyncIterator[int]:
-    """Serve by hypercorn."""
+    """Serve an application with hypercorn."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 

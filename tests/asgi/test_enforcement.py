@@ -3,6 +3,8 @@
 import asyncio
 import json
 import tracemalloc
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch
-from aipolicy.asgi.enforcement import Enforcer
-from aipolicy.asgi.request_target import RequestTarget
+from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
+from aipolicy.asgi.messages import request_of
+from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.rendering import render
+from aipolicy.serving.disallowed_fetches import FetchLog
+from aipolicy.serving.enforcement import Enforcement
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
 from tests.asgi_client import Response, http_scope, request
 
@@ -89,7 +93,7 @@ ROUNDABOUT = [
 
 @pytest.mark.parametrize(("path", "raw"), ROUNDABOUT)
 async def test_no_way_round_leads_to_what_is_closed(path: str, raw: str, tmp_path: Path) -> None:
-    """Starlette's StaticFiles carries dots out, and would give the page."""
+    """Starlette's StaticFiles resolves dot segments, and would serve the page."""
     (tmp_path / "post.html").write_bytes(POST)
     files = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path))])
     app = AIPolicyMiddleware(files, lookup(blog=PRESS), enforce="declared")
@@ -131,7 +135,7 @@ async def test_nobody_else_is_refused(user_agent: str) -> None:
     assert (await visit(user_agent)).status == 200
 
 
-async def test_a_licensed_crawler_is_let_in_and_one_where_a_path_is_open() -> None:
+async def test_a_licensed_crawler_is_allowed_and_one_where_a_path_is_open() -> None:
     assert (await visit(GPTBOT, policy=LICENSED)).status == 200
     assert (await visit("CCBot/2.0", policy=LICENSED)).status == 403
     assert (await visit(GPTBOT, "/press/kit", policy=PRESS)).status == 200
@@ -171,23 +175,26 @@ async def test_monitor_reports_and_refuses_nobody() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"enforce": "block"}, "enforce is 'block': choose one of off, monitor, declared"),
-        ({"on_event": print}, "on_event is never called while enforce is 'off': add enforce='monitor'"),
+        ({"enforce": "block"}, "enforce is 'block'; use one of off, monitor, declared"),
+        (
+            {"report_client_address": True},
+            "report_client_address has no effect while enforce is 'off'; add enforce='monitor'",
+        ),
+        ({"on_event": print}, "on_event has no effect while enforce is 'off'; add enforce='monitor'"),
     ],
 )
-def test_a_wrong_option_is_told_with_its_fix(options: dict[str, object], message: str) -> None:
+def test_a_wrong_option_is_an_error_with_its_fix(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AIPolicyMiddleware(answering(), lookup(), **options)  # type: ignore[arg-type]
 
 
 def test_a_hundred_thousand_user_agents_leave_memory_flat() -> None:
-    enforcer, rendering = Enforcer("declared", None), render(OPTED_OUT)
+    enforcement, rendering = Enforcement("declared"), render(OPTED_OUT)
 
     def visits(numbers: range) -> int:
         for number in numbers:
             scope = http_scope(user_agent=f"Mozilla/5.0 (X{number}; {'x' * 100}) {number}/1.0")
-            target = RequestTarget.of(scope)
-            assert enforcer.disallowed(scope, renderings=[rendering], host=b"", target=target) is None
+            assert enforcement.refusal(request_of(scope), b"", [(b"", rendering)]) is None
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
@@ -196,3 +203,85 @@ def test_a_hundred_thousand_user_agents_leave_memory_flat() -> None:
     finally:
         tracemalloc.stop()
     assert after_all - after_some < 4 * 1024 * 1024
+
+
+async def first_event(scope: dict[str, object] | None = None, **options: object) -> DisallowedFetch:
+    events: list[DisallowedFetch] = []
+
+    async def hook(event: DisallowedFetch) -> None:
+        events.append(event)
+
+    app = AIPolicyMiddleware(
+        answering(),
+        lookup(),
+        **{"enforce": "declared", "on_event": hook} | options,  # type: ignore[arg-type]
+    )
+    await request(app, "/post", "BLOG.example:443", user_agent=GPTBOT, **scope or {})
+    await asyncio.sleep(0)
+    (event,) = events
+    return event
+
+
+async def test_an_event_has_the_time_and_the_site() -> None:
+    before = datetime.now(UTC)
+    event = await first_event()
+    assert before <= event.time <= datetime.now(UTC)
+    assert (event.site, event.host) == ("blog.example", "BLOG.example:443")
+
+
+async def test_an_event_has_the_clients_address_only_where_that_is_asked_for() -> None:
+    assert (await first_event()).client is None
+    assert (await first_event(report_client_address=True)).client == "127.0.0.1"
+    assert (await first_event({"client": None}, report_client_address=True)).client is None
+
+
+async def test_an_event_names_the_tenant_as_the_site() -> None:
+    tenants = PathTenants(lambda scope: "alice.example", listing="headers")
+    event = await first_event(tenants=tenants)
+    assert (event.site, event.host) == ("alice.example", "BLOG.example:443")
+
+
+async def test_monitor_without_a_hook_logs_one_line_per_site_and_crawler(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = AIPolicyMiddleware(answering(), lookup(other=True), enforce="monitor")
+    for host in ("blog.example", "other.example"):
+        for user_agent in (GPTBOT, "CCBot/2.0", BROWSER):
+            for number in range(3):
+                response = await request(app, f"/post/{number}\n", host, user_agent=user_agent)
+                assert response.status == 200
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 4
+    assert "GPTBot fetched '/post/0\\n' of site 'blog.example', whose policy closes it" in lines[0]
+    assert all(record.levelname == "WARNING" for record in caplog.records)
+
+
+def test_after_ten_minutes_a_line_counts_the_fetches_without_one(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    log = FetchLog(lambda: now)
+    fetch = DisallowedFetch(
+        crawler=CRAWLERS[0],
+        policy=OPTED_OUT,
+        site="blog.example",
+        host="blog.example",
+        method="GET",
+        path="/",
+        user_agent="",
+        refused=False,
+        time=datetime.now(UTC),
+    )
+    for _ in range(5):
+        log.report(fetch)
+    now = 601.0
+    log.report(fetch)
+    assert len(caplog.messages) == 2
+    assert "(4 more fetches since the last line about them)" in caplog.messages[1]
+    caplog.clear()
+    for number in range(1000):
+        log.report(replace(fetch, site=f"{number}.example"))
+    assert len(caplog.messages) == 59
+
+
+async def test_declared_without_a_hook_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert (await visit(GPTBOT)).status == 403
+    assert not caplog.messages

@@ -1,4 +1,4 @@
-"""Hooks hear of everything that they can keep up with, and no response waits for them."""
+"""``on_event`` gets every event that it can keep up with, and no response waits for it."""
 
 import asyncio
 import contextvars
@@ -89,7 +89,7 @@ async def test_a_hook_that_raises_breaks_nothing_and_is_logged(
     assert "broken hook" in caplog.text
 
 
-async def test_events_beyond_a_thousand_waiting_are_left_out_and_the_log_says_so(
+async def test_events_beyond_a_thousand_waiting_are_dropped_and_the_log_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     release = asyncio.Event()

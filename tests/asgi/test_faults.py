@@ -1,4 +1,4 @@
-"""Whatever fails inside the middleware, the application's response goes out, with the no that is known."""
+"""Faults inside the middleware never change the application's response or lose an opt-out."""
 
 import pytest
 
@@ -10,23 +10,24 @@ from tests.asgi_client import request
 
 POLICY = SitePolicy.from_preset("no-training", path_preferences={"/press/": PRESETS["allow"]})
 PARTS = [
-    "aipolicy.asgi.middleware.RequestTarget.of",
-    "aipolicy.asgi.middleware.below_mount",
-    "aipolicy.asgi.middleware.target_of",
-    "aipolicy.asgi.middleware.most_restrictive",
+    "aipolicy.serving.enforcement.RequestTarget.of",
+    "aipolicy.serving.enforcement.RequestTarget.below_mount",
+    "aipolicy.serving.response_headers.target_of",
+    "aipolicy.serving.response_headers.most_restrictive",
+    "aipolicy.serving.response_headers.RequestTarget.of",
     "aipolicy.asgi.path_tenants.RequestTarget.of",
-    "aipolicy.asgi.request_target.read_path",
-    "aipolicy.asgi.enforcement.declared_crawlers",
-    "aipolicy.asgi.enforcement.closed",
-    "aipolicy.asgi.response_preferences._preferences",
-    "aipolicy.asgi.response_headers.merge_headers",
-    "aipolicy.asgi.response_headers.field_name",
-    "aipolicy.asgi.html_meta.TagInsertion.is_for",
-    "aipolicy.asgi.html_meta.TagInsertion.headers",
-    "aipolicy.asgi.html_meta.Conditions.hold",
+    "aipolicy.serving.request_target.read_path",
+    "aipolicy.serving.enforcement.declared_crawlers",
+    "aipolicy.serving.enforcement.closed",
+    "aipolicy.serving.response_preferences._preferences",
+    "aipolicy.serving.response_headers.merge_headers",
+    "aipolicy.serving.response_headers.field_name",
+    "aipolicy.serving.tag_insertion.TagInsertion.is_for",
+    "aipolicy.serving.tag_insertion.TagInsertion.headers",
+    "aipolicy.serving.tag_insertion.Conditions.hold",
     "aipolicy.rendering.Rendering.headers_at",
 ]
-DECISIVE = ("aipolicy.asgi.middleware.target_of", "aipolicy.rendering.Rendering.headers_at")
+DECISIVE = ("aipolicy.serving.response_headers.target_of", "aipolicy.rendering.Rendering.headers_at")
 
 
 @pytest.mark.parametrize("part", PARTS)

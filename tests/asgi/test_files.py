@@ -63,17 +63,17 @@ async def test_other_methods_are_refused_with_what_is_allowed(path: str, method:
 
 
 @pytest.mark.parametrize("path", FILES)
-@pytest.mark.parametrize("given", ["{0}", "W/{0}", '"other", {0}', "*"])
-async def test_a_client_that_has_this_version_gets_304(path: str, given: str) -> None:
+@pytest.mark.parametrize("condition", ["{0}", "W/{0}", '"other", {0}', "*"])
+async def test_a_client_that_has_this_version_gets_304(path: str, condition: str) -> None:
     app = wrapped(answering())
     etag = (await request(app, path)).one("etag")
     assert etag is not None
-    response = await request(app, path, headers=[(b"if-none-match", given.format(etag).encode())])
+    response = await request(app, path, headers=[(b"if-none-match", condition.format(etag).encode())])
     assert (response.status, response.body, response.one("etag")) == (304, b"", etag)
     assert response.one("cache-control")
 
 
-async def test_another_version_is_sent_whole() -> None:
+async def test_another_version_is_sent_completely() -> None:
     response = await request(
         wrapped(answering()), "/robots.txt", headers=[(b"if-none-match", b'"old", W/"x"')]
     )
@@ -88,7 +88,7 @@ async def test_the_entity_tag_is_the_same_in_every_process_and_changes_with_the_
 
 
 async def test_an_unknown_host_is_answered_with_the_default_and_only_briefly_cached() -> None:
-    response = await request(wrapped(answering()), "/robots.txt", "stranger.example")
+    response = await request(wrapped(answering()), "/robots.txt", "unknown.example")
     assert "User-agent: GPTBot\n" in response.text
     assert response.one("cache-control") == "public, max-age=60"
 
@@ -125,7 +125,7 @@ async def test_what_only_looks_like_robots_txt_is_the_applications(path: str) ->
     assert (await request(wrapped(answering()), path)).body == b"hello"
 
 
-async def test_a_private_blog_lets_nobody_in_and_the_application_is_not_asked() -> None:
+async def test_a_private_blog_lets_nobody_pass_and_the_application_is_not_asked() -> None:
     app = Recording()
     response = await request(wrapped(app, blog=SitePolicy(visibility=Visibility.PRIVATE)), "/robots.txt")
     assert response.text.endswith("User-agent: *\nDisallow: /\n# END aipolicy\n")

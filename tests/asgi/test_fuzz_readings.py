@@ -1,6 +1,7 @@
-"""Every option on, a hostile application behind, and requests for a closed path in every writing.
+"""Requests for a closed path in every spelling, with every option on and a hostile application.
 
-No error but the application's own, and the no is never lost, as an oracle of path readings has it.
+The only errors are the application's own, and an independent reader of paths confirms that no opt-out is
+lost.
 """
 
 import random
@@ -14,9 +15,10 @@ from starlette.types import Message, Receive, Scope, Send
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.identity import Verification
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import lookup
 from tests.core.test_path_readings import independent
-from tests.identity.worlds import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, STRANGER
 from tests.sizes import size
 
 REQUESTS = size(full=100_000, ci=3_000)
@@ -27,7 +29,7 @@ VERIFICATION = Verification(RANGES, dns=False)
 
 
 class OwnError(Exception):
-    """The application's own trouble."""
+    """An error that the application raises."""
 
 
 def site_of(scope: Scope) -> str | None:
@@ -42,7 +44,7 @@ async def hook(event: DisallowedFetch) -> None:
 
 
 def some(character: str, chance: random.Random) -> str:
-    """A character as it may be written in a target."""
+    """Return a spelling of a character in a target."""
     escape = f"%{ord(character):02x}" if ord(character) < 128 else quote(character, errors="replace")
     if chance.random() < 0.5:
         escape = escape.upper()
@@ -50,7 +52,7 @@ def some(character: str, chance: random.Random) -> str:
 
 
 def written(path: str, chance: random.Random) -> str:
-    """``path`` in another writing, by what servers and applications undo."""
+    """Return another spelling of ``path``, which servers and applications read as the same."""
     steps: list[Callable[[str], str]] = [
         lambda text: text.replace("/", chance.choice(["//", "/./", "/x/../", "/x//../", "/.//"]), 1),
         lambda text: text.replace("/", "\\", chance.randrange(1, 3)),
@@ -96,7 +98,7 @@ BODIES = [
 
 
 async def hostile(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer by the request's own random numbers."""
+    """Respond according to the request's random numbers."""
     chance: random.Random = scope["chance"]
     if scope["type"] == "websocket":
         return await send({"type": "websocket.accept"})
@@ -171,9 +173,9 @@ def is_closed(scope: Scope, folder: str) -> bool:
 @pytest.mark.proof
 @pytest.mark.parametrize("enforce", ["declared", "verified", "monitor"])
 async def test_whatever_is_asked_and_answered_a_no_is_kept_and_nothing_fails(
-    enforce: str, caplog: pytest.LogCaptureFixture
+    enforce: EnforceMode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("CRITICAL", "aipolicy.asgi")
+    caplog.set_level("CRITICAL", "aipolicy")
     app = AIPolicyMiddleware(
         hostile,
         SITES,

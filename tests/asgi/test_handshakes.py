@@ -1,4 +1,4 @@
-"""Handshakes of WebSockets by crawlers are refused as their requests for pages are, by real servers."""
+"""WebSocket handshakes by crawlers are refused like their requests for pages, on real servers."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.asgi.events import Hook
 from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import Recording, lookup
 from tests.asgi.servers import Server, on_hypercorn, on_uvicorn
 from tests.asgi_client import http_scope
@@ -27,7 +28,7 @@ async def echo(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def mounted(enforce: str = "declared", on_event: Hook | None = None) -> AIPolicyMiddleware:
+def mounted(enforce: EnforceMode = "declared", on_event: Hook | None = None) -> AIPolicyMiddleware:
     app = Starlette(routes=[WebSocketRoute("/{rest:path}", echo)])
     return AIPolicyMiddleware(app, lookup(blog=POLICY), enforce=enforce, on_event=on_event)
 
@@ -42,7 +43,7 @@ SERVERS = [
 async def handshake(
     port: int, path: str, user_agent: str
 ) -> tuple[h11.InformationalResponse | h11.Response, bytes]:
-    """Ask for a WebSocket on the wire; the answer, and the body of a refusal."""
+    """Request a WebSocket on the wire; return the response, and the body of a refusal."""
     connection = h11.Connection(h11.CLIENT)
     headers = [
         ("Host", "blog.example"),
@@ -139,7 +140,7 @@ async def test_monitor_reports_a_handshake_and_refuses_none() -> None:
 
 async def test_an_impostors_handshake_is_refused_too() -> None:
     from aipolicy.identity import Verification
-    from tests.identity.worlds import RANGES, STRANGER
+    from tests.identity.address_lists import RANGES, STRANGER
 
     policy = SitePolicy.from_preset("no-ai", licensed=["GPTBot"])
     verification = Verification(RANGES, dns=False)

@@ -65,7 +65,7 @@ async def test_the_applications_x_robots_tag_is_kept_and_ours_stands_first() -> 
 
 
 @pytest.mark.parametrize(
-    ("theirs", "expected"),
+    ("own", "expected"),
     [
         (b"train-ai=y", "train-ai=n"),
         (b"ai-use=n", "train-ai=n, ai-use=n"),
@@ -74,10 +74,8 @@ async def test_the_applications_x_robots_tag_is_kept_and_ours_stands_first() -> 
         (b"\xff\xfe", "train-ai=n"),
     ],
 )
-async def test_the_applications_content_usage_is_merged_most_restrictively(
-    theirs: bytes, expected: str
-) -> None:
-    response = await request(wrapped(answering(200, [(b"content-usage", theirs)])))
+async def test_the_applications_content_usage_is_merged_most_restrictively(own: bytes, expected: str) -> None:
+    response = await request(wrapped(answering(200, [(b"content-usage", own)])))
     assert response.one("content-usage") == expected
 
 
@@ -150,14 +148,14 @@ async def test_headers_that_cannot_be_merged_say_ours_and_nothing_against_it() -
 
 
 async def test_an_application_that_invents_names_takes_no_memory() -> None:
-    from aipolicy.asgi import response_headers
+    from aipolicy.serving import response_headers
 
     for number in range(5000):
         response = await request(
             wrapped(answering(200, [(b"x-%d" % number, b""), (b"Tdm-reservation", b"0")]))
         )
         assert len(response.headers) == 4
-    assert len(response_headers._others) <= response_headers._MOST_NAMES
+    assert len(response_headers._other_names) <= response_headers._MAX_NAMES
 
 
 async def test_a_path_with_preferences_of_its_own_gets_its_own_headers() -> None:

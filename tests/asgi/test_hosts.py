@@ -1,4 +1,4 @@
-"""A site is known by Host, however it is written; what is malformed is nobody's."""
+"""The Host header names the site in every spelling; a malformed one is an unknown host."""
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -103,13 +103,13 @@ async def test_a_lookup_that_breaks_its_promise_costs_the_visitor_nothing() -> N
         ({"app": 1}, "app"),
     ],
 )
-def test_what_is_made_wrong_names_the_culprit(options: dict[str, object], culprit: str) -> None:
+def test_an_invalid_argument_is_named(options: dict[str, object], culprit: str) -> None:
     arguments: dict[str, object] = {"app": answering(), "lookup": lookup()} | options
     with pytest.raises((TypeError, ValueError), match=culprit):
         AIPolicyMiddleware(**arguments)  # type: ignore[arg-type]
 
 
-async def test_a_client_that_hangs_up_is_the_servers_affair() -> None:
+async def test_a_client_that_disconnects_is_the_servers_affair() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "http.disconnect"
         await send({"type": "http.response.start", "status": 499, "headers": []})

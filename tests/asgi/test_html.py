@@ -1,4 +1,4 @@
-"""Meta tags in HTML pages: for sites whose CDN strips headers. Nothing else about a response breaks."""
+"""Meta tags in HTML pages, for sites whose CDN strips headers. Nothing else in a response changes."""
 
 import gzip
 import re
@@ -19,8 +19,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aipolicy.asgi import AIPolicyMiddleware
-from aipolicy.asgi.html_meta import TagInsertion
 from aipolicy.core.policy import SitePolicy
+from aipolicy.serving.tag_insertion import TagInsertion
 from tests.asgi.apps import OPTED_OUT, UNSET, answering, lookup
 from tests.asgi_client import Response, http_scope, request
 
@@ -44,7 +44,7 @@ async def test_a_page_of_an_opted_out_blog_gets_the_tags_first_in_its_head() -> 
     assert response.all("x-robots-tag") == ["noai, noimageai"]
 
 
-async def test_the_length_of_the_body_is_told_right() -> None:
+async def test_the_length_of_the_body_is_right() -> None:
     response = await page(PAGE, headers=[(b"content-length", str(len(PAGE)).encode())])
     assert response.one("content-length") == str(len(response.body))
 
@@ -205,7 +205,7 @@ async def test_a_file_that_is_no_page_is_revalidated_as_before(files: Path) -> N
         assert (again.status, again.body, again.one("etag")) == (304, b"", tag)
 
 
-async def test_a_head_request_is_told_the_same_tag_as_a_get(files: Path) -> None:
+async def test_a_head_request_has_the_same_tag_as_a_get(files: Path) -> None:
     app = inserting(site(files))
     head, got = await request(app, "/files/page.html", method="HEAD"), await request(app, "/files/page.html")
     assert head.one("etag") == got.one("etag")

@@ -1,4 +1,4 @@
-"""What other tools of this kind were found to do wrong."""
+"""Mistakes that other tools of this kind make."""
 
 import os
 import subprocess
@@ -86,7 +86,7 @@ async def test_an_unknown_host_is_no_server_error(path: str) -> None:
     assert response.status == 200
 
 
-async def test_an_opt_out_is_in_force_as_soon_as_it_is_told() -> None:
+async def test_an_opt_out_is_in_force_as_soon_as_it_is_invalidated() -> None:
     flags = {"blog.example": False}
     flag_lookup = CachedLookup(flags.get, ttl=3600)
     app = AIPolicyMiddleware(answering(), flag_lookup)

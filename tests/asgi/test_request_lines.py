@@ -1,4 +1,4 @@
-"""Request lines on the wire: however a server hands a path over, the no is kept and nothing fails."""
+"""Request lines on the wire: no opt-out is lost and nothing fails, whichever server parses the path."""
 
 import asyncio
 
@@ -27,7 +27,7 @@ ODD = [b"*", b"/%", b"/%ff", b"/caf\xe9/", b"/%ed%a0%80", b"//", b"/" + b"%2f..%
 async def ask(
     port: int, target: bytes, user_agent: bytes, method: bytes = b"GET"
 ) -> tuple[int, dict[bytes, bytes]] | None:
-    """Return status and headers; None where the server closed the connection."""
+    """Return status and headers; None if the server closed the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(

@@ -1,4 +1,4 @@
-"""However a path is written, its response says what the most restrictive reading of it says."""
+"""Every spelling of a path gets the most restrictive reading."""
 
 import asyncio
 import json
@@ -21,10 +21,11 @@ from aipolicy.asgi import AIPolicyMiddleware, DisallowedFetch, PathTenants
 from aipolicy.core.patterns import Pattern
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.identity import Verification
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
 from tests.core.test_path_readings import ART
-from tests.identity.worlds import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, STRANGER
 
 GPTBOT = "GPTBot/1.2"
 CLOSED = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})
@@ -39,15 +40,15 @@ async def get(
     sent: str,
     policy: SitePolicy = CLOSED,
     app: ASGIApp | None = None,
-    seen: str | None = None,
+    decoded: str | None = None,
     **options: Any,
 ) -> Response:
-    """Ask for a path as it is sent in a request line; the application sees it decoded, or ``seen``."""
+    """Request a path as sent in a request line; the application gets it decoded, or as ``decoded``."""
     more = {name: options.pop(name) for name in ("verification", "on_event", "enforce") if name in options}
     mounted = AIPolicyMiddleware(app or answering(), lookup(blog=policy), **more)
     options = {"raw_path": sent.encode("utf-8", "surrogateescape")} | options
     return await request(
-        mounted, unquote(sent, errors="surrogateescape") if seen is None else seen, **options
+        mounted, unquote(sent, errors="surrogateescape") if decoded is None else decoded, **options
     )
 
 
@@ -104,7 +105,9 @@ async def test_a_grant_for_a_path_with_an_escaped_sign_holds() -> None:
 
 @pytest.mark.parametrize("path", ODD)
 @pytest.mark.parametrize("enforce", ["off", "declared"])
-async def test_an_odd_path_is_no_error_and_gets_the_most_restrictive_headers(path: str, enforce: str) -> None:
+async def test_an_odd_path_is_no_error_and_gets_the_most_restrictive_headers(
+    path: str, enforce: EnforceMode
+) -> None:
     for policy in (CLOSED, OPEN):
         app = AIPolicyMiddleware(answering(), lookup(blog=policy), enforce=enforce)
         assert (await request(app, path, raw_path=None, method="OPTIONS")).status == 200
@@ -129,14 +132,14 @@ async def test_what_a_scope_may_lack_is_not_missed() -> None:
 
 async def test_bytes_that_are_not_ascii_are_read_as_their_escapes() -> None:
     policy = SitePolicy.from_preset("unset", path_preferences={"/caf%E9/": PRESETS["no-ai"]})
-    response = await get("/", policy, seen="/caf\ufffd/x", raw_path=b"/caf\xe9/x")
+    response = await get("/", policy, decoded="/caf\ufffd/x", raw_path=b"/caf\xe9/x")
     assert response.one("tdm-reservation") == "1"
 
 
 async def test_a_path_that_another_middleware_has_rewritten_counts_as_sent_and_as_seen() -> None:
-    assert (await get("/public/x", seen="/art/x")).one("tdm-reservation") == "1"
-    assert (await get("/art/x", seen="/public/x")).one("tdm-reservation") == "1"
-    assert (await get("/public/x", seen="/art/x", user_agent=GPTBOT, enforce="declared")).status == 403
+    assert (await get("/public/x", decoded="/art/x")).one("tdm-reservation") == "1"
+    assert (await get("/art/x", decoded="/public/x")).one("tdm-reservation") == "1"
+    assert (await get("/public/x", decoded="/art/x", user_agent=GPTBOT, enforce="declared")).status == 403
 
 
 async def test_a_query_in_the_raw_path_is_no_part_of_the_path() -> None:
@@ -206,7 +209,9 @@ NOT_EXEMPT = [
 
 @pytest.mark.parametrize("sent", EXEMPT)
 @pytest.mark.parametrize("enforce", ["declared", "verified"])
-async def test_where_a_crawler_reads_its_policy_is_open_in_every_spelling(sent: str, enforce: str) -> None:
+async def test_where_a_crawler_reads_its_policy_is_open_in_every_spelling(
+    sent: str, enforce: EnforceMode
+) -> None:
     policy = SitePolicy.from_preset("no-ai", licensed=["CCBot"])
     for user_agent in (GPTBOT, "CCBot/2.0"):
         assert (await get(sent, policy, user_agent=user_agent, enforce=enforce)).status == 200
@@ -227,7 +232,7 @@ async def test_below_a_mount_path_the_files_are_open_too() -> None:
     assert (await get("/blog/.well-known/..%2Fx", policy, root_path="/blog", **options)).status == 403
 
 
-async def test_the_hook_hears_of_one_fetch_with_the_path_as_it_was_sent() -> None:
+async def test_the_hook_gets_one_event_with_the_path_as_it_was_sent() -> None:
     events: list[DisallowedFetch] = []
 
     async def hook(event: DisallowedFetch) -> None:

@@ -1,4 +1,4 @@
-"""With meta tags, a page that a client has is valid only with today's tags, and it is never sent in part."""
+"""With meta tags, a client's page is valid only with today's tags, and pages are never sent in part."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,11 @@ ETAG, MODIFIED = (b"etag", OLD), (b"last-modified", DATE)
 
 
 def is_condition(scope: Scope) -> bool:
-    """Return True if an application that knows no tags would answer "not modified"."""
-    told = dict(scope["headers"])
-    return OLD in told.get(b"if-none-match", b"") or told.get(b"if-modified-since") == DATE
+    """Return True if an application without tags would answer 304."""
+    request_headers = dict(scope["headers"])
+    return (
+        OLD in request_headers.get(b"if-none-match", b"") or request_headers.get(b"if-modified-since") == DATE
+    )
 
 
 class Revalidating:
@@ -50,7 +52,7 @@ class Revalidating:
 
 
 async def once(app: ASGIApp, *headers: tuple[bytes, bytes], method: str = "GET") -> Response:
-    """Ask for a page whose name says that it is none, with a body that can be read once, as a server's."""
+    """Request a page with a body that can be read once only, as from a server."""
     messages: list[Message] = []
     waiting: list[Message] = [
         {"type": "http.request", "body": b"a", "more_body": True},
@@ -172,7 +174,7 @@ async def test_conditions_of_a_change_are_the_applications(method: str) -> None:
 
 @pytest.mark.parametrize(("policy", "status"), [(OPTED_OUT, 304), (UNSET, 200)])
 async def test_an_authors_no_is_not_hidden_by_an_old_page(policy: SitePolicy, status: int) -> None:
-    """The application's validator doesn't know of it; where the tags are the same, the page is the same."""
+    """The application's validator ignores the author's choice; with the same tags the page is the same."""
     stated: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,20 +194,20 @@ async def test_an_authors_no_is_not_hidden_by_an_old_page(policy: SitePolicy, st
     assert (response.status, b'<meta name="robots"' in response.body) == (status, status == 200)
 
 
-async def test_a_page_is_sent_whole_whatever_part_is_asked_for(files: Path) -> None:
+async def test_a_page_is_sent_completely_whatever_part_is_asked_for(files: Path) -> None:
     app = inserting(site(files))
-    whole = await request(app, "/files/page.html")
-    assert (whole.one("accept-ranges"), TAGS in whole.body) == ("none", True)
+    complete = await request(app, "/files/page.html")
+    assert (complete.one("accept-ranges"), TAGS in complete.body) == ("none", True)
     etag = ((await request(site(files), "/files/page.html")).one("etag") or "").encode()
     for headers in (
         [(b"range", b"bytes=0-9")],
         [(b"range", b"bytes=0-")],
         [(b"range", b"bytes=0-9,20-29")],
         [(b"range", b"bytes=20-"), (b"if-range", etag)],  # the rest of the page without tags
-        [(b"range", b"bytes=20-"), (b"if-range", (whole.one("etag") or "").encode())],
+        [(b"range", b"bytes=20-"), (b"if-range", (complete.one("etag") or "").encode())],
     ):
         ranged = await request(app, "/files/page.html", headers=headers)
-        assert (ranged.status, ranged.headers, ranged.body) == (200, whole.headers, whole.body)
+        assert (ranged.status, ranged.headers, ranged.body) == (200, complete.headers, complete.body)
 
 
 async def test_a_file_that_is_no_page_is_sent_in_part(files: Path) -> None:
@@ -236,7 +238,7 @@ async def test_the_body_of_a_request_can_be_read_again_where_a_page_is_asked_for
 
 
 @pytest.mark.parametrize("status", [200, 404, 500, 503])
-async def test_a_long_page_is_sent_whole_whatever_its_status(status: int) -> None:
+async def test_a_long_page_is_sent_completely_whatever_its_status(status: int) -> None:
     long = PAGE + b"x" * 2_000_000
     headers = [HTML, (b"content-length", str(len(long)).encode())]
     for cut in (10, 1000, len(long)):

@@ -23,7 +23,7 @@ HYPERCORN = ("hypercorn", "--workers", "0", "--graceful-timeout", "1")
 
 @contextmanager
 def serving(server: tuple[str, ...], app: str, **environment: str) -> Iterator[str]:
-    """The base URL of a server that serves ``app`` of the module ``mounted``, and answers."""
+    """Return the base URL of a running server with an application of the module ``mounted``."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     bind = f"127.0.0.1:{port}"
@@ -56,7 +56,7 @@ def _answers(port: int) -> bool:
 
 
 def get(url: str, host: str) -> tuple[str | None, str]:
-    """``Content-Usage`` of a page, and the process that answered."""
+    """Return the ``Content-Usage`` of a page, and the process that answered."""
     request = Request(url, headers={"Host": host})
     with urlopen(request, timeout=30) as response:
         return response.headers["Content-Usage"], response.read().decode()
@@ -77,7 +77,7 @@ UVICORN_WORKER = ("--worker-class", "uvicorn.workers.UvicornWorker")
 def test_gunicorns_workers_find_each_blogs_own_flag(app: str, options: tuple[str, ...]) -> None:
     with serving((*GUNICORN, *options), app) as url:
         answers = [get(url, f"blog{number}.example") for number in range(40)]
-        assert {said for said, _ in answers} == {"train-ai=n"}
+        assert {usage for usage, _ in answers} == {"train-ai=n"}
 
 
 @pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["", "preload"])
@@ -110,11 +110,11 @@ def test_a_load_that_raises_what_ends_a_process_ends_no_server(app: str, server:
     with serving(server, app) as url:
         workers = {get(url, "blog.example")[1]}
         for fault in ["exit", "interrupt"] * 3:
-            said, worker = get(url, f"{fault}.example")
-            assert said is None
+            usage, worker = get(url, f"{fault}.example")
+            assert usage is None
             workers.add(worker)
         for number in range(10):
-            said, worker = get(url, f"blog{number}.example")
-            assert said == "train-ai=n"
+            usage, worker = get(url, f"blog{number}.example")
+            assert usage == "train-ai=n"
             workers.add(worker)
         assert len(workers) <= 2, "no worker was started in another one's place"

@@ -1,4 +1,4 @@
-"""The whole way: a server, a client that signs its requests, the directory of its keys, and impostors."""
+"""Signed requests from end to end: server, signing client, directory of its keys, and impostors."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ from aipolicy.identity import Verification
 from aipolicy.lookup import CachedLookup
 from aipolicy.web.fetcher import Fetcher
 from tests.asgi.apps import answering
+from tests.identity.address_lists import RANGES
 from tests.identity.signatures.signing import Signer
-from tests.identity.worlds import RANGES
 from tests.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
@@ -40,7 +40,7 @@ def fetcher_inside() -> Fetcher:
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """Uvicorn on loopback, as behind a proxy that names the client; gives its origin."""
+    """Serve with uvicorn behind a proxy that names the client; return the origin."""
     config = uvicorn.Config(
         app, lifespan="off", ws="none", log_level="error", forwarded_allow_ips="127.0.0.1"
     )
@@ -54,7 +54,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
         await running
 
 
-async def test_a_client_that_signs_is_let_in_and_one_that_only_says_so_is_not(signing: Server) -> None:
+async def test_a_client_that_signs_is_allowed_and_one_that_only_says_so_is_not(signing: Server) -> None:
     signer, events = Signer(), list[DisallowedFetch]()
 
     async def hook(event: DisallowedFetch) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from aipolicy.asgi import AIPolicyMiddleware, response_preferences, upstream_robots
+from aipolicy.asgi import AIPolicyMiddleware, upstream_robots
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
+from aipolicy.serving import response_preferences
 from tests.asgi_client import request
 
 SITES, THREADS, REQUESTS = 150, 6, 1500

@@ -18,9 +18,9 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.resolver import DnsAnswer, DnsQuestion
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
-from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.dns_server import SERVFAIL, DNSServer, reverse
 from tests.identity.signatures.signing import Clock
-from tests.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 
 LICENSED = SitePolicy.from_preset(
     "no-ai",
@@ -71,7 +71,7 @@ async def visit(
     return response
 
 
-async def test_a_licensed_crawler_is_let_in_and_an_impostor_is_not(offline: Verification) -> None:
+async def test_a_licensed_crawler_is_allowed_and_an_impostor_is_not(offline: Verification) -> None:
     assert (await visit(offline)).status == 200
     response = await visit(offline, address=STRANGER)
     assert response.status == 403
@@ -96,7 +96,7 @@ async def test_a_refusal_is_never_stored_and_carries_the_sites_headers(offline: 
     assert (await visit(offline, address=STRANGER, method="HEAD")).body == b""
 
 
-async def test_whose_operator_signs_is_asked_for_a_signature(offline: Verification) -> None:
+async def test_a_crawler_whose_operator_signs_is_asked_for_a_signature(offline: Verification) -> None:
     response = await visit(offline, "YouBot/1.0", STRANGER)
     assert response.status == 403
     components = '"@authority" "@method" "@path" "signature-agent";key="sig1"'
@@ -125,7 +125,7 @@ async def test_another_crawler_of_its_operator_does_not_use_its_licence(offline:
 
 
 @pytest.mark.parametrize("user_agent", [BROWSER, "", "Googlebot/2.1", "curl/8.0", "a GPTBot fan"])
-async def test_nobody_else_is_looked_at(user_agent: str) -> None:
+async def test_nobody_else_is_verified(user_agent: str) -> None:
     class Never:
         def verify(self, *_: object) -> VerificationResult:
             raise AssertionError("a visitor was looked up")
@@ -157,7 +157,7 @@ async def test_each_licensed_token_that_is_claimed_must_be_verified(offline: Ver
     assert (await visit(offline, "GPTBot/1.2 AI2Bot/1.0")).status == 403
 
 
-async def test_the_hook_is_told_who_it_was(offline: Verification) -> None:
+async def test_an_event_has_the_identity(offline: Verification) -> None:
     events: list[DisallowedFetch] = []
     await visit(offline, events=events)
     assert events == []
@@ -173,7 +173,7 @@ async def test_the_hook_is_told_who_it_was(offline: Verification) -> None:
     assert (blocked.crawler.product_token, blocked.identity, blocked.reason) == ("CCBot", None, "")
 
 
-async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_let_in(
+async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_allowed(
     server: DNSServer, asking: Verification
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
@@ -232,14 +232,14 @@ async def test_who_reads_robots_txt_first_is_not_kept_waiting(
     assert (await visit(asking, "YandexAdditional/1.0", YANDEX)).status == 200
 
 
-async def test_dns_that_fails_lets_nobody_in_and_accuses_nobody(
+async def test_dns_that_fails_allows_nobody_and_accuses_nobody(
     server: DNSServer, asking: Verification, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.add(reverse(YANDEX), "PTR", SERVFAIL)
     events: list[DisallowedFetch] = []
     await visit(asking, "YandexAdditional/1.0", YANDEX)
     await asyncio.to_thread(asking.wait_until_idle)
-    with caplog.at_level(logging.WARNING, "aipolicy.asgi"):
+    with caplog.at_level(logging.WARNING, "aipolicy.serving"):
         response = await visit(asking, "YandexAdditional/1.0", YANDEX, events=events)
     assert (response.status, response.one("retry-after")) == (503, "60")
     assert [event.identity for event in events] == [Identity.CHECK_FAILED]
@@ -250,40 +250,40 @@ async def test_dns_that_fails_lets_nobody_in_and_accuses_nobody(
 async def test_an_address_that_is_not_the_clients_is_the_servers_fault(
     offline: Verification, address: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "aipolicy.asgi"):
+    with caplog.at_level(logging.WARNING, "aipolicy.serving"):
         response = await visit(offline, address=address)
     assert response.status == 503
     assert "uvicorn --proxy-headers" in caplog.text
 
 
-async def test_a_fault_in_the_check_lets_no_impostor_in_and_harms_no_visitor(
+async def test_a_fault_in_the_check_allows_no_impostor_and_harms_no_visitor(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken:
         def verify(self, *_: object) -> VerificationResult:
             raise RuntimeError("broken")
 
-    with caplog.at_level(logging.ERROR, "aipolicy.asgi"):
+    with caplog.at_level(logging.ERROR, "aipolicy.serving"):
         response = await visit(Broken(), path="/robots.txt")
         assert response.status == 200
         response = await visit(Broken())
     assert (response.status, response.one("retry-after")) == (503, "60")
-    assert "it could not be told who a client is" in caplog.text
+    assert "a client can't be verified" in caplog.text
     assert (await visit(Broken(), BROWSER)).status == 200
 
 
 async def test_a_signature_that_is_sent_is_looked_at_as_the_client_sent_it() -> None:
-    seen: list[Any] = []
+    signed_requests: list[Any] = []
 
     class Looking:
         def verify(self, token: str, address: str | None, signed: Any = None) -> VerificationResult:
-            seen.append(signed)
+            signed_requests.append(signed)
             return VerificationResult(Identity.VERIFIED, True, "")
 
     headers = [(b"signature-input", b"sig1=()"), (b"signature", b"sig1=:AA==:")]
     await visit(Looking(), path="/a%7Cb", query_string=b"c=%20", headers=headers, scheme="https")
     await visit(Looking())
-    signed, unsigned = seen
+    signed, unsigned = signed_requests
     assert (signed.method, signed.url) == ("GET", "https://blog.example/a%7Cb?c=%20")
     assert ("signature-input", "sig1=()") in signed.headers
     assert unsigned is None
@@ -319,7 +319,7 @@ def test_whatever_an_impostor_sends_it_is_not_let_in(
     assert response.status in (403, 503)
 
 
-def test_a_verification_that_would_not_be_used_is_told(offline: Verification) -> None:
-    message = "verification is not used while enforce is 'declared': enforce='verified' does"
+def test_a_verification_that_would_not_be_used_is_an_error(offline: Verification) -> None:
+    message = "verification has no effect while enforce is 'declared'; add enforce='verified'"
     with pytest.raises(ValueError, match=message):
         AIPolicyMiddleware(answering(), lookup(), enforce="declared", verification=offline)

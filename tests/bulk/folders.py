@@ -1,4 +1,4 @@
-"""Writing a registry's files, and reading them back."""
+"""Helpers that write a registry's files and read them back."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def write(registry: Registry, out: Path, *, full: bool = False, signals: Signals
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """Every file by the host it is for; the folder must be the right one."""
+    """Return every file by its host, and check its folder."""
     found = {path.name: path for path in (out / FILES).glob("*/*")}
     for name, path in found.items():
         assert path.parent.name == shard(name)

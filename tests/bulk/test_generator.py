@@ -1,4 +1,4 @@
-"""Every site's robots.txt in a folder: right, whole at any moment, and nothing of anybody else's touched."""
+"""The generator: every site's robots.txt in a folder, correct and complete at any moment."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever fails: every file is whole, no *no* is lost, and the next run goes on."""
+"""Failures of the generator: every file is complete, no opt-out is lost, and the next run resumes."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ def test_an_unreadable_policy_does_not_stop_the_others(registry: Registry, url: 
     summary = write(registry, out)
     assert summary.failed == 3
     assert "'b.example' can't be used" in summary.errors[0]
-    # The last no stands, and where there was none it is the default.
+    # The last opt-out stays; a host without one gets the default.
     assert files(out) == {"a.example": NO, "b.example": was["b.example"], "c.example": NO, "d.example": NO}
 
 

@@ -1,4 +1,4 @@
-"""A folder whose registry has another history than the one that was written: every file is looked at."""
+"""A folder whose registry was restored to another history: every file is checked."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ Backup = Callable[[], Callable[[], None]]
 
 @pytest.fixture
 def back_up(tmp_path: Path) -> Backup:
-    """Makes a backup of the registry, and what puts it back."""
+    """Back up the registry, and return a function that restores it."""
 
     def copy(source: Path, target: Path) -> None:
         with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
@@ -123,7 +123,7 @@ def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_fro
 
 @contextmanager
 def being_restored(file: Path) -> Iterator[None]:
-    """All is there but the sites."""
+    """Simulate a restore in which only the sites are missing."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM site")
         connection.execute("DELETE FROM site")
@@ -142,7 +142,7 @@ def test_a_registry_that_is_just_being_restored_takes_no_file_away(
     before = files(out)
     if full:  # the last change isn't in the backup
         put_back()
-    else:  # the backup is of after the last run
+    else:  # the backup was made after the last run
         registry.put(SitePolicy.from_flag(True, site="later0.example"), by="ada")
     with being_restored(tmp_path / "registry.db"):
         for _ in range(2):

@@ -23,7 +23,7 @@ SILENT = SitePolicy()
 
 @contextmanager
 def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
-    """Every row is counted once."""
+    """A progress display that checks that every row is counted once."""
     reached = [done]
     yield lambda more: reached.append(reached[-1] + more)
     assert label == "checking" or reached[-1] == total
@@ -98,7 +98,7 @@ def test_a_row_that_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> 
 
 
 class StopError(Exception):
-    """In place of a kill after the first batch."""
+    """Raised instead of a kill after the first batch."""
 
 
 @contextmanager

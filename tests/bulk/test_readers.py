@@ -1,4 +1,4 @@
-"""Files of sites: what is read of each row, and what is told of a bad one."""
+"""Readers of CSV and JSON Lines files: values of rows, and errors of bad ones."""
 
 import json
 from collections.abc import Iterable

@@ -69,7 +69,7 @@ class Importer:
         self._stdin = stdin
 
     def after(self, batches: int, stop: Callable[[subprocess.Popen[str]], None]) -> None:
-        """Wait for so many batches, and stop it."""
+        """Wait for some batches, and stop it."""
         assert self.process.stdin
         assert self.process.stdout
         if self._stdin:
@@ -158,13 +158,13 @@ def test_an_import_resumes_after_a_full_disk(blogs: Path, tmp_path: Path) -> Non
 def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
     url: str = request.getfixturevalue("schemas").new()
 
-    # In a transaction: a connection that is lost between two batches is made anew, and nobody notices.
+    # In a transaction: a connection that is lost between two batches is opened again without an error.
     end = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name = 'importer' AND state <> 'idle'"""
 
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:  # now: later the import may be done first
+    with engine.connect() as connection:  # now: later it may take longer than the import
 
         def end_connection(process: subprocess.Popen[str]) -> None:
             while process.poll() is None and not connection.exec_driver_sql(end).all():

@@ -1,4 +1,4 @@
-"""The blogs of a WordPress network, from what ``mysqldump``, ``mariadb-dump`` and phpMyAdmin write."""
+"""The blogs of a WordPress network, from dumps of ``mysqldump``, ``mariadb-dump`` and phpMyAdmin."""
 
 import random
 

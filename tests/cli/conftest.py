@@ -13,7 +13,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def aipolicy(tmp_path: Path) -> Run:
-    """Runs ``aipolicy ARGUMENTS`` in an empty folder; the registry is a file there."""
+    """Return a function that runs ``aipolicy ARGUMENTS`` in an empty folder, with a registry there."""
 
     def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -117,7 +117,7 @@ def test_explain_names_the_group_and_the_rule(aipolicy: Run) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     first, group, rule, *_ = done.stdout.splitlines()
     assert first == "gptbot may not fetch /post/1"
-    assert group == "  group: line 1: it is named"
+    assert group == "  group: line 1: names it"
     assert rule == "  rule: line 2: Disallow: /"
     assert done.stdout.count("it may not (line 2)") == 4
 
@@ -160,7 +160,7 @@ def test_every_commands_help_shows_an_example(aipolicy: Run, command: str) -> No
 
 
 class _Site(BaseHTTPRequestHandler):
-    """Answers by path."""
+    """A site that answers by path."""
 
     def do_GET(self) -> None:
         host = self.headers["Host"]
@@ -203,7 +203,7 @@ class _Site(BaseHTTPRequestHandler):
             return
 
     def log_message(self, *args: object) -> None:
-        """Nothing: the tests' output is for the tests."""
+        """Don't log."""
 
 
 @pytest.fixture(scope="module")
@@ -222,18 +222,20 @@ def test_a_site_is_fetched_from_and_redirects_are_followed(aipolicy: Run, site: 
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
-        ("/none", "answered 404: to crawlers that is a site without rules"),
-        ("/down", "answered 503: to crawlers that is a site they must not fetch from"),
+        ("/none", "answered 404: to crawlers that means a site without rules"),
+        ("/down", "answered 503: crawlers must then fetch nothing from the site"),
         ("/hop0", "more than 5 redirects"),
         ("/away", "or one that is not to http or https"),
     ],
 )
-def test_an_answer_that_is_no_robots_txt_is_an_error(aipolicy: Run, site: str, path: str, said: str) -> None:
+def test_an_answer_that_is_no_robots_txt_is_an_error(
+    aipolicy: Run, site: str, path: str, message: str
+) -> None:
     done = aipolicy("lint", f"{site}{path}", no_proxy="*")
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_no_more_is_read_than_shows_that_it_is_too_large(aipolicy: Run, site: str) -> None:
@@ -246,4 +248,4 @@ def test_no_more_is_read_than_shows_that_it_is_too_large(aipolicy: Run, site: st
 def test_a_site_that_never_ends_is_left_after_ten_seconds(aipolicy: Run, site: str) -> None:
     done = aipolicy("lint", f"{site}/slow", no_proxy="*")
     assert done.returncode == 2
-    assert "in 10 s and was not done" in done.stderr
+    assert "bytes in 10 s; try again" in done.stderr

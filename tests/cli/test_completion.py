@@ -1,4 +1,4 @@
-"""A shell completes our commands, and a slip is told with what was meant."""
+"""Shell completion, and suggestions for misspelt commands."""
 
 import shutil
 import subprocess
@@ -44,7 +44,7 @@ def test_each_shell_gets_a_script(aipolicy: Run, shell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["robtos"], "Did you mean 'robots'?"),
         (["robots", "--presett", "no-ai"], "Did you mean one of: '--preset'"),
@@ -52,7 +52,7 @@ def test_each_shell_gets_a_script(aipolicy: Run, shell: str) -> None:
         (["robots", "--preset", "no-ai", "--licensed", "GTPBot"], "did you mean 'GPTBot'?"),
     ],
 )
-def test_a_slip_is_told_with_what_was_meant(aipolicy: Run, arguments: list[str], said: str) -> None:
+def test_a_slip_is_reported_with_what_was_meant(aipolicy: Run, arguments: list[str], message: str) -> None:
     done = aipolicy(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr

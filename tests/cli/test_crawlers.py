@@ -1,4 +1,4 @@
-"""``aipolicy crawlers``, ``--crawlers`` and ``--scope``: the table, and what a platform adds to it."""
+"""``aipolicy crawlers``, ``--crawlers`` and ``--scope``."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
 from aipolicy.web import fetcher as fetcher_module
 from tests.cli.conftest import Run
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 
 NEW = {"product_token": "NewAICrawler", "operator": "New AI", "purpose": "training"}
 ROBOTS_JSON = {
@@ -82,30 +82,32 @@ def test_the_table_is_old_after_half_a_year(aipolicy: Run) -> None:
 
 
 def test_every_command_that_goes_by_the_table_takes_entries(aipolicy: Run, own: Path, tmp_path: Path) -> None:
-    given = ("--crawlers", str(own))
+    options = ("--crawlers", str(own))
     assert "NewAICrawler" not in named_in(aipolicy("robots", "--preset", "no-training").stdout)
-    assert "NewAICrawler" in named_in(aipolicy("robots", "--preset", "no-training", *given).stdout)
+    assert "NewAICrawler" in named_in(aipolicy("robots", "--preset", "no-training", *options).stdout)
     robots = tmp_path / "robots.txt"
     robots.write_text("User-agent: NewAICrawler\nDisallow: /\n")
     explain = ("explain", "robots.txt", "--crawler", "NewAICrawler", "--path", "/")
     assert "not in the crawler table" in aipolicy(*explain).stdout
-    explained = aipolicy(*explain, *given).stdout
+    explained = aipolicy(*explain, *options).stdout
     assert "not in the crawler table" not in explained
     (tmp_path / "access.log").write_text(
         '192.0.2.1 - - [01/Oct/2026:00:00:00 +0000] "GET /x HTTP/1.1" 200 5 "-" "NewAICrawler/1.0"\n'
     )
     command = ("check", "logs", "access.log", "--robots", "robots.txt", "--json")
-    found = json.loads(aipolicy(*command, *given).stdout)
+    found = json.loads(aipolicy(*command, *options).stdout)
     assert [each["product_token"] for each in found["crawlers"]] == ["NewAICrawler"]
     assert found["crawlers"][0]["operator"] == "New AI"
     assert found["method"]["crawlers_file"] == str(own)
-    aipolicy(*command[:-1], *given, "--html", "report.html")
+    aipolicy(*command[:-1], *options, "--html", "report.html")
     assert "with the entries in" in (tmp_path / "report.html").read_text()
     again = aipolicy(*command, AIPOLICY_CRAWLERS=str(own))
     assert json.loads(again.stdout)["crawlers"][0]["operator"] == "New AI"
-    told = aipolicy("check", "identity", "192.0.2.1", "--user-agent", "NewAICrawler/1", "--no-dns", *given)
-    assert "NewAICrawler of New AI" in told.stdout
-    assert "1 added, 0 corrected" in aipolicy("crawlers", *given).stderr
+    output = aipolicy(
+        "check", "identity", "192.0.2.1", "--user-agent", "NewAICrawler/1", "--no-dns", *options
+    )
+    assert "NewAICrawler of New AI" in output.stdout
+    assert "1 added, 0 corrected" in aipolicy("crawlers", *options).stderr
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_wrong_file_of_the_variable_is_never_passed_over(aipolicy: Run) -> Non
     assert done.stderr.startswith("Error: AIPOLICY_CRAWLERS: crawler table 'no/such/file': it doesn't exist")
 
 
-def test_who_is_left_open_because_only_listed_is_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_who_is_left_open_because_only_listed_is_reported(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "robots.txt").write_text(aipolicy("robots", "--preset", "no-training").stdout)
     assert (
         "  training: 18 blocked, 23 open (23 of them only listed)\n" in aipolicy("lint", "robots.txt").stdout
@@ -149,7 +151,7 @@ def test_the_scope_is_kept_shown_and_cleared(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--clear", "scope")
     assert "scope" not in json.loads(aipolicy("show", "blog.example", "--json").stdout)
     help_text = " ".join(aipolicy("robots", "--help").stdout.split())
-    assert "Costs visits of some that aren't" in help_text
+    assert "Some of these have other purposes" in help_text
 
 
 def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
@@ -229,9 +231,9 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
     assert [each["product_token"] for each in entries] == ["NewAICrawler", "BrandNewBot", "Another Bot"]
     assert [each.get("class") for each in entries] == [None, "listed", "listed"]
     assert [each["operator"] for each in entries[1:]] == ["Brand New", "unknown"]
-    given = ("--preset", "no-training", "--crawlers", str(own))
-    assert not {"BrandNewBot", "Another Bot"} & named_in(aipolicy("robots", *given).stdout)
-    assert {"BrandNewBot", "Another Bot"} < named_in(aipolicy("robots", *given, "--scope", "broad").stdout)
+    options = ("--preset", "no-training", "--crawlers", str(own))
+    assert not {"BrandNewBot", "Another Bot"} & named_in(aipolicy("robots", *options).stdout)
+    assert {"BrandNewBot", "Another Bot"} < named_in(aipolicy("robots", *options, "--scope", "broad").stdout)
     again = aipolicy(*command)
     assert (again.returncode, len(again.stdout.splitlines())) == (0, 1)
     fresh = ("crawlers", "update", "--ai-robots-txt", str(listed), "--accept-new")
@@ -243,8 +245,8 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--ai-robots-txt", "robots.json", "--accept-new"], "--accept-new needs a file to write to"),
-        (["--accept-new"], "--accept-new needs --ai-robots-txt"),
+        (["--ai-robots-txt", "robots.json", "--accept-new"], "--accept-new needs a file to write"),
+        (["--accept-new"], "add --ai-robots-txt"),
         (["--ai-robots-txt", "missing.json"], "--ai-robots-txt 'missing.json': it doesn't exist"),
         (["--ai-robots-txt", "http://x.example/robots.json"], "it is not https"),
         (["--ai-robots-txt", "https://localhost:1/robots.json"], "it can't be fetched"),

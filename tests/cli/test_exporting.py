@@ -1,4 +1,4 @@
-"""``aipolicy export``: what real servers make of it, used as its own comments say."""
+"""``aipolicy export``, with real servers that are configured as its comments say."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def port() -> int:
 
 @pytest.fixture
 def platform(aipolicy: Run, tmp_path: Path) -> Path:
-    """A registry, and the files of it."""
+    """Create a registry and its files."""
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
         for policy in SITES.values():
             registry.put(policy, by="ada", hosts=[f"www.{policy.site}"] if "." in policy.site else None)
@@ -98,7 +98,7 @@ def program(name: str, package: str) -> str:
 
 
 def exported(aipolicy: Run, folder: Path, server: str) -> tuple[Path, str]:
-    """The file, and the configuration that its comments give."""
+    """Return the exported file and the configuration in its comments."""
     file = folder / "aipolicy.conf"
     done = aipolicy("export", server, "--out", str(file), "--files", f"{folder}/files", *SWITCHES)
     assert done.returncode == 0, done.stderr
@@ -107,11 +107,11 @@ def exported(aipolicy: Run, folder: Path, server: str) -> tuple[Path, str]:
 
 
 def check(port: int, *, braces: bool = False) -> None:
-    """Each host gets its headers, wherever, and its robots.txt; a stranger gets the default's."""
+    """Check the headers and robots.txt of each host, and the default for unknown hosts."""
     ours = {"x-robots-tag", "content-usage", "tdm-reservation", "tdm-policy", "link"}
     asked = dict(SITES)
     asked |= {f"www.{host}": policy for host, policy in SITES.items() if "." in host}
-    asked["stranger.example"] = SitePolicy.from_flag(True)
+    asked["unknown.example"] = SitePolicy.from_flag(True)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         for host, policy in asked.items():
             rendering = render(policy, SIGNALS)
@@ -134,7 +134,7 @@ def check(port: int, *, braces: bool = False) -> None:
 
 
 def audit(aipolicy: Run, port: int) -> None:
-    """The project's own audit finds the deployment as it was declared."""
+    """Audit the deployment with ``aipolicy check site``."""
     presets = {"no": "no-training", "no-ai": "no-ai", "allow": "allow", "nobody": "no-training"}
     for name, preset in presets.items():
         done = aipolicy(
@@ -218,14 +218,14 @@ def test_hosts_that_are_as_the_default_are_left_out(aipolicy: Run, platform: Pat
     assert '"silent.example"' in text
 
 
-def test_path_preferences_are_told_to_be_left_out(aipolicy: Run) -> None:
+def test_path_preferences_are_reported_to_be_left_out(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--path", "/press/ train-ai=y")
     done = aipolicy("export", "caddy")
     assert done.returncode == 0
     assert "1 hosts have path preferences, which this can't express" in done.stderr
 
 
-def test_a_policy_that_can_not_be_read_is_the_default_and_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_a_policy_that_can_not_be_read_is_the_default_and_reported(aipolicy: Run, tmp_path: Path) -> None:
     aipolicy("set", "blog.example", "--preset", "unset")
     with (
         Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry,
@@ -248,7 +248,7 @@ def test_a_policy_that_can_not_be_read_is_the_default_and_told(aipolicy: Run, tm
         (["caddy", "--registry", "sqlite:///missing.db"], "missing.db"),
     ],
 )
-def test_what_can_not_be_exported_is_told(aipolicy: Run, arguments: list[str], culprit: str) -> None:
+def test_what_can_not_be_exported_is_reported(aipolicy: Run, arguments: list[str], culprit: str) -> None:
     aipolicy("set", "blog.example", "--preset", "unset")
     done = aipolicy("export", *arguments)
     assert (done.returncode, done.stdout) == (2, "")

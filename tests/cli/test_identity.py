@@ -1,4 +1,4 @@
-"""Who a client is, on the command line; and the lists that are kept for it."""
+"""``aipolicy check identity`` and ``aipolicy crawlers update``."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,8 +16,8 @@ from aipolicy.cli import main
 from aipolicy.identity import Resolver, list_update, packaged_ranges
 from aipolicy.identity.ranges_file import RangesFile
 from tests.cli.conftest import Run
-from tests.identity.dnsserver import DNSServer
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.dns_server import DNSServer
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 from tests.identity.test_list_history import FIRST, LASTING, NEW, OLD, read, reading
 from tests.identity.test_list_update import listing, openai
 
@@ -34,13 +34,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """The command in this process, where what it connects to can be put on loopback."""
-    return lambda *arguments, **given: CliRunner().invoke(main, arguments, **given)
+    """Run the command in this process, where its connections can be redirected to loopback."""
+    return lambda *arguments, **options: CliRunner().invoke(main, arguments, **options)
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> str:
-    """A file of lists of one address each, of which one went and one came."""
+    """Write a file of lists with one address each, of which one was removed and one is new."""
     path = tmp_path / "history.json"
     path.write_text(RangesFile(HISTORY).to_json())
     return str(path)
@@ -116,8 +116,8 @@ def test_clients_come_on_stdin_in_either_form(aipolicy: Run, history: str) -> No
     done = aipolicy(
         *CHECK, "-", "--no-dns", "--ranges", history, "--user-agent", "GPTBot/1.0", stdin="\n".join(lines)
     )
-    told = [line.rpartition(": ")[2] for line in done.stdout.splitlines() if not line.startswith(" ")]
-    assert told == ["verified", "verified", "unverifiable", "check_failed"]
+    output = [line.rpartition(": ")[2] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert output == ["verified", "verified", "unverifiable", "check_failed"]
     assert "\x1b" not in done.stdout
     assert done.returncode == 0
 
@@ -149,8 +149,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_half_of_a_surrogate_pair_is_escaped_as_in_json(aipolicy: Run) -> None:
-    given = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
-    done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=given, PYTHONIOENCODING="utf-8")
+    client = '{"address": "20.171.0.1\\ud800", "user_agent": "GPTBot/1.2"}'
+    done = aipolicy(*CHECK, "-", "--no-dns", "--json", stdin=client, PYTHONIOENCODING="utf-8")
     assert "Traceback" not in done.stderr
     assert '"20.171.0.1\\ud800"' in done.stdout
 
@@ -251,7 +251,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def lists(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServer]:
-    """All lists of the table, on loopback, where the command finds them."""
+    """Serve all lists of the table on loopback, and redirect the command to them."""
     with list_server(authority) as server:
         for target in list_update.default_targets(packaged_ranges()):
             prefixes = [str(net) for each in packaged_ranges().of_url(target.url) for net in each.prefixes]
@@ -298,8 +298,8 @@ def test_lists_that_fail_are_named_on_stderr_and_exit_code_1(
     assert done.exit_code == 1
     assert len(lists.asked) == 5
     ads, bing = sorted(done.stderr.splitlines(), key=lambda line: "bingbot" in line)
-    assert ads.endswith("/openai.com/adsbot.json answered 404: no copy of it is known")
-    assert bing.endswith("/www.bing.com/toolbox/bingbot.json answered 404: the copy of 2026-09-02 stays")
+    assert ads.endswith("/openai.com/adsbot.json answered 404; there is no earlier list")
+    assert bing.endswith("/www.bing.com/toolbox/bingbot.json answered 404; the list of 2026-09-02 is kept")
     assert RangesFile.read(Path(target)).ranges.of_url("https://openai.com/gptbot.json")
 
 
@@ -316,12 +316,15 @@ def test_a_list_that_lost_most_prefixes_needs_an_option(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["update", "--operator", "Nobody"], "--operator 'Nobody' publishes no lists: Akamai, Amazon"),
+        (
+            ["update", "--operator", "Nobody"],
+            "--operator 'Nobody' publishes no list; use one of Akamai",
+        ),
         (["update", "--to", "no/such/folder/ranges.json"], "can't be written"),
         (["update", "--to", "/"], "can't be written"),
         (["update", "--to", "."], "Is a directory"),
         (["update", "--to", "a\0b"], "can't be written"),
-        (["--json", "update"], "options of update come behind it"),
+        (["--json", "update"], "write the options of update after its name"),
     ],
 )
 def test_what_can_not_be_updated_is_bad_input(

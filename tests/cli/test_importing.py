@@ -1,4 +1,4 @@
-"""``aipolicy import``: with a bad row nothing of a file, else all of it."""
+"""``aipolicy import``: all rows of a file, or none if one is invalid."""
 
 import json
 import os
@@ -74,23 +74,23 @@ def test_with_a_bad_row_nothing_is_stored(aipolicy: Run, tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert "row 3: opted_out is 'perhaps': use one of 1" in done.stderr
     assert "rows 2 and 5 both have the host 'a.example'" in done.stderr
-    assert "2 of 4 rows are bad, nothing is stored: mend them, or give --skip-bad" in done.stderr
+    assert "2 of 4 rows are invalid, so nothing is stored; correct them, or add --skip-bad" in done.stderr
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
 
 
-def test_bad_rows_can_be_skipped_and_are_told(aipolicy: Run, tmp_path: Path) -> None:
+def test_bad_rows_can_be_skipped_and_are_reported(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=BAD)
     assert done.returncode == 1
     assert sites(tmp_path) == {"a.example": True, "c.example": True}
-    assert done.stderr.splitlines()[-1] == "4 rows: 2 new, 0 changed, 0 unchanged, 2 bad and skipped"
+    assert done.stderr.splitlines()[-1] == "4 rows: 2 new, 0 changed, 0 unchanged, 2 invalid and skipped"
     assert done.stderr.count("row 3: ") == 1
 
 
-def test_twenty_bad_rows_are_told_in_full_and_all_of_them_as_json(aipolicy: Run) -> None:
+def test_twenty_bad_rows_are_reported_in_full_and_all_of_them_as_json(aipolicy: Run) -> None:
     text = "host,opted_out\n" + "".join(f"b{number}.example,x\n" for number in range(50))
-    told = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=text)
-    assert told.stderr.count("\nrow ") + told.stderr.startswith("row ") == 20
-    assert "... and 30 more bad rows: --json gives all" in told.stderr
+    output = aipolicy("import", "-", "--format", "csv", "--skip-bad", stdin=text)
+    assert output.stderr.count("\nrow ") + output.stderr.startswith("row ") == 20
+    assert "... and 30 more invalid rows; --json lists all" in output.stderr
     document = json.loads(aipolicy("import", "-", "--format", "csv", "--json", stdin=text).stdout)
     assert [row["row"] for row in document["bad"]] == [*range(2, 52)]
     assert document["changes"] == 0
@@ -117,7 +117,7 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
     assert sites(tmp_path) == {"owner.example": True}
     done = aipolicy("import", "blogs.csv", "--skip-bad")
     assert done.returncode == 1
-    assert "1 new, 0 changed, 0 unchanged, 1 bad and skipped" in done.stderr
+    assert "1 new, 0 changed, 0 unchanged, 1 invalid and skipped" in done.stderr
     assert sites(tmp_path) == {"owner.example": True, "b.example": False}
 
 
@@ -181,7 +181,7 @@ def test_a_url_that_is_not_a_whole_hosts_is_a_bad_row(aipolicy: Run, host: str) 
     assert "Traceback" not in done.stderr
 
 
-def test_two_rows_that_share_a_further_host_are_told(aipolicy: Run) -> None:
+def test_two_rows_that_share_a_further_host_are_reported(aipolicy: Run) -> None:
     text = "host,opted_out,hosts\na.example,1,x.example\nb.example,1,x.example\nc.example,1,x.example\n"
     done = aipolicy("import", "-", "--format", "csv", stdin=text)
     assert "rows 2 and 3 both have the host 'x.example'" in done.stderr

@@ -1,4 +1,4 @@
-"""How far an import is, for whoever looks on and for a log."""
+"""The progress of an import, in a terminal and in a log."""
 
 import os
 import pty

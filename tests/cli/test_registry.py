@@ -50,7 +50,7 @@ def test_history_says_when_who_and_what(aipolicy: Run) -> None:
         (2, "support", "unset"),
     ]
     table = aipolicy("history", "blog.example").stdout
-    assert table.splitlines()[0].split() == ["change", "at", "by", "says", "hosts"]
+    assert table.splitlines()[0].split() == ["change", "at", "by", "policy", "hosts"]
     first = changes[0]["at"]
     then = json.loads(aipolicy("show", "blog.example", "--at", first, "--json").stdout)
     assert then["preset"] == "no-training"
@@ -88,12 +88,12 @@ def test_a_policy_that_could_not_be_served_is_not_stored(aipolicy: Run) -> None:
     assert aipolicy("show", "blog.example").returncode == 2
 
 
-def test_an_unknown_site_is_told_with_the_registry_it_is_not_in(aipolicy: Run) -> None:
+def test_an_unknown_site_is_reported_with_the_registry_it_is_not_in(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training")
     for arguments in (["show"], ["history"], ["robots", "--site"]):
-        done = aipolicy(*arguments, "stranger.example")
+        done = aipolicy(*arguments, "unknown.example")
         assert (done.returncode, done.stdout) == (2, "")
-        assert "stranger.example" in done.stderr
+        assert "unknown.example" in done.stderr
 
 
 def test_the_status_says_which_registry_it_is_and_how_much_is_in_it(aipolicy: Run) -> None:
@@ -113,7 +113,7 @@ def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
     ):
         done = aipolicy(*arguments)
         assert done.returncode == 2
-        assert "give a HOST, or --status alone" in done.stderr
+        assert "use either a HOST or --status alone" in done.stderr
 
 
 def test_of_two_commands_at_once_neither_loses_what_the_other_set(
@@ -171,10 +171,10 @@ def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert f"--at {when!r}" in done.stderr
         assert fix in done.stderr
-    assert "give a HOST, or --status alone" in aipolicy("show", "--status", "--at", "").stderr
+    assert "use either a HOST or --status alone" in aipolicy("show", "--status", "--at", "").stderr
 
 
-def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(
+def test_a_change_of_a_clock_that_is_far_ahead_is_reported_and_nothing_is_refused(
     aipolicy: Run, tmp_path: Path
 ) -> None:
     ahead = datetime.now(UTC) + timedelta(days=365)
@@ -182,11 +182,11 @@ def test_a_change_of_a_clock_that_is_far_ahead_is_told_and_nothing_is_refused(
         registry.put(SitePolicy(site="blog.example"), by="ada")
     done = aipolicy("set", "blog.example", "--preset", "no-training")
     assert done.returncode == 0
-    assert f"the latest change, 1, is of {ahead:%Y-%m-%d}" in done.stderr
+    assert f"the latest change, 1, is dated {ahead:%Y-%m-%d}" in done.stderr
     assert done.stderr.endswith("blog.example: no-training (change 2)\n")
 
 
-def test_one_and_none_are_told_as_numbers(aipolicy: Run) -> None:
+def test_one_and_none_are_reported_as_numbers(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     rows = dict(line.split() for line in aipolicy("show", "--status").stdout.splitlines())
     assert (rows["sites"], rows["hosts"], rows["changes"]) == ("1", "1", "1")
@@ -207,8 +207,8 @@ def test_no_control_character_reaches_the_terminal(aipolicy: Run, tmp_path: Path
     shown = aipolicy("show", "blog.example").stdout
     assert "Disallow: /\\x1b[2J\\u202e" in shown
     assert "User-agent: *\n" in shown
-    told = aipolicy("show", "blog.example", "--registry", "sqlite:////no/\x1b[2J/x.db").stderr
-    assert "\x1b" not in told
+    output = aipolicy("show", "blog.example", "--registry", "sqlite:////no/\x1b[2J/x.db").stderr
+    assert "\x1b" not in output
 
 
 def test_a_time_that_a_change_has_is_no_future_though_its_writers_clock_is_ahead(

@@ -1,4 +1,4 @@
-"""``aipolicy replica``: how its file is named."""
+"""``aipolicy replica``: the name of its file."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize(
-    ("to", "told"),
+    ("to", "output"),
     [
         ("sqlite:////no/such/replica.db", "'/no/such/replica.db.lock' can't be made"),
         ("postgresql://db/blogs", "--to 'postgresql://db/blogs': registry is a postgresql URL"),
     ],
 )
-def test_the_replica_is_named_as_a_lookup_names_it(aipolicy: Run, to: str, told: str) -> None:
+def test_the_replica_is_named_as_a_lookup_names_it(aipolicy: Run, to: str, output: str) -> None:
     done = aipolicy("replica", "--registry", "postgresql://127.0.0.1:1/blogs", "--to", to)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert output in done.stderr

@@ -1,4 +1,4 @@
-"""A request's signature, on the command line: with the signer's key directory on loopback."""
+"""The signature of a request on the command line, with the signer's key directory on loopback."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from aipolicy.cli import main
 from aipolicy.identity.signatures import SignedRequest, directories
-from tests.identity.listserver import LeadingHere, ListServer, list_server
+from tests.identity.list_server import LeadingHere, ListServer, list_server
 from tests.identity.signatures.signing import Signer
 
 AGENT = "https://assistbot.duckduckgo.com"
@@ -39,7 +39,7 @@ def server(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServ
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Result]:
-    """Checks a request that is in a file."""
+    """Return a function that checks a request in a file."""
 
     def run(request: SignedRequest, *arguments: str) -> Result:
         _, _, rest = request.url.partition("://")
@@ -53,8 +53,12 @@ def run(tmp_path: Path) -> Callable[..., Result]:
 
 
 def signed(signer: Signer, agent: str = ASSIST, **options: Any) -> SignedRequest:
-    given = {"agent": f'sig1="{AGENT}"', "created": int(time.time()) - 10, "headers": {"User-Agent": agent}}
-    return signer.sign(**{**given, **options})
+    defaults = {
+        "agent": f'sig1="{AGENT}"',
+        "created": int(time.time()) - 10,
+        "headers": {"User-Agent": agent},
+    }
+    return signer.sign(**{**defaults, **options})
 
 
 def crawler(done: Result) -> dict[str, Any]:
@@ -73,9 +77,9 @@ def test_a_signature_verifies_a_client_wherever_it_comes_from(
     assert crawler(done)["signature"]["signs_for"] == ["DuckAssistBot"]
     assert done.exit_code == 0
     assert crawler(run(request, "--json"))["identity"] == "verified"
-    told = run(request).stdout
-    assert told.startswith("signature: verified\n")
-    assert f"{AGENT} signs for DuckAssistBot" in told
+    output = run(request).stdout
+    assert output.startswith("signature: verified\n")
+    assert f"{AGENT} signs for DuckAssistBot" in output
 
 
 def test_a_signature_of_the_operators_verifies_the_operator(
@@ -152,7 +156,7 @@ def test_what_can_not_be_read_is_bad_input(arguments: list[str], named: str) -> 
 def test_both_signatures_are_printed_and_the_crawlers_one_counts(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
-    """As a CDN's before it, whose keys can't be read here."""
+    """A CDN may sign first, with keys that can't be read here."""
     cdn = Signer().sign(
         agent='cdn="https://cdn.invalid"',
         components=("@authority", '"signature-agent";key="cdn"'),
@@ -165,9 +169,9 @@ def test_both_signatures_are_printed_and_the_crawlers_one_counts(
         for name in ("Signature-Agent", "Signature-Input", "Signature")
     }
     request = SignedRequest("GET", own.url, tuple((dict(own.headers) | fields).items()))
-    told = run(request).stdout
-    assert [line for line in told.splitlines() if line.startswith("signature")] == [
+    output = run(request).stdout
+    assert [line for line in output.splitlines() if line.startswith("signature")] == [
         "signature: unverified",
         "signature: verified",
     ]
-    assert ": verified\n" in told.partition("a client as DuckAssistBot")[2]
+    assert ": verified\n" in output.partition("a client as DuckAssistBot")[2]

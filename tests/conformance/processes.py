@@ -1,4 +1,4 @@
-"""What the tests look at processes with."""
+"""Helpers that inspect processes."""
 
 import shutil
 import sys

@@ -38,7 +38,7 @@ def test_it_has_every_clause() -> None:
 @pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize("clause", BY_HAND[:: size(full=1, ci=6)])
-def test_it_tells_who_obeys_from_who_does_not(clause: str) -> None:
+def test_it_distinguishes_crawlers_that_obey(clause: str) -> None:
     good, bad = by_hand(clause, *CRAWLER), by_hand(clause, *CRAWLER, clause)
     assert (json.loads(good.stdout)["verdict"], good.returncode) == ("obeys", 0), good.stderr
     assert json.loads(bad.stdout)["verdict"] in ("disobeys", "over-cautious"), bad.stderr

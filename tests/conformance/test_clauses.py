@@ -20,7 +20,7 @@ def trap_of(clause: Clause) -> Fixture:
 
 
 def standing(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
-    """Whether the policy's own reader, and the tests' one, allow it."""
+    """Return the answers of the product's parser and of the tests' own."""
     rules, path = fixture.rules.get(place.authority, b""), normalise(place.path)
     return verdict(RobotsTxt.parse(rules), TOKEN, path).allowed, Engine().allowed(rules, TOKEN, path)
 

@@ -63,7 +63,7 @@ def test_disobedience_is_shown_with_the_request_and_the_rule() -> None:
 
 
 @pytest.mark.parametrize("clause", ["path-case", "hex-case", "no-last-newline"])
-def test_who_departs_from_a_should_or_what_is_implied_fails_only_if_asked(clause: str) -> None:
+def test_breaking_a_should_or_an_implied_clause_fails_only_with_strict(clause: str) -> None:
     arguments = [*few(clause, "query"), "--token=TestCrawler"]
     done = check(*arguments, "--json", "--", *CRAWLER, clause)
     assert done.returncode == 0
@@ -72,7 +72,7 @@ def test_who_departs_from_a_should_or_what_is_implied_fails_only_if_asked(clause
     assert check(*arguments, "--strict", "--fail-on=never", "--", *CRAWLER, clause).returncode == 0
 
 
-def test_what_a_clause_requires_is_tried_with_it_and_not_told() -> None:
+def test_a_required_clause_is_tested_but_not_reported() -> None:
     done = check(
         *few("record-between-names"), "--token=TestCrawler", "--json", "--", *CRAWLER, "shared-group"
     )
@@ -90,7 +90,7 @@ def test_a_byte_order_mark_counts_only_where_it_is_claimed(claims: tuple[str, ..
     assert (bom["verdict"], done.returncode) == (("disobeys", 1) if claims else ("not supported", 0))
 
 
-def test_sites_made_at_random_are_told_with_the_smallest_that_shows_a_fault() -> None:
+def test_random_sites_are_reported_with_the_smallest_that_shows_an_error() -> None:
     arguments = ("--no-clauses", "--random=8", "--seed=9309", "--jobs=8", "--token=TestCrawler")
     done = check(*arguments, "--json", "--", *CRAWLER, "sitemap-record")
     random = json.loads(done.stdout)["random"]
@@ -102,7 +102,7 @@ def test_sites_made_at_random_are_told_with_the_smallest_that_shows_a_fault() ->
     assert len(first["robots_txt"].splitlines()) == 3
 
 
-def test_who_agrees_on_every_site_made_at_random_passes_and_the_seed_is_told() -> None:
+def test_a_crawler_that_obeys_on_every_random_site_passes_and_the_seed_is_printed() -> None:
     arguments = ("--no-clauses", "--random=3", "--token=TestCrawler")
     done = check(*arguments, "--", *CRAWLER)
     assert done.returncode == 0, done.stdout
@@ -111,7 +111,7 @@ def test_who_agrees_on_every_site_made_at_random_passes_and_the_seed_is_told() -
 
 
 @needs_curl
-def test_one_page_that_its_user_named_is_no_crawl() -> None:
+def test_fetching_only_the_start_page_is_not_a_crawl() -> None:
     done = check(*few("robots-first", "star-group"), "--token=curl", "--json", "--", "curl", "-s", "{url}")
     told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
     assert told[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
@@ -119,7 +119,7 @@ def test_one_page_that_its_user_named_is_no_crawl() -> None:
     assert done.returncode == 1
 
 
-def test_the_table_tells_clause_section_verdict_and_evidence() -> None:
+def test_the_table_has_clause_section_verdict_and_evidence() -> None:
     done = check(*few("cr"), "--token=TestCrawler", "--", *CRAWLER, "cr")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "User-Agent TestCrawler/1.0 (a test), product token TestCrawler (from --token)" in lines
@@ -128,7 +128,7 @@ def test_the_table_tells_clause_section_verdict_and_evidence() -> None:
     assert lines[-1] == "1 disobeyed"
 
 
-def test_who_ignores_robots_txt_fails_clearly() -> None:
+def test_a_crawler_that_ignores_robots_txt_fails() -> None:
     done = check(*few("robots-first", "star-group", "status-500"), "--json", "--", *CRAWLER, "everything")
     document = json.loads(done.stdout)
     assert done.returncode == 1
@@ -136,7 +136,7 @@ def test_who_ignores_robots_txt_fails_clearly() -> None:
     assert document["clauses"][0]["reason"] == "it never read /robots.txt"
 
 
-def test_who_fetches_nothing_does_not_pass_and_what_it_printed_is_shown() -> None:
+def test_a_crawler_that_fetches_nothing_fails_and_its_output_is_printed() -> None:
     done = check("--", "sh", "-c", "echo no such option: {url} >&2; exit 3")
     assert done.returncode == 1
     assert done.stdout == "It fetched nothing.\n"
@@ -144,7 +144,7 @@ def test_who_fetches_nothing_does_not_pass_and_what_it_printed_is_shown() -> Non
     assert "no such option: http://127.0.0.1:" in done.stderr
 
 
-def test_who_reads_robots_txt_alone_is_not_tested_and_does_not_pass() -> None:
+def test_a_crawler_that_only_reads_robots_txt_is_not_tested_and_fails() -> None:
     one = "import sys, urllib.request as r; r.urlopen(sys.argv[1] + 'robots.txt').read()"
     done = check(
         *few("star-group", "status-500", "status-404"), "--json", "--", sys.executable, "-c", one, "{url}"
@@ -155,7 +155,7 @@ def test_who_reads_robots_txt_alone_is_not_tested_and_does_not_pass() -> None:
     assert done.returncode == 1
 
 
-def test_over_caution_is_told_and_fails_only_if_asked() -> None:
+def test_over_caution_is_reported_and_fails_only_with_fail_on() -> None:
     arguments = [*few("ties"), "--token=TestCrawler"]
     assert check(*arguments, "--", *CRAWLER, "ties").returncode == 0
     done = check(*arguments, "--fail-on=over-cautious", "--", *CRAWLER, "ties")
@@ -167,7 +167,7 @@ def test_over_caution_is_told_and_fails_only_if_asked() -> None:
 @pytest.mark.parametrize(
     ("claims", "verdict", "code"), [((), "not supported", 0), (("--claims=nofollow",), "disobeys", 1)]
 )
-def test_what_nobody_asks_counts_only_where_it_is_claimed(
+def test_an_optional_feature_counts_only_if_it_is_claimed(
     claims: tuple[str, ...], verdict: str, code: int
 ) -> None:
     arguments = [*few("nofollow", "cr"), "--token=TestCrawler", "--json", *claims]
@@ -185,7 +185,7 @@ def test_what_nobody_asks_counts_only_where_it_is_claimed(
         (["--", "wget -r {url}"], "write its arguments as separate words"),
         (["--only=nothing", "--", "true", "{url}"], "--only 'nothing' is not a clause"),
         (["--no-clauses", "--", "true", "{url}"], "--no-clauses leaves nothing to test"),
-        (["--seed=1", "--", "true", "{url}"], "--seed makes sites at random: add --random 40"),
+        (["--seed=1", "--", "true", "{url}"], "--seed is for random sites; add --random 40"),
         (["--no-clauses", "--random=1", "--only=cr", "--", "true", "{url}"], "exclude each other"),
         (["--token=a b", "--", "true", "{url}"], "--token 'a b' is not a product token"),
         ([], "Missing argument"),
@@ -279,7 +279,7 @@ def test_no_more_of_its_output_is_kept_than_can_be_shown() -> None:
     assert len(done.stderr.splitlines()) < 60
 
 
-def test_verbose_tells_robots_txt_requests_and_output() -> None:
+def test_verbose_prints_robots_txt_requests_and_output() -> None:
     done = check(*few("cr"), "--token=TestCrawler", "--verbose", "--", *CRAWLER, "cr")
     assert "cr: robots.txt" in done.stderr
     assert "2 Disallow: /closed.html" in done.stderr
@@ -297,7 +297,7 @@ def test_what_a_crawler_sends_can_not_act_on_the_terminal() -> None:
 
 
 @needs_curl
-def test_a_proxy_of_the_environment_is_not_asked_for_the_trap() -> None:
+def test_a_proxy_in_the_environment_is_not_used_for_the_test_server() -> None:
     proxy = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
     done = check(*few("robots-first"), "--token=Bot", "--json", "--", "curl", "-s", "{url}", **proxy)
     assert json.loads(done.stdout)["requests"] == 1

@@ -6,7 +6,7 @@ import pytest
 
 from aipolicy.conformance import ClauseVerdict, ConformanceRun
 from tests.conformance.crawler import Crawler
-from tests.conformance.trying import Make, not_obeyed, try_all
+from tests.conformance.crawls import Make, not_obeyed, try_all
 from tests.readers import READERS, STDLIB_IS_RFC9309, Reader
 
 pytestmark = pytest.mark.slow

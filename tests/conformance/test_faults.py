@@ -6,7 +6,7 @@ import pytest
 
 from aipolicy.conformance import CLAUSES, ClauseVerdict, ConformanceRun, Level
 from tests.conformance.crawler import Crawler
-from tests.conformance.trying import Make, not_obeyed, try_all
+from tests.conformance.crawls import Make, not_obeyed, try_all
 from tests.sizes import size
 
 OVER_CAUTIOUS = {
@@ -66,7 +66,7 @@ def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, Co
                 assert result.finding.fetch in result.recording.fetches
 
 
-def test_who_ignores_robots_txt_disobeys_wherever_anything_is_forbidden(
+def test_a_crawler_that_ignores_robots_txt_disobeys_every_clause_with_a_forbidden_page(
     trials: dict[str, ConformanceRun],
 ) -> None:
     # Nothing is forbidden there, or by a link.

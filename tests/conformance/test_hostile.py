@@ -1,4 +1,4 @@
-"""What a crawler sends is bounded, and never ends the trap."""
+"""A crawler's input is bounded, and never stops the test server."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 
 async def ask(server: Server, octets: bytes) -> bytes:
-    """What comes back on a connection of its own, until the server closes it."""
+    """Return the bytes received on a new connection until the server closes it."""
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2])
     )
@@ -129,7 +129,7 @@ async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key:
         assert fetch.method.upper() == "GET"
 
 
-async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
+async def test_an_invalid_request_line_is_recorded_and_not_judged() -> None:
     async with Server(CLAUSE, "Bot") as server:
         assert (await ask(server, b"\x16\x03\x01\x02\x00hello\r\n\r\n")).split()[1] == b"400"
         recording = server.recording(DONE)
@@ -137,14 +137,14 @@ async def test_a_line_that_is_no_request_is_kept_and_judged_by_nobody() -> None:
 
 
 @pytest.mark.parametrize("line", [b"PRI * HTTP/2.0", b"OPTIONS * HTTP/1.1", b"CONNECT x:443 HTTP/1.1"])
-async def test_what_names_no_page_is_no_fetch_of_one(line: bytes) -> None:
+async def test_a_request_without_a_page_is_not_a_fetch(line: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
         assert await ask(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
         recording = server.recording(DONE)
         assert (len(recording.fetches), recording.pages) == (1, ())
 
 
-async def test_requests_on_one_connection_are_told_apart_after_bodies_of_either_kind() -> None:
+async def test_requests_on_one_connection_are_separated_after_either_kind_of_body() -> None:
     async with Server(CLAUSE, "Bot") as server:
         length = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
         chunks = b"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"

@@ -1,4 +1,4 @@
-"""From what was seen to a verdict, where the crawl was cut short."""
+"""Verdicts on crawls that were cut short."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def judged(clause: str, what: Recording) -> ClauseFinding:
         ("dropped", ()),
     ],
 )
-def test_who_asks_more_than_could_be_watched_is_not_tested(clause: str, pages: tuple[str, ...]) -> None:
+def test_a_crawler_with_too_many_requests_is_not_tested(clause: str, pages: tuple[str, ...]) -> None:
     request = dict.fromkeys(("robots", *pages), 0.1)
     finding = judged(clause, recording(ENDED, request, flooded=True))
     assert (finding.verdict, finding.reason) == (
@@ -46,7 +46,7 @@ def test_who_asks_more_than_could_be_watched_is_not_tested(clause: str, pages: t
     )
 
 
-def test_who_was_seen_to_disobey_disobeys_whatever_it_asked_besides() -> None:
+def test_a_recorded_breach_counts_despite_too_many_requests() -> None:
     finding = judged("robots-first", recording(ENDED, {"robots": 0.1, "closed": 0.2}, flooded=True))
     assert finding.verdict is ClauseVerdict.DISOBEYS
 
@@ -58,23 +58,23 @@ def test_who_was_seen_to_disobey_disobeys_whatever_it_asked_besides() -> None:
         {"robots": 0.1, "start": 0.2, "control": 0.3},  # nothing new for long
     ],
 )
-def test_who_was_stopped_obeys_nothing(pages: dict[str, float]) -> None:
+def test_a_stopped_crawler_never_obeys(pages: dict[str, float]) -> None:
     finding = judged("robots-first", recording(STOPPED, pages))
     reason = "it was stopped after 4 s before it had finished; use a larger --seconds"
     assert (finding.verdict, finding.reason) == (ClauseVerdict.NOT_TESTED, reason)
 
 
 @pytest.mark.parametrize("clause", ["status-500", "dropped"])
-def test_who_was_stopped_while_it_asked_for_robots_txt_again_obeys_nothing(clause: str) -> None:
+def test_a_crawler_stopped_while_it_retried_robots_txt_never_obeys(clause: str) -> None:
     assert judged(clause, recording(STOPPED, {"robots": 3.9})).verdict is ClauseVerdict.NOT_TESTED
     assert judged(clause, recording(ENDED, {"robots": 0.9})).verdict is ClauseVerdict.OBEYS
 
 
-def test_who_was_stopped_and_had_disobeyed_disobeys() -> None:
+def test_a_stopped_crawler_can_disobey() -> None:
     pages = {"robots": 0.1, "start": 0.2, "closed": 0.3}
     assert judged("robots-first", recording(STOPPED, pages)).verdict is ClauseVerdict.DISOBEYS
 
 
-def test_who_ended_by_itself_is_tested_by_all_that_it_fetched() -> None:
+def test_a_crawler_that_ended_is_judged_by_all_its_requests() -> None:
     pages = {"robots": 0.1, "start": 0.5, "control": 0.9}
     assert judged("robots-first", recording(ENDED, pages)).verdict is ClauseVerdict.OBEYS

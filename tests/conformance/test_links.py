@@ -1,4 +1,4 @@
-"""Crawlers that follow no link: what they leave shows nothing of what they make of a robots.txt."""
+"""Crawlers that follow no link, whose skipped pages prove nothing."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import pytest
 from aipolicy.conformance import ClauseVerdict, ConformanceRun, clauses_named
 from aipolicy.conformance.report import document, introduction
 from tests.conformance.crawler import Crawler
-from tests.conformance.trying import Make, not_obeyed, try_all
+from tests.conformance.crawls import Make, not_obeyed, try_all
 
 CLAUSES = clauses_named(("star-group", "ties", "status-404", "status-403", "status-500"))
 LEFT = ("star-group", "ties", "status-404", "status-403")
@@ -23,7 +23,7 @@ def trials() -> dict[str, ConformanceRun]:
     return try_all(makers, CLAUSES)
 
 
-def test_who_follows_no_link_is_not_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+def test_a_crawler_without_links_is_not_over_cautious(trials: dict[str, ConformanceRun]) -> None:
     assert not_obeyed(trials["follows none"]) == dict.fromkeys(LEFT, ClauseVerdict.NOT_TESTED)
     whys = [
         result.finding.reason for result in trials["follows none"].results if result.clause in CLAUSES[2:4]
@@ -31,15 +31,15 @@ def test_who_follows_no_link_is_not_over_cautious(trials: dict[str, ConformanceR
     assert whys == ["it followed no link, here or anywhere"] * 2
 
 
-def test_who_leaves_the_page_that_it_was_given_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+def test_a_crawler_that_skips_the_start_page_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
     assert not_obeyed(trials["follows none, and is shy"])["status-404"] is ClauseVerdict.OVER_CAUTIOUS
 
 
-def test_who_follows_links_elsewhere_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
+def test_a_crawler_that_follows_links_elsewhere_is_over_cautious(trials: dict[str, ConformanceRun]) -> None:
     assert not_obeyed(trials["follows"]) == {"status-404": ClauseVerdict.OVER_CAUTIOUS}
 
 
-def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str, ConformanceRun]) -> None:
+def test_a_crawler_without_links_is_reported_first_with_advice(trials: dict[str, ConformanceRun]) -> None:
     told = introduction(trials["follows none"])
     assert "It followed no link" in told
     assert "wget -r" in told
@@ -48,7 +48,7 @@ def test_that_it_follows_no_link_is_told_first_with_what_to_do(trials: dict[str,
     assert followed == [True, False, False]
 
 
-def test_who_follows_no_link_passes_only_where_no_clause_needs_that(
+def test_a_crawler_without_links_passes_only_if_no_clause_needs_them(
     trials: dict[str, ConformanceRun],
 ) -> None:
     assert not trials["follows none"].conclusive

@@ -13,8 +13,8 @@ from aipolicy.conformance.expected_answer import expected_answer
 from aipolicy.conformance.random_site import IMAGE, random_site
 from aipolicy.robotstxt.parser import RobotsTxt
 from tests.conformance.crawler import TOKEN, Crawler, Decides
+from tests.conformance.crawls import Make, crawl_with
 from tests.conformance.engine import Engine
-from tests.conformance.trying import Make, crawl_with
 from tests.readers import READERS
 from tests.sizes import size
 

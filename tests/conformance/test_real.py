@@ -126,7 +126,7 @@ def test_a_real_crawler_obeys_all_but_what_it_is_known_not_to(name: str) -> None
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
     assert set(verdicts) == set(fact.only.split() or (clause.id for clause in CLAUSES))
     not_obeyed = {clause: verdict for clause, verdict in verdicts.items() if verdict != ClauseVerdict.OBEYS}
-    if document["version"] == fact.version:
+    if document["crawler_version"] == fact.version:
         assert not_obeyed == fact.not_obeyed
     else:
         assert not_obeyed.items() <= fact.not_obeyed.items()
@@ -143,7 +143,7 @@ def test_a_real_crawler_that_ignores_robots_txt_fails_clearly() -> None:
     assert {clause["id"]: clause["verdict"] for clause in document["clauses"]} == expected
 
 
-def test_a_crawler_that_is_not_known_is_told() -> None:
+def test_an_unknown_crawler_is_reported() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), "curl"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "wget, wget2, httrack" in done.stderr

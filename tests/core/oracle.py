@@ -29,7 +29,7 @@ IMPLIED = {
 
 
 def canonical(text: str) -> str:
-    """RFC 9309 section 2.2.2: octets outside ASCII escaped, unreserved characters plain, capitals."""
+    """Return the path in the one encoding of RFC 9309 section 2.2.2."""
 
     def spell(escape: re.Match[str]) -> str:
         character = chr(int(escape[1], 16))
@@ -41,7 +41,7 @@ def canonical(text: str) -> str:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """RFC 9309 section 2.2.3: `*` is any characters, `$` at the end is the end."""
+    """Return True if the pattern matches: `*` is any characters, `$` is the end (RFC 9309 section 2.2.3)."""
     if not pattern.startswith(("/", "*")):
         return False
     pattern = canonical(pattern)
@@ -51,18 +51,18 @@ def matches(pattern: str, path: str) -> bool:
 
 
 def verdict(rules: Rules, path: str) -> bool:
-    """RFC 9309 section 2.2.2: the longest match decides; on a tie, Allow."""
+    """Return the answer of the longest matching rule; on a tie, Allow (RFC 9309 section 2.2.2)."""
     matching = ((len(canonical(pattern)), allow) for allow, pattern in rules if matches(pattern, path))
     return path == "/robots.txt" or max(matching, default=(0, True))[1]
 
 
 def literal(pattern: str) -> str:
-    """What every path begins with that the pattern matches."""
+    """Return the text that every matching path begins with."""
     return re.split(r"[*$]", canonical(pattern))[0]
 
 
 def meet(one: str, other: str) -> bool:
-    """Whether two patterns might match the same path."""
+    """Return True if two patterns might match the same path."""
     return literal(one).startswith(literal(other)) or literal(other).startswith(literal(one))
 
 
@@ -72,7 +72,7 @@ def lines(robots_txt: bytes) -> list[str]:
 
 
 def unmarked(robots_txt: bytes) -> list[str]:
-    """The lines that are not between our markers."""
+    """Return the lines that are not between aipolicy's markers."""
     kept: list[str] = []
     begun: list[int] = []
     for line in lines(robots_txt):
@@ -131,12 +131,12 @@ class Intent:
         return {token for tokens, _ in self.groups for token in tokens}
 
     def rules_for(self, token: str) -> Rules:
-        """What the site's own file says to a product token."""
+        """Return the answer of the site's own file to a product token."""
         key = token.lower() if token.lower() in self.named else "*"
         return [rule for tokens, rules in self.groups if key in tokens for rule in rules]
 
     def preferences_at(self, path: str | None) -> list[Preferences]:
-        """The longest path preference that matches, over the site's; several where they are equally long."""
+        """Return the longest matching path preference, or all that are equally long, over the site's."""
         matching = [(p, its) for p, its in self.policy.path_preferences if path and matches(p, path)]
         longest = max((len(pattern) for pattern, _ in matching), default=0)
         return [p for pattern, p in matching if len(pattern) == longest] or [Preferences()]
@@ -149,14 +149,14 @@ class Intent:
         return Preference.DISALLOW in [site if s is Preference.UNKNOWN else s for s in stated]
 
     def covers(self, token: str) -> bool:
-        """Whether the policy closes anything to this crawler."""
+        """Return True if the policy closes anything to this crawler."""
         return any(self.closes(token, path) for path in [None, *self.probes()])
 
     def probes(self) -> list[str]:
         return [probe for pattern, _ in self.policy.path_preferences for probe in probes(pattern)]
 
     def closes(self, token: str, path: str | None) -> bool:
-        """Whether the policy, alone, keeps this crawler out (None: of the site)."""
+        """Return True if the policy alone keeps this crawler out (None: of the site)."""
         if self.policy.visibility is Visibility.PRIVATE:
             return path != "/robots.txt"
         crawler = crawler_named(token)
@@ -167,7 +167,7 @@ class Intent:
         return any(self.refuses(category, path) for category in crawler.purpose.categories)
 
     def answers(self, token: str, path: str) -> set[bool]:
-        """The right answers: one, but where the site's own rules may make us err on the safe side."""
+        """Return the right answers: one, but where the site's own rules may make us err on the safe side."""
         if self.closes(token, path):
             return {False}
         own = verdict(self.rules_for(token), path)
@@ -176,7 +176,7 @@ class Intent:
         return {True} if self.is_plain(token, path) else {True, False}
 
     def is_plain(self, token: str, path: str) -> bool:
-        """Whether no rule of the site's own comes near to what the policy says about this path."""
+        """Return True if no rule of the site's own is near to the policy's for this path."""
         rules = [*self.rules_for(token), *self.rules_for("*")]
         ours = [pattern for pattern, _ in self.policy.path_preferences if matches(pattern, path)]
         return not any(
@@ -186,7 +186,7 @@ class Intent:
 
 
 def probes(pattern: str) -> list[str]:
-    """Paths that a pattern matches, or nearly."""
+    """Return paths that a pattern matches or nearly matches."""
     if not pattern.startswith(("/", "*")):
         return []
     path = "/" + canonical(pattern).removesuffix("$").replace("*", "x").lstrip("/")

@@ -25,7 +25,7 @@ def test_behind_a_change_is_what_follows_it() -> None:
     assert Mark.of(FIRST).behind([FIRST]) == []
 
 
-def test_behind_a_change_that_is_another_one_by_now_or_none_is_nothing_that_can_be_told() -> None:
+def test_after_a_change_that_was_replaced_or_removed_no_changes_are_known() -> None:
     assert Mark.of(FIRST).behind([(1, 6, *FIRST[2:]), SECOND]) is None
     assert Mark.of(FIRST).behind([]) is None
     assert Mark(1).behind([FIRST]) is None

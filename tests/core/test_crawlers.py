@@ -154,7 +154,7 @@ def test_who_fetches_for_a_user_and_may_not_be_bound_is_exempt(token: str) -> No
 @pytest.mark.parametrize(
     "token", ["Claude-User", "MistralAI-User", "DuckAssistBot", "GPTBot", "facebookexternalhit"]
 )
-def test_who_is_said_to_obey_or_fetches_for_nobody_is_not_exempt(token: str) -> None:
+def test_a_crawler_that_obeys_or_fetches_for_no_user_is_not_exempt(token: str) -> None:
     assert not BY_TOKEN[token].exempt
 
 
@@ -234,7 +234,7 @@ def test_a_crawler_is_found_by_its_token_in_any_case() -> None:
 @pytest.mark.parametrize(
     ("token", "hours"), [("GPTBot", 24), ("DuckAssistBot", 72), ("YouBot", 0.5), ("CCBot", None)]
 )
-def test_the_documented_time_that_a_robots_txt_is_kept_is_told(token: str, hours: float | None) -> None:
+def test_the_documented_cache_time_of_a_robots_txt_is_in_the_table(token: str, hours: float | None) -> None:
     assert BY_TOKEN[token].robots_cache_hours == hours
 
 

@@ -85,7 +85,7 @@ def test_normalising_twice_is_normalising_once(path: str | bytes) -> None:
 
 
 @given(paths)
-def test_a_normalised_path_stands_for_the_same_octets(path: str | bytes) -> None:
+def test_a_normalised_path_means_the_same_bytes(path: str | bytes) -> None:
     raw = path if isinstance(path, bytes) else octets(path)
     canonical = normalise(path)
     assert unquote_to_bytes(canonical) == unquote_to_bytes(raw)
@@ -100,13 +100,13 @@ def test_a_path_and_its_escaped_form_are_one(path: str) -> None:
 
 
 @given(st.text(st.characters()))
-def test_a_surrogate_that_stands_for_no_octet_is_replaced_and_not_raised_about(text: str) -> None:
+def test_a_surrogate_that_is_not_an_escaped_byte_is_replaced_without_an_error(text: str) -> None:
     assert octets(text + "\ud800").endswith(b"?")
     assert octets("/caf\u00e9\ud800") == b"/caf\xc3\xa9?"
 
 
 @given(st.binary())
-def test_octets_that_are_not_utf_8_come_back_as_they_were(raw: bytes) -> None:
+def test_bytes_that_are_not_utf_8_are_preserved(raw: bytes) -> None:
     assert octets(raw.decode("utf-8", "surrogateescape")) == raw
 
 

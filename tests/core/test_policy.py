@@ -68,14 +68,14 @@ def test_an_opt_out_is_no_training() -> None:
     assert policy.opted_out
 
 
-def test_without_an_opt_out_nothing_is_said_and_nothing_granted() -> None:
+def test_without_an_opt_out_nothing_is_stated_or_granted() -> None:
     policy = SitePolicy.from_flag(False)
     assert policy == SitePolicy()
     assert not policy.effective
     assert not policy.opted_out
 
 
-def test_a_policy_is_for_any_site_until_it_is_given_one() -> None:
+def test_a_policy_is_for_any_site_by_default() -> None:
     policy = SitePolicy.from_preset("no-ai", licensed=["GPTBot"])
     assert policy.site == ""
     assert policy.for_site("Blog.Example.") == SitePolicy.from_preset(
@@ -110,7 +110,7 @@ def test_a_visibility_says_something_by_itself(
 
 
 @given(policies)
-def test_a_visibility_never_loosens_what_the_owner_said(policy: SitePolicy) -> None:
+def test_a_visibility_never_loosens_the_owners_preferences(policy: SitePolicy) -> None:
     for category, stated in policy.preferences:
         expected = DISALLOW if category in IMPLIED[policy.visibility] else stated
         assert policy.effective[category] is expected
@@ -151,7 +151,7 @@ def test_an_inner_path_does_not_inherit_from_an_outer_one() -> None:
 
 
 @given(policies)
-def test_the_longest_path_stands_first_whatever_the_order_given(policy: SitePolicy) -> None:
+def test_the_longest_path_comes_first_in_any_order_of_arguments(policy: SitePolicy) -> None:
     paths = [path for path, _ in policy.effective_paths]
     assert paths == sorted(paths, key=lambda path: (-len(path), path))
     other = dataclasses.replace(policy, path_preferences=tuple(reversed(policy.path_preferences)))
@@ -256,7 +256,7 @@ def test_the_json_form_may_be_written_by_hand(source: dict[str, Any], policy: Si
     assert json.dumps(source) == before
 
 
-def test_the_scope_is_documented_unless_it_is_said_and_left_out_of_the_json_form_then() -> None:
+def test_the_scope_is_documented_by_default_and_the_default_is_left_out_of_json() -> None:
     assert SitePolicy.from_dict({"preset": "no-training"}).scope is Scope.DOCUMENTED
     assert "scope" not in SitePolicy.from_preset("no-training").to_dict()
     broad = SitePolicy.from_preset("no-training", scope="broad")

@@ -93,7 +93,7 @@ def test_a_written_statement_is_read_back_the_same(preferences: Preferences) -> 
     assert Preferences.parse(str(preferences)) == preferences
 
 
-def test_only_what_is_said_is_written_in_the_drafts_order() -> None:
+def test_only_stated_preferences_are_written_in_the_drafts_order() -> None:
     assert str(Preferences(DISALLOW, UNKNOWN, ALLOW)) == "train-ai=n, search=y"
     assert str(SILENT) == ""
 
@@ -146,7 +146,7 @@ def test_house_what_is_unknown_of_a_path_is_taken_from_the_site() -> None:
         assert all(one.over(other)[c] is (other[c] if p is UNKNOWN else p) for c, p in one)
 
 
-def test_preferences_are_true_only_where_something_is_said() -> None:
+def test_preferences_are_true_only_if_one_is_stated() -> None:
     assert [p for p in EVERY if not p] == [SILENT]
 
 

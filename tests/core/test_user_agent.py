@@ -109,7 +109,7 @@ def test_a_token_within_another_is_not_taken_for_it() -> None:
         ]
 
 
-def test_previewers_and_search_engines_are_told_from_ai_crawlers() -> None:
+def test_previewers_and_search_engines_are_distinguished_from_ai_crawlers() -> None:
     (previewer,), (engine,) = declared_crawlers("facebookexternalhit/1.1"), declared_crawlers("Googlebot/2.1")
     assert (previewer.purpose, engine.purpose) == (Purpose.PREVIEW, Purpose.SEARCH_ENGINE)
 

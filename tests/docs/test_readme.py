@@ -36,3 +36,10 @@ def test_the_commands_named_in_the_text_exist() -> None:
 )
 def test_a_link_to_a_file_leads_to_one(link: tuple[str, str]) -> None:
     assert (ROOT / (link[0] or link[1])).is_file()
+
+
+def test_every_file_of_the_repository_that_a_page_names_exists() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"`(?:python )?((?:tests|benchmarks|scripts|docs|aipolicy)/[\w./-]*\w)`", text))
+    assert len(named) > 10
+    assert not {name for name in named if not (ROOT / name).exists()}

@@ -10,7 +10,7 @@ from tests.frameworks.contract import FLAGS
 
 @pytest.fixture(scope="session")
 def django_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Django set up, once a process, with tables for every model and a blog for every flag."""
+    """Set up Django once a process, with tables for every model and a blog for every flag."""
     pytest.importorskip("django", reason="django is not installed: pip install django")
     import django
     from django.apps import apps

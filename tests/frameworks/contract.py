@@ -1,4 +1,4 @@
-"""What the middleware promises in every framework: a class of tests that a class for each framework inherits.
+"""The promises of the middleware in every framework: tests that a class for each framework inherits.
 
 Every application has the same few addresses: a page, a streamed page, a page that raises, a static file, a
 robots.txt of its own. It runs twice, bare and mounted, and the answers are compared.
@@ -18,7 +18,7 @@ from tests.asgi_client import Response
 from tests.frameworks.exchange import chunks, connection, exchange, raw
 
 # What the applications are made of.
-OPTED_OUT, SILENT, STRANGER = "opted-out.example", "silent.example", "stranger.example"
+OPTED_OUT, SILENT, UNKNOWN = "opted-out.example", "silent.example", "unknown.example"
 FLAGS = {OPTED_OUT: True, SILENT: False}
 PAGE = "<h1>A post</h1>"
 POST = "<!doctype html><html><head><title>A post</title></head><body>Hello</body></html>"
@@ -35,20 +35,20 @@ Application = Any  # each framework has types of its own for what ASGI sends
 
 
 class Failure(Exception):  # noqa: N818 (a blog's own trouble, not an error of the package)
-    """What the page that raises raises."""
+    """The exception of the page that raises."""
 
 
 def flag_lookup() -> CachedLookup:
-    """The flag in a dict."""
+    """Return a lookup of flags in a dict."""
     return CachedLookup(FLAGS.get)
 
 
 class Mounting:
-    """How a framework's application is made and mounted."""
+    """A framework's application: how to make and mount it."""
 
     needs: ClassVar[dict[str, str]]  # module → the distribution that has it
     paths: ClassVar[dict[str, str]] = {}  # where the framework's own addresses are other ones
-    whole: ClassVar[frozenset[str]] = frozenset()  # kinds that the framework answers with the whole file
+    complete_kinds: ClassVar[frozenset[str]] = frozenset()  # answered with the complete file
     lost: ClassVar[frozenset[str]] = frozenset()  # kinds that this way of mounting does not reach
 
     @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ class Mounting:
                 pytest.skip(f"{distribution} is not installed: pip install {distribution}")
 
     def bare(self) -> Application:
-        """The framework's application, alone."""
+        """Return the framework's application alone."""
         raise NotImplementedError
 
     def lookup(self) -> Lookup:
@@ -75,20 +75,20 @@ class Mounting:
     async def answer(self, app: Application, kind: str, host: str, method: str = "GET") -> Response:
         headers = {"range": "bytes=2-5"} if kind == "part" else {}
         if kind == "unchanged":
-            whole = await exchange(app, self.path("file"), host)
-            assert whole.one("etag") or whole.one("last-modified")
+            file = await exchange(app, self.path("file"), host)
+            assert file.one("etag") or file.one("last-modified")
             validators = {"if-none-match": "etag", "if-modified-since": "last-modified"}
-            headers = {ask: value for ask, name in validators.items() if (value := whole.one(name))}
+            headers = {ask: value for ask, name in validators.items() if (value := file.one(name))}
         return await exchange(app, self.path(kind), host, method=method, headers=headers)
 
 
 class Contract(Mounting):
-    """What holds in every framework."""
+    """The tests that every framework passes."""
 
     @pytest.mark.parametrize("kind", STATUSES)
     async def test_every_response_of_an_opted_out_host_carries_the_three_headers(self, kind: str) -> None:
         bare = await self.answer(self.bare(), kind, OPTED_OUT)
-        assert bare.status == (200 if kind in self.whole else STATUSES[kind])
+        assert bare.status == (200 if kind in self.complete_kinds else STATUSES[kind])
         mounted = await self.answer(self.mounted(), kind, OPTED_OUT)
         ours = [] if kind in self.lost else OURS
         assert raw(mounted) == raw(bare) + ours
@@ -154,15 +154,15 @@ class Contract(Mounting):
         response = await exchange(self.mounted(), "/robots.txt", OPTED_OUT, method="POST")
         assert (response.status, response.one("allow")) == (405, "GET, HEAD")
 
-    async def test_a_host_that_is_no_sites_gets_the_default_policy(self) -> None:
+    async def test_an_unknown_host_gets_the_default_policy(self) -> None:
         app = self.mounted()
-        page, robots = [await exchange(app, p, STRANGER) for p in (self.path("page"), "/robots.txt")]
+        page, robots = [await exchange(app, p, UNKNOWN) for p in (self.path("page"), "/robots.txt")]
         assert raw(page)[-3:] == OURS
-        assert not Protego.parse(robots.text).can_fetch(f"http://{STRANGER}/", "GPTBot")
+        assert not Protego.parse(robots.text).can_fetch(f"http://{UNKNOWN}/", "GPTBot")
 
 
 class LifespanContract(Contract):
-    """For frameworks that are told when the server starts and ends: they append to ``events``."""
+    """The tests for frameworks with lifespan events, which they append to ``events``."""
 
     events: list[str]
 
@@ -171,8 +171,8 @@ class LifespanContract(Contract):
         self.events = []
 
     async def test_the_application_learns_when_the_server_starts_and_ends(self) -> None:
-        given = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-        sent = await connection(self.mounted(), "lifespan", OPTED_OUT, *given)
+        messages_in = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+        sent = await connection(self.mounted(), "lifespan", OPTED_OUT, *messages_in)
         assert [message["type"] for message in sent] == [
             "lifespan.startup.complete",
             "lifespan.shutdown.complete",
@@ -181,11 +181,11 @@ class LifespanContract(Contract):
 
 
 class WebsocketContract(Contract):
-    """For frameworks with websockets: ``/echo`` sends back the text that it receives."""
+    """The tests for frameworks with WebSockets, where ``/echo`` sends back the text that it receives."""
 
     @pytest.mark.parametrize("host", [OPTED_OUT, SILENT])
     async def test_a_websocket_passes_through_unchanged(self, host: str) -> None:
-        given = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
-        bare = await connection(self.bare(), "websocket", host, *given)
-        assert await connection(self.mounted(), "websocket", host, *given) == bare
+        messages_in = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
+        bare = await connection(self.bare(), "websocket", host, *messages_in)
+        assert await connection(self.mounted(), "websocket", host, *messages_in) == bare
         assert [message.get("text") for message in bare[1:2]] == ["hello"]

@@ -1,4 +1,4 @@
-"""One connection to an application as a server would make it, and exactly what was sent."""
+"""Connections to an application as a server makes them, with every message recorded."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ async def exchange(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Raises nothing that the application raises: servers keep that to themselves, too."""
+    """Make a request. Errors of the application are suppressed, as servers do."""
     messages: list[Message] = []
 
     async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,19 +40,19 @@ async def exchange(
 
 
 def raw(response: Response) -> list[tuple[bytes, bytes]]:
-    """The headers as they were sent, without the clock's values."""
+    """Return the headers as sent, without those that depend on the clock."""
     start = next(message for message in response.messages if message["type"] == "http.response.start")
     return [(name, b"" if name.lower() in _OF_THE_CLOCK else value) for name, value in start["headers"]]
 
 
 def chunks(response: Response) -> list[bytes]:
-    """The pieces of the body, as they were sent one after the other."""
+    """Return the chunks of the body in the order sent."""
     bodies = (m.get("body", b"") for m in response.messages if m["type"] == "http.response.body")
     return [body for body in bodies if body]
 
 
 async def connection(app: ASGIApp, kind: str, host: str, *received: Message) -> list[Message]:
-    """What the application sends, in a websocket or lifespan connection, to these messages."""
+    """Return the application's messages in a WebSocket or lifespan connection."""
     waiting, sent, closed = list(received), [], asyncio.Event()
 
     async def receive() -> Message:

@@ -19,7 +19,7 @@ class TestDjango(Contract):
     """Wrapped, in asgi.py: everything is reached."""
 
     needs: ClassVar = {"django": "django"}
-    whole: ClassVar = frozenset({"part"})
+    complete_kinds: ClassVar = frozenset({"part"})
 
     def bare(self) -> Application:
         from tests.frameworks.project import asgi
@@ -35,7 +35,7 @@ class TestDjango(Contract):
 
 @pytest.fixture
 def blog(django_project: None) -> Iterator[Any]:
-    """A blog that did not opt out, yet."""
+    """Return a blog that has not opted out yet."""
     from tests.frameworks.project.models import Blog
 
     blog = Blog.objects.create(host="ada.example", opted_out=False)
@@ -43,15 +43,15 @@ def blog(django_project: None) -> Iterator[Any]:
     Blog.objects.filter(host=blog.host).delete()
 
 
-async def told(host: str) -> bool:
-    """Whether a page of ``host`` carries the headers."""
+async def has_headers(host: str) -> bool:
+    """Return True if a page of ``host`` carries the headers."""
     from tests.frameworks.project import asgi
 
     return (await exchange(asgi.application, "/", host)).headers[-3:] == OURS
 
 
 def in_a_thread(function: Callable[[], object]) -> Awaitable[object]:
-    """Called where Django wants to be called, in a thread without an event loop; no connection stays open."""
+    """Call a function in a thread without an event loop, as Django requires; close the connections."""
     from django.db import connection
 
     def call() -> object:
@@ -64,10 +64,10 @@ def in_a_thread(function: Callable[[], object]) -> Awaitable[object]:
 
 
 async def test_a_flag_that_is_saved_is_in_force_with_the_next_request(blog: Any) -> None:
-    assert not await told(blog.host)
+    assert not await has_headers(blog.host)
     blog.opted_out = True
     await in_a_thread(blog.save)
-    assert await told(blog.host)
+    assert await has_headers(blog.host)
 
 
 async def test_a_flag_that_is_saved_in_a_transaction_is_in_force_once_it_is_committed(blog: Any) -> None:
@@ -78,17 +78,17 @@ async def test_a_flag_that_is_saved_in_a_transaction_is_in_force_once_it_is_comm
             blog.opted_out = True
             blog.save()
             # Another request asks meanwhile, and the old answer is cached anew.
-            assert not asyncio.run(told(blog.host))
+            assert not asyncio.run(has_headers(blog.host))
 
-    assert not await told(blog.host)
+    assert not await has_headers(blog.host)
     await in_a_thread(save_in_a_transaction)
-    assert await told(blog.host)
+    assert await has_headers(blog.host)
 
 
 async def test_a_blog_that_is_deleted_gets_the_default_policy(blog: Any) -> None:
-    assert not await told(blog.host)
+    assert not await has_headers(blog.host)
     await in_a_thread(blog.delete)
-    assert await told(blog.host)
+    assert await has_headers(blog.host)
 
 
 def test_the_lookup_leaves_no_connection_in_its_threads(blog: Any) -> None:
@@ -105,21 +105,21 @@ def limited(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A middleware that answers 429 to an address after its first request."""
     from django.http import HttpResponse
 
-    seen: set[str] = set()
+    addresses: set[str] = set()
 
     def middleware(request: Any) -> Any:
         address = request.META.get("REMOTE_ADDR")
-        if address in seen:
+        if address in addresses:
             return HttpResponse("slow down", status=429)
         if address is not None:
-            seen.add(address)
+            addresses.add(address)
         return get_response(request)
 
     return middleware
 
 
 def logged(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A middleware that reads the address without asking whether there is one, as access logs do."""
+    """A middleware that reads the client's address without a check, as access logs do."""
 
     def middleware(request: Any) -> Any:
         response = get_response(request)

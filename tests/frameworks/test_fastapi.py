@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TestFastAPI(LifespanContract, WebsocketContract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"fastapi": "fastapi"}
 
@@ -70,7 +70,7 @@ class TestFastAPI(LifespanContract, WebsocketContract):
 
 
 class TestFastAPIAddMiddleware(TestFastAPI):
-    """Registered: as in Starlette, a 500 that nobody caught lacks the headers, and nothing else does."""
+    """The middleware is registered: as in Starlette, only an uncaught 500 lacks the headers."""
 
     lost: ClassVar = frozenset({"crash"})
 

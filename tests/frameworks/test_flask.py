@@ -16,7 +16,7 @@ from tests.frameworks.contract import (
 
 
 class TestFlask(Contract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"flask": "flask", "a2wsgi": "a2wsgi"}
 

@@ -70,17 +70,17 @@ def litestar_app(events: list[str], **options: Any) -> "Litestar":
 
 
 class TestLitestar(LifespanContract, WebsocketContract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"litestar": "litestar"}
-    whole: ClassVar = frozenset({"unchanged", "part"})
+    complete_kinds: ClassVar = frozenset({"unchanged", "part"})
 
     def bare(self) -> Application:
         return litestar_app(self.events)
 
 
 class TestLitestarAsgiHandler(TestLitestar):
-    """In place: everything is reached, and ``app`` is still a Litestar."""
+    """The handler is wrapped in place: nothing bypasses it, and ``app`` is still a Litestar."""
 
     def mounted(self) -> Application:
         app = self.bare()
@@ -89,10 +89,10 @@ class TestLitestarAsgiHandler(TestLitestar):
 
 
 class TestLitestarMiddleware(Mounting):
-    """Registered: not enough, for Litestar's middleware belongs to routes.
+    """The middleware is registered, which is not enough: Litestar's middleware belongs to routes.
 
-    What has no route is answered before any middleware: a 404 or 405 lacks the headers, tdmrep.json is never
-    served, and robots.txt only where the application has a route for it, and for that route's methods.
+    A request without a route is answered before any middleware: a 404 or 405 lacks the headers, tdmrep.json
+    is never served, and robots.txt only if the application has a route for it, and for that route's methods.
     """
 
     needs: ClassVar = {"litestar": "litestar"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TestQuart(LifespanContract, WebsocketContract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"quart": "quart"}
 
@@ -70,7 +70,7 @@ class TestQuart(LifespanContract, WebsocketContract):
 
 
 class TestQuartAsgiApp(TestQuart):
-    """In place, as Quart's own documentation does it: everything is reached, and ``app`` is still a Quart."""
+    """The application is wrapped in place, as in Quart's documentation, and ``app`` is still a Quart."""
 
     def mounted(self) -> Application:
         app = self.bare()

@@ -1,4 +1,4 @@
-"""With meta tags, frameworks that revalidate pages themselves never hang, and never keep an old page."""
+"""With meta tags, frameworks that revalidate pages never hang, and never keep an old page valid."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ VALIDATORS = {"ETag": ETAG, "Last-Modified": DATE}
 
 
 def is_current(headers: Mapping[str, str]) -> bool:
-    """Return True if the client has the page, as these applications see it."""
+    """Return True if the client has the page, by the rules of these applications."""
     return ETAG in headers.get("if-none-match", "") or headers.get("if-modified-since") == DATE
 
 
@@ -144,7 +144,7 @@ def mounted(bare: Any) -> AIPolicyMiddleware:
     return AIPolicyMiddleware(bare, CachedLookup(lambda host: True), html=True)
 
 
-async def test_a_page_from_before_the_opt_out_is_sent_anew(bare: Any) -> None:
+async def test_a_page_from_before_the_opt_out_is_sent_again(bare: Any) -> None:
     before = await get(bare)
     tag = before.one("etag") or ""
     assert (await get(bare, if_none_match=tag)).status == 304
@@ -170,13 +170,13 @@ async def test_a_page_that_has_the_tags_is_not_modified(bare: Any) -> None:
         assert again.one("content-usage") == "train-ai=n"
 
 
-async def test_a_page_is_sent_whole_whatever_part_is_asked_for(bare: Any) -> None:
+async def test_a_page_is_sent_completely_whatever_part_is_asked_for(bare: Any) -> None:
     app = mounted(bare)
-    whole = await get(app)
+    complete = await get(app)
     tag = (await get(bare)).one("etag") or ""
     for headers in ({"range": "bytes=0-9"}, {"range": "bytes=9-", "if_range": tag}):
         response = await get(app, **headers)
-        assert (response.status, response.body) == (200, whole.body)
+        assert (response.status, response.body) == (200, complete.body)
 
 
 async def test_a_static_file_is_revalidated_and_sent_in_part_as_before(bare: Any) -> None:

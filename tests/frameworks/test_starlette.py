@@ -52,7 +52,7 @@ async def echo(socket: WebSocket) -> None:
 
 
 class TestStarlette(LifespanContract, WebsocketContract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"starlette": "starlette"}
 
@@ -78,9 +78,10 @@ class TestStarlette(LifespanContract, WebsocketContract):
 
 
 class TestStarletteAddMiddleware(TestStarlette):
-    """Registered: Starlette answers what nobody caught outside of every registered middleware.
+    """The middleware is registered: Starlette answers uncaught errors outside of it.
 
-    So a 500 lacks the headers, also one of a handler for ``Exception`` or ``500``. Nothing else is lost.
+    So a 500 lacks the headers, also one of a handler for ``Exception`` or ``500``. Every other response has
+    them.
     """
 
     lost: ClassVar = frozenset({"crash"})

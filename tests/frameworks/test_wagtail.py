@@ -11,11 +11,11 @@ from tests.frameworks.exchange import exchange
 
 @pytest.mark.usefixtures("django_project")
 class TestWagtail(Contract):
-    """Wrapped: everything is reached."""
+    """The application is wrapped: every response passes the middleware."""
 
     needs: ClassVar = {"wagtail": "wagtail", "a2wsgi": "a2wsgi"}
     paths: ClassVar = {"page": "/hello/", "missing": "/missing/"}  # answered by Wagtail itself
-    whole: ClassVar = frozenset({"part"})
+    complete_kinds: ClassVar = frozenset({"part"})
 
     def bare(self) -> Application:
         from a2wsgi import WSGIMiddleware

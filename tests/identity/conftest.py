@@ -6,8 +6,8 @@ import pytest
 import trustme
 
 from aipolicy.identity import Resolver
-from tests.identity.dnsserver import DNSServer
-from tests.identity.listserver import ListServer, list_server
+from tests.identity.dns_server import DNSServer
+from tests.identity.list_server import ListServer, list_server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The file of lists is whole, whoever is killed, runs at the same time, or has no room."""
+"""The file of lists stays valid if a process is killed, runs at the same time, or the disk is full."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ import trustme
 
 from aipolicy.identity.list_update import update
 from aipolicy.identity.ranges_file import RangesFile
-from tests.identity.listserver import ListServer
+from tests.identity.list_server import ListServer
 from tests.identity.test_list_update import CHATGPT, GPTBOT, listing, openai
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ SCRIPT = """
     from pathlib import Path
     from aipolicy.identity import list_update
     from aipolicy.identity.list_fetch import Target
-    from tests.identity.listserver import LeadingHere
+    from tests.identity.list_server import LeadingHere
 
     file, origin, trusted, *urls = sys.argv[1:]
     context = ssl.create_default_context(cafile=trusted)
@@ -64,7 +64,7 @@ def file(tmp_path: Path, lists: ListServer) -> Path:
     return path
 
 
-def test_who_is_killed_while_reading_leaves_the_file_and_lets_others_in(
+def test_a_process_killed_while_reading_leaves_the_file_and_releases_the_lock(
     lists: ListServer, file: Path, script: list[str]
 ) -> None:
     before = file.read_bytes()
@@ -78,7 +78,7 @@ def test_who_is_killed_while_reading_leaves_the_file_and_lets_others_in(
     assert [each.state for each in found] == ["changed"]
 
 
-def test_who_is_killed_while_writing_leaves_the_file_and_lets_others_in(
+def test_a_process_killed_while_writing_leaves_the_file_and_releases_the_lock(
     lists: ListServer, file: Path, script: list[str]
 ) -> None:
     before = file.read_bytes()

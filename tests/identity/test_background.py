@@ -1,4 +1,4 @@
-"""What is looked up beside the requests: bounded, each thing once, and quietly to the end."""
+"""Background look-ups: bounded, each key once, and quiet at the end of the process."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from aipolicy.identity.background import BackgroundWorkers
 from tests.forking import in_child
 
 
-def test_what_is_done_beside_is_bounded_and_each_thing_is_done_once() -> None:
+def test_background_work_is_bounded_and_each_key_runs_once() -> None:
     going, done = threading.Event(), []
 
     def work(key: int) -> None:
@@ -47,7 +47,9 @@ def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
     workers.wait_until_idle()
 
 
-def test_a_fault_beside_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_the_background_is_logged_and_stops_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     done = []
 
     def work(key: int) -> None:

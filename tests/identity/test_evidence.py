@@ -8,8 +8,8 @@ from aipolicy.core.crawlers import CRAWLERS, crawler_named
 from aipolicy.identity import AddressList, Identity, IdentityChecker, IdentityEvidence, Ranges, Resolver
 from aipolicy.identity.explain import needed, why
 from aipolicy.identity.prefixes import networks
-from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
-from tests.identity.test_identities import GPTBOT, RANGES
+from tests.identity.dns_server import SERVFAIL, DNSServer, reverse
+from tests.identity.test_identity_checker import GPTBOT, RANGES
 from tests.identity.test_list_history import FIRST, LASTING, NEW, OLD, read, reading
 
 DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ def words(identities: IdentityChecker, token: str, address: str | None, day: dat
     return told(identities.evidence(token, address, day), token)
 
 
-def test_it_says_what_identify_says(server: DNSServer, resolver: Resolver) -> None:
+def test_the_evidence_has_the_identity_of_identify(server: DNSServer, resolver: Resolver) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.add(reverse("8.8.4.4"), "PTR", SERVFAIL)
     for identities in (
@@ -54,13 +54,13 @@ def test_the_list_that_has_the_address_is_named_with_its_prefix_and_day() -> Non
     )
 
 
-def test_a_list_of_the_operators_other_crawlers_is_told_apart() -> None:
+def test_a_list_of_the_operators_other_crawlers_is_named() -> None:
     found = words(on(READ), "GPTBot", "13.65.138.100")
     assert "13.65.138.96/27 is in https://openai.com/chatgpt-user.json" in found
     assert "these use the address: ChatGPT-User" in found
 
 
-def test_of_a_list_that_is_old_it_is_said_how_it_is_read_anew() -> None:
+def test_an_old_list_is_named_with_the_command_that_refreshes_it() -> None:
     day = READ + 91 * DAY
     found = words(on(day), "bingbot", "8.8.8.8", day)
     assert on(day).identify("bingbot", "8.8.8.8", day) is Identity.UNVERIFIABLE
@@ -84,7 +84,7 @@ def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
     )
 
 
-def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_at_the_second() -> None:
+def test_a_list_that_changed_between_two_readings_has_both_days() -> None:
     older = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ, "a test", READ + 20 * DAY, networks([OLD]))
     newer = AddressList((GPTBOT,), "OpenAI", ("GPTBot",), READ + 32 * DAY, "a test", None, networks([NEW]))
     found = words(IdentityChecker(Ranges((older, newer))), "GPTBot", "8.8.8.8", READ + 8 * DAY)
@@ -114,12 +114,12 @@ def test_a_list_that_changed_between_two_readings_is_not_said_to_be_first_read_a
         ),
     ],
 )
-def test_what_became_of_a_prefix_is_told(address: str, days: int, sentence: str) -> None:
+def test_the_history_of_a_prefix_is_explained(address: str, days: int, sentence: str) -> None:
     found = words(IdentityChecker(HISTORY), "GPTBot", address, FIRST + days * DAY)
     assert sentence.replace("is in", "was in" if address == OLD else "is in") in found
 
 
-def test_what_would_have_been_needed_is_told() -> None:
+def test_the_missing_proof_is_named() -> None:
     assert words(on(READ), "GPTBot", "8.8.8.8") == (
         "the address is not in the known 2 lists of OpenAI, read on 2026-09-02\n"
         "needed: an address in https://openai.com/gptbot.json"
@@ -153,7 +153,7 @@ def test_a_missing_or_superseded_list_is_named() -> None:
         ("GPTBot", "203.0.113.9", "203.0.113.9 is an address that no client on the Internet can have"),
     ],
 )
-def test_what_keeps_a_check_from_being_made_is_told(token: str, address: str | None, sentence: str) -> None:
+def test_the_reason_for_a_missing_check_is_named(token: str, address: str | None, sentence: str) -> None:
     assert sentence in words(on(READ), token, address)
 
 
@@ -162,13 +162,13 @@ def asking(resolver: Resolver) -> IdentityChecker:
     return IdentityChecker(RANGES, resolver, today=lambda: READ)
 
 
-def test_the_host_name_that_leads_back_is_told(server: DNSServer, asking: IdentityChecker) -> None:
+def test_the_confirmed_host_name_is_named(server: DNSServer, asking: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     found = words(asking, "bingbot", "157.55.39.1")
     assert "its host name msnbot-157-55-39-1.search.msn.com resolves back to 157.55.39.1" in found
 
 
-def test_what_dns_said_otherwise_is_told(server: DNSServer, asking: IdentityChecker) -> None:
+def test_other_answers_of_dns_are_named(server: DNSServer, asking: IdentityChecker) -> None:
     assert "DNS has no host name for the address" in words(asking, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "dns.google")
     assert "its host name dns.google is not under search.msn.com" in words(asking, "bingbot", "8.8.8.8")
@@ -194,7 +194,7 @@ def test_a_host_name_that_is_missing_today_says_nothing_of_long_ago(
     assert later.identify("YandexBot", "5.255.253.1", READ) is Identity.OPERATOR_VERIFIED
 
 
-def test_what_strangers_write_into_dns_is_escaped(server: DNSServer, asking: IdentityChecker) -> None:
+def test_host_names_of_clients_are_escaped(server: DNSServer, asking: IdentityChecker) -> None:
     server.pointer("8.8.8.8", r"\027[31mred.example", *(f"h{n}.example" for n in range(2000)))
     evidence = asking.evidence("bingbot", "8.8.8.8", READ)
     assert evidence.trace is not None

@@ -1,4 +1,4 @@
-"""What lists had before, and when."""
+"""The history of lists."""
 
 import random
 from dataclasses import replace
@@ -78,14 +78,14 @@ def test_without_a_day_it_is_that_of_the_newest_list(history: IdentityChecker) -
     assert later.identify("GPTBot", NEW) is VERIFIED
 
 
-def test_many_days_are_told_apart_at_once(history: IdentityChecker) -> None:
+def test_many_days_are_checked_at_once(history: IdentityChecker) -> None:
     claims = [("GPTBot", address, FIRST + days * DAY) for address in (OLD, NEW) for days in (-20, 50, 150)]
     found = history.identify_all(claims)
     assert found == {claim: history.identify(*claim) for claim in claims}
     assert list(found.values()) == [VERIFIED, VERIFIED, UNVERIFIABLE, UNVERIFIABLE, VERIFIED, VERIFIED]
 
 
-def test_what_readings_tell_is_what_is_told() -> None:
+def test_the_answer_follows_from_the_readings() -> None:
     """Random readings, and for each address and day the rule itself."""
     rng = random.Random(3)
     addresses = [f"8.8.{n}.7" for n in range(12)]
@@ -140,7 +140,7 @@ def test_a_prefix_that_grows_is_the_operators_all_along() -> None:
 
 
 def test_after_a_superseded_copy_only_the_new_list_accuses() -> None:
-    """What the operator published in between isn't known."""
+    """The list between two readings is not known."""
     copy = reading(FIRST, LASTING, superseded=FIRST + 10 * DAY)
     identities = IdentityChecker(read(copy, reading(FIRST + 100 * DAY, LASTING)))
     assert identities.identify("GPTBot", "8.8.8.8", FIRST + 50 * DAY) is UNVERIFIABLE
@@ -205,7 +205,7 @@ def test_no_day_is_too_far(history: IdentityChecker, day: date) -> None:
     assert ip_address(LASTING) in history.evidence("GPTBot", LASTING, day).matches[0].prefix
 
 
-def test_a_list_without_any_prefix_left_is_no_snapshot() -> None:
+def test_lists_without_any_prefix_are_refused() -> None:
     (only,) = read(reading(FIRST, OLD)).lists
     with pytest.raises(RangesError, match="no address list"):
         Ranges((replace(only, gone=FIRST),))

@@ -1,4 +1,4 @@
-"""Reading the operators' lists anew, from real HTTPS servers in each of their forms."""
+"""Updates of the operators' lists, from real HTTPS servers in each of their forms."""
 
 import html
 import json
@@ -17,7 +17,7 @@ from aipolicy.identity.list_fetch import PAGES, FetchResult, Target, fetch_all
 from aipolicy.identity.list_update import UpdateOutcome, UpdateState, default_targets, update
 from aipolicy.identity.ranges_file import RangesFile
 from aipolicy.web.fetcher import Fetcher
-from tests.identity.listserver import LeadingHere, ListServer
+from tests.identity.list_server import LeadingHere, ListServer
 from tests.web.server import answer, serving
 
 GPTBOT = Target("https://openai.com/gptbot.json", "OpenAI")
@@ -48,13 +48,13 @@ def refreshed(lists: ListServer, file: Path) -> Update:
 
 
 def listing(*prefixes: str) -> str:
-    """As OpenAI, Google, Microsoft and most others write it."""
+    """Return a list in the form of OpenAI, Google, Microsoft and most others."""
     entries = [{"ipv6Prefix" if ":" in prefix else "ipv4Prefix": prefix} for prefix in prefixes]
     return json.dumps({"creationTime": "2026-11-24T00:00:00.000000", "prefixes": entries})
 
 
 def page(*addresses: str, key: str = "ip_prefix") -> str:
-    """As Amazon writes it."""
+    """Return a list in Amazon's form."""
     document = json.dumps(
         {"creationTime": "x", "prefixes": [{key: address} for address in addresses]}, indent=2
     )
@@ -94,9 +94,7 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
     assert told == [*verified, Identity.UNVERIFIABLE]  # Amazon has host names, too
 
 
-def test_what_is_read_is_told_with_its_day_and_where_it_is_from(
-    lists: ListServer, refreshed: Update, file: Path
-) -> None:
+def test_a_reading_has_its_day_and_source(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     (found,) = refreshed(GPTBOT, accept=True)
     old = {str(net) for each in packaged_ranges().of_url(GPTBOT.url) for net in each.prefixes}
@@ -143,7 +141,7 @@ def test_the_same_list_without_validators_is_unchanged_too(lists: ListServer, re
     assert not any("if-none-match" in sent for _, sent in lists.asked)
 
 
-def test_an_answer_of_304_that_nobody_asked_for_is_no_list(lists: ListServer, refreshed: Update) -> None:
+def test_a_304_without_a_conditional_request_is_an_error(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, "", status=304)
     assert states(refreshed(GPTBOT)) == [UpdateState.FAILED]
 
@@ -165,7 +163,7 @@ def test_an_answer_of_304_that_nobody_asked_for_is_no_list(lists: ListServer, re
         ('{"prefixes": ["' + " " * (1 << 20) + '"]}', "longer than"),
     ],
 )
-def test_what_is_no_list_leaves_the_last_good_one(
+def test_an_invalid_list_leaves_the_last_good_copy(
     lists: ListServer, refreshed: Update, file: Path, body: str, reason: str
 ) -> None:
     lists.put(BING.url, listing("157.55.39.0/24", "40.77.167.0/24"))
@@ -212,7 +210,7 @@ async def test_a_list_that_was_written_over_plain_http_is_refused(lists: ListSer
     assert [str(each).partition(" is ")[2][:9] for each in results] == ["not https"] * 2
 
 
-def test_a_list_that_lost_most_of_its_prefixes_is_taken_only_when_told_to(
+def test_a_list_that_lost_most_of_its_prefixes_needs_accept(
     lists: ListServer, refreshed: Update, file: Path
 ) -> None:
     lists.put(GPTBOT.url, listing(*openai(1, 16)))

@@ -1,4 +1,4 @@
-"""What gets into a list of addresses, and what doesn't."""
+"""Valid and invalid prefixes of address lists."""
 
 import json
 
@@ -30,7 +30,7 @@ from aipolicy.identity.prefixes import networks, published_prefixes
         "::ffff:132.196.86.1",
     ],
 )
-def test_what_is_no_prefix_is_named(text: str) -> None:
+def test_an_invalid_prefix_is_named(text: str) -> None:
     with pytest.raises(RangesError) as caught:
         networks([text])
     assert repr(text) in str(caught.value)
@@ -136,6 +136,6 @@ def test_a_list_inside_a_page_is_read() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_no_list_is_refused(text: str) -> None:
+def test_an_invalid_list_is_refused(text: str) -> None:
     with pytest.raises(RangesError):
         published_prefixes(text)

@@ -16,8 +16,8 @@ from aipolicy.identity.list_update import UpdateState, update
 from aipolicy.identity.operator_lists import LIST_MARGIN
 from aipolicy.identity.proxies import PROXIES, PROXY_OF, proxy_networks
 from aipolicy.identity.ranges_file import RangesFile
-from tests.identity.dnsserver import DNSServer
-from tests.identity.listserver import ListServer
+from tests.identity.dns_server import DNSServer
+from tests.identity.list_server import ListServer
 
 VERIFIED, OPERATOR, SPOOFED, UNVERIFIABLE, FAILED = Identity
 DAY = date(2026, 10, 1)
@@ -41,7 +41,7 @@ COMPUTE = ("3.5.140.2", "34.64.1.1", "20.1.2.3", "172.232.1.1", "64.252.81.5", "
 @pytest.mark.parametrize(
     ("operator", "address"), [(name, each) for name, addresses in EDGES.items() for each in addresses]
 )
-def test_behind_a_known_proxy_nobody_is_a_forgery(operator: str, address: str) -> None:
+def test_a_client_behind_a_known_proxy_is_not_spoofed(operator: str, address: str) -> None:
     identities = IdentityChecker()
     assert identities.identify("GPTBot", address, DAY) is FAILED
     assert identities.identify("Googlebot", address, DAY) is FAILED
@@ -81,7 +81,7 @@ def test_a_crawlers_own_list_is_asked_first() -> None:
     assert IdentityChecker(inside).identify("GPTBot", "216.73.216.7", DAY) is FAILED
 
 
-def test_a_masked_address_that_may_be_a_proxys_is_no_forgery() -> None:
+def test_a_masked_address_that_may_be_a_proxys_proves_no_forgery() -> None:
     assert IdentityChecker().identify("GPTBot", "172.68.10.0", DAY) is FAILED
     assert IdentityChecker().identify("GPTBot", "172.68.0.0", DAY) is FAILED
 
@@ -97,7 +97,7 @@ def test_dns_is_not_asked_of_a_proxys_address(server: DNSServer, resolver: Resol
     assert not server.asked
 
 
-def test_a_server_behind_a_cdn_asks_for_patience_and_says_why(resolver: Resolver) -> None:
+def test_a_server_behind_a_cdn_reports_a_failed_check_and_its_reason(resolver: Resolver) -> None:
     verification = Verification(packaged_ranges(), resolver=resolver, clock=lambda: 1790856000.0)
     standing = verification.verify("Googlebot", "172.68.10.2")
     assert (standing.identity, standing.counts, standing.pending) == (FAILED, False, False)
@@ -119,7 +119,7 @@ def test_dns_that_tells_of_today_makes_no_forgery_of_long_ago(resolver: Resolver
     assert later.identify("Googlebot", "8.8.4.9", DAY) is UNVERIFIABLE
 
 
-def test_who_may_sign_is_no_forgery_until_signatures_were_looked_at() -> None:
+def test_a_crawler_that_can_sign_is_not_spoofed_before_signatures_are_checked() -> None:
     signing = [c.product_token for c in CRAWLERS if c.web_bot_auth and c.ranges and not c.rdns]
     assert "DuckAssistBot" in signing
     day = date(2026, 8, 25)  # its list is superseded later: on that day it tells
@@ -207,12 +207,12 @@ def test_of_amazons_list_only_proxies_count_and_no_compute_inside_them() -> None
         "0.0.0.0/0",
     ],
 )
-def test_what_is_no_list_of_proxies_is_refused(text: str) -> None:
+def test_an_invalid_list_of_proxies_is_refused(text: str) -> None:
     with pytest.raises(RangesError):
         proxy_networks(text, "https://api.fastly.com/public-ip-list")
 
 
-def test_an_update_reads_the_proxies_lists_anew(lists: ListServer, tmp_path: Path) -> None:
+def test_an_update_refreshes_the_lists_of_proxies(lists: ListServer, tmp_path: Path) -> None:
     file, url = tmp_path / "ranges.json", "https://api.cloudflare.com/client/v4/ips"
     before = packaged_ranges().of_url(url)[0].prefixes
     v4 = [str(net) for net in before if net.version == 4]

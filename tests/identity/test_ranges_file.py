@@ -1,4 +1,4 @@
-"""Which lists clients are checked against: a file that is named, the user's, or the package's."""
+"""The lists in force: of a named file, the user's file, or the package."""
 
 import json
 from datetime import date

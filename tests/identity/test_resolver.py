@@ -11,7 +11,7 @@ from aipolicy.errors import ResolverError
 from aipolicy.identity import Resolver
 from aipolicy.identity.resolver import MAX_NAMES, WITNESSES, DnsAnswer, DnsQuestion
 from aipolicy.identity.stale_cache import StaleCache
-from tests.identity.dnsserver import REFUSED, SERVFAIL, SHORT, SILENCE, DNSServer, reverse
+from tests.identity.dns_server import REFUSED, SERVFAIL, SHORT, SILENCE, DNSServer, reverse
 
 ADDRESS = "66.249.66.1"
 NAME = "crawl-66-249-66-1.googlebot.com"
@@ -80,7 +80,7 @@ def test_one_of_several_names_of_an_address_is_enough(server: DNSServer, resolve
         "com",
     ],
 )
-def test_a_name_that_only_looks_like_a_suffix_is_a_strangers(
+def test_a_name_that_only_looks_like_a_suffix_does_not_count(
     server: DNSServer, resolver: Resolver, name: str
 ) -> None:
     server.confirmed(ADDRESS, name)
@@ -130,7 +130,7 @@ def test_an_error_for_one_name_leaves_another_that_leads_back(server: DNSServer,
     assert isinstance(resolver.ask((ADDRESS, SUFFIXES[:1])), ResolverError)
 
 
-def test_silence_costs_no_more_than_the_patience(server: DNSServer, hasty: Resolver) -> None:
+def test_silence_takes_no_longer_than_the_total_timeout(server: DNSServer, hasty: Resolver) -> None:
     server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(MAX_NAMES)))
     for n in range(MAX_NAMES):
         server.add(f"crawl-{n}.googlebot.com", "A", SILENCE)
@@ -148,7 +148,7 @@ def test_a_thousand_names_come_over_tcp_and_only_a_few_are_followed(
     assert sum(kind == "A" for _, kind in server.asked.elements()) == MAX_NAMES
 
 
-def test_a_name_among_a_thousand_strangers_is_found(server: DNSServer, resolver: Resolver) -> None:
+def test_a_name_among_a_thousand_others_is_found(server: DNSServer, resolver: Resolver) -> None:
     server.pointer(ADDRESS, *(f"host-{n}.example" for n in range(1000)), NAME)
     server.add(NAME, "A", [ADDRESS])
     assert resolver.ask((ADDRESS, SUFFIXES)) == NAME
@@ -268,7 +268,7 @@ def test_answers_that_are_kept_hold_nothing_of_how_they_came(server: DNSServer, 
     assert (answer.__traceback__, answer.__context__, answer.__cause__) == (None, None, None)
 
 
-def test_what_is_remembered_is_bounded(server: DNSServer, resolver: Resolver) -> None:
+def test_the_cache_is_bounded(server: DNSServer, resolver: Resolver) -> None:
     resolver._answers = StaleCache(10, time.monotonic)
     for n in range(1, 25):
         resolver.ask((f"66.249.66.{n}", SUFFIXES))
@@ -277,7 +277,7 @@ def test_what_is_remembered_is_bounded(server: DNSServer, resolver: Resolver) ->
     assert server.asked[reverse("66.249.66.24"), "PTR"] == 1
 
 
-def test_a_trace_has_what_was_said_on_the_way(server: DNSServer, resolver: Resolver) -> None:
+def test_a_trace_has_the_records_that_led_to_the_answer(server: DNSServer, resolver: Resolver) -> None:
     server.pointer(ADDRESS, "host.example", "old.googlebot.com", "broken.googlebot.com")
     server.add("old.googlebot.com", "A", ["66.249.66.2"])
     server.add("broken.googlebot.com", "A", SERVFAIL)
@@ -290,7 +290,7 @@ def test_a_trace_has_what_was_said_on_the_way(server: DNSServer, resolver: Resol
     assert len(resolved) == 1
 
 
-def test_a_trace_is_asked_anew_and_remembered(server: DNSServer, resolver: Resolver) -> None:
+def test_a_trace_asks_dns_and_fills_the_cache(server: DNSServer, resolver: Resolver) -> None:
     server.confirmed(ADDRESS, NAME)
     for times in (1, 2):
         trace = resolver.trace((ADDRESS, SUFFIXES))

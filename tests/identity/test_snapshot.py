@@ -88,7 +88,7 @@ def test_a_damaged_snapshot_is_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"lists": []}', '{"lists": [{}]}', b"\xff"])
-def test_what_is_no_snapshot_is_refused(text: str | bytes) -> None:
+def test_an_invalid_snapshot_is_refused(text: str | bytes) -> None:
     with pytest.raises(RangesError):
         Ranges.from_json(text)
 
@@ -166,7 +166,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_newest_copy_of_each_list_is_taken_and_told(folder: Path) -> None:
+def test_the_newest_copy_of_each_list_is_used_and_printed(folder: Path) -> None:
     done = build(folder)
     assert done.returncode == 1, done.stderr
     assert "https://openai.com/gptbot.json: new, 2026-10-01, prefixes: 1\n" in done.stdout
@@ -188,13 +188,13 @@ def test_equal_copies_make_equal_bytes_and_no_noise(folder: Path) -> None:
     assert (folder / "out.json").read_bytes() == first
 
 
-def test_a_change_is_told(folder: Path) -> None:
+def test_a_change_is_printed(folder: Path) -> None:
     build(folder)
     (folder / "bingbot.netset").write_text("40.77.168.0/24\n40.77.178.0/24\n")
     done = build(folder)
     assert done.returncode == 1
     assert done.stdout == (
-        "https://www.bing.com/toolbox/bingbot.json: 2026-10-01 to 2026-10-01, prefixes: 2 more, 1 less\n"
+        "https://www.bing.com/toolbox/bingbot.json: 2026-10-01 to 2026-10-01, prefixes: 2 added, 1 removed\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Clients that are here now: their addresses, host names and signatures, joined without waiting."""
+"""Live clients: addresses, host names and signatures, without waiting."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.reverse_dns import ReverseDns
 from aipolicy.web.fetcher import Fetcher
 from tests.effort import calls
-from tests.identity.dnsserver import SERVFAIL, SILENCE, DNSServer, reverse
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.dns_server import SERVFAIL, SILENCE, DNSServer, reverse
 from tests.identity.signatures.signing import Clock, Signer
-from tests.identity.worlds import CHATGPT, GPTBOT, RANGES, STRANGER
 from tests.web.server import Server, answer, localhost, trusting
 
 PATH = "/.well-known/http-message-signatures-directory"
@@ -152,9 +152,7 @@ def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verificati
     assert sum(server.asked.values()) >= 2
 
 
-def test_a_host_name_that_is_missing_or_a_strangers_is_a_forgery(
-    server: DNSServer, verification: Verification
-) -> None:
+def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verification: Verification) -> None:
     server.confirmed(STRANGER, "dns.google")
     server.confirmed("1.1.1.1", "one.one.one.one")
     for address in (STRANGER, "5.5.5.5"):
@@ -190,7 +188,7 @@ def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
         assert other.reason == "its operator publishes its host name, for others of its crawlers"
 
 
-def test_an_error_of_dns_is_no_forgery_and_is_asked_again(
+def test_a_dns_error_proves_no_forgery_and_is_retried(
     server: DNSServer, resolver: Resolver, clock: Clock
 ) -> None:
     verification = Verification(RANGES, resolver=resolver, clock=clock)
@@ -316,7 +314,7 @@ async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_
     assert len(signing.requests) == 1
 
 
-async def test_a_strangers_directory_is_never_read(signing: Server, clock: Clock) -> None:
+async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     standing = verification.verify("GPTBot", STRANGER, request)
@@ -325,7 +323,7 @@ async def test_a_strangers_directory_is_never_read(signing: Server, clock: Clock
     assert signing.requests == []
 
 
-async def test_keys_are_read_again_beside_while_the_old_ones_count(
+async def test_keys_are_refreshed_in_the_background_while_the_old_ones_count(
     signing: Server, signed_for: Trusts, clock: Clock
 ) -> None:
     verification = signed_for("AI2Bot")
@@ -340,7 +338,7 @@ async def test_keys_are_read_again_beside_while_the_old_ones_count(
     assert not verification.verify("AI2Bot", None, request).counts
 
 
-def test_how_a_crawler_can_be_verified_is_told(clock: Clock) -> None:
+def test_the_verification_methods_of_a_crawler_are_listed(clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, clock=clock)
     assert verification.verification_methods("GPTBot") == {"addresses": ["https://openai.com/gptbot.json"]}
     assert verification.verification_methods("YouBot")["web_bot_auth"] == "https://you.com"
@@ -377,7 +375,7 @@ def test_strangers_fill_no_memory_and_evict_no_crawler(
 
 
 @pytest.mark.parametrize("network", ["2a02:1234:1:1::{}", "2a02:1234:1:{}::1", "192.88.0.{}"])
-def test_a_stranger_with_many_addresses_does_not_keep_a_crawler_waiting(
+def test_a_client_with_many_addresses_does_not_delay_a_crawler(
     server: DNSServer, hasty: Resolver, clock: Clock, network: str
 ) -> None:
     strangers = [network.format(number) for number in range(1, 41)]
@@ -404,7 +402,7 @@ def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock)
     assert count / 16 < 60
 
 
-def test_without_the_extra_the_command_that_installs_it_is_told() -> None:
+def test_without_the_extra_the_error_names_the_command_that_installs_it() -> None:
     code = """
 import sys
 sys.modules["http_message_signatures"] = None

@@ -1,4 +1,4 @@
-"""The clock, the sources, and lookups that are closed afterwards."""
+"""Fixtures: a clock and sources of policies, whose lookups are closed afterwards."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +27,6 @@ def local(clock: Clock, tmp_path: Path) -> Iterator[LocalSource]:
 
 @pytest.fixture(params=["cached", "local"])
 def source(request: pytest.FixtureRequest) -> Source:
-    """Each source in turn."""
+    """Return each source in turn."""
     source: Source = request.getfixturevalue(request.param)
     return source

@@ -1,4 +1,4 @@
-"""What the tests of lookups share: a clock that stands still, and a source of policies for each lookup."""
+"""A clock that stands still, and a source of policies for each kind of lookup."""
 
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ NO_AI = SitePolicy.from_preset("no-ai")
 
 
 class Clock:
-    """Time passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -35,7 +35,7 @@ class Clock:
 
 
 class Flags:
-    """An application's own flags: a ``load`` that counts its calls, and can be out of order."""
+    """An application's own flags, with a ``load`` that counts its calls and can be made to fail."""
 
     def __init__(self) -> None:
         self.policies: dict[str, Any] = {}
@@ -56,7 +56,7 @@ class CachedSource:
     """A source of policies behind a CachedLookup."""
 
     freshness = 60.0
-    """Seconds after which an answer is asked for anew."""
+    """Seconds after which the source is asked again."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -79,7 +79,7 @@ class CachedSource:
         self.flags.trouble = ""
 
     def pass_freshness(self) -> None:
-        """Let so much time pass that a request waits until the answer has been asked for anew."""
+        """Advance the clock until a request waits for the source."""
         self.clock.advance(121)
 
 
@@ -110,10 +110,10 @@ class LocalSource:
 
     def put_all(self, policies: dict[str, SitePolicy]) -> None:
         with Registry(self.url) as registry:
-            registry.put_many((its.for_site(host) for host, its in policies.items()), by="test")
+            registry.put_many((policy.for_site(host) for host, policy in policies.items()), by="test")
 
     def fail(self) -> None:
-        """Not by deleting the file, which would still be read."""
+        """Put a directory in the place of the file. A deleted file would still be read."""
         self.path.rename(self.path.with_suffix(".away"))
         self.path.mkdir()
 
@@ -130,7 +130,7 @@ MakeSource = Callable[[], Source]
 
 
 async def answer(lookup: Lookup, host: str | bytes) -> Rendering:
-    """What a request gets: as the middleware asks."""
+    """Return the rendering for a request, asked for as the middleware does."""
     raw = host.encode() if isinstance(host, str) else host
     found = lookup.peek(raw) or await lookup.find(raw)
     await settled(lookup)
@@ -150,14 +150,14 @@ async def policy(lookup: Lookup, host: str | bytes) -> SitePolicy:
 
 
 def sql(path: Path, *statements: str) -> None:
-    """Change the file behind the registry's back."""
+    """Change the registry's file without the registry."""
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
 
 
-def another_registry(path: Path, host: str, its: SitePolicy) -> Path:
-    """A registry with one site."""
+def another_registry(path: Path, host: str, policy: SitePolicy) -> Path:
+    """Create a registry with one site."""
     with Registry(f"sqlite:///{path}") as registry:
-        registry.put(its.for_site(host), by="test")
+        registry.put(policy.for_site(host), by="test")
     return path

@@ -1,4 +1,4 @@
-"""CachedLookup under asyncio and trio alike: one load for all who wait, in time, whatever it does."""
+"""CachedLookup under asyncio and trio: one load for all requests that wait, in time, whatever it does."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The memory of a lookup is bounded in bytes, whatever owners send, and no opt-out is lost by it."""
+"""The memory of a lookup is bounded in bytes, and no opt-out is lost by that."""
 
 import gc
 import threading
@@ -35,7 +35,7 @@ def with_own_file(number: int, size: int = 100_000, preset: Preset = "unset") ->
 
 @pytest.fixture
 def traced() -> Iterator[Callable[[], int]]:
-    """The bytes of Python's memory that were taken since, and are in use."""
+    """Return the bytes of Python's memory that were allocated since and are in use."""
     gc.collect()
     tracemalloc.start()
 
@@ -114,7 +114,7 @@ async def test_a_site_for_which_there_was_no_memory_keeps_its_no_when_it_cannot_
 
 
 async def test_a_much_larger_site_does_not_cost_others_their_no(source: Source) -> None:
-    """Several must give way to it at once, and what is kept of them is no part of what weighs too much."""
+    """Several are evicted at once, and their small fallbacks are not evicted in turn."""
     noes = {f"no{number}.example": with_own_file(number, 20_000, "no-ai") for number in range(30)}
     source.put_all({**noes, "large.example": with_own_file(99, 400_000)})
     lookup = source.lookup(max_bytes=2 * MIB, default="unset")

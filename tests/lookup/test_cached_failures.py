@@ -1,4 +1,4 @@
-"""CachedLookup: a ``load`` that raises, hangs or talks nonsense."""
+"""CachedLookup with a ``load`` that raises, hangs or returns an invalid value."""
 
 import asyncio
 import enum
@@ -27,7 +27,7 @@ def log_everything(caplog: pytest.LogCaptureFixture) -> None:
 
 
 class Odd(BaseException):
-    """Not an Exception."""
+    """An error that is no Exception."""
 
 
 class Unspeakable:
@@ -47,7 +47,7 @@ class UnspeakableExit(SystemExit):
 
 
 class NoSite(SitePolicy):
-    """The class, where an object of it is meant."""
+    """A class that is returned in place of an object of it."""
 
 
 @pytest.mark.parametrize("error", [UnspeakableError, UnspeakableExit])
@@ -99,7 +99,7 @@ async def test_a_flag_of_a_database_or_of_numpy_is_a_flag(cached: CachedSource, 
 
 
 class Choice(enum.IntEnum):
-    """A choice whose numbers mean something else than a flag's."""
+    """An enumeration whose numbers are no flags."""
 
     NOT_ASKED = 1
 
@@ -376,7 +376,7 @@ async def test_failures_of_unknown_hosts_are_remembered_in_a_small_place(cached:
     cached.fail()
     lookup = cached.lookup()
     for number in range(5000):
-        await answer(lookup, f"stranger{number}.example")
+        await answer(lookup, f"unknown{number}.example")
     assert len(lookup._unknown) == 4096
     assert len(lookup._known) == 0
     assert not lookup._flights._in_flight

@@ -1,4 +1,4 @@
-"""CachedLookup: an invalidation beats whatever is under way."""
+"""CachedLookup: an invalidation discards every load that is running."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from tests.lookup.harness import NO_AI, OPTED_OUT, UNSET, CachedSource, answer, 
 
 
 class Gated:
-    """An async ``load`` that reads the flag at once and returns it when the test lets it."""
+    """An async ``load`` that reads the flag at once and returns it when the test opens it."""
 
     def __init__(self) -> None:
         self.flag: Any = False
@@ -100,7 +100,7 @@ async def test_a_sync_load_that_raced_an_invalidation_is_thrown_away() -> None:
 async def test_an_invalidation_beats_even_an_answer_that_is_just_being_kept(
     cached: CachedSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when another thread invalidates while the event loop renders."""
+    """Another thread may invalidate while the event loop renders."""
     cached.put("blog.example", UNSET)
     lookup = cached.lookup()
 
@@ -197,7 +197,7 @@ async def test_an_invalidation_ends_the_backoff(cached: CachedSource) -> None:
 
 
 async def test_an_invalidation_may_come_from_any_thread() -> None:
-    """As from a sync view. What is invalidated after a change never shows the state before it again."""
+    """A sync view calls it in a thread. After it, no request gets the state before the change."""
     states, stop = {"blog.example": 0}, threading.Event()
     policies = [NO_AI, OPTED_OUT]
     seen_late: list[int] = []

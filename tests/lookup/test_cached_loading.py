@@ -1,4 +1,4 @@
-"""CachedLookup: how ``load`` is called, and how often."""
+"""CachedLookup: the calls of ``load``."""
 
 import asyncio
 import functools
@@ -146,7 +146,7 @@ async def test_an_answer_lasts_for_its_ttl(cached: CachedSource) -> None:
     assert cached.flags.calls == 2
 
 
-async def test_a_stranger_lasts_for_unknown_ttl(cached: CachedSource) -> None:
+async def test_an_unknown_host_lasts_for_unknown_ttl(cached: CachedSource) -> None:
     lookup = cached.lookup(unknown_ttl=5)
     for _ in range(3):
         await answer(lookup, "nobody.example")
@@ -156,7 +156,7 @@ async def test_a_stranger_lasts_for_unknown_ttl(cached: CachedSource) -> None:
     assert cached.flags.calls == 2
 
 
-async def test_a_site_that_is_gone_is_a_stranger(cached: CachedSource) -> None:
+async def test_a_site_that_is_gone_is_an_unknown_host(cached: CachedSource) -> None:
     cached.put("blog.example", UNSET)
     lookup = cached.lookup()
     await answer(lookup, "blog.example")

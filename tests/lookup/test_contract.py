@@ -1,4 +1,4 @@
-"""What every lookup keeps to."""
+"""The contract of every lookup."""
 
 import gc
 import logging
@@ -45,7 +45,7 @@ async def test_the_default_is_a_preset_or_a_policy(source: Source, default: obje
     assert await policy(lookup, "nobody.example") == NO_AI
 
 
-async def test_a_site_with_the_defaults_policy_can_be_told_from_a_stranger(source: Source) -> None:
+async def test_a_site_with_the_defaults_policy_can_be_told_from_an_unknown_host(source: Source) -> None:
     source.put("blog.example", OPTED_OUT)
     lookup = source.lookup()
     found = await answer(lookup, "blog.example")
@@ -98,7 +98,7 @@ async def test_a_change_is_in_force_when_the_answer_has_run_out(source: Source) 
     assert await policy(lookup, "blog.example") == OPTED_OUT
 
 
-async def test_a_stranger_can_become_a_site(source: Source) -> None:
+async def test_an_unknown_host_can_become_a_site(source: Source) -> None:
     lookup = source.lookup()
     assert await answer(lookup, "new.example") is lookup.default
     source.put("new.example", NO_AI)
@@ -117,7 +117,7 @@ async def test_an_invalidated_host_is_asked_for_anew(source: Source, spelling: s
     assert await policy(lookup, "blog.example") == OPTED_OUT
 
 
-async def test_an_invalidated_stranger_is_asked_for_anew(source: Source) -> None:
+async def test_an_invalidated_unknown_host_is_asked_for_anew(source: Source) -> None:
     lookup = source.lookup()
     await answer(lookup, "new.example")
     source.put("new.example", NO_AI)
@@ -255,7 +255,7 @@ async def test_no_host_whatsoever_is_an_error(source: Source, host: bytes) -> No
 async def sweep(lookup: Lookup, hosts: int, seed: int = 7) -> None:
     numbers = random.Random(seed)
     for _ in range(hosts):
-        host = b"%x.strangers.example" % numbers.getrandbits(64)
+        host = b"%x.unknown.example" % numbers.getrandbits(64)
         assert (lookup.peek(host) or await lookup.find(host)) is lookup.default
 
 

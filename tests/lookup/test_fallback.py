@@ -1,4 +1,4 @@
-"""What stands in for an answer is never more permissive than either that answer or the default."""
+"""The fallback of an answer is never more permissive than that answer or the default."""
 
 import pytest
 from hypothesis import given
@@ -36,10 +36,10 @@ def test_together_they_refuse_all_that_either_refuses_and_grant_only_what_the_de
     together = with_refusals(default, stale)
     for path in ("/", "/a/x", "/a/b/x", "/d/b/x", "/c"):
         for category in Category:
-            said = at(together, path)[category]
+            stated = at(together, path)[category]
             if Preference.DISALLOW in (at(default, path)[category], at(stale, path)[category]):
-                assert said is Preference.DISALLOW
-            if said is Preference.ALLOW:
+                assert stated is Preference.DISALLOW
+            if stated is Preference.ALLOW:
                 assert at(default, path)[category] is Preference.ALLOW
     assert set(together.licensed) == set(default.licensed) & set(stale.licensed)
 

@@ -1,4 +1,4 @@
-"""A lookup that was used before a fork works in the child, and in the parent as before."""
+"""A lookup that was used before a fork works in the child and in the parent."""
 
 import asyncio
 import multiprocessing
@@ -113,7 +113,7 @@ def test_what_the_parent_remembers_the_child_remembers(local: LocalSource) -> No
 
 @contextmanager
 def busy(work: Callable[[], object]) -> Iterator[None]:
-    """Other threads that do ``work`` all the time."""
+    """Threads that call ``work`` all the time."""
     stop, errors = threading.Event(), []
 
     def repeat() -> None:
@@ -154,13 +154,13 @@ def test_a_fork_amid_other_threads_reading_hangs_no_child(kind: str, local: Loca
 
 
 def test_a_fork_amid_a_hook_and_its_events(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    output = tmp_path / "output"
     release = threading.Event()
 
     def hook(event: DisallowedFetch) -> None:
         if os.getpid() == parent:
             release.wait(30)
-        with told.open("a") as file:
+        with output.open("a") as file:
             file.write(f"{os.getpid()}\n")
 
     async def fetch() -> None:
@@ -169,7 +169,7 @@ def test_a_fork_amid_a_hook_and_its_events(tmp_path: Path) -> None:
     async def fetch_and_wait() -> None:
         await fetch()
         with anyio.fail_after(20):
-            while not told.exists():
+            while not output.exists():
                 await anyio.sleep(0.001)
 
     parent = os.getpid()
@@ -178,5 +178,5 @@ def test_a_fork_amid_a_hook_and_its_events(tmp_path: Path) -> None:
         asyncio.run(fetch())
     child = start_child(lambda: asyncio.run(fetch_and_wait()))
     join_child(child)
-    assert told.read_text() == f"{child}\n", "what waited for the parent's thread is the parent's"
+    assert output.read_text() == f"{child}\n", "what waited for the parent's thread is the parent's"
     release.set()

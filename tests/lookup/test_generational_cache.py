@@ -1,4 +1,4 @@
-"""GenerationalCache: bounded as an LRU cache is, and as good at telling what will be asked for again."""
+"""GenerationalCache: bounded like an LRU cache, and with as many hits."""
 
 import random
 import threading
@@ -16,8 +16,8 @@ from aipolicy.rendering import render
 RENDERING = render(SitePolicy())
 
 
-def of_numbers(most: int, budget: ByteBudget | None = None) -> GenerationalCache[int]:
-    """A cache of numbers, which weigh nothing to speak of."""
+def make_cache(most: int, budget: ByteBudget | None = None) -> GenerationalCache[int]:
+    """Return a cache of numbers, whose renderings are small."""
     return GenerationalCache(
         most, budget=budget or ByteBudget(1 << 30), lock=threading.RLock(), rendering=lambda number: RENDERING
     )
@@ -32,7 +32,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
     most: int, steps: list[tuple[str, bytes]]
 ) -> None:
     budget = ByteBudget(1 << 30)
-    cache, kept = of_numbers(most, budget), dict[bytes, int]()
+    cache, kept = make_cache(most, budget), dict[bytes, int]()
     for number, (step, host) in enumerate(steps, 1):
         if step == "keep":
             cache.put(host, number)
@@ -44,7 +44,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
             assert cache.pop(host) in (None, kept.pop(host, None))
             assert cache.get(host) is None
         else:
-            taking = of_numbers(most, budget)
+            taking = make_cache(most, budget)
             taking.take_all(cache)
             assert not len(cache)
             cache = taking
@@ -53,7 +53,7 @@ def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
 
 @given(st.integers(1, 40), st.lists(st.integers(0, 39)), st.randoms())
 def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: random.Random) -> None:
-    cache, kept = of_numbers(most), dict[bytes, int]()
+    cache, kept = make_cache(most), dict[bytes, int]()
     for number in numbers:
         host = b"%d" % (number % most)
         cache.put(host, number)
@@ -64,7 +64,7 @@ def test_what_fits_is_never_forgotten(most: int, numbers: list[int], chance: ran
 
 
 def test_what_is_used_outlasts_any_number_that_come_once() -> None:
-    cache = of_numbers(100)
+    cache = make_cache(100)
     for number in range(10_000):
         cache.put(b"%d" % number, 1)
         cache.put(b"used", 1)
@@ -80,7 +80,7 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
     requests = [
         b"%d" % (chance.randrange(hosts) + hosts if chance.random() < swept else host) for host in asked
     ]
-    lru, ours = LRUCache[bytes, int](most), of_numbers(most)
+    lru, ours = LRUCache[bytes, int](most), make_cache(most)
     found = [0, 0]
     for host in requests:
         found[0] += bool(lru.get(host))
@@ -92,7 +92,7 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
 
 def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
     budget = ByteBudget(1 << 30)
-    taking, first, second = (of_numbers(3, budget) for _ in range(3))
+    taking, first, second = (make_cache(3, budget) for _ in range(3))
     first.put(b"a", 1)
     second.put(b"b", 2)
     second.put(b"a", 3)

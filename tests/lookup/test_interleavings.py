@@ -1,7 +1,7 @@
 """CachedLookup: loads, failures, timeouts, cancellations and invalidations in any order, judged by an oracle.
 
-Of each host there is a history of policies, each with a number of its own in it. A load reads the number at
-some moment of its time, and may fail in any way. Nothing here depends on the machine: time is virtual.
+Each host has a history of policies, with their numbers in them. A load reads the number at some moment while
+it runs, and may fail in any way. Time is virtual, so nothing depends on the machine.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ FAULTS: tuple[Callable[[], BaseException], ...] = (
 
 @dataclass
 class Site:
-    """The history of what was in force, and of what was answered."""
+    """The history of a site's policies and of the answers."""
 
     changes: list[tuple[float, SitePolicy | None]] = field(default_factory=list)
     invalidated: tuple[float, int] = (-1.0, -1)  # when, and the number in force then
     invalidations: list[float] = field(default_factory=list)
     last_fault: float = -1.0  # when a load failed, or was out of time
-    seen: list[tuple[float, int, bool]] = field(default_factory=list)  # answered when, number, opted out
+    answers: list[tuple[float, int, bool]] = field(default_factory=list)  # time, number, opted out
 
     def invalidate(self, now: float) -> None:
         self.invalidated = (now, self.number)
@@ -101,56 +101,56 @@ class World:
     async def visit(self, host: str) -> None:
         began, raw = self.clock(), host.encode()
         site = self.sites.get(host)
-        seen = [] if site is None else list(site.seen)
+        answers = [] if site is None else list(site.answers)
         invalidated = None if site is None else site.invalidated
         found = self.lookup.peek(raw) or await self.lookup.find(raw)
         self.answers += 1
         if site is None:
             assert found is self.lookup.default
         else:
-            self.judge(site, began, found.policy, seen, invalidated or site.invalidated)
+            self.judge(site, began, found.policy, answers, invalidated or site.invalidated)
 
     def judge(
         self,
         site: Site,
         began: float,
         policy: SitePolicy,
-        seen: list[tuple[float, int, bool]],
+        answers: list[tuple[float, int, bool]],
         invalidated: tuple[float, int],
     ) -> None:
-        """``seen`` and ``invalidated`` are from before the request: much happens at one moment."""
+        """Judge an answer; ``answers`` and ``invalidated`` are from before the request."""
         now = self.clock()
         fine = site.last_fault < began - LONGEST_DELAY - 2 * TTL - TIMEOUT
         if sum(at >= began for at in site.invalidations) >= 3:
-            fine = False  # so many loads that were thrown away a request doesn't wait for
-        known = max(seen, key=lambda each: each[1], default=None)
+            fine = False  # a request doesn't wait for that many discarded loads
+        known = max(answers, key=lambda each: each[1], default=None)
         number = int(policy.sitemaps[0].split("/")[-1][:-4]) if policy.sitemaps else None
         if number is None:
-            assert not (known and known[2]), f"a no is unsaid: {known}"
+            assert not (known and known[2]), f"an opt-out is lost: {known}"
             _, in_force = site.changes[site.number_at(began - UNKNOWN_TTL - 2 * TIMEOUT)]
             crowded = self.lookup.status().refused
-            assert not fine or in_force is None or crowded, "the default is served of a site, without need"
+            assert not fine or in_force is None or crowded, "the default is served for a site without need"
         else:
             assert known is None or number >= known[1], f"number {number} after {known}"
-            its = site.changes[number][1]
-            if policy != its:  # what gave way to the default
-                assert not fine, "it gives way without need"
-                assert its is not None, "it is nobody's"
-                assert policy.opted_out or not its.opted_out, f"the no of {number} is unsaid"
+            loaded = site.changes[number][1]
+            if policy != loaded:  # a fallback
+                assert not fine, "a fallback is served without need"
+                assert loaded is not None, "the host was unknown"
+                assert policy.opted_out or not loaded.opted_out, f"the opt-out of {number} is lost"
             if number < invalidated[1]:
                 # A grant is not; what says nothing is what gives way to a default that says nothing.
-                assert policy.opted_out or not str(policy.preferences), "what was invalidated is served"
+                assert policy.opted_out or not str(policy.preferences), "an invalidated answer is served"
                 assert site.last_fault >= invalidated[0] - TIMEOUT or not fine, "and without need"
             if fine:
                 due = site.number_at(began - 2 * TTL - TIMEOUT)
                 assert number >= due, f"number {number} is served, and {due} had been in force"
-            site.seen.append((now, number, policy.opted_out))
+            site.answers.append((now, number, policy.opted_out))
 
     async def run(self, steps: int) -> None:
         async with anyio.create_task_group() as tasks:
             for step in range(steps):
                 await self.step(step, tasks)
-        await anyio.sleep(100)  # all is over, and all can be loaded
+        await anyio.sleep(100)  # every failure is over
         self.faulty = 0.0
         for host in self.sites:
             self.lookup.invalidate(host)
@@ -159,9 +159,9 @@ class World:
                 await anyio.sleep(2 * TTL)
             site = self.sites[host]
             if site.changes[-1][1] is not None:
-                assert site.seen[-1][1] == site.number
+                assert site.answers[-1][1] == site.number
         assert self.lookup.status().loads == 0
-        assert not self.lookup._flights._running, "a place is lost"
+        assert not self.lookup._flights._running, "a slot is lost"
 
     async def step(self, step: int, tasks: Any) -> None:
         chance = self.chance
@@ -174,8 +174,8 @@ class World:
                 site.invalidate(self.clock())
                 self.lookup.invalidate(host.upper())
         elif kind < 0.06:
-            for its in self.sites.values():
-                its.invalidate(self.clock())
+            for other in self.sites.values():
+                other.invalidate(self.clock())
             self.lookup.invalidate_all()
         elif kind < 0.08:
             self.faulty = chance.choice([0.0, 0.0, 0.0, 0.2, 1.0])
@@ -184,7 +184,7 @@ class World:
         elif kind < 0.3:
             tasks.start_soon(self.leave_early, host, chance.choice([0, 0.01, 0.3, 1.5]))
         elif kind < 0.4:
-            tasks.start_soon(self.visit, f"stranger{step}.example")
+            tasks.start_soon(self.visit, f"unknown{step}.example")
         else:
             tasks.start_soon(self.visit, host)
             if chance.random() < 0.5:
@@ -198,7 +198,7 @@ class World:
 @pytest.mark.proof
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("seed", range(size(full=400, ci=12)))
-def test_no_answer_is_older_than_one_before_it_and_no_no_is_unsaid(backend: str, seed: int) -> None:
+def test_no_answer_is_older_than_one_before_it_and_no_opt_out_is_lost(backend: str, seed: int) -> None:
     async def test(clock: Callable[[], float]) -> None:
         world = World(seed, clock)
         await world.run(600)

@@ -1,4 +1,4 @@
-"""A policy whose robots.txt doesn't fit, or takes long to render: the no is served, and nobody else waits."""
+"""Policies whose robots.txt is too large or slow to render: the opt-out is served, and no host waits."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ LARGE = replace(TOO_LARGE, robots_base="User-agent: *\n" + "Disallow: /x\n" * 20
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A registry that took a policy in when it still fitted: a later crawler table is larger."""
+    """Return a registry with a policy that became too large with a later crawler table."""
     monkeypatch.setattr("aipolicy.registry.write.check_fits", lambda policy: None)
     address = f"sqlite:///{tmp_path}/registry.db"
     with Registry(address) as registry:

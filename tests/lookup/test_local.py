@@ -1,4 +1,4 @@
-"""LocalLookup: reading the registry, and following its changes."""
+"""LocalLookup reads the registry and follows its changes."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""LocalLookup: a file that is damaged, replaced, or no registry.
+"""LocalLookup with a file that is damaged, replaced or not a registry.
 
 Never more permissive than the last good answer or the default, and never an error.
 """
@@ -98,7 +98,7 @@ async def test_a_damaged_file_leaves_the_last_good_answers(
 async def test_a_change_made_before_the_file_was_displaced_is_in_force(
     local: LocalSource, displace: Callable[[Path], None]
 ) -> None:
-    """A worker that nobody asked meanwhile reads it in the file that it still has open."""
+    """A worker without requests meanwhile reads the change in the file that it has open."""
     local.put("blog.example", UNSET, hosts=["www.blog.example"])
     lookup = local.lookup(default="unset")
     assert await policy(lookup, "blog.example") == UNSET
@@ -131,7 +131,7 @@ async def test_a_copy_in_a_replicas_place_does_not_hide_the_last_changes(
 async def test_where_changes_may_have_been_lost_with_the_file_nothing_permissive_stands(
     local: LocalSource, ruin: Callable[[Path], None]
 ) -> None:
-    """The owner opted out while nobody asked this worker, and then the file was ruined: it can't know."""
+    """An opt-out was lost with the file before this worker read it."""
     local.put("blog.example", UNSET)
     local.put("art.example", NO_AI)
     lookup = local.lookup()
@@ -159,7 +159,7 @@ async def test_a_locked_file_is_not_taken_for_a_ruined_one(local: LocalSource) -
 
 
 async def test_a_file_truncated_under_a_writer_does_not_kill_the_process(local: LocalSource) -> None:
-    """As it would with memory-mapped reading: SQLite then touches pages that are gone (SIGBUS)."""
+    """Memory-mapped reading would: SQLite would touch pages that are gone (SIGBUS)."""
     local.put("blog.example", NO_AI)
     with closing(sqlite3.connect(local.path)) as writer:
         writer.execute("INSERT INTO meta VALUES ('a page', 'in the log')")
@@ -184,7 +184,7 @@ async def test_a_file_that_is_damaged_from_the_start_is_no_error(
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         ("UPDATE meta SET value = '2' WHERE key = 'schema_version'", "schema version is b'2', not b'1'"),
         ("DELETE FROM meta", "schema version is None"),
@@ -195,13 +195,13 @@ async def test_a_file_that_is_damaged_from_the_start_is_no_error(
     ],
 )
 async def test_a_file_that_is_no_registry_of_this_version_is_not_read(
-    local: LocalSource, damage: str, told: str, caplog: pytest.LogCaptureFixture
+    local: LocalSource, damage: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     local.put("blog.example", UNSET)
     sql(local.path, damage)
     lookup = local.lookup()
     assert await answer(lookup, "blog.example") is lookup.default
-    assert told in caplog.text
+    assert message in caplog.text
 
 
 async def test_a_schema_that_becomes_newer_in_flight_is_not_read_on(local: LocalSource) -> None:
@@ -273,7 +273,7 @@ async def test_another_registry_written_into_the_same_file_is_noticed(
 async def test_a_deleted_file_is_read_on_until_another_one_takes_its_place(
     local: LocalSource, tmp_path: Path
 ) -> None:
-    """It is open: what was not in memory yet is answered, too."""
+    """The file is still open, so sites that aren't cached are answered, too."""
     for host, its in (("blog.example", NO_AI), ("silent.example", UNSET), ("later.example", UNSET)):
         local.put(host, its)
     lookup = local.lookup(max_stale=60)
@@ -282,7 +282,7 @@ async def test_a_deleted_file_is_read_on_until_another_one_takes_its_place(
         file.unlink()
     local.clock.advance(0.3)
     assert await policy(lookup, "silent.example") == UNSET
-    assert await answer(lookup, "stranger.example") is lookup.default
+    assert await answer(lookup, "unknown.example") is lookup.default
     assert "there is no such file" in lookup.status().error
     local.clock.advance(61)
     assert await answer(lookup, "later.example") is lookup.default
@@ -308,7 +308,7 @@ async def test_a_file_moved_away_and_back_is_the_same_one(local: LocalSource) ->
 async def test_a_file_replaced_beside_its_log_is_locked_as_it_should_be(
     local: LocalSource, tmp_path: Path
 ) -> None:
-    """SQLite cuts a log's index that nobody has locked, and whoever reads in it then dies of it (SIGBUS)."""
+    """SQLite truncates the index of an unlocked log, and a process that reads it would die (SIGBUS)."""
     local.put("blog.example", UNSET)
     other = another_registry(tmp_path / "other.db", "blog.example", NO_AI)
     lookup = local.lookup()
@@ -324,7 +324,7 @@ async def test_a_file_replaced_beside_its_log_is_locked_as_it_should_be(
 async def test_a_copy_put_in_a_replicas_place_is_not_read_before_its_follower_took_it_over(
     local: LocalSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is old, and SQLite would read it together with the log that is beside it, page by page."""
+    """SQLite would read the old file together with the newer write-ahead log."""
     local.put("blog.example", UNSET)
     local.put("other.example", UNSET)
     number = "INSERT OR REPLACE INTO meta VALUES ('file', '{}')"
@@ -340,8 +340,8 @@ async def test_a_copy_put_in_a_replicas_place_is_not_read_before_its_follower_to
         local.clock.advance(1.1)
         assert await answer(lookup, "blog.example") is found
     assert await policy(lookup, "other.example") == UNSET, "of the one before, which is still open"
-    (told,) = caplog.messages
-    assert "a copy of a replica" in told
+    (output,) = caplog.messages
+    assert "a copy of a replica" in output
     sql(local.path, number.format(local.path.stat().st_ino))
     local.clock.advance(1.1)
     assert await policy(lookup, "blog.example") == UNSET

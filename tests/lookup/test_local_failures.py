@@ -1,4 +1,4 @@
-"""LocalLookup: a file that is missing, locked, deleted or unreadable, and rows that make no sense.
+"""LocalLookup with a file that is missing, locked, deleted or unreadable, and with invalid rows.
 
 Never more permissive than the last good answer or the default, and never an error.
 """
@@ -89,7 +89,7 @@ async def test_a_deleted_file_leaves_the_last_good_answers(local: LocalSource) -
 
 
 def statements_of(lookup: LocalLookup) -> list[str]:
-    """The SQL that it runs from now on, in a list that grows."""
+    """Return a list to which the SQL that it runs from now on is appended."""
     statements: list[str] = []
     assert lookup._file is not None
     lookup._file._connection.set_trace_callback(statements.append)
@@ -234,7 +234,7 @@ async def test_an_opt_out_outlasts_a_fault_of_the_lookup_itself(
     assert "lookup of b'blog.example' failed; its last good answer is served" in caplog.text
 
 
-async def test_what_went_wrong_is_told_again_when_it_changes(
+async def test_what_went_wrong_is_reported_again_when_it_changes(
     local: LocalSource, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup = local.lookup()
@@ -250,7 +250,7 @@ async def test_what_went_wrong_is_told_again_when_it_changes(
     assert "file is not a database" in damaged
 
 
-async def test_a_file_that_can_be_read_and_cannot_in_turns_is_told_ever_more_seldom(
+async def test_a_file_that_can_be_read_and_cannot_in_turns_is_reported_ever_more_seldom(
     local: LocalSource, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup = local.lookup()

@@ -1,4 +1,4 @@
-"""LocalLookup: a history that isn't the one it knows any more, though nothing else of the file says so."""
+"""LocalLookup with a history that is not the one it read before, in an otherwise equal file."""
 
 import shutil
 import sqlite3
@@ -15,13 +15,13 @@ Restore = Callable[[LocalLookup, Path, Path], None]
 
 
 def into_the_file(_: LocalLookup, backup: Path, file: Path) -> None:
-    """As a follower fills a replica anew under its readers."""
+    """Copy a backup into the open file, as a follower rebuilds a replica."""
     with closing(sqlite3.connect(backup)) as then, closing(sqlite3.connect(file)) as now:
         then.backup(now)
 
 
 def over_the_file(lookup: LocalLookup, backup: Path, file: Path) -> None:
-    """As cp does while nobody has it open."""
+    """Replace the content of the closed file, as ``cp`` does."""
     lookup.close()
     shutil.copyfile(backup, file)
 
@@ -59,7 +59,7 @@ async def test_a_last_change_whose_row_is_gone_is_not_read_around_again_and_agai
 
 
 async def test_a_last_change_is_read_once_while_nobody_writes(local: LocalSource) -> None:
-    """It may have megabytes, and each look would hold up the event loop."""
+    """A change may have megabytes, and reading it would block the event loop."""
     local.put("blog.example", UNSET)
     lookup = local.lookup()
     assert await policy(lookup, "blog.example") == UNSET

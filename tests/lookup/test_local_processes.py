@@ -1,4 +1,4 @@
-"""LocalLookup: a change by one process comes into force in every other; benchmarks measure how soon."""
+"""LocalLookup: a change by one process comes into force in every other; a benchmark measures the time."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""The answers that are quickest at hand are no older than the others, however many sites there are."""
+"""Cached answers are as fresh as the others, however many sites there are."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``status``: how a lookup is, without costing a hit anything."""
+"""The status of a lookup, which costs a hit nothing."""
 
 import sqlite3
 from contextlib import closing
@@ -19,7 +19,7 @@ async def test_what_is_remembered_and_what_was_read_is_counted(source: Source) -
     assert (status.error, status.last_error, status.last_error_age) == ("", "", None)
 
 
-async def test_the_hit_ratio_is_told_where_hits_are_counted(source: Source) -> None:
+async def test_the_hit_ratio_is_reported_where_hits_are_counted(source: Source) -> None:
     source.put("a.example", NO_AI)
     lookup = source.lookup(count_hits=True)
     assert lookup.status().hit_ratio is None
@@ -32,7 +32,7 @@ async def test_the_hit_ratio_is_told_where_hits_are_counted(source: Source) -> N
     assert (uncounted.status().requests, uncounted.status().hit_ratio) == (None, None)
 
 
-async def test_trouble_is_told_while_it_lasts_and_the_last_error_after_it(source: Source) -> None:
+async def test_trouble_is_reported_while_it_lasts_and_the_last_error_after_it(source: Source) -> None:
     source.put("a.example", UNSET)
     lookup = source.lookup()
     await answer(lookup, "a.example")
@@ -54,7 +54,7 @@ async def test_trouble_is_told_while_it_lasts_and_the_last_error_after_it(source
     assert mended.last_error_age > 5
 
 
-async def test_the_sequence_number_and_the_age_of_the_last_look_are_told(local: LocalSource) -> None:
+async def test_the_sequence_number_and_the_age_of_the_last_look_are_reported(local: LocalSource) -> None:
     local.put("a.example", NO_AI)
     lookup = local.lookup()
     await answer(lookup, "a.example")

@@ -1,4 +1,4 @@
-"""The contract of every lookup, under trio: its tests, which are written for any event loop."""
+"""The contract tests of lookups, run by trio."""
 
 import functools
 import inspect
@@ -11,11 +11,11 @@ from tests.lookup import test_contract
 
 
 def under_trio(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """The same test, with its fixtures and parameters, run by trio."""
+    """Return the same test, run by trio."""
 
     @functools.wraps(test)
-    def run(**given: Any) -> None:
-        trio.run(functools.partial(test, **given))
+    def run(**fixtures: Any) -> None:
+        trio.run(functools.partial(test, **fixtures))
 
     return run
 
@@ -32,5 +32,5 @@ TESTS = {
 globals().update({f"{name}_under_trio": under_trio(test) for name, test in TESTS.items()})
 
 
-def test_the_whole_contract_is_here() -> None:
+def test_the_contract_is_not_empty() -> None:
     assert len(TESTS) > 20

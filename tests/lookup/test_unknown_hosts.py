@@ -1,4 +1,4 @@
-"""CachedLookup: hosts that nobody knows have a share of the loads, and known sites never wait behind them."""
+"""CachedLookup: unknown hosts have a share of the loads, and known sites never wait for them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ SITES = {f"site{number}.example": NO_AI for number in range(40)}
 
 
 class Gates:
-    """An async ``load`` that opens for one host at a time, and knows how many wait."""
+    """An async ``load`` that returns for one host at a time, and counts those that wait."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, anyio.Event] = {}
@@ -58,7 +58,7 @@ def run(backend: str, test: Callable[[], Awaitable[None]]) -> None:
 
 
 class Asked:
-    """Requests under way, and what each was answered."""
+    """Running requests and their answers."""
 
     def __init__(self, lookup: CachedLookup, tasks: Any) -> None:
         self._lookup, self._tasks = lookup, tasks
@@ -74,16 +74,16 @@ class Asked:
         self.answers[host] = (self._lookup.peek(raw) or await self._lookup.find(raw)).policy
 
 
-STRANGERS = [f"stranger{number}.example" for number in range(1000)]
+UNKNOWN = [f"unknown{number}.example" for number in range(1000)]
 
 
-def test_a_flood_of_strangers_runs_few_loads_and_most_are_answered_at_once(backend: str) -> None:
+def test_a_flood_of_unknown_hosts_runs_few_loads_and_most_are_answered_at_once(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         lookup = CachedLookup(gates, max_unknown=3, default="unset", timeout=20)
         async with anyio.create_task_group() as tasks:
             asked = Asked(lookup, tasks)
-            await asked.ask(*STRANGERS)
+            await asked.ask(*UNKNOWN)
             assert len(gates.waiting) == 3
             refused = 1000 - 3 - 128
             assert len(asked.answers) == refused
@@ -97,7 +97,7 @@ def test_a_flood_of_strangers_runs_few_loads_and_most_are_answered_at_once(backe
     run(backend, test)
 
 
-def test_known_sites_are_loaded_past_any_number_of_strangers(backend: str) -> None:
+def test_known_sites_are_loaded_past_any_number_of_unknown_hosts(backend: str) -> None:
     async def test() -> None:
         gates, clock = Gates(), Clock()
         gates.open = True
@@ -107,7 +107,7 @@ def test_known_sites_are_loaded_past_any_number_of_strangers(backend: str) -> No
         gates.open = False
         async with anyio.create_task_group() as tasks:
             asked = Asked(lookup, tasks)
-            await asked.ask(*STRANGERS[:300])
+            await asked.ask(*UNKNOWN[:300])
             clock.advance(61)
             await asked.ask(*SITES)  # are answered at once, and renewed
             assert {asked.answers[host] for host in SITES} == {NO_AI}
@@ -133,7 +133,7 @@ def test_a_blog_that_found_no_place_is_loaded_in_the_background(backend: str) ->
         lookup = CachedLookup(gates, max_unknown=2, default="unset", timeout=20)
         async with anyio.create_task_group() as tasks:
             asked = Asked(lookup, tasks)
-            await asked.ask(*STRANGERS[:200])
+            await asked.ask(*UNKNOWN[:200])
             await asked.ask("site7.example")
             assert asked.answers["site7.example"] == UNSET
             await gates.let_all()
@@ -151,10 +151,10 @@ def test_a_blog_that_comes_again_goes_before_those_that_come_once(backend: str) 
         lookup = CachedLookup(gates, max_unknown=1, default="unset", timeout=20)
         async with anyio.create_task_group() as tasks:
             asked = Asked(lookup, tasks)
-            await asked.ask(*STRANGERS[:200])
+            await asked.ask(*UNKNOWN[:200])
             await asked.ask("site7.example")
             assert asked.answers.pop("site7.example") == UNSET
-            await asked.ask(*STRANGERS[200:400])
+            await asked.ask(*UNKNOWN[200:400])
             await asked.ask("site7.example")
             assert "site7.example" not in asked.answers, "it waits for its turn"
             gates.let(*gates.waiting)
@@ -168,7 +168,7 @@ def test_a_blog_that_comes_again_goes_before_those_that_come_once(backend: str) 
     run(backend, test)
 
 
-def test_loads_that_hang_keep_their_places_and_then_no_stranger_waits(backend: str) -> None:
+def test_loads_that_hang_keep_their_places_and_then_no_unknown_host_waits(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         gates.open = True
@@ -199,7 +199,7 @@ def test_loads_that_hang_keep_their_places_and_then_no_stranger_waits(backend: s
     run(backend, test)
 
 
-def test_a_stranger_that_becomes_a_site_is_one_after_unknown_ttl(backend: str) -> None:
+def test_an_unknown_host_that_becomes_a_site_is_one_after_unknown_ttl(backend: str) -> None:
     async def test() -> None:
         clock = Clock()
         sites: dict[str, SitePolicy] = {}
@@ -211,7 +211,9 @@ def test_a_stranger_that_becomes_a_site_is_one_after_unknown_ttl(backend: str) -
         assert await lookup.find(b"new.example") is lookup.default
         sites["new.example"] = NO_AI
         clock.advance(5)
-        assert (await lookup.find(b"new.example")).policy == NO_AI, "a stranger is never served while renewed"
+        assert (await lookup.find(b"new.example")).policy == NO_AI, (
+            "an unknown host is never served while renewed"
+        )
 
     run(backend, test)
 

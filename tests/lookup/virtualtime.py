@@ -1,4 +1,4 @@
-"""Event loops whose time jumps to the next thing that is due: hours of waiting take no time."""
+"""Event loops with virtual time, which jumps to the next event, so that hours of waiting take no time."""
 
 import asyncio
 import selectors
@@ -10,7 +10,7 @@ import trio.testing
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Instead of waiting it lets the time pass."""
+    """A selector that advances the time instead of waiting."""
 
     loop: "JumpingLoop"
 
@@ -23,7 +23,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """asyncio's event loop with virtual time."""
+    """An asyncio event loop with virtual time."""
 
     def __init__(self) -> None:
         self.now = 1000.0

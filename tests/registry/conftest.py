@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Clock:
-    """Stands still until it is moved, in either direction."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ class Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewURL:
-    """Each call is the address of another database, and nothing is there yet."""
+    """Return a function that returns the address of a new database."""
     if request.param == "postgresql":
         schemas: Schemas = request.getfixturevalue("schemas")
         return schemas.new
@@ -60,7 +60,7 @@ def registry(url: str, clock: Clock) -> Iterator[Registry]:
 
 @contextmanager
 def raw(url: str) -> Iterator[sqlalchemy.Connection]:
-    """The database as another program sees it, in a transaction of its own."""
+    """Connect to the database as another program does, in a transaction."""
     engine = sqlalchemy.create_engine(url)
     try:
         with engine.begin() as connection:

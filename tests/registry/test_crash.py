@@ -1,4 +1,4 @@
-"""Killed at any moment, the registry has every opt-out that it acknowledged, and a history that adds up."""
+"""A registry whose writer is killed: it has every acknowledged opt-out, and a consistent history."""
 
 import contextlib
 import random

@@ -1,4 +1,4 @@
-"""A registry that was used before a fork: the child connects for itself, and the parent goes on."""
+"""A registry that was used before a fork: the child connects for itself, and the parent continues."""
 
 import threading
 

@@ -27,7 +27,7 @@ def test_a_policy_is_in_force_from_its_change_to_the_next(registry: Registry, cl
     assert registry.at("blog.example", second - MICROSECOND) == OPTED_OUT
     assert registry.at("blog.example", second) == SILENT
     assert registry.at("blog.example", second + timedelta(days=9000)) == SILENT
-    assert registry.at("stranger.example", second) is None
+    assert registry.at("unknown.example", second) is None
 
 
 def test_the_last_of_several_changes_in_one_moment_was_in_force(registry: Registry, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Opening a registry: addresses, what is there already, and who may make a new one."""
+"""Opening a registry: addresses, existing databases, and creation of new ones."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""PostgreSQL's own: what it tells when it can't be used, and what others rely on."""
+"""Errors of PostgreSQL, and the behaviour of a PostgreSQL registry on which others rely."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ def url(schemas: Schemas) -> str:
 
 @contextmanager
 def plain_server() -> Iterator[int]:
-    """A port where somebody answers like a PostgreSQL server without TLS."""
+    """A port that answers like a PostgreSQL server without TLS."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def refuse() -> None:
@@ -45,7 +45,7 @@ def plain_server() -> Iterator[int]:
 
 
 def error_message(url: str) -> str:
-    """The error's whole chain of messages."""
+    """Return the messages of the error and of its causes."""
     with pytest.raises(RegistryError) as caught:
         Registry(url, create=False)
     return f"{caught.value} {caught.value.__cause__}"

@@ -1,4 +1,4 @@
-"""Many puts in one transaction: what one put after the other would have left, all of it or nothing."""
+"""Many puts in one transaction: the same result as one put after the other, or none."""
 
 import json
 import threading
@@ -39,11 +39,11 @@ APART = st.tuples(
     st.permutations([f"{letter}.example" for letter in "abcdefghij"]),
     st.lists(st.tuples(st.sampled_from(["unset", "no-training"]), st.none() | st.integers(0, 2)), max_size=4),
 )
-"""Names, and of each put what it says and how many further hosts it gives."""
+"""Names, and for each put its policy and the number of its further hosts."""
 
 
 def apart(drawn: tuple[list[str], list[tuple[str, int | None]]]) -> list[Put]:
-    """Puts of which no two speak of one host."""
+    """Return puts of which no two name the same host."""
     names, puts = iter(drawn[0]), []
     for preset, further in drawn[1]:
         policy = SitePolicy.from_preset(preset_named(preset), site=next(names))
@@ -65,7 +65,7 @@ def tables(url: str) -> dict[str, list[tuple[object, ...]]]:
 
 
 def accepted(registry: Registry, puts: list[Put]) -> list[Put]:
-    """Those that a put after the other takes; they are put."""
+    """Put them one by one, and return those that were not refused."""
     taken = []
     for policy, hosts in puts:
         try:

@@ -210,7 +210,7 @@ def test_an_unknown_site_has_no_hosts_and_no_history(registry: Registry) -> None
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     registry.put(OPTED_OUT, by="ada", hosts=[])
     for ask in (registry.hosts, registry.history):
-        for host in ("stranger.example", "www.blog.example"):
+        for host in ("unknown.example", "www.blog.example"):
             with pytest.raises(UnknownSiteError, match=host):
                 ask(host)
 

@@ -1,4 +1,4 @@
-"""A policy that no lookup could serve whole is refused before it is stored, with bytes and fix."""
+"""Policies that are too large to be served, which are refused before they are stored."""
 
 from collections.abc import Callable
 from pathlib import Path

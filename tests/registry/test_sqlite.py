@@ -1,4 +1,4 @@
-"""The SQLite file itself, as other readers of it rely on it."""
+"""The SQLite file itself, on which other readers rely."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""``timeline``: all that was ever in force on a host."""
+"""``timeline``: everything that was ever in force on a host."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def test_a_timeline_has_every_change_with_its_number_oldest_first(registry: Regi
 
 def test_a_host_that_no_site_ever_had_has_no_timeline(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
-    assert registry.timeline("stranger.example") == []
+    assert registry.timeline("unknown.example") == []
 
 
 def test_a_moved_host_has_the_policies_of_each_site_while_it_was_its_own(

@@ -35,7 +35,7 @@ def write(registry: Registry, name: str, count: str) -> None:
 
 
 def say(line: str) -> None:
-    # One write of less than a pipe's atomic size: a line is there whole or not at all.
+    # One write of less than a pipe's atomic size: a line is there completely or not at all.
     os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 

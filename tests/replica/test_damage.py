@@ -99,7 +99,7 @@ def test_a_damaged_file_is_logged_once_and_filled_again(
 def test_an_old_copy_in_its_place_is_filled_again(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Beside it is the log of the newer one. SQLite takes it for the copy's own: some pages old, some new."""
+    """Next to it is the newer file's log. SQLite takes it for the copy's own, and mixes old and new pages."""
     old = tmp_path / "old.db"
     with followed(url, file) as registry:
         outdate(registry, file, old)
@@ -300,7 +300,7 @@ def test_the_remains_of_a_killed_copy_are_harmless(url: str, file: Path) -> None
 
 
 def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(url: str, file: Path) -> None:
-    """The last one that closes a file deletes its log; a follower must be seen to be there."""
+    """The last connection to close a file deletes its log; the follower must count as open."""
     with Registry(url) as registry, follower(url, file):
         for number in range(1, 4):
             registry.put(SitePolicy(site=f"blog{number}.example"), by="ada")
@@ -311,7 +311,7 @@ def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(u
 
 
 def test_a_follower_keeps_the_locks_of_its_process_when_it_looks_at_the_file(url: str, file: Path) -> None:
-    """POSIX takes them all away where a file is opened and closed by other means than SQLite's."""
+    """POSIX releases all locks of a process when it closes the file by other means than SQLite's."""
     with Registry(url) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
         with Replica(url, file):

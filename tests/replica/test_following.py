@@ -1,4 +1,4 @@
-"""A replica has what the registry has, row by row, and goes on where it was."""
+"""A replica has the same rows as the registry, and resumes after a restart."""
 
 import logging
 import random
@@ -27,7 +27,7 @@ SILENT = SitePolicy.from_flag(False, site="blog.example")
 
 
 def shuffle(registry: Registry, rng: random.Random, count: int) -> None:
-    """Policies change, and hosts are moved about between a few sites, alone and by the hundred."""
+    """Change policies and move hosts between a few sites, one by one and in bulk."""
     names = [f"{letter}.example" for letter in "abcdefghij"]
     for _ in range(count):
         policy = SitePolicy.from_flag(rng.random() < 0.5, site=rng.choice(names))
@@ -183,7 +183,7 @@ def test_a_file_that_is_something_else_is_refused_and_unharmed(url: str, file: P
         connection.execute("CREATE TABLE post (id INTEGER PRIMARY KEY)")
     for path in (registry, notes, other):
         before = path.read_bytes()
-        for _ in range(2):  # the lock's file that the first one leaves is no licence
+        for _ in range(2):  # the lock file that the first one leaves doesn't allow it
             with pytest.raises(RegistryError, match="is not a replica: use another file"):
                 Replica(url, path).run()
         assert path.read_bytes() == before

@@ -21,7 +21,7 @@ HOSTS = ("a.example", "lost.example", "new0.example")
 
 
 def name_of(url: str) -> str:
-    """The schema's."""
+    """Name of the schema."""
     return str(make_url(url).query["options"]).removeprefix("-csearch_path=")
 
 
@@ -32,7 +32,7 @@ def become(url: str, registry_id: str) -> None:
 
 
 def restored(url: str, schemas: Schemas, more: int) -> str:
-    """Three changes at ``url``; the address of what it is with only the first, another one, and ``more``."""
+    """Return the address of a copy of ``url`` with its first change, a different second one, and ``more``."""
     other = schemas.new()
     with Registry(url) as registry, Registry(other) as older:
         for name in ("a.example", "b.example", "lost.example"):
@@ -46,7 +46,7 @@ def restored(url: str, schemas: Schemas, more: int) -> str:
 
 
 def copied(url: str, schemas: Schemas) -> str:
-    """The address of a registry that has the first change of the one at ``url``, and no more."""
+    """Return the address of a copy that has only the first change of the registry at ``url``."""
     other = schemas.new()
     Registry(other).close()
     one, another = name_of(url), name_of(other)
@@ -61,7 +61,7 @@ def copied(url: str, schemas: Schemas) -> str:
 
 
 def acting_standby(url: str, *, standby: bool = True) -> str:
-    """The registry's address where the server says so, by a function before PostgreSQL's own."""
+    """Let a server claim to be a standby, with a function that hides PostgreSQL's own."""
     function = "CREATE OR REPLACE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql"
     with raw(url) as connection:
         connection.execute(sqlalchemy.text(f"{function} AS 'SELECT {standby}'"))
@@ -94,7 +94,7 @@ async def answers(lookup: LocalLookup) -> list[str]:
     """Return the answer for each host; an unknown host has the default."""
     await asyncio.sleep(0.002)  # then it looks at the file again
     found = [await lookup.find(host.encode()) for host in HOSTS]
-    return ["stranger" if one is lookup.default else str(one.policy.preset) for one in found]
+    return ["default" if one is lookup.default else str(one.policy.preset) for one in found]
 
 
 @pytest.mark.parametrize("more", [0, 2, 3])
@@ -105,10 +105,10 @@ async def test_a_registry_restored_from_a_backup_is_taken_over_under_readers(
     with Replica(url, file):
         eventually(lambda: seq(file) == 3)
     lookup = LocalLookup(file, refresh=0.001)
-    assert await answers(lookup) == ["unset", "unset", "stranger"]
+    assert await answers(lookup) == ["unset", "unset", "default"]
     with Replica(other, file):
         eventually(lambda: is_copy(file, other))
-    assert await answers(lookup) == ["no-training", "stranger", "unset" if more else "stranger"]
+    assert await answers(lookup) == ["no-training", "default", "unset" if more else "default"]
     lookup.close()
 
 
@@ -165,7 +165,7 @@ def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
 def test_a_standby_of_a_registry_that_was_restored_from_a_backup_is_taken_over(
     url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has fewer changes than the replica, and others: to wait for more would keep an owner's no back."""
+    """It has fewer changes than the replica, and different ones: waiting for more would delay an opt-out."""
     other = restored(url, schemas, 0)
     with Replica(url, file):
         eventually(lambda: seq(file) == 3)

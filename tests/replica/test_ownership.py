@@ -28,7 +28,7 @@ from tests.replica.helpers import eventually, follower, is_copy, seq
 from tests.soak.processes import standing_still
 from tests.soak.proxy import Proxy, socket_of
 
-OWNER, READS = 1501, 1502  # any users that nobody is
+OWNER, READS = 1501, 1502  # any unused user ids
 AS_USER = """
 import asyncio, encodings.ascii, os, signal, sys, time, psycopg, aipolicy.lookup
 from aipolicy.registry.replica import Replica, follower
@@ -201,9 +201,8 @@ def test_a_child_process_neither_follows_nor_holds_the_lock(url: str, file: Path
         join_child(children.pop())
         registry.put(SitePolicy.from_preset("no-ai", site="after.example"), by="test")
         eventually(lambda: seq(file) == 2)
-    lock = FileLock(
-        file.with_name("replica.db.lock")
-    )  # as another process would, while the child still lives
+    # The child is still alive, and must not hold the lock.
+    lock = FileLock(file.with_name("replica.db.lock"))
     assert lock.acquire() is None
     lock.release()
     os.write(gone, b"x")

@@ -1,4 +1,4 @@
-"""Real processes: followers killed at any moment, PostgreSQL stopped, and requests answered all the while."""
+"""Real processes: killed followers, a stopped PostgreSQL, and correct answers throughout."""
 
 import asyncio
 import json
@@ -103,7 +103,7 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
 
 
 async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
-    """The hosts that were answered wrongly meanwhile."""
+    """Return the hosts that were answered wrongly in the meantime."""
     wrong = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -215,7 +215,7 @@ def inode_of(file: Path) -> int | None:
 async def test_damage_that_only_a_reader_finds_is_repaired(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Pages that no change touches: the follower itself would never read them."""
+    """Damage pages that no change touches, so that the follower itself never reads them."""
     monkeypatch.setattr("aipolicy.registry.replica.file.SETTLED", 0.0)
     hosts = [f"blog{number}.example" for number in range(2000)]
     with Registry(url) as registry:

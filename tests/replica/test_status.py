@@ -54,7 +54,7 @@ def test_a_disk_too_full_for_the_status_is_a_failure_that_is_logged_once(
 def test_the_end_of_a_failure_is_in_the_file_before_it_is_logged(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However long the next note that nothing happened is away."""
+    """It doesn't wait for the next periodic write of the status."""
     apply = ReplicaFile.apply
     failing = True
 

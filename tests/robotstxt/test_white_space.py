@@ -82,17 +82,27 @@ def test_rfc9110_10_1_5_products_are_apart_by_space_and_tab_alone(white: str) ->
     assert [c.product_token for c in declared_crawlers("Foo/1.0 GPTBot/1.2")] == ["GPTBot"]
 
 
-PROTOCOL = ("core", "signals", "robotstxt", "asgi", "siteaudit", "web", "accesslog/policies", "conformance")
+PROTOCOL = (
+    "core",
+    "signals",
+    "robotstxt",
+    "serving",
+    "asgi",
+    "siteaudit",
+    "web",
+    "accesslog/policies",
+    "conformance",
+)
 # Text that is no protocol's, or that must be read as somebody else's program reads it.
 EXEMPT = {
     "robotstxt/dialects/protego.py": "as protego reads",
     "robotstxt/dialects/urllib.py": "as Python's parsers read",
     "signals/content_usage.py": "a guess at what was meant",
     "robotstxt/checks/signals.py": "a guess of what was meant",
-    "asgi/html_meta.py": "HTML's white space, in bytes",
+    "serving/tag_insertion.py": "HTML's white space, in bytes",
     "asgi/in_process.py": "white space before markup, in bytes",
     "conformance/connection.py": "a request line, in bytes",
-    "conformance/product_tokens.py": "a list in the source",
+    "conformance/clauses/product_token.py": "a list in the source",
     "conformance/random_site.py": "what it wrote itself",
     "conformance/report.py": "what a program printed",
     "accesslog/policies/from_jsonl.py": "blank lines of JSON Lines",

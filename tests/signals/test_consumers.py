@@ -58,7 +58,7 @@ def accepted_by_datadiligence(headers: list[Header], token: str | None = None) -
 
 
 def accepted_by_img2dataset(headers: list[Header], token: str | None = None) -> bool:
-    """The rule of img2dataset: what stands before the first colon of a line is whom the line is for."""
+    """Apply img2dataset's rule: the text before the first colon of a line is the crawler that it is for."""
     for name, value in headers:
         if name.lower() != b"x-robots-tag":
             continue
@@ -132,7 +132,7 @@ THEIRS = [b"", b"train-ai=y", b'bots=n, x="a, b";q', b"train-ai=n,", b"Search=y"
 
 
 def stated(statement: bytes) -> dict[str, str]:
-    """Label and Token of a statement, for the labels of AIPREF."""
+    """Return label and Token of a statement, for the labels of AIPREF."""
     members = http_sf.parse(statement, tltype="dictionary")
     assert isinstance(members, dict)
     tokens = {label: member[0] for label, member in members.items() if isinstance(member, tuple)}

@@ -55,7 +55,7 @@ def test_content_signal_a_member_that_means_nothing_hides_no_other_of_its_key() 
     assert parse_content_signal("ai-train=no, ai-train=maybe") == {"ai-train": "no"}
 
 
-def test_content_signal_a_crawler_with_its_own_group_is_not_told_what_stands_in_the_other() -> None:  # C5
+def test_content_signal_a_crawler_with_its_own_group_ignores_the_line_of_the_other() -> None:  # C5
     robots = "User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n\nUser-agent: ExampleBot\nAllow: /\n"
     assert signals_for(robots, "ExampleBot") == {}
     assert signals_for(robots, "OtherBot") == {"ai-train": "no"}
@@ -96,7 +96,7 @@ def test_reading_never_raises_and_finds_only_what_means_something(value: str) ->
     ],
     ids=lambda value: str(value) or "nothing",
 )
-def test_house_search_is_granted_beside_an_opt_out_unless_it_is_refused(
+def test_house_search_is_granted_with_an_opt_out_unless_it_is_refused(
     preferences: Preferences, line: str
 ) -> None:
     assert signal_text(content_signal(preferences)) == line
@@ -142,7 +142,7 @@ def test_combining_loses_no_refusal(ours: str, theirs: str) -> None:
 
 
 def groups_without_a_rule(robots: bytes) -> list[list[str]]:
-    """The groups, as their lines, that have no Allow and no Disallow."""
+    """Return the groups, as their lines, that have no Allow and no Disallow."""
     groups: list[list[str]] = []
     before = ""
     for line in robots.decode("utf-8", "surrogateescape").split("\n"):
@@ -157,7 +157,7 @@ def groups_without_a_rule(robots: bytes) -> list[list[str]]:
     return [group for group in groups if not {"allow", "disallow"} & set(group)]
 
 
-def test_content_signal_the_sites_own_group_of_only_a_signal_is_given_a_rule() -> None:  # C6
+def test_content_signal_the_sites_own_group_of_only_a_signal_gets_a_rule() -> None:  # C6
     assert groups_without_a_rule(ONLY_A_SIGNAL)
     written = robots_txt(SitePolicy.from_preset("no-training"), base=ONLY_A_SIGNAL)
     assert groups_without_a_rule(written) == []

@@ -181,7 +181,7 @@ def test_x_robots_tag_is_written_so_that_both_known_readers_find_it(
 
 
 @given(policies, switches)
-def test_what_we_write_is_read_back(policy: SitePolicy, signals: Signals) -> None:
+def test_written_signals_are_read_back(policy: SitePolicy, signals: Signals) -> None:
     written = headers_of(policy, policy.effective, signals)
     rules = parse_x_robots_tag([value.decode() for name, value in written if name == b"x-robots-tag"])
     assert ("noai" in rules) is (signals.noai and policy.opted_out)
@@ -220,7 +220,7 @@ def test_tdm_reservation_is_set_and_never_appended(name: bytes, value: bytes) ->
     assert merge_headers([(name, value), (name, value)], [RESERVED]) == [RESERVED]
 
 
-def test_the_applications_tdm_policy_stays_unless_we_have_one() -> None:
+def test_the_applications_tdm_policy_stays_unless_the_site_policy_has_one() -> None:
     theirs = (b"TDM-Policy", b"https://else.example/")
     assert merge_headers([theirs], [RESERVED]) == [theirs, RESERVED]
     assert merge_headers([theirs], [RESERVED, TDM_POLICY]) == [RESERVED, TDM_POLICY]
@@ -231,7 +231,7 @@ def test_the_applications_links_are_kept() -> None:
     assert merge_headers([theirs], [LICENCE]) == [theirs, LICENCE]
 
 
-def test_where_we_say_nothing_the_applications_headers_stay_as_they_are() -> None:
+def test_without_signals_the_applications_headers_stay_as_they_are() -> None:
     theirs = [usage(b"train-ai=y"), usage(b"train-ai=n"), (b"TDM-Reservation", b"0"), NOINDEX]
     assert merge_headers(theirs, []) == theirs
 

@@ -1,4 +1,4 @@
-"""Looking at sites as the command does, for tests."""
+"""Observations of sites, made up or collected as the command does, for tests."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,16 +22,16 @@ OPTED_OUT = Expectation("--expect no-training", PolicyVersion(SitePolicy.from_pr
 Document = dict[str, Any]
 
 
-def audit_live(urls: Iterable[str], expecting: Expecting | None = None, **terms: Any) -> dict[str, Document]:
-    """The documents of live sites by host."""
+def audit_live(urls: Iterable[str], expecting: Expecting | None = None, **extra: Any) -> dict[str, Document]:
+    """Audit live sites, and return the documents by host."""
     found: dict[str, Document] = {}
 
-    def report(one: SiteReport) -> None:
-        document = site_document(one)
+    def report(site_report: SiteReport) -> None:
+        document = site_document(site_report)
         found[page_url(document["url"]).host] = document
 
-    asked = AuditOptions(**{"allow_private": True, "delay": 0, "expecting": expecting, "jobs": 8} | terms)
-    anyio.run(audit_sites, list(map(page_url, urls)), asked, report)
+    options = AuditOptions(**{"allow_private": True, "delay": 0, "expecting": expecting, "jobs": 8} | extra)
+    anyio.run(audit_sites, list(map(page_url, urls)), options, report)
     return found
 
 
@@ -47,11 +47,11 @@ def answer(
     headers: Sequence[tuple[str, str]] = (),
     trouble: FetchTrouble | None = None,
 ) -> FetchResult:
-    octets = body.encode() if isinstance(body, str) else body
+    data = body.encode() if isinstance(body, str) else body
     url = f"https://blog.example{path}"
     if trouble is not None:
         return FetchResult(url, 0, trouble=trouble, reason="it went wrong", asked=url)
-    return FetchResult(url, status, tuple(headers), octets, asked=url)
+    return FetchResult(url, status, tuple(headers), data, asked=url)
 
 
 def robots(body: bytes | str, *headers: tuple[str, str], status: int = 200) -> FetchResult:
@@ -74,12 +74,12 @@ def observe(
     ai_txt: FetchResult = ABSENT,
     url: str = URL,
 ) -> Observation:
-    """An observation; what isn't given is a site that says nothing."""
+    """Return an observation; by default one of a site without signals."""
     files = robots("User-agent: *\nAllow: /\n") if robots_txt is None else robots_txt
-    shown = page() if page_ is None else page_
+    the_page = page() if page_ is None else page_
     return Observation(
         url,
-        shown if isinstance(shown, Views) else Views(shown),
+        the_page if isinstance(the_page, Views) else Views(the_page),
         files if isinstance(files, Views) else Views(files),
         tdmrep,
         ai_txt,
@@ -87,12 +87,12 @@ def observe(
 
 
 def opted_out(**changed: Any) -> Observation:
-    """A site that says no to training in every way, but for what is changed."""
+    """Return a site that says no to training in every way, except for what is changed."""
     return observe(
         **{"robots_txt": robots(NO_TRAINING.robots.body), "page_": page(*HEADERS), "tdmrep": TDMREP} | changed
     )
 
 
 def found(observation: Observation, expectation: Expectation | None = None) -> list[str]:
-    """The identifiers of findings, without the notes."""
+    """Return the identifiers of the findings, without the notes."""
     return [one.id for one in audit(observation, expectation=expectation).findings]

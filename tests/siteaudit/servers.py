@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: list[str], port: int, log: Path) -> Iterator[None]:
-    """The server, from when it listens on the port to the end of the block."""
+    """Run the server, from when it listens on the port to the end of the block."""
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, cwd="/")
     try:
@@ -57,7 +57,7 @@ def running(command: list[str], port: int, log: Path) -> Iterator[None]:
 
 @contextmanager
 def nginx(folder: Path, port: int, http: str) -> Iterator[None]:
-    """nginx with that ``http`` block; temporary files and logs are in ``folder``."""
+    """Run nginx with that ``http`` block; temporary files and logs are in ``folder``."""
     found = program("nginx", "nginx-light")
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};\n"
@@ -79,7 +79,7 @@ def nginx(folder: Path, port: int, http: str) -> Iterator[None]:
 
 @contextmanager
 def caddy(folder: Path, port: int, sites: str) -> Iterator[None]:
-    """Caddy with those site blocks, without its admin endpoint."""
+    """Run Caddy with those site blocks, without its admin endpoint."""
     found = program("caddy", "caddy")
     configuration = folder / "Caddyfile"
     configuration.write_text(

@@ -79,7 +79,7 @@ def test_what_a_page_says_for_itself_is_stricter_and_a_warning() -> None:
     assert all_found(build(), expectation)["header-differs"].severity is Severity.WARNING
 
 
-def test_a_query_that_a_server_minds_and_a_refusal_of_us_alone_tell_nothing() -> None:
+def test_a_query_that_is_rejected_and_a_refusal_of_aipolicy_alone_prove_nothing() -> None:
     minding = Views(GOOD, fresh=refused("/robots.txt?x", 404))
     assert audit(opted_out(robots_txt=minding)).findings == ()
     unlike_us = Views(refused("/robots.txt"), browser=GOOD, crawlers=(("GPTBot", GOOD),))
@@ -180,12 +180,12 @@ def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
         '{"location": "/", "tdm-reservation": 1}',
     ],
 )
-def test_a_reservation_that_is_void_is_an_error_whatever_is_wrong_with_it(body: str) -> None:
+def test_an_invalid_reservation_is_an_error_whatever_is_wrong_with_it(body: str) -> None:
     (one,) = audit(observe(tdmrep=tdm(body))).findings
     assert one.severity is Severity.ERROR
 
 
-def test_a_reservation_that_is_void_is_found_also_where_it_is_sent_as_a_page() -> None:
+def test_an_invalid_reservation_is_also_found_if_it_is_sent_as_a_page() -> None:
     body = '{"location": "/", "tdm-reservation": 1}'
     (one,) = audit(observe(tdmrep=answer("/.well-known/tdmrep.json", body, headers=HTML))).findings
     assert one.id == "tdmrep-unreadable"
@@ -195,7 +195,7 @@ def test_a_reservation_that_is_void_is_found_also_where_it_is_sent_as_a_page() -
     assert audit(observe(tdmrep=missing)).findings == ()
 
 
-def test_a_file_that_can_not_be_decoded_is_told_and_a_page_in_its_place_is_not() -> None:
+def test_a_file_that_can_not_be_decoded_is_reported_and_a_page_in_its_place_is_not() -> None:
     for headers, expected in (((), ["tdmrep-unreadable", "ai-txt-unreadable"]), (HTML, [])):
         tdmrep = undecoded(answer("/.well-known/tdmrep.json", headers=headers))
         ai_txt = undecoded(answer("/ai.txt", headers=headers))

@@ -29,7 +29,7 @@ def test_rfc9111_5_what_says_how_long(headers: list[tuple[str, str]], seconds: i
     assert caching_of(answer(headers=headers)).seconds == seconds
 
 
-def test_age_and_the_traces_of_proxies_are_told() -> None:
+def test_age_and_the_traces_of_proxies_are_reported() -> None:
     caching = caching_of(
         answer(headers=[("Age", "90000"), ("X-Cache", "HIT\x1b[31m"), ("Via", "1.1 edge"), ("ETag", '"1"')])
     )
@@ -69,7 +69,7 @@ def test_rfc9211_2_a_copy_is_what_a_cache_says_it_served_without_asking(
     assert caching_of(answer(headers=[(name, value)])).is_copy is is_copy
 
 
-def test_durations_are_told_in_the_largest_unit_that_says_enough() -> None:
+def test_durations_are_written_in_the_largest_exact_unit() -> None:
     told = [duration(seconds) for seconds in (0, 1, 59, 60, 90, 3600, 86_400, 604_800)]
     assert told == [
         "0 seconds",

@@ -32,7 +32,7 @@ def findings_by_client(us: list[Header], them: list[Header]) -> list[SiteFinding
         ([(TAGS, "noai"), (USAGE, "train-ai=n")], [(TAGS, "noai"), (RESERVED, "1")]),
     ],
 )
-def test_a_no_that_a_client_is_not_told_is_an_error(us: list[Header], them: list[Header]) -> None:
+def test_a_refusal_that_one_client_does_not_receive_is_an_error(us: list[Header], them: list[Header]) -> None:
     (one,) = findings_by_client(us, them)
     assert one.severity is Severity.ERROR
     assert "GPTBot receives" in one.found
@@ -46,7 +46,7 @@ def test_a_no_that_a_client_is_not_told_is_an_error(us: list[Header], them: list
         ([(TAGS, "noai")], [(TAGS, "noai, noindex")]),
     ],
 )
-def test_a_client_that_is_told_no_more_often_is_a_warning(us: list[Header], them: list[Header]) -> None:
+def test_a_client_that_receives_more_refusals_is_a_warning(us: list[Header], them: list[Header]) -> None:
     (one,) = findings_by_client(us, them)
     assert one.severity is Severity.WARNING
 
@@ -63,7 +63,7 @@ def test_another_spelling_is_no_difference(us: list[Header], them: list[Header])
     assert findings_by_client(us, them) == []
 
 
-def test_a_client_that_loses_a_no_is_told_although_another_one_merely_differs() -> None:
+def test_a_client_that_loses_a_refusal_is_reported_even_if_another_merely_differs() -> None:
     views = Views(
         page((USAGE, "train-ai=n")), page(), page((USAGE, "train-ai=n, ai-use=n")), (("GPTBot", page()),)
     )
@@ -101,7 +101,7 @@ def test_a_header_that_refuses_more_and_grants_nothing_more_is_stricter_than_the
         assert all_found(one, OPTED_OUT)["header-differs"].severity is severity, usage
 
 
-def test_what_every_client_gets_alike_is_told_once() -> None:
+def test_a_difference_for_every_client_is_reported_once() -> None:
     bare = Views(page(), browser=page(), crawlers=(("GPTBot", page()),))
     found = audit(opted_out(page_=bare), expectation=OPTED_OUT).findings
     assert [one.id for one in found] == ["header-missing"] * 3
@@ -135,13 +135,13 @@ def test_noindex_for_a_url_with_a_query_is_a_usual_setting_and_no_stale_copy(fre
         (page(), page(status=503), "page-differs-by-query"),
     ],
 )
-def test_a_copy_is_stale_only_if_a_cache_is_seen_to_keep_it(
+def test_a_copy_is_stale_only_if_a_cache_is_known_to_keep_it(
     plain: FetchResult, again: FetchResult | None, kind: str
 ) -> None:
     assert past_caches(plain, OK, again) == [kind]
 
 
-def test_what_is_too_large_to_compare_is_told_and_an_error_where_a_policy_is_expected() -> None:
+def test_a_file_too_large_to_compare_is_reported_and_an_error_with_an_expected_policy() -> None:
     large = robots(ROBOTS + b"#" * 300_001)
     views = Views(
         robots(ROBOTS), browser=robots(ROBOTS + b"#"), crawlers=(("GPTBot", large), ("CCBot", large))

@@ -79,7 +79,7 @@ def test_the_report_is_a_file_of_all_sites(server: Server, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_crawlers_that_are_asked_for_are_told_about_alone(server: Server) -> None:
+def test_only_the_requested_crawlers_are_reported(server: Server) -> None:
     done = check(server.origin, "--allow-private", "--crawler", "GPTBot", "--crawler", "MyBot", "--json")
     (site,) = json.loads(done.stdout)["sites"]
     assert [(row["crawlers"], row["may_fetch"]) for row in site["crawlers"]] == [
@@ -98,7 +98,7 @@ def test_many_urls_come_from_a_file_or_from_stdin(server: Server, tmp_path: Path
         assert done.stdout.endswith("3 sites, 3 with warnings only\n")
 
 
-def test_the_registry_of_the_environment_is_not_asked_about_strangers(server: Server, tmp_path: Path) -> None:
+def test_the_registry_of_the_environment_reports_no_unknown_hosts(server: Server, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
         registry.put(SitePolicy.from_preset("no-training", site="other.example"), by="ada")
@@ -173,7 +173,7 @@ def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.Monk
 
 
 def test_nor_by_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server stands for a public one: its own address counts as public, and what it leads to doesn't."""
+    """Let the server's address count as public; those that it redirects to don't."""
     monkeypatch.setattr(guard, "_is_public", lambda address: address == "127.0.0.1")
     for target in (
         "http://[::1]:{port}/",

@@ -205,7 +205,7 @@ def test_applebot_goes_by_the_group_of_googlebot_where_it_has_none() -> None:
 def test_rfc9309_2_3_1_the_status_decides_where_no_file_does(status: int, allowed: bool) -> None:
     fetch = say(observe(robots_txt=robots("User-agent: *\nDisallow: /\n", status=status))).fetch
     assert fetch.allowed is allowed
-    assert str(status) in fetch.because
+    assert str(status) in fetch.reason
 
 
 def test_rfc9309_2_3_1_4_no_answer_shuts_everyone_out_and_too_many_redirects_nobody() -> None:

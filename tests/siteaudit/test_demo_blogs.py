@@ -52,7 +52,7 @@ def test_nor_without_the_registry_but_that_the_private_one_shuts_out_everyone(
     assert not any(found.values())
 
 
-def test_each_crawler_is_told_what_the_owner_chose(compared: dict[str, Document]) -> None:
+def test_each_crawler_receives_the_owners_choice(compared: dict[str, Document]) -> None:
     def told(blog: str, crawler: str) -> tuple[bool, str]:
         rows = compared[f"{blog}.localhost"]["crawlers"]
         (row,) = [row for row in rows if crawler in row["crawlers"]]

@@ -46,7 +46,7 @@ def test_headers_are_compared_whatever_coding_the_body_is_in(server: Server) -> 
     assert "noai, noimageai' is missing from the response" in done.stdout
 
 
-def test_a_robots_txt_in_a_coding_that_nobody_asked_for_is_told_as_that(server: Server) -> None:
+def test_a_robots_txt_in_an_unrequested_coding_is_reported_as_such(server: Server) -> None:
     server.answers["/robots.txt"] = answer(NO_TRAINING.robots.body, TEXT, "Content-Encoding: utf-8")
     done = check(server.origin, "--allow-private", "--json")
     (site,) = json.loads(done.stdout)["sites"]
@@ -65,7 +65,7 @@ def test_a_page_made_by_a_word_processor_is_read(server: Server) -> None:
     assert "meta tag robots" in json.dumps(site["crawlers"])
 
 
-def test_a_fault_of_our_own_is_that_sites_trouble_and_no_others(
+def test_a_bug_on_one_sites_answers_does_not_end_the_audit_of_others(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(observation: Observation, **given: Any) -> SiteReport:

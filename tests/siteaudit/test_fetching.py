@@ -47,7 +47,7 @@ async def test_the_page_and_four_files_are_asked_for_and_no_link_is_followed(ser
     ]
 
 
-async def test_every_request_names_us_and_the_others_a_crawler_or_a_browser_too(server: Server) -> None:
+async def test_every_request_names_aipolicy_and_some_also_a_crawler_or_a_browser(server: Server) -> None:
     await reports([f"{server.origin}/post?x=1"], crawlers=("CCBot", "GPTBot"))
     agents = [
         line.partition(": ")[2]
@@ -126,7 +126,7 @@ async def test_all_answers_around_a_page_have_one_time_together(server: Server) 
     assert "/post" not in asked(server)
 
 
-async def test_a_fault_of_our_own_in_reading_them_is_left_to_who_judges(
+async def test_a_bug_while_comparing_views_is_left_to_the_audit(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collector, "differs_past_caches", lambda views: 1 // 0)
@@ -134,7 +134,7 @@ async def test_a_fault_of_our_own_in_reading_them_is_left_to_who_judges(
     assert report.observation.answered
 
 
-async def test_our_own_pauses_do_not_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delays_between_requests_do_not_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
 
     async def pause(seconds: float) -> None:
@@ -191,7 +191,7 @@ def test_a_url_is_read_as_people_write_it(text: str, url: str) -> None:
         "https://" + "a" * 5000,
     ],
 )
-def test_what_is_no_page_of_the_web_is_refused_and_no_password_shown(text: str) -> None:
+def test_an_invalid_url_is_refused_and_no_password_printed(text: str) -> None:
     with pytest.raises(AIPolicyError) as caught:
         page_url(text)
     assert "secret" not in str(caught.value)

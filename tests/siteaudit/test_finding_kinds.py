@@ -232,7 +232,7 @@ def test_paths_with_preferences_of_their_own_are_compared_where_the_page_is() ->
 
 
 def rendered(policy: SitePolicy, signals: Signals) -> Observation:
-    """A site that sends what the policy says, at /2026/post."""
+    """Return a site that sends what the policy says, at /2026/post."""
     made = render(policy, signals)
     headers = tuple((n.decode(), v.decode()) for n, v in made.headers_at("/2026/post").headers)
     missing = answer("/x", status=404)

@@ -189,7 +189,7 @@ def test_a_page_made_to_hold_the_parser_up_does_not(piece: str) -> None:
     assert count < 60 * len(body), count / len(body)
 
 
-def test_of_what_is_read_no_tag_and_no_octet_is_passed_over() -> None:
+def test_no_tag_and_no_byte_within_the_limit_is_skipped() -> None:
     assert robots_of("<meta name=citation_reference content=x>" * 1000 + TAG) == ["noai"]
     (long,) = robots_of("<meta name=robots content='" + "x," * 50_000 + "noai'>")
     assert long.endswith(",noai")

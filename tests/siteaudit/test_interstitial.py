@@ -44,7 +44,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", STAND_INS)
-def test_a_page_that_stands_in_is_told_apart_from_a_site_without_headers(name: str) -> None:
+def test_a_replacement_page_is_distinguished_from_a_site_without_headers(name: str) -> None:
     assert interstitial(STAND_INS[name])
     observation = opted_out(page_=STAND_INS[name])
     kinds = found(observation, OPTED_OUT)
@@ -57,7 +57,7 @@ def test_a_sites_own_page_is_not_taken_for_one(name: str) -> None:
     assert interstitial(OWN[name]) == ""
 
 
-def test_a_challenge_instead_of_robots_txt_is_told_too() -> None:
+def test_a_challenge_instead_of_robots_txt_is_reported_too() -> None:
     challenge = robots("<html><title>Just a moment...</title>", ("Content-Type", "text/html"))
     (finding,) = [f for f in audit(opted_out(robots_txt=challenge)).findings if f.id == "not-the-sites-page"]
     assert finding.where == "robots.txt"

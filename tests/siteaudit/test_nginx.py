@@ -37,7 +37,7 @@ SENT = dict(HEADERS)
 
 
 def headers(**changed: str | None) -> tuple[tuple[str, str], ...]:
-    """The headers of a site that opted out, but for those: ``Content_Usage="train-ai=y"``."""
+    """Return the headers of a site that opted out, with changes: ``Content_Usage="train-ai=y"``."""
     named = {name.replace("_", "-"): value for name, value in changed.items()}
     return tuple((name, value) for name, value in (SENT | named).items() if value is not None)
 
@@ -166,7 +166,7 @@ def test_a_planted_fault_is_found_and_named(sites: dict[str, Document], name: st
 
 
 @pytest.mark.parametrize("name", STALE)
-def test_a_cache_that_keeps_what_was_said_before_is_found(sites: dict[str, Document], name: str) -> None:
+def test_a_cache_with_an_old_copy_is_found(sites: dict[str, Document], name: str) -> None:
     assert STALE[name][0] in ids(sites[f"{name}.localhost"])
 
 
@@ -177,7 +177,7 @@ def test_the_clean_twins_give_nothing(sites: dict[str, Document]) -> None:
 
 
 def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[str, Document]) -> None:
-    """So no check fires at what isn't its own."""
+    """Check that no finding is made about the fault of another."""
     follows = {
         "missing": {"robots-differs"},
         "forbidden": {"robots-differs"},
@@ -222,14 +222,14 @@ def test_a_finding_names_the_place_and_quotes_what_was_sent(sites: dict[str, Doc
     assert by_itself["effect"] == "the meta tag is more specific, so the page is not reserved (TDMRep §4)"
 
 
-def test_what_the_cdn_added_is_told_by_line(sites: dict[str, Document]) -> None:
+def test_the_lines_that_a_cdn_added_are_reported(sites: dict[str, Document]) -> None:
     document = sites["managed.localhost"]
     assert document["robots_txt"]["added"] == [{"by": "Cloudflare", "lines": [1, 9]}]
     (differs,) = [f for f in document["findings"] if f["id"] == "robots-differs"]
     assert "Googlebot" in differs["found"]
 
 
-def test_each_crawler_is_told_what_the_broken_site_tells_it(sites: dict[str, Document]) -> None:
+def test_the_view_of_each_crawler_follows_the_broken_site(sites: dict[str, Document]) -> None:
     assert all(row["may_fetch"] for row in sites["headers-alone.localhost"]["crawlers"])
     assert not any(row["may_fetch"] for row in sites["down.localhost"]["crawlers"])
     assert all(row["may_fetch"] for row in sites["missing.localhost"]["crawlers"])

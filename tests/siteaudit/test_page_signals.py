@@ -19,7 +19,7 @@ XHTML = (("Content-Type", "application/xhtml+xml"),)
 
 
 def about(kind: str, name: str, *lines: str) -> list[SiteFinding]:
-    """The findings and notes of that kind on a page with these headers of one name."""
+    """Return the findings and notes of that kind for a page with these headers."""
     report = audit(observe(page_=page(*((name, line) for line in lines))))
     return [one for one in (*report.findings, *report.notes) if one.id.startswith(kind)]
 
@@ -114,9 +114,7 @@ def test_a_fix_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
     assert one.fix == fix
 
 
-def test_a_value_that_another_of_its_label_made_void_is_told_once_and_quoted_without_the_headers_name() -> (
-    None
-):
+def test_a_value_replaced_by_an_invalid_one_is_reported_once_and_quoted_without_the_headers_name() -> None:
     (one,) = about("content-usage", "Content-Usage", "train-ai=n, train-ai=no")
     assert (one.id, one.found) == (
         "content-usage-repeated",
@@ -184,7 +182,7 @@ def test_a_page_that_repeats_itself_ten_thousand_times_is_judged_in_time() -> No
         assert count < 3_000_000, count
 
 
-def test_xhtml_that_is_not_well_formed_and_a_page_that_is_too_long_are_told_apart() -> None:
+def test_xhtml_that_is_not_well_formed_and_a_page_that_is_too_long_are_distinguished() -> None:
     long, broken = page(body=PAGE + "x" * 600_000), answer("/", PAGE + "<br>", headers=XHTML)
     told = [
         one.found

@@ -67,7 +67,7 @@ def test_a_site_without_any_of_it_is_as_before_the_first_opt_out(url: str) -> No
     assert {"header-missing", "tdmrep-missing"} <= {one.id for one in found}
 
 
-def test_an_unknown_host_is_a_finding_unless_strangers_are_none_of_its_business(
+def test_an_unknown_host_is_a_finding_unless_that_is_switched_off(
     url: str,
 ) -> None:
     with RegistryExpectations(url) as expecting:
@@ -77,7 +77,7 @@ def test_an_unknown_host_is_a_finding_unless_strangers_are_none_of_its_business(
         assert expecting("other.example") is None
 
 
-def test_a_host_that_was_given_up_is_unknown_since_then(url: str) -> None:
+def test_a_removed_host_is_unknown_since_its_removal(url: str) -> None:
     with Registry(url, clock=lambda: START + timedelta(hours=9)) as registry:
         registry.put(SitePolicy.from_preset("no-ai", site=HOST), by="ada", hosts=[])
     with RegistryExpectations(url) as expecting:

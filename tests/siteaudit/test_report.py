@@ -38,7 +38,7 @@ def report(documents: Iterable[Document]) -> str:
     return "".join(html(about, lambda: iter(sites)))
 
 
-def test_a_source_that_says_otherwise_is_not_shown_as_one_that_agrees() -> None:
+def test_a_source_that_disagrees_is_marked() -> None:
     one = document(opted_out(page_=page(("Content-Usage", "train-ai=y"), ("tdm-reservation", "1"))))
     console = Console(file=io.StringIO(), width=200)
     console.print(full(one))
@@ -69,7 +69,7 @@ def hostile() -> Document:
     )
 
 
-def test_a_fault_of_our_own_is_not_told_as_the_sites() -> None:
+def test_a_bug_in_aipolicy_is_not_reported_as_the_sites() -> None:
     one = failed(url="https://blog.example/post")
     jsonschema.validate(one, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
     assert (one["audited"], one["page"]["bytes"], one["page"]["status"]) == (False, len(PAGE), 200)
@@ -118,11 +118,11 @@ def test_nothing_that_a_site_sent_becomes_markup() -> None:
     assert "{{7*7}}" in text, "and is no template"
 
 
-def test_a_site_that_says_one_thing_everywhere_is_told_so() -> None:
+def test_a_consistent_site_is_reported_as_such() -> None:
     assert "No problems were found on the site." in report([document(opted_out())])
 
 
-def test_of_many_sites_those_with_findings_are_shown_whole_first() -> None:
+def test_of_many_sites_those_with_findings_are_shown_in_full_first() -> None:
     clean, broken = document(opted_out()), document(opted_out(page_=page()))
     sites: list[dict[str, Any]] = [
         {**clean, "url": f"https://clean{n}.example/"} for n in range(IN_DETAIL + 5)
@@ -139,7 +139,7 @@ def test_of_many_sites_those_with_findings_are_shown_whole_first() -> None:
 def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browser) -> None:
     seen_page = browser.open(report([hostile(), document(opted_out(page_=page()))]))
     assert seen_page.console == []
-    assert seen_page.asked == []
+    assert seen_page.requests == []
 
 
 @pytest.mark.slow

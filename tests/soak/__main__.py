@@ -1,6 +1,6 @@
 """``python -m tests.soak --minutes 10``: each fault in turn, then the report.
 
-Ends with 1 where a request failed or an answer was wrong; then the logs stay, and how to replay it is told.
+Exits with 1 if a request failed or an answer was wrong; then it keeps the logs, and prints how to replay it.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.soak.world import World, world
 
 CALM_SECONDS = 2.0
 LONG, LONG_SECONDS = "PostgreSQL stopped", 60.0
-LONG_SOAK = 5.0  # minutes; from there on PostgreSQL is away for a whole minute once
+LONG_SOAK = 5.0  # minutes; from there on PostgreSQL is stopped for a minute once
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ _USAGE = {
 }
 _IN_ROBOTS = re.compile(rb"^Content-Usage: (.*)$", re.MULTILINE)
 _NUMBER = re.compile(rb"/version-(\d+)")
-_STRANGERS = 50
+_UNKNOWN_HOSTS = 50
 _REQUESTS = 150  # on one connection, on the average: then another worker has its turn
 
 
@@ -154,7 +154,7 @@ class Clients:
     def _any_host(self) -> str:
         chance = self._random.random()
         if chance < 0.02:
-            return f"stranger{self._random.randrange(_STRANGERS)}.example"
+            return f"unknown{self._random.randrange(_UNKNOWN_HOSTS)}.example"
         site = self._random.choice(self._favourites if chance < 0.5 else self._sites)
         return f"www.{site}" if chance < 0.1 else site
 

@@ -120,7 +120,7 @@ class Oracle:
     def breaks(self, fault: Fault, now: float) -> None:
         fault.began, self._fault = now, fault
 
-    def mended(self, fault: Fault, now: float) -> None:
+    def repaired(self, fault: Fault, now: float) -> None:
         """Record that every worker is up to date again."""
         fault.over = now
 

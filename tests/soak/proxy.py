@@ -123,11 +123,11 @@ class Proxy:
 def _passed_on(end: object, other: socket.socket) -> bool:
     assert isinstance(end, socket.socket)
     try:
-        octets = end.recv(1 << 16)
-        other.sendall(octets)
+        data = end.recv(1 << 16)
+        other.sendall(data)
     except OSError:
         return False
-    return bool(octets)
+    return bool(data)
 
 
 def _reset(end: socket.socket) -> None:

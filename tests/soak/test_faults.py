@@ -82,13 +82,13 @@ def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World)
     began = time.monotonic()
     with kind_named("PostgreSQL stopped").tried(machine):
         eventually(lambda: behind(machine) > 1.5)
-        assert told(machine, "aipolicy_replica_up") == 0
-        assert told(machine, "aipolicy_lookup_up") == 1, "what the workers read is there"
+        assert metric(machine, "aipolicy_replica_up") == 0
+        assert metric(machine, "aipolicy_lookup_up") == 1, "what the workers read is there"
         status = shown_status(machine.file)
         assert status["seconds_behind"] > 1.5
         assert status["follower"] == machine.follower.pid
         assert "check" in status["trouble"] or "ended the connection" in status["trouble"]
-    eventually(lambda: told(machine, "aipolicy_replica_up") == 1)
+    eventually(lambda: metric(machine, "aipolicy_replica_up") == 1)
     assert behind(machine) < 2
     seconds = time.monotonic() - began
     lines = machine.follower.log.new()
@@ -104,10 +104,10 @@ def kind_named(name: str) -> Kind:
 
 
 def behind(machine: World) -> float:
-    return told(machine, "aipolicy_replica_behind_seconds")
+    return metric(machine, "aipolicy_replica_behind_seconds")
 
 
-def told(machine: World, figure: str) -> float:
+def metric(machine: World, figure: str) -> float:
     """Return the metrics of one of the workers."""
     with urlopen(f"http://127.0.0.1:{machine.port}{STATUS}", timeout=10) as response:
         text = response.read().decode()

@@ -58,7 +58,7 @@ def test_while_something_is_broken_the_last_good_answer_is_right(oracle: Oracle)
     oracle.breaks(fault, 100.0)
     assert verdict(oracle, **at(150.0)) is Verdict.RIGHT
     assert verdict(oracle, preset="no-training", number=None, **at(150.0)) is Verdict.WRONG
-    oracle.mended(fault, 160.0)
+    oracle.repaired(fault, 160.0)
     assert verdict(oracle, **at(159.0)) is Verdict.RIGHT
     assert verdict(oracle, **at(160.1)) is Verdict.WRONG
 
@@ -92,9 +92,9 @@ def test_a_stand_in_is_never_less_restrictive_than_the_last_known_answer(oracle:
 
 
 def test_an_unknown_host_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
-    stranger = {"host": "stranger.example", "number": None}
-    assert verdict(oracle, **stranger, preset="no-training") is Verdict.RIGHT
-    assert verdict(oracle, **stranger, preset="unset") is Verdict.WRONG
+    unknown = {"host": "unknown.example", "number": None}
+    assert verdict(oracle, **unknown, preset="no-training") is Verdict.RIGHT
+    assert verdict(oracle, **unknown, preset="unset") is Verdict.WRONG
 
 
 def test_a_change_that_was_not_made_is_never_right(oracle: Oracle) -> None:

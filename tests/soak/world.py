@@ -67,14 +67,14 @@ class World:
         self.oracle.breaks(fault, time.monotonic())
         yield phase
         try:
-            phase.recoveries.append(self.level())
+            phase.recoveries.append(self.catch_up_seconds())
         except TimeoutError as error:
             self.tally.failed(str(error))
-        self.oracle.mended(fault, time.monotonic())
+        self.oracle.repaired(fault, time.monotonic())
         phase.lines = max(phase.lines, warnings_a_process(self.log.new()))
         self.tally.enter(CALM)
 
-    def level(self) -> float:
+    def catch_up_seconds(self) -> float:
         """Return the seconds until a new change is in force everywhere. Raises TimeoutError."""
         began, target = time.monotonic(), self.tally.seq + 2  # the next one may be begun already
         wait_for(
@@ -135,7 +135,7 @@ def world(
         wait_for(lambda: _listens(port), 60, "uvicorn doesn't answer")
         wait_for(lambda: len(made.workers()) == WORKERS, 60, "there are not enough workers")
         stack.enter_context(Clients(port, oracle, tally, names, count=clients, pause=pause, seed=seed))
-        made.level()
+        made.catch_up_seconds()
         yield made
 
 

@@ -106,7 +106,7 @@ async def test_what_is_not_a_whole_answer_is_an_error(server: Server, inside: Fe
     assert server.origin in text
 
 
-async def test_rfc9112_9_3_1_a_kept_connection_that_was_closed_is_made_anew() -> None:
+async def test_rfc9112_9_3_1_a_closed_kept_connection_is_reopened() -> None:
     """Both ends may close it at any time: a GET that met that is sent again, on a new connection."""
     came: list[list[str]] = []
 
@@ -216,7 +216,7 @@ async def test_a_redirect_leads_nowhere_where_a_url_would_not(monkeypatch: pytes
         assert not own.requests
 
 
-async def test_a_name_is_asked_for_once_and_what_it_said_is_connected_to(
+async def test_a_name_is_resolved_once_and_that_address_is_used(
     monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     asked: list[object] = []

@@ -100,10 +100,10 @@ def _adapted(found: LogFormat, first: list[str]) -> LogFormat:
     directives = [line for line in first if line.startswith(DIRECTIVE)]
     for each in [found.after(directive) for directive in directives] or [found]:
         if (reason := each.missing_user_agent(lines)) is not None:
-            other_key = f"; if its key has another name, give --format {JSON_EXAMPLE}"
+            key_advice = f"; if its key has another name, give --format {JSON_EXAMPLE}"
             raise LogFormatError(
                 f"{reason}: no crawler can be recognised ('{shorten(lines[0])}'); log the User-Agent, or "
-                f"leave this log out{other_key if isinstance(each, JsonFormat) else ''}"
+                f"leave this log out{key_advice if isinstance(each, JsonFormat) else ''}"
             )
     if not isinstance(found, PatternFormat | JsonFormat) or found.has_host:
         return found

@@ -64,12 +64,12 @@ def pattern(code: str) -> str:
         return _NAMED[code]
     parts = _CODE.split(code)
     codes = [_PATTERNS[found] for found in _CODE.findall(code)]
-    return "".join(re.escape(part) + one for part, one in zip(parts, [*codes, ""], strict=True))
+    return "".join(re.escape(part) + regex for part, regex in zip(parts, [*codes, ""], strict=True))
 
 
 def is_complete(code: str) -> bool:
     """Return True if an expanded code has the day and the minute."""
-    return code in (*_NAMED, "any") or all(any(one in code for one in wanted) for wanted in _NEEDED)
+    return code in (*_NAMED, "any") or all(any(part in code for part in parts) for parts in _NEEDED)
 
 
 def has_offset(code: str) -> bool:

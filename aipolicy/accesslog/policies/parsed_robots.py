@@ -4,7 +4,7 @@ from functools import cached_property
 
 from aipolicy.core.bounded_cache import Memo
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.robotstxt.matching import Binding, GroupIndex
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 from aipolicy.robotstxt.reach import matches_everything
@@ -34,7 +34,7 @@ class ParsedRobots:
 
     def rule(self, line: int) -> str:
         """Return a line as written, without its comment and at most 500 characters long."""
-        return shown(self._lines[line - 1].partition("#")[0].strip(" \t").replace("\t", " "), _LONGEST_RULE)
+        return shorten(self._lines[line - 1].partition("#")[0].strip(" \t").replace("\t", " "), _LONGEST_RULE)
 
     @cached_property
     def _lines(self) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
+from aipolicy.cli.options import json_option, parse_time, print_json, ranges_option
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.user_agent import declared_crawlers
 from aipolicy.errors import AIPolicyError, ResolverError
@@ -72,7 +71,7 @@ def identity(
     """
     from aipolicy.identity import Identity, IdentityChecker, ranges_in_force
 
-    when = datetime.now(UTC) if time is None else time_given("--time", time)
+    when = datetime.now(UTC) if time is None else parse_time("--time", time)
     if request is not None:
         clients = iter([_sender(request, addresses, user_agent, when)])
     else:
@@ -190,7 +189,7 @@ def _read_clients(user_agent: str | None, day: date) -> Iterator[_Client]:
             address, agent = fields["address"], fields.get("user_agent", user_agent)
             if not isinstance(address, str) or not isinstance(agent, str):
                 raise TypeError
-            client_day = _day(time_given("time", str(fields["time"]))) if fields.get("time") else day
+            client_day = _day(parse_time("time", str(fields["time"]))) if fields.get("time") else day
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, AIPolicyError) else "address or User-Agent is missing"
             fix = "write the address, a tab and the User-Agent, or JSON"
@@ -206,6 +205,7 @@ def _check(
     identities: "IdentityChecker", clients: Iterable[_Client]
 ) -> Iterator[tuple[_Client, list[_Result]]]:
     """Yield each client with a result for each crawler that it declares, several clients at a time."""
+    from concurrent.futures import ThreadPoolExecutor
 
     def results(client: _Client) -> list[_Result]:
         crawlers = declared_crawlers(client.user_agent)

@@ -4,14 +4,13 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, ranges_option, time_given
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.options import json_option, parse_time, print_json, ranges_option
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import log_progress
 from aipolicy.errors import AIPolicyError, LogError, MissingExtraError, PolicyError
 from aipolicy.times import iso, to_microseconds
@@ -136,9 +135,12 @@ def logs(ctx: click.Context, /, **options: Any) -> None:
         raise AIPolicyError("--master needs --engine spark")
     if options["dns"] and options["engine"] == "spark":
         raise AIPolicyError("--dns needs --engine local: with Spark, every worker would query DNS")
-    for package in ("polars", "pyarrow", "isal"):
-        if find_spec(package) is None:
-            raise MissingExtraError.for_extra(f"checking logs needs {package}", "check")
+    try:
+        import isal  # noqa: F401
+        import polars  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.for_extra(f"checking logs needs {error.name}", "check") from None
     ctx.exit(_run(options))
 
 
@@ -159,7 +161,7 @@ def _run(options: _Options) -> int:
         document = summarise(parts, _context(options, terms, read, duplicates, ranges_file))
         _require_readable(document)
         if options["evidence"]:
-            with whole_file(options["evidence"]) as path:
+            with output_file(options["evidence"]) as path:
                 write_evidence(parts, path)
     _report(document, options)
     total = document["total"]
@@ -189,7 +191,7 @@ def _terms(options: _Options) -> tuple["Terms", Path | None]:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    return None if text is None else to_microseconds(time_given(option, text))
+    return None if text is None else to_microseconds(parse_time(option, text))
 
 
 def _policies(options: _Options, sites: Sequence[str]) -> "Policies":
@@ -302,7 +304,7 @@ def _report(document: dict[str, Any], options: _Options) -> None:
     from aipolicy.accesslog.report import csv_rows, html, table
 
     if options["html"]:
-        with whole_file(options["html"]) as path:
+        with output_file(options["html"]) as path:
             path.write_text(html(document), encoding="utf-8")
     if options["as_json"]:
         print_json(document)

@@ -8,14 +8,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.completion import product_tokens
-from aipolicy.cli.options import json_option, list_option, print_rows, signal_options, signals_of
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.options import (
+    json_option,
+    list_option,
+    print_rows,
+    product_tokens,
+    signal_options,
+    signals_of,
+)
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError
@@ -113,6 +118,8 @@ def site(ctx: click.Context, /, **options: Any) -> None:
 
 def _run(options: _Options) -> int:
     """Check the sites, print each when it is done, and return the exit code."""
+    from tempfile import TemporaryFile
+
     from aipolicy.siteaudit.document import site_document
     from aipolicy.siteaudit.report import ReportInfo
     from aipolicy.times import iso
@@ -359,5 +366,5 @@ def _write_html(out: str, about: "ReportInfo", documents: IO[str]) -> None:
         documents.seek(0)
         yield from map(json.loads, documents)
 
-    with whole_file(out) as path, path.open("w", encoding="utf-8") as file:
+    with output_file(out) as path, path.open("w", encoding="utf-8") as file:
         file.writelines(html(about, sites))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
-from aipolicy.report.text import pasted, shown
+from aipolicy.report.text import pasted, shorten
 from aipolicy.robotstxt.dialects.google import LONGEST_LINE
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.parsed_file import ParsedFile
@@ -55,11 +55,11 @@ def check(file: ParsedFile) -> Iterator[Finding]:
 
 
 def _beginning(file: ParsedFile) -> str:
-    return next((shown(line.text, 40) for line in file.lines if line.text), "")
+    return next((shorten(line.text, 40) for line in file.lines if line.text), "")
 
 
 def is_something_else(file: ParsedFile) -> bool:
-    """Return True if it is no robots.txt at all, so that its lines needn't be checked."""
+    """Return True if the file isn't a robots.txt, so that its lines needn't be checked."""
     return is_html(file) or _is_binary(file)
 
 
@@ -91,7 +91,7 @@ def _encoding(file: ParsedFile) -> Iterator[Finding]:
             "byte-order-mark",
             [1],
             "the file begins with a byte order mark (EF BB BF)",
-            f"protego and Python's parsers ignore line 1, {shown(first.text)!r}; "
+            f"protego and Python's parsers ignore line 1, {shorten(first.text)!r}; "
             "save the file without the mark"
             if first.text
             else "protego and Python's parsers ignore line 1, which is empty",
@@ -119,6 +119,6 @@ def _encoding(file: ParsedFile) -> Iterator[Finding]:
                 "odd-line-end",
                 [number],
                 f"the line contains the character U+{ord(odd[0]):04X}",
-                f"protego and Python's parsers start a new line there: {shown(text[odd.end() :], 60)!r}; "
+                f"protego and Python's parsers start a new line there: {shorten(text[odd.end() :], 60)!r}; "
                 "remove it",
             )

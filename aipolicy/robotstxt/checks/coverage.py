@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose, crawler_named
 from aipolicy.core.patterns import Pattern, PatternTable, is_literal
 from aipolicy.core.preferences import Category
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.checks.signals import signal_lines, signals_of_everyone
 from aipolicy.robotstxt.coverage import group_token, is_disobedient, reach_of
 from aipolicy.robotstxt.findings import Finding, Severity, finding
@@ -102,7 +102,7 @@ def _without_effect(file: ParsedFile) -> Iterator[Finding]:
         yield finding(
             "retired-token",
             file.agent_lines(crawler.product_token),
-            f"{crawler.product_token}: {shown((crawler.note or '').rstrip('.'))}",
+            f"{crawler.product_token}: {shorten((crawler.note or '').rstrip('.'))}",
             open_now if is_bypassed else "the old name does no harm",
             fix=(
                 fix := "\n".join(f"User-agent: {c.product_token}" for c in still_open) if is_bypassed else ""
@@ -203,4 +203,4 @@ def _add_agents(file: ParsedFile, token: str, text: str) -> dict[int, str | None
 
 
 def _path(rule: str) -> str:
-    return shown(rule.partition(":")[2].strip(" \t"), 60)
+    return shorten(rule.partition(":")[2].strip(" \t"), 60)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from aipolicy.core.crawlers import CRAWLERS, Purpose, crawler_named
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import RobotsTooLargeError
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.coverage import group_token
 from aipolicy.robotstxt.dialects import DIALECTS, Dialect, DialectFile
 from aipolicy.robotstxt.findings import Finding, Severity, finding
@@ -93,7 +93,7 @@ def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten
     return finding(
         "read-differently",
         [number for differs in some for number in (differs.line, differs.dialect_line)][:20],
-        f"{dialect.id}: {listed(tokens)}, for example at {shown(first.path, 60)}:"
+        f"{dialect.id}: {listed(tokens)}, for example at {shorten(first.path, 60)}:"
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
         fix=fix,

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from aipolicy.report.text import pasted, shown
+from aipolicy.report.text import pasted, shorten
 from aipolicy.robotstxt.checks.content import is_something_else
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.malformed_lines import MalformedLine
@@ -56,7 +56,7 @@ def _malformed(line: Line, one: MalformedLine) -> Finding:
     return finding(
         one.kind,
         [line.number],
-        f"{shown(line.text)!r}: {one.found}",
+        f"{shorten(line.text)!r}: {one.found}",
         one.effect,
         fix=fix,
     )
@@ -66,7 +66,7 @@ def _unreadable(line: Line) -> Finding:
     return finding(
         "unreadable-line",
         [line.number],
-        f"{shown(line.text)!r} doesn't have the form 'name: value'",
+        f"{shorten(line.text)!r} doesn't have the form 'name: value'",
         "every parser ignores it; make it a comment or correct it",
         fix=f"# {pasted(line.text)}",
     )
@@ -82,7 +82,7 @@ def _known(line: Line) -> Iterator[Finding]:
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is a misspelling of '{proper}'",
+            f"'{shorten(line.name)}' is a misspelling of '{proper}'",
             "Google's parser and protego accept the misspelling; Python's and others ignore the line; "
             "correct it",
             fix=fix,
@@ -92,7 +92,7 @@ def _known(line: Line) -> Iterator[Finding]:
         yield finding(
             "sitemap-not-absolute",
             [line.number],
-            f"{shown(line.value)!r} is not a full URL",
+            f"{shorten(line.value)!r} is not a full URL",
             "crawlers ignore a sitemap without a full URL; write https:// and your host before it",
             fix=f"Sitemap: https:{pasted(line.value)}" if line.value.startswith("//") else "",
         )
@@ -102,7 +102,7 @@ def _missing_colon(line: Line, fix: str) -> Finding:
     return finding(
         "missing-colon",
         [line.number],
-        f"{shown(line.text)!r} has no colon",
+        f"{shorten(line.text)!r} has no colon",
         "lenient parsers read the line, others ignore it; add the colon",
         fix=fix,
     )
@@ -122,8 +122,8 @@ def _other(line: Line) -> Iterator[Finding]:
         yield finding(
             "read-as-rule",
             [line.number],
-            f"'{shown(line.name)}' is not a known field, but begins like '{proper}'",
-            f"Google's parser reads the line as '{proper}: {shown(line.value)}'; others ignore it",
+            f"'{shorten(line.name)}' is not a known field, but begins like '{proper}'",
+            f"Google's parser reads the line as '{proper}: {shorten(line.value)}'; others ignore it",
             # Disallow-AI and the like are meant so: as a comment the line is the same to all parsers.
             fix=f"{proper}: {pasted(line.value)}"
             if _is_misspelling(field, named)
@@ -133,7 +133,7 @@ def _other(line: Line) -> Iterator[Finding]:
         yield finding(
             "misspelt-field",
             [line.number],
-            f"'{shown(line.name)}' is probably a misspelling of '{meant}'",
+            f"'{shorten(line.name)}' is probably a misspelling of '{meant}'",
             "every parser ignores the line; correct the name",
             fix=f"{meant}: {pasted(line.value)}",
         )
@@ -150,7 +150,7 @@ def _is_unread(line: Line) -> bool:
 
 
 def _unread(lines: list[Line]) -> Finding:
-    name, numbers = shown(lines[0].name, 40), [line.number for line in lines]
+    name, numbers = shorten(lines[0].name, 40), [line.number for line in lines]
     if name.lower() == "noindex":
         effect = "Google ignores it since 2019; use a noindex header or meta tag instead"
     else:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypedDict
 
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.fixes import below_agents, own_groups
 from aipolicy.robotstxt.matching import Content, GroupIndex
@@ -39,7 +39,7 @@ def _preamble(file: ParsedFile) -> Iterator[Finding]:
             yield finding(
                 "rule-before-group",
                 [line.number],
-                f"{shown(line.text)!r} is before the first User-agent line",
+                f"{shorten(line.text)!r} is before the first User-agent line",
                 "it binds no crawler (RFC 9309 §2.2.1); put rules below their User-agent lines",
                 fix=fix,
                 edits={line.number: None, **below_agents(first, pasted(line.text))} if fix else None,
@@ -48,7 +48,7 @@ def _preamble(file: ParsedFile) -> Iterator[Finding]:
             yield finding(
                 "rule-before-group",
                 [line.number],
-                f"{shown(line.text)!r} is before the first User-agent line",
+                f"{shorten(line.text)!r} is before the first User-agent line",
                 "it binds no crawler (RFC 9309 §2.2.1); move it into a group",
                 **_into(everyone, line, pasted(line.text)),
             )
@@ -56,7 +56,7 @@ def _preamble(file: ParsedFile) -> Iterator[Finding]:
             yield finding(
                 "signal-before-group",
                 [line.number],
-                f"{shown(line.text)!r} is before the first User-agent line",
+                f"{shorten(line.text)!r} is before the first User-agent line",
                 "it is in no group, so it applies to no crawler; move it into a group",
                 **_into(everyone, line, pasted(line.text), "Allow: /"),
             )
@@ -102,7 +102,7 @@ def _without_rules(group: SourceGroup, following: SourceGroup | None, file: Pars
         return
     if {*map(str.lower, group.tokens)} <= {*map(str.lower, following.tokens)}:
         return  # a repeated token: see _repeated
-    fields = listed(dict.fromkeys(shown(line.name, 40) for line in others))
+    fields = listed(dict.fromkeys(shorten(line.name, 40) for line in others))
     next_tokens = listed(following.tokens)
     closes = any(line.kind is LineKind.DISALLOW and line.value for line in following.rules)
     severity = None if closes else Severity.WARNING

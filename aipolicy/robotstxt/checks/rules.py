@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import Pattern
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.fixes import own_groups
 from aipolicy.robotstxt.matching import Binding, Content
@@ -67,7 +67,7 @@ def _matches_nothing(line: Line) -> Finding:
     return finding(
         "path-without-slash",
         [line.number],
-        f"{shown(line.text)!r} has a path that doesn't start with '/' or '*'",
+        f"{shorten(line.text)!r} has a path that doesn't start with '/' or '*'",
         "it matches nothing, so the rule has no effect; add the slash",
         fix=f"{name}: {pasted(_as_path(line.value))}",
     )
@@ -90,7 +90,7 @@ def _empty(group: SourceGroup) -> Iterator[Finding]:
         yield finding(
             "empty-rule-beside-others",
             [line.number for line in empty],
-            f"{shown(empty[0].text)!r} is among rules with a path",
+            f"{shorten(empty[0].text)!r} is among rules with a path",
             "it has no effect (RFC 9309 §2.2.2)"
             + (", but older Python parsers allow everything from there on; remove it" if after else ""),
             fix="\n".join(pasted(line.text) for line in group.rules if line.value)
@@ -115,8 +115,8 @@ def _misses_queries(group: SourceGroup) -> Iterator[Finding]:
         yield finding(
             "end-sign-misses-queries",
             [line.number],
-            f"{shown(line.text)!r} ends in '$'",
-            f"it matches only the end of a URL, so {shown(path.replace('*', 'x'), 60)}?a=b may be "
+            f"{shorten(line.text)!r} ends in '$'",
+            f"it matches only the end of a URL, so {shorten(path.replace('*', 'x'), 60)}?a=b may be "
             "fetched; add a rule",
             fix=f"Disallow: {pasted(line.value)}\nDisallow: {pasted(path)}?",
         )
@@ -183,4 +183,4 @@ def _is_for_ai(bound: Binding) -> bool:
 
 
 def _text(rule: Rule) -> str:
-    return shown(f"{'Allow' if rule.allow else 'Disallow'}: {rule.pattern}", 80)
+    return shorten(f"{'Allow' if rule.allow else 'Disallow'}: {rule.pattern}", 80)

@@ -8,7 +8,7 @@ from typing import TypedDict
 from aipolicy.core.crawlers import Crawler, crawler_named
 from aipolicy.core.paths import normalise
 from aipolicy.core.preferences import Category, Preference, Preferences, members_of
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.checks.rules import too_many
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.matching import Binding, Content
@@ -58,7 +58,7 @@ def _signal(line: Line) -> Iterator[Finding]:
         yield finding(
             "unreadable-signal",
             [line.number],
-            f"{listed(map(repr, map(shown, invalid)), 4)} is invalid"
+            f"{listed(map(repr, map(shorten, invalid)), 4)} is invalid"
             if any(invalid)
             else "the line is empty",
             "it has no effect; write search, ai-input or ai-train with yes or no, or use with immediate, "
@@ -70,7 +70,7 @@ def _signal(line: Line) -> Iterator[Finding]:
         yield finding(
             "signal-spelling",
             [line.number],
-            f"{shown(line.value)!r} has capital letters",
+            f"{shorten(line.value)!r} has capital letters",
             "there is no published grammar, so a crawler may not recognise them; write it in lower case",
             fix=f"Content-Signal: {signal_text(valid)}",
         )
@@ -84,9 +84,9 @@ def _signal_meant(member: str) -> tuple[str, str] | None:
 
 def _usage(line: Line) -> Iterator[Finding]:
     path, statement = split_usage(line.value)
-    members, said = members_of(statement), Preferences.parse(statement)
-    invalid = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
-    if said and not invalid:
+    members, valid = members_of(statement), Preferences.parse(statement)
+    invalid = [use for use in Category if use in (members or {}) and valid[use] is Preference.UNKNOWN]
+    if valid and not invalid:
         return
     meant = usage_meant(statement)
     if invalid:
@@ -103,10 +103,10 @@ def _usage(line: Line) -> Iterator[Finding]:
     yield finding(
         "unreadable-usage",
         [line.number],
-        f"{shown(line.text)!r}: {what}",
+        f"{shorten(line.text)!r}: {what}",
         why,
         fix=f"Content-Usage: {pasted(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
-        severity=Severity.WARNING if said else None,
+        severity=Severity.WARNING if valid else None,
     )
 
 

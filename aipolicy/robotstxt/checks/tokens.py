@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from aipolicy.core.crawlers import crawler_named
-from aipolicy.report.text import listed, pasted, shown
+from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import Line, product_token
@@ -46,7 +46,7 @@ def _header(line: Line) -> Finding:
     return finding(
         "user-agent-header",
         [line.number],
-        f"{shown(line.value, 60)!r} is a User-Agent header or part of one, not a product token",
+        f"{shorten(line.value, 60)!r} is a User-Agent header or part of one, not a product token",
         f"crawlers look only for their product token; Google's parser reads {cut!r} here"
         if cut
         else "crawlers look only for their product token",
@@ -55,7 +55,7 @@ def _header(line: Line) -> Finding:
 
 
 def _unknown(line: Line, token: str) -> Iterator[Finding]:
-    name = shown(token, 60)
+    name = shorten(token, 60)
     if token.lower() in ALIASES:
         meant = ALIASES[token.lower()]
         yield finding(
@@ -108,7 +108,7 @@ def _outside(agents: list[Line]) -> Iterator[Finding]:
             yield finding(
                 "token-outside-grammar",
                 [line.number],
-                f"{shown(line.value, 60)!r} is not a valid product token (RFC 9309 §2.2.1)",
+                f"{shorten(line.value, 60)!r} is not a valid product token (RFC 9309 §2.2.1)",
                 f"Google's parser reads {other.product_token!r}, so the line binds that crawler instead",
             )
     if cut:
@@ -134,4 +134,4 @@ def _cut(token: str) -> str:
 
 
 def _lower(sentence: str) -> str:
-    return shown(sentence[:1].lower() + sentence[1:].rstrip("."))
+    return shorten(sentence[:1].lower() + sentence[1:].rstrip("."))

@@ -65,8 +65,8 @@ lines = st.lists(st.one_of(damaged(), st.text(), st.lists(pieces).map("".join), 
 @pytest.mark.slow
 @settings(deadline=None)
 @given(lines, st.integers(0, 2))
-def test_any_lines_give_a_row_each_and_no_error(given_lines: list[str | None], forwarded: int) -> None:
-    series = pl.Series(given_lines, dtype=pl.String)
+def test_any_lines_give_a_row_each_and_no_error(input_lines: list[str | None], forwarded: int) -> None:
+    series = pl.Series(input_lines, dtype=pl.String)
     for found in formats():
         table = found.parse(series, forwarded=forwarded if found.has_forwarded else 0)
         assert dict(table.schema) == SCHEMA
@@ -84,8 +84,8 @@ def test_any_lines_give_a_row_each_and_no_error(given_lines: list[str | None], f
 @pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(lines)
-def test_a_line_is_read_alike_alone_and_among_others(given_lines: list[str | None]) -> None:
-    series = pl.Series(given_lines, dtype=pl.String)
+def test_a_line_is_read_alike_alone_and_among_others(input_lines: list[str | None]) -> None:
+    series = pl.Series(input_lines, dtype=pl.String)
     for found in formats():
         alone = [found.parse(series[at : at + 1]) for at in range(series.len())]
         assert found.parse(series).equals(pl.concat([found.parse(series[:0]), *alone]))
@@ -93,9 +93,9 @@ def test_a_line_is_read_alike_alone_and_among_others(given_lines: list[str | Non
 
 @settings(deadline=None)
 @given(lines)
-def test_recognition_names_a_format_or_says_what_is_wrong(given_lines: list[str | None]) -> None:
+def test_recognition_names_a_format_or_says_what_is_wrong(input_lines: list[str | None]) -> None:
     with suppress(LogFormatError):
-        found = detect_format([line for line in given_lines if line is not None])
+        found = detect_format([line for line in input_lines if line is not None])
         assert found is None or found.name in FORMATS
 
 

@@ -54,7 +54,7 @@ def test_ports_and_brackets_are_left_out(listed: str, meant: str) -> None:
 
 def test_a_line_without_the_column_has_no_address() -> None:
     found = rows("combined", LINE, f'{LINE} "203.0.113.9"', forwarded=1)
-    assert [one["address"] for one in found] == [None, "203.0.113.9"]
+    assert [row["address"] for row in found] == [None, "203.0.113.9"]
 
 
 @pytest.mark.parametrize(

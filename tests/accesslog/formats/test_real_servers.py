@@ -70,8 +70,8 @@ def port() -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for one in (tmp_path, *tmp_path.parents[:3]):
-        one.chmod(0o755)  # a server's workers may be another user
+    for each in (tmp_path, *tmp_path.parents[:3]):
+        each.chmod(0o755)  # a server's workers may be another user
     return tmp_path
 
 
@@ -127,11 +127,11 @@ def check(found: LogFormat | None, lines: list[str], started: float) -> None:
     # The first line is that of the probe, which sends nothing, where a server writes one.
     ours = table.filter(pl.col("user_agent").str.contains("GPTBot"))
     assert ours["ok"].all()
-    assert ours["path"].to_list() == [one.path for one in SENT]
-    assert ours["user_agent"].to_list() == [one.user_agent for one in SENT]
+    assert ours["path"].to_list() == [each.path for each in SENT]
+    assert ours["user_agent"].to_list() == [each.user_agent for each in SENT]
     if found.has_host:
         hosts = ours["host"].str.replace(":[0-9]+$", "")
-        assert hosts.to_list() == [one.host for one in SENT]
+        assert hosts.to_list() == [each.host for each in SENT]
     assert set(ours["address"]) == {"127.0.0.1"}
     assert ours["status"].is_in([200, 404]).all()
     assert (ours["time"] / 1e6).is_between(started - 1, time.time() + 1).all()

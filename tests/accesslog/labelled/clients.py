@@ -138,7 +138,7 @@ def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Cl
         edge = f"{rng.choice(EDGES)}.{rng.randint(0, 255)}.{rng.randint(11, 250)}"
         identity = "unverifiable" if token in NO_CHECK else "check_failed"
         return Client(user_agent, _written(edge, rng), token, identity)
-    return Client(user_agent, _nobodys(token, rng), token, _of_nobodys_address(token))
+    return Client(user_agent, _unlisted_address(token, rng), token, _with_unlisted_address(token))
 
 
 def other_client(rng: random.Random) -> Client:
@@ -157,11 +157,11 @@ def named_client(rng: random.Random, *, named: bool) -> Client:
     return Client(user_agent, address, unknown=NAMED)
 
 
-def _of_nobodys_address(token: str) -> str:
+def _with_unlisted_address(token: str) -> str:
     return "unverifiable" if token in NO_CHECK | TWO_CHECKS else "spoofed"
 
 
-def _nobodys(token: str, rng: random.Random) -> str:
+def _unlisted_address(token: str, rng: random.Random) -> str:
     """An address that is in no list of the operator's: sometimes one of another operator."""
     if token in OWN_LIST and rng.random() < 0.2:
         return _written(f"216.73.{rng.randint(216, 219)}.{rng.randint(11, 250)}", rng)

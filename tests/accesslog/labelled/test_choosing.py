@@ -15,7 +15,7 @@ from tests.accesslog.labelled.traffic import Request
 from tests.accesslog.labelled.worlds import World
 
 
-def nobodys_time(world: World, day: float) -> datetime:
+def quiet_time(world: World, day: float) -> datetime:
     """A moment at which there was no request."""
     taken = {line.request.time for file in world.files for line in file.lines if line.request}
     moment = BEGIN + timedelta(days=day)
@@ -25,7 +25,7 @@ def nobodys_time(world: World, day: float) -> datetime:
 
 
 def test_since_and_until_leave_out_what_was_before_and_after(world: World) -> None:
-    since, until = nobodys_time(world, 1.25), nobodys_time(world, 4.5)
+    since, until = quiet_time(world, 1.25), quiet_time(world, 4.5)
     texts = (f"{since:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}")
     arguments = (*world.names, *world.policies, *ALL)
     for options, choice in (

@@ -23,8 +23,8 @@ def checked(folder: Path, *lines: bytes, robots: str = CLOSED, options: tuple[st
     return check_logs_here(folder / "access.log", "--robots", folder / "robots.txt", "--json", *options)
 
 
-def total(folder: Path, *lines: bytes, **given: Any) -> dict[str, Any]:
-    found: dict[str, Any] = checked(folder, *lines, **given).document["total"]
+def total(folder: Path, *lines: bytes, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = checked(folder, *lines, **options).document["total"]
     return found
 
 

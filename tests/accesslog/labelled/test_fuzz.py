@@ -45,7 +45,7 @@ def lines_of(data: bytes) -> int:
     return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
 
 
-def asked(folder: Path, data: bytes, *options: str) -> Outcome:
+def run_check(folder: Path, data: bytes, *options: str) -> Outcome:
     log = folder / "any.log"
     log.write_bytes(data)
     (folder / "robots.txt").write_text(DISALLOWING)
@@ -97,7 +97,7 @@ FUZZ = settings(
 @example(b"\xef\xbb\xbf\n")
 @example(b"\xff\xfeG\x00P\x00T\x00B\x00o\x00t\x00\n\x00")
 def test_any_bytes_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
-    outcome = asked(tmp_path, data)
+    outcome = run_check(tmp_path, data)
     if outcome.code == 2:
         assert "any.log" in outcome.err
     else:
@@ -117,7 +117,7 @@ NO_VERDICT = ("fits --format", "no field for the User-Agent", "a key for the Use
 )
 def test_any_bytes_are_lines_of_a_named_form(tmp_path: Path, name: str, data: bytes) -> None:
     form = BY_NAME[name]
-    outcome = asked(tmp_path, data, *form.options)
+    outcome = run_check(tmp_path, data, *form.options)
     if data and not is_compressed(data) and not form.head:  # a form that its head defines may lack it
         assert outcome.code == 0 or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
@@ -128,7 +128,7 @@ def test_any_bytes_are_lines_of_a_named_form(tmp_path: Path, name: str, data: by
 @given(mutated())
 def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) -> None:
     form, data = damaged
-    outcome = asked(tmp_path, data, *form.options)
+    outcome = run_check(tmp_path, data, *form.options)
     if data and not is_compressed(data) and not form.head:
         assert outcome.code in (0, 1) or any(reason in outcome.err for reason in NO_VERDICT), outcome.err
     if outcome.code != 2:
@@ -142,7 +142,7 @@ def test_damaged_lines_are_counted_however_many(
     tmp_path: Path, damaged: tuple[Form, bytes], named: bool
 ) -> None:
     form, data = damaged
-    outcome = asked(tmp_path, data, *(form.options if named else ()))
+    outcome = run_check(tmp_path, data, *(form.options if named else ()))
     if outcome.code != 2:
         assert_counted(data, outcome)
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from aipolicy.accesslog.summary import write_evidence
-from aipolicy.cli.outputs import require_writable, whole_file
+from aipolicy.cli.outputs import output_file, require_writable
 from aipolicy.errors import AIPolicyError
 from tests.accesslog.labelled.command import Outcome, check_logs_here, environment, program
 from tests.accesslog.labelled.handwritten import ROBOTS, line, write_log, write_policies
@@ -117,8 +117,8 @@ def test_an_output_that_cannot_be_written_is_an_error_before_anything_is_read(
 def test_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    for refused in (require_writable, lambda out: whole_file(out).__enter__()):
-        with pytest.raises(AIPolicyError, match="is no file"):
+    for refused in (require_writable, lambda out: output_file(out).__enter__()):
+        with pytest.raises(AIPolicyError, match="is not a file"):
             refused(str(pipe))
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aipolicy.accesslog.policies import policies_from_jsonl, policies_from_robots, reads_robots_txt
 from aipolicy.errors import PolicyError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.robotstxt.parser import RobotsTxt, read_lines
 from tests.accesslog.policies.frames import Fetch, fetches, iso, judged
 from tests.accesslog.policies.oracle import HOUR, Declaration, History, fairest
@@ -146,7 +146,7 @@ def test_each_decision_and_its_line_are_those_of_verdict(
         assert answer["allowed"] is core.allowed
         assert answer["rule_line"] == (core.rule.line if core.rule else None)
         if core.rule:
-            assert answer["rule"] == shown(lines[core.rule.line - 1].text.replace("\t", " "), 500)
+            assert answer["rule"] == shorten(lines[core.rule.line - 1].text.replace("\t", " "), 500)
 
 
 encoded = st.builds(

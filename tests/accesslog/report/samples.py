@@ -112,7 +112,7 @@ def sample(
     return document | changes
 
 
-def nobody() -> dict[str, Any]:
+def without_crawlers() -> dict[str, Any]:
     """A log in which no crawler was seen."""
     document = sample((), period={"from": None, "to": None}, unreadable=[], notes=[], statuses=[], proxies=[])
     document["lines"]["unknown_crawlers"] = 0

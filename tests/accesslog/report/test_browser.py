@@ -13,37 +13,37 @@ from tests.chromium import Browser
 pytestmark = pytest.mark.slow
 
 
-def test_hostile_text_asks_for_nothing_and_stays_text(browser: Browser) -> None:
+def test_hostile_text_makes_no_requests_and_stays_text(browser: Browser) -> None:
     trap = f"{browser.url}/trap"
-    seen = browser.open(html(hostile(trap)))
-    assert seen.console == []
-    assert seen.asked == []
-    report = Page(seen.document)
+    loaded = browser.open(html(hostile(trap)))
+    assert loaded.console == []
+    assert loaded.requests == []
+    report = Page(loaded.document)
     assert {element.tag for element in report.elements} <= TEXT_ONLY
     assert not [name for element in report.elements for name in element.attributes if name.startswith("on")]
     texts = {element.text for element in report.all("bdi")}
     assert set(HOSTILE[:6]) | {trap, f'"><img src="{trap}"><style>@import "{trap}"</style>'} <= texts
 
 
-def test_every_kind_of_report_opens_without_a_complaint(browser: Browser) -> None:
+def test_every_kind_of_report_opens_without_errors(browser: Browser) -> None:
     for document in (sample(), sample(many(60), days=120), sample(by=by("site", ("a.example",)))):
-        seen = browser.open(html(document))
-        assert (seen.console, seen.asked) == ([], [])
+        loaded = browser.open(html(document))
+        assert (loaded.console, loaded.requests) == ([], [])
 
 
-def test_the_page_s_own_policy_stops_what_would_get_in(browser: Browser) -> None:
+def test_the_content_security_policy_blocks_injected_content(browser: Browser) -> None:
     """The harness sees a violation, and the policy is in force."""
     page = html(sample(("GPTBot",)))
     trap = f"{browser.url}/trap"
     broken = page.replace(
         "<main>", f'<main><p style="color: red"></p><img src="{trap}"><script>fetch("{trap}")</script>'
     )
-    seen = browser.open(broken)
-    assert len(seen.console) == 3
-    assert all("Content Security Policy" in line for line in seen.console)
-    assert seen.asked == []
+    loaded = browser.open(broken)
+    assert len(loaded.console) == 3
+    assert all("Content Security Policy" in line for line in loaded.console)
+    assert loaded.requests == []
     without = broken.replace("Content-Security-Policy", "X-Nothing")
-    assert "/trap" in browser.open(without).asked
+    assert "/trap" in browser.open(without).requests
 
 
 @pytest.mark.parametrize("window", [390, 800, 1000, 1280])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from aipolicy.accesslog.report.charts import MOST_CRAWLERS, Chart, charts, overview
-from tests.accesslog.report.samples import many, nobody, sample
+from tests.accesslog.report.samples import many, sample, without_crawlers
 
 
 def only(days: list[tuple[str, int, int]], token: str = "GPTBot", *, spoofed: int = 0) -> Chart:
@@ -100,8 +100,8 @@ def test_past_twelve_crawlers_the_others_are_drawn_together() -> None:
 
 
 def test_without_a_day_there_is_nothing_to_draw() -> None:
-    assert charts(nobody(), 320) == []
-    assert overview(nobody(), 320) is None
+    assert charts(without_crawlers(), 320) == []
+    assert overview(without_crawlers(), 320) is None
 
 
 def test_levels_are_round_and_short() -> None:

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 from aipolicy.accesslog.report import csv_rows
-from tests.accesslog.report.samples import HOSTILE, by, hostile, nobody, sample
+from tests.accesslog.report.samples import HOSTILE, by, hostile, sample, without_crawlers
 
 
 def read_back(document: dict[str, Any]) -> list[dict[str, str]]:
@@ -51,7 +51,7 @@ def test_the_rows_of_by_take_the_place_of_the_crawlers() -> None:
 
 
 def test_without_a_crawler_there_is_the_heading() -> None:
-    assert len(list(csv_rows(nobody()))) == 1
+    assert len(list(csv_rows(without_crawlers()))) == 1
 
 
 def test_no_cell_is_a_formula_or_holds_a_control() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aipolicy.accesslog.report.headline import headline
-from tests.accesslog.report.samples import OWN, VERDICTS, added, nobody, sample
+from tests.accesslog.report.samples import OWN, VERDICTS, added, sample, without_crawlers
 
 
 def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[str, Any]:
@@ -89,8 +89,10 @@ def test_a_log_without_disallowed_fetches_accuses_no_crawler() -> None:
 
 
 def test_a_log_without_crawlers_and_an_empty_log_differ() -> None:
-    assert headline(nobody()).title == "No known crawler fetched anything"
-    empty = nobody() | {"lines": dict.fromkeys(("read", "crawler", "other", "unreadable", "left_out"), 0)}
+    assert headline(without_crawlers()).title == "No known crawler fetched anything"
+    empty = without_crawlers() | {
+        "lines": dict.fromkeys(("read", "crawler", "other", "unreadable", "left_out"), 0)
+    }
     assert headline(empty).title == "Nothing was checked: the logs are empty"
 
 

@@ -14,7 +14,7 @@ from aipolicy.accesslog import report as log_report
 from aipolicy.accesslog.report import html
 from aipolicy.errors import MissingExtraError
 from tests.accesslog.report.pages import Page
-from tests.accesslog.report.samples import HOSTILE, by, hostile, many, nobody, sample
+from tests.accesslog.report.samples import HOSTILE, by, hostile, many, sample, without_crawlers
 
 URL = "http://tracker.invalid/x"
 TEXT_ONLY = {
@@ -27,7 +27,7 @@ DOCUMENTS = {
     "usual": sample(),
     "one": sample(("GPTBot",)),
     "many": sample(many(60), days=120),
-    "nobody": nobody(),
+    "without crawlers": without_crawlers(),
     "by": sample(by=by("site", ("a.example", None), left_out=2)),
     "hostile": hostile(URL),
 }
@@ -187,7 +187,7 @@ def test_the_method_lists_its_sources() -> None:
 
 
 def test_grey_and_red_are_readable_in_both_themes() -> None:
-    style = Page(html(nobody())).one("style").text
+    style = Page(html(without_crawlers())).one("style").text
     light, dark = (
         dict(re.findall(r"--(\w+): (#[0-9a-f]+);", part)) for part in re.findall(r":root \{([^}]+)\}", style)
     )
@@ -198,7 +198,7 @@ def test_grey_and_red_are_readable_in_both_themes() -> None:
             assert contrast(theme[mark], theme["paper"]) >= 3  # 1.4.11
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """WCAG's ratio of two colours, 1 to 21."""
 
     def luminance(colour: str) -> float:
@@ -207,7 +207,7 @@ def contrast(one: str, other: str) -> float:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    dark, light = sorted((luminance(one), luminance(other)))
+    dark, light = sorted((luminance(first), luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -215,7 +215,7 @@ def test_without_jinja2_the_error_has_the_install_command(monkeypatch: pytest.Mo
     log_report._template.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(MissingExtraError, match=re.escape("pip install 'asgi-aipolicy[check]'")):
-        html(nobody())
+        html(without_crawlers())
 
 
 def test_jinja2_is_loaded_for_a_page_only() -> None:

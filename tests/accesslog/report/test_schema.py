@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from aipolicy.accesslog.report import schema
-from tests.accesslog.report.samples import by, hostile, many, nobody, sample
+from tests.accesslog.report.samples import by, hostile, many, sample, without_crawlers
 
 
 def validate(document: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def validate(document: dict[str, Any]) -> None:
         sample(),
         sample(("GPTBot",)),
         sample(many(60)),
-        nobody(),
+        without_crawlers(),
         sample(by=by("day", ("2026-11-01",))),
         sample(by=by("site", (None,), left_out=3)),
         hostile(),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from aipolicy.accesslog.report import table
-from tests.accesslog.report.samples import by, hostile, many, nobody, sample
+from tests.accesslog.report.samples import by, hostile, many, sample, without_crawlers
 
 
 def printed(document: dict[str, Any], width: int, *, terminal: bool = False) -> str:
@@ -44,8 +44,8 @@ def test_fetches_by_impostors_have_a_column_and_a_legend() -> None:
     for line, counters in zip(lines[1:], [*document["crawlers"], document["total"]], strict=False):
         assert line[:column].endswith(f" {counters['disallowed_spoofed']:,}")
     assert "They are not counted as Disallowed. The other columns count every client" in text
-    nobodys = document | {"total": document["total"] | {"disallowed_spoofed": 0}}
-    assert "They are not counted" not in printed(nobodys, 10_000)
+    without = document | {"total": document["total"] | {"disallowed_spoofed": 0}}
+    assert "They are not counted" not in printed(without, 10_000)
 
 
 def test_words_for_clients_are_explained_where_they_are_used() -> None:
@@ -105,11 +105,11 @@ def test_only_disallowed_fetches_are_red() -> None:
     document = sample()
     accused = sum(1 for crawler in document["crawlers"] if crawler["disallowed"])
     assert printed(document, 10_000, terminal=True).count(red) == accused + 1  # and the total
-    assert red not in printed(nobody(), 10_000, terminal=True)
+    assert red not in printed(without_crawlers(), 10_000, terminal=True)
 
 
 def test_without_a_crawler_there_is_a_total_of_nothing() -> None:
-    *_, total = printed(nobody(), 10_000).splitlines()
+    *_, total = printed(without_crawlers(), 10_000).splitlines()
     assert total.split() == ["Total", *("0" * 8)]
 
 

@@ -1,4 +1,4 @@
-"""The project's asgi.py: Django's own lines, then those of the README."""
+"""The project's asgi.py: Django's own lines, then those of docs/tasks/django.md."""
 # ruff: noqa: E402 (models can be imported once Django is set up)
 # mypy: disable-error-code="no-any-return, untyped-decorator"
 
@@ -23,9 +23,12 @@ from tests.frameworks.project.models import Blog
 
 def opted_out(host: str) -> bool | None:
     try:
-        return Blog.objects.filter(host=host).values_list("opted_out", flat=True).first()
+        row = Blog.objects.filter(host=host).values_list("opted_out").first()
     finally:
-        close_old_connections()  # at the end of a request Django does, but this is a thread of the lookup
+        close_old_connections()  # Django does this at the end of a request; here a thread of the lookup asks
+    if row is None:
+        return None  # no such blog: it gets the default policy
+    return bool(row[0])  # NULL becomes False: the blog says nothing
 
 
 lookup = CachedLookup(opted_out)

@@ -60,7 +60,7 @@ def test_an_agent_is_its_url_and_its_keys_are_there_or_at_the_well_known_uri(
         "https://you.com/" + "a" * 2048,
     ],
 )
-def test_what_is_no_https_url_is_no_agent(text: str) -> None:
+def test_an_agent_needs_an_https_url(text: str) -> None:
     with pytest.raises(ValueError, match="signature agent"):
         signature_agent(text)
 
@@ -89,7 +89,7 @@ def test_whatever_is_sent_is_an_agent_or_none(text: str) -> None:
         ("DuckAssistBot", "https://assistbot.duckduckgo.com"),
     ],
 )
-def test_the_table_knows_who_signs(token: str, agent: str) -> None:
+def test_the_table_has_the_signing_crawlers(token: str, agent: str) -> None:
     agents = Agents()
     found = agents.agent_of(token)
     assert found is not None
@@ -106,7 +106,7 @@ def test_the_form_of_the_url_does_not_matter() -> None:
 
 
 def test_training_crawlers_do_not_sign() -> None:
-    """As far as is known in November 2026."""
+    """The signing crawlers known in November 2026."""
     assert {c.product_token for c in CRAWLERS if c.web_bot_auth} & {
         "GPTBot",
         "ClaudeBot",
@@ -114,7 +114,7 @@ def test_training_crawlers_do_not_sign() -> None:
     } == set()
 
 
-def test_a_platform_can_say_who_signs_for_whom() -> None:
+def test_a_platform_can_add_agents() -> None:
     agents = Agents({"https://chatgpt.com": ["ChatGPT-User", "gptbot"], "https://a.example/k": "YouBot"})
     assert agents.signs_for(f"https://chatgpt.com{WELL_KNOWN}") == {"ChatGPT-User", "GPTBot"}
     assert agents.signs_for("https://a.example/k") == {"YouBot"}
@@ -129,6 +129,6 @@ def test_a_platform_can_say_who_signs_for_whom() -> None:
         ({"https://a.example": "NoBot"}, "product token 'NoBot' is not in the crawler table"),
     ],
 )
-def test_a_wrong_mapping_is_told_with_its_culprit(more: dict[str, str], message: str) -> None:
+def test_an_invalid_mapping_names_the_invalid_value(more: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Agents(more)

@@ -98,7 +98,7 @@ DEEP = b"[" * 60_000
     ],
     ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "cut", "nonsense"],
 )
-async def test_what_is_no_directory_is_not_read(
+async def test_an_invalid_directory_is_not_used(
     server: Server, directories: Directories, said: bytes, reason: str
 ) -> None:
     url = server.origin + PATH
@@ -134,7 +134,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server, 
     assert "certificate verify failed" in why(directories, server.origin + PATH)
 
 
-async def test_a_fault_of_ours_is_told_in_the_log_and_not_met_again_at_once(
+async def test_an_internal_error_is_logged_and_not_repeated_at_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> Fetcher:
@@ -156,7 +156,7 @@ async def test_only_https_is_fetched(directories: Directories) -> None:
         assert plain.requests == []
 
 
-async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> None:
+async def test_the_url_of_an_unknown_agent_is_not_fetched(server: Server, clock: Clock) -> None:
     known, unknown = f"{server.origin}/known", f"{server.origin}/unknown"
     server.answers |= dict.fromkeys(["/known", "/unknown"], answer(SIGNER.directory))
     agents = Agents({known: ["YouBot"]})
@@ -173,7 +173,7 @@ async def test_a_strangers_url_is_not_fetched(server: Server, clock: Clock) -> N
     assert directories.find(known, SIGNER.keyid).key is not None
 
 
-async def test_many_who_ask_at_once_wait_for_one_answer(server: Server, directories: Directories) -> None:
+async def test_concurrent_callers_share_one_fetch(server: Server, directories: Directories) -> None:
     url = server.origin + PATH
     server.answers[PATH] = answer(SIGNER.directory)
     hurried = asyncio.ensure_future(directories.fetch(url))

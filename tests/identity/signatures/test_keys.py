@@ -88,7 +88,7 @@ def test_keys_of_each_kind_are_read(entry: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 1000])
-def test_a_key_counts_in_its_time_told_in_seconds_or_milliseconds(unit: int) -> None:
+def test_a_key_is_valid_in_its_time_in_seconds_or_milliseconds(unit: int) -> None:
     key = read_key(EXAMPLE_JWK | {"nbf": int(NOW) * unit, "exp": (int(NOW) + 60) * unit})
     assert key.problem_at(NOW - 1) == "is not in use yet"
     assert key.problem_at(NOW) is None
@@ -111,7 +111,7 @@ def test_a_key_counts_in_its_time_told_in_seconds_or_milliseconds(unit: int) -> 
         ),
     ],
 )
-def test_what_is_no_directory_is_told(body: bytes, reason: str) -> None:
+def test_an_invalid_directory_has_a_reason(body: bytes, reason: str) -> None:
     with pytest.raises(DirectoryError, match=reason):
         read_keys(body, well_known=True)
 
@@ -126,7 +126,7 @@ JSON = st.recursive(
 @given(
     JSON, st.sampled_from([EXAMPLE_JWK, RSA, EC]), st.sampled_from(["x", "y", "n", "e", "kid", "exp", "alg"])
 )
-def test_whatever_a_directory_says_is_no_crash(value: Any, entry: dict[str, str], name: str) -> None:
+def test_any_directory_is_handled(value: Any, entry: dict[str, str], name: str) -> None:
     usable(value, {name: value}, entry | {name: value})
 
 

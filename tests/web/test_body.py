@@ -32,7 +32,7 @@ RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         ("deflate", RAW.compress(b"here") + RAW.flush()),
     ],
 )
-async def test_rfc9110_8_4_a_coding_is_undone_however_its_octets_arrive(coding: str, body: bytes) -> None:
+async def test_rfc9110_8_4_a_coding_is_decoded_in_any_chunks(coding: str, body: bytes) -> None:
     async def chunks(size: int) -> AsyncIterator[bytes]:
         for start in range(0, len(body), size):
             yield body[start : start + size]
@@ -100,7 +100,7 @@ async def test_so_is_a_body_that_ends_too_soon_or_never(server: Server) -> None:
         ("mailto:a@b", FetchTrouble.SCHEME),
     ],
 )
-async def test_a_redirect_to_what_is_no_url_of_the_web_is_one_too(
+async def test_a_redirect_to_an_unsupported_url_is_reported_too(
     server: Server, inside: Fetcher, location: str, kind: FetchTrouble
 ) -> None:
     server.answers["/"] = answer(b"", "Location: /b", status="301 Moved")

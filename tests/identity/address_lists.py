@@ -1,4 +1,4 @@
-"""A small world of published addresses, with a crawler of every kind."""
+"""A small set of published addresses, with a crawler of every kind."""
 
 import datetime as dt
 import ipaddress

@@ -1,4 +1,4 @@
-"""``status_path``: the lookup's status as Prometheus reads it, only where it is asked for."""
+"""Metrics for Prometheus at ``status_path``."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aipolicy.asgi import AIPolicyMiddleware
 from aipolicy.lookup import LocalLookup
+from aipolicy.serving.disallowed_fetches import FetchCounts
+from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
 from tests.lookup.harness import another_registry
@@ -23,9 +25,43 @@ def with_status(**options: Any) -> AIPolicyMiddleware:
     return AIPolicyMiddleware(answering(), lookup(), status_path=PATH, **options)
 
 
-def figures(response: Response) -> dict[str, float]:
+def samples_of(response: Response) -> dict[str, float]:
     families = text_string_to_metric_families(response.text)
     return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+def fetches(response: Response) -> dict[tuple[str, str], float]:
+    families = text_string_to_metric_families(response.text)
+    return {
+        (sample.labels["crawler"], sample.labels["outcome"]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "aipolicy_disallowed_fetches_total"
+    }
+
+
+@pytest.mark.parametrize(("enforce", "outcome"), [("monitor", "reported"), ("declared", "refused")])
+async def test_disallowed_fetches_are_counted_by_product_token_and_outcome(
+    enforce: EnforceMode, outcome: str
+) -> None:
+    app = with_status(enforce=enforce)
+    assert fetches(await request(app, PATH)) == {}
+    agents = ["GPTBot/1.1", "GPTBot/1.2", "CCBot/2.0", "Unknown-Bot-7/1.0", "Mozilla/5.0"]
+    for user_agent in agents:
+        await request(app, "/post", user_agent=user_agent)
+        await request(app, "/robots.txt", user_agent=user_agent)
+    assert fetches(await request(app, PATH)) == {("GPTBot", outcome): 2, ("CCBot", outcome): 1}
+
+
+async def test_without_enforcement_no_fetches_are_counted() -> None:
+    assert "disallowed_fetches" not in (await request(with_status(), PATH)).text
+
+
+def test_a_child_process_counts_from_zero() -> None:
+    counts = FetchCounts()
+    counts.add("GPTBot", "refused")
+    counts.after_fork()
+    assert counts.items() == []
 
 
 async def test_prometheus_reads_the_status_at_the_path() -> None:
@@ -37,26 +73,26 @@ async def test_prometheus_reads_the_status_at_the_path() -> None:
     assert (response.one("content-type") or "").startswith("text/plain")
     assert response.one("cache-control") == "no-store"
     assert response.one("content-length") == str(len(response.body))
-    told = figures(response)
-    assert told["aipolicy_lookup_sites"] == 1
-    assert told["aipolicy_lookup_sites_max"] == 100_000
-    assert told["aipolicy_lookup_up"] == 1
-    assert told["aipolicy_lookup_misses_total"] >= 1
-    assert told["aipolicy_lookup_memory_bytes"] > 1000
-    assert (told["aipolicy_lookup_loads"], told["aipolicy_lookup_renewals_total"]) == (0, 0)
-    assert told["aipolicy_lookup_refused_total"] == 0
-    assert "aipolicy_lookup_seq" not in told, "an application's own flag has no numbers"
+    samples = samples_of(response)
+    assert samples["aipolicy_lookup_sites"] == 1
+    assert samples["aipolicy_lookup_sites_max"] == 100_000
+    assert samples["aipolicy_lookup_up"] == 1
+    assert samples["aipolicy_lookup_misses_total"] >= 1
+    assert samples["aipolicy_lookup_memory_bytes"] > 1000
+    assert (samples["aipolicy_lookup_loads"], samples["aipolicy_lookup_renewals_total"]) == (0, 0)
+    assert samples["aipolicy_lookup_refused_total"] == 0
+    assert "aipolicy_lookup_seq" not in samples, "an application's own flag has no numbers"
 
 
-async def test_a_registrys_number_and_its_trouble_are_told(tmp_path: Any) -> None:
+async def test_a_registrys_number_and_its_errors_are_metrics(tmp_path: Any) -> None:
     path = another_registry(tmp_path / "registry.db", "blog.example", lookup().default.policy)
     due = LocalLookup(path, refresh=0.5, clock=count().__next__)  # a second goes by with each glance at it
     app = AIPolicyMiddleware(answering(), due, status_path=PATH)
-    told = figures(await request(app, PATH))
-    assert (told["aipolicy_lookup_seq"], told["aipolicy_lookup_up"]) == (1, 1)
+    samples = samples_of(await request(app, PATH))
+    assert (samples["aipolicy_lookup_seq"], samples["aipolicy_lookup_up"]) == (1, 1)
     path.unlink()
-    told = figures(await request(app, PATH))
-    assert (told["aipolicy_lookup_seq"], told["aipolicy_lookup_up"]) == (1, 0)
+    samples = samples_of(await request(app, PATH))
+    assert (samples["aipolicy_lookup_seq"], samples["aipolicy_lookup_up"]) == (1, 0)
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/aipolicy/metrics/", "/x/aipolicy/metrics"])
@@ -78,7 +114,7 @@ async def test_the_files_stay_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("path", ["metrics", "", "/robots.txt"])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
+def test_a_path_that_is_invalid_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="status_path is"):
         AIPolicyMiddleware(answering(), lookup(), status_path=path)
 
@@ -91,7 +127,7 @@ def test_a_lookup_without_a_status_is_refused() -> None:
         AIPolicyMiddleware(answering(), Own(), status_path=PATH)  # type: ignore[arg-type]
 
 
-def test_without_the_client_the_command_that_installs_it_is_told() -> None:
+def test_without_the_client_the_error_has_the_command_that_installs_it() -> None:
     program = (
         "import sys\n"
         "sys.modules['prometheus_client'] = None\n"

@@ -17,7 +17,7 @@ from aipolicy.web.response import Response
 
 @dataclass
 class Page:
-    """What stands at a path."""
+    """The response for a path."""
 
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class ListServer:
 
     @property
     def unchanged(self) -> list[str]:
-        """What was asked for with a validator that still held."""
+        """The conditional requests that were answered with 304."""
         return [name for name, sent in self.asked if self._still(self.pages.get(name), sent)]
 
     def answer(self, name: str, sent: dict[str, str]) -> Page:

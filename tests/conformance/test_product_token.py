@@ -1,4 +1,4 @@
-"""Which names a User-Agent offers, and how a crawler shows the one that it answers to."""
+"""The candidate names in a User-Agent, and the one that a crawler obeys."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from aipolicy.conformance import ClauseVerdict, ConformanceRun, clauses_named
 from aipolicy.conformance.clauses.product_token import candidate_tokens, only_name
 from aipolicy.conformance.report import document
 from tests.conformance.crawler import Crawler
-from tests.conformance.trying import not_obeyed, try_all
+from tests.conformance.crawls import not_obeyed, try_all
 
 BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36"
 LINUX, MAC = "(X11; Linux x86_64)", "(Macintosh; Intel Mac OS X 10_15_5)"
@@ -78,7 +78,7 @@ def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_
         ("OtherCrawler/1.0", ""),  # it answers to neither: nobody knows which is its own
     ],
 )
-def test_who_reads_robots_txt_under_the_name_of_a_library_is_not_held_to_that(agent: str, token: str) -> None:
+def test_a_librarys_user_agent_for_robots_txt_is_not_the_product_token(agent: str, token: str) -> None:
     make = partial(Crawler, agent=agent, reads_as="Python-urllib/3.11")
     clauses = clauses_named(("own-name", "own-group", "star-group"))
     trial = try_all({"": make}, clauses, token="")[""]
@@ -87,7 +87,7 @@ def test_who_reads_robots_txt_under_the_name_of_a_library_is_not_held_to_that(ag
     assert not_obeyed(trial) == expected
 
 
-def test_who_answers_to_no_name_is_held_to_the_only_one_that_it_has() -> None:
+def test_the_only_name_is_used_if_no_group_is_obeyed() -> None:
     trial = learned_by("Mozilla/5.0 (X11; Linux x86_64; OtherCrawler/1.0)")
     assert (trial.token, trial.token_from) == ("OtherCrawler", "its User-Agent")
     assert not_obeyed(trial)["own-group"] is ClauseVerdict.DISOBEYS

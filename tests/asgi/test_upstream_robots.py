@@ -1,4 +1,4 @@
-"""The wrapped application's own robots.txt is merged, whatever it is and however it fails."""
+"""The wrapped application's own robots.txt is merged, whatever its content and its failures."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ OWN = b"User-agent: *\nDisallow: /drafts/\n\nUser-agent: GPTBot\nAllow: /\n\nSit
 
 
 class Clock:
-    """Seconds that a test lets pass."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -39,8 +39,8 @@ class Clock:
 
 
 def with_clock(app: AIPolicyMiddleware) -> tuple[AIPolicyMiddleware, Clock]:
-    """``app``, with a clock of the test's for its copies of the application's robots.txt."""
-    own = app._files._own
+    """Return ``app`` with a clock of the test's for its copies of the application's robots.txt."""
+    own = app._upstream_robots
     assert own is not None
     own._clock = clock = Clock()
     own._counted_at = clock.now
@@ -48,7 +48,7 @@ def with_clock(app: AIPolicyMiddleware) -> tuple[AIPolicyMiddleware, Clock]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens beside the requests."""
+    """Wait for background work."""
     async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
@@ -95,7 +95,7 @@ async def test_head_and_conditional_requests_see_the_merged_file() -> None:
     assert head.headers == get.headers
 
 
-async def test_streamed_files_and_compressing_applications_are_read_whole(tmp_path: Path) -> None:
+async def test_streamed_files_and_compressing_applications_are_read_completely(tmp_path: Path) -> None:
     (tmp_path / "robots.txt").write_bytes(OWN)
     responses = [StreamingResponse(iter([OWN[:10], OWN[10:]])), FileResponse(tmp_path / "robots.txt")]
     for own in responses:
@@ -145,7 +145,7 @@ async def test_a_redirect_without_an_end_is_followed_five_times() -> None:
 
 
 class Failing:
-    """Serves OWN until ``failure`` is set."""
+    """An application that serves OWN until ``failure`` is set."""
 
     def __init__(self) -> None:
         self.failure: str | None = None
@@ -195,14 +195,14 @@ async def test_when_it_failed_from_the_start_ours_is_served_alone_and_it_is_aske
     assert response.one("cache-control") == "public, max-age=600"
 
 
-async def test_it_is_asked_once_a_minute_a_known_host_and_every_time_for_strangers() -> None:
+async def test_it_is_asked_once_a_minute_a_known_host_and_every_time_for_unknown_hosts() -> None:
     own = Failing()
     app = wrapped(own)
     for host in ["blog.example", "BLOG.example:80", "blog.example."]:
         await request(app, "/robots.txt", host)
     assert own.asked == 1
     for number in range(3):
-        await request(app, "/robots.txt", f"stranger{number}.example")
+        await request(app, "/robots.txt", f"unknown{number}.example")
     assert own.asked == 4
 
 
@@ -259,7 +259,7 @@ async def test_what_is_kept_of_the_applications_files_is_bounded_in_memory() -> 
 
 
 class Changing:
-    """Answers with whatever ``answer`` is: a response, an exception to raise, or an ASGI application."""
+    """An application with the response ``answer``: also an exception to raise, or another application."""
 
     def __init__(self, answer: "Response | BaseException | ASGIApp") -> None:
         self.answer = answer
@@ -324,7 +324,7 @@ FAILURES: dict[str, "Response | BaseException | ASGIApp"] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_whatever_says_not_that_there_is_no_file_leaves_the_last_copy(
+async def test_any_answer_but_no_such_file_leaves_the_last_copy(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = Changing(PlainTextResponse(OWN))
@@ -356,7 +356,7 @@ async def test_without_a_copy_ours_is_served_alone(failure: str) -> None:
 
 def reading(app: AIPolicyMiddleware) -> bool:
     """Return True while the application's robots.txt is being read."""
-    own = app._files._own
+    own = app._upstream_robots
     assert own is not None
     return bool(own._background.state().reads)
 
@@ -406,13 +406,13 @@ async def test_the_log_says_what_an_application_raised_that_answered_500(
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-async def test_the_log_says_whom_a_firewall_or_a_rate_limiter_should_let_through(
+async def test_the_log_says_which_client_a_firewall_or_a_rate_limiter_must_allow(
     status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "aipolicy"):
         await request(wrapped(PlainTextResponse("no", status)), "/robots.txt")
     (line,) = (text for text in caplog.messages if f"it answered {status}; let 'aipolicy/" in text)
-    assert "read it, or give own_robots=..." in line
+    assert "read it, or use own_robots=..." in line
 
 
 async def test_the_log_says_what_to_do_about_an_application_that_answers_every_path_with_a_page(
@@ -421,7 +421,7 @@ async def test_the_log_says_what_to_do_about_an_application_that_answers_every_p
     page = Response("<!doctype html><div id=app></div>", media_type="text/html")
     with caplog.at_level(logging.WARNING, "aipolicy"):
         await request(wrapped(page), "/robots.txt")
-    assert "answer 404 where there is none, or give merge_own=False" in caplog.text
+    assert "answer 404 if there is no robots.txt, or use merge_own=False" in caplog.text
     caplog.clear()
     app = AIPolicyMiddleware(page, lookup(), merge_own=False)
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
@@ -465,7 +465,7 @@ async def test_of_a_blog_that_said_nothing_every_file_stays_byte_for_byte_also_a
     assert response.body == body.decode("utf-8", "replace").encode()
 
 
-async def test_a_copy_is_read_anew_beside_the_requests_and_once_at_a_time() -> None:
+async def test_a_copy_is_read_again_in_the_background_and_once_at_a_time() -> None:
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -498,7 +498,7 @@ async def test_after_twice_its_time_a_request_waits_for_the_new_file() -> None:
 async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
 
     async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -539,7 +539,7 @@ async def test_an_answer_counts_before_the_application_has_ended() -> None:
 
 
 class Hanging:
-    """Never answers, and remembers how it ended."""
+    """An application that never answers, and records its end."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -568,7 +568,7 @@ async def test_reading_ends_when_the_last_client_that_waits_for_it_is_cancelled(
     assert not reading(app)
 
 
-async def test_reading_ends_when_the_last_client_that_waits_for_it_hangs_up() -> None:
+async def test_reading_ends_when_the_last_client_that_waits_for_it_disconnects() -> None:
     own = Hanging()
     app = wrapped(own)
     hung_up = asyncio.Event()
@@ -589,7 +589,7 @@ async def test_reading_ends_when_the_last_client_that_waits_for_it_hangs_up() ->
     await client
 
 
-async def test_a_client_that_hangs_up_ends_no_reading_that_keeps_a_copy_fresh() -> None:
+async def test_a_client_that_disconnects_ends_no_reading_that_keeps_a_copy_fresh() -> None:
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -613,14 +613,14 @@ async def test_a_client_that_hangs_up_ends_no_reading_that_keeps_a_copy_fresh() 
 async def test_an_application_that_takes_too_long_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     own = Hanging()
     app = wrapped(own)
-    assert app._files._own is not None
-    app._files._own._timeout = 0.01
+    assert app._upstream_robots is not None
+    app._upstream_robots._timeout = 0.01
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
     await until(lambda: own.cancelled == 1)
-    assert "took longer than" in caplog.text
+    assert "timed out after" in caplog.text
 
 
-def test_an_event_loop_that_ends_leaves_nothing_and_the_next_one_reads_anew() -> None:
+def test_an_event_loop_that_ends_leaves_nothing_and_the_next_one_reads_again() -> None:
     own = Hanging()
     app = wrapped(own)
 
@@ -637,7 +637,7 @@ def test_an_event_loop_that_ends_leaves_nothing_and_the_next_one_reads_anew() ->
 
 
 async def test_the_files_own_headers_survive_but_those_of_one_client_or_one_answer() -> None:
-    theirs = {
+    own_headers = {
         "X-Robots-Tag": "noindex",
         "Strict-Transport-Security": "max-age=63072000",
         "X-App": "1",
@@ -647,7 +647,7 @@ async def test_the_files_own_headers_survive_but_those_of_one_client_or_one_answ
     dropped = {
         "Set-Cookie": "session=1",
         "X-CSRF-Token": "1",
-        "ETag": '"theirs"',
+        "ETag": '"own_headers"',
         "Last-Modified": "Mon, 30 Nov 2026 12:00:00 GMT",
         "Expires": "Fri, 30 Nov 2029 12:00:00 GMT",
         "Age": "1",
@@ -663,12 +663,12 @@ async def test_the_files_own_headers_survive_but_those_of_one_client_or_one_answ
         "Connection": "close",
         "X-Bad": "a\r\nSet-Cookie: b",
     }
-    raw = [(name.encode(), value.encode()) for name, value in (theirs | dropped).items()]
+    raw = [(name.encode(), value.encode()) for name, value in (own_headers | dropped).items()]
     app = wrapped(sending(start(200, *raw), {"type": "http.response.body", "body": OWN}))
     response = await request(app, "/robots.txt")
     ours = ["content-type", "content-length", "etag", "cache-control"]
-    assert [name.decode() for name, _ in response.headers] == ours + [name.lower() for name in theirs]
-    assert all(response.one(name.lower()) == value for name, value in theirs.items())
+    assert [name.decode() for name, _ in response.headers] == ours + [name.lower() for name in own_headers]
+    assert all(response.one(name.lower()) == value for name, value in own_headers.items())
 
 
 async def test_the_files_own_headers_are_bounded() -> None:
@@ -679,7 +679,7 @@ async def test_the_files_own_headers_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "sent"),
+    ("own_headers", "sent"),
     [
         ("no-store", "no-store"),
         ("private, no-cache", "private, no-cache"),
@@ -693,14 +693,14 @@ async def test_the_files_own_headers_are_bounded() -> None:
     ],
 )
 async def test_its_cache_control_stands_where_it_lets_caches_keep_it_for_no_longer_than_ours(
-    theirs: str, sent: str
+    own_headers: str, sent: str
 ) -> None:
-    app = wrapped(serving(("/robots.txt", PlainTextResponse(OWN, headers={"cache-control": theirs}))))
+    app = wrapped(serving(("/robots.txt", PlainTextResponse(OWN, headers={"cache-control": own_headers}))))
     assert (await request(app, "/robots.txt")).one("cache-control") == sent
 
 
 class TestCallable:
-    """``own_robots``: the host application gives the rules itself."""
+    """``own_robots``, with which the host application gives the rules itself."""
 
     @pytest.mark.parametrize("value", [OWN, OWN.decode()])
     @pytest.mark.parametrize("kind", ["sync", "async", "returns an awaitable"])
@@ -798,8 +798,8 @@ class TestCallable:
 
         sites = {f"s{number}": True for number in range(100)}
         app = AIPolicyMiddleware(answering(), lookup(**sites), own_robots=own)
-        assert app._files._own is not None
-        app._files._own._timeout = 0.01
+        assert app._upstream_robots is not None
+        app._upstream_robots._timeout = 0.01
         try:
             for name in sites:
                 assert (await request(app, "/robots.txt", f"{name}.example")).status == 200
@@ -829,11 +829,11 @@ class TestCallable:
     def test_it_needs_merge_own_and_must_be_callable(self) -> None:
         with pytest.raises(ValueError, match="remove merge_own=False"):
             AIPolicyMiddleware(answering(), lookup(), own_robots=lambda host: None, merge_own=False)
-        with pytest.raises(TypeError, match="own_robots is 'x'; give a function"):
+        with pytest.raises(TypeError, match="own_robots is 'x'; use a function"):
             AIPolicyMiddleware(answering(), lookup(), own_robots="x")  # type: ignore[arg-type]
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     with pytest.raises(ValueError, match="site_scheme is 'ftp'; use 'https' or 'http'"):
         AIPolicyMiddleware(answering(), lookup(), site_scheme="ftp")
     with pytest.raises(ValueError, match="own_robots_ttl is -1"):
@@ -843,7 +843,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._PATIENCE", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -866,7 +866,7 @@ async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_
 async def test_a_policy_that_takes_long_to_merge_is_merged_in_a_thread_however_short_the_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A file that is cut, since it didn't fit, is short; to make it took longest."""
+    """A file that is cut because it didn't fit is short, but takes longest to make."""
     no = Preferences.parse("train-ai=n")
     policy = SitePolicy(path_preferences=tuple((f"/{number:x}/", no) for number in range(300)))
     assert len(render(policy).robots.body) + len(OWN) < 16 * 1024

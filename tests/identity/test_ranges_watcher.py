@@ -1,4 +1,4 @@
-"""A server goes by refreshed lists without being started anew."""
+"""Updated lists are used without a restart."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "ranges.json"
 
 
-def test_a_replaced_file_is_read_anew_once(file: Path) -> None:
+def test_a_replaced_file_is_read_once(file: Path) -> None:
     clock = Clock()
     fresh = RangesWatcher(clock=clock)
     assert (fresh.ranges, fresh.due, fresh.reload()) == (FIRST, False, None)
@@ -45,7 +45,7 @@ def test_a_replaced_file_is_read_anew_once(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ['{"lists": [{', ""])
-def test_a_damaged_file_is_told_once_and_the_last_good_lists_stay(
+def test_an_invalid_file_is_logged_once_and_the_last_good_lists_stay(
     file: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     fresh = RangesWatcher()

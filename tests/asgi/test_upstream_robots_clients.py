@@ -1,4 +1,4 @@
-"""No client decides what another client reads of the application's own robots.txt."""
+"""No client can change the application's robots.txt that another client reads."""
 
 import asyncio
 import contextvars
@@ -27,7 +27,7 @@ from aipolicy.asgi.in_process import CLIENT
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup, LookupStatus
 from tests.asgi.apps import lookup, wrapped
-from tests.asgi.test_own_robots import OTHER, OWN, Changing, reading, start, until, with_clock
+from tests.asgi.test_upstream_robots import OTHER, OWN, Changing, reading, start, until, with_clock
 from tests.asgi_client import request
 from tests.sizes import size
 
@@ -66,7 +66,7 @@ class Limiter:
 
 
 class UserAgents:
-    """Refuses clients whose User-Agent names no browser, but for aipolicy."""
+    """A middleware that refuses every client but browsers and aipolicy."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -78,7 +78,7 @@ class UserAgents:
 
 
 class ForwardedProto:
-    """Redirects to https where a proxy doesn't say that it is used, as many applications do."""
+    """A middleware that redirects to https unless a proxy says that it is used, as in many applications."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -92,7 +92,7 @@ class ForwardedProto:
 
 
 class Locked(BaseHTTPMiddleware):
-    """Wants a cookie, or shows a login page; aipolicy is let in."""
+    """A middleware that shows a login page to clients without a cookie, except aipolicy."""
 
     async def dispatch(self, request: Request, call_next: Callable[..., Any]) -> Response:
         if request.query_params or request.cookies:
@@ -101,7 +101,7 @@ class Locked(BaseHTTPMiddleware):
 
 
 class AccessLog(BaseHTTPMiddleware):
-    """Reads the client's address without asking whether there is one, as many access logs do."""
+    """A middleware that reads the client's address without a check, as in many access logs."""
 
     async def dispatch(self, request: Request, call_next: Callable[..., Any]) -> Response:
         response: Response = await call_next(request)
@@ -278,7 +278,7 @@ async def test_below_a_mount_path_it_is_found() -> None:
 
 
 class Redirecting:
-    """Redirects /robots.txt of blog.example to ``target``, and answers OWN there."""
+    """An application that redirects /robots.txt of blog.example to ``target``, and answers OWN there."""
 
     def __init__(self, target: str, host: bytes = b"blog.example", path: str = "/robots.txt") -> None:
         self.target, self.host, self.path = target, host, path
@@ -341,7 +341,7 @@ def naming_its_host(length: int = 0) -> Changing:
     return Changing(app)
 
 
-async def test_hosts_that_are_no_sites_neither_evict_a_sites_copy_nor_are_read_without_bounds() -> None:
+async def test_unknown_hosts_neither_evict_a_sites_copy_nor_are_read_without_bounds() -> None:
     own = naming_its_host(100_000)
     app, clock = with_clock(wrapped(own))
     good = await request(app, "/robots.txt")
@@ -361,7 +361,7 @@ async def test_hosts_that_are_no_sites_neither_evict_a_sites_copy_nor_are_read_w
     assert len(own.scopes) == tried + 50
 
 
-async def test_hosts_that_are_no_sites_are_read_a_few_at_a_time() -> None:
+async def test_unknown_hosts_are_read_a_few_at_a_time() -> None:
     at_once, most = 0, 0
 
     async def own(scope: Scope, receive: Receive, send: Send) -> None:
@@ -379,7 +379,7 @@ async def test_hosts_that_are_no_sites_are_read_a_few_at_a_time() -> None:
     assert most <= 16
 
 
-async def test_a_host_that_is_no_sites_gets_the_applications_own_answer_where_ours_is_silent() -> None:
+async def test_an_unknown_host_gets_the_applications_own_answer_where_ours_is_silent() -> None:
     own = naming_its_host()
     app, _ = with_clock(AIPolicyMiddleware(own, CachedLookup(lambda host: None, default="unset")))
     for number in range(300):
@@ -399,7 +399,7 @@ async def test_a_site_whose_lookup_fails_keeps_its_copy() -> None:
     assert "/drafts/" in (await request(app, "/robots.txt")).text
 
 
-def test_under_trio_it_is_read_merged_and_read_anew() -> None:
+def test_under_trio_it_is_read_merged_and_read_again() -> None:
     async def run() -> None:
         own = Changing(PlainTextResponse(OWN))
         app, clock = with_clock(AIPolicyMiddleware(own, Known()))
@@ -413,8 +413,8 @@ def test_under_trio_it_is_read_merged_and_read_anew() -> None:
         own.answer = RuntimeError("the application's own trouble")
         clock.now += 121
         assert "/other/" in (await request(app, "/robots.txt")).text
-        for given in (lambda host: OWN, rules):
-            app = AIPolicyMiddleware(own, Known(), own_robots=given)
+        for own_robots in (lambda host: OWN, rules):
+            app = AIPolicyMiddleware(own, Known(), own_robots=own_robots)
             assert "/drafts/" in (await request(app, "/robots.txt")).text
 
     async def rules(host: str) -> bytes:
@@ -444,7 +444,7 @@ def test_under_trio_reading_ends_when_nobody_waits_for_it() -> None:
 
 
 class Known:
-    """A lookup of nothing but opted-out sites, without an event loop's help."""
+    """A lookup of opted-out sites that needs no event loop."""
 
     def __init__(self) -> None:
         from aipolicy.rendering import render
@@ -465,7 +465,7 @@ class Known:
 
 
 def hostile(chance: random.Random) -> ASGIApp:
-    """An application that obeys its client in everything, and fails at random."""
+    """Respond as the client wishes, and fail at random."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -586,4 +586,4 @@ async def test_scanners_of_hosts_that_the_application_refuses_write_no_log(
     assert caplog.text == ""
     app = wrapped(Changing(PlainTextResponse("down", 503)))
     await request(app, "/robots.txt", "www.platform.example")
-    assert "'www.platform.example' has itself can't be read: it answered 503" in caplog.text
+    assert "'www.platform.example' can't be read: it answered 503" in caplog.text

@@ -1,4 +1,4 @@
-"""Lets a crawler of the tests into the traps: the same sockets as for a process, without its start."""
+"""Runs of the tests' own crawler on the fixtures, over sockets but without a process."""
 
 import asyncio
 import time

@@ -24,7 +24,7 @@ def test_its_scheme_may_be_another() -> None:
 @pytest.mark.parametrize(
     ("sent", "body"), [(b"abc", b"abc"), (b"ab", None), (b"", None), (b"abcdef", b"abc")]
 )
-def test_of_a_body_that_is_not_whole_nothing_is_said(sent: bytes, body: bytes | None) -> None:
+def test_an_incomplete_body_is_ignored(sent: bytes, body: bytes | None) -> None:
     assert parse_request(HEAD + b"Content-Length: 3\r\n\r\n" + sent).body == body
 
 
@@ -42,6 +42,6 @@ def test_of_a_body_that_is_not_whole_nothing_is_said(sent: bytes, body: bytes | 
         b"\x00" * 1000,
     ],
 )
-def test_what_is_no_request_is_refused(octets: bytes) -> None:
+def test_an_invalid_request_is_refused(octets: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_request(octets)

@@ -1,4 +1,4 @@
-"""An LRU cache for one middleware in several threads, each with an event loop of its own."""
+"""An LRU cache that several threads share."""
 
 from typing import Any, TypeVar
 
@@ -13,8 +13,8 @@ V = TypeVar("V")
 class SharedCache(LRUCache[K, V]):
     """An LRU cache whose look-ups and insertions may come from any thread.
 
-    Unguarded, two threads leave a key in one of the cache's two tables only, and from then on each insertion
-    into the full cache raises KeyError.
+    Without a lock, two threads can leave a key in only one of the cache's two tables; from then on each
+    insertion into the full cache raises KeyError.
     """
 
     def __init__(self, maxsize: float, **options: Any) -> None:
@@ -30,6 +30,6 @@ class SharedCache(LRUCache[K, V]):
             super().__setitem__(key, value)
 
     def get(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]
-        """Return the value of ``key``, which counts as its use, or ``default``."""
+        """Return the value of ``key``, which counts as a use, or ``default``."""
         with self._lock:
             return super().get(key, default)

@@ -1,4 +1,4 @@
-"""Whose an operator's address is: with the lists as they are packaged, and as time passes."""
+"""The crawler of an operator's address, with the packaged lists and as time passes."""
 
 import datetime as dt
 import ipaddress
@@ -11,9 +11,9 @@ from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Verification, VerificationResult
 from aipolicy.identity.list_history import with_reading
 from aipolicy.identity.operator_lists import packaged_ranges
-from tests.identity.dnsserver import DNSServer
+from tests.identity.address_lists import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
+from tests.identity.dns_server import DNSServer
 from tests.identity.signatures.signing import Clock
-from tests.identity.worlds import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
 
 CHATGPT_LIST, SEARCH_LIST = "https://openai.com/chatgpt-user.json", "https://openai.com/searchbot.json"
 READ, DAY = dt.date(2026, 10, 4), dt.timedelta(days=1)
@@ -73,7 +73,7 @@ def read_anew(*others: AddressList) -> Ranges:
     return ranges
 
 
-def test_an_address_that_two_crawlers_share_stays_its_own_when_only_the_others_lists_are_read_anew() -> None:
+def test_a_shared_address_still_counts_when_only_the_other_crawlers_list_is_refreshed() -> None:
     ranges = read_anew(packaged(CHATGPT_LIST), packaged(SEARCH_LIST))
     own, others = inside(packaged(OWN)), inside(packaged(SEARCH_LIST))
     assert set(inside(packaged(OWN), but=packaged(SEARCH_LIST))) < set(own)  # they do share some
@@ -92,7 +92,7 @@ def test_an_address_that_came_into_another_crawlers_list_since_is_not_its_own() 
     assert verify(reload, "GPTBot", str(moved[0]), READ + DAY).counts
 
 
-def test_what_only_a_copy_of_several_lists_has_is_told_as_that() -> None:
+def test_an_address_that_only_a_combined_copy_has_is_reported_as_such() -> None:
     copy = packaged(CHATGPT_LIST, OWN, SEARCH_LIST)
     single = [packaged(url) for url in (CHATGPT_LIST, OWN, SEARCH_LIST)]
     nets = [net for each in single for net in each.prefixes]

@@ -1,4 +1,4 @@
-"""One response that says more than its blog does: a post whose author opted out."""
+"""Preferences for a single response: a post whose author opted out."""
 
 import logging
 from typing import Any
@@ -59,7 +59,7 @@ async def test_what_cannot_be_understood_is_taken_for_a_no_and_logged(
     with caplog.at_level(logging.ERROR):
         response = await post("no-trainign", UNSET)
     assert response.one("content-usage") == "train-ai=n, ai-use=n"
-    assert "'no-trainign': give Preferences(...), True or the name of a preset" in caplog.text
+    assert "'no-trainign'; use Preferences(...), True or a preset" in caplog.text
 
 
 @pytest.mark.parametrize("stated", ["private", "discouraged"])
@@ -69,7 +69,7 @@ async def test_a_preset_that_only_a_whole_site_can_have_is_a_no_and_the_log_name
     with caplog.at_level(logging.ERROR):
         response = await post(stated, UNSET)
     assert response.one("content-usage") == "train-ai=n, ai-use=n"
-    assert "the name of a preset (unset, no-training, no-ai, allow)" in caplog.text
+    assert "a preset (unset, no-training, no-ai, allow)" in caplog.text
 
 
 async def test_its_meta_tags_are_in_its_page() -> None:

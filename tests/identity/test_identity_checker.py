@@ -1,4 +1,4 @@
-"""Who is the crawler that it declares to be: by lists alone, and with host names."""
+"""Identities by lists alone, and with host names."""
 
 import pickle
 import random
@@ -12,7 +12,7 @@ from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.identity import AddressList, Identity, IdentityChecker, Ranges, Resolver
 from aipolicy.identity.prefixes import networks
 from tests.effort import calls
-from tests.identity.dnsserver import SERVFAIL, DNSServer, reverse
+from tests.identity.dns_server import SERVFAIL, DNSServer, reverse
 
 VERIFIED, OPERATOR, SPOOFED, UNVERIFIABLE, FAILED = Identity
 
@@ -189,7 +189,9 @@ def test_a_proxys_address_says_nothing_of_the_client(identities: IdentityChecker
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::1", "::ffff:203.0.113.9", "240.0.0.1"])
-def test_an_address_that_nobody_can_have_is_no_crawlers(identities: IdentityChecker, address: str) -> None:
+def test_an_address_that_no_client_can_have_verifies_nothing(
+    identities: IdentityChecker, address: str
+) -> None:
     """A peer says that a documentation range is a crawler's."""
     assert identities.identify("GPTBot", address) is SPOOFED
 
@@ -251,7 +253,7 @@ def test_a_missing_ptr_is_a_forgery_only_where_the_whole_check_was_made(
 @pytest.mark.parametrize(
     "name", ["evilsearch.msn.com.evil.example", "research.msn.com", "ec2-8-8-8-8.compute.amazonaws.com"]
 )
-def test_a_strangers_host_name_is_a_forgery(server: DNSServer, asking: IdentityChecker, name: str) -> None:
+def test_another_owners_host_name_is_a_forgery(server: DNSServer, asking: IdentityChecker, name: str) -> None:
     server.confirmed("8.8.8.8", name)
     assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
 
@@ -272,7 +274,7 @@ def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: IdentityChe
     ("address", "identity"),
     [("10.0.0.1", FAILED), ("203.0.113.9", SPOOFED), ("8.8.8.0", FAILED), ("8.8.8.xxx", FAILED)],
 )
-def test_dns_is_not_asked_about_what_is_no_address_of_a_client(
+def test_dns_is_not_asked_about_addresses_that_no_client_can_have(
     server: DNSServer, asking: IdentityChecker, address: str, identity: Identity
 ) -> None:
     assert asking.identify("bingbot", address) is identity
@@ -308,7 +310,7 @@ def test_they_can_be_sent_to_another_process_unless_they_ask_dns(
         pickle.dumps(asking)
 
 
-def test_their_age_is_told(identities: IdentityChecker) -> None:
+def test_the_age_of_the_lists_is_known(identities: IdentityChecker) -> None:
     assert (identities.oldest, identities.newest) == (date(2026, 9, 2), date(2026, 9, 2))
     assert identities.lists == RANGES.lists
 
@@ -342,13 +344,13 @@ def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are()
 
 
 @given(st.text() | st.ip_addresses().map(str) | st.from_regex(r"[\[0-9a-f:.%\]]{1,50}"))
-def test_whatever_stands_in_a_log_is_no_crash(text: str) -> None:
+def test_any_text_in_a_log_is_handled(text: str) -> None:
     identities = IdentityChecker(RANGES)
     assert identities.identify("GPTBot", text) is not UNVERIFIABLE
     assert identities.identify("Bytespider", text) is UNVERIFIABLE
 
 
-def test_what_strangers_send_fills_no_memory(identities: IdentityChecker) -> None:
+def test_the_caches_are_bounded(identities: IdentityChecker) -> None:
     for n in range(200_000):
         identities.identify("GPTBot", f"junk {n}")
         identities.identify(f"Junk{n}", None)
