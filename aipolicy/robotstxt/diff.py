@@ -1,6 +1,5 @@
 """Compare two robots.txt files by their effect: order, comments and spelling make no difference."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from aipolicy.robotstxt.matching import Binding, Content
 from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
 from aipolicy.robotstxt.parser import Record
 from aipolicy.robotstxt.sample_paths import sample_paths
+from aipolicy.signals.content_usage import split_usage
 
 _USAGE_PATHS = 8  # of Content-Usage lines that are tried
 _WORK = 10_000_000  # rules tried on paths, roughly, for all crawlers
@@ -89,6 +89,6 @@ def _signals(before: Binding, after: Binding) -> Iterator[tuple[str, str, str]]:
 
 
 def _usage_paths(records: Iterable[Record]) -> list[str]:
-    paths = (re.split("[ \t]", r.value)[0] for r in records if r.named("Content-Usage") and r.value)
-    samples = (normalise(p.replace("*", "x").removesuffix("$")) for p in paths if p.startswith("/"))
+    paths = (split_usage(record.value)[0] for record in records if record.named("Content-Usage"))
+    samples = (normalise(p.replace("*", "x").removesuffix("$")) for p in paths if p)
     return list(dict.fromkeys(samples))[:_USAGE_PATHS]

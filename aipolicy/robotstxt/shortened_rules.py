@@ -11,6 +11,7 @@ from dataclasses import replace
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule
 from aipolicy.signals.content_signal import parse_content_signal, signal_text
+from aipolicy.signals.content_usage import split_usage
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 256, 512)
 """Lengths that patterns are cut to, in bytes, until the file fits."""
@@ -114,9 +115,7 @@ def _refused_uses(records: Iterable[Rule | Record]) -> Iterator[Record]:
         if not isinstance(record, Record) or record.value in read:
             continue
         if record.named("Content-Usage"):
-            statement = record.value
-            if statement.startswith("/"):
-                statement = statement.replace("\t", " ").partition(" ")[2].strip(" \t")
+            statement = split_usage(record.value)[1]
             if statement not in read:
                 usage = usage.combined(Preferences.parse(statement))
                 read.add(statement)

@@ -84,9 +84,9 @@ def _signal_meant(member: str) -> tuple[str, str] | None:
 
 def _usage(line: Line) -> Iterator[Finding]:
     path, statement = split_usage(line.value)
-    members, said = members_of(statement), Preferences.parse(statement)
-    invalid = [use for use in Category if use in (members or {}) and said[use] is Preference.UNKNOWN]
-    if said and not invalid:
+    members, valid = members_of(statement), Preferences.parse(statement)
+    invalid = [use for use in Category if use in (members or {}) and valid[use] is Preference.UNKNOWN]
+    if valid and not invalid:
         return
     meant = usage_meant(statement)
     if invalid:
@@ -106,7 +106,7 @@ def _usage(line: Line) -> Iterator[Finding]:
         f"{shorten(line.text)!r}: {what}",
         why,
         fix=f"Content-Usage: {pasted(normalise(path)) + ' ' if path else ''}{meant}" if meant else "",
-        severity=Severity.WARNING if said else None,
+        severity=Severity.WARNING if valid else None,
     )
 
 
