@@ -7,7 +7,7 @@ import click
 
 from aipolicy.cli.options import json_option, print_json, print_text
 from aipolicy.errors import AIPolicyError
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 
 if TYPE_CHECKING:
     from aipolicy.robotstxt import Difference
@@ -48,12 +48,12 @@ def diff(ctx: click.Context, before: str, after: str, as_json: bool) -> None:
 def _document(difference: "Difference") -> dict[str, Any]:
     change = difference.change
     return {
-        "crawlers": [shown(token) for token in difference.tokens],
+        "crawlers": [shorten(token) for token in difference.tokens],
         "all_others": difference.others,
         "no_longer_allowed": list(change.closed),
         "now_allowed": list(change.opened),
         "signals": [
-            {"where": where, "before": shown(before), "after": shown(after)}
+            {"where": where, "before": shorten(before), "after": shorten(after)}
             for where, before, after in change.signals
         ],
     }
@@ -67,7 +67,7 @@ def _text(differences: Iterable["Difference"]) -> str:
         lines += [f"  may no longer fetch: {listed(change.closed, _MAX_LISTED)}"] if change.closed else []
         lines += [f"  may now fetch: {listed(change.opened, _MAX_LISTED)}"] if change.opened else []
         for where, before, after in change.signals[:_MAX_LISTED]:
-            lines.append(f"  {where}: {shown(before) or 'nothing'} -> {shown(after) or 'nothing'}")
+            lines.append(f"  {where}: {shorten(before) or 'nothing'} -> {shorten(after) or 'nothing'}")
         lines.append("")
     return "\n".join(lines[:-1]) or "no difference in effect"
 

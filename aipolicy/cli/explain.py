@@ -8,7 +8,7 @@ from aipolicy.cli.lint import line_numbers
 from aipolicy.cli.options import SOURCE, json_option, print_json, print_text
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.errors import AIPolicyError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 
 if TYPE_CHECKING:
     from aipolicy.robotstxt import Explanation, Ruling
@@ -44,11 +44,11 @@ def explain(source: str, crawler: str, path: str, as_json: bool) -> None:
 def _document(explanation: "Explanation") -> dict[str, Any]:
     line = explanation.ruling.line
     return {
-        "crawler": shown(explanation.token),
+        "crawler": shorten(explanation.token),
         "path": explanation.path,
         "allowed": explanation.ruling.allowed,
         "group": {"because": explanation.because, "lines": list(explanation.agent_lines)},
-        "rule": {"line": line, "text": shown(explanation.text(line))} if line else None,
+        "rule": {"line": line, "text": shorten(explanation.text(line))} if line else None,
         "content_signal": explanation.content_signals,
         "content_usage": str(explanation.usage_preferences),
         "families": {
@@ -61,10 +61,10 @@ def _document(explanation: "Explanation") -> dict[str, Any]:
 def _text(explanation: "Explanation") -> str:
     from aipolicy.robotstxt.dialects import DIALECTS
 
-    token, ruling = shown(explanation.token), explanation.ruling
+    token, ruling = shorten(explanation.token), explanation.ruling
     signals = ", ".join(f"{key}={value}" for key, value in explanation.content_signals.items())
     lines = [
-        f"{token} {_may(ruling)} fetch {shown(explanation.path)}",
+        f"{token} {_may(ruling)} fetch {shorten(explanation.path)}",
         f"  group: {_group(explanation)}",
         f"  rule: {_rule(explanation, ruling)}",
         f"  Content-Signal: {signals or 'none'}",
@@ -105,7 +105,7 @@ def _group(explanation: "Explanation") -> str:
 
 def _rule(explanation: "Explanation", ruling: "Ruling") -> str:
     if ruling.line:
-        return f"line {ruling.line}: {shown(explanation.text(ruling.line))}"
+        return f"line {ruling.line}: {shorten(explanation.text(ruling.line))}"
     if explanation.path.partition("?")[0] == "/robots.txt":
         return "none: /robots.txt itself is always allowed"
     return "none matches, so the path is allowed"

@@ -9,7 +9,7 @@ import click
 
 from aipolicy.cli.options import SOURCE, json_option, list_option, print_json, print_rows, print_text
 from aipolicy.core.crawlers import Purpose, crawler_named
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 
 # The linter and the HTTP client are imported where they are used: other commands must not wait for them.
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def lint(ctx: click.Context, source: str, fail_on: str, as_json: bool) -> None:
 
 def _document(source: str, report: "Report") -> dict[str, Any]:
     return {
-        "source": shown(source),
+        "source": shorten(source),
         "findings": [_finding_document(finding) for finding in report.findings],
         "more": report.more,
         "coverage": {
@@ -94,7 +94,7 @@ def _text(source: str, report: "Report") -> str:
         hidden = count + report.more.get(kind, 0) - _MAX_LISTED
         if hidden > 0:
             lines += [f"... and {hidden} more of {kind}", ""]
-    return "\n".join([*lines, *_coverage(report), "", f"{shown(source)}: {_counts(report)}"])
+    return "\n".join([*lines, *_coverage(report), "", f"{shorten(source)}: {_counts(report)}"])
 
 
 def _finding(finding: "Finding") -> Iterator[str]:

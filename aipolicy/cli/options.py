@@ -17,7 +17,7 @@ from aipolicy.core.preferences import Preferences
 from aipolicy.core.validation import MAX_ROBOTS_BYTES, Visibility
 from aipolicy.crawlers import VARIABLE, load
 from aipolicy.errors import PolicyError
-from aipolicy.report.text import longest_word, shown
+from aipolicy.report.text import longest_word, shorten
 from aipolicy.signals.switches import Signals
 
 Command = Callable[..., Any]
@@ -212,7 +212,7 @@ def printable(text: str) -> str:
     lines = (
         text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     )  # not splitlines, which splits at other characters, too
-    return "\n".join(shown(line, len(line) + 1) for line in lines)
+    return "\n".join(shorten(line, len(line) + 1) for line in lines)
 
 
 def add_crawlers_option(command: click.Command) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.errors import AIPolicyError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.version import __version__
 
 TIMEOUT = 10.0
@@ -38,7 +38,7 @@ def read_source(name: str) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(MAX_ROBOTS_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or shown(str(error))
+        reason = getattr(error, "strerror", None) or shorten(str(error))
         raise AIPolicyError(f"{name!r} can't be read ({reason}); use a file, - or an http(s) URL") from None
 
 
@@ -64,7 +64,7 @@ def _fetch(url: str) -> bytes:
         with error:
             raise AIPolicyError(f"{url!r} answered {error.code}: {_meaning(error.code)}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = shown(str(getattr(error, "reason", None) or error) or type(error).__name__)
+        reason = shorten(str(getattr(error, "reason", None) or error) or type(error).__name__)
         raise AIPolicyError(f"{url!r} can't be fetched ({reason}); check the address") from None
 
 

@@ -30,9 +30,6 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     return _escaped(text if len(text) <= longest else text[: longest - 1] + "…")
 
 
-shown = shorten
-
-
 def pasted(text: str) -> str:
     """Return ``text`` for a fix: unchanged, or a NUL, with which a finding shows no fix."""
     return text if len(text) <= LONGEST_PASTED and text.isprintable() else "\0"

@@ -8,7 +8,7 @@ from typing import Any
 
 import http_sf
 
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.siteaudit.observation import FetchResult
 
 DAY = 24 * 3600
@@ -73,8 +73,8 @@ def caching_of(answer: FetchResult) -> Caching:
         by,
         age,
         bool(answer.values("etag") or answer.values("last-modified")),
-        shown(answer.header("vary")),
-        tuple(shown(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
+        shorten(answer.header("vary")),
+        tuple(shorten(f"{name}: {answer.header(name)}") for name in TRACES if answer.values(name)),
         # Some caches send Age: 0 also with an answer that they just fetched.
         age > 0
         or _says_hit(answer.header("cache-status"))
@@ -117,7 +117,7 @@ def _lifetime(answer: FetchResult) -> tuple[int | None, str]:
         return None, ""
     expires, sent = _date(answer.header("expires")), _date(answer.header("date"))
     if expires is None or sent is None:  # an invalid date, like 0, has passed (RFC 9111 §5.3)
-        return 0, f"Expires: {shown(answer.header('expires'), 40)}"
+        return 0, f"Expires: {shorten(answer.header('expires'), 40)}"
     return min(_MOST, max(0, int((expires - sent).total_seconds()))), "Expires"
 
 

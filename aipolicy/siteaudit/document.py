@@ -8,7 +8,7 @@ from typing import Any
 
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.core.preferences import Category
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.siteaudit.audit import SiteReport
 from aipolicy.siteaudit.caching import UNKNOWN, Caching, caching_of
 from aipolicy.siteaudit.cdn_managed import managed_parts
@@ -82,7 +82,7 @@ def _row(row: CrawlerRow) -> dict[str, Any]:
     fetch = row.view.fetch
     known = [crawler for token in row.tokens if (crawler := crawler_named(token))]
     return {
-        "crawlers": [shown(token) for token in row.tokens],
+        "crawlers": [shorten(token) for token in row.tokens],
         "any_other": row.others,
         "purposes": list(dict.fromkeys(str(crawler.purpose) for crawler in known)),
         "control": row.view.is_control,
@@ -152,8 +152,8 @@ def _caching(caching: Caching) -> dict[str, Any]:
 def _views(resource: str, views: Views) -> Iterable[dict[str, str]]:
     for client, answer in (("past caches", views.fresh), *views.others, ("with no-cache", views.again)):
         if answer is not None:
-            yield {"resource": resource, "client": shown(client), "outcome": _text(answer.outcome)}
+            yield {"resource": resource, "client": shorten(client), "outcome": _text(answer.outcome)}
 
 
 def _text(text: str) -> str:
-    return shown(text, _LONGEST)
+    return shorten(text, _LONGEST)

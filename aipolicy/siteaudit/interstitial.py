@@ -7,7 +7,7 @@ Each mark is one that a site's own page doesn't have; a title alone counts only 
 import re
 from html import unescape
 
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.siteaudit.observation import FetchResult
 
 _READ = 64 * 1024  # bytes that are searched
@@ -80,5 +80,5 @@ def interstitial(answer: FetchResult) -> str:
         (_PARKED, "a parked domain's page"),
     )
     return next(
-        (f"{kind}, titled {shown(title, 60)!r}" for pattern, kind in kinds if pattern.match(title)), ""
+        (f"{kind}, titled {shorten(title, 60)!r}" for pattern, kind in kinds if pattern.match(title)), ""
     )

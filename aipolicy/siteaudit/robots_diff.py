@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.robotstxt import Difference, compare
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit.findings import SiteFinding, finding
@@ -68,7 +68,7 @@ def difference_text(difference: Difference, *, after: str = "now") -> str:
         parts.append(f"may {'no longer' if after == 'now' else 'not'} fetch {listed(change.closed, 3)}")
     if not parts:  # where access changes the signals change by that alone
         for where, old, new in change.signals[:_LISTED]:
-            parts.append(f"{where} is {shown(new) or 'absent'} instead of {shown(old) or 'absent'}")
+            parts.append(f"{where} is {shorten(new) or 'absent'} instead of {shorten(old) or 'absent'}")
     return f"{crawlers}: {', '.join(parts)}"
 
 

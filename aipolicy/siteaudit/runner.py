@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.to_thread import run_sync
 
-from aipolicy.report.text import printable, shown
+from aipolicy.report.text import printable, shorten
 from aipolicy.siteaudit.audit import SiteReport, audit, failed_audit
 from aipolicy.siteaudit.collector import Collector
 from aipolicy.siteaudit.expectation import Expectation
@@ -93,5 +93,5 @@ def _audited(page: PageURL, observation: Observation, options: AuditOptions) -> 
     except Exception as error:  # one site must not end the audit of the others
         # Line by line, because the message of an exception may quote what the site sent.
         lines = "".join(traceback.format_exception(error)).splitlines()
-        logger.error("%s can't be audited:\n%s", shown(page.url), "\n".join(map(printable, lines)))
+        logger.error("%s can't be audited:\n%s", shorten(page.url), "\n".join(map(printable, lines)))
         return failed_audit(observation, expectation, error)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 
 
 class Carrier(StrEnum):
@@ -62,11 +62,11 @@ class Location:
     @property
     def where(self) -> str:
         """``robots.txt line 12``, ``header X-Robots-Tag``."""
-        carrier = f"{self.carrier} {shown(self.name, 40)}".rstrip(" \t")
+        carrier = f"{self.carrier} {shorten(self.name, 40)}".rstrip(" \t")
         return f"{carrier} line {self.line}" if self.line else carrier
 
     def __str__(self) -> str:
-        return f"{self.where}: {shown(self.text)}"
+        return f"{self.where}: {shorten(self.text)}"
 
 
 @dataclass(frozen=True, slots=True)

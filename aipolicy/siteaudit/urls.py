@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from aipolicy.core.hosts import canonical_host
 from aipolicy.errors import AIPolicyError
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 
 LONGEST = 4096
 """Maximum characters of a URL."""
@@ -76,5 +76,5 @@ def page_urls(lines: Iterable[str], source: str) -> list[PageURL]:
 
 def _invalid(text: str, problem: str) -> AIPolicyError:
     return AIPolicyError(
-        f"{shown(text)!r} can't be audited: {problem}; write it like https://blog.example/post"
+        f"{shorten(text)!r} can't be audited: {problem}; write it like https://blog.example/post"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit.caching import caching_of
 from aipolicy.siteaudit.findings import SiteFinding, finding
@@ -76,7 +76,7 @@ def _robots_by_client(site: ParsedSite, comparison: RobotsComparison) -> Iterato
         yield finding(
             "robots-refused-to-crawlers",
             "robots.txt",
-            f"{clients} receives {shown(refused[0][1].outcome)}, other clients receive 200",
+            f"{clients} receives {shorten(refused[0][1].outcome)}, other clients receive 200",
             f"a crawler that can't read the rules ignores them or stays away; {_UNKNOWN_ADDRESS}",
             fix="answer /robots.txt to every client: exempt it from rules that block crawlers",
         )
@@ -104,7 +104,7 @@ def _page_by_client(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "page-refused-to-crawlers",
             "page",
-            f"{listed(name for name, _ in refused)} receives {shown(refused[0][1].outcome)},"
+            f"{listed(name for name, _ in refused)} receives {shorten(refused[0][1].outcome)},"
             " other clients receive 200",
             f"robots.txt allows this fetch; {_UNKNOWN_ADDRESS}",
             fix="disallow the crawler in robots.txt too, or let it through",

@@ -8,7 +8,7 @@ from itertools import product
 
 from aipolicy.core.crawlers import CRAWLERS, Crawler, Purpose
 from aipolicy.core.preferences import Category, Preference
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.robotstxt.coverage import reach_of
 from aipolicy.robotstxt.reach import Reach
 from aipolicy.siteaudit.crawler_view import listed_crawlers
@@ -48,7 +48,7 @@ def _contradicting(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "signals-contradict",
             yes.location.where,
-            f"{shown(yes.location.text)!r} allows {USES[yes.category]}{crawlers}, but it is disallowed by"
+            f"{shorten(yes.location.text)!r} allows {USES[yes.category]}{crawlers}, but it is disallowed by"
             f" {_locations(opposing)}",
             effect,
             fix=f"make all signals agree: if the owner means no, {_change(yes)}",
@@ -56,15 +56,17 @@ def _contradicting(site: ParsedSite) -> Iterator[SiteFinding]:
 
 
 def _locations(statements: Iterable[Statement]) -> str:
-    named = [f"{statement.location.where} ({shown(statement.location.text, 60)})" for statement in statements]
+    named = [
+        f"{statement.location.where} ({shorten(statement.location.text, 60)})" for statement in statements
+    ]
     more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
     return ", ".join(named[:_LISTED] + more)
 
 
 def _change(yes: Statement) -> str:
     if yes.location.carrier in PAGE_CARRIERS:
-        return f"find what sends {shown(yes.location.text)!r}: the application, a plug-in, a proxy or a CDN"
-    return f"change {shown(yes.location.text)!r} in {yes.location.carrier}"
+        return f"find what sends {shorten(yes.location.text)!r}: the application, a plug-in, a proxy or a CDN"
+    return f"change {shorten(yes.location.text)!r} in {yes.location.carrier}"
 
 
 def _which_counts(no: Statement, yes: Statement) -> str:
@@ -99,7 +101,7 @@ def _not_in_robots(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "opt-out-not-in-robots",
             "robots.txt",
-            f"it disallows no training crawler, although {shown(str(outside[0].location))}",
+            f"it disallows no training crawler, although {shorten(str(outside[0].location))}",
             "most AI crawlers read only robots.txt, so they fetch the page",
             fix="add the groups that 'aipolicy robots --preset no-training --base robots.txt' writes",
         )
@@ -122,7 +124,7 @@ def _granted(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "grant-to-the-shut-out",
             grant.location.where,
-            f"{shown(grant.location.text)!r} allows {USES[grant.category]}, but robots.txt disallows"
+            f"{shorten(grant.location.text)!r} allows {USES[grant.category]}, but robots.txt disallows"
             f" {listed(best_known_first(tokens), 4)}",
             "they don't fetch the page, but may use copies that they have or get elsewhere",
             fix="say no in both places, or allow these crawlers in robots.txt",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.signals.tdmrep import covers, entry_error
 from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.html_signals import without_blank
@@ -23,7 +23,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "ai-txt-unreadable",
             "ai.txt",
-            f"the file can't be read: {shown(answer.outcome)}",
+            f"the file can't be read: {shorten(answer.outcome)}",
             "its readers don't learn of the opt-out",
             fix="serve the whole file, uncompressed or in a coding that the client accepts",
         )
@@ -48,7 +48,7 @@ def _tdmrep(site: ParsedSite) -> Iterator[SiteFinding]:
             yield finding(
                 "tdmrep-entry-unreadable",
                 f"{_TDMREP} entry {number}",
-                f"{error}: {shown(json.dumps(entry))}",
+                f"{error}: {shorten(json.dumps(entry))}",
                 "an invalid entry reserves nothing, and later entries for the same path are not read",
                 fix=_EXAMPLE,
             )
@@ -59,7 +59,7 @@ def _tdmrep(site: ParsedSite) -> Iterator[SiteFinding]:
             yield finding(
                 "tdmrep-entry-never-decides",
                 f"{_TDMREP} entry {number}",
-                f"the entry for {shown(location)!r} comes after the one for {shown(shadow)!r}",
+                f"the entry for {shorten(location)!r} comes after the one for {shorten(shadow)!r}",
                 "the first entry that matches a path decides (TDMRep §5.2), so this one never does",
                 fix="put the more specific locations first, and / last",
             )
@@ -73,7 +73,7 @@ def _is_meant(answer: FetchResult) -> bool:
 
 def _unreadable(answer: FetchResult) -> str:
     if answer.trouble is not None:
-        return f"the file can't be read: {shown(answer.outcome)}"
+        return f"the file can't be read: {shorten(answer.outcome)}"
     if answer.cut:
         return f"the file is longer than {len(answer.body)} bytes"
-    return f"the file begins with {shown(answer.body[:200].decode('utf-8', 'replace'), 60)!r}"
+    return f"the file begins with {shorten(answer.body[:200].decode('utf-8', 'replace'), 60)!r}"

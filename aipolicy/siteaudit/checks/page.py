@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.siteaudit.findings import SiteFinding, finding
 from aipolicy.siteaudit.html_signals import MOST_BYTES
@@ -19,7 +19,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "page-unreachable",
             "page",
-            shown(answer.outcome),
+            shorten(answer.outcome),
             "its headers and tags are unknown; the other findings are about the files alone",
         )
     else:
@@ -33,7 +33,7 @@ def _received(site: ParsedSite, answer: FetchResult) -> Iterator[SiteFinding]:
         yield finding(
             "page-unreadable",
             "page",
-            shown(answer.outcome),
+            shorten(answer.outcome),
             "this check, and many crawlers, can't read the tags of the page",
             fix="send the whole page, in a coding that the client accepts, or redirect to a valid URL",
         )
@@ -59,16 +59,16 @@ def _received(site: ParsedSite, answer: FetchResult) -> Iterator[SiteFinding]:
         yield finding(
             "page-on-another-host",
             "page",
-            f"the page redirects to {shown(answer.url)}",
-            f"there the robots.txt of {shown(final)} applies, not the one that was read",
-            fix=f"aipolicy check site {shown(answer.url)}",
+            f"the page redirects to {shorten(answer.url)}",
+            f"there the robots.txt of {shorten(final)} applies, not the one that was read",
+            fix=f"aipolicy check site {shorten(answer.url)}",
             severity=Severity.NOTE if _robots_host(site) == final else None,
         )
     if len(site.paths) > 1:
         yield finding(
             "page-redirected",
             "page",
-            f"the page redirects: {shown(' -> '.join(site.paths))}",
+            f"the page redirects: {shorten(' -> '.join(site.paths))}",
             "a crawler must be allowed to fetch each path; the signals are those of the last",
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from aipolicy.core.preferences import Category, Preference, members_of
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.signals.content_usage import strictest_of, usage_meant
 from aipolicy.signals.tdmrep import NAME
 from aipolicy.signals.x_robots_tag import OPT_OUT_RULES, missed_by, named_rules, parse_x_robots_tag
@@ -26,7 +26,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "content-signal-in-page",
             location.where,
-            shown(location.text),
+            shorten(location.text),
             "contentsignals.org defines the signal for robots.txt only; Cloudflare's Markdown answers have it"
             if value
             else "it is empty",
@@ -43,7 +43,7 @@ def _reservations(page: PageSignals) -> Iterator[SiteFinding]:
             yield finding(
                 "tdm-reservation-unreadable",
                 location.where,
-                f"{NAME} is {shown(value)!r}",
+                f"{NAME} is {shorten(value)!r}",
                 f"{effect}; two lines count as one value, because proxies join them" if repeated else effect,
                 fix=f"send {NAME}: 1 once" if "1" in value else f"send {NAME}: 0 or 1 once",
             )
@@ -57,7 +57,7 @@ def _x_robots_tag(page: PageSignals) -> Iterator[SiteFinding]:
         yield finding(
             "noai-unread",
             first.where,
-            shown(first.text),
+            shorten(first.text),
             f"{reason}, and doesn't find the opt-out",
             fix="X-Robots-Tag: noai, noimageai (alone, on a line of its own)",
         )
@@ -66,7 +66,7 @@ def _x_robots_tag(page: PageSignals) -> Iterator[SiteFinding]:
         yield finding(
             "rules-for-named-crawlers",
             "header",
-            listed(shown(location.text) for location in named),
+            listed(shorten(location.text) for location in named),
             "no AI company documents that it reads rules for its crawler alone",
         )
     generic = rules_for(page)
@@ -91,7 +91,7 @@ def _licences(site: ParsedSite) -> Iterator[SiteFinding]:
             yield finding(
                 "licence-not-absolute",
                 licence.location.where,
-                shown(licence.location.text),
+                shorten(licence.location.text),
                 "RSL requires the complete URL of a licence",
                 fix="write the URL with https:// and its host",
             )
@@ -149,4 +149,4 @@ def _content_usage(page: PageSignals) -> Iterator[SiteFinding]:
 
 
 def _sent(page: PageSignals) -> str:
-    return listed(repr(shown(value)) for value in page.answer.values("Content-Usage"))
+    return listed(repr(shorten(value)) for value in page.answer.values("Content-Usage"))

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.core.preferences import Preference
 from aipolicy.errors import FetchTrouble
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.siteaudit.caching import DAY, caching_of, duration
 from aipolicy.siteaudit.declarations import declared
 from aipolicy.siteaudit.findings import SiteFinding, finding
@@ -34,7 +34,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "robots-unreadable",
             _WHERE,
-            shown(answer.outcome),
+            shorten(answer.outcome),
             f"a crawler that can't read the file has no rules: {_OPEN}",
             fix="answer /robots.txt with 200, uncompressed or compressed with gzip",
         )
@@ -42,7 +42,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "robots-unreachable",
             _WHERE,
-            f"the request for the file failed: {shown(answer.outcome)}",
+            f"the request for the file failed: {shorten(answer.outcome)}",
             f"{_CLOSED}; after some weeks some crawlers assume that there are no rules",
             fix="answer /robots.txt with 200; if its source fails, serve the last good copy",
         )
@@ -82,7 +82,7 @@ def _content_type(answer: FetchResult) -> Iterator[SiteFinding]:
         yield finding(
             "robots-content-type",
             _WHERE,
-            f"its Content-Type is {shown(sent, 60)!r}" if sent else "it has no Content-Type",
+            f"its Content-Type is {shorten(sent, 60)!r}" if sent else "it has no Content-Type",
             "RFC 9309 §2.3 requires text/plain in UTF-8, and some crawlers ignore any other file",
             fix="Content-Type: text/plain; charset=utf-8",
         )
@@ -94,7 +94,7 @@ def _cached(answer: FetchResult) -> Iterator[SiteFinding]:
         yield finding(
             "robots-cached-long",
             _WHERE,
-            f"caches may keep it for {duration(caching.seconds)} ({shown(caching.by)})",
+            f"caches may keep it for {duration(caching.seconds)} ({shorten(caching.by)})",
             "a change reaches crawlers only after that time, and they may keep their copy for another day;"
             " Google keeps it as long as max-age says",
             fix="Cache-Control: max-age=3600, or less",
@@ -113,13 +113,13 @@ def _redirected(answer: FetchResult) -> Iterator[SiteFinding]:
     if not answer.hops or answer.trouble is not None:
         return
     asked, final = urlsplit(answer.asked), urlsplit(answer.url)
-    chain = " -> ".join([shown(hop.url) for hop in answer.hops] + [shown(answer.url)])
+    chain = " -> ".join([shorten(hop.url) for hop in answer.hops] + [shorten(answer.url)])
     if not _is_same_site(asked.hostname or "", final.hostname or ""):
         yield finding(
             "robots-on-another-host",
             _WHERE,
             f"it redirects to another host: {chain}",
-            f"crawlers apply the rules of {shown(final.hostname or '')} to this site (RFC 9309 §2.3.1.2)",
+            f"crawlers apply the rules of {shorten(final.hostname or '')} to this site (RFC 9309 §2.3.1.2)",
             fix="serve the file on this host, unless the other host is meant to make the rules",
         )
     else:

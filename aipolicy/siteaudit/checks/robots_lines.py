@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.robotstxt import Severity, lint
 from aipolicy.siteaudit.cdn_managed import managed_parts
 from aipolicy.siteaudit.findings import SiteFinding, finding, from_lint
@@ -17,9 +17,9 @@ def check(site: ParsedSite, *, expected: bytes | None = None) -> Iterator[SiteFi
         yield finding(
             "cdn-adds-rules",
             f"robots.txt lines {part.first}-{part.last}",
-            f"these lines were added by {shown(part.operator)}, not by the site",
+            f"these lines were added by {shorten(part.operator)}, not by the site",
             "crawlers read two groups for one crawler differently, and the signals of both may contradict",
-            fix=f"turn off the managed robots.txt at {shown(part.operator)} so only the site makes rules",
+            fix=f"turn off the managed robots.txt at {shorten(part.operator)} so only the site makes rules",
         )
     found = lint(site.sent).findings
     grave = any(one.severity is not Severity.NOTE for one in found)

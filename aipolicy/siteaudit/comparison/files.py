@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.robotstxt.sample_paths import matching_paths
 from aipolicy.signals.ai_txt import ai_txt
 from aipolicy.signals.switches import Signals
@@ -29,7 +29,7 @@ def differences(site: ParsedSite, policy: SitePolicy, signals: Signals) -> Itera
         yield finding(
             "ai-txt-missing",
             "ai.txt",
-            f"the file has no 'Disallow: /' for every crawler (status {shown(answer.outcome)})",
+            f"the file has no 'Disallow: /' for every crawler (status {shorten(answer.outcome)})",
             "its readers don't learn of the opt-out",
             fix="serve the file, or switch the signal off",
         )
@@ -54,7 +54,7 @@ def _tdmrep(site: ParsedSite, expected: list[Any] | None, with_policy: bool) -> 
         yield finding(
             "tdmrep-missing",
             "tdmrep.json",
-            "the file can't be read" if answer.ok else f"the file is missing: {shown(answer.outcome)}",
+            "the file can't be read" if answer.ok else f"the file is missing: {shorten(answer.outcome)}",
             "readers of TDMRep look there first, and don't learn of the reservation",
             fix=_ROUTE,
         )
@@ -95,4 +95,4 @@ def _reservations(
 def _in_words(value: _Reservation) -> str:
     reservation, policy = value
     words = {1: "reserved (1)", 0: "not reserved (0)", None: "nothing"}[reservation]
-    return f"{words} with the policy {shown(str(policy))}" if policy else words
+    return f"{words} with the policy {shorten(str(policy))}" if policy else words

@@ -6,7 +6,7 @@ from dataclasses import replace
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.rendering import render
-from aipolicy.report.text import listed, shown
+from aipolicy.report.text import listed, shorten
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.signals import content_usage, rsl, tdmrep, x_robots_tag
 from aipolicy.signals.header_field import Header
@@ -73,7 +73,7 @@ def _reason_unknown(page: PageSignals) -> tuple[str, str, str] | None:
     """Return why the headers of the site's own page are unknown, with effect and fix, or None."""
     if not page.answer.status:
         return (
-            f"the page can't be fetched: {shown(page.answer.outcome)}",
+            f"the page can't be fetched: {shorten(page.answer.outcome)}",
             "a policy whose headers are missing would look the same",
             "check that the site is up and answers in time",
         )
@@ -136,7 +136,7 @@ def _content_usage(page: PageSignals, expected: str) -> Iterator[SiteFinding]:
         yield finding(
             "header-differs",
             "header Content-Usage",
-            f"the header says {shown(page.answer.header('Content-Usage'))!r}, the policy says {expected!r}",
+            f"the header says {shorten(page.answer.header('Content-Usage'))!r}, the policy says {expected!r}",
             _STRICTER if stricter else "readers follow the header that is served",
             fix="" if stricter else _FIX,
             severity=Severity.WARNING if stricter else None,
@@ -164,11 +164,11 @@ def _content_signal(page: PageSignals, policy: Preferences) -> Iterator[SiteFind
 
 
 def _missing(name: str, expected: str, served: str, *, in_tag: bool = False) -> SiteFinding:
-    found = f"'{name}: {shown(expected)}' is missing from the response"
+    found = f"'{name}: {shorten(expected)}' is missing from the response"
     return finding(
         "header-differs" if served else "header-missing",
         f"header {name}",
-        f"{found}, which says {shown(served)!r} instead" if served else found,
+        f"{found}, which says {shorten(served)!r} instead" if served else found,
         _IN_TAG if in_tag else _LOST,
         fix=_FIX,
         severity=Severity.WARNING if in_tag else None,
@@ -179,7 +179,7 @@ def _added(name: str, text: str) -> SiteFinding:
     return finding(
         "header-added",
         f"header {name}",
-        f"the response has {shown(text)!r}, which is not in the policy",
+        f"the response has {shorten(text)!r}, which is not in the policy",
         "it makes a statement in the owner's name",
         fix=_FIX,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aipolicy.core.policy import SitePolicy
-from aipolicy.report.text import shown
+from aipolicy.report.text import shorten
 from aipolicy.robotstxt import Difference, compare
 from aipolicy.robotstxt.findings import Severity
 from aipolicy.signals.switches import Signals
@@ -109,9 +109,9 @@ def _site_wide(site: ParsedSite, policy: SitePolicy, signals: Signals) -> Iterat
             yield finding(
                 "sitemap-missing",
                 "robots.txt",
-                f"the sitemap {shown(url)} is missing",
+                f"the sitemap {shorten(url)} is missing",
                 "crawlers may not find the sitemap",
-                fix=f"Sitemap: {shown(url)}",
+                fix=f"Sitemap: {shorten(url)}",
             )
     if signals.rsl and policy.license_url:
         for carrier in (Carrier.ROBOTS, Carrier.HEADER):
@@ -120,6 +120,6 @@ def _site_wide(site: ParsedSite, policy: SitePolicy, signals: Signals) -> Iterat
                 yield finding(
                     "licence-missing",
                     str(carrier),
-                    f"the licence {shown(policy.license_url)} is missing",
+                    f"the licence {shorten(policy.license_url)} is missing",
                     "readers that look for a licence there find none",
                 )
