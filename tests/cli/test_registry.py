@@ -182,7 +182,7 @@ def test_a_change_of_a_clock_that_is_far_ahead_is_reported_and_nothing_is_refuse
         registry.put(SitePolicy(site="blog.example"), by="ada")
     done = aipolicy("set", "blog.example", "--preset", "no-training")
     assert done.returncode == 0
-    assert f"the latest change, 1, is of {ahead:%Y-%m-%d}" in done.stderr
+    assert f"the latest change, 1, is dated {ahead:%Y-%m-%d}" in done.stderr
     assert done.stderr.endswith("blog.example: no-training (change 2)\n")
 
 
