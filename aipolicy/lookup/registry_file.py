@@ -173,7 +173,7 @@ class RegistryFile:
             return []
         count = last.seq - known.seq
         execute = self._connection.execute
-        if count > _MAX_CHANGES or known.behind(execute(_CHANGE, (known.seq,)).fetchall()) is None:
+        if count > _MAX_CHANGES or known.changes_after(execute(_CHANGE, (known.seq,)).fetchall()) is None:
             return None
         rows = execute(_CHANGES, (known.seq, last.seq)).fetchall()
         return _hosts(affected for (affected,) in rows) if len(rows) == count else None

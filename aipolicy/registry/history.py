@@ -119,7 +119,7 @@ def affected_hosts(database: Database, after: Mark, page: int) -> Iterator[tuple
     while True:
         with database.reading() as connection:
             rows = connection.execute(_CHANGES_FROM, {"seq": after.seq, "page": page}).all()
-        changes = after.behind([row[:-1] for row in rows])
+        changes = after.changes_after([row[:-1] for row in rows])
         if changes is None:
             fix = "read everything again"
             raise HistoryError(f"change {after.seq} of the registry is missing or different: {fix}")

@@ -21,16 +21,16 @@ def test_a_change_that_differs_in_anything_has_another_mark(column: int) -> None
 
 
 def test_behind_a_change_is_what_follows_it() -> None:
-    assert Mark.of(FIRST).behind([FIRST, SECOND]) == [SECOND]
-    assert Mark.of(FIRST).behind([FIRST]) == []
+    assert Mark.of(FIRST).changes_after([FIRST, SECOND]) == [SECOND]
+    assert Mark.of(FIRST).changes_after([FIRST]) == []
 
 
 def test_after_a_change_that_was_replaced_or_removed_no_changes_are_known() -> None:
-    assert Mark.of(FIRST).behind([(1, 6, *FIRST[2:]), SECOND]) is None
-    assert Mark.of(FIRST).behind([]) is None
-    assert Mark(1).behind([FIRST]) is None
+    assert Mark.of(FIRST).changes_after([(1, 6, *FIRST[2:]), SECOND]) is None
+    assert Mark.of(FIRST).changes_after([]) is None
+    assert Mark(1).changes_after([FIRST]) is None
 
 
 def test_behind_the_beginning_is_all() -> None:
     assert Mark.of((0, None)) == Mark()
-    assert Mark().behind([FIRST, SECOND]) == [FIRST, SECOND]
+    assert Mark().changes_after([FIRST, SECOND]) == [FIRST, SECOND]
