@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aipolicy.cli.completion import product_tokens
-from aipolicy.cli.options import json_option, print_json, print_rows, registry_option, time_given
+from aipolicy.cli.options import (
+    json_option,
+    parse_time,
+    print_json,
+    print_rows,
+    product_tokens,
+    registry_option,
+)
 
 if TYPE_CHECKING:
     from aipolicy.partners.ledger import Partner, Partners
@@ -62,7 +68,7 @@ def add(name: str, since: str, registry: str, as_json: bool, **options: Any) -> 
     aipolicy partners add example --crawler GPTBot --crawler OAI-SearchBot \\
         --contact legal@partner.example --receives crawl --since 2026-01-01
     """
-    day = time_given("--since", since).date()
+    day = parse_time("--since", since).date()
     with _opened(registry, create=True) as opened:
         added, credentials = opened.add(name, since=day, **options)
     if as_json:

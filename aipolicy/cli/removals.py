@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aipolicy.cli.options import json_option, print_json, print_rows, registry_option, time_given
+from aipolicy.cli.options import json_option, parse_time, print_json, print_rows, registry_option
 from aipolicy.errors import PartnerError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def answer(
     aipolicy removals answer ID --obligation past --outcome removed --dataset-version v7
     aipolicy removals answer ID --obligation future --outcome excluded
     """
-    day = None if expected_completion is None else time_given("--expected-completion", expected_completion)
+    day = None if expected_completion is None else parse_time("--expected-completion", expected_completion)
     with _opened(registry) as (opened, now):
         found = opened.answer(
             removal_id,

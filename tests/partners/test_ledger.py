@@ -34,7 +34,7 @@ def test_a_partner_is_there_as_it_was_added(partners: Partners, clock: Clock) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("changes", "message"),
     [
         ({"name": ""}, "partner name ''"),
         ({"name": "a b"}, "partner name 'a b'"),
@@ -55,7 +55,7 @@ def test_a_partner_is_there_as_it_was_added(partners: Partners, clock: Clock) ->
     ids=str,
 )
 def test_an_invalid_partner_is_refused_with_the_fix(
-    partners: Partners, given: dict[str, Any], message: str
+    partners: Partners, changes: dict[str, Any], message: str
 ) -> None:
     valid: dict[str, Any] = {
         "crawlers": ["GPTBot"],
@@ -63,10 +63,10 @@ def test_an_invalid_partner_is_refused_with_the_fix(
         "receives": ["feed"],
         "since": date(2026, 1, 1),
     }
-    given = dict(given)
-    name = given.pop("name", "a")
+    changes = dict(changes)
+    name = changes.pop("name", "a")
     with pytest.raises(PartnerError, match=message):
-        partners.add(name, **(valid | given))
+        partners.add(name, **(valid | changes))
     assert partners.all() == []
 
 
