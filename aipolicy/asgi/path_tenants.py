@@ -19,7 +19,7 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from aipolicy.asgi.messages import request_of
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -101,7 +101,7 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._hosts, self._unknown = _Hosts(), _Hosts()
-        self._names: Memo[str, bytes] = Memo(_NAMES)
+        self._names: BoundedCache[str, bytes] = BoundedCache(_NAMES)
         self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
         self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()

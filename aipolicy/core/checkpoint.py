@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=Sequence[object])
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Checkpoint:
     """A change in the history.
 
     Attributes:

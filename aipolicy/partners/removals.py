@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category
@@ -362,7 +362,7 @@ class _Closed:
 
     def __init__(self, found: Partner) -> None:
         self._crawlers = found.crawlers
-        self._known: Memo[str, dict[str | None, str]] = Memo(_REMEMBERED)
+        self._known: BoundedCache[str, dict[str | None, str]] = BoundedCache(_REMEMBERED)
 
     def of(self, policy: str | None) -> dict[str | None, str]:
         """Return None for the whole site, or the path patterns that are closed; each with the reason."""
