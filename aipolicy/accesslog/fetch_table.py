@@ -37,6 +37,8 @@ class Verdict(StrEnum):
     """A request by a self-declared crawler that neither the table nor the site's policy names. ``crawler`` is
     the
     name it gives itself. Counted separately, and not judged."""
+    SITE_AUDIT = "site_audit"
+    """A request of ``aipolicy check site`` in a crawler's name. It has only file and line."""
 
 
 FETCHES = tuple(list(Verdict)[:7])
