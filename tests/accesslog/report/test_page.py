@@ -14,7 +14,7 @@ from aipolicy.accesslog import report as log_report
 from aipolicy.accesslog.report import html
 from aipolicy.errors import MissingExtraError
 from tests.accesslog.report.pages import Page
-from tests.accesslog.report.samples import HOSTILE, by, hostile, many, sample, without_crawlers
+from tests.accesslog.report.samples import HOSTILE, OWN, by, hostile, many, sample, without_crawlers
 
 URL = "http://tracker.invalid/x"
 TEXT_ONLY = {
@@ -110,9 +110,9 @@ def test_a_list_of_evidence_that_is_not_complete_says_where_the_rest_is() -> Non
     crawler = document["crawlers"][0]
     others = "The others: <code>--evidence FILE</code>, or <code>--top 0</code>"
     assert html(document).count(others) == 2
-    crawler["examples"], crawler["spoofed_examples"] = crawler["examples"][:1], []
-    crawler |= {"disallowed": 1, "disallowed_spoofed": 0}
-    assert others not in html(document)
+    shown = len(crawler["examples"])
+    crawler |= {"disallowed": shown, "disallowed_by_identity": dict.fromkeys(OWN, 0) | {"verified": shown}}
+    assert html(document).count(others) == 1  # those of impostors
 
 
 def test_each_crawler_has_its_row_its_section_and_its_chart() -> None:
