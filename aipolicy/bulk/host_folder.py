@@ -73,7 +73,7 @@ class HostFolder:
     Errors of the system are raised as OSError.
 
     Raises:
-        AIPolicyError: the folder contains files that aren't ours, or another process writes to it.
+        AIPolicyError: The folder contains files that aren't ours, or another process writes to it.
     """
 
     def __init__(self, path: Path) -> None:

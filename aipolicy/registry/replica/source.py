@@ -166,7 +166,7 @@ class Source:
         return self._rows(_CHANGES, (since, limit))
 
     def wait(self, seconds: float) -> None:
-        """Wait until there may be a change, at most so many seconds."""
+        """Wait until there may be a change, at most ``seconds``."""
         with self._translated_errors():
             for _ in self._open_connection().notifies(timeout=seconds, stop_after=1):
                 pass
@@ -180,9 +180,8 @@ class Source:
             with self._translated_errors(), connection.transaction():
                 with self._watchdog.limit(ANSWER_TIMEOUT):
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    connection.execute(
-                        "SET LOCAL cursor_tuple_fraction = 1"
-                    )  # optimise for all rows, not for the first
+                    # Optimise for all rows, not for the first.
+                    connection.execute("SET LOCAL cursor_tuple_fraction = 1")
                 snapshot = Snapshot(connection, self.state(), self._watchdog)
                 if not snapshot.is_complete():
                     raise incomplete(self.name)
