@@ -12,10 +12,10 @@ import pytest
 from aipolicy.cli import progress
 
 
-def test_where_no_terminal_is_a_line_says_how_far_it_is(
+def test_without_a_terminal_progress_is_printed_in_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.0)
     with progress.row_progress("reading", 1000) as advance:
         advance(250, 10)
         advance(250, 10)
@@ -33,14 +33,14 @@ def test_where_no_terminal_is_a_line_says_how_far_it_is(
         assert re.fullmatch(pattern, line), line
 
 
-def test_lines_are_few(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_are_rare(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.row_progress("reading", 1000) as advance:
         for _ in range(1000):
             advance(1, 1)
     assert capsys.readouterr().err == ""
 
 
-def test_on_a_terminal_a_bar_has_rows_and_their_speed(tmp_path: Path) -> None:
+def test_on_a_terminal_the_bar_has_rows_and_rows_per_second(tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text(
         "host,opted_out\n" + "".join(f"b{number}.example,1\n" for number in range(3000))
     )

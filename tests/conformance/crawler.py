@@ -1,4 +1,4 @@
-"""A small crawler that obeys RFC 9309 in all, but for one fault on request. It speaks real HTTP.
+"""A small crawler that obeys RFC 9309, except for one fault on request.
 
 As a command: python -m tests.conformance.crawler URL [FAULT]
 """
@@ -33,7 +33,7 @@ class Reply:
 
 @dataclass
 class Copy:
-    """A robots.txt, and when it is stale."""
+    """A cached robots.txt, and the time when it is stale."""
 
     body: bytes
     until: float
@@ -57,7 +57,7 @@ class Links(HTMLParser):
 
 @dataclass
 class Crawler:
-    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
+    """A crawler that follows every link. ``ignores``: it never looks at robots.txt.
 
     ``agent``: the User-Agent that it sends instead of its own; ``reads_as``: the one for robots.txt.
     ``follows``: links, and not redirects alone.

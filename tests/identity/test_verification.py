@@ -52,7 +52,7 @@ Trusts = Callable[..., Verification]
 
 @pytest.fixture
 def signed_for(signing: Server, clock: Clock) -> Trusts:
-    """A verification for which that server signs for some product tokens."""
+    """Return a function that makes a verification with an agent for some product tokens."""
 
     def make(*tokens: str, **options: Any) -> Verification:
         agents = {signing.origin: list(tokens)}
@@ -120,7 +120,7 @@ def told(standing: VerificationResult) -> tuple[Identity, bool, bool]:
         ("NoBot", STRANGER, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
     ],
 )
-def test_published_addresses_tell_at_once(
+def test_a_published_address_verifies_at_once(
     clock: Clock, token: str, address: str | None, identity: Identity, counts: bool, reason: str
 ) -> None:
     standing = Verification(RANGES, dns=False, clock=clock).verify(token, address)
@@ -128,8 +128,8 @@ def test_published_addresses_tell_at_once(
     assert not standing.pending
 
 
-def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
-    """In a log it may stand for 256; of a client that is here it is the address."""
+def test_an_address_of_a_live_client_is_not_masked(clock: Clock) -> None:
+    """In a log, an address that ends in zero may stand for 256 addresses."""
     verification = Verification(RANGES, dns=False, clock=clock)
     assert told(verification.verify("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
     assert told(verification.verify("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
@@ -137,7 +137,7 @@ def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
     assert told(verification.verify("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
 
 
-def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verification: Verification) -> None:
+def test_a_host_name_verifies_later_requests(server: DNSServer, verification: Verification) -> None:
     server.confirmed(YANDEX, "spider-5-255-253-1.yandex.com")
     before = verification.verify("YandexBot", YANDEX)
     assert told(before) == (Identity.CHECK_FAILED, False, True)
@@ -164,10 +164,10 @@ def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verifica
         assert standing.reason == "its operator publishes neither its address nor its host name"
 
 
-def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
+def test_a_host_name_of_another_crawler_of_the_operator_does_not_count(
     server: DNSServer, verification: Verification
 ) -> None:
-    """Google's fetchers that anybody can trigger come from under other names than what crawls by itself."""
+    """Google's fetchers that users trigger have other host names than its crawlers."""
     names = [
         "crawl-66-249-90-1.googlebot.com",
         "geo-crawl-66-249-90-2.geo.googlebot.com",
@@ -208,12 +208,12 @@ def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verific
     assert not server.asked
 
 
-def test_without_dns_nobody_is_asked(clock: Clock) -> None:
+def test_without_dns_no_name_server_is_asked(clock: Clock) -> None:
     standing = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
     assert told(standing) == (Identity.UNVERIFIABLE, False, False)
 
 
-async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
+async def test_a_signature_verifies_after_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     before = verification.verify("GPTBot", STRANGER, request)
@@ -227,7 +227,7 @@ async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_
     assert after.signature.keyid == SIGNER.keyid
 
 
-async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
+async def test_a_signature_does_not_verify_a_crawler_of_another_operator(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("YouBot")
@@ -252,7 +252,7 @@ async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
     assert f"it signs as another crawler, {signing.origin}" in standing.reason
 
 
-async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
+async def test_an_invalid_signature_is_a_forgery_if_nothing_else_decides(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
@@ -268,7 +268,7 @@ async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
 
 
 @pytest.mark.parametrize("token", ["AI2Bot", "GPTBot"])  # without lists of addresses, and with some
-async def test_a_directory_that_can_not_be_read_accuses_nobody(
+async def test_an_unreadable_directory_proves_no_forgery(
     signing: Server, signed_for: Trusts, token: str
 ) -> None:
     signing.answers[PATH] = answer(b"", status="500 Oh")
@@ -284,7 +284,7 @@ async def test_a_directory_that_can_not_be_read_accuses_nobody(
     assert told(verification.verify("GPTBot", CHATGPT, request)) == (Identity.OPERATOR_VERIFIED, False, False)
 
 
-async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
+async def test_a_missing_key_leaves_the_signature_unverified(
     signing: Server, signed_for: Trusts, clock: Clock
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
@@ -303,7 +303,7 @@ async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
     assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
 
 
-async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(
+async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("AI2Bot")
@@ -323,7 +323,7 @@ async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, 
     assert signing.requests == []
 
 
-async def test_keys_are_refreshed_in_the_background_while_the_old_ones_count(
+async def test_keys_are_refreshed_in_the_background(
     signing: Server, signed_for: Trusts, clock: Clock
 ) -> None:
     verification = signed_for("AI2Bot")
@@ -346,10 +346,10 @@ def test_the_verification_methods_of_a_crawler_are_listed(clock: Clock) -> None:
     assert "host_names" not in verification.verification_methods("YandexBot")
 
 
-def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
+def test_dns_answers_are_refreshed_in_the_background(
     server: DNSServer, verification: Verification, clock: Clock
 ) -> None:
-    """An answer that is due is asked for anew beside, and counts meanwhile."""
+    """An answer that is due counts until the refresh has finished."""
     server.confirmed(YANDEX, "spider.yandex.com")
     verification.verify("YandexBot", YANDEX)
     verification.wait_until_idle()
@@ -360,9 +360,7 @@ def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
         assert verification.verify("YandexBot", YANDEX).counts
 
 
-def test_strangers_fill_no_memory_and_evict_no_crawler(
-    server: DNSServer, resolver: Resolver, clock: Clock
-) -> None:
+def test_unknown_clients_evict_no_crawler(server: DNSServer, resolver: Resolver, clock: Clock) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
     names = ReverseDns(RANGES, resolver, max_clients=50, clock=clock)
     for client in (YANDEX, *(f"9.9.{number}.9" for number in range(200))):
@@ -392,7 +390,7 @@ def test_a_client_with_many_addresses_does_not_delay_a_crawler(
     assert verification.verify("YandexBot", YANDEX).counts
 
 
-def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock) -> None:
+def test_verifying_a_known_client_takes_few_calls(clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, clock=clock)
     verification.verify("GPTBot", GPTBOT)
     addresses = [f"132.196.86.{number}" for number in range(16)]
@@ -402,7 +400,7 @@ def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock)
     assert count / 16 < 60
 
 
-def test_without_the_extra_the_error_names_the_command_that_installs_it() -> None:
+def test_without_the_extra_the_error_has_the_install_command() -> None:
     code = """
 import sys
 sys.modules["http_message_signatures"] = None
