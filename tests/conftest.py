@@ -1,4 +1,4 @@
-"""What every test has in common."""
+"""Fixtures of all tests."""
 
 import os
 from collections.abc import Generator, Iterator

@@ -222,7 +222,7 @@ def test_hosts_with_path_preferences_are_reported(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--path", "/press/ train-ai=y")
     done = aipolicy("export", "caddy")
     assert done.returncode == 0
-    assert "1 hosts have path preferences, which this can't express" in done.stderr
+    assert "1 hosts have path preferences, which a server's configuration can't express" in done.stderr
 
 
 def test_the_default_replaces_an_invalid_policy_with_a_message(aipolicy: Run, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_the_default_replaces_an_invalid_policy_with_a_message(aipolicy: Run, tm
         connection.exec_driver_sql("UPDATE site SET policy = '{'")
     done = aipolicy("export", "nginx-map")
     assert done.returncode == 1
-    assert "'blog.example' can't be used" in done.stderr
+    assert "the policy of 'blog.example' is invalid" in done.stderr
     assert '"blog.example"' not in done.stdout
 
 

@@ -160,8 +160,8 @@ def test_at_agrees_with_a_model(new_url: NewURL, steps: list[tuple[str, str, set
             answers = {host: registry.at(host, moment) for host in HOSTS}
             assert {host: p for host, p in answers.items() if p} == naive.state(moment)
         assert {host: p for host in HOSTS if (p := registry.get(host))} == naive.state()
-        assert [_told(change) for change in registry.changes()] == naive.puts
+        assert [_put_of(change) for change in registry.changes()] == naive.puts
 
 
-def _told(change: Change) -> tuple[datetime, SitePolicy, frozenset[str]]:
+def _put_of(change: Change) -> tuple[datetime, SitePolicy, frozenset[str]]:
     return change.at, change.policy, frozenset(change.hosts)

@@ -1,4 +1,4 @@
-"""What is a finding and what isn't: by whom it was said, to whom, and what the policy wants."""
+"""Findings of an audit, by the source of a statement, its readers and the policy."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

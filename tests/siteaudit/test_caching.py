@@ -1,4 +1,4 @@
-"""How long an answer may be kept, and what it came through."""
+"""The time for which a response may be cached, and the proxies that it came through."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What one client gets and another doesn't: as grave as what is lost, and a difference from the policy."""
+"""Differences between the responses to several clients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which statement of a signal holds: each signal has rules of its own."""
+"""The statement of a signal that applies, by the rules of each signal."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a registry expects of a host: the policy in force, and those before."""
+"""Expectations from a registry: the policy in force, and earlier ones."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -77,7 +77,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Shown:
+class _ShownVersions:
     """The versions that a worker has served for a host; it must never serve an older one."""
 
     times: list[float] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Oracle:
         self._bound = bound
         self._lock = threading.Lock()
         self._versions: dict[str, list[Version]] = {}
-        self._shown: defaultdict[tuple[int, str], _Shown] = defaultdict(_Shown)
+        self._shown: defaultdict[tuple[int, str], _ShownVersions] = defaultdict(_ShownVersions)
         self._fault: Fault | None = None
 
     def begin(self, site: str, preset: str, now: float) -> Version:
