@@ -21,9 +21,9 @@ from aipolicy.identity.prefixes import Network, networks
 class Proxy:
     """An operator of proxies.
 
-    Args:
-        operator: Its name, which differs from every crawler operator's.
-        urls: The URLs where it publishes the addresses from which its proxies connect to servers.
+    Attributes:
+        operator: The name, which differs from every crawler operator's.
+        urls: The URLs of the lists of addresses from which its proxies connect to servers.
         header: The request header with the client's address.
         by_hand: True if the URLs are web pages, or don't return the list to a GET request.
         without: Prefixes of its lists that are not only used by proxies.

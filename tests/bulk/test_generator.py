@@ -106,7 +106,7 @@ def test_a_directory_in_the_place_of_a_file_is_an_error(registry: Registry, out:
     (out / FILES / "og" / "blog.example").mkdir(parents=True)
     registry.put(OPTED_OUT, by="ada")
     with pytest.raises(
-        AIPolicyError, match=r"blog\.example' is not a regular file, and not ours: move it away"
+        AIPolicyError, match=r"blog\.example' is not a file that aipolicy wrote: move it away"
     ):
         write(registry, out)
 
@@ -114,7 +114,9 @@ def test_a_directory_in_the_place_of_a_file_is_an_error(registry: Registry, out:
 def test_a_folder_with_foreign_files_is_refused_and_unchanged(registry: Registry, out: Path) -> None:
     out.mkdir()
     (out / "index.html").write_text("a page")
-    with pytest.raises(AIPolicyError, match=r"contains 'index.html', which is not ours: use an empty"):
+    with pytest.raises(
+        AIPolicyError, match=r"contains 'index.html', which aipolicy didn't write: use an empty"
+    ):
         write(registry, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
 

@@ -66,7 +66,7 @@ def test_an_unusable_policy_is_reported_and_the_others_are_written(aipolicy: Run
         (["--all", "--out", "out", "--site", "a.example"], "--site"),
         (["--all", "--out", "out", "--preset", "no-ai"], "registry"),
         (["--all", "--out", "aipolicy.db/out"], "aipolicy.db"),
-        (["--all", "--out", "."], "not ours"),
+        (["--all", "--out", "."], "aipolicy didn't write"),
         (["--all", "--out", "out", "--registry", "sqlite:///missing.db"], "missing.db"),
     ],
 )

@@ -48,8 +48,8 @@ def test_fail_on_selects_the_findings_that_fail(aipolicy: Run, text: str, fail_o
 
 
 def test_a_generated_file_passes_with_fail_on_warning(aipolicy: Run) -> None:
-    ours = aipolicy("robots", "--preset", "no-ai").stdout
-    assert aipolicy("lint", "-", "--fail-on", "warning", stdin=ours).returncode == 0
+    generated = aipolicy("robots", "--preset", "no-ai").stdout
+    assert aipolicy("lint", "-", "--fail-on", "warning", stdin=generated).returncode == 0
 
 
 def test_lint_as_json(aipolicy: Run) -> None:

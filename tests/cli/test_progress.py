@@ -44,21 +44,21 @@ def test_on_a_terminal_the_bar_has_rows_and_rows_per_second(tmp_path: Path) -> N
     (tmp_path / "blogs.csv").write_text(
         "host,opted_out\n" + "".join(f"b{number}.example,1\n" for number in range(3000))
     )
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     done = subprocess.Popen(
         [sys.executable, "-m", "aipolicy", "import", "blogs.csv"],
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "120", "TERM": "xterm"},
-        stderr=theirs,
+        stderr=child_terminal,
     )
-    os.close(theirs)
+    os.close(child_terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 4096):
+        while piece := os.read(terminal, 4096):
             shown += piece
     except OSError:  # how a terminal ends on Linux
         pass
-    os.close(ours)
+    os.close(terminal)
     assert done.wait() == 0
     assert re.search(rb"reading.*100%.*3,000 rows.*rows/s", shown)
     assert re.search(rb"storing.*100%.*3,000 rows.*rows/s", shown)

@@ -46,13 +46,13 @@ class Links(HTMLParser):
         self.follow, self._marked_too = True, marked_too
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "img" or (tag == "link" and given.get("rel") == "alternate"):
-            self.found.append(given.get("src") or given["href"])
-        if tag == "meta" and given.get("name") == "robots" and "nofollow" in given["content"]:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "img" or (tag == "link" and attributes.get("rel") == "alternate"):
+            self.found.append(attributes.get("src") or attributes["href"])
+        if tag == "meta" and attributes.get("name") == "robots" and "nofollow" in attributes["content"]:
             self.follow = self._marked_too
-        if tag == "a" and (self._marked_too or given.get("rel") != "nofollow"):
-            self.found.append(given["href"])
+        if tag == "a" and (self._marked_too or attributes.get("rel") != "nofollow"):
+            self.found.append(attributes["href"])
 
 
 @dataclass

@@ -113,9 +113,9 @@ def test_an_obedient_crawler_passes_random_sites() -> None:
 @needs_curl
 def test_fetching_only_the_start_page_is_not_a_crawl() -> None:
     done = check(*few("robots-first", "star-group"), "--token=curl", "--json", "--", "curl", "-s", "{url}")
-    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
-    assert told[1][0] == "not tested"
+    verdicts = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert verdicts[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
+    assert verdicts[1][0] == "not tested"
     assert done.returncode == 1
 
 
@@ -150,8 +150,8 @@ def test_a_crawler_that_only_reads_robots_txt_is_not_tested_and_fails() -> None:
         *few("star-group", "status-500", "status-404"), "--json", "--", sys.executable, "-c", one, "{url}"
     )
     reason = "it read /robots.txt, and never fetched a page"
-    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told == [("not tested", reason)] * 3
+    verdicts = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert verdicts == [("not tested", reason)] * 3
     assert done.returncode == 1
 
 
@@ -305,10 +305,10 @@ def test_a_proxy_in_the_environment_is_not_used_for_the_test_server() -> None:
 
 @needs_curl
 def test_each_run_has_an_empty_temporary_folder(tmp_path: Path) -> None:
-    told = tmp_path / "message"
-    script = f"ls -A {{dir}} | wc -l >> {told}; touch {{dir}}/x; echo {{dir}} >> {told}; curl -s {{url}}"
+    output = tmp_path / "output"
+    script = f"ls -A {{dir}} | wc -l >> {output}; touch {{dir}}/x; echo {{dir}} >> {output}; curl -s {{url}}"
     check(*few("bom", "cr"), "--jobs=1", "--token=Bot", "--", "sh", "-c", script)
-    counts, folders = told.read_text().split()[::2], told.read_text().split()[1::2]
+    counts, folders = output.read_text().split()[::2], output.read_text().split()[1::2]
     assert counts == ["0", "0", "0"]  # once more, first
     assert len(set(folders)) == 3
     assert not any(Path(folder).exists() for folder in folders)

@@ -67,8 +67,8 @@ def test_a_browsers_user_agent_has_no_product_token() -> None:
     trial = learned_by(f"Mozilla/5.0 {LINUX} {BROWSER}")
     assert not_obeyed(trial) == dict.fromkeys(("own-name", "own-group"), ClauseVerdict.NOT_TESTED)
     assert all("--token" in result.finding.reason for result in trial.results[:2])
-    told = document(trial, ())
-    assert (told["product_token"], told["product_token_from"]) == (None, None)
+    report = document(trial, ())
+    assert (report["product_token"], report["product_token_from"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_an_address_of_another_crawler_of_the_operator_does_not_count(url: str) 
     addresses = inside(packaged(url), but=packaged(OWN))
     assert len(addresses) > 20
     for address in addresses:
-        standing = verification.verify("GPTBot", address)
-        assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False), address
+        result = verification.verify("GPTBot", address)
+        assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False), address
 
 
 def test_an_address_in_the_crawlers_packaged_list_counts_even_if_shared() -> None:
@@ -85,8 +85,8 @@ def test_an_address_later_added_to_another_crawlers_list_does_not_count() -> Non
     """The list of the first crawler was last read before that."""
     chatgpt, moved = packaged(CHATGPT_LIST), packaged(OWN).prefixes[0]
     ranges = read_anew(replace(chatgpt, prefixes=(*chatgpt.prefixes, moved)))
-    standing = verify(ranges, "GPTBot", str(moved[0]), READ + DAY)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    result = verify(ranges, "GPTBot", str(moved[0]), READ + DAY)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
     assert verify(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
     reload = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
     assert verify(reload, "GPTBot", str(moved[0]), READ + DAY).counts
@@ -97,17 +97,17 @@ def test_an_address_only_in_a_combined_copy_is_reported() -> None:
     single = [packaged(url) for url in (CHATGPT_LIST, OWN, SEARCH_LIST)]
     nets = [net for each in single for net in each.prefixes]
     address = next(str(net[0]) for net in copy.prefixes if not any(net[0] in other for other in nets))
-    standing = verify(packaged_ranges(), "GPTBot", address)
-    assert (standing.identity, standing.counts, standing.reason) == (
+    result = verify(packaged_ranges(), "GPTBot", address)
+    assert (result.identity, result.counts, result.reason) == (
         Identity.OPERATOR_VERIFIED,
         False,
         UNTOLD,
     )
     # Once its own list was read, the copy has no more to say of it.
     fresh = replace(packaged(OWN), date=READ + DAY, superseded=None)
-    standing = verify(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
-    assert standing.reason == "its operator publishes its address, for others of its crawlers"
+    result = verify(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert result.reason == "its operator publishes its address, for others of its crawlers"
 
 
 def test_an_address_moved_to_another_crawlers_list_counts_for_that_crawler() -> None:
@@ -117,8 +117,8 @@ def test_an_address_moved_to_another_crawlers_list_counts_for_that_crawler() -> 
     ranges = with_reading(RANGES, replace(own, date=day, prefixes=own.prefixes[1:]))
     assert verify(ranges, "GPTBot", GPTBOT, day).counts  # it may still be on its way out
     ranges = with_reading(ranges, replace(other, date=day, prefixes=(*other.prefixes, moved)))
-    standing = verify(ranges, "GPTBot", GPTBOT, day)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    result = verify(ranges, "GPTBot", GPTBOT, day)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
     assert verify(ranges, "ChatGPT-User", GPTBOT, day).counts
 
 
@@ -127,8 +127,8 @@ def test_a_removed_prefix_stops_counting() -> None:
     (own,) = RANGES.of_url(OWN)
     ranges = with_reading(RANGES, replace(own, date=own.date + DAY, prefixes=own.prefixes[1:]))
     assert verify(ranges, "GPTBot", GPTBOT, own.date + 15 * DAY).counts
-    standing = verify(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
-    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+    result = verify(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
+    assert (result.identity, result.counts) == (Identity.UNVERIFIABLE, False)
 
 
 def test_dns_results_are_for_the_current_day(server: DNSServer, resolver: Resolver) -> None:
@@ -139,16 +139,16 @@ def test_dns_results_are_for_the_current_day(server: DNSServer, resolver: Resolv
     server.pointer("40.77.167.9", "host.example")
     verification = Verification(Ranges((bing, gone)), resolver=resolver, clock=on(bing.date + 30 * DAY))
     for _ in range(2):
-        standing = verification.verify("bingbot", "40.77.167.9")
+        result = verification.verify("bingbot", "40.77.167.9")
         verification.wait_until_idle()
-    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+    assert (result.identity, result.counts) == (Identity.UNVERIFIABLE, False)
 
 
 def test_old_lists_prove_no_forgery() -> None:
     (own,) = RANGES.of_url(OWN)
     assert verify(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
-    standing = verify(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
-    assert (standing.identity, standing.reason) == (
+    result = verify(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
+    assert (result.identity, result.reason) == (
         Identity.UNVERIFIABLE,
         "the known copy of its operator's lists is too old; run `aipolicy crawlers update`",
     )

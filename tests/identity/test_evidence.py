@@ -158,26 +158,26 @@ def test_the_reason_for_a_missing_check_is_named(token: str, address: str | None
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> IdentityChecker:
+def dns_checker(resolver: Resolver) -> IdentityChecker:
     return IdentityChecker(RANGES, resolver, today=lambda: READ)
 
 
-def test_the_confirmed_host_name_is_named(server: DNSServer, asking: IdentityChecker) -> None:
+def test_the_confirmed_host_name_is_named(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
-    found = words(asking, "bingbot", "157.55.39.1")
+    found = words(dns_checker, "bingbot", "157.55.39.1")
     assert "its host name msnbot-157-55-39-1.search.msn.com resolves back to 157.55.39.1" in found
 
 
-def test_other_answers_of_dns_are_named(server: DNSServer, asking: IdentityChecker) -> None:
-    assert "DNS has no host name for the address" in words(asking, "bingbot", "8.8.8.8")
+def test_other_answers_of_dns_are_named(server: DNSServer, dns_checker: IdentityChecker) -> None:
+    assert "DNS has no host name for the address" in words(dns_checker, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "dns.google")
-    assert "its host name dns.google is not under search.msn.com" in words(asking, "bingbot", "8.8.8.8")
+    assert "its host name dns.google is not under search.msn.com" in words(dns_checker, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
-    found = words(asking, "bingbot", "8.8.8.8")
+    found = words(dns_checker, "bingbot", "8.8.8.8")
     assert "msnbot-157-55-39-1.search.msn.com resolves to 157.55.39.1, not back: anyone can" in found
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
-    assert "DNS failed: " in words(asking, "bingbot", "8.8.8.8")
+    assert "DNS failed: " in words(dns_checker, "bingbot", "8.8.8.8")
 
 
 def test_a_missing_host_name_proves_nothing_about_an_old_request(
@@ -194,9 +194,9 @@ def test_a_missing_host_name_proves_nothing_about_an_old_request(
     assert later.identify("YandexBot", "5.255.253.1", READ) is Identity.OPERATOR_VERIFIED
 
 
-def test_host_names_of_clients_are_escaped(server: DNSServer, asking: IdentityChecker) -> None:
+def test_host_names_of_clients_are_escaped(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.pointer("8.8.8.8", r"\027[31mred.example", *(f"h{n}.example" for n in range(2000)))
-    evidence = asking.evidence("bingbot", "8.8.8.8", READ)
+    evidence = dns_checker.evidence("bingbot", "8.8.8.8", READ)
     assert evidence.trace is not None
     assert (len(evidence.trace.names), evidence.trace.more) == (8, 1993)
     found = explained(evidence, "bingbot")

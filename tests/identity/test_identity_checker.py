@@ -58,7 +58,7 @@ def identities() -> IdentityChecker:
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> IdentityChecker:
+def dns_checker(resolver: Resolver) -> IdentityChecker:
     return IdentityChecker(RANGES, resolver)
 
 
@@ -214,52 +214,58 @@ def test_without_a_resolver_host_names_are_not_checked(identities: IdentityCheck
     assert identities.identify("YandexBot", "5.255.253.1") is UNVERIFIABLE
 
 
-def test_a_host_name_that_resolves_back_verifies(server: DNSServer, asking: IdentityChecker) -> None:
+def test_a_host_name_that_resolves_back_verifies(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("220.181.108.1", "baiduspider-220-181-108-1.crawl.baidu.com")
     server.confirmed("5.255.253.1", "5-255-253-1.spider.yandex.com")
-    assert asking.identify("Baiduspider", "220.181.108.1") is VERIFIED
-    assert asking.identify("YandexBot", "5.255.253.1") is OPERATOR  # three of its crawlers have such names
+    assert dns_checker.identify("Baiduspider", "220.181.108.1") is VERIFIED
+    assert (
+        dns_checker.identify("YandexBot", "5.255.253.1") is OPERATOR
+    )  # three of its crawlers have such names
 
 
-def test_a_host_name_verifies_an_unlisted_address(server: DNSServer, asking: IdentityChecker) -> None:
+def test_a_host_name_verifies_an_unlisted_address(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.confirmed("34.22.85.1", "geo-crawl-34-22-85-1.geo.googlebot.com")
-    assert asking.identify("bingbot", "157.55.39.1") is VERIFIED
-    assert asking.identify("Googlebot", "34.22.85.1") is OPERATOR
+    assert dns_checker.identify("bingbot", "157.55.39.1") is VERIFIED
+    assert dns_checker.identify("Googlebot", "34.22.85.1") is OPERATOR
 
 
-def test_lists_are_checked_before_dns(server: DNSServer, asking: IdentityChecker) -> None:
-    assert asking.identify("bingbot", "40.77.167.9") is VERIFIED
-    assert asking.identify("GPTBot", "8.8.8.8") is SPOOFED  # it has no host names
+def test_lists_are_checked_before_dns(server: DNSServer, dns_checker: IdentityChecker) -> None:
+    assert dns_checker.identify("bingbot", "40.77.167.9") is VERIFIED
+    assert dns_checker.identify("GPTBot", "8.8.8.8") is SPOOFED  # it has no host names
     assert not server.asked
 
 
 def test_a_missing_ptr_is_a_forgery_only_if_all_checks_were_made(
-    server: DNSServer, asking: IdentityChecker
+    server: DNSServer, dns_checker: IdentityChecker
 ) -> None:
-    assert asking.identify("YandexBot", "8.8.8.8") is SPOOFED
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
-    assert asking.identify("Amazonbot", "8.8.8.8") is UNVERIFIABLE
+    assert dns_checker.identify("YandexBot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("Amazonbot", "8.8.8.8") is UNVERIFIABLE
 
 
 @pytest.mark.parametrize(
     "name", ["evilsearch.msn.com.evil.example", "research.msn.com", "ec2-8-8-8-8.compute.amazonaws.com"]
 )
-def test_another_owners_host_name_is_a_forgery(server: DNSServer, asking: IdentityChecker, name: str) -> None:
+def test_another_owners_host_name_is_a_forgery(
+    server: DNSServer, dns_checker: IdentityChecker, name: str
+) -> None:
     server.confirmed("8.8.8.8", name)
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_a_host_name_that_resolves_elsewhere_is_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
+def test_a_host_name_that_resolves_elsewhere_is_a_forgery(
+    server: DNSServer, dns_checker: IdentityChecker
+) -> None:
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
+def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
-    assert asking.identify("bingbot", "8.8.8.8") is FAILED
-    assert asking.identify("YandexBot", "8.8.8.8") is FAILED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is FAILED
+    assert dns_checker.identify("YandexBot", "8.8.8.8") is FAILED
 
 
 @pytest.mark.parametrize(
@@ -267,21 +273,21 @@ def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: IdentityChe
     [("10.0.0.1", FAILED), ("203.0.113.9", SPOOFED), ("8.8.8.0", FAILED), ("8.8.8.xxx", FAILED)],
 )
 def test_dns_is_not_asked_about_addresses_that_are_not_public(
-    server: DNSServer, asking: IdentityChecker, address: str, identity: Identity
+    server: DNSServer, dns_checker: IdentityChecker, address: str, identity: Identity
 ) -> None:
-    assert asking.identify("bingbot", address) is identity
+    assert dns_checker.identify("bingbot", address) is identity
     assert not server.asked
 
 
-def test_identify_all_agrees_with_identify(server: DNSServer, asking: IdentityChecker) -> None:
+def test_identify_all_agrees_with_identify(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.add(reverse("8.8.4.4"), "PTR", SERVFAIL)
     addresses = ["132.196.86.1", "13.65.138.100", "157.55.39.1", "8.8.8.8", "8.8.4.4"]
     addresses += ["10.0.0.1", "8.8.8.0", "203.0.113.9"]
     tokens = ["GPTBot", "bingbot", "YandexBot", "Amazonbot", "Bytespider"]
     pairs = [(token, address, None) for token in tokens for address in (*addresses, None)]
-    found = asking.identify_all([*pairs, *pairs])
-    assert found == {pair: asking.identify(*pair) for pair in pairs}
+    found = dns_checker.identify_all([*pairs, *pairs])
+    assert found == {pair: dns_checker.identify(*pair) for pair in pairs}
     assert found["bingbot", "157.55.39.1", None] is VERIFIED
     assert found["bingbot", "8.8.4.4", None] is FAILED
     assert set(found.values()) == set(Identity)
@@ -293,13 +299,13 @@ def test_identify_all_works_without_a_resolver(identities: IdentityChecker) -> N
 
 
 def test_a_checker_can_be_pickled_without_a_resolver(
-    identities: IdentityChecker, asking: IdentityChecker
+    identities: IdentityChecker, dns_checker: IdentityChecker
 ) -> None:
     sent = pickle.loads(pickle.dumps(identities))
     assert sent.ranges == RANGES
     assert sent.identify("GPTBot", "132.196.86.1") is VERIFIED
     with pytest.raises(TypeError, match="without a resolver"):
-        pickle.dumps(asking)
+        pickle.dumps(dns_checker)
 
 
 def test_the_age_of_the_lists_is_known(identities: IdentityChecker) -> None:

@@ -79,9 +79,9 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
     lists.put(SEARCHBOT.url, page("44.193.5.9/32", "44.193.5.11/32"))
     found = refreshed(GPTBOT, GOOGLE, AMAZON, SEARCHBOT, accept=True)
     assert states(found) == [UpdateState.CHANGED] * 3 + [UpdateState.NEW]
-    identities = IdentityChecker(RangesFile.read(file).ranges)
-    told = [
-        identities.identify(token, address, TODAY)
+    checker = IdentityChecker(RangesFile.read(file).ranges)
+    identities = [
+        checker.identify(token, address, TODAY)
         for token, address in (
             ("GPTBot", "20.3.7.9"),
             ("Googlebot", "2001:4860:4801:10::5"),
@@ -91,7 +91,7 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
         )
     ]
     verified = [Identity.VERIFIED, Identity.OPERATOR_VERIFIED, Identity.VERIFIED, Identity.VERIFIED]
-    assert told == [*verified, Identity.UNVERIFIABLE]  # Amazon has host names, too
+    assert identities == [*verified, Identity.UNVERIFIABLE]  # Amazon has host names, too
 
 
 def test_a_reading_has_its_day_and_source(lists: ListServer, refreshed: Update, file: Path) -> None:
@@ -356,12 +356,12 @@ def test_a_damaged_file_is_an_error_and_not_overwritten(refreshed: Update, file:
 
 def test_a_symbolic_link_to_the_file_stays(lists: ListServer, tmp_path: Path) -> None:
     (tmp_path / "inside").mkdir()
-    link, behind = tmp_path / "link.json", tmp_path / "inside" / "ranges.json"
-    link.symlink_to(behind)
+    link, target = tmp_path / "link.json", tmp_path / "inside" / "ranges.json"
+    link.symlink_to(target)
     lists.put(GPTBOT.url, listing(*openai(1)))
     update(link, targets=[GPTBOT], fetcher=lists.fetcher, accept=True)
     assert link.is_symlink()
-    assert RangesFile.read(behind).ranges.of_url(GPTBOT.url)
+    assert RangesFile.read(target).ranges.of_url(GPTBOT.url)
 
 
 def test_the_mode_of_the_file_stays(lists: ListServer, refreshed: Update, file: Path) -> None:

@@ -90,7 +90,7 @@ def test_an_empty_list_is_refused() -> None:
 
 
 def test_prefixes_are_sorted_and_joined() -> None:
-    given = [
+    prefixes = [
         "2001:4860:4801:11::/64",
         "20.171.207.0/24",
         "4.227.36.9",
@@ -98,7 +98,7 @@ def test_prefixes_are_sorted_and_joined() -> None:
         "2001:4860:4801:10::/64",
     ]
     joined = ["4.227.36.9/32", "20.171.206.0/23", "2001:4860:4801:10::/63"]
-    assert list(map(str, networks([*given, *given]))) == joined
+    assert list(map(str, networks([*prefixes, *prefixes]))) == joined
 
 
 def test_the_operators_own_forms_are_read() -> None:

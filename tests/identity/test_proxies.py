@@ -92,16 +92,16 @@ def test_a_file_without_proxies_uses_the_packaged_ones() -> None:
 
 
 def test_dns_is_not_asked_about_the_address_of_a_proxy(server: DNSServer, resolver: Resolver) -> None:
-    asking = IdentityChecker(None, resolver, today=lambda: DAY)
-    assert asking.identify("Googlebot", "172.68.10.2", DAY) is FAILED
+    dns_checker = IdentityChecker(None, resolver, today=lambda: DAY)
+    assert dns_checker.identify("Googlebot", "172.68.10.2", DAY) is FAILED
     assert not server.asked
 
 
 def test_a_server_behind_a_cdn_reports_a_failed_check_and_its_reason(resolver: Resolver) -> None:
     verification = Verification(packaged_ranges(), resolver=resolver, clock=lambda: 1790856000.0)
-    standing = verification.verify("Googlebot", "172.68.10.2")
-    assert (standing.identity, standing.counts, standing.pending) == (FAILED, False, False)
-    assert standing.reason == "its address is not known: the request comes from a proxy of Cloudflare"
+    result = verification.verify("Googlebot", "172.68.10.2")
+    assert (result.identity, result.counts, result.pending) == (FAILED, False, False)
+    assert result.reason == "its address is not known: the request comes from a proxy of Cloudflare"
 
 
 def test_one_failed_check_of_two_proves_no_forgery(server: DNSServer, resolver: Resolver) -> None:
@@ -110,8 +110,8 @@ def test_one_failed_check_of_two_proves_no_forgery(server: DNSServer, resolver: 
         assert IdentityChecker().identify(token, "8.8.4.9", DAY) is UNVERIFIABLE
         assert IdentityChecker(None, resolver, today=today).identify(token, "8.8.4.9", DAY) is SPOOFED
     server.confirmed("8.8.4.10", "crawl-1.googlebot.com")
-    asking = IdentityChecker(None, resolver, today=today)
-    assert asking.identify("Googlebot", "8.8.4.10", DAY) in (VERIFIED, OPERATOR)
+    dns_checker = IdentityChecker(None, resolver, today=today)
+    assert dns_checker.identify("Googlebot", "8.8.4.10", DAY) in (VERIFIED, OPERATOR)
 
 
 def test_dns_proves_no_forgery_of_an_old_request(resolver: Resolver) -> None:

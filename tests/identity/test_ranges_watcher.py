@@ -91,5 +91,5 @@ def test_a_verification_uses_the_reloaded_lists(file: Path, monkeypatch: pytest.
     clock.now = 61
     verification.verify("GPTBot", NEW)  # begins to read them, and doesn't wait
     verification.wait_until_idle()
-    standing = verification.verify("GPTBot", NEW)
-    assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)
+    result = verification.verify("GPTBot", NEW)
+    assert (result.identity, result.counts) == (Identity.VERIFIED, True)

@@ -80,10 +80,10 @@ def test_the_signature_of_a_crawler_counts_next_to_others(
     verification = Verification(RANGES, dns=False, clock=clock, fetcher=Web, agents=agents)
     assert verification.verify("YouBot", STRANGER, request).pending
     verification.wait_until_idle()
-    standing = verification.verify("YouBot", STRANGER, request)
-    assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)
-    assert standing.signature is not None
-    assert standing.signature.agent == YOU
+    result = verification.verify("YouBot", STRANGER, request)
+    assert (result.identity, result.counts) == (Identity.VERIFIED, True)
+    assert result.signature is not None
+    assert result.signature.agent == YOU
     assert not any("nobody" in url for url in asked)
     # On the command line too, where anybody's keys are read.
     results = verify_signatures(request, clock=clock, fetcher=Web)
@@ -121,15 +121,15 @@ def test_an_error_in_one_signature_does_not_affect_others(announced: str | None,
 def test_a_signature_can_cover_another_one() -> None:
     """The signature of a CDN can cover that of its client (RFC 9421 §4.3)."""
     first = signed(THEIRS, CDN, "cdn")
-    theirs = {name: value for name, value in first.headers if name.startswith("Signature")}
+    signature_headers = {name: value for name, value in first.headers if name.startswith("Signature")}
     ours = OURS.sign(
         agent=f'{first.field("signature-agent")}, you="{YOU}"',
         label="you",
         components=("@authority", '"signature-agent";key="you"', '"signature";key="cdn"'),
-        headers=theirs,
+        headers=signature_headers,
     )
-    del theirs["Signature-Agent"]
-    request = SignedRequest("GET", ours.url, (*ours.headers, *theirs.items()))
+    del signature_headers["Signature-Agent"]
+    request = SignedRequest("GET", ours.url, (*ours.headers, *signature_headers.items()))
     assert verify(request)[:2] == (Identity.VERIFIED, True)
 
 
@@ -156,8 +156,8 @@ def verify(
     verification = Verification(RANGES, dns=False, clock=Clock(now), fetcher=Web, rules=rules)
     verification.verify("YouBot", STRANGER, GENUINE)
     verification.wait_until_idle()
-    standing = verification.verify("YouBot", STRANGER, request)
-    return standing.identity, standing.counts, standing.reason
+    result = verification.verify("YouBot", STRANGER, request)
+    return result.identity, result.counts, result.reason
 
 
 @pytest.mark.parametrize("parameter", ["", ';nonce="x"', ';purpose="search"', ";delegation", ";v=2"])

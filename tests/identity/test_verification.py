@@ -123,9 +123,9 @@ def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
 def test_a_published_address_verifies_at_once(
     clock: Clock, token: str, address: str | None, identity: Identity, counts: bool, reason: str
 ) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).verify(token, address)
-    assert (standing.identity, standing.counts, standing.reason) == (identity, counts, reason)
-    assert not standing.pending
+    result = Verification(RANGES, dns=False, clock=clock).verify(token, address)
+    assert (result.identity, result.counts, result.reason) == (identity, counts, reason)
+    assert not result.pending
 
 
 def test_an_address_of_a_live_client_is_not_masked(clock: Clock) -> None:
@@ -159,9 +159,9 @@ def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verifica
         assert verification.verify("YandexBot", address).pending
     verification.wait_until_idle()
     for address in (STRANGER, "5.5.5.5"):
-        standing = verification.verify("YandexBot", address)
-        assert summary(standing) == (Identity.SPOOFED, False, False)
-        assert standing.reason == "its operator publishes neither its address nor its host name"
+        result = verification.verify("YandexBot", address)
+        assert summary(result) == (Identity.SPOOFED, False, False)
+        assert result.reason == "its operator publishes neither its address nor its host name"
 
 
 def test_a_host_name_of_another_crawler_of_the_operator_does_not_count(
@@ -199,9 +199,9 @@ def test_a_dns_error_proves_no_forgery_and_is_retried(
     server.add(reverse(YANDEX), "PTR", SERVFAIL)
     verification.verify("YandexBot", YANDEX)
     verification.wait_until_idle()
-    standing = verification.verify("YandexBot", YANDEX)
-    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
-    assert standing.reason == "its host name could not be looked up"
+    result = verification.verify("YandexBot", YANDEX)
+    assert summary(result) == (Identity.CHECK_FAILED, False, False)
+    assert result.reason == "its host name could not be looked up"
     clock.now += 60
     assert verification.verify("YandexBot", YANDEX).pending
 
@@ -213,8 +213,8 @@ def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verific
 
 
 def test_without_dns_no_name_server_is_asked(clock: Clock) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
-    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
+    result = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
+    assert summary(result) == (Identity.UNVERIFIABLE, False, False)
 
 
 async def test_a_signature_verifies_after_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
@@ -255,9 +255,9 @@ async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     verification.verify("ChatGPT-User", None, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("GPTBot", STRANGER, request)
-    assert (standing.counts, standing.pending) == (False, False)
-    assert f"it signs as another crawler, {signing.origin}" in standing.reason
+    result = verification.verify("GPTBot", STRANGER, request)
+    assert (result.counts, result.pending) == (False, False)
+    assert f"it signs as another crawler, {signing.origin}" in result.reason
 
 
 async def test_an_invalid_signature_is_a_forgery_if_nothing_else_decides(
@@ -268,9 +268,9 @@ async def test_an_invalid_signature_is_a_forgery_if_nothing_else_decides(
     elsewhere = type(request)(request.method, "https://blog.example/post", request.headers)
     verification.verify("AI2Bot", STRANGER, elsewhere)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("AI2Bot", STRANGER, elsewhere)
-    assert summary(standing) == (Identity.SPOOFED, False, False)
-    assert "the signature does not verify" in standing.reason
+    result = verification.verify("AI2Bot", STRANGER, elsewhere)
+    assert summary(result) == (Identity.SPOOFED, False, False)
+    assert "the signature does not verify" in result.reason
     # But an address that is published stays one: a proxy may have changed what was signed.
     assert summary(verification.verify("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
 
@@ -284,9 +284,9 @@ async def test_an_unreadable_directory_proves_no_forgery(
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     assert verification.verify(token, STRANGER, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify(token, STRANGER, request)
-    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
-    assert "the response has status 500" in standing.reason
+    result = verification.verify(token, STRANGER, request)
+    assert summary(result) == (Identity.CHECK_FAILED, False, False)
+    assert "the response has status 500" in result.reason
     # What its address tells stays.
     assert summary(verification.verify("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
     assert summary(verification.verify("GPTBot", CHATGPT, request)) == (
@@ -303,9 +303,9 @@ async def test_a_missing_key_leaves_the_signature_unverified(
     request = Signer().sign(agent=f'sig1="{signing.origin}"', created=clock.now)
     verification.verify("AI2Bot", STRANGER, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("AI2Bot", STRANGER, request)
-    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
-    assert "has no key" in standing.reason
+    result = verification.verify("AI2Bot", STRANGER, request)
+    assert summary(result) == (Identity.UNVERIFIABLE, False, False)
+    assert "has no key" in result.reason
     assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
     # It may have got the key since it was read, which can't be told while it can't be read.
     clock.now += 60
@@ -329,8 +329,8 @@ async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
 async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    standing = verification.verify("GPTBot", STRANGER, request)
-    assert summary(standing) == (Identity.SPOOFED, False, False)
+    result = verification.verify("GPTBot", STRANGER, request)
+    assert summary(result) == (Identity.SPOOFED, False, False)
     await asyncio.to_thread(verification.wait_until_idle)
     assert signing.requests == []
 
@@ -393,10 +393,10 @@ def test_a_client_with_many_addresses_does_not_delay_a_crawler(
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed(YANDEX, "spider.yandex.com")
     verification = Verification(RANGES, resolver=hasty, clock=clock)
-    standings = [verification.verify("YandexBot", address) for address in strangers]
-    assert [standing.pending for standing in standings] == [True] * 8 + [False] * 32
-    assert summary(standings[-1]) == (Identity.CHECK_FAILED, False, False)
-    assert standings[-1].reason == "its host name can't be looked up now: too many clients are waiting"
+    results = [verification.verify("YandexBot", address) for address in strangers]
+    assert [result.pending for result in results] == [True] * 8 + [False] * 32
+    assert summary(results[-1]) == (Identity.CHECK_FAILED, False, False)
+    assert results[-1].reason == "its host name can't be looked up now: too many clients are waiting"
     assert verification.verify("YandexBot", YANDEX).pending
     verification.wait_until_idle()
     assert verification.verify("YandexBot", YANDEX).counts

@@ -58,8 +58,8 @@ class Changes:
 
     def _write(self) -> None:
         while not self._stopping.wait(self._random.uniform(0, 2 * PAUSE)):
-            some = self._sites if self._random.random() < 0.3 else self._sites[: len(self._sites) // 20]
-            site, preset = self._random.choice(some), self._random.choice(PRESETS)
+            sites = self._sites if self._random.random() < 0.3 else self._sites[: len(self._sites) // 20]
+            site, preset = self._random.choice(sites), self._random.choice(PRESETS)
             version = self._oracle.begin(site, preset, time.monotonic())
             put = policy(site, preset, version.number)
             try:

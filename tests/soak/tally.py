@@ -28,11 +28,11 @@ class Phase:
     lines: int = 0
     """Maximum number of warnings that one process logged in one period."""
 
-    def percentile(self, which: int) -> float | None:
+    def percentile(self, percent: int) -> float | None:
         """Return a percentile of the seconds from a change until it was in force in a worker."""
         if len(self.propagation) < 2:
             return None
-        return statistics.quantiles(self.propagation, n=100, method="inclusive")[which - 1]
+        return statistics.quantiles(self.propagation, n=100, method="inclusive")[percent - 1]
 
 
 class Tally:
@@ -82,15 +82,15 @@ class Tally:
         with self._lock:
             return [worker for worker, shown in self._seqs.items() if shown >= seq]
 
-    def wrong(self, what: str) -> None:
+    def wrong(self, message: str) -> None:
         with self._lock:
             self._phase.wrong += 1
-            self._complain("wrong", what)
+            self._complain("wrong", message)
 
-    def failed(self, what: str) -> None:
+    def failed(self, message: str) -> None:
         with self._lock:
             self._phase.errors += 1
-            self._complain("error", what)
+            self._complain("error", message)
 
     def cut(self) -> bool:
         """Return True if a broken connection is expected now."""
@@ -103,10 +103,10 @@ class Tally:
         """Number of errors and wrong answers."""
         return sum(phase.errors + phase.wrong for phase in self.phases.values())
 
-    def _complain(self, kind: str, what: str) -> None:
+    def _complain(self, kind: str, message: str) -> None:
         self._counts[kind, self._phase.name] += 1
         if self._counts[kind, self._phase.name] <= _SHOWN:
-            self.complaints.append(f"{time.strftime('%H:%M:%S')} {self._phase.name}: {kind}: {what}")
+            self.complaints.append(f"{time.strftime('%H:%M:%S')} {self._phase.name}: {kind}: {message}")
 
     def _named(self, name: str) -> Phase:
         return self.phases.setdefault(name, Phase(name))

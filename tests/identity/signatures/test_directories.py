@@ -274,12 +274,12 @@ async def test_a_key_outside_its_validity_does_not_count(
     entry = SIGNER.jwk | {"nbf": int(NOW) + 10, "exp": int(NOW) + 20}
     server.answers[PATH] = answer(json.dumps({"keys": [entry]}).encode())
     await directories.fetch(url)
-    said = []
+    reasons = []
     for _ in range(3):
         found = directories.find(url, SIGNER.keyid)
-        said.append(found.reason.removeprefix(f"key {SIGNER.keyid} of {url} "))
+        reasons.append(found.reason.removeprefix(f"key {SIGNER.keyid} of {url} "))
         clock.now += 10
-    assert said == ["is not in use yet", "", "has expired"]
+    assert reasons == ["is not in use yet", "", "has expired"]
 
 
 async def test_a_kid_must_be_the_thumbprint_at_the_well_known_uri(

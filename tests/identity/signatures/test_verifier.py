@@ -27,7 +27,7 @@ def judge(
 
 
 def with_field(request: SignedRequest, name: str, value: str) -> SignedRequest:
-    kept = [(key, its) for key, its in request.headers if key.lower() != name.lower()]
+    kept = [(key, text) for key, text in request.headers if key.lower() != name.lower()]
     return replace(request, headers=(*kept, (name, value)))
 
 
