@@ -271,9 +271,8 @@ def _host(line: bytes, number: int) -> str:
     except (ValueError, KeyError, RecursionError):
         host = None
     if not isinstance(host, str):
-        raise _ProblemError(
-            400, "Invalid line", f'line {number} is no host; write {{"host": "blog.example"}}'
-        )
+        detail = f'line {number} has no host; write {{"host": "blog.example"}}'
+        raise _ProblemError(400, "Invalid line", detail)
     return host
 
 
