@@ -16,13 +16,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.crawlers import LEFT_OUT, PACKAGED, CrawlerTable, read_table_with, use_table
+from aipolicy.core.crawlers import LEFT_OUT, PACKAGED, CrawlerTable, set_table_reader, use_table
 from aipolicy.errors import CrawlersError
 
 VARIABLE = "AIPOLICY_CRAWLERS"
 """The environment variable that names the file."""
 
-_MOST_BYTES = 8 * 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 
 
 def load(file: str | os.PathLike[str]) -> CrawlerTable:
@@ -62,7 +62,7 @@ def read_json(file: str | os.PathLike[str]) -> Any:
             problem = "is not a file" if Path(file).exists() else "doesn't exist"
             raise CrawlersError(f"it {problem}: give the path of a JSON file")
         with Path(file).open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
+            content = opened.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, CrawlersError):
             raise
@@ -76,10 +76,12 @@ def parse(content: bytes) -> Any:
     Raises:
         CrawlersError: It is larger than 8 MiB, isn't JSON, or has a duplicate member.
     """
-    if len(content) > _MOST_BYTES:
-        raise CrawlersError(f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB, the maximum of a table")
+    if len(content) > _MAX_BYTES:
+        raise CrawlersError(f"it is larger than {_MAX_BYTES // 1024 // 1024} MiB, the maximum of a table")
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=_unique_members, parse_constant=_refuse_constant
+        )
     except CrawlersError:
         raise
     except UnicodeDecodeError:
@@ -104,7 +106,7 @@ class NewNames:
 
 
 AI_ROBOTS_TXT = "https://github.com/ai-robots-txt/ai.robots.txt"
-_MOST_NAMES = 2000
+_MAX_NAMES = 2000
 _VERSION = re.compile(r"(?:/.*| v?\d[\w.]*)$")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
@@ -126,8 +128,8 @@ def new_names(document: Any, table: CrawlerTable, *, source: str = AI_ROBOTS_TXT
     """
     if not isinstance(document, dict) or not all(isinstance(each, dict) for each in document.values()):
         raise CrawlersError("it isn't robots.json of ai.robots.txt, an object of objects by product token")
-    if len(document) > _MOST_NAMES:
-        raise CrawlersError(f"it has {len(document)} names; at most {_MOST_NAMES} are allowed")
+    if len(document) > _MAX_NAMES:
+        raise CrawlersError(f"it has {len(document)} names; at most {_MAX_NAMES} are allowed")
     left_out = {name.lower() for name in LEFT_OUT}
     found: list[dict[str, Any]] = []
     refused: dict[str, str] = {}
@@ -168,7 +170,7 @@ def with_entries(document: Any, entries: Iterable[dict[str, Any]]) -> str:
     return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a duplicate member: JSON doesn't define which of them counts."""
     members = dict(pairs)
     if len(members) < len(pairs):
@@ -178,7 +180,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise CrawlersError(f"{name} isn't JSON: write a number")
 
 
@@ -192,4 +194,4 @@ def _from_environment() -> CrawlerTable:
         raise CrawlersError(f"{VARIABLE}: {error}") from None
 
 
-read_table_with(_from_environment)
+set_table_reader(_from_environment)

@@ -18,7 +18,7 @@ from aipolicy.signals.headers import headers_of, meta_tags
 from aipolicy.signals.switches import Signals
 from aipolicy.signals.tdmrep import tdmrep_json
 
-_LONGEST_PATH = 8192  # characters; servers refuse longer ones, so these are not matched
+_MAX_PATH = 8192  # characters; servers refuse longer ones, so these are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
 
 
@@ -81,14 +81,14 @@ class Rendering:
         """Return the headers for ``path``; for a path of more than 8 KiB the most restrictive of the site."""
         if not self.paths:
             return self.site
-        if len(path) > _LONGEST_PATH:
+        if len(path) > _MAX_PATH:
             return self.strictest
         return self._table.first(normalise(path)) or self.site
 
     @property
-    def most_searches(self) -> int:
+    def max_searches(self) -> int:
         """The maximum number of strings that are searched for in a path to find its headers."""
-        return self._table.most_searches
+        return self._table.max_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
         """Return the headers for a request that can be read as any of ``paths``; None stands for every path.

@@ -245,7 +245,7 @@ class AIPolicyMiddleware:
             response = self._policy_files.response(scope["headers"], document, is_site=is_site)
             await respond(send, response, scope)
             return True
-        file = upstream.at_hand(scope, host, rendering)
+        file = upstream.cached(scope, host, rendering)
         if file is None:
             request = PeekedRequest(receive)
             file = await upstream.merged(scope, request.peek, host, rendering, is_site=is_site)

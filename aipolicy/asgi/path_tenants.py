@@ -19,7 +19,7 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from aipolicy.asgi.messages import request_of
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -101,7 +101,7 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._hosts, self._unknown = _Hosts(), _Hosts()
-        self._names: Memo[str, bytes] = Memo(_NAMES)
+        self._names: BoundedCache[str, bytes] = BoundedCache(_NAMES)
         self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
         self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()
@@ -158,7 +158,7 @@ class PathTenants:
                 return kept[0] if kept else _opted_out(own)
             load = hosts.loads[key] = _Load(loop, is_site=is_site)
             # Outside the client's context: all clients of the host get the same.
-            load.hold = self._context.copy().run(
+            load.cancel = self._context.copy().run(
                 loop.start, partial(self._load, hosts, key, kept, load), lambda: None
             )
         if load.rendering is None:
@@ -262,7 +262,7 @@ class _Load:
 
     def __init__(self, loop: Loop, *, is_site: bool) -> None:
         self.loop, self.is_site = loop, is_site
-        self.hold: object = None  # the task
+        self.cancel: object = None  # kept, because an event loop may drop its tasks
         self.waiting: set[anyio.Event] = set()
         self.rendering: Rendering | None = None
 

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.in_process import RobotsLocation, UnreadableError, UpstreamFile
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
@@ -39,8 +39,8 @@ from aipolicy.serving.shared_cache import SharedCache
 logger = logging.getLogger("aipolicy.asgi")
 
 _TIMEOUT = 10.0  # seconds that a read may take
-_LONGEST_WAIT = 2.0  # seconds that a request waits if it can be answered without the read
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+_MAX_WAIT = 2.0  # seconds that a request waits if it can be answered without the read
+_MIN_DELAY, _MAX_DELAY = 1.0, 60.0
 _SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as many of merged files
 _OVERHEAD = 512  # bytes of an entry besides its files, roughly
 _READY = 1024  # hosts
@@ -151,10 +151,10 @@ class UpstreamRobots:
         self._root_paths: set[str] = {""}
         self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
         # The last results by host, found without any of the rest.
-        self._ready: Memo[bytes, tuple[Rendering, float, MergedRobots]] = Memo(_READY)
+        self._ready: BoundedCache[bytes, tuple[Rendering, float, MergedRobots]] = BoundedCache(_READY)
         self._background = Background(_State)
 
-    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:
+    def cached(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:
         """Return the file for a request if it needs no work, as for most requests."""
         ready = self._ready.get(host)
         if ready is None or ready[0] is not rendering or scope.get("root_path"):
@@ -225,11 +225,11 @@ class UpstreamRobots:
     def _wait_timeout(self, entry: _Entry | None, now: float) -> float:
         """Return the seconds for which a request waits for a read that is due."""
         if entry is None:
-            return self._timeout + _LONGEST_WAIT
+            return self._timeout + _MAX_WAIT
         if entry.read_at is None:
-            return _LONGEST_WAIT
+            return _MAX_WAIT
         failing, recent = entry.delay > 0, now < entry.read_at + 2 * self._ttl
-        return 0 if failing or recent else _LONGEST_WAIT
+        return 0 if failing or recent else _MAX_WAIT
 
     async def _wait(self, read: _Read, receive: Receive, timeout: float, *, needed: bool) -> None:
         """Wait for a read; one that is ``needed`` is cancelled when no request waits for it any longer."""
@@ -298,7 +298,7 @@ class UpstreamRobots:
         self, read: _Read, reason: str, error: BaseException | None = None, *, silent: bool = False
     ) -> None:
         before, now = read.copies.entries.get(read.location), self._clock()
-        delay = min(before.delay * 2, _LONGEST_DELAY) if before is not None and before.delay else _FIRST_DELAY
+        delay = min(before.delay * 2, _MAX_DELAY) if before is not None and before.delay else _MIN_DELAY
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
         if not silent and (before is None or not before.delay):
             served = "there is no earlier copy" if read_at is None else "the last copy is used"

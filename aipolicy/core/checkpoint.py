@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=Sequence[object])
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Checkpoint:
     """A change in the history.
 
     Attributes:
@@ -28,7 +28,7 @@ class Mark:
     digest: str = ""
 
     @classmethod
-    def of(cls, row: Sequence[object]) -> Self:
+    def from_row(cls, row: Sequence[object]) -> Self:
         """Return the checkpoint of a row of ``COLUMNS``, with text as str or as UTF-8.
 
         PostgreSQL computes the same digest (hexadecimal SHA-256 of the UTF-8 text, one column per line),
@@ -50,4 +50,4 @@ class Mark:
         """
         if not self.seq:
             return rows
-        return rows[1:] if rows and self.of(rows[0]) == self else None
+        return rows[1:] if rows and self.from_row(rows[0]) == self else None

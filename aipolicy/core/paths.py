@@ -12,8 +12,8 @@ WHITE_SPACE = " \t"
 A bare ``str.strip()`` also takes U+00A0, U+0085 and others, which are part of a value.
 """
 
-MOST_READINGS = 64
-LONGEST_READ = 1024  # characters of a path that isn't plain
+MAX_READINGS = 64
+MAX_AMBIGUOUS = 1024  # characters of a path that isn't plain
 
 # Not after a lone "%", where decoding could create a new escape ("%%341" would become "%41").
 _ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
@@ -42,7 +42,7 @@ def normalise(path: str | bytes) -> str:
     """
     if isinstance(path, str) and _NORMAL.fullmatch(path):  # the usual case
         return path
-    raw = _ESCAPE.sub(_canonical_escape, octets(path) if isinstance(path, str) else path)
+    raw = _ESCAPE.sub(_canonical_escape, to_bytes(path) if isinstance(path, str) else path)
     if not _NOT_PLAIN.search(raw):
         return raw.decode("ascii")
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
@@ -98,7 +98,7 @@ def read_path(sent: str, received: str | None = None, root: str = "") -> PathRea
     root = f"/{root.strip('/')}".rstrip("/")
     if not root and is_plain(sent) and once == received:
         return PathReadings((sent if sent.isascii() else normalise(sent),), ())
-    if "*" in (sent, received) or max(len(sent), len(received)) > LONGEST_READ:
+    if "*" in (sent, received) or max(len(sent), len(received)) > MAX_AMBIGUOUS:
         return None
     certain = [(_rooted(sent), 0)]
     others: list[tuple[str, int]] = []
@@ -127,7 +127,7 @@ def _all_readings(
         visited[path, times] = is_certain
         for spelled in _spellings(path, times):
             found[spelled] = found.get(spelled, False) or is_certain
-        if len(found) > MOST_READINGS or len(visited) > 4 * MOST_READINGS:
+        if len(found) > MAX_READINGS or len(visited) > 4 * MAX_READINGS:
             return None
         if times < 2 and "%" in path:
             # One decoding changes the path only where it decodes a character with a meaning.
@@ -161,12 +161,12 @@ def _spellings(path: str, times: int) -> tuple[str, ...]:
 
 def escaped(path: str) -> str:
     """Return a decoded path as in a request target: normalised, with ``%`` and ``?`` escaped."""
-    return normalise(octets(path).replace(b"%", b"%25")).replace("?", "%3F")
+    return normalise(to_bytes(path).replace(b"%", b"%25")).replace("?", "%3F")
 
 
 def decoded(path: str) -> str:
     """Return a path of a request target as an application receives it, with surrogate escapes."""
-    return unquote_to_bytes(octets(path)).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(to_bytes(path)).decode("utf-8", "surrogateescape")
 
 
 def _rooted(path: str) -> str:
@@ -185,7 +185,7 @@ def _without(root: str, path: str) -> str | None:
     return _rooted(rest) if is_below else None
 
 
-def octets(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
     """Return the bytes that ``text`` was decoded from: UTF-8 with surrogate escapes. Never raises."""
     try:
         return text.encode("utf-8", "surrogateescape")

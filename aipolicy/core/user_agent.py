@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 
-LONGEST_USER_AGENT = 1024
+MAX_USER_AGENT = 1024
 """Maximum characters that are searched: no crawler names itself after them."""
 
 _URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may contain delimiters
@@ -56,15 +56,15 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     that are known to use a crawler's name are not that crawler: iMessage sends facebookexternalhit's.
     """
     names = _names()
-    lowered = user_agent[:LONGEST_USER_AGENT].lower()
+    lowered = user_agent[:MAX_USER_AGENT].lower()
     text = _URL.sub(";", lowered)
     found = (c for element in _DELIMITER.split(text) for c in _declared_in(_WORDS.findall(element), names))
     return tuple(crawler for crawler in dict.fromkeys(found) if not _is_namesake(crawler, lowered, names))
 
 
-def uses_anothers_name(user_agent: str) -> bool:
+def is_known_namesake(user_agent: str) -> bool:
     """Return True if the client is known to send the name of a crawler that it isn't, as iMessage does."""
-    names, lowered = _names(), user_agent[:LONGEST_USER_AGENT].lower()
+    names, lowered = _names(), user_agent[:MAX_USER_AGENT].lower()
     return any(part in lowered for parts in names.namesakes.values() for part in parts)
 
 

@@ -159,7 +159,7 @@ class CachedLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             answer = None if key is None else self._cached(key)[0]
-            return self.default if answer is None else self._fallback.instead(answer.rendering, recent=False)
+            return self.default if answer is None else self._fallback.choose(answer.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Forget the answer for a host, in any spelling: the next request waits for a new load.
@@ -236,7 +236,7 @@ class CachedLookup:
         """Start to renew an answer in the background, and return its rendering."""
         with self._lock:
             if now < answer.expires:  # else another thread invalidated it meanwhile
-                answer.renewing(now, self._timeout)
+                answer.renewal_started(now, self._timeout)
         self._flights.refresh(key)
         return answer.rendering
 
@@ -290,7 +290,7 @@ class CachedLookup:
         known = self._known.get(key) is not None
         if answer is None:
             answer = self._unknown[key] = CachedAnswer(self.default)
-        rendering = self._fallback.instead(answer.rendering, recent=now < answer.stale_until)
+        rendering = self._fallback.choose(answer.rendering, recent=now < answer.stale_until)
         delay = min(answer.delay * 2 or min(_MIN_RETRY_DELAY, self._ttl), _MAX_RETRY_DELAY)
         if not answer.delay:
             served = "the default policy" if rendering is self.default else "its last good answer"

@@ -32,7 +32,7 @@ class Fallback:
         # Fallbacks of large renderings, for as long as a site has them.
         self._prepared: WeakKeyDictionary[Rendering, Rendering] = WeakKeyDictionary()
 
-    def instead(self, last: Rendering, *, recent: bool) -> Rendering:
+    def choose(self, last: Rendering, *, recent: bool) -> Rendering:
         """Return the rendering to serve while the host's own policy can't be read.
 
         An opt-out is served for as long as the failure lasts. Any other policy is served while it is

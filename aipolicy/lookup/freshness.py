@@ -65,7 +65,7 @@ class CachedAnswer:
             self.renew_at = min(self.renew_at, self.stale_until)
             self.expires = min(self.expires, self.stale_until)
 
-    def renewing(self, now: float, timeout: float) -> None:
+    def renewal_started(self, now: float, timeout: float) -> None:
         """Set the deadline while it is being renewed: no other request starts that for ``timeout``."""
         self.renew_at = min(now + timeout, self.expires)
 

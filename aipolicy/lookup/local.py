@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from cachetools import LRUCache
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock, survive_forks
@@ -109,7 +109,7 @@ class LocalLookup:
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers were read from
         self._followed = False  # the file is a replica that its follower made
-        self._last = Mark()  # the last change that the answers include
+        self._last = Checkpoint()  # the last change that the answers include
         self._ready: dict[bytes, Rendering | Exception] = {}  # large policies rendered for the current find
         self._health = SourceHealth()
         self._misses = 0
@@ -185,7 +185,7 @@ class LocalLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             last = None if key is None else self._known.get(key) or self._outdated.get(key)
-            return self.default if last is None else self._fallback.instead(last, recent=False)
+            return self.default if last is None else self._fallback.choose(last, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Make the next request of a host, in any spelling, read the file. May be called in any thread."""
@@ -252,12 +252,12 @@ class LocalLookup:
                 self._failed(error, now)
             else:
                 return rendering if rendering is self.default else self._served(rendering, now)
-        return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
+        return self._fallback.choose(self._outdated.get(key) or self.default, recent=False)
 
     def _served(self, rendering: Rendering, now: float) -> Rendering:
         """Return the rendering of a site, or its fallback if the file could not be read for too long."""
         recent = not self._health.error or now < self._lease.stale_at
-        return self._fallback.instead(rendering, recent=recent)
+        return self._fallback.choose(rendering, recent=recent)
 
     def _store(self, key: bytes, text: bytes | None) -> Rendering:
         last = self._outdated.pop(key) or self.default
@@ -270,7 +270,7 @@ class LocalLookup:
                 raise ready
             rendering = ready or self._renderer.read(text)
         except Exception as error:  # an invalid policy must affect only its own site
-            rendering = self._fallback.instead(last, recent=False)
+            rendering = self._fallback.choose(last, recent=False)
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.failed(
                 f"policy of {key.decode()!r} in {self._path} is invalid: "

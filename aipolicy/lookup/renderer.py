@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import PRESETS, Preset, SitePolicy, preset_named
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import value_text
@@ -74,10 +74,10 @@ class Renderer:
         # Every rendering that is in use, and the latest ones, which may not be in use now.
         self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
         self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
-        self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
+        self._recent: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_CACHED)
         self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_MAX_LATEST)
-        self._logged: Memo[int, None] = Memo(_MAX_LOGGED)
+        self._logged: BoundedCache[int, None] = BoundedCache(_MAX_LOGGED)
 
     def rendering(self, policy: SitePolicy) -> Rendering:
         """Return the rendering that all sites with this policy share.
@@ -93,7 +93,7 @@ class Renderer:
         with self._lock:
             rendering = self._in_use.setdefault(shared, rendering)
             if rendering_size(rendering) <= LARGE:
-                self._memo[shared] = rendering
+                self._recent[shared] = rendering
         return rendering
 
     def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:

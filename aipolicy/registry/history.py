@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.errors import HistoryError, RegistryError
 from aipolicy.registry.changes import InForce, policy_from_text
 from aipolicy.registry.database import Database
@@ -114,7 +114,7 @@ def timeline(connection: Connection, host: str) -> list[InForce]:
     return list(found.values())
 
 
-def affected_hosts(database: Database, after: Mark, page: int) -> Iterator[tuple[Mark, set[str]]]:
+def affected_hosts(database: Database, after: Checkpoint, page: int) -> Iterator[tuple[Checkpoint, set[str]]]:
     """Yield the changes after ``after``, at most ``page`` at a time: see ``Registry.affected``."""
     while True:
         with database.reading() as connection:
@@ -127,5 +127,5 @@ def affected_hosts(database: Database, after: Mark, page: int) -> Iterator[tuple
             return
         if not all(row.has_site for row in rows):
             raise incomplete(database.name)
-        after = Mark.of(changes[-1])
+        after = Checkpoint.from_row(changes[-1])
         yield after, {name for *_, affected in changes for name in json.loads(affected)}

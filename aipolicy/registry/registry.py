@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sqlalchemy import Row, Select, bindparam, func, select
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, UnknownSiteError
@@ -105,10 +105,10 @@ class Registry:
             return seq
 
     @property
-    def last(self) -> Mark:
+    def last(self) -> Checkpoint:
         """The latest change."""
         with self._database.reading() as connection:
-            return Mark.of(connection.execute(_LAST).one())
+            return Checkpoint.from_row(connection.execute(_LAST).one())
 
     def check_complete(self) -> None:
         """Raise RegistryError if rows are missing, as while the registry is restored from a dump.
@@ -301,7 +301,7 @@ class Registry:
         with self._database.reading() as connection:
             return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
 
-    def affected(self, after: Mark) -> Iterator[tuple[Mark, set[str]]]:
+    def affected(self, after: Checkpoint) -> Iterator[tuple[Checkpoint, set[str]]]:
         """Yield the changes after ``after``, some thousand at a time.
 
         Returns:

@@ -12,7 +12,7 @@ from aipolicy.robotstxt.malformed_lines import malformed
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import read_lines
 
-MOST_OF_A_KIND = 50
+MAX_OF_A_KIND = 50
 """Findings of one kind in a report; further ones are only counted."""
 
 _DAMAGED_NAMES = frozenset({"misspelt-field", "several-tokens"})
@@ -48,10 +48,10 @@ def lint(body: bytes) -> Report:
         for found in check(file):
             counted[found.id] += 1
             counts[found.id, found.severity] += 1
-            if counted[found.id] <= MOST_OF_A_KIND:
+            if counted[found.id] <= MAX_OF_A_KIND:
                 kept.append(found)
     kept.sort(key=lambda found: (_SEVERITIES.index(found.severity), found.lines[:1] or (0,)))
-    more = {kind: count - MOST_OF_A_KIND for kind, count in counted.items() if count > MOST_OF_A_KIND}
+    more = {kind: count - MAX_OF_A_KIND for kind, count in counted.items() if count > MAX_OF_A_KIND}
     return Report(tuple(_with_tested_fixes(file, kept, counts)), more, coverage(file))
 
 

@@ -9,7 +9,7 @@ from aipolicy.core.paths import WHITE_SPACE
 from aipolicy.robotstxt.parser import Line, LineKind, read_lines
 from aipolicy.robotstxt.product_tokens import is_header
 
-_LONGEST = 2000  # characters: longer lines are not checked
+_MAX_LENGTH = 2000  # characters: longer lines are not checked
 _DEPTH = 4  # nested faults of one line that are corrected
 
 # Nearly all lines are a name and a value of one word, without a sign of the faults below.
@@ -48,7 +48,7 @@ class MalformedLine:
 
 def malformed(line: Line) -> MalformedLine | None:
     """Return the damage of ``line``, or None if it is well formed."""
-    if line.kind is LineKind.BLANK or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
+    if line.kind is LineKind.BLANK or len(line.text) > _MAX_LENGTH or _PLAIN.fullmatch(line.text):
         return None
     for fault in _FAULTS:
         pieces = fault.meant(line.text)

@@ -88,8 +88,8 @@ class ParsedFile:
 
 
 def _groups(lines: tuple[Line, ...]) -> Iterator[SourceGroup]:
-    for number, its_lines in groupby(lines, lambda line: line.group):
+    for number, group_lines in groupby(lines, lambda line: line.group):
         if number:
-            group = tuple(its_lines)
+            group = tuple(group_lines)
             agents = tuple(line for line in group if line.kind is LineKind.AGENT)
             yield SourceGroup(agents, tuple(line for line in group if line.kind is not LineKind.AGENT))

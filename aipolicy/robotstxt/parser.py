@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Self
 
-from aipolicy.core.paths import WHITE_SPACE, normalise, octets
+from aipolicy.core.paths import WHITE_SPACE, normalise, to_bytes
 
 BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
 """The comment lines around our lines in a merged file."""
@@ -300,7 +300,7 @@ class _Builder:
         elif kind is LineKind.OTHER:
             self._record(_record(line), line.group)
         elif kind is LineKind.SITE_WIDE:
-            self.site_wide += [*self._taken_comments(), _record(line)]
+            self.site_wide += [*self._take_comments(), _record(line)]
         else:
             # All in one line: the comment alone might be one of our markers.
             behind = "" if line.comment is None else f" #{line.comment}"
@@ -309,7 +309,7 @@ class _Builder:
     def _record(self, record: Rule | Record, group: int) -> None:
         records = self.records if group else self.preamble
         if self.comments:
-            records += self._taken_comments()
+            records += self._take_comments()
         records.append(record)
 
     def _comment(self, comment: str) -> None:
@@ -324,7 +324,7 @@ class _Builder:
             self.group = group
             self.tokens = []
             self.named.clear()
-        self.leading += self._taken_comments()
+        self.leading += self._take_comments()
         if token and token.lower() not in self.named:
             self.named.add(token.lower())
             self.tokens.append(token)
@@ -334,7 +334,7 @@ class _Builder:
             self.groups.append(Group(tuple(self.tokens), tuple(self.records), tuple(self.leading)))
             self.records, self.leading = [], []
 
-    def _taken_comments(self) -> list[Record]:
+    def _take_comments(self) -> list[Record]:
         taken, self.comments = self.comments, []
         return taken
 
@@ -373,4 +373,4 @@ def _printable(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return "".join(f"%{octet:02X}" for octet in octets(character))
+    return "".join(f"%{byte:02X}" for byte in to_bytes(character))

@@ -56,7 +56,7 @@ def _alike(table: CrawlerTable) -> Mapping[str, list[str]]:
     return alike
 
 
-def meant_by(token: str) -> Crawler | None:
+def guess_crawler(token: str) -> Crawler | None:
     """Return the crawler whose name ``token`` misspells, or None; never one with exactly that name."""
     name = token.lower()
     if len(name) < _SHORTEST or len(name) > 60 or name in _NO_MISSPELLINGS or crawler_named(name):

@@ -8,8 +8,8 @@ from aipolicy.robotstxt.parser import Rule
 PLAIN = ("/", "/2026/a-post")
 """The home page, and a post that no rule mentions."""
 
-_MOST = 20_000  # rules that are looked at
-_SEVERAL, _MOST_OF_FEW = 40, 30  # for fewer paths: so many rules for each
+_MAX_RULES = 20_000  # rules that are looked at
+_SEVERAL, _MAX_OF_FEW = 40, 30  # for fewer paths: so many rules for each
 _PAIRED = 20  # patterns that are combined with one another
 
 
@@ -34,7 +34,7 @@ def sample_paths(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = F
 
 def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
     """Yield all rules, or every n-th if there are too many for ``most`` paths."""
-    limit = _MOST if most >= _SEVERAL else _MOST_OF_FEW * most
+    limit = _MAX_RULES if most >= _SEVERAL else _MAX_OF_FEW * most
     step = max(1, -(-sum(map(len, parts)) // limit))
     start = 0
     for rules in parts:

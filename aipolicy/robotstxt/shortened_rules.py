@@ -16,7 +16,7 @@ from aipolicy.signals.content_usage import split_usage
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 256, 512)
 """Lengths that patterns are cut to, in bytes, until the file fits."""
 
-_MOST_SITE_WIDE = 64 * 1024  # bytes of Sitemap and Host lines
+_MAX_SITE_WIDE = 64 * 1024  # bytes of Sitemap and Host lines
 _SAYS_NOTHING = Rule(False, "")
 
 
@@ -71,7 +71,7 @@ class ShortenedRules:
         kept, size = [], 0
         for record in self._robots.site_wide:
             size += len(str(record)) + 1
-            if size > _MOST_SITE_WIDE:
+            if size > _MAX_SITE_WIDE:
                 break
             if record.name:
                 kept.append(replace(record, comment=""))

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers
 from aipolicy.rendering import Rendering
 from aipolicy.serving.disallowed_fetches import DisallowedFetch, FetchCounts, FetchLog
 from aipolicy.serving.exchange import Request, Response
@@ -37,7 +37,7 @@ Candidate = tuple[bytes, Rendering]
 """A site that a request may be for: its name in the lookup, and its rendering."""
 
 _REMEMBERED = 8192  # User-Agents
-_LONGEST_REMEMBERED = 512  # bytes
+_MAX_CACHED_BYTES = 512  # of a User-Agent
 
 
 class Enforcement:
@@ -65,7 +65,7 @@ class Enforcement:
             report = FetchLog().report
         self._report = report
         self._client_addresses = client_addresses
-        self._crawlers: Memo[bytes, tuple[Crawler, ...]] = Memo(_REMEMBERED)
+        self._crawlers: BoundedCache[bytes, tuple[Crawler, ...]] = BoundedCache(_REMEMBERED)
         self.counts = FetchCounts()
 
     def crawlers(self, headers: Iterable[Header]) -> tuple[Crawler, ...]:
@@ -151,11 +151,11 @@ class Enforcement:
 
     def _recognised(self, user_agent: bytes) -> tuple[Crawler, ...]:
         try:
-            crawlers = declared_crawlers(user_agent[:LONGEST_USER_AGENT].decode("latin-1"))
+            crawlers = declared_crawlers(user_agent[:MAX_USER_AGENT].decode("latin-1"))
         except Exception:
             logger.exception("a User-Agent can't be read; it is taken to declare no crawler")
             return ()
-        if len(user_agent) <= _LONGEST_REMEMBERED:
+        if len(user_agent) <= _MAX_CACHED_BYTES:
             self._crawlers.keep(user_agent, crawlers)
         return crawlers
 

@@ -110,7 +110,7 @@ def split_usage(value: str) -> tuple[str, str]:
     return path, statement.strip(" \t")
 
 
-def usage_meant(statement: str) -> Preferences:
+def guess_usage(statement: str) -> Preferences:
     """Return what an unreadable statement probably means: a yes is only guessed where one is written.
 
     A plain no is one to training. Of members that disagree the stricter counts.
@@ -120,13 +120,13 @@ def usage_meant(statement: str) -> Preferences:
         return Preferences(train_ai=Preference.DISALLOW)
     meant: dict[Category, Preference] = {}
     for label, equals, value in zip(words, words[1:], words[2:], strict=False):
-        found = member_meant(label.replace("_", "-"), value.strip('"?()')) if equals == "=" else None
+        found = guess_member(label.replace("_", "-"), value.strip('"?()')) if equals == "=" else None
         if found and meant.get(found[0]) is not Preference.DISALLOW:
             meant[found[0]] = found[1]
     return Preferences(*(meant.get(category, Preference.UNKNOWN) for category in Category))
 
 
-def member_meant(label: str, value: str) -> tuple[Category, Preference] | None:
+def guess_member(label: str, value: str) -> tuple[Category, Preference] | None:
     """Return what one member probably means, by the labels of either signal, or None."""
     category, preference = _LABELS.get(label), _WORDS.get(value)
     return (category, preference) if category and preference else None
