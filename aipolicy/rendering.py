@@ -37,7 +37,7 @@ class HeaderSet:
 
     Attributes:
         headers: Pairs of name and value.
-        names: The names in lower case; a response that has one of them already must be merged.
+        names: The names in lower case. A response that already has one of them must be merged.
         preferences: The preferences that the headers express.
         tags: The same signals as HTML meta tags.
     """
@@ -62,7 +62,7 @@ class Rendering:
         tdmrep: The tdmrep.json, or None if the policy has none: the application answers then.
         ai_txt: The ai.txt, or None likewise.
         strictest: The most restrictive headers of all paths.
-        cut: What robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
+        cut: A description of what robots.txt leaves out to stay within 500 KiB; "" if nothing.
     """
 
     policy: SitePolicy
@@ -87,14 +87,14 @@ class Rendering:
 
     @property
     def max_searches(self) -> int:
-        """The maximum number of strings that are searched for in a path to find its headers."""
+        """The maximum number of searches in a path to find its headers."""
         return self._table.max_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
-        """Return the headers for a request that can be read as any of ``paths``; None stands for every path.
+        """Return the headers for a request that can be read as any of ``paths``; None is any path at all.
 
-        The most restrictive preferences apply: what one reading disallows is disallowed, and only what all of
-        them allow is allowed.
+        The most restrictive preferences apply: a use is disallowed if one path disallows it, and allowed only
+        if all paths allow it.
         """
         found: dict[HeaderSet, None] = {}
         for path in paths:

@@ -1,8 +1,8 @@
 """The crawler table: the AI crawlers by product token, their operators and purposes, with the sources.
 
-The facts are in ``crawlers.json`` in this folder, each with its source and the date on which that was read. A
-token is never removed, because a site policy of last year may name it. A process uses one table,
-``crawler_table()``: the packaged one, or that with entries of the owner's platform (``aipolicy.crawlers``).
+The facts are in ``crawlers.json`` in this folder, each with its source and the date on which it was read. A
+token is never removed, because an old site policy may name it. A process uses one table, ``crawler_table()``:
+the packaged one, with the entries of the owner's platform if there are any (``aipolicy.crawlers``).
 """
 
 import json
@@ -33,7 +33,7 @@ class Purpose(StrEnum):
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """The categories that block this purpose if one is disallowed; none: it is never blocked."""
+        """The categories that block this purpose if one is disallowed; empty if it is never blocked."""
         return _CATEGORIES.get(self, ())
 
 
@@ -53,7 +53,7 @@ class EvidenceClass(StrEnum):
     DOCUMENTED = "documented"
     """The operator's page says it, or two independent sources do."""
     LISTED = "listed"
-    """There is less evidence than that, mostly one third-party list."""
+    """Less evidence, mostly one third-party list."""
 
 
 class Scope(StrEnum):
@@ -96,13 +96,13 @@ class Crawler:
         web_bot_auth: Its signature agent, or None.
         source: URL of the main source.
         checked: The day on which the entry was checked.
-        note: A remark for people. Programs never read it.
+        note: A remark for people; programs don't read it.
         evidence_class: The class of the evidence for its purpose; ``class`` in JSON.
         evidence: The sources for its purpose.
         namesakes: Parts of the User-Agents of other clients that use the same name.
         own_group_only: True if it obeys only a group that names it, and not the group for ``*``.
         reported_to_ignore: True if it is reported to ignore robots.txt, whatever its operator says.
-        superseded_by: For a retired crawler, the product tokens of its successors, maybe none; else None.
+        superseded_by: The product tokens of a retired crawler's successors; None if it isn't retired.
     """
 
     product_token: str
@@ -195,8 +195,8 @@ class CrawlerTable:
             token = _token(number, entry)
             if token.lower() in tokens:
                 raise CrawlersError(
-                    f"entry {number}: {token!r} repeats {tokens[token.lower()]!r}: case makes no difference; "
-                    "remove one of them"
+                    f"entry {number}: {token!r} repeats {tokens[token.lower()]!r} (case makes no "
+                    "difference); remove one of them"
                 )
             tokens[token.lower()] = token
             known = self.by_token.get(token.lower())
@@ -238,7 +238,7 @@ def _entries(document: Any) -> list[Any]:
         raise CrawlersError('it has no list "crawlers"; write {"crawlers": [{"product_token": ...}]}')
     unknown = sorted(set(document) - _TOP)
     if unknown:
-        raise CrawlersError(f'the member {unknown[0]!r} is unknown; entries belong into "crawlers"')
+        raise CrawlersError(f'the member {unknown[0]!r} is unknown; put entries into "crawlers"')
     entries: list[Any] = document["crawlers"]
     if len(entries) > _MAX_ENTRIES:
         raise CrawlersError(f"it has {len(entries)} entries; at most {_MAX_ENTRIES} are allowed")
@@ -394,7 +394,9 @@ def _evidence(where: str, value: Any) -> tuple[Evidence, ...]:
 
 def _one_evidence(where: str, value: Any) -> Evidence:
     if not isinstance(value, dict) or set(value) != set(Evidence._fields):
-        raise CrawlersError(f"{where} is {_short(value)}; it must have exactly {', '.join(Evidence._fields)}")
+        raise CrawlersError(
+            f"{where} is {_short(value)}; write an object with exactly {', '.join(Evidence._fields)}"
+        )
     day = _day(where, "date", value["date"])
     url = _optional_url(where, "url", value["url"])
     if day is None or url is None:
@@ -430,7 +432,7 @@ def _check_names(new: Sequence[Crawler], crawlers: Sequence[Crawler]) -> None:
         if shut_out:
             raise CrawlersError(
                 f"{crawler.product_token!r} is part of {by_token[shut_out[0]].product_token!r}, which no "
-                "opt-out blocks; parsers that look for a name anywhere would block it too: remove the entry"
+                "opt-out blocks; parsers that look for a name anywhere would block it too; remove the entry"
             )
 
 
@@ -488,7 +490,7 @@ def use_table(table: CrawlerTable) -> None:
 
 
 def set_table_reader(read: Callable[[], CrawlerTable]) -> None:
-    """Let ``read`` return the table when it is first needed."""
+    """Set the function that returns the table when it is first needed."""
     global _read_table
     _read_table = read
 

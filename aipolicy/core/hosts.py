@@ -1,6 +1,6 @@
 """The canonical name of a site from any spelling of its Host header.
 
-The request path looks the raw bytes up first, and uses this only if they are unknown.
+The request path looks up the raw bytes first, and computes this only if they are unknown.
 """
 
 import ipaddress
@@ -52,7 +52,7 @@ def site_name(host: str) -> str:
     """
     name = canonical_host(host)
     if name is None:
-        raise HostError(f"{host!r} is not a host name: give one like 'blog.example', without scheme or path")
+        raise HostError(f"{host!r} is not a host name; give one like 'blog.example', without scheme or path")
     return name
 
 

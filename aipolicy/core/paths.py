@@ -205,5 +205,5 @@ def path_pattern(pattern: str) -> str:
         PolicyError: The pattern is invalid.
     """
     if not isinstance(pattern, str) or not pattern.startswith("/"):
-        raise PolicyError(f"path pattern {pattern!r} must start with '/': write {'/' + str(pattern)!r}")
+        raise PolicyError(f"path pattern {pattern!r} must start with '/'; write {'/' + str(pattern)!r}")
     return normalise(pattern)

@@ -51,21 +51,21 @@ class CachedLookup:
             is a failed load, as is an exception. Sync (called in a thread) or async.
         ttl: Seconds after which the answer for a site is renewed in the background. Meanwhile the last one is
             served, for at most as long again: a change is in force within twice the ttl.
-        maxsize: Most sites that are cached.
-        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+        maxsize: Maximum number of cached sites.
+        max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
         default: The policy of unknown hosts: a SitePolicy or the name of a preset.
         timeout: Seconds that a load may take, without the time to render its result.
-        unknown_ttl: Seconds for which a None is cached.
+        unknown_ttl: Seconds for which an unknown host is cached.
         max_stale: Seconds for which an answer other than an opt-out is served past its ttl while loads fail.
             An opt-out is served for as long as they fail.
         max_threads: Threads for a sync ``load``. One that hangs holds its thread until it ends.
-        max_unknown: Loads of unknown hosts that run at the same time; three quarters of ``max_threads`` by
-            default. Some more wait; the others get the default at once and are loaded later. Known sites
-            never wait for unknown hosts.
+        max_unknown: Maximum number of simultaneous loads of unknown hosts; by default three quarters of
+            ``max_threads``. Some more wait; the others get the default at once and are loaded later. Known
+            sites never wait for unknown hosts.
         signals: The switches of the signals.
-        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
-        clock: The time in seconds, for tests.
+        count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -233,7 +233,7 @@ class CachedLookup:
             return self._unknown.get(key), False
 
     def _renew(self, key: bytes, answer: CachedAnswer, now: float) -> Rendering:
-        """Start to renew an answer in the background, and return its rendering."""
+        """Start to renew an answer in the background; return its rendering."""
         with self._lock:
             if now < answer.expires:  # else another thread invalidated it meanwhile
                 answer.renewal_started(now, self._timeout)

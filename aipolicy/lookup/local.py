@@ -63,15 +63,15 @@ class LocalLookup:
     Args:
         registry: A ``sqlite:///`` URL or a path. The file may be created later, disappear and come back.
         refresh: Seconds within which a change is in force.
-        maxsize: Most sites that are cached.
-        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+        maxsize: Maximum number of cached sites.
+        max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
         default: The policy of unknown hosts: a SitePolicy or the name of a preset.
         max_stale: Seconds for which answers other than opt-outs are served while the file can't be read. They
-            aren't served at all if its content is lost and was not read within the second before.
+            aren't served if the file's content is lost and was last read more than a second before.
         signals: The switches of the signals.
-        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
-        clock: The time in seconds, for tests.
+        count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -149,7 +149,7 @@ class LocalLookup:
     async def find(self, host: bytes) -> Rendering:
         """Return the rendering for a host; read the file if that is due. Never raises.
 
-        It waits only for the rendering of a large policy.
+        Only the rendering of a large policy is awaited.
         """
         self._finds += 1
         key = None

@@ -1,4 +1,4 @@
-"""Lines that an editor, a form or a copy damaged: parsers read something else than was meant."""
+"""Lines that an editor, a form or copying damaged, so that parsers misread them."""
 
 import re
 from collections.abc import Callable
@@ -21,8 +21,8 @@ _TAG = re.compile(
 _NAMES = r"user[- ]?agent|disallow|allow|sitemap|crawl-delay|content-signal|content-usage"
 _SPELT = "User-agent|User-Agent|Disallow|Allow|Sitemap|Crawl-delay|Content-Signal|Content-Usage"
 _GAP = r"(?<![ \t])[ \t]"  # from its first character: a long one is looked at once
-# A further record on the line: behind a separator, behind a line end that was written as two characters, or
-# with nothing between, where its capital letter tells.
+# A further record on the line: after a separator, after a line end that was written as two characters, or
+# directly, where its capital letter shows it.
 _NEXT = re.compile(
     rf"(?:{_GAP}*+[,;|][ \t]*+|{_GAP}++|(?:\\r)?\\n[ \t]*+)(?=(?i:{_NAMES})[ \t]*+:)"
     rf"|(?<=[^ \t])(?=(?:{_SPELT}):)|(?:\\r)?\\n"

@@ -12,7 +12,7 @@ from aipolicy.robotstxt.matching import Binding, GroupIndex
 from aipolicy.robotstxt.parser import Line, LineKind, RobotsTxt, product_token, read_lines
 
 UNNAMED = "any-other-crawler"
-"""A product token that no file names: it stands for all other crawlers."""
+"""A product token that no file names, for all other crawlers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ParsedFile:
 
     @cached_property
     def malformed(self) -> dict[int, MalformedLine]:
-        """The lines that an editor or a copy damaged, by number: other checks leave them alone."""
+        """The damaged lines by number; other checks skip them."""
         found = ((line.number, malformed(line)) for line in self.lines)
         return {number: one for number, one in found if one}
 

@@ -1,8 +1,8 @@
 """A site's own rules in fewer bytes, closing at least everything that they close.
 
-Crawlers don't read a robots.txt beyond 500 KiB, so something must be left out, but nothing that the owner
-refuses: a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules
-and lines that refuse nothing are left out.
+Crawlers don't read a robots.txt beyond 500 KiB, so something must be left out, but no refusal. A path pattern
+is replaced by its beginning, which matches the same paths and more. Allow rules and lines that refuse nothing
+are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ class ShortenedRules:
         self._statements: dict[int, tuple[Record, ...]] = {}
 
     def without_comments(self) -> RobotsTxt:
-        """Return everything that a crawler reads."""
+        """Return the file without comments."""
         groups = (
             Group(group.tokens, tuple(_without_comments(group.records)), ()) for group in self._robots.groups
         )

@@ -284,7 +284,7 @@ async def test_a_sync_load_doesnt_hold_up_the_event_loop() -> None:
         ({"maxsize": 0}, ValueError, "maxsize is 0; use 1 or more"),
         ({"maxsize": 1.5}, TypeError, "maxsize is 1.5; use a whole number"),
         ({"max_threads": 0}, ValueError, "max_threads is 0"),
-        ({"default": "no-trainign"}, ValueError, "preset 'no-trainign' is unknown: choose one of"),
+        ({"default": "no-trainign"}, ValueError, "preset 'no-trainign' is unknown; choose one of"),
         ({"default": True}, TypeError, "default is True; use the name of a preset"),
     ],
 )

@@ -59,7 +59,7 @@ def _beginning(file: ParsedFile) -> str:
 
 
 def is_not_robots_txt(file: ParsedFile) -> bool:
-    """Return True if the file isn't a robots.txt, so that its lines needn't be checked."""
+    """Return True if the file is a web page or binary, so that its lines needn't be checked."""
     return is_html(file) or _is_binary(file)
 
 

@@ -137,7 +137,7 @@ def _fix(file: ParsedFile, dialect: Dialect, some: list[_Deviation], rewritten: 
 
 
 def _lines(group: Group) -> list[str]:
-    """Return the lines of a group without comments: these are for readers of the file itself."""
+    """Return the lines of a group without comments."""
     records = [record for record in group.records if isinstance(record, Rule) or record.name]
     plain = Group(group.tokens, tuple(replace(record, comment="") for record in records))
     return list(map(pasted, plain.lines()))

@@ -1,4 +1,4 @@
-"""Checks of product tokens: are they the names of crawlers?"""
+"""Checks that product tokens are the names of crawlers."""
 
 import re
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Google's open-source parser, as its source (google/robotstxt, April 2026) reads a file.
 
-It cuts a product token at the first character outside ``[A-Za-z_-]``, takes a longer field name for the one
-that it begins with (``Disallow-AI``), and goes on in the next group where one has no rule.
+It cuts a product token at the first character outside ``[A-Za-z_-]``, reads a longer field name as the one
+that it begins with (``Disallow-AI``), and joins a group without a rule to the next.
 """
 
 import re
