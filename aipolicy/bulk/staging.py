@@ -233,7 +233,7 @@ class StagedRows:
                 self._mark_bad(entry, number, PolicyError(message))
 
     def refuse(self, site: str, error: AIPolicyError) -> int:
-        """Mark the row of ``site`` as bad; return its number."""
+        """Checkpoint the row of ``site`` as bad; return its number."""
         with _storage_errors():
             number: int
             entry, number = self._database.execute(

@@ -93,6 +93,11 @@ class Registry:
         self._database.close()
 
     @property
+    def database(self) -> Database:
+        """The open database, for aipolicy's own tables beside the registry's."""
+        return self._database
+
+    @property
     def registry_id(self) -> str:
         """The registry's random identifier, 32 hexadecimal digits."""
         return self._database.registry_id

@@ -35,8 +35,8 @@ def canonical(text: str) -> str:
         character = chr(int(escape[1], 16))
         return character if re.fullmatch(r"[A-Za-z0-9._~-]", character) else escape[0].upper()
 
-    octets = text.encode("utf-8", "surrogateescape")
-    escaped = quote(octets, safe="/?:@!$&'()*+,;=%[]")
+    raw = text.encode("utf-8", "surrogateescape")
+    escaped = quote(raw, safe="/?:@!$&'()*+,;=%[]")
     return re.sub(r"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})", spell, escaped)
 
 
