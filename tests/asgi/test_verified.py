@@ -147,7 +147,7 @@ async def test_what_is_open_to_all_needs_no_licence(offline: Verification) -> No
 @pytest.mark.parametrize(
     "path", ["/robots.txt", "/.well-known/tdmrep.json", "/.well-known/security.txt", "/ai.txt"]
 )
-async def test_an_impostor_may_still_read_what_is_asked_of_it(offline: Verification, path: str) -> None:
+async def test_an_impostor_may_still_read_the_policy_files(offline: Verification, path: str) -> None:
     assert (await visit(offline, address=STRANGER, path=path)).status == 200
 
 
@@ -221,7 +221,7 @@ async def test_an_impostor_gets_nothing_while_it_is_looked_up(
     assert statuses == [503, 403]
 
 
-async def test_who_reads_robots_txt_first_is_not_kept_waiting(
+async def test_a_client_that_reads_robots_txt_first_does_not_wait(
     server: DNSServer, asking: Verification
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")

@@ -128,7 +128,7 @@ def test_a_path_pattern_is_normalised_and_keeps_its_signs(pattern: str, canonica
         (b"/open/", "path pattern b'/open/' must start with '/'"),
     ],
 )
-def test_a_path_pattern_that_is_none_is_refused_with_the_fix(pattern: str, message: str) -> None:
+def test_an_invalid_path_pattern_is_refused_with_the_fix(pattern: str, message: str) -> None:
     with pytest.raises(PolicyError) as caught:
         path_pattern(pattern)
     assert str(caught.value).startswith(message)

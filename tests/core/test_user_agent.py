@@ -78,7 +78,7 @@ def test_a_product_or_an_element_of_a_comment_is_a_declaration(user_agent: str, 
         "Mobile GPTBot is blocked",
     ],
 )
-def test_a_phrase_a_longer_word_an_address_or_a_url_is_none(user_agent: str) -> None:
+def test_a_phrase_a_longer_word_an_address_or_a_url_is_not_a_declaration(user_agent: str) -> None:
     assert declared(user_agent) == []
 
 

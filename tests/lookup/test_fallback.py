@@ -51,7 +51,7 @@ def test_a_policy_that_refuses_nothing_gives_way_to_the_default_itself(stale: Si
     assert fallback.choose(renderer.rendering(stale), recent=False) is fallback.default
 
 
-def test_what_stands_in_is_made_once() -> None:
+def test_a_fallback_is_rendered_once() -> None:
     renderer = Renderer()
     fallback = Fallback(renderer, OPTED_OUT)
     stale = renderer.rendering(SitePolicy(sitemaps=("https://blog.example/s.xml",)))
@@ -84,7 +84,7 @@ def test_what_is_recent_or_opted_out_stays() -> None:
     assert fallback.choose(opted_out, recent=False) is opted_out
 
 
-def test_where_both_cannot_be_rendered_the_default_stands_alone(
+def test_if_the_combination_cannot_be_rendered_the_default_is_served(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     renderer = Renderer()
