@@ -53,11 +53,8 @@ class Rendering:
     """All files and headers of a policy. Sites with equal policies can share one.
 
     Attributes:
-        policy: The policy.
-        signals: The switches.
         site: The headers of every path that none of ``paths`` matches.
         paths: Pairs of path pattern and headers, the longest pattern first.
-        robots: The robots.txt.
         takes_own_robots: True if the application's own robots.txt is merged into ``robots``.
         tdmrep: The tdmrep.json, or None if the policy has none: the application answers then.
         ai_txt: The ai.txt, or None likewise.
@@ -133,8 +130,6 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, complete: bool
     """Render ``policy``. A robots.txt that would be too large is shortened.
 
     Args:
-        policy: The policy.
-        signals: The switches.
         complete: Don't shorten robots.txt (see ``aipolicy.robotstxt.merge.fitted_robots_txt``).
 
     Raises:

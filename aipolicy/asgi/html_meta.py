@@ -45,10 +45,6 @@ async def with_tags(
     """Run ``app``, and insert the tags if its response is a page.
 
     Args:
-        app: The application.
-        scope: The request's scope.
-        receive: Reads the request.
-        send: Sends the response.
         expected: The tags of the site's pages.
         tags: Returns the tags of this response; called when it starts.
         fixed: True if ``tags`` always returns the expected ones.
@@ -113,7 +109,6 @@ class _Response:
                 raise  # otherwise it is our own ConnectionAbortedError
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take a message from the application."""
         if self._dropped is not None:
             return self._drop(message)
         if message["type"] == "http.response.start":

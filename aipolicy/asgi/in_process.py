@@ -113,7 +113,7 @@ class InProcessApplication:
         self._state = scope.get("state", {})
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's robots.txt is. Not every server includes the mount path in ``path``."""
+        """Return the location of a robots.txt. Not every server includes the mount path in ``path``."""
         root: str = scope.get("root_path", "").rstrip("/")
         if not root:
             return RobotsLocation(host)

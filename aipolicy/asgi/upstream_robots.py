@@ -62,7 +62,7 @@ class Source(Protocol):
     is_application: bool
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's file is."""
+        """Return the location of a request's file."""
 
     async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
         """Return the file, or None if there is none. Raises an exception if it can't be read."""
@@ -361,7 +361,6 @@ class RobotsCallback:
         self._threads = ThreadPool(_THREADS, "aipolicy-own-robots")
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's file is."""
         return RobotsLocation(host)
 
     async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:

@@ -127,11 +127,6 @@ class SitePolicy:
     def from_preset(cls, preset: Preset, *, site: str = "", **others: Unpack[_OtherFields]) -> Self:
         """Return a policy with the preferences of a preset.
 
-        Args:
-            preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``.
-            site: The canonical host; empty for any site.
-            others: Further fields.
-
         Raises:
             PolicyError: The preset is unknown, or a field is invalid.
         """

@@ -12,7 +12,6 @@ class CachedAnswer:
     """The answer for one host, with its deadlines.
 
     Attributes:
-        rendering: The answer.
         renew_at: The time from which a request starts a renewal in the background.
         expires: The time from which a request waits for the renewal.
         stale_until: The time until which an answer other than an opt-out is served while loads fail.
@@ -113,7 +112,6 @@ class Lease:
         """Let memory answer until the next try: the file can't be read.
 
         Args:
-            now: The time in seconds.
             lost: The file's content is lost. If it was not read shortly before, an opt-out may be lost with
                 it, so from now on only opt-outs are served.
         """

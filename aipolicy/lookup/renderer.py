@@ -109,7 +109,6 @@ class Renderer:
         """Return a new rendering, which is not cached.
 
         Args:
-            policy: The policy.
             site: The site's name in the log, if it isn't in the policy.
 
         Raises:

@@ -260,12 +260,10 @@ class Content:
 
     @property
     def rules(self) -> Iterator[Rule]:
-        """The rules that can match at all."""
         return (rule for part in self.parts for rule in part.rules)
 
     @property
     def signals(self) -> Iterator[Record]:
-        """The Content-Signal and Content-Usage lines."""
         return (record for part in self.parts for record in part.signals)
 
     @cached_property
@@ -275,12 +273,10 @@ class Content:
 
     @cached_property
     def wildcard_size(self) -> int:
-        """The bytes of all patterns with a wildcard."""
         return sum(part.wildcard_size for part in self.parts)
 
     @cached_property
     def has_rules(self) -> bool:
-        """True if there is any rule, with a path or without."""
         return any(part.has_rules for part in self.parts)
 
     @cached_property

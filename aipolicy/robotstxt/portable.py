@@ -16,7 +16,6 @@ def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     reads as one group is written as one.
 
     Args:
-        robots: The file.
         most: Maximum bytes of the resulting groups; None for no limit.
 
     Raises:
