@@ -126,5 +126,5 @@ def affected_hosts(database: Database, after: Checkpoint, page: int) -> Iterator
             return
         if not all(row.has_site for row in rows):
             raise incomplete(database.name)
-        after = Checkpoint.of(changes[-1])
+        after = Checkpoint.from_row(changes[-1])
         yield after, {name for *_, affected in changes for name in json.loads(affected)}

@@ -113,7 +113,7 @@ class Registry:
     def last(self) -> Checkpoint:
         """The latest change."""
         with self._database.reading() as connection:
-            return Checkpoint.of(connection.execute(_LAST).one())
+            return Checkpoint.from_row(connection.execute(_LAST).one())
 
     def check_complete(self) -> None:
         """Raise RegistryError if rows are missing, as while the registry is restored from a dump.

@@ -179,7 +179,7 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example", "opted_out": 1}', "opted_out is 1"),
         ('{"host": "a.example", "opted_out": null}', "opted_out is None: use true or false"),
         ('{"host": "a.example", "opted_out": null, "preset": "no-ai"}', "opted_out is None"),
-        ('{"host": "a.example", "preset": null}', "preset None is unknown: choose one of"),
+        ('{"host": "a.example", "preset": null}', "preset None is unknown; choose one of"),
         ('{"host": "a.example", "preset": "", "opted_out": false}', "preset '' is unknown"),
         ('{"host": "a.example", "preferences": null}', "preferences is None"),
         ('{"host": "a.example", "preferences": {"train-ai": null}}', "train-ai is None"),

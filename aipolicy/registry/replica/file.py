@@ -191,7 +191,7 @@ class ReplicaFile:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.last = Checkpoint.of(changes[-1])
+        self.last = Checkpoint.from_row(changes[-1])
 
     def set_status(self, status: StatusRow) -> None:
         """Write the follower's status for other processes."""
@@ -210,7 +210,7 @@ class ReplicaFile:
 
     def _mark(self, seq: int) -> Checkpoint:
         row = self._connection.execute(_CHANGE, (seq,)).fetchone()
-        return Checkpoint.of(row) if row else Checkpoint(seq)
+        return Checkpoint.from_row(row) if row else Checkpoint(seq)
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row

@@ -31,8 +31,8 @@ COPY_TIMEOUT = 300.0
 _POLL = 0.25  # seconds between two looks at a deadline
 
 _CHANGES = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
-# The server computes the digest of the last change, as ``Checkpoint.of`` does, because a change may have
-# megabytes; but not while it is the same version of the same row, which PostgreSQL itself numbers.
+# The server computes the digest of the last change, as ``Checkpoint.from_row`` does, because a change
+# may have megabytes; but not while it is the same version of the same row, which PostgreSQL itself numbers.
 _LAST = ", ".join(f"change.{name}" for name in COLUMNS)
 _DIGEST = f"encode(sha256(convert_to(concat_ws(E'\\n', {_LAST}), 'UTF8')), 'hex')"
 _VERSION = "concat_ws(' ', sequence.seq, change.tableoid, change.ctid, change.xmin)"
