@@ -155,7 +155,7 @@ def test_an_invalid_file_of_the_variable_is_an_error_when_the_table_is_first_use
         timeout=60,
         check=True,
     )
-    told = f"AIPOLICY_CRAWLERS: crawler table {missing!r}: it doesn't exist: give the path of a JSON file"
+    told = f"AIPOLICY_CRAWLERS: crawler table {missing!r}: it doesn't exist; give the path of a JSON file"
     assert done.stdout.splitlines() == [told, told], "an application with it doesn't start"
 
 
@@ -257,7 +257,7 @@ def test_what_a_note_says_is_for_people_alone(write: Write) -> None:
         ([entry(operator="")], "operator is ''", "one line"),
         ([entry(checked="yesterday")], "checked is 'yesterday'", "2026-11-30"),
         ([entry(checked=20261130)], "checked is 20261130", "2026-11-30"),
-        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "it must have exactly url, date"),
+        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "an object with exactly url, date"),
         ([entry(evidence="x")], "evidence is 'x'", "write a list"),
         ([entry(namesakes=["a"])], "namesakes has 'a'", "4 to 200"),
         ([entry(namesakes=["(a+)+$" * 100])], "namesakes has '(a+)+$", "4 to 200"),

@@ -35,7 +35,7 @@ def demo() -> Iterator[Demo]:
     )
     assert process.stdout is not None
     welcome = ""
-    while "Ctrl-C ends it." not in welcome:
+    while "Press Ctrl-C to stop." not in welcome:
         line = process.stdout.readline()
         assert line, f"the demo ended: {welcome}"
         welcome += line

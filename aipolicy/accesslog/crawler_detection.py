@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.core.user_agent import LONGEST_USER_AGENT
+from aipolicy.core.user_agent import MAX_USER_AGENT
 
 _SPACE = r"(?:[ +]|%(?:25)?20)"  # as formats without spaces write it
 _MOST_NAMES = 20_000
@@ -98,7 +98,7 @@ def self_declared(user_agent: str) -> str | None:
 
     Its name contains bot, crawler or spider, or it gives a URL with information about it.
     """
-    has_link = _LINK.search(user_agent[:LONGEST_USER_AGENT]) is not None
+    has_link = _LINK.search(user_agent[:MAX_USER_AGENT]) is not None
     names = list(_declared_names(user_agent))
     for name, _ in names:
         if _CRAWLS.search(name):
@@ -108,7 +108,7 @@ def self_declared(user_agent: str) -> str | None:
 
 def _declared_names(user_agent: str) -> Iterator[tuple[str, bool]]:
     """Yield each name, and True if a URL is in the same part of the User-Agent or directly after it."""
-    text = user_agent[:LONGEST_USER_AGENT]
+    text = user_agent[:MAX_USER_AGENT]
     links = [match.start() for match in _URL.finditer(text)]
     plain = _URL.sub(lambda match: ";" * len(match[0]), text)
     for part in _PARTS.finditer(plain):

@@ -23,7 +23,7 @@ from aipolicy.accesslog.policies import Judge, NamedTokens, Policies, best_spell
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import LONGEST_USER_AGENT, SITE_AUDIT, declared_crawlers, uses_anothers_name
+from aipolicy.core.user_agent import MAX_USER_AGENT, SITE_AUDIT, declared_crawlers, is_known_namesake
 from aipolicy.errors import LogError
 from aipolicy.identity import Identity, IdentityChecker
 from aipolicy.identity.addresses import read_address
@@ -49,9 +49,7 @@ _PROXIES = 3  # addresses of a forwarded column that are tried
 _PRIVATE = ""  # the operator of a proxy with a private address
 _VERIFIED = (Identity.VERIFIED.value, Identity.OPERATOR_VERIFIED.value)
 _LONGEST_TEXT = 300  # characters of an unreadable line or a User-Agent
-_SAYS_SITE_AUDIT = (
-    pl.col("user_agent").str.slice(0, LONGEST_USER_AGENT).str.contains(SITE_AUDIT, literal=True)
-)
+_SAYS_SITE_AUDIT = pl.col("user_agent").str.slice(0, MAX_USER_AGENT).str.contains(SITE_AUDIT, literal=True)
 _DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python has no year 0
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
 
@@ -211,7 +209,7 @@ class Evaluator:
         )
 
     def _named_or_unknown(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
-        key = user_agent[:LONGEST_USER_AGENT]
+        key = user_agent[:MAX_USER_AGENT]
         names, own = self._names.get(key) or self._names.keep(key, (product_names(key), self_declared(key)))
         canonical = None if host is None else canonical_host(host)
         no_site = canonical is None and host is not None
@@ -219,7 +217,7 @@ class Evaluator:
         for name in names if tokens else ():
             if name.lower() in tokens:
                 return best_spelling((tokens[name.lower()], name)), None
-        if own is not None and uses_anothers_name(key) and crawler_named(own.split(" ")[-1]):
+        if own is not None and is_known_namesake(key) and crawler_named(own.split(" ")[-1]):
             return None, None  # not a crawler, like iMessage's link preview, which names Twitterbot
         return None, own
 
@@ -262,7 +260,7 @@ class Evaluator:
     def _token(self, user_agent: str | None) -> str | None:
         if user_agent is None:
             return None
-        user_agent = user_agent[:LONGEST_USER_AGENT]  # clients choose what is cached
+        user_agent = user_agent[:MAX_USER_AGENT]  # clients choose what is cached
         try:
             return self._crawlers[user_agent]
         except KeyError:

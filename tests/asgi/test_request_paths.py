@@ -53,7 +53,7 @@ async def get(
 
 
 @pytest.mark.parametrize("sent", ART)
-async def test_every_reading_of_a_closed_path_carries_the_no(sent: str) -> None:
+async def test_every_reading_of_a_closed_path_has_the_opt_out(sent: str) -> None:
     assert (await get(sent)).one("tdm-reservation") == "1"
     if sent != "/x%2Fy/%2e%2e/art/x":  # decoded, it is another path
         assert (await get(sent, raw_path=None)).one("tdm-reservation") == "1"

@@ -77,9 +77,9 @@ async def test_a_licensed_crawler_is_allowed_and_an_impostor_is_not(offline: Ver
     assert response.status == 403
     problem = json.loads(response.body)
     assert problem["detail"] == (
-        "This site's AI policy lets GPTBot fetch this, and nobody else who says so. That this client is "
-        "GPTBot could not be verified: its operator doesn't publish its address. verify_by says how "
-        "it can be. /robots.txt says what others may."
+        "This site's AI policy lets GPTBot fetch this, but only after verification. This client could not be "
+        "verified as GPTBot: its operator doesn't publish its address. verify_by has the methods of "
+        "verification. /robots.txt says what others may fetch."
     )
     assert (problem["crawler"], problem["identity"]) == ("GPTBot", "spoofed")
     assert problem["verify_by"] == {"addresses": ["https://openai.com/gptbot.json"]}
@@ -114,9 +114,7 @@ async def test_a_crawler_whose_operator_publishes_nothing_can_not_use_its_licenc
     problem = json.loads(response.body)
     assert problem["identity"] == "unverifiable"
     assert problem["verify_by"] == {}
-    assert (
-        "could not be verified: its operator publishes nothing to verify it by. /robots" in problem["detail"]
-    )
+    assert ": its operator publishes nothing to verify it by. /robots" in problem["detail"]
 
 
 async def test_another_crawler_of_its_operator_does_not_use_its_licence(offline: Verification) -> None:
@@ -149,7 +147,7 @@ async def test_what_is_open_to_all_needs_no_licence(offline: Verification) -> No
 @pytest.mark.parametrize(
     "path", ["/robots.txt", "/.well-known/tdmrep.json", "/.well-known/security.txt", "/ai.txt"]
 )
-async def test_an_impostor_may_still_read_what_is_asked_of_it(offline: Verification, path: str) -> None:
+async def test_an_impostor_may_still_read_the_policy_files(offline: Verification, path: str) -> None:
     assert (await visit(offline, address=STRANGER, path=path)).status == 200
 
 
@@ -180,7 +178,7 @@ async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_allowed(
     events: list[DisallowedFetch] = []
     response = await visit(asking, "YandexAdditional/1.0", YANDEX, events=events)
     assert (response.status, response.one("retry-after")) == (503, "5")
-    assert "is not known yet: its host name is being looked up" in json.loads(response.body)["detail"]
+    assert " yet: its host name is being looked up" in json.loads(response.body)["detail"]
     assert response.one("cache-control") == "no-store"
     assert events == []  # a first visit is no offence
     await asyncio.to_thread(asking.wait_until_idle)
@@ -223,7 +221,7 @@ async def test_an_impostor_gets_nothing_while_it_is_looked_up(
     assert statuses == [503, 403]
 
 
-async def test_who_reads_robots_txt_first_is_not_kept_waiting(
+async def test_a_client_that_reads_robots_txt_first_does_not_wait(
     server: DNSServer, asking: Verification
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.core.preferences import Category, Preference, members_of
 from aipolicy.report.text import listed, shorten
-from aipolicy.signals.content_usage import strictest_of, usage_meant
+from aipolicy.signals.content_usage import guess_usage, strictest_of
 from aipolicy.signals.tdmrep import NAME
 from aipolicy.signals.x_robots_tag import OPT_OUT_RULES, missed_by, named_rules, parse_x_robots_tag
 from aipolicy.siteaudit.declarations import header_preferences, licences, reservation_values, rules_for
@@ -108,7 +108,7 @@ def _licences(site: ParsedSite) -> Iterator[SiteFinding]:
 
 def _content_usage(page: PageSignals) -> Iterator[SiteFinding]:
     sent = page.answer.header("Content-Usage")
-    members, meant = members_of(sent), usage_meant(sent)
+    members, meant = members_of(sent), guess_usage(sent)
     if members is None:
         yield finding(
             "content-usage-unreadable",
