@@ -70,7 +70,7 @@ def port() -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for each in (tmp_path, *tmp_path.parents[:3]):
+    for each in (tmp_path, *tmp_path.parents[:4]):
         each.chmod(0o755)  # a server's workers may be another user
     return tmp_path
 
