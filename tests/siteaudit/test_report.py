@@ -38,12 +38,27 @@ def report(documents: Iterable[Document]) -> str:
     return "".join(html(about, lambda: iter(sites)))
 
 
+def printed(site: Document, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(full(site))
+    return file.getvalue()
+
+
+def test_a_terminal_of_eighty_columns_cuts_no_line_number() -> None:
+    table = (
+        printed(document(opted_out()), 80).partition("Crawlers ")[2].partition("  header Content-Usage  ")[0]
+    )
+    assert table.count("robots.txt") == table.count("robots.txt:") > 10
+
+
+def test_further_findings_of_a_kind_are_counted_on_the_terminal() -> None:
+    lines = "".join(f"User-agent: b{'x' * n}\nDisallow: p{n}\n\n" for n in range(30))
+    assert "and 10 more of path-without-slash" in printed(document(observe(robots_txt=robots(lines))), 80)
+
+
 def test_a_source_that_disagrees_is_marked() -> None:
     one = document(opted_out(page_=page(("Content-Usage", "train-ai=y"), ("tdm-reservation", "1"))))
-    console = Console(file=io.StringIO(), width=200)
-    console.print(full(one))
-    assert isinstance(console.file, io.StringIO)
-    for text in (console.file.getvalue(), report([one])):
+    for text in (printed(one, 200), report([one])):
         assert "header Content-Usage (says yes)" in text
         assert "header tdm-reservation (says" not in text
         assert "robots.txt:39 (says" not in text
