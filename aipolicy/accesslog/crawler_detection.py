@@ -1,7 +1,7 @@
 """Detection of crawlers: a fast filter on lines, and the names that a User-Agent declares.
 
-The filter works in columns, before a line is parsed: in most logs most lines are not a crawler's. A declared
-name counts only where a product stands (RFC 9110 §10.1.5), or as an element of a comment like ``(compatible;
+The filter runs in columns before lines are parsed, because most lines of most logs are not a crawler's. A
+declared name counts only as a product (RFC 9110 §10.1.5), or as an element of a comment like ``(compatible;
 NewBot/1.0; +https://...)``. Names of browsers are ignored.
 """
 
@@ -58,13 +58,13 @@ def line_pattern(names: Iterable[str] = ()) -> str:
 
 
 def lines_matching(text: pl.Series, pattern: str) -> pl.Series:
-    """Return for each line if it matches (Boolean)."""
-    # One chunk: the automaton is built for each, which takes as long as two thousand lines.
+    """Return a Boolean for each line: True if it matches."""
+    # One chunk: Polars compiles the pattern for each, which takes as long as matching two thousand lines.
     return text.rechunk().str.contains(pattern)
 
 
 def crawler_lines(block: bytes, pattern: str) -> tuple[int, pl.DataFrame]:
-    """Return the number of lines in a block of ``read_blocks``, and those that match ``pattern``.
+    """Return the number of lines in a block of ``read_blocks``, and the lines that match ``pattern``.
 
     The columns are ``line`` (its number in the block, from 1) and ``text`` (Binary, without the line end).
     """
@@ -96,7 +96,7 @@ def product_names(user_agent: str) -> tuple[str, ...]:
 def self_declared(user_agent: str) -> str | None:
     """Return the name of the crawler that a User-Agent declares itself to be, or None.
 
-    Its name contains bot, crawler or spider, or it gives a URL with information about it.
+    Such a name contains "bot", "crawl" or "spider", or stands next to a URL with information about it.
     """
     has_link = _LINK.search(user_agent[:LONGEST_USER_AGENT]) is not None
     names = list(_declared_names(user_agent))

@@ -40,7 +40,7 @@ access.
 
 @from_table
 def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
-    """Return the fetchers for users to which robots.txt may not apply, by their operators' words."""
+    """Return the crawlers that may ignore robots.txt for users' fetches, by their documentation."""
     return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
 
 
@@ -144,7 +144,7 @@ class Evaluator:
         return pl.concat(map(_completed, parts))
 
     def _with_sites(self, rows: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
-        """Return ``rows`` with ``row`` (their number), ``host``, and ``elsewhere``: True for another site's.
+        """Return ``rows`` with ``row`` (a number), ``host``, and ``elsewhere``: True if sent to another site.
 
         A target in absolute form names the site, whatever the log's column contains (RFC 9112 §3.2.2): a
         request for another site, like a probe for open proxies, is never counted for this one. In a log with

@@ -1,4 +1,4 @@
-"""The signals of a page in a form that can be compared by meaning and told in a line."""
+"""Summaries of a page's signals, to compare them by meaning and to write them in one line."""
 
 from dataclasses import dataclass, replace
 from typing import Self

@@ -1,7 +1,7 @@
-"""Many decisions at once: the rule of robots.txt that decides about each crawler and path.
+"""Decisions of robots.txt files about many crawlers and paths at once.
 
-A crawler may go by another crawler's group if none names it and its operator documents that; RFC 9309 has no
-such rule. This only ever works in the crawler's favour: nobody is accused by a group that doesn't bind it.
+A crawler that no group names may use another crawler's group if its operator documents that. RFC 9309 has no
+such rule, so the other group can only excuse a fetch: no crawler is accused by a group that doesn't bind it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +32,9 @@ _OTHERS = dict(
 
 
 class Decisions:
-    """Decisions about some files, each made once; the same as ``aipolicy.robotstxt.verdict`` makes.
+    """The decisions of some files, equal to those of ``aipolicy.robotstxt.verdict``.
 
-    A crawler that may go by another's group is allowed whatever either group allows.
+    A crawler that may use another's group is allowed what either group allows.
 
     A *ruling* is a number for a rule of one file; ``rulings`` is the table of all of them.
     """

@@ -14,8 +14,8 @@ class SiteVersion:
     """A version of one site.
 
     Attributes:
-        line: the number of the line that has it.
-        hosts: all further hosts of the site from then on; None for those that it had before.
+        line: The number of its line in the file.
+        hosts: All further hosts of the site from then on; None for the same as before.
     """
 
     line: int
@@ -25,7 +25,7 @@ class SiteVersion:
 
 @dataclass(frozen=True, slots=True)
 class _Ownership:
-    """A site has a host from ``start`` up to ``end`` (None: without end), by ``line``."""
+    """The ownership of a host from ``start`` to before ``end`` (None: no end), stated in ``line``."""
 
     start: int
     end: int | None
@@ -36,7 +36,7 @@ class _Ownership:
 def timelines(sites: dict[str, list[SiteVersion]]) -> dict[str, Timeline]:
     """Return the timeline of each host: the versions of each site while it had the host.
 
-    A site has its own name from its first version on. Of its versions of one time the last line is used.
+    A site has its own name from its first version on. Of versions with equal times the last line is used.
 
     Raises:
         PolicyError: two sites have a host at one time.

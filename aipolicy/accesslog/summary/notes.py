@@ -73,7 +73,7 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
         by_proxy += proxy["fetches"]
         fetches = counted(proxy["fetches"], "fetch", "fetches")
         address = (
-            f"belongs to a proxy of {proxy['operator']}" if proxy["operator"] else "is private, a proxy's"
+            f"belongs to a proxy of {proxy['operator']}" if proxy["operator"] else "is private (a proxy)"
         )
         if proxy["forwarded"] is not None:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
@@ -108,7 +108,7 @@ def _without_dns(document: Mapping[str, Any]) -> Iterator[str]:
         and known.rdns
     ]
     if names:
-        yield f"only DNS can identify some clients of {_some(names)}, and it was not used; add --dns"
+        yield f"some clients of {_some(names)} can be identified only by DNS, which was not used; add --dns"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def _which_counts(no: Statement, yes: Statement) -> str:
         return "a reader of both follows the stricter one (AIPREF vocab-08 §5.1), but many read only one"
     if signals == {Signal.CONTENT_SIGNAL}:
         return "no published rule says which one counts"
-    return f"a reader of {yes.signal} alone understands a yes, and no reader is known to read both"
+    return f"a reader of {yes.signal} alone understands a yes, and no known reader reads both"
 
 
 def _training(crawler: Crawler) -> bool:
@@ -101,7 +101,8 @@ def _not_in_robots(site: ParsedSite) -> Iterator[SiteFinding]:
         yield finding(
             "opt-out-not-in-robots",
             "robots.txt",
-            f"it disallows no training crawler, although {shorten(str(outside[0].location))}",
+            f"it disallows no training crawler, although {outside[0].location.where} says no to AI training"
+            f" ({shorten(outside[0].location.text)})",
             "most AI crawlers read only robots.txt, so they fetch the page",
             fix="add the groups that 'aipolicy robots --preset no-training --base robots.txt' writes",
         )

@@ -67,7 +67,7 @@ def _tdmrep(site: ParsedSite) -> Iterator[SiteFinding]:
 
 
 def _is_meant(answer: FetchResult) -> bool:
-    """Return True for a broken tdmrep.json, False for the page with which some sites answer everything."""
+    """Return True for a broken tdmrep.json, False for the HTML page that some sites send for every path."""
     return not answer.is_html or without_blank(answer.body)[:1] in (b"[", b"{")
 
 
