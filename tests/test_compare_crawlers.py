@@ -1,4 +1,4 @@
-"""The script that compares the crawler table with the lists that others keep."""
+"""The script that compares the crawler table with other published lists."""
 
 import json
 import subprocess

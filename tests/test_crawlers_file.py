@@ -1,4 +1,4 @@
-"""Entries of the owner's platform for the crawler table: added, corrected, refused, and known everywhere."""
+"""Additional entries of the crawler table from a file: added, corrected, refused, and used everywhere."""
 
 import json
 import os
@@ -40,7 +40,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def packaged_again() -> Iterator[None]:
-    """A loaded table is the process's: each test begins and ends with the package's."""
+    """Restore the package's table before and after each test, because a loaded one is global."""
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("AIPOLICY_CRAWLERS", raising=False)
         use_table(PACKAGED)
@@ -51,7 +51,7 @@ def packaged_again() -> Iterator[None]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a file of the given entries."""
+    """A function that writes a file of entries."""
 
     def file(*entries: Any) -> Path:
         path = tmp_path / "crawlers.json"
@@ -183,7 +183,7 @@ def test_a_file_that_is_refused_leaves_the_table_as_it_was(write: Write) -> None
 
 
 def word(number: int) -> str:
-    """A different word of letters for each number."""
+    """Return a different word of letters for each number."""
     return "".join(chr(ord("a") + number // 26**power % 26) for power in range(3))
 
 

@@ -185,7 +185,7 @@ def test_the_page_fits_its_window(demo: Demo, browser: Browser, blog: str, windo
 
 
 def test_a_real_crawler_reads_what_we_mean(demo: Demo, tmp_path: Path) -> None:
-    """GNU wget obeys robots.txt: it copies an open blog, and of a private one only its robots.txt."""
+    """GNU wget copies an open blog, and only the robots.txt of a private one."""
 
     def copied(blog: str) -> set[str]:
         folder, url = tmp_path / blog, f"http://127.0.0.1:{demo.port}/"

@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, and what importing it costs."""
+"""The package as a whole: its exports, and the modules that an import loads."""
 
 import importlib.metadata
 import subprocess

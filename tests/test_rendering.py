@@ -1,4 +1,4 @@
-"""A policy rendered once: its documents, their entity tags, and the headers of each path."""
+"""Renderings of policies: documents, entity tags, and the headers of each path."""
 
 import re
 from dataclasses import replace
@@ -125,7 +125,7 @@ def test_rendering_twice_gives_the_same_bytes(policy: SitePolicy) -> None:
 
 
 def test_renderings_are_compared_by_identity() -> None:
-    """They are keys of caches: comparing two would compare every byte."""
+    """Renderings are cache keys, and comparing them by value would compare every byte."""
     one, other = render(NO_TRAINING), render(NO_TRAINING)
     assert one != other
     assert len({one, other, one}) == 2

@@ -1,4 +1,4 @@
-"""The lines that hold a crawler's token."""
+"""The filter for lines that contain a crawler's token."""
 
 import polars as pl
 import pytest

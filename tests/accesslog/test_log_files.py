@@ -1,4 +1,4 @@
-"""Logs as blocks of whole lines."""
+"""Log files, read in blocks of whole lines."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""What is a finding and what isn't: by whom it was said, to whom, and what the policy wants."""
+"""The findings of an audit: with and without a policy, by the source of a signal and by its readers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How long an answer may be kept, and what it came through."""
+"""The lifetime of an answer in caches, and the traces of caches."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The same behind a real Caddy: what it adds, takes away, refuses and redirects."""
+"""Faults behind a real Caddy: signals that it adds or removes, refusals and redirects."""
 
 from collections.abc import Iterator
 from pathlib import Path

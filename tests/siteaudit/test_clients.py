@@ -1,4 +1,4 @@
-"""What one client gets and another doesn't: as grave as what is lost, and a difference from the policy."""
+"""Answers that differ by client: their severity, and their differences from the policy."""
 
 import pytest
 

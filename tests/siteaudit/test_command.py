@@ -1,4 +1,4 @@
-"""``aipolicy check site`` as it is run: what it prints, how it ends, and where it can't be led."""
+"""The command ``aipolicy check site``: output, exit codes, and refused addresses."""
 
 import json
 import re
@@ -173,7 +173,7 @@ def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.Monk
 
 
 def test_nor_by_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server's address count as public; those that it redirects to don't."""
+    """Treat the server's address as public, but not those of its redirects."""
     monkeypatch.setattr(guard, "_is_public", lambda address: address == "127.0.0.1")
     for target in (
         "http://[::1]:{port}/",

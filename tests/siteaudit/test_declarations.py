@@ -1,4 +1,4 @@
-"""Which statement of a signal holds: each signal has rules of its own."""
+"""The precedence of statements, which each signal defines in its own way."""
 
 import json
 from typing import Any

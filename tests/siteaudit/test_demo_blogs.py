@@ -1,4 +1,4 @@
-"""The demo's blogs, served by uvicorn: nothing is wrong with them."""
+"""Audits of the demo's blogs, served by uvicorn, which have no problem."""
 
 import socket
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PRIVATE = "private.localhost"
 
 @pytest.fixture(scope="module")
 def blogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], str]]:
-    """URLs of the blogs, and the registry's."""
+    """The URLs of the blogs and of the registry."""
     registry_url = f"sqlite:///{tmp_path_factory.mktemp('demo')}/registry.db"
     with Registry(registry_url) as registry:
         fill(registry)

@@ -1,4 +1,4 @@
-"""How ``aipolicy check site`` ends where something can't be read, reached or judged."""
+"""Exit codes of ``aipolicy check site`` for sites that can't be read, reached or evaluated."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a site is looked at: what is asked, as whom, how often; and what comes of a site that misbehaves."""
+"""The requests of an audit: URLs, User-Agents, frequency, and sites that misbehave."""
 
 import time
 from collections.abc import AsyncIterator

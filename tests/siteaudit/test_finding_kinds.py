@@ -1,4 +1,4 @@
-"""Every kind of finding is found where it is, and the same site without that fault gives none."""
+"""Every kind of finding: a site with the fault has it, and the same site without the fault has none."""
 
 from collections.abc import Callable
 from dataclasses import replace

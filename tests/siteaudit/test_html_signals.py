@@ -1,4 +1,4 @@
-"""Meta tags of a page, as a reader of HTML finds them: whoever wrote the page."""
+"""The meta tags of any page, parsed by the rules of HTML."""
 
 import pytest
 

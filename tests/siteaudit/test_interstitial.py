@@ -1,4 +1,4 @@
-"""Pages that stand in for a site's own, sites that send nothing, and addresses that are not connected to."""
+"""Pages that replace a site's own, sites without signals, and refused addresses."""
 
 import pytest
 

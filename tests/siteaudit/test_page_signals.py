@@ -1,4 +1,4 @@
-"""Whether a page's signals can be read, by the rules of their own readers: what is a slip and what isn't."""
+"""Checks of a page's signals: errors and correct forms, by the rules of each signal."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a registry expects of a host: the policy in force, and those before."""
+"""The expectations of a registry: the policy in force on a host, and earlier ones."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """A registry in which the blog said nothing, then no training, then no AI at all, an hour each."""
+    """The URL of a registry in which the blog had three policies, an hour each: unset, no-training, no-ai."""
     address = f"sqlite:///{tmp_path}/registry.db"
     now = START
     with Registry(address, clock=lambda: now) as registry:

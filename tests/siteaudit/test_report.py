@@ -1,4 +1,4 @@
-"""The report as one HTML file: complete, bounded, and nothing in it that a site can act through."""
+"""The reports: complete, bounded in size, and safe against hostile text."""
 
 import io
 import json

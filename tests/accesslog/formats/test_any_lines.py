@@ -1,4 +1,4 @@
-"""Any lines at all, in every format."""
+"""Every format with arbitrary and damaged lines."""
 
 import json
 from contextlib import suppress
@@ -38,7 +38,7 @@ def formats() -> list[LogFormat]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """A line of some format, with a part of it replaced, doubled or left out."""
+    """Return a line of some format in which a part is replaced, doubled or left out."""
     line = draw(st.sampled_from(LINES))
     start = draw(st.integers(0, len(line)))
     end = draw(st.integers(start, len(line)))

@@ -70,7 +70,7 @@ def line(base: dict[str, Any], **changes: Any) -> str:
 
 
 def caddy(**changes: Any) -> str:
-    """A line of Caddy with another request."""
+    """Return a line of Caddy with another request."""
     return line(CADDY, request={**REQUEST, **changes})
 
 
@@ -170,7 +170,7 @@ def test_the_address_is_what_the_server_took_for_the_client() -> None:
 
 
 def test_what_caddy_says_besides_of_a_request_is_not_another_one() -> None:
-    """Its log of errors has the request, too."""
+    """Caddy's error log contains the request too."""
     assert unread("caddy", line(CADDY, logger="http.log.error", msg="dial tcp: connection refused"))
     without = {name: value for name, value in CADDY.items() if name not in ("msg", "logger")}
     assert row("caddy", line(without))["path"] == "/post/1?a=b"
@@ -216,7 +216,7 @@ def test_a_line_that_is_no_such_object_is_unreadable_and_takes_no_other_with_it(
 
 
 def test_lines_never_make_an_object_together() -> None:
-    """Polars' str.json_decode joins them: there these two are one object."""
+    """Polars' ``str.json_decode`` joins these two lines to one object."""
     complete = line(CADDY)
     middle = complete.index("GPTBot")
     assert not any(found["ok"] for found in rows("caddy", complete[:middle], complete[middle:]))

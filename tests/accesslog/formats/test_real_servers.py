@@ -1,4 +1,4 @@
-"""Logs that the real servers write: what was sent over the wire is what is read."""
+"""Logs written by real servers, compared with the requests that were sent."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ APACHE = {
 
 @dataclass(frozen=True)
 class Sent:
-    """One request as it goes over the wire."""
+    """A request in bytes."""
 
     path: str
     user_agent: str
@@ -110,7 +110,7 @@ def send(port: int, data: bytes) -> None:
 
 
 def written(log: Path, number: int) -> list[str]:
-    """The lines of a log, as soon as they are there."""
+    """Wait for a log, and return its lines."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
@@ -121,7 +121,7 @@ def written(log: Path, number: int) -> list[str]:
 
 
 def check(found: LogFormat | None, lines: list[str], started: float) -> None:
-    """Each request is read as it was sent, and what is no request isn't read."""
+    """Check that each request is read as it was sent, and that invalid requests are unreadable."""
     assert found is not None
     table = found.parse(pl.Series(lines))
     # The first line is that of the probe, which sends nothing, where a server writes one.

@@ -1,4 +1,4 @@
-"""``--since``, ``--until``, ``--site``, ``--by`` and ``--top``: parts of the same numbers."""
+"""The options that select figures: ``--since``, ``--until``, ``--site``, ``--by`` and ``--top``."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from tests.accesslog.labelled.worlds import World
 
 
 def quiet_time(world: World, day: float) -> datetime:
-    """A moment at which there was no request."""
+    """Return a time without a request."""
     taken = {line.request.time for file in world.files for line in file.lines if line.request}
     moment = BEGIN + timedelta(days=day)
     while moment in taken:

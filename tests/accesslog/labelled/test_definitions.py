@@ -1,4 +1,4 @@
-"""The oracle's own reading of RFC 9309, against what the standard says; and the labels, against the table."""
+"""The oracle against the text of RFC 9309, and the labels against the crawler table."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""No false accusation and no miss: the whole command against the oracle, over every form of a log."""
+"""The whole command against the oracle, with every form of a log: no false accusation, and none missing."""
 
 from pathlib import Path
 

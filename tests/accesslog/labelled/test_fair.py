@@ -1,4 +1,4 @@
-"""An accusation must be fair: each case in a log of a few lines, and what stands in the row of whom."""
+"""Fairness of accusations: each case in a log of a few lines."""
 
 import csv
 import io

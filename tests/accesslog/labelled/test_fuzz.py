@@ -1,4 +1,4 @@
-"""Any bytes as a log: an answer or a refusal, never a crash; and every line is counted."""
+"""Arbitrary bytes as logs and policies: a result or an error, never a crash, and every line is counted."""
 
 import random
 from functools import cache
@@ -41,7 +41,7 @@ POLICIES = (
 
 
 def lines_of(data: bytes) -> int:
-    """Only a line feed ends a line; what stands behind the last one is a line too."""
+    """Return the lines; only a line feed ends one, and text after the last one is a line too."""
     return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
 
 
@@ -59,13 +59,13 @@ def assert_counted(data: bytes, outcome: Outcome) -> None:
 
 
 def is_compressed(data: bytes) -> bool:
-    """A file is what it holds, whatever its name: these are no lines."""
+    """Return True if the content is compressed, whatever the name of the file."""
     return data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
 
 
 @cache
 def sample(name: str, seed: int) -> bytes:
-    """A few real lines of a form."""
+    """Return a few real lines of a form."""
     form, rng = BY_NAME[name], random.Random(seed)
     requests = [r for r in make_requests(rng, make_sites(rng, 2), 40) if form.carries(r)]
     lines = [*form.head, *(write_down(request, form, rng).raw for request in requests[:6])]
@@ -74,7 +74,7 @@ def sample(name: str, seed: int) -> bytes:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> tuple[Form, bytes]:
-    """Real lines in which something was cut out, doubled, put in or flipped."""
+    """Return real lines in which bytes were removed, doubled, inserted or flipped."""
     name = draw(st.sampled_from(sorted(BY_NAME)))
     data = sample(name, draw(st.integers(0, 2)))
     for _ in range(draw(st.integers(1, 6))):

@@ -45,7 +45,7 @@ def test_a_vhost_column_is_neither_lost_nor_taken_for_the_address(tmp_path: Path
 
 @pytest.mark.parametrize("preset", ["no-training", "no-ai"])
 def test_a_preset_that_blocks_is_not_read_as_one_that_allows(tmp_path: Path, preset: str) -> None:
-    """Every such file ends with "User-agent: *" and "Allow: /"."""
+    """The file of every preset ends with "User-agent: *" and "Allow: /"."""
     policies = write_policies(tmp_path, {"site": SITE, "at": "2026-01-01T00:00:00Z", "preset": preset})
     options = ("--policies", policies, "--site", SITE)
     agents = [GPTBOT, CLAUDEBOT, "Bytespider/1.0", "CCBot/2.0 (https://commoncrawl.org/faq/)"]
@@ -123,7 +123,7 @@ def test_a_token_in_the_path_or_the_referrer_is_not_a_crawler(tmp_path: Path) ->
 
 
 def test_two_agents_that_differ_late_are_distinguished(tmp_path: Path) -> None:
-    """The cache key of a User-Agent is all of it."""
+    """The cache key is the whole User-Agent."""
     long = "Mozilla/5.0 (" + "x" * 300 + "; compatible; "
     lines = [line(user_agent=f"{long}{token}/1.0)") for token in ("GPTBot", "ClaudeBot", "Nothing")] * 500
     found = document(tmp_path, *lines)

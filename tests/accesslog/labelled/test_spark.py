@@ -1,4 +1,4 @@
-"""The same JSON from Spark, to the last number."""
+"""The Spark engine gives the same JSON as the local one."""
 
 import importlib.util
 import os
@@ -71,7 +71,7 @@ def test_lines_may_stand_in_a_column_of_parquet_files(
 
 
 def in_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Spark cut files as it cuts large ones."""
+    """Make Spark split small files as it splits large ones."""
     (folder / "conf").mkdir()
     sizes = "spark.sql.files.maxPartitionBytes 50000\nspark.sql.files.openCostInBytes 1000\n"
     (folder / "conf/spark-defaults.conf").write_text(sizes)
@@ -97,6 +97,6 @@ def test_an_invalid_master_is_an_error(tmp_path: Path) -> None:
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """All but when it was made and by which engine."""
+    """Return the document without its time and engine."""
     method = {name: value for name, value in document["method"].items() if name != "engine"}
     return {**document, "made": None, "method": method}

@@ -1,4 +1,4 @@
-"""The judge answers as the definitions do: over versions, hosts that move, files, paths and windows."""
+"""The judge against an oracle: versions, hosts that move, files, paths and windows."""
 
 import json
 import posixpath

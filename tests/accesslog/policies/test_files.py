@@ -34,7 +34,7 @@ def version(month: int, hosts: list[str] | None = None, site: str = "a.example")
 
 
 def known(policies: Policies, host: str | None) -> list[tuple[int, str | None, str | None]]:
-    """Month (0: always), name and site of each version."""
+    """Return month (0: always), name and site of each version."""
     timeline = policies.timeline(host)
     versions = timeline.versions if timeline else ()
     months = {ALWAYS: 0} | {at: month for month, at in enumerate(MONTH, 1)}

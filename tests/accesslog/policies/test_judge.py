@@ -1,4 +1,4 @@
-"""The verdicts on fetches, at every edge."""
+"""The verdicts on fetches, with edge cases."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Long paths, many sites, a million decisions."""
+"""The cost of judging long paths, many sites and a million decisions."""
 
 import json
 

@@ -32,7 +32,7 @@ def test_every_kind_of_report_opens_without_errors(browser: Browser) -> None:
 
 
 def test_the_content_security_policy_blocks_injected_content(browser: Browser) -> None:
-    """The harness sees a violation, and the policy is in force."""
+    """Also checks that the test would see a violation."""
     page = html(sample(("GPTBot",)))
     trap = f"{browser.url}/trap"
     broken = page.replace(

@@ -1,4 +1,4 @@
-"""Bars over time."""
+"""The bar charts over time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The counters as rows."""
+"""The CSV rows of the counters."""
 
 import csv
 import io

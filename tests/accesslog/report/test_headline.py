@@ -9,7 +9,7 @@ from tests.accesslog.report.samples import OWN, VERDICTS, added, sample, without
 
 
 def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[str, Any]:
-    """A document in which only those crawlers made disallowed fetches, by clients of those identities."""
+    """Return a document in which only these crawlers made disallowed fetches, with these identities."""
     document = sample(tuple(token for token, _, _ in crawlers))
     by_token = {token: (fetches, split) for token, fetches, split in crawlers}
     for crawler in document["crawlers"]:

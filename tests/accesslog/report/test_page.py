@@ -199,7 +199,7 @@ def test_grey_and_red_are_readable_in_both_themes() -> None:
 
 
 def contrast(first: str, second: str) -> float:
-    """WCAG's ratio of two colours, 1 to 21."""
+    """Return WCAG's contrast ratio of two colours, 1 to 21."""
 
     def luminance(colour: str) -> float:
         digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])

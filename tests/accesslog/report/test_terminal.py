@@ -1,4 +1,4 @@
-"""The tables on a terminal and in a pipe."""
+"""The tables for terminals and pipes."""
 
 import io
 from typing import Any
