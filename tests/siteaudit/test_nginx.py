@@ -170,13 +170,13 @@ def test_a_cache_with_an_old_copy_is_found(sites: dict[str, Document], name: str
     assert STALE[name][0] in ids(sites[f"{name}.localhost"])
 
 
-def test_the_clean_twins_give_nothing(sites: dict[str, Document]) -> None:
+def test_hosts_without_faults_have_no_findings(sites: dict[str, Document]) -> None:
     clean = {host: ids(document) for host, document in sites.items() if host.startswith("clean")}
     assert len(clean) == 2 + len(STALE)
     assert not any(clean.values()), clean
 
 
-def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[str, Document]) -> None:
+def test_a_fault_causes_only_its_own_findings(sites: dict[str, Document]) -> None:
     """Check that no finding is made about the fault of another."""
     follows = {
         "missing": {"robots-differs"},

@@ -84,7 +84,7 @@ def hostile() -> Document:
     )
 
 
-def test_a_bug_in_aipolicy_is_not_reported_as_the_sites() -> None:
+def test_a_bug_in_aipolicy_is_not_reported_as_a_fault_of_the_site() -> None:
     one = failed(url="https://blog.example/post")
     jsonschema.validate(one, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
     assert (one["audited"], one["page"]["bytes"], one["page"]["status"]) == (False, len(PAGE), 200)
@@ -99,7 +99,7 @@ def test_a_bug_in_aipolicy_is_not_reported_as_the_sites() -> None:
     assert "caches may keep it" not in text
 
 
-def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors() -> None:
+def test_sites_that_could_not_be_checked_are_counted_separately() -> None:
     bad, good = failed(url="https://blog.example/bad"), document(opted_out())
     assert "1 of 2 sites could not be checked." in report([bad, good])
     assert "No site could be checked." in report([bad, bad])
@@ -112,7 +112,7 @@ def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors
     assert total_line(totals.document()) == "2 sites, 1 without findings, 1 that could not be checked"
 
 
-def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
+def test_the_page_is_self_contained_and_has_the_findings() -> None:
     one = document(opted_out(page_=page()))
     text = report([one])
     Page(text)  # every element is closed in its place
@@ -123,7 +123,7 @@ def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
     assert "<script" not in text
 
 
-def test_nothing_that_a_site_sent_becomes_markup() -> None:
+def test_text_of_a_site_never_becomes_markup() -> None:
     text = report([hostile()])
     assert "<script" not in text
     assert "<img" not in text
@@ -137,7 +137,7 @@ def test_a_consistent_site_is_reported_as_such() -> None:
     assert "No problems were found on the site." in report([document(opted_out())])
 
 
-def test_of_many_sites_those_with_findings_are_shown_in_full_first() -> None:
+def test_sites_with_findings_are_shown_in_full_first() -> None:
     clean, broken = document(opted_out()), document(opted_out(page_=page()))
     sites: list[dict[str, Any]] = [
         {**clean, "url": f"https://clean{n}.example/"} for n in range(IN_DETAIL + 5)
@@ -151,7 +151,7 @@ def test_of_many_sites_those_with_findings_are_shown_in_full_first() -> None:
 
 
 @pytest.mark.slow
-def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browser) -> None:
+def test_the_page_makes_no_requests_and_has_no_errors_in_a_browser(browser: Browser) -> None:
     seen_page = browser.open(report([hostile(), document(opted_out(page_=page()))]))
     assert seen_page.console == []
     assert seen_page.requests == []
@@ -159,6 +159,6 @@ def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browse
 
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [390, 1200])
-def test_it_is_never_wider_than_the_window(browser: Browser, window: int) -> None:
+def test_the_page_is_never_wider_than_the_window(browser: Browser, window: int) -> None:
     text = report([hostile(), document(opted_out(page_=page())), document(observe())])
     assert browser.width(text, window) <= window

@@ -142,7 +142,7 @@ def check(found: LogFormat | None, lines: list[str], started: float) -> None:
             assert set(table["address"]) == {address}
 
 
-def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_nginx_are_read(folder: Path, port: int) -> None:
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -170,7 +170,7 @@ def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
         check(parse_format(NGINX[name]), lines[name], started)
 
 
-def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_apache_are_read(folder: Path, port: int) -> None:
     apache = program("apache2")
     modules = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
@@ -201,7 +201,7 @@ def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
         check(parse_format(APACHE[name]), lines[name], started)
 
 
-def test_caddy_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_caddy_are_read(folder: Path, port: int) -> None:
     configuration = folder / "Caddyfile"
     configuration.write_text(
         f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}/caddy\n}}\n"

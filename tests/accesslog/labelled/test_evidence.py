@@ -42,7 +42,7 @@ def test_the_evidence_is_each_disallowed_fetch_with_its_line_and_hash(tmp_path: 
         )
 
 
-def test_the_evidence_has_as_many_rows_where_nothing_was_disallowed(tmp_path: Path) -> None:
+def test_the_evidence_is_empty_if_nothing_was_disallowed(tmp_path: Path) -> None:
     world = make_world(tmp_path, 72, {"access.log": linewise.COMBINED}, requests=300)
     arguments = (*world.names, *world.options, *world.policies, "--since", "2031-01-01")
     outcome = check_logs(tmp_path, *arguments, "--evidence", "e.parquet")
@@ -134,7 +134,7 @@ def _written_by(world: World, *options: str) -> dict[str, bytes]:
     }
 
 
-def test_masked_no_address_is_left_anywhere(world: World) -> None:
+def test_a_masked_report_contains_no_address(world: World) -> None:
     """Unreadable lines are masked too."""
     addresses = _full_addresses(world)
     plainly = _written_by(world)
@@ -172,7 +172,7 @@ def test_two_runs_differ_only_in_their_time(world: World) -> None:
     assert summary() == summary()
 
 
-def test_the_same_lines_in_any_files_are_the_same_numbers(tmp_path: Path) -> None:
+def test_splitting_or_compressing_a_log_changes_no_number(tmp_path: Path) -> None:
     """A log in two files, compressed, or in one file gives the same numbers."""
     world = make_world(tmp_path, 74, {"access.log": linewise.VCOMBINED}, requests=1500)
     data = b"".join(line.raw + b"\n" for line in world.files[0].lines)

@@ -96,7 +96,7 @@ FUZZ = settings(
 @example(b"\n")
 @example(b"\xef\xbb\xbf\n")
 @example(b"\xff\xfeG\x00P\x00T\x00B\x00o\x00t\x00\n\x00")
-def test_any_bytes_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_give_a_result_or_an_error(tmp_path: Path, data: bytes) -> None:
     outcome = run_check(tmp_path, data)
     if outcome.code == 2:
         assert "any.log" in outcome.err
@@ -138,7 +138,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) 
 @pytest.mark.slow
 @settings(FUZZ, max_examples=700)
 @given(mutated(), st.booleans())
-def test_damaged_lines_are_counted_however_many(
+def test_any_number_of_damaged_lines_is_counted(
     tmp_path: Path, damaged: tuple[Form, bytes], named: bool
 ) -> None:
     form, data = damaged
@@ -149,7 +149,7 @@ def test_damaged_lines_are_counted_however_many(
 
 @settings(FUZZ, max_examples=25)
 @given(st.binary(max_size=200), st.sampled_from([".gz", ".zst"]))
-def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
+def test_any_bytes_as_a_compressed_file_give_a_result_or_an_error(
     tmp_path: Path, data: bytes, suffix: str
 ) -> None:
     import gzip
@@ -170,7 +170,7 @@ def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
 
 @settings(FUZZ, max_examples=30)
 @given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(POLICIES)).map(b"".join)))
-def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_as_policies_give_a_result_or_an_error(tmp_path: Path, data: bytes) -> None:
     log, policies = tmp_path / "access.log", tmp_path / "policies.jsonl"
     log.write_bytes(sample("vcombined, named", 0))
     policies.write_bytes(data)
@@ -181,7 +181,7 @@ def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, data: byt
 
 @settings(FUZZ, max_examples=30)
 @given(st.binary(max_size=300))
-def test_any_bytes_as_a_robots_txt_are_answered(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_as_a_robots_txt_give_a_result(tmp_path: Path, data: bytes) -> None:
     log, robots = tmp_path / "access.log", tmp_path / "robots.txt"
     log.write_bytes(sample("combined, named", 0))
     robots.write_bytes(data)

@@ -37,7 +37,7 @@ pytestmark = [
         (83, {"u_ex.log": tables.W3C}, "local[2]"),
     ],
 )  # fmt: skip
-def test_spark_says_what_the_local_engine_says(
+def test_spark_gives_the_result_of_the_local_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, forms: dict[str, Form], master: str
 ) -> None:
     in_small_parts(tmp_path, monkeypatch)
@@ -50,9 +50,7 @@ def test_spark_says_what_the_local_engine_says(
     assert spark.code == local.code
 
 
-def test_lines_may_stand_in_a_column_of_parquet_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_may_be_in_a_column_of_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_parts(tmp_path, monkeypatch)
     lines = [line(f"/private/{n}" if n % 7 else "/open") for n in range(3000)]
     plain = check_logs(tmp_path, write_log(tmp_path, *lines), *ROBOTS, "--json").document

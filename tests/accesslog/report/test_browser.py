@@ -55,6 +55,6 @@ def test_nothing_is_wider_than_the_window(browser: Browser, window: int) -> None
         assert browser.width(html(document), window) <= window
 
 
-def test_it_prints(browser: Browser) -> None:
+def test_the_page_can_be_printed(browser: Browser) -> None:
     pages = re.findall(rb"/Type\s*/Page\b", browser.print(html(sample())))
     assert 4 <= len(pages) <= 20
