@@ -26,8 +26,8 @@ _PARTS = re.compile(r"\(([^()]*)\)|([^()]+)")
 _VERSION = r"v?\d[\w.+-]*"
 _PRODUCT = re.compile(r"((?:[^\s/;,]+ ){0,2})([^\s/;,]+)/\S+")
 _NAME = re.compile(r"[A-Za-z][\w.-]*(?: [A-Za-z][\w.-]*){0,2}", re.ASCII)
-_TAIL = re.compile(rf"(?:/\S+| {_VERSION})\Z", re.IGNORECASE)
-_CRAWLS = re.compile(r"bot(?![a-z])|crawl|spider|slurp|scrap", re.IGNORECASE)
+_VERSION_SUFFIX = re.compile(rf"(?:/\S+| {_VERSION})\Z", re.IGNORECASE)
+_CRAWLER_WORD = re.compile(r"bot(?![a-z])|crawl|spider|slurp|scrap", re.IGNORECASE)
 # Names of browsers, and of the systems they run on.
 _BROWSERS = (
     "mozilla compatible applewebkit webkit khtml like gecko safari version mobile chrome headlesschrome "
@@ -101,7 +101,7 @@ def self_declared(user_agent: str) -> str | None:
     has_link = _LINK.search(user_agent[:LONGEST_USER_AGENT]) is not None
     names = list(_declared_names(user_agent))
     for name, _ in names:
-        if _CRAWLS.search(name):
+        if _CRAWLER_WORD.search(name):
             return name
     return next((name for name, near_link in names if near_link), None) if has_link else None
 
@@ -113,14 +113,14 @@ def _declared_names(user_agent: str) -> Iterator[tuple[str, bool]]:
     plain = _URL.sub(lambda match: ";" * len(match[0]), text)
     for part in _PARTS.finditer(plain):
         comment = part[1] is not None
-        names = _in_comment(part[1], part[0] in text) if comment else _outside(part[2])
+        names = _in_comment(part[1], part[0] in text) if comment else _outside_comments(part[2])
         near = any(part.start() <= link <= part.end() + 2 for link in links)
         for name in names:
             if _is_name(name):
                 yield name[:_LONGEST_NAME], near
 
 
-def _outside(text: str) -> Iterator[str]:
+def _outside_comments(text: str) -> Iterator[str]:
     for piece in text.split(";"):
         piece = piece.strip(" ,")
         found = False
@@ -138,7 +138,7 @@ def _in_comment(text: str, without_link: bool) -> Iterator[str]:
     introduces = not without_link or elements[:1] == ["compatible"]
     for element in elements:
         words = element.removeprefix("compatible ")
-        name = _TAIL.sub("", words)
+        name = _VERSION_SUFFIX.sub("", words)
         if name != words and "/" in words:
             yield name
             yield name.rpartition(" ")[2]

@@ -18,7 +18,7 @@ from aipolicy.robotstxt.product_tokens import STAND_INS
 NO_RULE = 0
 """The ruling if no rule matches the path: it is allowed."""
 
-_OTHERS = dict(
+_SHARED = dict(
     {token: (other,) for token, other in STAND_INS.items()},
     **{
         # "Some crawlers have more than one user agent token": Google's list of its common crawlers.
@@ -100,12 +100,12 @@ class Decisions:
     def _ruled(self, asked: pl.DataFrame) -> pl.Series:
         """Return the ruling on each row by the group that binds its crawler."""
         groups, bounds = self._groups(asked.select("file", "crawler").unique().sort("file", "crawler"))
-        free = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
+        allowed = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
         asked = asked.join(groups, on=["file", "crawler"], how="left", maintain_order="left").select(
-            "group", "path", ruling=pl.when(free).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
+            "group", "path", ruling=pl.when(allowed).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
         )
-        open_ = asked.filter(pl.col("ruling").is_null()).select("group", "path").unique()
-        by_group = open_.group_by("group").agg("path")
+        undecided = asked.filter(pl.col("ruling").is_null()).select("group", "path").unique()
+        by_group = undecided.group_by("group").agg("path")
         rulings: list[int] = []
         for group, paths in by_group.iter_rows():
             file, parsed, bound = bounds[group]
@@ -169,7 +169,7 @@ class Decisions:
 def _alternatives(table: CrawlerTable) -> Mapping[str, tuple[str, ...]]:
     """Return product tokens, and the tokens whose groups they may use if no group names them."""
     return {
-        c.product_token: others for c in table.crawlers if (others := _OTHERS.get(c.product_token.lower()))
+        c.product_token: others for c in table.crawlers if (others := _SHARED.get(c.product_token.lower()))
     }
 
 

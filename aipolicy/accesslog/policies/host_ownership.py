@@ -48,7 +48,7 @@ def timelines(sites: dict[str, list[SiteVersion]]) -> dict[str, Timeline]:
         versions[site] = tuple({one.version.at: one.version for one in in_order}.values())
         for host, ownership in _ownerships(site, in_order):
             ownerships.setdefault(host, []).append(ownership)
-    of_site = {site: Timeline(its) for site, its in versions.items()}
+    of_site = {site: Timeline(of_one) for site, of_one in versions.items()}
     found = {}
     for host, of_host in ownerships.items():
         of_host.sort(key=lambda ownership: ownership.start)
@@ -92,12 +92,12 @@ def _refuse_overlaps(host: str, ownerships: list[_Ownership]) -> None:
 
 def _versions(ownerships: list[_Ownership], versions: dict[str, tuple[Version, ...]]) -> Iterable[Version]:
     for index, ownership in enumerate(ownerships):
-        its = versions[ownership.site]
-        first = bisect_left(its, ownership.start, key=lambda version: version.at)
-        last = len(its)
+        of_site = versions[ownership.site]
+        first = bisect_left(of_site, ownership.start, key=lambda version: version.at)
+        last = len(of_site)
         if ownership.end is not None:
-            last = bisect_left(its, ownership.end, key=lambda version: version.at)
-        yield from its[first:last]
+            last = bisect_left(of_site, ownership.end, key=lambda version: version.at)
+        yield from of_site[first:last]
         following = ownerships[index + 1].start if index + 1 < len(ownerships) else None
         if ownership.end is not None and ownership.end != following:
             yield Version(ownership.end, None, NOTHING_ASKED)

@@ -56,8 +56,7 @@ def differences(
     clients: dict[SiteFinding, list[str]] = {}
     for client, answer in site.observation.page.others:
         own_page = answer.ok and not interstitial(answer)
-        theirs = _compared(PageSignals(answer), expected, policy.effective) if own_page else ()
-        for each in theirs:
+        for each in _compared(PageSignals(answer), expected, policy.effective) if own_page else ():
             if each not in findings:
                 clients.setdefault(each, []).append(client)
     for each, names in clients.items():
