@@ -4,16 +4,25 @@ PORT ?= 8000
 MINUTES ?= 10
 SEED ?= 1
 SOAK ?=
+FAST := tests/core tests/report tests/signals tests/test_language.py tests/test_package.py tests/test_rendering.py
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test proof soak lint docs clean
+# Processes that share the tests; 0 runs them in one, as a debugger needs.
+JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
+
+.PHONY: demo test check proof soak lint docs clean
 
 demo: $(VENV)/server.installed
 	@$(BIN)/aipolicy demo --port $(PORT)
 
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The linters and the fast tests: under a minute on two cores, from the second time on.
+check: lint
+	$(PYTEST) -q -m 'not slow and not proof' $(FAST)
 
 # The tests that have a larger size than CI's, at that size, and a soak of MINUTES: some two hours.
 proof: $(VENV)/test.installed

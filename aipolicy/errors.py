@@ -12,6 +12,9 @@ AIPolicyError
 ├── CrawlerTestError                  a crawler can't be tested
 ├── RangesError (ValueError)          a list of addresses is invalid
 ├── ResolverError                     DNS gave no answer
+├── PartnerError (ValueError)         a partner, an answer or an export is invalid
+│   ├── UnknownPartnerError (LookupError)  no partner has the name
+│   └── UnknownRemovalError (LookupError)  there is no such removal request
 └── RegistryError                     the registry can't do what was asked
     ├── RegistryURLError (ValueError) a registry's URL is invalid
     ├── UnknownSiteError (LookupError) no site has a host
@@ -126,3 +129,15 @@ class HostTakenError(RegistryError):
 
 class HistoryError(RegistryError):
     """The registry's history is not the one that was read before, as after a restored backup."""
+
+
+class PartnerError(AIPolicyError, ValueError):
+    """A partner, an answer or an export that is invalid; the message names the value and the fix."""
+
+
+class UnknownPartnerError(PartnerError, LookupError):
+    """No partner has the name."""
+
+
+class UnknownRemovalError(PartnerError, LookupError):
+    """There is no such removal request, or it is another partner's."""

@@ -1,4 +1,4 @@
-"""Fixtures and settings for all tests."""
+"""Fixtures of all tests."""
 
 import os
 from collections.abc import Generator, Iterator

@@ -20,7 +20,7 @@ from aipolicy.accesslog.fetch_table import DISALLOWED, SCHEMA, Verdict
 from aipolicy.accesslog.formats import LogFormat
 from aipolicy.accesslog.formats.timestamps import LATEST
 from aipolicy.accesslog.policies import Judge, NamedTokens, Policies, best_spelling, reads_robots_txt
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers, uses_anothers_name
@@ -85,8 +85,8 @@ class Evaluator:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._judge = Judge(terms.policies, terms.grace_hours)
-        self._crawlers: Memo[str, str | None] = Memo(_CACHED)
-        self._names: Memo[str, tuple[tuple[str, ...], str | None]] = Memo(_CACHED)
+        self._crawlers: BoundedCache[str, str | None] = BoundedCache(_CACHED)
+        self._names: BoundedCache[str, tuple[tuple[str, ...], str | None]] = BoundedCache(_CACHED)
         self._named = NamedTokens(terms.policies, terms.sites)
         self._tokens = token_pattern(self._named.everywhere)
         self.lines = line_pattern(self._named.everywhere)

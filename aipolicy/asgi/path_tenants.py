@@ -1,7 +1,8 @@
 """Path tenants: sites that share one host, each under a path of its own, such as ``example.com/@alice``.
 
 Each tenant has its own headers. But a host has one robots.txt and one tdmrep.json, which apply to all of
-them: they list the paths of the tenants that opted out, unless that would disclose too much or be too long.
+them: they list the paths of the tenants that opted out, unless that would disclose too much or be too long,
+and state no grant of the host's own.
 """
 
 import inspect
@@ -18,7 +19,7 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from aipolicy.asgi.messages import request_of
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Preferences
@@ -100,7 +101,7 @@ class PathTenants:
         self._listing, self._too_large = listing, too_large
         self._ttl, self._timeout, self._clock = ttl, timeout, clock
         self._hosts, self._unknown = _Hosts(), _Hosts()
-        self._names: Memo[str, bytes] = Memo(_NAMES)
+        self._names: BoundedCache[str, bytes] = BoundedCache(_NAMES)
         self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
         self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()
@@ -140,6 +141,7 @@ class PathTenants:
             is_site: Whether the lookup knows the host.
         """
         name = canonical_host(host) or ""
+        own = _without_grants(own)
         if self._listing == "headers":
             self._warn_of_unknown(name, own, is_site=is_site)
             return own
@@ -276,6 +278,13 @@ class _LoggedOnce:
             return False
         self._values.add(value)
         return True
+
+
+@lru_cache(maxsize=_HOSTS)
+def _without_grants(own: Rendering) -> Rendering:
+    """Return the rendering without the host's grants, which its files would state for every tenant."""
+    policy = replace(own.policy, preferences=own.policy.preferences.disallowed)
+    return own if policy == own.policy else render(policy, own.signals)
 
 
 @lru_cache(maxsize=_HOSTS)

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.in_process import RobotsLocation, UnreadableError, UpstreamFile
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.lookup.base import error_text
@@ -151,7 +151,7 @@ class UpstreamRobots:
         self._root_paths: set[str] = {""}
         self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
         # The last results by host, found without any of the rest.
-        self._ready: Memo[bytes, tuple[Rendering, float, MergedRobots]] = Memo(_READY)
+        self._ready: BoundedCache[bytes, tuple[Rendering, float, MergedRobots]] = BoundedCache(_READY)
         self._background = Background(_State)
 
     def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:

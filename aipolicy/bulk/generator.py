@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aipolicy import atomic_file
 from aipolicy.bulk.host_folder import DEFAULT_TDMREP, NOTHING_RESERVED, STATE, TDMREP, HostFolder
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.crawlers import Scope
 from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.validation import Visibility
@@ -172,7 +172,7 @@ class Generator:
     def _apply_changes(self, state: FolderState) -> None:
         """Update the files of all changes since ``state``."""
         self.summary.seq = state.seq or 0
-        for last, hosts in self._registry.affected(Mark(self.summary.seq, state.digest)):
+        for last, hosts in self._registry.affected(Checkpoint(self.summary.seq, state.digest)):
             self._update(hosts)
             self.summary.seq = last.seq
             state = replace(state, seq=last.seq, digest=last.digest)

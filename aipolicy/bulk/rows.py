@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
@@ -31,7 +31,7 @@ class PolicyCache:
     """A cache of policies by their spelling: most rows have one of a handful."""
 
     def __init__(self) -> None:
-        self._known: Memo[Hashable, SitePolicy] = Memo(_CACHED)
+        self._known: BoundedCache[Hashable, SitePolicy] = BoundedCache(_CACHED)
 
     def get(self, spelling: Hashable, size: int, parse: Callable[[], SitePolicy]) -> SitePolicy:
         """Return the policy for ``spelling``, parsed once; one of many characters (``size``) isn't cached."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from aipolicy.bulk.rows import Row, SiteRow, strictest
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, HostTakenError, PolicyError
 from aipolicy.registry.changes import PolicyTexts, hosts_from_text, hosts_text
@@ -97,7 +97,7 @@ class StagedRows:
         self._database.execute("BEGIN")
         self._texts = PolicyTexts()
         # By id(), which is faster than equality; the policy is kept, so that no other one gets its id.
-        self._policies: Memo[int, tuple[SitePolicy, int]] = Memo(_CACHED)
+        self._policies: BoundedCache[int, tuple[SitePolicy, int]] = BoundedCache(_CACHED)
         self._policy_count = 0
         self.entered = 0
         self._buffered: list[tuple[Any, ...]] = []
@@ -233,7 +233,7 @@ class StagedRows:
                 self._mark_bad(entry, number, PolicyError(message))
 
     def refuse(self, site: str, error: AIPolicyError) -> int:
-        """Mark the row of ``site`` as bad; return its number."""
+        """Checkpoint the row of ``site`` as bad; return its number."""
         with _storage_errors():
             number: int
             entry, number = self._database.execute(

@@ -19,7 +19,9 @@ from aipolicy.cli.generate import headers, robots
 from aipolicy.cli.import_sites import import_sites
 from aipolicy.cli.lint import lint
 from aipolicy.cli.options import add_crawlers_option, printable
+from aipolicy.cli.partners import partners
 from aipolicy.cli.registry import history, set_policy, show
+from aipolicy.cli.removals import removals
 from aipolicy.cli.replica import replica
 from aipolicy.errors import AIPolicyError
 from aipolicy.version import __version__
@@ -95,6 +97,8 @@ for command in (
     show,
     history,
     replica,
+    partners,
+    removals,
     lint,
     diff,
     explain,

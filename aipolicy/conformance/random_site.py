@@ -112,7 +112,7 @@ class RandomSite:
 def clause_of(site: RandomSite) -> Clause:
     """Return the site as what a server serves."""
 
-    def judge(_fixture: Fixture, _seen: object, _token: str) -> ClauseFinding:
+    def judge(_fixture: Fixture, _recording: object, _token: str) -> ClauseFinding:
         return ClauseFinding(ClauseVerdict.NOT_TESTED)
 
     return Clause("random", "2.2", Level.MUST, "It obeys.", site.fixture, judge)

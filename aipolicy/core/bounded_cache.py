@@ -7,7 +7,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Memo(dict[K, V]):
+class BoundedCache(dict[K, V]):
     """A dict of at most ``most`` entries that is cleared when it is full.
 
     A look-up costs as much as a dict's; an LRU cache would often cost more than it saves.

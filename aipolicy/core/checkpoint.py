@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=Sequence[object])
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Checkpoint:
     """A change in the history.
 
     Attributes:
@@ -42,7 +42,7 @@ class Mark:
         columns = (value if isinstance(value, bytes) else str(value).encode() for value in row)
         return cls(seq, sha256(b"\n".join(columns)).hexdigest())
 
-    def behind(self, rows: Sequence[Row]) -> Sequence[Row] | None:
+    def changes_after(self, rows: Sequence[Row]) -> Sequence[Row] | None:
         """Return the changes after this one in ``rows``, a part of a history that begins with its number.
 
         None means that another change, or none, has this number: then the history must be read from its

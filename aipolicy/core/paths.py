@@ -42,7 +42,7 @@ def normalise(path: str | bytes) -> str:
     """
     if isinstance(path, str) and _NORMAL.fullmatch(path):  # the usual case
         return path
-    raw = _ESCAPE.sub(_canonical_escape, octets(path) if isinstance(path, str) else path)
+    raw = _ESCAPE.sub(_canonical_escape, to_bytes(path) if isinstance(path, str) else path)
     if not _NOT_PLAIN.search(raw):
         return raw.decode("ascii")
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
@@ -161,12 +161,12 @@ def _spellings(path: str, times: int) -> tuple[str, ...]:
 
 def escaped(path: str) -> str:
     """Return a decoded path as in a request target: normalised, with ``%`` and ``?`` escaped."""
-    return normalise(octets(path).replace(b"%", b"%25")).replace("?", "%3F")
+    return normalise(to_bytes(path).replace(b"%", b"%25")).replace("?", "%3F")
 
 
 def decoded(path: str) -> str:
     """Return a path of a request target as an application receives it, with surrogate escapes."""
-    return unquote_to_bytes(octets(path)).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(to_bytes(path)).decode("utf-8", "surrogateescape")
 
 
 def _rooted(path: str) -> str:
@@ -185,7 +185,7 @@ def _without(root: str, path: str) -> str | None:
     return _rooted(rest) if is_below else None
 
 
-def octets(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
     """Return the bytes that ``text`` was decoded from: UTF-8 with surrogate escapes. Never raises."""
     try:
         return text.encode("utf-8", "surrogateescape")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aipolicy.core.crawlers import CRAWLERS, Scope, crawler_named
 from aipolicy.core.hosts import site_name
-from aipolicy.core.paths import octets, path_pattern
+from aipolicy.core.paths import path_pattern, to_bytes
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import HostError, PolicyError
 
@@ -109,7 +109,7 @@ def robots_base(text: Any) -> str | None:
         return None
     if not isinstance(text, str):
         raise PolicyError(f"robots_base is {text!r}: give the text of a robots.txt")
-    size = len(octets(text))
+    size = len(to_bytes(text))
     if size > MAX_ROBOTS_BYTES:
         raise PolicyError(f"robots_base has {size} bytes, and crawlers read {MAX_ROBOTS_BYTES}: shorten it")
     return text

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import crawler_named
 from aipolicy.identity.addresses import ClientAddress, read_address
 from aipolicy.identity.operator_lists import LIST_MARGIN, AddressList, Ranges, packaged_ranges
@@ -137,8 +137,8 @@ class IdentityChecker:
         # A file of an older version has no proxies. Without any, clients behind a CDN would count as spoofed.
         self._proxy_lists = self.ranges.proxies or packaged_ranges().proxies
         self._proxies = AddressIndex(self._proxy_lists)
-        self._checks: Memo[str, OperatorCheck] = Memo(_MAX_CHECKS)
-        self._answers: Memo[tuple[str, str | None, date], Identity] = Memo(_MAX_ANSWERS)
+        self._checks: BoundedCache[str, OperatorCheck] = BoundedCache(_MAX_CHECKS)
+        self._answers: BoundedCache[tuple[str, str | None, date], Identity] = BoundedCache(_MAX_ANSWERS)
 
     def __reduce__(self) -> tuple[type["IdentityChecker"], tuple[Ranges]]:
         if self._resolver is not None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from cachetools import LRUCache
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock, survive_forks
@@ -109,7 +109,7 @@ class LocalLookup:
         self._file: RegistryFile | None = None
         self._source: object = None  # the file and the registry that the answers were read from
         self._followed = False  # the file is a replica that its follower made
-        self._last = Mark()  # the last change that the answers include
+        self._last = Checkpoint()  # the last change that the answers include
         self._ready: dict[bytes, Rendering | Exception] = {}  # large policies rendered for the current find
         self._health = SourceHealth()
         self._misses = 0

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-from aipolicy.core.checkpoint import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Checkpoint
 from aipolicy.errors import RegistryError, RegistryURLError
 from aipolicy.lookup.status import ReplicaStatus
 
@@ -107,7 +107,7 @@ class RegistryFile:
         self._path = path
         self.identity = _identity(path)
         self._data_version: object = None  # changes when another connection commits
-        self._state = b"", Mark()
+        self._state = b"", Checkpoint()
         self.followed = False
         # Without mmap: it would save 5 %, but the process would die of SIGBUS if the file is truncated.
         self._connection = sqlite3.connect(
@@ -136,7 +136,7 @@ class RegistryFile:
         """Return True if it is the file at its path."""
         return _identity(self._path) == self.identity
 
-    def state(self) -> tuple[bytes, Mark]:
+    def state(self) -> tuple[bytes, Checkpoint]:
         """Return the registry's id and its last change."""
         # Not read if nobody committed since the last time: a change may have megabytes.
         version = self._connection.execute("PRAGMA data_version").fetchone()
@@ -145,7 +145,7 @@ class RegistryFile:
             self._data_version = version
         return self._state
 
-    def _read_state(self) -> tuple[bytes, Mark]:
+    def _read_state(self) -> tuple[bytes, Checkpoint]:
         try:
             meta = dict(self._connection.execute(_ABOUT))
             row = self._connection.execute(_LAST).fetchone()
@@ -160,20 +160,20 @@ class RegistryFile:
         if row is None or not isinstance(row[0], int):
             raise RegistryError("not a registry: it has no sequence number")
         self.followed = meta.get(b"file") == b"%d" % self.identity[1]
-        return meta.get(b"registry_id", b""), Mark.of(row)
+        return meta.get(b"registry_id", b""), Checkpoint.of(row)
 
     def policy(self, host: str) -> bytes | None:
         """Return the policy of the site that has ``host``, in JSON, or None."""
         row = self._connection.execute(_POLICY, (host,)).fetchone()
         return None if row is None else row[0] or b""
 
-    def changed(self, known: Mark, last: Mark) -> list[bytes] | None:
+    def changed(self, known: Checkpoint, last: Checkpoint) -> list[bytes] | None:
         """Return the hosts that changed after ``known`` up to ``last``, or None if any host may have."""
         if last == known:
             return []
         count = last.seq - known.seq
         execute = self._connection.execute
-        if count > _MAX_CHANGES or known.behind(execute(_CHANGE, (known.seq,)).fetchall()) is None:
+        if count > _MAX_CHANGES or known.changes_after(execute(_CHANGE, (known.seq,)).fetchall()) is None:
             return None
         rows = execute(_CHANGES, (known.seq, last.seq)).fetchall()
         return _hosts(affected for (affected,) in rows) if len(rows) == count else None

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from cachetools import LRUCache
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import PRESETS, Preset, SitePolicy, preset_named
 from aipolicy.forks import survive_forks
 from aipolicy.lookup.base import value_text
@@ -77,7 +77,7 @@ class Renderer:
         self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_CACHED)
         self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_MAX_LATEST)
-        self._logged: Memo[int, None] = Memo(_MAX_LOGGED)
+        self._logged: BoundedCache[int, None] = BoundedCache(_MAX_LOGGED)
 
     def rendering(self, policy: SitePolicy) -> Rendering:
         """Return the rendering that all sites with this policy share.

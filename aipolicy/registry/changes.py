@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import PolicyError, RegistryError
 from aipolicy.times import from_microseconds, iso, to_microseconds
@@ -76,7 +76,7 @@ class PolicyTexts:
     """``policy_text`` with a cache for policies that differ in their site only."""
 
     def __init__(self) -> None:
-        self._known: Memo[tuple[object, ...], str] = Memo(_CACHED)
+        self._known: BoundedCache[tuple[object, ...], str] = BoundedCache(_CACHED)
 
     def of(self, policy: SitePolicy) -> str:
         """Return the policy's text."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.errors import HistoryError, RegistryError
 from aipolicy.registry.changes import InForce, policy_from_text
 from aipolicy.registry.database import Database
@@ -114,12 +114,12 @@ def timeline(connection: Connection, host: str) -> list[InForce]:
     return list(found.values())
 
 
-def affected_hosts(database: Database, after: Mark, page: int) -> Iterator[tuple[Mark, set[str]]]:
+def affected_hosts(database: Database, after: Checkpoint, page: int) -> Iterator[tuple[Checkpoint, set[str]]]:
     """Yield the changes after ``after``, at most ``page`` at a time: see ``Registry.affected``."""
     while True:
         with database.reading() as connection:
             rows = connection.execute(_CHANGES_FROM, {"seq": after.seq, "page": page}).all()
-        changes = after.behind([row[:-1] for row in rows])
+        changes = after.changes_after([row[:-1] for row in rows])
         if changes is None:
             fix = "read everything again"
             raise HistoryError(f"change {after.seq} of the registry is missing or different: {fix}")
@@ -127,5 +127,5 @@ def affected_hosts(database: Database, after: Mark, page: int) -> Iterator[tuple
             return
         if not all(row.has_site for row in rows):
             raise incomplete(database.name)
-        after = Mark.of(changes[-1])
+        after = Checkpoint.of(changes[-1])
         yield after, {name for *_, affected in changes for name in json.loads(affected)}

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sqlalchemy import Row, Select, bindparam, func, select
 
-from aipolicy.core.checkpoint import Mark
+from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.hosts import site_name
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, UnknownSiteError
@@ -93,6 +93,11 @@ class Registry:
         self._database.close()
 
     @property
+    def database(self) -> Database:
+        """The open database, for aipolicy's own tables beside the registry's."""
+        return self._database
+
+    @property
     def registry_id(self) -> str:
         """The registry's random identifier, 32 hexadecimal digits."""
         return self._database.registry_id
@@ -105,10 +110,10 @@ class Registry:
             return seq
 
     @property
-    def last(self) -> Mark:
+    def last(self) -> Checkpoint:
         """The latest change."""
         with self._database.reading() as connection:
-            return Mark.of(connection.execute(_LAST).one())
+            return Checkpoint.of(connection.execute(_LAST).one())
 
     def check_complete(self) -> None:
         """Raise RegistryError if rows are missing, as while the registry is restored from a dump.
@@ -301,7 +306,7 @@ class Registry:
         with self._database.reading() as connection:
             return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
 
-    def affected(self, after: Mark) -> Iterator[tuple[Mark, set[str]]]:
+    def affected(self, after: Checkpoint) -> Iterator[tuple[Checkpoint, set[str]]]:
         """Yield the changes after ``after``, some thousand at a time.
 
         Returns:

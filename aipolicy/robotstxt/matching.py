@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.paths import normalise
 from aipolicy.core.patterns import PatternTable
 from aipolicy.core.preferences import Preferences
@@ -93,7 +93,7 @@ class RuleSet(ABC):
 
     def __init__(self, spelling: Spelling = str) -> None:
         self._spelling = spelling
-        self._decided: Memo[str, Ruling] = Memo(_REMEMBERED)
+        self._decided: BoundedCache[str, Ruling] = BoundedCache(_REMEMBERED)
 
     def decide(self, path: str) -> Ruling:
         """Return the ruling on ``path`` (normalised). It is cached for some time."""
@@ -145,7 +145,7 @@ class RuleTable:
 
     def __init__(self, rules: Sequence[Rule], *, literally: bool = False) -> None:
         self._rules, self._literally = rules, literally
-        self._decided: Memo[str, Rule | None] = Memo(_REMEMBERED)
+        self._decided: BoundedCache[str, Rule | None] = BoundedCache(_REMEMBERED)
 
     @cached_property
     def first(self) -> Callable[[str], Rule | None]:

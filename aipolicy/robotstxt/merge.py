@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import NamedTuple
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.core.paths import octets
+from aipolicy.core.paths import to_bytes
 from aipolicy.core.policy import SitePolicy
 from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.core.validation import MAX_ROBOTS_BYTES, Visibility
@@ -66,7 +66,7 @@ def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | b
         written = _merged(policy, signals or Signals(), own, most=_COUNTED)
     except RobotsTooLargeError:
         written = None
-    if written is None or (len(written) > MAX_ROBOTS_BYTES and written != octets(own or "")):
+    if written is None or (len(written) > MAX_ROBOTS_BYTES and written != to_bytes(own or "")):
         size = f"more than {_COUNTED}" if written is None else f"{len(written)}"
         raise RobotsTooLargeError(
             f"the robots.txt of {policy.site or 'this policy'} has {size} bytes, but crawlers read only "
@@ -126,7 +126,7 @@ def _merged(policy: SitePolicy, signals: Signals, own: str | None, *, most: int)
     if policy.visibility is Visibility.PRIVATE:
         return _written(_private()).encode()
     if own is not None and not _states_anything(policy, signals):
-        return octets(own)
+        return to_bytes(own)
     if own is not None and len(own) > most:
         raise RobotsTooLargeError(f"the site's own robots.txt has more than {most} bytes")
     return _joined(policy, signals, own, RobotsTxt.parse(own or ""), most)
@@ -135,7 +135,7 @@ def _merged(policy: SitePolicy, signals: Signals, own: str | None, *, most: int)
 def _joined(policy: SitePolicy, signals: Signals, own: str | None, parsed: RobotsTxt, most: int) -> bytes:
     """Merge ``parsed``. If there is nothing to add, return ``own``, the file that was parsed."""
     parts = _parts(policy, signals, own is not None, portable(parsed, most), most)
-    return octets(own or "") if parts is None else _written(parts).encode()
+    return to_bytes(own or "") if parts is None else _written(parts).encode()
 
 
 def _states_anything(policy: SitePolicy, signals: Signals) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Self
 
-from aipolicy.core.paths import WHITE_SPACE, normalise, octets
+from aipolicy.core.paths import WHITE_SPACE, normalise, to_bytes
 
 BEGIN, END = "# BEGIN aipolicy", "# END aipolicy"
 """The comment lines around our lines in a merged file."""
@@ -373,4 +373,4 @@ def _printable(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return "".join(f"%{octet:02X}" for octet in octets(character))
+    return "".join(f"%{byte:02X}" for byte in to_bytes(character))

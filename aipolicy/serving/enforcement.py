@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers
@@ -65,7 +65,7 @@ class Enforcement:
             report = FetchLog().report
         self._report = report
         self._client_addresses = client_addresses
-        self._crawlers: Memo[bytes, tuple[Crawler, ...]] = Memo(_REMEMBERED)
+        self._crawlers: BoundedCache[bytes, tuple[Crawler, ...]] = BoundedCache(_REMEMBERED)
         self.counts = FetchCounts()
 
     def crawlers(self, headers: Iterable[Header]) -> tuple[Crawler, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from aipolicy.core.crawlers import Crawler
-from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, octets, read_path
+from aipolicy.core.paths import PathReadings, decoded, escaped, is_plain, read_path, to_bytes
 from aipolicy.core.validation import Visibility
 from aipolicy.rendering import HeaderSet, Rendering
 
@@ -81,7 +81,7 @@ class RequestTarget:
     def paths(self) -> Iterator[tuple[str, bytes]]:
         """Return each reading as a server would hand it over: the decoded path, and the path as sent."""
         for path in self._readings.certain if self._readings else ():
-            yield decoded(path), octets(path)
+            yield decoded(path), to_bytes(path)
 
     def _targets(self, rendering: Rendering) -> tuple[str, ...]:
         """Return every reading to which a site's rules apply; nothing if any path may be meant."""
@@ -108,7 +108,7 @@ def has_plain_path(path: str, raw_path: bytes | None, root_path: str | None) -> 
 
 def target_of(path: str, raw_path: bytes | None, query: bytes | None) -> bytes:
     """Return path and query as the client sent them, which is what signatures cover."""
-    sent = raw_path or octets(path)
+    sent = raw_path or to_bytes(path)
     return sent + b"?" + query if query else sent
 
 

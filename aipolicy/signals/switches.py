@@ -1,4 +1,4 @@
-"""Which signals are sent: one switch each, and what a switch costs the owner."""
+"""Switches of the signals, with the cost of each to the owner."""
 
 from dataclasses import dataclass, field
 

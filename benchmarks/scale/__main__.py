@@ -56,8 +56,8 @@ def served(stack: ExitStack, folder: Path, sites: Sites, only_make: bool) -> lis
     if fix := missing("redis", program="redis-server"):
         print(f"Redis: left out; {fix}")
     else:
-        by_socket, by_tcp, octets = stack.enter_context(redis_server(folder, sites))
-        server = {"over_network": True, "elsewhere": f", and {octets / 1e6:,.0f} MB of the server's"}
+        by_socket, by_tcp, resident = stack.enter_context(redis_server(folder, sites))
+        server = {"over_network": True, "elsewhere": f", and {resident / 1e6:,.0f} MB of the server's"}
         found += [
             ("Redis GET, Unix socket", "redis", by_socket, server),
             ("Redis GET, TCP", "redis", by_tcp, server),

@@ -347,3 +347,21 @@ async def test_tdmrep_json_states_no_0_for_a_tenant_who_said_nothing() -> None:
     entries = json.loads((await request(app, "/.well-known/tdmrep.json")).body)
     assert not [entry for entry in entries if entry["tdm-reservation"] == 0]
     assert {entry["location"] for entry in entries} == {"/@alice/", "/@alice$", "/@alice?*"}
+
+
+@pytest.mark.parametrize("how", ["paths", "headers"])
+@pytest.mark.parametrize("listed", [(), ("/@alice/",)])
+async def test_a_grant_for_the_hosts_own_pages_grants_nothing_for_its_tenants(
+    how: Listing, listed: tuple[str, ...]
+) -> None:
+    def policy_of(host: str) -> SitePolicy:
+        return SitePolicy.from_preset("allow" if host == "blog.example" else "unset", site=host)
+
+    tenants = PathTenants(site_of, lambda host: listed, listing=how)
+    app = AIPolicyMiddleware(answering(robots=ROBOTS), CachedLookup(policy_of), tenants=tenants)
+    robots = (await request(app, "/robots.txt")).body
+    assert b"train-ai=y" not in robots
+    assert b"ai-train=yes" not in robots
+    entries = await request(app, "/.well-known/tdmrep.json")
+    assert b'"tdm-reservation": 0' not in entries.body
+    assert (await request(app, "/about")).one("content-usage") == "train-ai=y, ai-use=y"

@@ -121,7 +121,7 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(
     done = aipolicy(*command, "--crawlers", "bad.json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(
-        "Error: crawler table 'bad.json': entry 2: 'New\\n*' can't be a product token: use"
+        "Error: crawler table 'bad.json': entry 2: 'New\\n*' is not a valid product token; use"
     )
     assert done.stderr.count("\n") == 1
 
@@ -248,7 +248,7 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
         (["--ai-robots-txt", "robots.json", "--accept-new"], "--accept-new needs a file to write"),
         (["--accept-new"], "add --ai-robots-txt"),
         (["--ai-robots-txt", "missing.json"], "--ai-robots-txt 'missing.json': it doesn't exist"),
-        (["--ai-robots-txt", "http://x.example/robots.json"], "it is not https"),
+        (["--ai-robots-txt", "http://x.example/robots.json"], "the URL is not https"),
         (["--ai-robots-txt", "https://localhost:1/robots.json"], "it can't be fetched"),
         (["--ai-robots-txt", "list.json"], "it isn't robots.json of ai.robots.txt"),
         (["--ai-robots-txt", "robots.json", "--operator", "OpenAI"], "are for addresses"),

@@ -222,7 +222,7 @@ def test_path_preferences_are_reported_to_be_left_out(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--path", "/press/ train-ai=y")
     done = aipolicy("export", "caddy")
     assert done.returncode == 0
-    assert "1 hosts have path preferences, which this can't express" in done.stderr
+    assert "1 hosts have path preferences, which a server's configuration can't express" in done.stderr
 
 
 def test_a_policy_that_can_not_be_read_is_the_default_and_reported(aipolicy: Run, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_policy_that_can_not_be_read_is_the_default_and_reported(aipolicy: Run
         connection.exec_driver_sql("UPDATE site SET policy = '{'")
     done = aipolicy("export", "nginx-map")
     assert done.returncode == 1
-    assert "'blog.example' can't be used" in done.stderr
+    assert "the policy of 'blog.example' is invalid" in done.stderr
     assert '"blog.example"' not in done.stdout
 
 

@@ -72,7 +72,7 @@ def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "culprit", "fix"),
     [
-        (["robots"], "nothing says", "--preset"),
+        (["robots"], "there is no policy to write", "--preset"),
         (["robots", "--preset", "no-trainig"], "no-trainig", "no-training"),
         (["robots", "--preset", "no-ai", "--licensed", "GTPBot"], "GTPBot", "did you mean 'GPTBot'"),
         (["robots", "--preset", "no-ai", "--sitemap", "/map.xml"], "/map.xml", "absolute URL"),

@@ -15,7 +15,7 @@ from aipolicy.cli import progress
 def test_where_no_terminal_is_a_line_says_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.0)
     with progress.row_progress("reading", 1000) as advance:
         advance(250, 10)
         advance(250, 10)

@@ -166,7 +166,7 @@ def test_a_time_shows_the_hosts_of_that_time(aipolicy: Run) -> None:
 def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    for when, fix in (("", "write it like"), (tomorrow, "leave it out for what is declared now")):
+    for when, fix in (("", "is not a valid time; use"), (tomorrow, "leave it out for the current policy")):
         done = aipolicy("show", "blog.example", "--at", when)
         assert (done.returncode, done.stdout) == (2, "")
         assert f"--at {when!r}" in done.stderr

@@ -8,7 +8,7 @@ from tests.cli.conftest import Run
 @pytest.mark.parametrize(
     ("to", "output"),
     [
-        ("sqlite:////no/such/replica.db", "'/no/such/replica.db.lock' can't be made"),
+        ("sqlite:////no/such/replica.db", "'/no/such/replica.db.lock' can't be created"),
         ("postgresql://db/blogs", "--to 'postgresql://db/blogs': registry is a postgresql URL"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The traps say what they mean: each page's standing is what independent readers make of its robots.txt."""
+"""Each page of a fixture is allowed or disallowed as independent parsers read its robots.txt."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def trap_of(clause: Clause) -> Fixture:
     return clause.build(FixtureSetup(TOKEN, AT))
 
 
-def standing(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
+def answers_of(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
     """Return the answers of the product's parser and of the tests' own."""
     rules, path = fixture.rules.get(place.authority, b""), normalise(place.path)
     return verdict(RobotsTxt.parse(rules), TOKEN, path).allowed, Engine().allowed(rules, TOKEN, path)
@@ -29,9 +29,9 @@ def standing(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
 def test_what_a_trap_forbids_its_rules_forbid_and_no_more(clause: Clause) -> None:
     fixture = trap_of(clause)
     for place in (*fixture.controls, *fixture.allowed):
-        assert standing(fixture, place) == (True, True), place
+        assert answers_of(fixture, place) == (True, True), place
     for place in () if fixture.reason else fixture.forbidden:
-        assert standing(fixture, place) == (False, False), place
+        assert answers_of(fixture, place) == (False, False), place
 
 
 @each_clause

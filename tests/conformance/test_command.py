@@ -177,7 +177,7 @@ def test_an_optional_feature_counts_only_if_it_is_claimed(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--", "wget", "-r"], "the command has no {url}"),
         (["--", "no-such-crawler", "{url}"], "'no-such-crawler' is not a command"),
@@ -191,10 +191,10 @@ def test_an_optional_feature_counts_only_if_it_is_claimed(
         ([], "Missing argument"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], told: str) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
     done = check(*arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -305,7 +305,7 @@ def test_a_proxy_in_the_environment_is_not_used_for_the_test_server() -> None:
 
 @needs_curl
 def test_each_run_has_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    told = tmp_path / "message"
     script = f"ls -A {{dir}} | wc -l >> {told}; touch {{dir}}/x; echo {{dir}} >> {told}; curl -s {{url}}"
     check(*few("bom", "cr"), "--jobs=1", "--token=Bot", "--", "sh", "-c", script)
     counts, folders = told.read_text().split()[::2], told.read_text().split()[1::2]

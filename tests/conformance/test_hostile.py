@@ -16,13 +16,13 @@ async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.Strea
     return await asyncio.open_connection("127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2]))
 
 
-async def ask(server: Server, octets: bytes) -> bytes:
+async def ask(server: Server, data: bytes) -> bytes:
     """Return the bytes received on a new connection until the server closes it."""
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", int(server.url.rstrip("/").rpartition(":")[2])
     )
     try:
-        writer.write(octets)
+        writer.write(data)
         await writer.drain()
         return await reader.read()
     except ConnectionError:
@@ -41,7 +41,7 @@ async def still_serves(server: Server) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("octets", "status"),
+    ("data", "status"),
     [
         (b"\x16\x03\x01\x02\x00garbage\r\n\r\n", b"400"),
         (b"GET /" + b"x" * 100_000, b"431"),
@@ -51,20 +51,20 @@ async def still_serves(server: Server) -> bool:
     ],
     ids=["no-http", "long-line", "many-headers", "large-body", "no-host"],
 )
-async def test_what_is_too_much_or_no_http_is_refused(octets: bytes, status: bytes) -> None:
+async def test_what_is_too_much_or_no_http_is_refused(data: bytes, status: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
-        answer = await ask(server, octets)
+        answer = await ask(server, data)
         assert answer == b"" or answer.split()[1] == status
         assert await still_serves(server)
 
 
 @pytest.mark.parametrize(
-    "octets", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"]
+    "data", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"]
 )
-async def test_who_hangs_up_in_the_middle_harms_nobody(octets: bytes) -> None:
+async def test_who_hangs_up_in_the_middle_harms_nobody(data: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
         _, writer = await connected(server)
-        writer.write(octets)
+        writer.write(data)
         await writer.drain()
         writer.transport.abort()
         assert await still_serves(server)
@@ -104,7 +104,7 @@ async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page(
 
 
 @pytest.mark.parametrize(
-    ("octets", "key"),
+    ("data", "key"),
     [
         ("GET /café.html HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "/caf%C3%A9.html"),
         (b"GET /caf\xe9.html HTTP/1.1\r\nHost: x\r\n\r\n", "/caf%E9.html"),
@@ -120,9 +120,9 @@ async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page(
         (b"GET /closed.html HTTP/3.0\r\nHost: x\r\n\r\n", "/closed.html"),
     ],
 )
-async def test_a_request_that_no_library_accepts_is_recorded(octets: bytes, key: str) -> None:
+async def test_a_request_that_no_library_accepts_is_recorded(data: bytes, key: str) -> None:
     async with Server(CLAUSE, "Bot") as server:
-        answer = await ask(server, octets.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        answer = await ask(server, data.replace(b"Host: x", b"Host: x\r\nConnection: close"))
         assert answer.startswith(b"HTTP/1.1 ")
         (fetch,) = server.recording(DONE).fetches
         assert fetch.key == ("first", key)

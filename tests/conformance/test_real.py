@@ -33,7 +33,7 @@ def shy(*clauses: str) -> dict[str, ClauseVerdict]:
 
 @dataclass(frozen=True)
 class Fact:
-    """What a crawler of that version doesn't obey; ``only``: what it is tried in, where it takes its time."""
+    """The clauses that a version of a crawler doesn't obey; ``only``: those to try with a slow one."""
 
     version: str
     not_obeyed: dict[str, ClauseVerdict]

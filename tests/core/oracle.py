@@ -1,4 +1,4 @@
-"""What a merged robots.txt must mean, worked out from the design alone and not from the code under test.
+"""The meaning of a merged robots.txt, derived from the design and not from the code under test.
 
 RFC 9309 decides what the site's own file means, read as leniently as Google reads it: other records don't end
 a group (section 2.2.4), so one without any Allow or Disallow goes on in the next.
@@ -35,8 +35,8 @@ def canonical(text: str) -> str:
         character = chr(int(escape[1], 16))
         return character if re.fullmatch(r"[A-Za-z0-9._~-]", character) else escape[0].upper()
 
-    octets = text.encode("utf-8", "surrogateescape")
-    escaped = quote(octets, safe="/?:@!$&'()*+,;=%[]")
+    raw = text.encode("utf-8", "surrogateescape")
+    escaped = quote(raw, safe="/?:@!$&'()*+,;=%[]")
     return re.sub(r"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})", spell, escaped)
 
 
@@ -117,7 +117,7 @@ def groups(text: list[str]) -> list[tuple[set[str], Rules]]:
 
 @dataclass
 class Intent:
-    """What a policy and the site's own file mean together."""
+    """The combined meaning of a policy and the site's own file."""
 
     policy: SitePolicy
     base: bytes

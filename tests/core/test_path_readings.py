@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aipolicy.core.paths import LONGEST_READ, MOST_READINGS, PathReadings, normalise, octets, read_path
+from aipolicy.core.paths import LONGEST_READ, MOST_READINGS, PathReadings, normalise, read_path, to_bytes
 
 ART = [
     "/art/x",
@@ -165,7 +165,7 @@ def independent(sent: str) -> Iterator[str]:
     seen = set(waiting)
     while waiting:
         path, decoded = waiting.pop()
-        yield normalise(octets(path).replace(b"%", b"%25") if decoded else path)
+        yield normalise(to_bytes(path).replace(b"%", b"%25") if decoded else path)
         merged = re.sub("/+", "/", path)
         steps = [(step, decoded) for step in (merged, normpath(merged), path.replace("\\", "/"))]
         steps.append(("/".join(segment.partition(";")[0] for segment in path.split("/")), decoded))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aipolicy.core.paths import normalise, octets, path_pattern
+from aipolicy.core.paths import normalise, path_pattern, to_bytes
 from aipolicy.errors import PolicyError
 
 # Alphabets that make escapes, halves of escapes, and escapes of escapes.
@@ -86,7 +86,7 @@ def test_normalising_twice_is_normalising_once(path: str | bytes) -> None:
 
 @given(paths)
 def test_a_normalised_path_means_the_same_bytes(path: str | bytes) -> None:
-    raw = path if isinstance(path, bytes) else octets(path)
+    raw = path if isinstance(path, bytes) else to_bytes(path)
     canonical = normalise(path)
     assert unquote_to_bytes(canonical) == unquote_to_bytes(raw)
     assert canonical.isascii()
@@ -101,13 +101,13 @@ def test_a_path_and_its_escaped_form_are_one(path: str) -> None:
 
 @given(st.text(st.characters()))
 def test_a_surrogate_that_is_not_an_escaped_byte_is_replaced_without_an_error(text: str) -> None:
-    assert octets(text + "\ud800").endswith(b"?")
-    assert octets("/caf\u00e9\ud800") == b"/caf\xc3\xa9?"
+    assert to_bytes(text + "\ud800").endswith(b"?")
+    assert to_bytes("/caf\u00e9\ud800") == b"/caf\xc3\xa9?"
 
 
 @given(st.binary())
 def test_bytes_that_are_not_utf_8_are_preserved(raw: bytes) -> None:
-    assert octets(raw.decode("utf-8", "surrogateescape")) == raw
+    assert to_bytes(raw.decode("utf-8", "surrogateescape")) == raw
 
 
 @pytest.mark.parametrize(

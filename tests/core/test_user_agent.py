@@ -1,4 +1,4 @@
-"""Which crawlers a User-Agent declares."""
+"""The crawlers that a User-Agent declares."""
 
 import crawleruseragents
 import pytest

@@ -20,7 +20,7 @@ from aipolicy.identity.resolver import WITNESSES
 SILENCE = "silence"
 SERVFAIL = "SERVFAIL"
 REFUSED = "REFUSED"
-SHORT = "octets that are no message"
+SHORT = "bytes that are no message"
 _OVER_UDP = 512  # RFC 1035 §2.3.4
 
 Records = list[str] | str

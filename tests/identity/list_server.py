@@ -77,15 +77,15 @@ class ListServer:
 class LeadingHere(Fetcher):
     """Asks the server on loopback for what is at any host: its path begins with the host."""
 
-    def __init__(self, origin: str, trusted: ssl.SSLContext, **given: Any) -> None:
+    def __init__(self, origin: str, trusted: ssl.SSLContext, **options: Any) -> None:
         super().__init__(allow_private=True, tls=trusted, seconds=10)
         self._origin = origin
 
-    async def follow(self, url: str, **given: Any) -> Response:
-        return await super().follow(self._here(url), **given)
+    async def follow(self, url: str, **options: Any) -> Response:
+        return await super().follow(self._here(url), **options)
 
-    async def fetch(self, url: str, **given: Any) -> Response:
-        return await super().fetch(self._here(url), **given)
+    async def fetch(self, url: str, **options: Any) -> Response:
+        return await super().fetch(self._here(url), **options)
 
     def _here(self, url: str) -> str:
         parts = urlsplit(url)

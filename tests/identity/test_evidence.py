@@ -21,14 +21,14 @@ def on(day: date) -> IdentityChecker:
     return IdentityChecker(RANGES, today=lambda: day)
 
 
-def told(evidence: IdentityEvidence, token: str) -> str:
+def explained(evidence: IdentityEvidence, token: str) -> str:
     crawler = crawler_named(token)
     assert crawler is not None
     return "\n".join([*why(crawler, evidence), f"needed: {needed(crawler, evidence)}"])
 
 
 def words(identities: IdentityChecker, token: str, address: str | None, day: date | None = READ) -> str:
-    return told(identities.evidence(token, address, day), token)
+    return explained(identities.evidence(token, address, day), token)
 
 
 def test_the_evidence_has_the_identity_of_identify(server: DNSServer, resolver: Resolver) -> None:
@@ -199,7 +199,7 @@ def test_host_names_of_clients_are_escaped(server: DNSServer, asking: IdentityCh
     evidence = asking.evidence("bingbot", "8.8.8.8", READ)
     assert evidence.trace is not None
     assert (len(evidence.trace.names), evidence.trace.more) == (8, 1993)
-    found = told(evidence, "bingbot")
+    found = explained(evidence, "bingbot")
     assert "\x1b" not in found
     assert "and others" in found
     assert len(found) < 1000

@@ -61,8 +61,8 @@ def signed_for(signing: Server, clock: Clock) -> Trusts:
     return make
 
 
-def told(standing: VerificationResult) -> tuple[Identity, bool, bool]:
-    return standing.identity, standing.counts, standing.pending
+def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
+    return result.identity, result.counts, result.pending
 
 
 @pytest.mark.parametrize(
@@ -131,16 +131,16 @@ def test_published_addresses_tell_at_once(
 def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
     """In a log it may stand for 256; of a client that is here it is the address."""
     verification = Verification(RANGES, dns=False, clock=clock)
-    assert told(verification.verify("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
-    assert told(verification.verify("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
-    assert told(verification.verify("GPTBot", "2600:1f00::")) == (Identity.VERIFIED, True, False)
-    assert told(verification.verify("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("GPTBot", "2600:1f00::")) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
 
 
 def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verification: Verification) -> None:
     server.confirmed(YANDEX, "spider-5-255-253-1.yandex.com")
     before = verification.verify("YandexBot", YANDEX)
-    assert told(before) == (Identity.CHECK_FAILED, False, True)
+    assert summary(before) == (Identity.CHECK_FAILED, False, True)
     assert before.reason == "its host name is being looked up"
     verification.wait_until_idle()
     after = verification.verify("YandexBot", YANDEX)
@@ -160,7 +160,7 @@ def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verifica
     verification.wait_until_idle()
     for address in (STRANGER, "5.5.5.5"):
         standing = verification.verify("YandexBot", address)
-        assert told(standing) == (Identity.SPOOFED, False, False)
+        assert summary(standing) == (Identity.SPOOFED, False, False)
         assert standing.reason == "its operator publishes neither its address nor its host name"
 
 
@@ -181,10 +181,14 @@ def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
         verification.verify("GoogleOther", address)
     verification.wait_until_idle()
     for address in addresses[:2]:
-        assert told(verification.verify("GoogleOther", address)) == (Identity.OPERATOR_VERIFIED, True, False)
+        assert summary(verification.verify("GoogleOther", address)) == (
+            Identity.OPERATOR_VERIFIED,
+            True,
+            False,
+        )
     for address in addresses[2:]:
         other = verification.verify("GoogleOther", address)
-        assert told(other) == (Identity.OPERATOR_VERIFIED, False, False)
+        assert summary(other) == (Identity.OPERATOR_VERIFIED, False, False)
         assert other.reason == "its operator publishes its host name, for others of its crawlers"
 
 
@@ -196,7 +200,7 @@ def test_a_dns_error_proves_no_forgery_and_is_retried(
     verification.verify("YandexBot", YANDEX)
     verification.wait_until_idle()
     standing = verification.verify("YandexBot", YANDEX)
-    assert told(standing) == (Identity.CHECK_FAILED, False, False)
+    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
     assert standing.reason == "its host name could not be looked up"
     clock.now += 60
     assert verification.verify("YandexBot", YANDEX).pending
@@ -210,18 +214,18 @@ def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verific
 
 def test_without_dns_nobody_is_asked(clock: Clock) -> None:
     standing = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
-    assert told(standing) == (Identity.UNVERIFIABLE, False, False)
+    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
 
 
 async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     before = verification.verify("GPTBot", STRANGER, request)
-    assert told(before) == (Identity.CHECK_FAILED, False, True)
+    assert summary(before) == (Identity.CHECK_FAILED, False, True)
     assert "have not been read yet" in before.reason
     await asyncio.to_thread(verification.wait_until_idle)
     after = verification.verify("GPTBot", STRANGER, request)
-    assert told(after) == (Identity.VERIFIED, True, False)
+    assert summary(after) == (Identity.VERIFIED, True, False)
     assert after.reason == f"it signs as {signing.origin}"
     assert after.signature is not None
     assert after.signature.keyid == SIGNER.keyid
@@ -235,9 +239,13 @@ async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
     for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
         verification.verify(token, STRANGER, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    assert told(verification.verify("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
-    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
-    assert told(verification.verify("Manus-User", STRANGER, request)) == (Identity.UNVERIFIABLE, False, False)
+    assert summary(verification.verify("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("Manus-User", STRANGER, request)) == (
+        Identity.UNVERIFIABLE,
+        False,
+        False,
+    )
 
 
 async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
@@ -261,10 +269,10 @@ async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
     verification.verify("AI2Bot", STRANGER, elsewhere)
     await asyncio.to_thread(verification.wait_until_idle)
     standing = verification.verify("AI2Bot", STRANGER, elsewhere)
-    assert told(standing) == (Identity.SPOOFED, False, False)
+    assert summary(standing) == (Identity.SPOOFED, False, False)
     assert "the signature does not verify" in standing.reason
     # But an address that is published stays one: a proxy may have changed what was signed.
-    assert told(verification.verify("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
 
 
 @pytest.mark.parametrize("token", ["AI2Bot", "GPTBot"])  # without lists of addresses, and with some
@@ -277,11 +285,15 @@ async def test_a_directory_that_can_not_be_read_accuses_nobody(
     assert verification.verify(token, STRANGER, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
     standing = verification.verify(token, STRANGER, request)
-    assert told(standing) == (Identity.CHECK_FAILED, False, False)
+    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
     assert "the response has status 500" in standing.reason
     # What its address tells stays.
-    assert told(verification.verify("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
-    assert told(verification.verify("GPTBot", CHATGPT, request)) == (Identity.OPERATOR_VERIFIED, False, False)
+    assert summary(verification.verify("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", CHATGPT, request)) == (
+        Identity.OPERATOR_VERIFIED,
+        False,
+        False,
+    )
 
 
 async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
@@ -292,15 +304,15 @@ async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
     verification.verify("AI2Bot", STRANGER, request)
     await asyncio.to_thread(verification.wait_until_idle)
     standing = verification.verify("AI2Bot", STRANGER, request)
-    assert told(standing) == (Identity.UNVERIFIABLE, False, False)
+    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
     assert "has no key" in standing.reason
-    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
     # It may have got the key since it was read, which can't be told while it can't be read.
     clock.now += 60
     signing.answers[PATH] = answer(b"", status="500 Oh")
     assert verification.verify("GPTBot", STRANGER, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    assert told(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
+    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
 
 
 async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(
@@ -318,7 +330,7 @@ async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, 
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     standing = verification.verify("GPTBot", STRANGER, request)
-    assert told(standing) == (Identity.SPOOFED, False, False)
+    assert summary(standing) == (Identity.SPOOFED, False, False)
     await asyncio.to_thread(verification.wait_until_idle)
     assert signing.requests == []
 
@@ -385,7 +397,7 @@ def test_a_client_with_many_addresses_does_not_delay_a_crawler(
     verification = Verification(RANGES, resolver=hasty, clock=clock)
     standings = [verification.verify("YandexBot", address) for address in strangers]
     assert [standing.pending for standing in standings] == [True] * 8 + [False] * 32
-    assert told(standings[-1]) == (Identity.CHECK_FAILED, False, False)
+    assert summary(standings[-1]) == (Identity.CHECK_FAILED, False, False)
     assert standings[-1].reason == "its host name can't be looked up now: too many clients are waiting"
     assert verification.verify("YandexBot", YANDEX).pending
     verification.wait_until_idle()

@@ -164,8 +164,8 @@ def test_at_agrees_with_a_replay_of_everything(
             answers = {host: registry.at(host, moment) for host in HOSTS}
             assert {host: p for host, p in answers.items() if p} == naive.state(moment)
         assert {host: p for host in HOSTS if (p := registry.get(host))} == naive.state()
-        assert [_told(change) for change in registry.changes()] == naive.puts
+        assert [_put_of(change) for change in registry.changes()] == naive.puts
 
 
-def _told(change: Change) -> tuple[datetime, SitePolicy, frozenset[str]]:
+def _put_of(change: Change) -> tuple[datetime, SitePolicy, frozenset[str]]:
     return change.at, change.policy, frozenset(change.hosts)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from aipolicy.core.checkpoint import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Checkpoint
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import HostTakenError, RegistryError, RegistryURLError
 from aipolicy.lookup import LocalLookup
@@ -66,7 +66,7 @@ def test_a_replica_makes_every_kind_of_change(url: str, file: Path) -> None:
 def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -> None:
     assert tuple(change.c.keys()) == COLUMNS
     with Registry(url) as registry, Source(url) as source:
-        assert source.state().last == registry.last == Mark()
+        assert source.state().last == registry.last == Checkpoint()
         for number, by in enumerate(("ada", "bücher ада 🙂"), 1):
             registry.put(SitePolicy(site=f"s{number}.example", robots_base="User-agent: *\n" * 1000), by=by)
             assert source.state().last == source.state().last == registry.last
@@ -77,7 +77,7 @@ def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -
         assert source.state().last == registry.last
         with raw(url) as connection:
             connection.execute(sqlalchemy.text("DELETE FROM change"))
-        assert source.state().last == registry.last == Mark(2)
+        assert source.state().last == registry.last == Checkpoint(2)
 
 
 def test_an_empty_registry_has_an_empty_replica_that_follows(url: str, file: Path) -> None:

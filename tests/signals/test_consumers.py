@@ -150,12 +150,12 @@ def test_http_sf_reads_every_content_usage_header(preferences: Preferences) -> N
     assert stated(dict(response(policy, []))[b"content-usage"]) == expected(preferences)
 
 
-@pytest.mark.parametrize("theirs", THEIRS)
-def test_http_sf_reads_every_content_usage_that_was_joined(theirs: bytes) -> None:
+@pytest.mark.parametrize("other", THEIRS)
+def test_http_sf_reads_every_content_usage_that_was_joined(other: bytes) -> None:
     for preferences in EVERY:
-        headers = response(SitePolicy(site="", preferences=preferences), [(b"Content-Usage", theirs)])
+        headers = response(SitePolicy(site="", preferences=preferences), [(b"Content-Usage", other)])
         (line,) = [value for name, value in headers if name.lower() == b"content-usage"]
-        assert stated(line) == expected(preferences.combined(Preferences.parse(theirs)))
+        assert stated(line) == expected(preferences.combined(Preferences.parse(other)))
 
 
 @settings(deadline=None)

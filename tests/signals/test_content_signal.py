@@ -115,7 +115,7 @@ def test_what_is_written_is_read_back_the_same(preferences: Preferences) -> None
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "both"),
+    ("ours", "second", "both"),
     [
         ("ai-train=no", "ai-train=yes", "ai-train=no"),
         ("ai-train=yes", "ai-train=no", "ai-train=no"),
@@ -126,13 +126,13 @@ def test_what_is_written_is_read_back_the_same(preferences: Preferences) -> None
         ("", "ai-train=yes", "ai-train=yes"),
     ],
 )
-def test_house_of_two_statements_that_both_hold_no_wins(ours: str, theirs: str, both: str) -> None:
-    assert signal_text(combined_signal(parse_content_signal(ours), parse_content_signal(theirs))) == both
+def test_house_of_two_statements_that_both_hold_no_wins(ours: str, second: str, both: str) -> None:
+    assert signal_text(combined_signal(parse_content_signal(ours), parse_content_signal(second))) == both
 
 
 @given(values, values)
-def test_combining_loses_no_refusal(ours: str, theirs: str) -> None:
-    one, other = parse_content_signal(ours), parse_content_signal(theirs)
+def test_combining_loses_no_refusal(ours: str, second: str) -> None:
+    one, other = parse_content_signal(ours), parse_content_signal(second)
     both = combined_signal(one, other)
     refused = {key for members in (one, other) for key, said in members.items() if said == "no"}
     assert {key for key, said in both.items() if said == "no"} == refused

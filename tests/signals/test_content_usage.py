@@ -24,7 +24,7 @@ members = st.sampled_from(
 
 
 @pytest.mark.parametrize(
-    ("theirs", "merged"),
+    ("other", "merged"),
     [
         (b"", b"train-ai=n"),
         (b"train-ai=y", b"train-ai=n"),
@@ -39,34 +39,34 @@ members = st.sampled_from(
     ],
 )
 def test_a_statement_of_the_applications_is_joined_most_restrictive_first(
-    theirs: bytes, merged: bytes
+    other: bytes, merged: bytes
 ) -> None:
-    assert merge_statement(NO_TRAINING, theirs) == merged
+    assert merge_statement(NO_TRAINING, other) == merged
 
 
-@pytest.mark.parametrize("theirs", [b"train-ai=y,", b"\xff", b"Search=y", b"a=\x00", b"train-ai=y\r\nx: y"])
-def test_a_statement_of_the_applications_that_cannot_be_parsed_is_replaced(theirs: bytes) -> None:
-    assert merge_statement(NO_TRAINING, theirs) == b"train-ai=n"
+@pytest.mark.parametrize("other", [b"train-ai=y,", b"\xff", b"Search=y", b"a=\x00", b"train-ai=y\r\nx: y"])
+def test_a_statement_of_the_applications_that_cannot_be_parsed_is_replaced(other: bytes) -> None:
+    assert merge_statement(NO_TRAINING, other) == b"train-ai=n"
 
 
 @given(stated, statements)
 @example(NO_TRAINING, b"a=1, a=2, train-ai=y")
-def test_joining_never_raises_and_means_what_both_say(ours: Preferences, theirs: bytes) -> None:
-    merged = merge_statement(ours, theirs)
-    assert Preferences.parse(merged) == ours.combined(Preferences.parse(theirs))
+def test_joining_never_raises_and_means_what_both_say(ours: Preferences, other: bytes) -> None:
+    merged = merge_statement(ours, other)
+    assert Preferences.parse(merged) == ours.combined(Preferences.parse(other))
     assert merged.isascii()
     assert merged.decode().isprintable()
     assert merge_statement(ours, merged) == merged
 
 
-@pytest.mark.parametrize("theirs", [b"", b"train-ai=?0"])
-def test_joining_nothing_with_nothing_is_nothing(theirs: bytes) -> None:
-    assert merge_statement(SILENT, theirs) == b""
+@pytest.mark.parametrize("other", [b"", b"train-ai=?0"])
+def test_joining_nothing_with_nothing_is_nothing(other: bytes) -> None:
+    assert merge_statement(SILENT, other) == b""
 
 
 @given(stated, st.lists(members, min_size=1, max_size=5).map(b", ".join))
-def test_labels_that_this_version_does_not_know_are_kept(ours: Preferences, theirs: bytes) -> None:
-    assert unknown_labels(merge_statement(ours, theirs)) == unknown_labels(theirs)
+def test_labels_that_this_version_does_not_know_are_kept(ours: Preferences, other: bytes) -> None:
+    assert unknown_labels(merge_statement(ours, other)) == unknown_labels(other)
 
 
 def unknown_labels(statement: bytes) -> dict[str, object]:

@@ -33,7 +33,7 @@ values = st.one_of(
     st.sampled_from([b"noai, noimageai", b"noindex", b"bingbot: noarchive", b"train-ai=y", b"x=1, ai-use=n"]),
     st.sampled_from([b"0", b"1", b"", b"train-ai=n,", b"\xff", b"https://else.example/"]),
 )
-theirs_lists = st.lists(st.tuples(names, values), max_size=6)
+header_lists = st.lists(st.tuples(names, values), max_size=6)
 
 
 def usage(statement: bytes) -> Header:
@@ -193,8 +193,8 @@ def test_written_signals_are_read_back(policy: SitePolicy, signals: Signals) -> 
 
 @pytest.mark.parametrize("name", [b"x-robots-tag", b"X-Robots-Tag", b"X-ROBOTS-TAG"])
 def test_the_applications_x_robots_tag_is_kept_behind_ours(name: bytes) -> None:
-    theirs = [(name, b"max-snippet:0"), (b"date", b"today"), (name, b"bingbot: noarchive")]
-    assert merge_headers(theirs, [NOAI, NOARCHIVE]) == [NOAI, NOARCHIVE, *theirs]
+    headers = [(name, b"max-snippet:0"), (b"date", b"today"), (name, b"bingbot: noarchive")]
+    assert merge_headers(headers, [NOAI, NOARCHIVE]) == [NOAI, NOARCHIVE, *headers]
 
 
 def test_a_line_of_x_robots_tag_that_is_ours_already_stands_once() -> None:
@@ -203,8 +203,8 @@ def test_a_line_of_x_robots_tag_that_is_ours_already_stands_once() -> None:
 
 @pytest.mark.parametrize("name", [b"content-usage", b"Content-Usage", b"CONTENT-USAGE"])
 def test_content_usage_is_one_line_and_the_most_restrictive(name: bytes) -> None:
-    theirs = [(name, b"train-ai=y, ai-use=n"), (b"date", b"today"), (b"Content-usage", b"bots=n")]
-    merged = merge_headers(theirs, [usage(b"train-ai=n")])
+    headers = [(name, b"train-ai=y, ai-use=n"), (b"date", b"today"), (b"Content-usage", b"bots=n")]
+    merged = merge_headers(headers, [usage(b"train-ai=n")])
     assert merged == [(b"date", b"today"), usage(b"train-ai=n, ai-use=n, bots=n")]
 
 
@@ -221,19 +221,19 @@ def test_tdm_reservation_is_set_and_never_appended(name: bytes, value: bytes) ->
 
 
 def test_the_applications_tdm_policy_stays_unless_the_site_policy_has_one() -> None:
-    theirs = (b"TDM-Policy", b"https://else.example/")
-    assert merge_headers([theirs], [RESERVED]) == [theirs, RESERVED]
-    assert merge_headers([theirs], [RESERVED, TDM_POLICY]) == [RESERVED, TDM_POLICY]
+    headers = (b"TDM-Policy", b"https://else.example/")
+    assert merge_headers([headers], [RESERVED]) == [headers, RESERVED]
+    assert merge_headers([headers], [RESERVED, TDM_POLICY]) == [RESERVED, TDM_POLICY]
 
 
 def test_the_applications_links_are_kept() -> None:
-    theirs = (b"link", b"</feed>; rel=alternate")
-    assert merge_headers([theirs], [LICENCE]) == [theirs, LICENCE]
+    headers = (b"link", b"</feed>; rel=alternate")
+    assert merge_headers([headers], [LICENCE]) == [headers, LICENCE]
 
 
 def test_without_signals_the_applications_headers_stay_as_they_are() -> None:
-    theirs = [usage(b"train-ai=y"), usage(b"train-ai=n"), (b"TDM-Reservation", b"0"), NOINDEX]
-    assert merge_headers(theirs, []) == theirs
+    headers = [usage(b"train-ai=y"), usage(b"train-ai=n"), (b"TDM-Reservation", b"0"), NOINDEX]
+    assert merge_headers(headers, []) == headers
 
 
 def test_joining_twice_adds_no_second_link() -> None:
@@ -241,35 +241,35 @@ def test_joining_twice_adds_no_second_link() -> None:
     assert merge_headers(once, [LICENCE]) == once
 
 
-@given(theirs_lists, policies, switches)
+@given(header_lists, policies, switches)
 def test_the_applications_list_is_left_alone(
-    theirs: list[Header], policy: SitePolicy, signals: Signals
+    headers: list[Header], policy: SitePolicy, signals: Signals
 ) -> None:
-    before = list(theirs)
-    merged = merge_headers(theirs, headers_of(policy, policy.effective, signals))
-    assert theirs == before
-    assert merged is not theirs
+    before = list(headers)
+    merged = merge_headers(headers, headers_of(policy, policy.effective, signals))
+    assert headers == before
+    assert merged is not headers
 
 
 def others(headers: list[Header]) -> list[Header]:
     return [header for header in headers if header[0].lower() in (b"link", b"date")]
 
 
-@given(theirs_lists, policies, settled_switches)
+@given(header_lists, policies, settled_switches)
 def test_joining_loses_nothing_and_weakens_nothing(
-    theirs: list[Header], policy: SitePolicy, signals: Signals
+    headers: list[Header], policy: SitePolicy, signals: Signals
 ) -> None:
     ours = headers_of(policy, policy.effective, signals)
-    merged = merge_headers(theirs, ours)
+    merged = merge_headers(headers, ours)
     for name in {name for name, _ in ours} - {b"x-robots-tag"}:
         assert [key.lower() for key, _ in merged].count(name) == 1
     tags = [value for name, value in merged if name.lower() == b"x-robots-tag"]
     own = [value for name, value in ours if name == b"x-robots-tag"]
     assert tags[: len(own)] == own
-    assert {v for n, v in theirs if n.lower() == b"x-robots-tag"} <= set(tags)
-    assert others(merged) == others(theirs)
+    assert {v for n, v in headers if n.lower() == b"x-robots-tag"} <= set(tags)
+    assert others(merged) == others(headers)
     if (stated := dict(ours).get(b"content-usage")) is not None:
-        lines = [value for name, value in theirs if name.lower() == b"content-usage"]
+        lines = [value for name, value in headers if name.lower() == b"content-usage"]
         both = Preferences.parse(stated).combined(Preferences.parse(b", ".join(filter(None, lines))))
         for line in lines:  # the next one may take it back, or be none that can be parsed
             both = both.combined(Preferences.parse(line).disallowed)

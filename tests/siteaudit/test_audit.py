@@ -1,4 +1,4 @@
-"""The findings of an audit: with and without a policy, by the source of a signal and by its readers."""
+"""Findings of an audit, by the source of a statement, its readers and the policy."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

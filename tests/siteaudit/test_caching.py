@@ -1,4 +1,4 @@
-"""The lifetime of an answer in caches, and the traces of caches."""
+"""The time for which a response may be cached, and the proxies that it came through."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers that differ by client: their severity, and their differences from the policy."""
+"""Differences between the responses to several clients."""
 
 import pytest
 

@@ -111,7 +111,7 @@ def test_the_registry_of_the_environment_reports_no_unknown_hosts(server: Server
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "the URL is missing"),
         (["ftp://a.example"], "only http and https are supported"),
@@ -124,10 +124,10 @@ def test_the_registry_of_the_environment_reports_no_unknown_hosts(server: Server
         (["--file", "/nowhere/urls.txt"], "give a file of URLs"),
     ],
 )
-def test_invalid_input_exits_with_2_and_says_what_to_do(arguments: list[str], said: str) -> None:
+def test_invalid_input_exits_with_2_and_says_what_to_do(arguments: list[str], message: str) -> None:
     done = check(*arguments)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "secret" not in done.output
     assert "Traceback" not in done.output
 

@@ -1,4 +1,4 @@
-"""The precedence of statements, which each signal defines in its own way."""
+"""The statement of a signal that applies, by the rules of each signal."""
 
 import json
 from typing import Any

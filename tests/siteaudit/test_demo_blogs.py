@@ -53,17 +53,17 @@ def test_without_the_registry_only_the_private_blog_has_findings(
 
 
 def test_each_crawler_receives_the_owners_choice(compared: dict[str, Document]) -> None:
-    def told(blog: str, crawler: str) -> tuple[bool, str]:
+    def choice(blog: str, crawler: str) -> tuple[bool, str]:
         rows = compared[f"{blog}.localhost"]["crawlers"]
         (row,) = [row for row in rows if crawler in row["crawlers"]]
         return row["may_fetch"], row["uses"]["train-ai"]["preference"]
 
-    assert told("opted-out", "GPTBot") == (False, "disallow")
-    assert told("opted-out", "OAI-SearchBot") == (True, "disallow")
-    assert told("no-ai", "OAI-SearchBot")[0] is False
-    assert told("licensed", "GPTBot")[0] is True
-    assert told("silent", "GPTBot") == (True, "unknown")
-    assert told("private", "Googlebot")[0] is False
+    assert choice("opted-out", "GPTBot") == (False, "disallow")
+    assert choice("opted-out", "OAI-SearchBot") == (True, "disallow")
+    assert choice("no-ai", "OAI-SearchBot")[0] is False
+    assert choice("licensed", "GPTBot")[0] is True
+    assert choice("silent", "GPTBot") == (True, "unknown")
+    assert choice("private", "Googlebot")[0] is False
 
 
 def test_equal_views_share_a_row(compared: dict[str, Document]) -> None:

@@ -1,4 +1,4 @@
-"""Exit codes of ``aipolicy check site`` for sites that can't be read, reached or evaluated."""
+"""Exit codes of ``aipolicy check site`` for sites that can't be reached, read or audited."""
 
 import json
 from typing import Any
@@ -68,10 +68,10 @@ def test_a_page_made_by_a_word_processor_is_read(server: Server) -> None:
 def test_a_bug_on_one_sites_answers_does_not_end_the_audit_of_others(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(observation: Observation, **given: Any) -> SiteReport:
+    def failing(observation: Observation, **options: Any) -> SiteReport:
         if observation.url.endswith("/bad"):
             raise AssertionError("unknown \x1b[31m")
-        return audit(observation, **given)
+        return audit(observation, **options)
 
     monkeypatch.setattr(runner, "audit", failing)
     urls = [f"{server.origin}/{name}" for name in ("a", "bad", "z")]

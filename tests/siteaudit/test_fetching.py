@@ -1,4 +1,4 @@
-"""The requests of an audit: URLs, User-Agents, frequency, and sites that misbehave."""
+"""The requests of an audit: URLs, clients and number, also for a site that misbehaves."""
 
 import time
 from collections.abc import AsyncIterator

@@ -9,8 +9,8 @@ TAG = "<meta name=robots content=noai>"
 
 
 def robots_of(body: str | bytes, charset: str = "", *, xml: bool = False) -> list[str]:
-    octets = body.encode() if isinstance(body, str) else body
-    return [tag.content for tag in read_html(octets, charset, xml=xml).metas("robots")]
+    data = body.encode() if isinstance(body, str) else body
+    return [tag.content for tag in read_html(data, charset, xml=xml).metas("robots")]
 
 
 def test_tags_are_found_in_any_case_and_quoting() -> None:

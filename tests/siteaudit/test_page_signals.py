@@ -1,4 +1,4 @@
-"""Checks of a page's signals: errors and correct forms, by the rules of each signal."""
+"""Signals in pages that their readers can or can't parse."""
 
 from typing import Any
 
@@ -159,9 +159,9 @@ def test_a_noai_that_one_of_its_readers_misses_on_every_line_is_named(lines: lis
 def test_a_page_is_parsed_once_however_many_views_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
 
-    def counting(body: bytes, *given: Any, **named: Any) -> Markup:
+    def counting(body: bytes, *args: Any, **kwargs: Any) -> Markup:
         parsed.append(body)
-        return read_html(body, *given, **named)
+        return read_html(body, *args, **kwargs)
 
     monkeypatch.setattr(observation, "read_html", counting)
     pages = [page(body=f"<title>{number}</title>") for number in range(5)]

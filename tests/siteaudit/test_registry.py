@@ -1,4 +1,4 @@
-"""The expectations of a registry: the policy in force on a host, and earlier ones."""
+"""Expectations from a registry: the policy in force, and earlier ones."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -71,7 +71,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Shown:
+class _ShownVersions:
     """The versions that a worker has shown for a host; it must never show an older one."""
 
     times: list[float] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Oracle:
         self._bound = bound
         self._lock = threading.Lock()
         self._versions: dict[str, list[Version]] = {}
-        self._shown: defaultdict[tuple[int, str], _Shown] = defaultdict(_Shown)
+        self._shown: defaultdict[tuple[int, str], _ShownVersions] = defaultdict(_ShownVersions)
         self._fault: Fault | None = None
 
     def begin(self, site: str, preset: str, now: float) -> Version:

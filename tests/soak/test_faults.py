@@ -81,7 +81,7 @@ def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World)
     machine.follower.log.new()
     began = time.monotonic()
     with kind_named("PostgreSQL stopped").tried(machine):
-        eventually(lambda: behind(machine) > 1.5)
+        eventually(lambda: seconds_behind(machine) > 1.5)
         assert metric(machine, "aipolicy_replica_up") == 0
         assert metric(machine, "aipolicy_lookup_up") == 1, "what the workers read is there"
         status = shown_status(machine.file)
@@ -89,7 +89,7 @@ def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World)
         assert status["follower"] == machine.follower.pid
         assert "check" in status["trouble"] or "ended the connection" in status["trouble"]
     eventually(lambda: metric(machine, "aipolicy_replica_up") == 1)
-    assert behind(machine) < 2
+    assert seconds_behind(machine) < 2
     seconds = time.monotonic() - began
     lines = machine.follower.log.new()
     assert "up to date again" in lines[-1]
@@ -103,7 +103,7 @@ def kind_named(name: str) -> Kind:
     return kind
 
 
-def behind(machine: World) -> float:
+def seconds_behind(machine: World) -> float:
     return metric(machine, "aipolicy_replica_behind_seconds")
 
 

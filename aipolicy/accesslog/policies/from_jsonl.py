@@ -9,7 +9,7 @@ from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import ALWAYS, FilePolicies, Version
 from aipolicy.bulk.json_lines import json_object, pop_hosts, site_row
 from aipolicy.bulk.rows import PolicyCache
-from aipolicy.core.paths import octets
+from aipolicy.core.paths import to_bytes
 from aipolicy.errors import AIPolicyError, PolicyError
 from aipolicy.times import to_microseconds
 
@@ -56,7 +56,7 @@ def _read(
     if fields:
         fix = "robots_txt is the whole file; leave one of the two out"
         raise PolicyError(f"the object has robots_txt and {next(iter(fields))!r}: {fix}")
-    return site, at, octets(text), hosts
+    return site, at, to_bytes(text), hosts
 
 
 def _time(text: Any) -> int:

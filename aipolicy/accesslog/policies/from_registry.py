@@ -4,7 +4,7 @@ from typing import Self
 
 from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import NOTHING_ASKED, Timeline, Version
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import RobotsTooLargeError
 from aipolicy.registry import InForce, Registry
@@ -32,8 +32,8 @@ class RegistryPolicies:
         self._registry = Registry(url, create=False)
         self.source = masked(url)  # it goes into every report
         self._renderings = RenderedPolicies()
-        self._known: Memo[str, Timeline] = Memo(_KNOWN)
-        self._unknown: Memo[str, None] = Memo(_UNKNOWN)  # they can't evict known hosts
+        self._known: BoundedCache[str, Timeline] = BoundedCache(_KNOWN)
+        self._unknown: BoundedCache[str, None] = BoundedCache(_UNKNOWN)  # they can't evict known hosts
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self._url,)

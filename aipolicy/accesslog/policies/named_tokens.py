@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from aipolicy.accesslog.policies.parsed_robots import ParsedRobotsCache
 from aipolicy.accesslog.policies.versions import Policies, Timeline
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import crawler_named
 
 _CACHED = 4096  # timelines
@@ -23,7 +23,7 @@ class NamedTokens:
 
     def __init__(self, policies: Policies, hosts: Iterable[str] = ()) -> None:
         self._parsed = ParsedRobotsCache()
-        self._memo: Memo[int, tuple[Timeline, Names]] = Memo(_CACHED)
+        self._memo: BoundedCache[int, tuple[Timeline, Names]] = BoundedCache(_CACHED)
         timelines = [*policies.every(), *filter(None, map(policies.timeline, hosts))]
         files = {version.robots for timeline in timelines for version in timeline.versions}
         self._spellings = _spelled(name for file in files for name in _possible_names(file))

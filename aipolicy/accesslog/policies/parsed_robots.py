@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.report.text import shorten
 from aipolicy.robotstxt.matching import Binding, GroupIndex
@@ -45,7 +45,7 @@ class ParsedRobotsCache:
     """A bounded cache of parsed files."""
 
     def __init__(self) -> None:
-        self._memo: Memo[bytes, ParsedRobots] = Memo(_REMEMBERED)
+        self._memo: BoundedCache[bytes, ParsedRobots] = BoundedCache(_REMEMBERED)
 
     def of(self, body: bytes) -> ParsedRobots:
         try:

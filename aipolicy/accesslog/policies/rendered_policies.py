@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.policy import SitePolicy
 from aipolicy.robotstxt.merge import robots_txt
 
@@ -18,7 +18,7 @@ class RenderedPolicies:
     """
 
     def __init__(self) -> None:
-        self._memo: Memo[SitePolicy, bytes] = Memo(_REMEMBERED)
+        self._memo: BoundedCache[SitePolicy, bytes] = BoundedCache(_REMEMBERED)
 
     def of(self, policy: SitePolicy) -> bytes:
         """Return the robots.txt of a policy. Raises RobotsTooLargeError."""

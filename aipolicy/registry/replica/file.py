@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.checkpoint import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Checkpoint
 from aipolicy.errors import RegistryError
 from aipolicy.forks import fork_safe_lock
 from aipolicy.registry.replica.source import Row
@@ -164,7 +164,7 @@ class ReplicaFile:
         """Number of the latest change."""
         return self.last.seq
 
-    def has(self, change: Mark) -> bool:
+    def has(self, change: Checkpoint) -> bool:
         """Return True if the replica has this change."""
         with _connection_lock:
             return self._mark(change.seq) == change
@@ -191,7 +191,7 @@ class ReplicaFile:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.last = Mark.of(changes[-1])
+        self.last = Checkpoint.of(changes[-1])
 
     def set_status(self, status: StatusRow) -> None:
         """Write the follower's status for other processes."""
@@ -208,9 +208,9 @@ class ReplicaFile:
             self._is_copying = False
             other.close()
 
-    def _mark(self, seq: int) -> Mark:
+    def _mark(self, seq: int) -> Checkpoint:
         row = self._connection.execute(_CHANGE, (seq,)).fetchone()
-        return Mark.of(row) if row else Mark(seq)
+        return Checkpoint.of(row) if row else Checkpoint(seq)
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row

@@ -235,7 +235,7 @@ class Replica:
             return f"it has change {file.seq}, and the registry went back to {latest}"
         self._status.answered(latest)
         while file.last != state.last and file.seq <= latest and not self._stopping.is_set():
-            changes = file.last.behind(source.changes(file.seq, _PAGE + 1))
+            changes = file.last.changes_after(source.changes(file.seq, _PAGE + 1))
             if changes is None:
                 return f"the registry has another change {file.seq}"
             if not changes:

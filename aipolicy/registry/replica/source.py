@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Table, make_url
 from sqlalchemy.exc import ArgumentError
 
-from aipolicy.core.checkpoint import COLUMNS, Mark
+from aipolicy.core.checkpoint import COLUMNS, Checkpoint
 from aipolicy.errors import MissingExtraError, RegistryError, RegistryURLError
 from aipolicy.registry import postgres
 from aipolicy.registry.database import masked
@@ -31,8 +31,8 @@ COPY_TIMEOUT = 300.0
 _POLL = 0.25  # seconds between two looks at a deadline
 
 _CHANGES = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
-# The server computes the digest of the last change, as ``Mark.of`` does, because a change may have megabytes;
-# but not while it is the same version of the same row, which PostgreSQL itself numbers.
+# The server computes the digest of the last change, as ``Checkpoint.of`` does, because a change may have
+# megabytes; but not while it is the same version of the same row, which PostgreSQL itself numbers.
 _LAST = ", ".join(f"change.{name}" for name in COLUMNS)
 _DIGEST = f"encode(sha256(convert_to(concat_ws(E'\\n', {_LAST}), 'UTF8')), 'hex')"
 _VERSION = "concat_ws(' ', sequence.seq, change.tableoid, change.ctid, change.xmin)"
@@ -49,7 +49,7 @@ class SourceState:
     """The registry's id, its latest change, and True for a standby, which may lack the primary's latest."""
 
     registry_id: str
-    last: Mark
+    last: Checkpoint
     standby: bool
 
 
@@ -109,7 +109,7 @@ class Source:
         self._error = psycopg.Error
         self._connect = postgres.connector(parsed, timeout=ceil(ANSWER_TIMEOUT))
         self._connection: psycopg.Connection[Row] | None = None
-        self._last = Mark()
+        self._last = Checkpoint()
         self._last_version: str | None = None  # of its row; valid on this connection only
         self._timeout = 0.0  # the timeout that was exceeded; 0: none
         self._watchdog = Watchdog(self._timed_out)
@@ -158,7 +158,7 @@ class Source:
             fix = f"use an aipolicy that reads it; this one reads version {SCHEMA_VERSION}"
             raise RegistryError(f"registry '{self.name}' has schema version {schema}: {fix}")
         if digest is not None:
-            self._last, self._last_version = Mark(seq, digest), version
+            self._last, self._last_version = Checkpoint(seq, digest), version
         return SourceState(registry_id, self._last, standby)
 
     def changes(self, since: int, limit: int) -> list[Row]:

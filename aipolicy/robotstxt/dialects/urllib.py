@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, unquote, urlparse, urlunparse
 
-from aipolicy.core.bounded_cache import Memo
+from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.patterns import Pattern, is_literal
 from aipolicy.robotstxt.matching import RuleSet, Spelling
 from aipolicy.robotstxt.parser import Rule
@@ -183,7 +183,7 @@ class MostMatchedTable:
             if held is None or (rule.allow and not held.allow):
                 self._literal[rule.pattern] = rule
         self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
-        self._decided: Memo[str, _Matched | None] = Memo(10_000)
+        self._decided: BoundedCache[str, _Matched | None] = BoundedCache(10_000)
 
     def deciding(self, path: str) -> _Matched | None:
         """Return the length of the longest match, whether its rule allows, and the rule; or None."""

@@ -41,8 +41,8 @@ class HeldKeys:
 
 
 def base64url(number: int, size: int | None = None) -> str:
-    octets = number.to_bytes(size or (number.bit_length() + 7) // 8)
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    raw = number.to_bytes(size or (number.bit_length() + 7) // 8)
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def jwk_of(public: Any) -> dict[str, str]:

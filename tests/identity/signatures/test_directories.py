@@ -78,7 +78,7 @@ DEEP = b"[" * 60_000
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("response", "reason"),
     [
         (answer(b"", "Location: /keys", status="302 Found"), "the response has status 302 instead of 200"),
         (answer(b"", status="404 Not Found"), "the response has status 404 instead of 200"),
@@ -99,10 +99,10 @@ DEEP = b"[" * 60_000
     ids=["302", "404", "503", "203", "huge", "HTML", "deep", "other", "keys", "gzip", "cut", "nonsense"],
 )
 async def test_an_invalid_directory_is_not_used(
-    server: Server, directories: Directories, said: bytes, reason: str
+    server: Server, directories: Directories, response: bytes, reason: str
 ) -> None:
     url = server.origin + PATH
-    server.answers |= {PATH: said, "/keys": answer(SIGNER.directory)}
+    server.answers |= {PATH: response, "/keys": answer(SIGNER.directory)}
     await directories.fetch(url)
     assert why(directories, url).startswith(f"the keys at {url} can't be read: {reason}")
     assert len(server.requests) == 1

@@ -51,7 +51,7 @@ def test_a_key_id_at_the_well_known_uri_is_the_thumbprint_or_left_out() -> None:
         EXAMPLE_JWK | {"crv": "X25519"},
         EXAMPLE_JWK | {"x": "AA"},
         EXAMPLE_JWK | {"x": EXAMPLE_JWK["x"] + "="},
-        EXAMPLE_JWK | {"x": EXAMPLE_JWK["x"][:-1] + "t"},  # the same octets, spelled otherwise
+        EXAMPLE_JWK | {"x": EXAMPLE_JWK["x"][:-1] + "t"},  # the same bytes, spelled otherwise
         EXAMPLE_JWK | {"x": 1},
         EXAMPLE_JWK | {"x": "é" * 43},
         EXAMPLE_JWK | {"d": "n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU"},

@@ -29,7 +29,7 @@ def test_an_incomplete_body_is_ignored(sent: bytes, body: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"",
         b"\r\n\r\n",
@@ -42,6 +42,6 @@ def test_an_incomplete_body_is_ignored(sent: bytes, body: bytes | None) -> None:
         b"\x00" * 1000,
     ],
 )
-def test_an_invalid_request_is_refused(octets: bytes) -> None:
+def test_an_invalid_request_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse_request(octets)
+        parse_request(data)

@@ -1,0 +1,1 @@
+"""AI partners: what they may use, what they were told and when, removal requests, and data exports."""
