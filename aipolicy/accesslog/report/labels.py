@@ -58,7 +58,7 @@ def period(document: Document) -> str:
 
 
 def robots_reading(crawler: Document) -> str:
-    """Return sentences about the robots.txt reads of a crawler before its first disallowed fetch."""
+    """Return sentences on a crawler's robots.txt reads, and the last one before a disallowed fetch."""
     robots_txt = crawler["robots_txt"]
     reads, seconds = robots_txt["own_reads"], robots_txt["seconds_before_first_disallowed"]
     if not reads:
