@@ -1,4 +1,4 @@
-"""AI partners: what they may use, what they were told and when, and what they are asked to remove."""
+"""AI partners: the content they may use, the changes they have read, and the removals they are asked for."""
 
 from aipolicy.partners.http import routes
 from aipolicy.partners.ledger import Partners

@@ -119,7 +119,7 @@ def event_type(
     was_private = before is not None and before.private
     if after.private or was_private:
         if after.private and (was_private or before is None):
-            return None  # a partner isn't told of a site that it has never seen public
+            return None  # partners don't learn of a site that was never public
         return EventType.MADE_PRIVATE if after.private else EventType.MADE_PUBLIC
     before_licences = set(before.licensed) if before else set()
     if set(after.licensed) - before_licences:

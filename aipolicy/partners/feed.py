@@ -121,7 +121,7 @@ class Feed:
             return Checkpoint()
         with self._registry.database.reading() as connection:
             row = connection.execute(_CHANGE.where(change.c.seq == seq)).first()
-        return Checkpoint() if row is None else Checkpoint.of(row)
+        return Checkpoint() if row is None else Checkpoint.from_row(row)
 
 
 class _Events:

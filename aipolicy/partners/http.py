@@ -74,7 +74,7 @@ def routes(registry: Registry) -> list[Route]:
 
 
 class _Service:
-    """What the handlers share: the registry, and the addresses that sent wrong tokens."""
+    """The state of the handlers: the partners, and the addresses that sent wrong tokens."""
 
     def __init__(self, partners: Partners) -> None:
         self.partners = partners

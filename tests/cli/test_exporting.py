@@ -61,7 +61,7 @@ def platform(aipolicy: Run, tmp_path: Path) -> Path:
             registry.put(policy, by="ada", hosts=[f"www.{policy.site}"] if "." in policy.site else None)
     done = aipolicy("robots", "--all", "--out", "files", *SWITCHES)
     assert done.returncode == 0, done.stderr
-    for folder in (tmp_path, *tmp_path.parents[:3]):
+    for folder in (tmp_path, *tmp_path.parents[:4]):
         folder.chmod(0o755)  # a server's workers may be another user
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "index.html").write_text("a page")

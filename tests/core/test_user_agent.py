@@ -28,7 +28,7 @@ def declared(user_agent: str) -> list[str]:
 
 
 def test_an_audit_of_a_site_is_recognised_by_its_user_agent() -> None:
-    sent = _CRAWLER.format(token="GPTBot", us=USER_AGENT)
+    sent = _CRAWLER.format(token="GPTBot", user_agent=USER_AGENT)
     assert is_site_audit(sent)
     assert [crawler.product_token for crawler in declared_crawlers(sent)] == ["GPTBot"]
     assert not is_site_audit(USER_AGENT)

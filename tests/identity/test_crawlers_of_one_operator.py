@@ -11,7 +11,7 @@ from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Verification, VerificationResult
 from aipolicy.identity.list_history import with_reading
 from aipolicy.identity.operator_lists import packaged_ranges
-from tests.identity.address_lists import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
+from tests.identity.address_lists import CHATGPT, GPTBOT, OWN, RANGES, UNLISTED, address_list
 from tests.identity.dns_server import DNSServer
 from tests.identity.signatures.signing import Clock
 
@@ -146,8 +146,8 @@ def test_dns_results_are_for_the_current_day(server: DNSServer, resolver: Resolv
 
 def test_old_lists_prove_no_forgery() -> None:
     (own,) = RANGES.of_url(OWN)
-    assert verify(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
-    result = verify(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
+    assert verify(RANGES, "GPTBot", UNLISTED, own.date + 90 * DAY).identity is Identity.SPOOFED
+    result = verify(RANGES, "GPTBot", UNLISTED, own.date + 91 * DAY)
     assert (result.identity, result.reason) == (
         Identity.UNVERIFIABLE,
         "the known copy of its operator's lists is too old; run `aipolicy crawlers update`",
@@ -159,5 +159,5 @@ def test_old_lists_prove_no_forgery() -> None:
 def test_a_nat64_address_is_read_as_its_ipv4_address() -> None:
     (own,) = RANGES.of_url(OWN)
     assert verify(RANGES, "GPTBot", f"64:ff9b::{GPTBOT}", own.date).counts
-    assert verify(RANGES, "GPTBot", f"64:ff9b::{STRANGER}", own.date).identity is Identity.SPOOFED
+    assert verify(RANGES, "GPTBot", f"64:ff9b::{UNLISTED}", own.date).identity is Identity.SPOOFED
     assert verify(RANGES, "GPTBot", "64:ff9b::10.0.0.1", own.date).identity is Identity.CHECK_FAILED

@@ -13,7 +13,7 @@ from aipolicy.identity.signature_evidence import verify_signatures
 from aipolicy.identity.signatures import Rules, SignatureOutcome, SignedRequest
 from aipolicy.web.fetcher import Fetcher
 from aipolicy.web.response import Response
-from tests.identity.address_lists import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, UNLISTED
 from tests.identity.signatures.signing import NOW, Clock, Signer
 
 YOU, CDN = "https://you.com", "https://cdn.test"
@@ -78,9 +78,9 @@ def test_the_signature_of_a_crawler_counts_next_to_others(
     request, clock = order(other), Clock()
     agents = {CDN: ["ChatGPT-User"]}
     verification = Verification(RANGES, dns=False, clock=clock, fetcher=Web, agents=agents)
-    assert verification.verify("YouBot", STRANGER, request).pending
+    assert verification.verify("YouBot", UNLISTED, request).pending
     verification.wait_until_idle()
-    result = verification.verify("YouBot", STRANGER, request)
+    result = verification.verify("YouBot", UNLISTED, request)
     assert (result.identity, result.counts) == (Identity.VERIFIED, True)
     assert result.signature is not None
     assert result.signature.agent == YOU
@@ -154,9 +154,9 @@ def verify(
     request: SignedRequest, now: float = NOW, rules: Rules | None = None
 ) -> tuple[Identity, bool, str]:
     verification = Verification(RANGES, dns=False, clock=Clock(now), fetcher=Web, rules=rules)
-    verification.verify("YouBot", STRANGER, GENUINE)
+    verification.verify("YouBot", UNLISTED, GENUINE)
     verification.wait_until_idle()
-    result = verification.verify("YouBot", STRANGER, request)
+    result = verification.verify("YouBot", UNLISTED, request)
     return result.identity, result.counts, result.reason
 
 

@@ -14,7 +14,7 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.reverse_dns import ReverseDns
 from aipolicy.web.fetcher import Fetcher
 from tests.effort import calls
-from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, UNLISTED
 from tests.identity.dns_server import SERVFAIL, SILENCE, DNSServer, reverse
 from tests.identity.signatures.signing import Clock, Signer
 from tests.web.server import Server, answer, localhost, trusting
@@ -71,7 +71,7 @@ def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
         ("GPTBot", GPTBOT, Identity.VERIFIED, True, "its operator publishes its address"),
         ("gptbot", "::ffff:132.196.86.5", Identity.VERIFIED, True, "its operator publishes its address"),
         ("GPTBot", "2600:1f00::7", Identity.VERIFIED, True, "its operator publishes its address"),
-        ("GPTBot", STRANGER, Identity.SPOOFED, False, "its operator doesn't publish its address"),
+        ("GPTBot", UNLISTED, Identity.SPOOFED, False, "its operator doesn't publish its address"),
         (
             "GPTBot",
             CHATGPT,
@@ -109,15 +109,15 @@ def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
             False,
             "its address is not known: the request comes from a proxy",
         ),
-        ("AI2Bot", STRANGER, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
+        ("AI2Bot", UNLISTED, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
         (
             "ClaudeBot",
-            STRANGER,
+            UNLISTED,
             Identity.UNVERIFIABLE,
             False,
             "the checks that its operator publishes don't decide",
         ),
-        ("NoBot", STRANGER, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
+        ("NoBot", UNLISTED, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
     ],
 )
 def test_a_published_address_verifies_at_once(
@@ -153,12 +153,12 @@ def test_a_host_name_verifies_later_requests(server: DNSServer, verification: Ve
 
 
 def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verification: Verification) -> None:
-    server.confirmed(STRANGER, "dns.google")
+    server.confirmed(UNLISTED, "dns.google")
     server.confirmed("1.1.1.1", "one.one.one.one")
-    for address in (STRANGER, "5.5.5.5"):
+    for address in (UNLISTED, "5.5.5.5"):
         assert verification.verify("YandexBot", address).pending
     verification.wait_until_idle()
-    for address in (STRANGER, "5.5.5.5"):
+    for address in (UNLISTED, "5.5.5.5"):
         result = verification.verify("YandexBot", address)
         assert summary(result) == (Identity.SPOOFED, False, False)
         assert result.reason == "its operator publishes neither its address nor its host name"
@@ -220,11 +220,11 @@ def test_without_dns_no_name_server_is_asked(clock: Clock) -> None:
 async def test_a_signature_verifies_after_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    before = verification.verify("GPTBot", STRANGER, request)
+    before = verification.verify("GPTBot", UNLISTED, request)
     assert summary(before) == (Identity.CHECK_FAILED, False, True)
     assert "have not been read yet" in before.reason
     await asyncio.to_thread(verification.wait_until_idle)
-    after = verification.verify("GPTBot", STRANGER, request)
+    after = verification.verify("GPTBot", UNLISTED, request)
     assert summary(after) == (Identity.VERIFIED, True, False)
     assert after.reason == f"it signs as {signing.origin}"
     assert after.signature is not None
@@ -237,11 +237,11 @@ async def test_a_signature_does_not_verify_a_crawler_of_another_operator(
     verification = signed_for("YouBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
-        verification.verify(token, STRANGER, request)
+        verification.verify(token, UNLISTED, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    assert summary(verification.verify("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
-    assert summary(verification.verify("Manus-User", STRANGER, request)) == (
+    assert summary(verification.verify("YouBot", UNLISTED, request)) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("Manus-User", UNLISTED, request)) == (
         Identity.UNVERIFIABLE,
         False,
         False,
@@ -255,7 +255,7 @@ async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     verification.verify("ChatGPT-User", None, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    result = verification.verify("GPTBot", STRANGER, request)
+    result = verification.verify("GPTBot", UNLISTED, request)
     assert (result.counts, result.pending) == (False, False)
     assert f"it signs as another crawler, {signing.origin}" in result.reason
 
@@ -266,9 +266,9 @@ async def test_an_invalid_signature_is_a_forgery_if_nothing_else_decides(
     verification = signed_for("AI2Bot", "GPTBot")
     request = SIGNER.sign(url="https://another.example/post", agent=f'sig1="{signing.origin}"')
     elsewhere = type(request)(request.method, "https://blog.example/post", request.headers)
-    verification.verify("AI2Bot", STRANGER, elsewhere)
+    verification.verify("AI2Bot", UNLISTED, elsewhere)
     await asyncio.to_thread(verification.wait_until_idle)
-    result = verification.verify("AI2Bot", STRANGER, elsewhere)
+    result = verification.verify("AI2Bot", UNLISTED, elsewhere)
     assert summary(result) == (Identity.SPOOFED, False, False)
     assert "the signature does not verify" in result.reason
     # But an address that is published stays one: a proxy may have changed what was signed.
@@ -282,9 +282,9 @@ async def test_an_unreadable_directory_proves_no_forgery(
     signing.answers[PATH] = answer(b"", status="500 Oh")
     verification = signed_for("AI2Bot", "GPTBot", "ChatGPT-User")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    assert verification.verify(token, STRANGER, request).pending
+    assert verification.verify(token, UNLISTED, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    result = verification.verify(token, STRANGER, request)
+    result = verification.verify(token, UNLISTED, request)
     assert summary(result) == (Identity.CHECK_FAILED, False, False)
     assert "the response has status 500" in result.reason
     # What its address tells stays.
@@ -301,18 +301,18 @@ async def test_a_missing_key_leaves_the_signature_unverified(
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
     request = Signer().sign(agent=f'sig1="{signing.origin}"', created=clock.now)
-    verification.verify("AI2Bot", STRANGER, request)
+    verification.verify("AI2Bot", UNLISTED, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    result = verification.verify("AI2Bot", STRANGER, request)
+    result = verification.verify("AI2Bot", UNLISTED, request)
     assert summary(result) == (Identity.UNVERIFIABLE, False, False)
     assert "has no key" in result.reason
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.SPOOFED, False, False)
     # It may have got the key since it was read, which can't be told while it can't be read.
     clock.now += 60
     signing.answers[PATH] = answer(b"", status="500 Oh")
-    assert verification.verify("GPTBot", STRANGER, request).pending
+    assert verification.verify("GPTBot", UNLISTED, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.CHECK_FAILED, False, False)
 
 
 async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
@@ -321,7 +321,7 @@ async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
     verification = signed_for("AI2Bot")
     for _ in range(20):
         request = Signer().sign(agent=f'sig1="{signing.origin}"')
-        verification.verify("AI2Bot", STRANGER, request)
+        verification.verify("AI2Bot", UNLISTED, request)
         await asyncio.to_thread(verification.wait_until_idle)
     assert len(signing.requests) == 1
 
@@ -329,7 +329,7 @@ async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
 async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    result = verification.verify("GPTBot", STRANGER, request)
+    result = verification.verify("GPTBot", UNLISTED, request)
     assert summary(result) == (Identity.SPOOFED, False, False)
     await asyncio.to_thread(verification.wait_until_idle)
     assert signing.requests == []

@@ -1,4 +1,4 @@
-"""Checks of the signals in the headers and tags of the page: if they can be read, and by whom."""
+"""Checks of the signals in the headers and tags of the page: if their readers can read them."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
             "content-signal-in-page",
             location.where,
             shorten(location.text),
-            "contentsignals.org defines the signal for robots.txt only; Cloudflare's Markdown answers have it"
+            "contentsignals.org defines it for robots.txt only; Cloudflare also sends it with Markdown pages"
             if value
             else "it is empty",
         )
