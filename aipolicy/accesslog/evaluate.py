@@ -138,7 +138,7 @@ class Evaluator:
         parts = [
             kept,
             out.select("file", "line", verdict=left_out),
-            *(rows.select("file", "line", verdict=pl.lit(Verdict.SITE_AUDIT.value)) for rows in audits),
+            *(part.select("file", "line", verdict=pl.lit(Verdict.SITE_AUDIT.value)) for part in audits),
             rows.filter(known, elsewhere).select("file", "line", site="host", verdict=left_out),
             unknown.select(
                 *("file", "line", "site", "time"),
