@@ -52,7 +52,7 @@ class LookupStatus:
         memory: Bytes that the cached answers take, roughly.
         loads: Hosts that are being loaded now.
         renewals: Loads that no request waited for.
-        refused: Requests of unknown hosts that got the default at once, because too many loads were running.
+        refused: Requests of unknown hosts that were answered without a load, because too many were running.
     """
 
     sites: int
