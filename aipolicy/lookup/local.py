@@ -63,17 +63,17 @@ class LocalLookup:
     Args:
         registry: A ``sqlite:///`` URL or a path. The file may be created later, disappear and come back.
         refresh: Seconds within which a change is in force.
-        maxsize: Most sites that are cached.
-        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+        maxsize: Maximum number of cached sites.
+        max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
         default: The policy of hosts that the registry doesn't have: a SitePolicy or the name of a preset.
             While the file can't be read, a host of which nothing is known may be a site that opted out: it
             gets the default without grants and with AI training disallowed.
         max_stale: Seconds for which answers other than opt-outs are served while the file can't be read. They
-            aren't served at all if its content is lost and was not read within the second before.
+            aren't served if the file's content is lost and was last read more than a second before.
         signals: The switches of the signals.
-        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
-        clock: The time in seconds, for tests.
+        count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -152,7 +152,7 @@ class LocalLookup:
     async def find(self, host: bytes) -> Rendering:
         """Return the rendering for a host; read the file if that is due. Never raises.
 
-        It waits only for the rendering of a large policy.
+        Only the rendering of a large policy is awaited.
         """
         self._finds += 1
         key = None
@@ -188,7 +188,7 @@ class LocalLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             last = None if key is None else self._known.get(key) or self._outdated.get(key)
-            return self._fallback.instead(last or self.default, recent=False)
+            return self._fallback.choose(last or self.default, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Make the next request of a host, in any spelling, read the file. May be called in any thread."""
@@ -255,12 +255,12 @@ class LocalLookup:
                 self._failed(error, now)
             else:
                 return self._served(rendering, now)
-        return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
+        return self._fallback.choose(self._outdated.get(key) or self.default, recent=False)
 
     def _served(self, rendering: Rendering, now: float) -> Rendering:
         """Return a rendering that was read, or its fallback if the file can't be read for too long."""
         recent = not self._health.error or now < self._lease.stale_at
-        return self._fallback.instead(rendering, recent=recent)
+        return self._fallback.choose(rendering, recent=recent)
 
     def _store(self, key: bytes, text: bytes | None) -> Rendering:
         last = self._outdated.pop(key) or self.default
@@ -273,7 +273,7 @@ class LocalLookup:
                 raise ready
             rendering = ready or self._renderer.read(text)
         except Exception as error:  # an invalid policy must affect only its own site
-            rendering = self._fallback.instead(last, recent=False)
+            rendering = self._fallback.choose(last, recent=False)
             served = self._fallback.name(rendering)
             self._log.failed(
                 f"policy of {key.decode()!r} in {self._path} is invalid: "
