@@ -12,7 +12,6 @@ import pytest
 from tests.chromium import CHROMIUM, Browser
 from tests.postgres import OwnServer, Schemas, given_server, own_server
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # pytest-xdist ignores it in its workers, and programs that a test starts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
