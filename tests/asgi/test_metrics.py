@@ -121,6 +121,7 @@ def test_a_path_that_is_invalid_is_refused(path: str) -> None:
 
 def test_a_lookup_without_a_status_is_refused() -> None:
     class Own:
+        default = strict_default = None
         peek: Callable[[bytes], None] = staticmethod(lambda host: None)
 
     with pytest.raises(TypeError, match="has none"):
