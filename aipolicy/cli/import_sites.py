@@ -14,6 +14,7 @@ import click
 from aipolicy.cli.options import by_option, json_option, printable, registry_option
 from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
+from aipolicy.report.wording import counted
 
 if TYPE_CHECKING:
     from aipolicy.bulk.importer import Import, InputStream, Progress
@@ -254,7 +255,7 @@ def _print_bad(rows: "StagedRows") -> None:
 
 
 def _print_counts(rows: "StagedRows", counts: Counts, *, dry_run: bool, seconds: float, read: int) -> None:
-    text = f"{rows.rows:,} rows: {counts[0]:,} new, {counts[1]:,} changed, {counts[2]:,} unchanged"
+    text = f"{counted(rows.rows, 'row')}: {counts[0]:,} new, {counts[1]:,} changed, {counts[2]:,} unchanged"
     if rows.bad:
         text += f", {rows.bad:,} invalid and skipped"
     if dry_run:

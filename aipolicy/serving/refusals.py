@@ -31,8 +31,9 @@ def unverified(fetch: DisallowedFetch, methods: Mapping[str, object]) -> Respons
     token = fetch.crawler.product_token
     how = " verify_by says how it can be." if methods else ""
     detail = (
-        f"This site's AI policy lets {token} fetch this, and nobody else who says so. That this client is "
-        f"{token} could not be verified: {fetch.reason}.{how} /robots.txt says what others may."
+        f"This site's AI policy lets {token} fetch this, but not clients that only claim to be {token}. That "
+        f"this client is {token} could not be verified: {fetch.reason}.{how} "
+        "/robots.txt says what others may."
     )
     headers = [_ACCEPT_SIGNATURE] if "web_bot_auth" in methods else []
     more = {"detail": detail, "identity": str(fetch.identity), "verify_by": dict(methods)}

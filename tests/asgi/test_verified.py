@@ -77,9 +77,9 @@ async def test_a_licensed_crawler_is_allowed_and_an_impostor_is_not(offline: Ver
     assert response.status == 403
     problem = json.loads(response.body)
     assert problem["detail"] == (
-        "This site's AI policy lets GPTBot fetch this, and nobody else who says so. That this client is "
-        "GPTBot could not be verified: its operator doesn't publish its address. verify_by says how "
-        "it can be. /robots.txt says what others may."
+        "This site's AI policy lets GPTBot fetch this, but not clients that only claim to be GPTBot. That "
+        "this client is GPTBot could not be verified: its operator doesn't publish its address. verify_by "
+        "says how it can be. /robots.txt says what others may."
     )
     assert (problem["crawler"], problem["identity"]) == ("GPTBot", "spoofed")
     assert problem["verify_by"] == {"addresses": ["https://openai.com/gptbot.json"]}

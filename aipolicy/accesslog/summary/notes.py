@@ -73,7 +73,9 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
         by_proxy += proxy["fetches"]
         fetches = counted(proxy["fetches"], "fetch", "fetches")
         address = (
-            f"belongs to a proxy of {proxy['operator']}" if proxy["operator"] else "is private, a proxy's"
+            f"belongs to a proxy of {proxy['operator']}"
+            if proxy["operator"]
+            else "is a private one, such as a proxy's"
         )
         if proxy["forwarded"] is not None:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
