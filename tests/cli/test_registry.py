@@ -42,7 +42,7 @@ def test_what_is_not_given_stays_and_what_is_cleared_goes(aipolicy: Run) -> None
 
 
 @pytest.mark.parametrize(
-    ("before", "options", "said"),
+    ("before", "options", "ending"),
     [
         (
             ["--host", "www.h.test", "--host", "h2.test"],
@@ -85,13 +85,13 @@ def test_what_is_not_given_stays_and_what_is_cleared_goes(aipolicy: Run) -> None
         (["--host", "www.h.test"], ["--host", "www.h.test", "--host", "h2.test"], " (change 2)"),
     ],
 )
-def test_set_says_what_it_removed(aipolicy: Run, before: list[str], options: list[str], said: str) -> None:
+def test_set_says_what_it_removed(aipolicy: Run, before: list[str], options: list[str], ending: str) -> None:
     aipolicy("set", "h.test", "--preset", "no-training", *before)
     done = aipolicy("set", "h.test", *options)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("h.test: no-")
-    assert done.stderr.endswith(f"{said}\n")
-    assert ("removed" in done.stderr) == ("removed" in said)
+    assert done.stderr.endswith(f"{ending}\n")
+    assert ("removed" in done.stderr) == ("removed" in ending)
 
 
 def test_set_says_what_it_removed_beside_json_too(aipolicy: Run) -> None:
