@@ -1,8 +1,8 @@
-"""Each blog's AI opt-out as every signal that crawlers read.
+"""Each blog's AI opt-out in every signal that crawlers read.
 
-The names here are those that most applications need; each is imported when it is first used, so that
-``import aipolicy`` loads neither starlette nor SQLAlchemy nor click. Everything else is imported from its
-package: ``aipolicy.robotstxt``, ``aipolicy.signals``, ``aipolicy.identity``, ``aipolicy.errors`` and so on.
+Most applications need only the names here. Each is imported when it is first used, so that ``import
+aipolicy`` loads neither starlette nor SQLAlchemy nor click. Import everything else from its package:
+``aipolicy.robotstxt``, ``aipolicy.signals``, ``aipolicy.identity``, ``aipolicy.errors`` and so on.
 """
 
 from importlib import import_module

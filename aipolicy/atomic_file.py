@@ -1,4 +1,4 @@
-"""Replace a file atomically: after a crash, and for each reader, it is the old one or the new one."""
+"""Atomic file replacement: a reader sees the old file or the new one, also after a crash."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ def unfinished_path(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; that file replaces ``path`` at the end, or is removed on an error.
 
-    The new file has the permissions of the old one. All errors of the system come out as OSError.
+    The new file has the permissions of the old one. Raises OSError.
     """
     unfinished = unfinished_path(path)
     try:

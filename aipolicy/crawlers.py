@@ -1,10 +1,10 @@
 """A platform's own entries for the crawler table, read from a file.
 
 The file has the shape of the packaged table, ``{"crawlers": [...]}``, or is the list alone, as ``aipolicy
-crawlers --json`` writes it. It adds crawlers to the table or corrects fields of its crawlers, for everything
-that a process does: the files and headers that it writes, the crawlers that it refuses, and every check. The
-environment variable ``AIPOLICY_CRAWLERS`` names the file for all processes of a machine; ``load`` reads it
-for one. Load it first: existing renderings don't change.
+crawlers --json`` writes it. It adds crawlers to the table, or corrects their fields, for everything that a
+process does: writing files and headers, refusing crawlers, and checking. The environment variable
+``AIPOLICY_CRAWLERS`` names the file for all processes of a machine; ``load`` reads it for one. Load it first,
+because existing renderings don't change.
 """
 
 import json
@@ -16,13 +16,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from aipolicy.core.crawlers import LEFT_OUT, PACKAGED, CrawlerTable, read_table_with, use_table
+from aipolicy.core.crawlers import LEFT_OUT, PACKAGED, CrawlerTable, set_table_reader, use_table
 from aipolicy.errors import CrawlersError
 
 VARIABLE = "AIPOLICY_CRAWLERS"
 """The environment variable that names the file."""
 
-_MOST_BYTES = 8 * 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 
 
 def load(file: str | os.PathLike[str]) -> CrawlerTable:
@@ -60,13 +60,15 @@ def read_json(file: str | os.PathLike[str]) -> Any:
     try:
         if not Path(file).is_file():
             problem = "is not a file" if Path(file).exists() else "doesn't exist"
-            raise CrawlersError(f"it {problem}: give the path of a JSON file")
+            raise CrawlersError(f"it {problem}; give the path of a JSON file")
         with Path(file).open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
+            content = opened.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, CrawlersError):
             raise
-        raise CrawlersError(f"it can't be read ({getattr(error, 'strerror', None) or error})") from None
+        raise CrawlersError(
+            f"it can't be read ({getattr(error, 'strerror', None) or error}); check its permissions"
+        ) from None
     return parse(content)
 
 
@@ -76,16 +78,18 @@ def parse(content: bytes) -> Any:
     Raises:
         CrawlersError: It is larger than 8 MiB, isn't JSON, or has a duplicate member.
     """
-    if len(content) > _MOST_BYTES:
-        raise CrawlersError(f"it is larger than {_MOST_BYTES // 1024 // 1024} MiB, the maximum of a table")
+    if len(content) > _MAX_BYTES:
+        raise CrawlersError(f"it is larger than {_MAX_BYTES // 1024 // 1024} MiB; remove entries")
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=_unique_members, parse_constant=_refuse_constant
+        )
     except CrawlersError:
         raise
     except UnicodeDecodeError:
-        raise CrawlersError("it isn't UTF-8: save it as UTF-8") from None
+        raise CrawlersError("it isn't UTF-8; save it as UTF-8") from None
     except RecursionError:
-        raise CrawlersError("it is nested too deeply for a crawler table") from None
+        raise CrawlersError('it is nested too deeply; write {"crawlers": [{"product_token": ...}]}') from None
     except ValueError as error:
         raise CrawlersError(f"it isn't JSON ({str(error)[:200]})") from None
 
@@ -104,7 +108,7 @@ class NewNames:
 
 
 AI_ROBOTS_TXT = "https://github.com/ai-robots-txt/ai.robots.txt"
-_MOST_NAMES = 2000
+_MAX_NAMES = 2000
 _VERSION = re.compile(r"(?:/.*| v?\d[\w.]*)$")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
@@ -125,9 +129,11 @@ def new_names(document: Any, table: CrawlerTable, *, source: str = AI_ROBOTS_TXT
         CrawlersError: The document has another shape.
     """
     if not isinstance(document, dict) or not all(isinstance(each, dict) for each in document.values()):
-        raise CrawlersError("it isn't robots.json of ai.robots.txt, an object of objects by product token")
-    if len(document) > _MOST_NAMES:
-        raise CrawlersError(f"it has {len(document)} names; at most {_MOST_NAMES} are allowed")
+        raise CrawlersError(
+            "it isn't an object of objects by product token; give robots.json of ai.robots.txt"
+        )
+    if len(document) > _MAX_NAMES:
+        raise CrawlersError(f"it has {len(document)} names; at most {_MAX_NAMES} are allowed")
     left_out = {name.lower() for name in LEFT_OUT}
     found: list[dict[str, Any]] = []
     refused: dict[str, str] = {}
@@ -168,18 +174,18 @@ def with_entries(document: Any, entries: Iterable[dict[str, Any]]) -> str:
     return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a duplicate member: JSON doesn't define which of them counts."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         duplicate = next(name for name in names if names.count(name) > 1)
-        raise CrawlersError(f"an object has the member {ascii(duplicate)[:80]} twice: remove one")
+        raise CrawlersError(f"an object has the member {ascii(duplicate)[:80]} twice; remove one")
     return members
 
 
-def _no_constant(name: str) -> Any:
-    raise CrawlersError(f"{name} isn't JSON: write a number")
+def _refuse_constant(name: str) -> Any:
+    raise CrawlersError(f"{name} isn't JSON; write a number")
 
 
 def _from_environment() -> CrawlerTable:
@@ -192,4 +198,4 @@ def _from_environment() -> CrawlerTable:
         raise CrawlersError(f"{VARIABLE}: {error}") from None
 
 
-read_table_with(_from_environment)
+set_table_reader(_from_environment)

@@ -27,8 +27,8 @@ from aipolicy.core.validation import Visibility
 from aipolicy.lookup import LocalLookup
 from aipolicy.registry import Registry
 
-_LONGEST_FORM = 1000  # bytes
-_LONGEST_WAIT = 10.0  # seconds until a change must be in force
+_MAX_FORM_BYTES = 1000  # bytes
+_MAX_WAIT = 10.0  # seconds until a change must be in force
 _SIGNALS = ("content-usage", "x-robots-tag", "tdm-reservation")
 
 
@@ -189,7 +189,7 @@ class Platform:
                 return change.seq, began, time.perf_counter()
 
         number, began, stored = await to_thread.run_sync(put)
-        with anyio.move_on_after(_LONGEST_WAIT) as wait:
+        with anyio.move_on_after(_MAX_WAIT) as wait:
             while await self._policy(blog.host) != policy:
                 await anyio.sleep(0.001)
         if wait.cancelled_caught:
@@ -247,7 +247,7 @@ async def _choice(request: Request) -> str:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LONGEST_FORM:
+        if len(body) > _MAX_FORM_BYTES:
             return ""
     return parse_qs(body.decode("latin-1")).get("choice", [""])[0]
 

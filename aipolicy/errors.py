@@ -14,7 +14,8 @@ AIPolicyError
 ├── ResolverError                     DNS gave no answer
 ├── PartnerError (ValueError)         a partner, an answer or an export is invalid
 │   ├── UnknownPartnerError (LookupError)  no partner has the name
-│   └── UnknownRemovalError (LookupError)  there is no such removal request
+│   ├── UnknownRemovalError (LookupError)  there is no such removal request
+│   └── CursorError                   a cursor is invalid, or of another history
 └── RegistryError                     the registry can't do what was asked
     ├── RegistryURLError (ValueError) a registry's URL is invalid
     ├── UnknownSiteError (LookupError) no site has a host
@@ -141,3 +142,7 @@ class UnknownPartnerError(PartnerError, LookupError):
 
 class UnknownRemovalError(PartnerError, LookupError):
     """There is no such removal request, or it is another partner's."""
+
+
+class CursorError(PartnerError):
+    """A cursor is invalid, or of another history."""

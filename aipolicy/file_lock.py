@@ -1,4 +1,4 @@
-"""A lock that one process holds at a time, kept in a file that says which process that is."""
+"""A lock that one process holds at a time, in a file that has the number of that process."""
 
 import errno
 import os
@@ -33,7 +33,7 @@ class FileLock:
         """Try to acquire the lock; return None on success, else the holder, like ``process 17``.
 
         Raises:
-            OSError: the file can't be created.
+            OSError: The file can't be created.
         """
         if self._process != os.getpid():  # filelock refuses to reuse one of the parent's
             self._new()
@@ -57,7 +57,7 @@ class FileLock:
     def is_held(self) -> bool:
         """Return True if this process holds the lock, and its file is still in place.
 
-        A lock whose file was deleted keeps nobody out.
+        A lock whose file was deleted excludes nobody.
         """
         if self._file is None or self._process != os.getpid():
             return False

@@ -18,7 +18,7 @@ from aipolicy.signals.headers import headers_of, meta_tags
 from aipolicy.signals.switches import Signals
 from aipolicy.signals.tdmrep import tdmrep_json
 
-_LONGEST_PATH = 8192  # characters; servers refuse longer ones, so these are not matched
+_MAX_PATH = 8192  # characters; servers refuse longer ones, so these are not matched
 _TEXT, _JSON = b"text/plain; charset=utf-8", b"application/json"
 
 
@@ -37,7 +37,7 @@ class HeaderSet:
 
     Attributes:
         headers: Pairs of name and value.
-        names: The names in lower case; a response that has one of them already must be merged.
+        names: The names in lower case. A response that already has one of them must be merged.
         preferences: The preferences that the headers express.
         tags: The same signals as HTML meta tags.
     """
@@ -53,16 +53,13 @@ class Rendering:
     """All files and headers of a policy. Sites with equal policies can share one.
 
     Attributes:
-        policy: The policy.
-        signals: The switches.
         site: The headers of every path that none of ``paths`` matches.
         paths: Pairs of path pattern and headers, the longest pattern first.
-        robots: The robots.txt.
         takes_own_robots: True if the application's own robots.txt is merged into ``robots``.
         tdmrep: The tdmrep.json, or None if the policy has none: the application answers then.
         ai_txt: The ai.txt, or None likewise.
         strictest: The most restrictive headers of all paths.
-        cut: What robots.txt leaves out so that crawlers read it to its end, in words; "" if nothing.
+        cut: A description of what robots.txt leaves out to stay within 500 KiB; "" if nothing.
     """
 
     policy: SitePolicy
@@ -81,20 +78,20 @@ class Rendering:
         """Return the headers for ``path``; for a path of more than 8 KiB the most restrictive of the site."""
         if not self.paths:
             return self.site
-        if len(path) > _LONGEST_PATH:
+        if len(path) > _MAX_PATH:
             return self.strictest
         return self._table.first(normalise(path)) or self.site
 
     @property
-    def most_searches(self) -> int:
-        """The maximum number of strings that are searched for in a path to find its headers."""
-        return self._table.most_searches
+    def max_searches(self) -> int:
+        """The maximum number of searches in a path to find its headers."""
+        return self._table.max_searches
 
     def headers_over(self, paths: Iterable[str | None]) -> HeaderSet:
-        """Return the headers for a request that can be read as any of ``paths``; None stands for every path.
+        """Return the headers for a request that can be read as any of ``paths``; None is any path at all.
 
-        The most restrictive preferences apply: what one reading disallows is disallowed, and only what all of
-        them allow is allowed.
+        The most restrictive preferences apply: a use is disallowed if one path disallows it, and allowed only
+        if all paths allow it.
         """
         found: dict[HeaderSet, None] = {}
         for path in paths:
@@ -133,8 +130,6 @@ def render(policy: SitePolicy, signals: Signals | None = None, *, complete: bool
     """Render ``policy``. A robots.txt that would be too large is shortened.
 
     Args:
-        policy: The policy.
-        signals: The switches.
         complete: Don't shorten robots.txt (see ``aipolicy.robotstxt.merge.fitted_robots_txt``).
 
     Raises:

@@ -13,7 +13,7 @@ def to_microseconds(when: datetime) -> int:
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """Return the time, in UTC, of so many microseconds since the epoch."""
+    """Return the time in UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
@@ -25,7 +25,7 @@ def iso(when: datetime | int | None, timespec: str = "auto") -> str | None:
     """Return a time, or microseconds since the epoch, in ISO 8601 in UTC, like ``2026-10-01T12:00:00Z``.
 
     Args:
-        timespec: as in ``datetime.isoformat``; ``auto`` writes fractions of a second if there are any.
+        timespec: As in ``datetime.isoformat``; ``auto`` writes fractions of a second if there are any.
     """
     if when is None:
         return None

@@ -1,9 +1,9 @@
 """``aipolicy robots --all`` against a plain loop: ``python benchmarks/generator.py [HOSTS]``.
 
-Ours is the whole command, from its start to its end. The peer writes the same bytes to the same names with
-``open`` and ``write``: not atomic, not resumable, and with the bytes at hand. A ratio is the median over
-interleaved rounds. Memory is the highest of the command for so many hosts, and for a quarter of them. Ends
-with 1 where a bound is broken. A million hosts take some minutes, and 8 GB below $TMPDIR.
+The whole command is timed. The peer has the bytes in memory and writes them to the same names with ``open``
+and ``write``, neither atomic nor resumable. A ratio is the median over interleaved rounds. Memory is the peak
+of the command for all hosts, and for a quarter of them. A million hosts take some minutes, and 8 GB in
+$TMPDIR. Exits with 1 if a limit is exceeded.
 """
 
 import os

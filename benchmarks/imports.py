@@ -1,8 +1,7 @@
 """The time to import the middleware and the lookups: ``python benchmarks/imports.py``.
 
-Fresh processes in turn, each with one import, of modules that are compiled already; the CPU time of a process
-that imports nothing is taken off.
-The median over the rounds is printed, and the ratio to importing what they need.
+Each import runs in a new process with compiled modules; the CPU time of a process that imports nothing is
+subtracted. Prints the median over the rounds, and the ratio to the import of the dependencies alone.
 """
 
 import os

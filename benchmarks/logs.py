@@ -2,9 +2,10 @@
 
     pip install -e '.[check]' && apt-get install -y goaccess && python benchmarks/logs.py
 
-Whole commands on one made-up log (vhost and combined, 300 sites, 8 % of the lines by AI crawlers), with the
-policies of all sites; interleaved rounds, the median of their ratios. Peers do less: ``grep`` only counts the
-lines that hold a crawler's token, GoAccess only counts crawlers. Ends with 1 where a bound is broken.
+Whole commands are timed on a synthetic log (vhost and combined, 300 sites, 8 % of the lines by AI crawlers),
+with the policies of all sites. A ratio is the median over interleaved rounds. Peers do less: ``grep`` only
+counts the lines that contain a crawler's token, GoAccess only counts crawlers. Exits with 1 if a limit is
+exceeded.
 """
 
 import gzip
@@ -135,7 +136,7 @@ def main(lines: int) -> int:
 
 
 def _goaccess(log: Path) -> float | None:
-    """Run GoAccess once, because it takes long; return None where it isn't installed."""
+    """Run GoAccess once, because it takes long; return None if it isn't installed."""
     if shutil.which("goaccess") is None:
         print("goaccess is not installed: apt-get install -y goaccess")
         return None

@@ -1,7 +1,7 @@
 """Lookups against the simplest code that could do their work, in one run: ``python benchmarks/lookup.py``.
 
-A ratio is the median over interleaved rounds of time per call, by the time of the peer in the same round.
-Ends with 1 where one is over its bound.
+A ratio is the time per call divided by the peer's in the same round; the median over interleaved rounds
+counts. Exits with 1 if a limit is exceeded.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ def compare(
     bound: float,
     rounds: Sequence[Sequence[bytes]],
 ) -> bool:
-    """Print one line; return True if the ratio is within its bound."""
+    """Print one line; return True if the ratio is within its limit."""
     times = [(seconds_a_call(ours, hosts), seconds_a_call(peer, hosts)) for hosts in rounds]
     ratio = statistics.median(mine / its for mine, its in times)
     mine, its = (statistics.median(column) * 1e9 for column in zip(*times, strict=True))

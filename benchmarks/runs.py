@@ -2,8 +2,8 @@
 
     python benchmarks/runs.py --runs 5 lookup
 
-Each run is a process of its own. Lines that differ in their figures alone are printed once, each figure as
-its median, with the least and the most where they differ. Ends with 1 where a run did.
+Each run is a new process. Lines that differ only in their figures are printed once, each figure as its
+median, with minimum and maximum if they differ. Exits with 1 if a run did.
 """
 
 import argparse

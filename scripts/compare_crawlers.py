@@ -1,4 +1,4 @@
-"""Compare the crawler table with the lists that others keep, and print what is new in them.
+"""Compare the crawler table with other published lists, and print the names that are new.
 
     pip install -e '.[test]' && python scripts/compare_crawlers.py
 

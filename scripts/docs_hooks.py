@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: pages that are made from files of the repository.
+"""Hooks of mkdocs, which generate pages from files of the repository.
 
 A line ``<!-- include: FILE -->`` is replaced by that file, ``<!-- schema: PATTERN -->`` by a table of the
 newest JSON schema whose path matches, and ``<!-- commands -->`` by the help of every command.

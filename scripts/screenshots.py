@@ -1,6 +1,6 @@
-"""Make the screenshots of the documentation from the demo's own blogs: ``python scripts/screenshots.py``.
+"""Make the screenshots of the documentation from the demo's blogs: ``python scripts/screenshots.py``.
 
-They are written to docs/images. It needs Chromium, and Pillow to make the files small.
+They are written to docs/images. Needs Chromium, and Pillow to compress the files.
 """
 
 import re
@@ -55,7 +55,7 @@ def log_lines() -> Iterator[str]:
 
 
 def aipolicy(*arguments: str) -> None:
-    """Run a command; findings (exit code 1) are no failure here."""
+    """Run a command; findings (exit code 1) are not a failure here."""
     done = subprocess.run(
         [sys.executable, "-m", "aipolicy", *arguments], stdout=subprocess.DEVNULL, check=False
     )
@@ -80,7 +80,7 @@ def demo() -> Iterator[tuple[str, str]]:
 
 
 def screenshot(url: str, name: str, width: int, height: int, folder: Path) -> None:
-    """Write docs/images/NAME.png, with few colours and so few bytes."""
+    """Write docs/images/NAME.png, in few colours to keep it small."""
     assert CHROMIUM, "install chromium"
     if width < 500:  # a headless window is never narrower; a frame can be
         frame = folder / f"{name}.html"

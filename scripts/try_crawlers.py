@@ -35,7 +35,7 @@ _HTDIG = (
 
 @dataclass(frozen=True)
 class Tried:
-    """A crawler: its command, the one that tells its version, when that was released, how it is installed."""
+    """A crawler: its command, the command for its version, the date of the release, and its installation."""
 
     title: str
     command: tuple[str, ...]

@@ -16,7 +16,7 @@ from tests.postgres import OwnServer, Schemas, given_server, own_server
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With AIPOLICY_NO_SKIP=1 a skipped test fails: there every optional part is installed."""
+    """Fail skipped tests with AIPOLICY_NO_SKIP=1, for machines on which every optional part is installed."""
     report = yield
     if report.skipped and os.environ.get("AIPOLICY_NO_SKIP"):
         report.outcome = "failed"
@@ -26,7 +26,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session", autouse=True)
 def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Clients are checked against the package's lists, whatever whoever runs the tests keeps."""
+    """Check clients against the package's lists, not those of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         patched.delenv("AIPOLICY_RANGES", raising=False)
@@ -36,7 +36,7 @@ def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[OwnServer]:
-    """A PostgreSQL server of this run; it may be stopped, if it is started again."""
+    """A PostgreSQL server for this run; a test that stops it must start it again."""
     server = own_server()
     yield server
     server.remove()
@@ -44,7 +44,7 @@ def postgres_server() -> Iterator[OwnServer]:
 
 @pytest.fixture(scope="session")
 def schemas(request: pytest.FixtureRequest) -> Iterator[Schemas]:
-    """Makes registries' addresses on a PostgreSQL server."""
+    """A factory of registry URLs on a PostgreSQL server."""
     url = given_server() or request.getfixturevalue("postgres_server").url
     with Schemas(url) as schemas:
         yield schemas
@@ -67,7 +67,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: pytest shows what failed."""
+            """Print nothing, because pytest shows failures."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, daemon=True)

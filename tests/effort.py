@@ -1,4 +1,4 @@
-"""The work of a call, counted: the same figure on every machine, however busy it is."""
+"""The work of a call as a number that is the same on every machine, busy or not."""
 
 import sys
 from collections.abc import Callable

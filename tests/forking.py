@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def start_child(function: Callable[[], object], seconds: int = 30) -> int:
-    """Fork, and return the child's number. It exits with 0 if ``function`` returns; a hang is killed."""
+    """Fork, and return the child's process ID. It exits with 0 if ``function`` returns; a hang is killed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
         pid = os.fork()

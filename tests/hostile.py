@@ -21,7 +21,7 @@ YES = Preferences.parse("train-ai=y, ai-use=y")
 
 
 def filled(lines: Iterable[str], most: int = MAX_ROBOTS_BYTES - 2048) -> bytes:
-    """Return as many of the lines as fit into ``most`` bytes."""
+    """Return as many of the lines as fit in ``most`` bytes."""
     kept: list[str] = []
     size = 0
     for line in lines:

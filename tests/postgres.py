@@ -30,23 +30,23 @@ class OwnServer:
         self.reload()
 
     def stop(self) -> None:
-        """Stop it as an administrator does, which ends the connections."""
+        """Stop the server like an administrator, which ends the connections."""
         self._control("stop", "-m", "fast")
 
     def crash(self) -> None:
-        """End it at once, without writing to the disk."""
+        """Kill the server at once, without writing to the disk."""
         self._control("stop", "-m", "immediate")
 
     @property
     def pid(self) -> int:
-        """Process number of the server's main process."""
+        """Process ID of the server's main process."""
         return int(self._server.get_pid())
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
 
     def require_password(self, user: str) -> None:
-        """Let ``user`` in with its password only."""
+        """Require a password from ``user``."""
         rules = Path(self._folder) / "pg_hba.conf"
         rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
         self.reload()
@@ -85,7 +85,7 @@ class Schemas:
         self._engine.dispose()
 
     def new(self) -> str:
-        """Return the address of a registry that doesn't exist yet."""
+        """Return the URL of a registry that doesn't exist yet."""
         name = f"aipolicy_test_{os.getpid()}_{next(_numbers)}"
         with self._engine.begin() as connection:
             connection.execute(sqlalchemy.text(f"CREATE SCHEMA {name}"))

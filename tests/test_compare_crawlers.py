@@ -1,4 +1,4 @@
-"""The script that compares the crawler table with the lists that others keep."""
+"""The script that compares the crawler table with other published lists."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_installed_lists_have_no_crawler_that_nobody_looked_at() -> None:
+def test_the_installed_lists_have_no_crawler_that_was_not_reviewed() -> None:
     done = compare("--json")
     report = json.loads(done.stdout)
     lists = ("ai.robots.txt", "ai-crawler-index", "crawler-user-agents")
@@ -21,7 +21,7 @@ def test_the_installed_lists_have_no_crawler_that_nobody_looked_at() -> None:
     assert done.returncode == 0
 
 
-def test_a_new_name_is_printed_and_tells_in_the_exit_code(tmp_path: Path) -> None:
+def test_a_new_name_is_printed_and_sets_the_exit_code(tmp_path: Path) -> None:
     newer = tmp_path / "robots.json"
     newer.write_text(json.dumps({"GPTBot": {}, "BrandNewBot": {}, "Code": {}, "Brightbot 1.0": {}}))
     done = compare("--ai-robots-txt", str(newer))
@@ -29,11 +29,11 @@ def test_a_new_name_is_printed_and_tells_in_the_exit_code(tmp_path: Path) -> Non
     assert "new in ai.robots.txt: BrandNewBot\n" in done.stdout
 
 
-def test_a_list_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_list_is_an_error(tmp_path: Path) -> None:
     done = compare("--ai-robots-txt", str(tmp_path / "missing.json"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "missing.json" in done.stderr
 
 
-def test_where_purposes_differ_it_says_so() -> None:
+def test_different_purposes_are_printed() -> None:
     assert "Amazonbot: training here, ai-search there" in compare().stdout

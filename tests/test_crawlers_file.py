@@ -1,4 +1,4 @@
-"""Entries of the owner's platform for the crawler table: added, corrected, refused, and known everywhere."""
+"""Additional entries of the crawler table from a file: added, corrected, refused, and used everywhere."""
 
 import json
 import os
@@ -40,7 +40,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def packaged_again() -> Iterator[None]:
-    """A loaded table is the process's: each test begins and ends with the package's."""
+    """Restore the package's table before and after each test, because a loaded one is global."""
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("AIPOLICY_CRAWLERS", raising=False)
         use_table(PACKAGED)
@@ -51,7 +51,7 @@ def packaged_again() -> Iterator[None]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a file of the given entries."""
+    """A function that writes a file of entries."""
 
     def file(*entries: Any) -> Path:
         path = tmp_path / "crawlers.json"
@@ -61,7 +61,7 @@ def write(tmp_path: Path) -> Write:
     return file
 
 
-def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -> None:
+def test_an_added_crawler_is_known_to_everything_that_uses_the_table(write: Write) -> None:
     assert b"NewAICrawler" not in robots_txt(NO_TRAINING)
     table = crawlers.load(write(NEW))
     assert (table.added, table.corrected, len(CRAWLERS)) == (
@@ -80,7 +80,7 @@ def test_an_added_crawler_is_known_to_all_that_goes_by_the_table(write: Write) -
     assert tokens == sorted(tokens)
 
 
-def test_without_the_file_nothing_is_known_of_it() -> None:
+def test_without_the_file_the_crawler_is_unknown() -> None:
     assert crawler_named("NewAICrawler") is None
     with pytest.raises(PolicyError):
         SitePolicy(licensed=("NewAICrawler",))
@@ -117,7 +117,7 @@ async def test_the_middleware_blocks_and_refuses_it(write: Write) -> None:
     assert (await request(app, "/post", user_agent="EchoboxBot/1.0")).status == 200
 
 
-def test_the_table_as_the_command_writes_it_is_such_a_file(tmp_path: Path) -> None:
+def test_the_table_that_the_command_prints_is_a_valid_file(tmp_path: Path) -> None:
     written = subprocess.run(
         [sys.executable, "-m", "aipolicy", "crawlers", "--json"], capture_output=True, check=True, timeout=60
     ).stdout
@@ -127,7 +127,7 @@ def test_the_table_as_the_command_writes_it_is_such_a_file(tmp_path: Path) -> No
     assert (table.crawlers, table.added, table.corrected) == (PACKAGED.crawlers, (), ())
 
 
-def test_a_process_finds_it_by_the_variable_and_so_do_those_that_it_starts(write: Write) -> None:
+def test_a_process_and_its_children_find_the_file_by_the_variable(write: Write) -> None:
     code = (
         "import sys; from aipolicy.core.crawlers import crawler_named; "
         "sys.exit(crawler_named('NewAICrawler') is None)"
@@ -155,7 +155,7 @@ def test_an_invalid_file_of_the_variable_is_an_error_when_the_table_is_first_use
         timeout=60,
         check=True,
     )
-    told = f"AIPOLICY_CRAWLERS: crawler table {missing!r}: it doesn't exist: give the path of a JSON file"
+    told = f"AIPOLICY_CRAWLERS: crawler table {missing!r}: it doesn't exist; give the path of a JSON file"
     assert done.stdout.splitlines() == [told, told], "an application with it doesn't start"
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_is_refused_leaves_the_table_as_it_was(write: Write) -> None
 
 
 def word(number: int) -> str:
-    """A different word of letters for each number."""
+    """Return a different word of letters for each number."""
     return "".join(chr(ord("a") + number // 26**power % 26) for power in range(3))
 
 
@@ -204,7 +204,7 @@ def test_an_entry_written_before_a_field_existed_keeps_what_the_table_knows(writ
     assert (new.own_group_only, new.reported_to_ignore, new.superseded_by) == (False, False, None)
 
 
-def test_what_a_note_says_is_for_people_alone(write: Write) -> None:
+def test_a_note_has_no_effect(write: Write) -> None:
     crawlers.load(write(entry(note="Honours its own name only, not *. Reported to ignore robots.txt.")))
     new = crawler_table().by_token["newaicrawler"]
     assert not new.own_group_only
@@ -257,7 +257,7 @@ def test_what_a_note_says_is_for_people_alone(write: Write) -> None:
         ([entry(operator="")], "operator is ''", "one line"),
         ([entry(checked="yesterday")], "checked is 'yesterday'", "2026-11-30"),
         ([entry(checked=20261130)], "checked is 20261130", "2026-11-30"),
-        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "it must have exactly url, date"),
+        ([entry(evidence=[{"url": "https://x.example/"}])], "evidence 1", "an object with exactly url, date"),
         ([entry(evidence="x")], "evidence is 'x'", "write a list"),
         ([entry(namesakes=["a"])], "namesakes has 'a'", "4 to 200"),
         ([entry(namesakes=["(a+)+$" * 100])], "namesakes has '(a+)+$", "4 to 200"),
@@ -311,7 +311,7 @@ def test_a_wrong_entry_is_an_error_with_the_file_the_entry_and_the_fix(
     ],
     ids=range(15),
 )
-def test_what_is_no_such_file_is_an_error(tmp_path: Path, content: bytes, named: str) -> None:
+def test_a_file_with_another_structure_is_an_error(tmp_path: Path, content: bytes, named: str) -> None:
     path = tmp_path / "crawlers.json"
     path.write_bytes(content)
     with pytest.raises(CrawlersError, match=f"^crawler table {str(path)!r}: ") as raised:
@@ -320,14 +320,14 @@ def test_what_is_no_such_file_is_an_error(tmp_path: Path, content: bytes, named:
 
 
 @pytest.mark.parametrize("depth", [500, 700, 900, 950])
-def test_a_value_that_is_nested_as_deep_as_json_may_be_is_an_error(tmp_path: Path, depth: int) -> None:
+def test_a_deeply_nested_value_is_an_error(tmp_path: Path, depth: int) -> None:
     path = tmp_path / "crawlers.json"
     path.write_text('{"crawlers": [{"product_token": "Abcd", "purpose": %s}]}' % ("[" * depth + "]" * depth))
     with pytest.raises(CrawlersError, match=r"purpose is|nested too deeply"):
         crawlers.load(path)
 
 
-def test_what_can_not_be_read_is_an_error_and_nothing_waits(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error_at_once(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path, named in (

@@ -35,7 +35,7 @@ def demo() -> Iterator[Demo]:
     )
     assert process.stdout is not None
     welcome = ""
-    while "Ctrl-C ends it." not in welcome:
+    while "Press Ctrl-C to stop." not in welcome:
         line = process.stdout.readline()
         assert line, f"the demo ended: {welcome}"
         welcome += line
@@ -104,7 +104,7 @@ def test_each_blog_answers_as_its_owner_chose(demo: Demo) -> None:
             assert blocked(f"{blog}.localhost", token) is expected, (blog, token)
 
 
-def test_the_server_by_its_address_lists_the_blogs(demo: Demo) -> None:
+def test_the_server_lists_the_blogs_at_its_address(demo: Demo) -> None:
     page = fetch(demo, f"127.0.0.1:{demo.port}", "/", "-i")
     assert page.startswith("HTTP/1.1 200")
     assert "gets the default policy" in page
@@ -139,7 +139,7 @@ def test_the_button_changes_the_policy_and_the_page_says_how_long_it_took(demo: 
 
 
 @pytest.mark.parametrize("blog", ["licensed", "discouraged", "private", "no-ai", "own-rules", "opted-out"])
-def test_every_blogs_button_goes_to_saying_nothing_and_back(demo: Demo, blog: str) -> None:
+def test_every_blogs_button_switches_to_unset_and_back(demo: Demo, blog: str) -> None:
     host = f"{blog}.localhost"
     first, first_robots = fetch(demo, host), fetch(demo, host, "/robots.txt")
     silent = fetch(demo, host, "/flag", "-L", "-d", "choice=other")
@@ -166,7 +166,7 @@ def test_a_bad_form_changes_nothing(demo: Demo, options: tuple[str, ...], status
     assert "content-usage" not in fetch(demo, "silent.localhost", "/", "-i")
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_no_script(demo: Demo) -> None:
+def test_the_page_needs_no_other_server_and_no_script(demo: Demo) -> None:
     page = fetch(demo, "opted-out.localhost", "/", "-i")
     assert "default-src 'none'" in page
     assert "<script" not in page
@@ -184,8 +184,8 @@ def test_the_page_fits_its_window(demo: Demo, browser: Browser, blog: str, windo
     assert browser.width(fetch(demo, f"{blog}.localhost"), window) <= window
 
 
-def test_a_real_crawler_reads_what_we_mean(demo: Demo, tmp_path: Path) -> None:
-    """GNU wget obeys robots.txt: it copies an open blog, and of a private one only its robots.txt."""
+def test_wget_obeys_the_robots_txt(demo: Demo, tmp_path: Path) -> None:
+    """GNU wget copies an open blog, and only the robots.txt of a private one."""
 
     def copied(blog: str) -> set[str]:
         folder, url = tmp_path / blog, f"http://127.0.0.1:{demo.port}/"
@@ -197,7 +197,7 @@ def test_a_real_crawler_reads_what_we_mean(demo: Demo, tmp_path: Path) -> None:
     assert copied("private") == {"index.html", "robots.txt"}  # the page it was told to start with
 
 
-def test_the_registry_behind_it_is_the_one_that_the_command_reads(demo: Demo) -> None:
+def test_the_commands_read_the_registry_of_the_demo(demo: Demo) -> None:
     arguments = [
         sys.executable,
         "-m",
@@ -212,7 +212,7 @@ def test_the_registry_behind_it_is_the_one_that_the_command_reads(demo: Demo) ->
     assert shown["licensed"] == ["GPTBot"]
 
 
-def test_a_port_in_use_is_told_with_the_fix(demo: Demo) -> None:
+def test_a_port_in_use_is_an_error_with_the_fix(demo: Demo) -> None:
     arguments = [sys.executable, "-m", "aipolicy", "demo", "--port", str(demo.port)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2

@@ -39,7 +39,7 @@ def test_the_holder_is_named_and_a_killed_process_holds_nothing(tmp_path: Path) 
     assert lock.path.exists(), "a process may be waiting for this very file"
 
 
-def test_a_lock_without_a_number_has_some_holder(tmp_path: Path) -> None:
+def test_a_lock_file_without_a_process_id_is_reported_as_held(tmp_path: Path) -> None:
     first, second = FileLock(tmp_path / "x.lock"), FileLock(tmp_path / "x.lock")
     assert first.acquire() is None
     first.path.write_text("")
@@ -61,7 +61,7 @@ def test_a_child_neither_holds_the_lock_nor_takes_it_from_its_parent(tmp_path: P
     lock.release()
 
 
-def test_a_child_that_lives_on_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_a_child_that_outlives_its_parent_does_not_keep_the_lock(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "x.lock")
     assert lock.acquire() is None
     reading, writing = os.pipe()

@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, and what importing it costs."""
+"""The package as a whole: its exports, and the modules that an import loads."""
 
 import importlib.metadata
 import subprocess
@@ -37,7 +37,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_every_public_name_is_there_and_listed_in_order() -> None:
+def test_every_public_name_exists_and_is_sorted() -> None:
     assert all(hasattr(aipolicy, name) for name in aipolicy.__all__)
     assert len(set(aipolicy.__all__)) == len(aipolicy.__all__)
     assert set(aipolicy.__all__) <= set(dir(aipolicy))

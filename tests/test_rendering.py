@@ -1,4 +1,4 @@
-"""A policy rendered once: its documents, their entity tags, and the headers of each path."""
+"""Renderings of policies: documents, entity tags, and the headers of each path."""
 
 import re
 from dataclasses import replace
@@ -111,7 +111,7 @@ def test_other_bytes_have_another_entity_tag() -> None:
 
 
 @given(st.binary(), st.binary())
-def test_an_entity_tag_tells_files_apart(one: bytes, other: bytes) -> None:
+def test_different_files_have_different_entity_tags(one: bytes, other: bytes) -> None:
     assert (robots_document(one).etag == robots_document(other).etag) is (one == other)
 
 
@@ -125,7 +125,7 @@ def test_rendering_twice_gives_the_same_bytes(policy: SitePolicy) -> None:
 
 
 def test_renderings_are_compared_by_identity() -> None:
-    """They are keys of caches: comparing two would compare every byte."""
+    """Renderings are cache keys, and comparing them by value would compare every byte."""
     one, other = render(NO_TRAINING), render(NO_TRAINING)
     assert one != other
     assert len({one, other, one}) == 2
@@ -157,7 +157,7 @@ def test_a_path_has_the_headers_of_the_longest_pattern_that_matches() -> None:
     assert usage == said
 
 
-def test_a_path_may_take_every_header_away() -> None:
+def test_a_path_may_have_no_headers() -> None:
     silent = (("/open/", Preferences(Preference.ALLOW)),)
     rendering = render(
         SitePolicy(site="", preferences=CLOSED, path_preferences=silent), Signals(content_usage=False)
@@ -183,7 +183,7 @@ def test_header_and_tdmrep_file_agree_on_every_path(policy: SitePolicy, path: st
     assert bool(tdm_reservation(path, file=file)) is (header == b"1")
 
 
-def test_the_names_to_join_are_known() -> None:
+def test_a_rendering_lists_the_names_of_its_headers() -> None:
     policy = SitePolicy.from_preset(
         "no-ai", tdm_policy_url="https://blog.example/t", license_url="https://blog.example/l"
     )
@@ -209,7 +209,7 @@ def test_an_applications_own_robots_txt_has_a_place_unless_the_site_has_one_or_i
     assert render(policy).takes_own_robots is takes
 
 
-def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None:
+def test_the_most_restrictive_preferences_of_several_paths_apply() -> None:
     paths = {"/a/": PRESETS["allow"], "/b/": PRESETS["no-training"], "/c/": Preferences(ai_use="disallow")}  # type: ignore[arg-type]
     rendering = render(SitePolicy.from_preset("unset", path_preferences=paths))
     expected = {
@@ -223,7 +223,7 @@ def test_what_holds_over_several_paths_is_the_most_restrictive_of_each() -> None
     assert rendering.headers_over(["/b/x", "/b/y"]) is rendering.headers_at("/b/x")
 
 
-def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() -> None:
+def test_the_most_restrictive_preferences_of_several_sites_apply() -> None:
     terms: dict[str, Any] = {
         "tdm_policy_url": "https://blog.example/t",
         "license_url": "https://blog.example/l",
@@ -240,7 +240,7 @@ def test_of_several_sites_the_most_restrictive_holds_and_terms_that_all_offer() 
 
 
 @pytest.mark.parametrize("path", ["/", "/press/x"])
-def test_what_is_only_listed_is_closed_to_by_a_broad_policy_alone(path: str) -> None:
+def test_listed_crawlers_are_blocked_only_by_a_broad_policy(path: str) -> None:
     crawler, paths = crawler_named("EchoboxBot"), {"/press/": PRESETS["no-ai"]}
     assert crawler is not None
     for preset in ("no-training", "no-ai"):

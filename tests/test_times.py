@@ -9,7 +9,7 @@ from aipolicy.times import from_microseconds, iso, to_microseconds
 WHEN = datetime(2026, 10, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
-def test_microseconds_are_exact_and_back() -> None:
+def test_microseconds_are_converted_exactly_both_ways() -> None:
     assert from_microseconds(to_microseconds(WHEN)) == WHEN
     assert to_microseconds(datetime(1970, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)) == -1
 

@@ -1,7 +1,7 @@
 """Detection of crawlers: a fast filter on lines, and the names that a User-Agent declares.
 
-The filter works in columns, before a line is parsed: in most logs most lines are not a crawler's. A declared
-name counts only where a product stands (RFC 9110 §10.1.5), or as an element of a comment like ``(compatible;
+The filter runs in columns before lines are parsed, because most lines of most logs are not a crawler's. A
+declared name counts only as a product (RFC 9110 §10.1.5), or as an element of a comment like ``(compatible;
 NewBot/1.0; +https://...)``. Names of browsers are ignored.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from aipolicy.core.crawlers import CRAWLERS
-from aipolicy.core.user_agent import LONGEST_USER_AGENT
+from aipolicy.core.user_agent import MAX_USER_AGENT
 
 _SPACE = r"(?:[ +]|%(?:25)?20)"  # as formats without spaces write it
 _MOST_NAMES = 20_000
@@ -26,8 +26,8 @@ _PARTS = re.compile(r"\(([^()]*)\)|([^()]+)")
 _VERSION = r"v?\d[\w.+-]*"
 _PRODUCT = re.compile(r"((?:[^\s/;,]+ ){0,2})([^\s/;,]+)/\S+")
 _NAME = re.compile(r"[A-Za-z][\w.-]*(?: [A-Za-z][\w.-]*){0,2}", re.ASCII)
-_TAIL = re.compile(rf"(?:/\S+| {_VERSION})\Z", re.IGNORECASE)
-_CRAWLS = re.compile(r"bot(?![a-z])|crawl|spider|slurp|scrap", re.IGNORECASE)
+_VERSION_SUFFIX = re.compile(rf"(?:/\S+| {_VERSION})\Z", re.IGNORECASE)
+_CRAWLER_WORD = re.compile(r"bot(?![a-z])|crawl|spider|slurp|scrap", re.IGNORECASE)
 # Names of browsers, and of the systems they run on.
 _BROWSERS = (
     "mozilla compatible applewebkit webkit khtml like gecko safari version mobile chrome headlesschrome "
@@ -58,13 +58,13 @@ def line_pattern(names: Iterable[str] = ()) -> str:
 
 
 def lines_matching(text: pl.Series, pattern: str) -> pl.Series:
-    """Return for each line if it matches (Boolean)."""
-    # One chunk: the automaton is built for each, which takes as long as two thousand lines.
+    """Return a Boolean for each line: True if it matches."""
+    # One chunk: Polars compiles the pattern for each, which takes as long as matching two thousand lines.
     return text.rechunk().str.contains(pattern)
 
 
 def crawler_lines(block: bytes, pattern: str) -> tuple[int, pl.DataFrame]:
-    """Return the number of lines in a block of ``read_blocks``, and those that match ``pattern``.
+    """Return the number of lines in a block of ``read_blocks``, and the lines that match ``pattern``.
 
     The columns are ``line`` (its number in the block, from 1) and ``text`` (Binary, without the line end).
     """
@@ -96,31 +96,31 @@ def product_names(user_agent: str) -> tuple[str, ...]:
 def self_declared(user_agent: str) -> str | None:
     """Return the name of the crawler that a User-Agent declares itself to be, or None.
 
-    Its name contains bot, crawler or spider, or it gives a URL with information about it.
+    Such a name contains "bot", "crawl" or "spider", or stands next to a URL with information about it.
     """
-    has_link = _LINK.search(user_agent[:LONGEST_USER_AGENT]) is not None
+    has_link = _LINK.search(user_agent[:MAX_USER_AGENT]) is not None
     names = list(_declared_names(user_agent))
     for name, _ in names:
-        if _CRAWLS.search(name):
+        if _CRAWLER_WORD.search(name):
             return name
     return next((name for name, near_link in names if near_link), None) if has_link else None
 
 
 def _declared_names(user_agent: str) -> Iterator[tuple[str, bool]]:
     """Yield each name, and True if a URL is in the same part of the User-Agent or directly after it."""
-    text = user_agent[:LONGEST_USER_AGENT]
+    text = user_agent[:MAX_USER_AGENT]
     links = [match.start() for match in _URL.finditer(text)]
     plain = _URL.sub(lambda match: ";" * len(match[0]), text)
     for part in _PARTS.finditer(plain):
         comment = part[1] is not None
-        names = _in_comment(part[1], part[0] in text) if comment else _outside(part[2])
+        names = _in_comment(part[1], part[0] in text) if comment else _outside_comments(part[2])
         near = any(part.start() <= link <= part.end() + 2 for link in links)
         for name in names:
             if _is_name(name):
                 yield name[:_LONGEST_NAME], near
 
 
-def _outside(text: str) -> Iterator[str]:
+def _outside_comments(text: str) -> Iterator[str]:
     for piece in text.split(";"):
         piece = piece.strip(" ,")
         found = False
@@ -138,7 +138,7 @@ def _in_comment(text: str, without_link: bool) -> Iterator[str]:
     introduces = not without_link or elements[:1] == ["compatible"]
     for element in elements:
         words = element.removeprefix("compatible ")
-        name = _TAIL.sub("", words)
+        name = _VERSION_SUFFIX.sub("", words)
         if name != words and "/" in words:
             yield name
             yield name.rpartition(" ")[2]

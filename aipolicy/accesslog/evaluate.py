@@ -23,7 +23,7 @@ from aipolicy.accesslog.policies import Judge, NamedTokens, Policies, best_spell
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers, uses_anothers_name
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers, is_known_namesake
 from aipolicy.errors import LogError
 from aipolicy.identity import Identity, IdentityChecker
 from aipolicy.identity.addresses import read_address
@@ -40,7 +40,7 @@ access.
 
 @from_table
 def exempt_tokens(table: CrawlerTable) -> tuple[str, ...]:
-    """Return the fetchers for users to which robots.txt may not apply, by their operators' words."""
+    """Return the crawlers that may ignore robots.txt for users' fetches, by their documentation."""
     return tuple(crawler.product_token for crawler in table.crawlers if crawler.exempt)
 
 
@@ -118,7 +118,7 @@ class Evaluator:
     def _fetches(self, rows: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
         rows = self._with_sites(rows, log_format)
         rows = rows.with_columns(crawler=self._classified(rows["user_agent"]))
-        rows = rows.with_columns(unknown=pl.lit(None, pl.String)).update(self._others(rows), on="row")
+        rows = rows.with_columns(unknown=pl.lit(None, pl.String)).update(self._unlisted(rows), on="row")
         rows = rows.filter(pl.any_horizontal(pl.col("crawler", "unknown").is_not_null()))
         known, elsewhere = pl.col("crawler").is_not_null(), pl.col("elsewhere")
         judged = self._judge.judge(rows.filter(known, ~elsewhere))
@@ -144,7 +144,7 @@ class Evaluator:
         return pl.concat(map(_completed, parts))
 
     def _with_sites(self, rows: pl.DataFrame, log_format: LogFormat) -> pl.DataFrame:
-        """Return ``rows`` with ``row`` (their number), ``host``, and ``elsewhere``: True for another site's.
+        """Return ``rows`` with ``row`` (a number), ``host``, and ``elsewhere``: True if sent to another site.
 
         A target in absolute form names the site, whatever the log's column contains (RFC 9112 §3.2.2): a
         request for another site, like a probe for open proxies, is never counted for this one. In a log with
@@ -154,15 +154,15 @@ class Evaluator:
         rows = rows.drop("text").with_row_index("row")
         if log_format.has_host:
             differs = (
-                authority.is_not_null() & pl.col("host").is_not_null() if self._one_for_all else pl.lit(False)
+                authority.is_not_null() & pl.col("host").is_not_null() if self._one_robots else pl.lit(False)
             )
             rows = rows.with_columns(elsewhere=differs)
         else:
             rows = rows.with_columns(elsewhere=authority.is_not_null())
         if rows["elsewhere"].any():
             absolute = rows.filter("elsewhere").select("row", "host", "authority").rows()
-            own = [row for row, host, target in absolute if self._is_same_site(host, target, log_format)]
-            rows = rows.with_columns(elsewhere=pl.col("elsewhere") & ~pl.col("row").is_in(own))
+            local = [row for row, host, target in absolute if self._is_same_site(host, target, log_format)]
+            rows = rows.with_columns(elsewhere=pl.col("elsewhere") & ~pl.col("row").is_in(local))
         host = pl.coalesce("authority", "host")
         if not log_format.has_host:
             # If the target names the log's own site, the log's site is used.
@@ -172,7 +172,7 @@ class Evaluator:
         return rows.with_columns(host=host)
 
     @cached_property
-    def _one_for_all(self) -> bool:
+    def _one_robots(self) -> bool:
         """True if one robots.txt applies to every host, so that a host name doesn't identify a site."""
         return self._terms.policies.timeline("a.invalid") is not None
 
@@ -182,14 +182,14 @@ class Evaluator:
         if log_format.has_host:
             return canonical == canonical_host(host or "")
         policies, sites = self._terms.policies, self._terms.sites
-        if canonical is None or not (sites or not self._one_for_all):
+        if canonical is None or not (sites or not self._one_robots):
             return False
-        own = policies.timeline(self._only_site)
+        timeline = policies.timeline(self._only_site)
         return canonical in sites or (
-            own is not None and not self._one_for_all and policies.timeline(canonical) == own
+            timeline is not None and not self._one_robots and policies.timeline(canonical) == timeline
         )
 
-    def _others(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _unlisted(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return ``row`` and either ``crawler``, if the site's policy names it, or ``unknown``."""
         left = rows.filter(pl.col("crawler").is_null() & pl.col("user_agent").is_not_null())
         pairs = left.select("host", "user_agent").unique()
@@ -203,17 +203,17 @@ class Evaluator:
         )
 
     def _named_or_unknown(self, host: str | None, user_agent: str) -> tuple[str | None, str | None]:
-        key = user_agent[:LONGEST_USER_AGENT]
-        names, own = self._names.get(key) or self._names.keep(key, (product_names(key), self_declared(key)))
+        key = user_agent[:MAX_USER_AGENT]
+        names, claim = self._names.get(key) or self._names.keep(key, (product_names(key), self_declared(key)))
         canonical = None if host is None else canonical_host(host)
         no_site = canonical is None and host is not None
         tokens = {} if no_site or not names else self._named.of(self._terms.policies.timeline(canonical))
         for name in names if tokens else ():
             if name.lower() in tokens:
                 return best_spelling((tokens[name.lower()], name)), None
-        if own is not None and uses_anothers_name(key) and crawler_named(own.split(" ")[-1]):
+        if claim is not None and is_known_namesake(key) and crawler_named(claim.split(" ")[-1]):
             return None, None  # not a crawler, like iMessage's link preview, which names Twitterbot
-        return None, own
+        return None, claim
 
     @cached_property
     def _only_site(self) -> str | None:
@@ -254,7 +254,7 @@ class Evaluator:
     def _token(self, user_agent: str | None) -> str | None:
         if user_agent is None:
             return None
-        user_agent = user_agent[:LONGEST_USER_AGENT]  # clients choose what is cached
+        user_agent = user_agent[:MAX_USER_AGENT]  # clients choose what is cached
         try:
             return self._crawlers[user_agent]
         except KeyError:

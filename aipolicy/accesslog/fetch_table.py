@@ -1,6 +1,6 @@
 """The table of fetches that a log is reduced to: a row per crawler request, and per unreadable line.
 
-All later figures are queries over this table, wherever it was made.
+Both engines produce it, and every figure in a report is a query over it.
 """
 
 import tempfile
@@ -31,12 +31,10 @@ class Verdict(StrEnum):
     """A line that contains a crawler's token and can't be read; it has only file, line and text."""
     LEFT_OUT = "left_out"
     """A crawler request outside the chosen period or sites. It has only file and line, and ``site`` if its
-    target
-    names another site (RFC 9112 §3.2.2)."""
+    target names another site (RFC 9112 §3.2.2)."""
     UNKNOWN_CRAWLER = "unknown_crawler"
-    """A request by a self-declared crawler that neither the table nor the site's policy names. ``crawler`` is
-    the
-    name it gives itself. Counted separately, and not judged."""
+    """A request by a self-declared crawler that neither the table nor the site's policy names: ``crawler`` is
+    its own name for itself. Counted separately, and not judged."""
 
 
 FETCHES = tuple(list(Verdict)[:7])

@@ -89,7 +89,7 @@ def read_with_spark(
             raise LogError(f"Spark can't read the logs ({_reason(error)}); {fix}") from None
     finally:
         session.stop()
-    read = [_read(name, formats[file], counts) for file, name in files.items()]
+    read = [_read_file(name, formats[file], counts) for file, name in files.items()]
     return read, [_numbered(part, counts) for part in store.parts()]
 
 
@@ -277,7 +277,7 @@ class _Partition:
         yield text[start:]
 
 
-def _read(name: str, log_format: LogFormat | None, counts: Mapping[tuple[str, int], int]) -> ReadFile:
+def _read_file(name: str, log_format: LogFormat | None, counts: Mapping[tuple[str, int], int]) -> ReadFile:
     lines = sum(count for (file, _), count in counts.items() if file == name)
     return ReadFile(name).with_lines(lines, log_format)
 

@@ -1,7 +1,7 @@
 """Background tasks that outlive the request that starts them, and don't depend on it.
 
-A task inherits the context variables of the request that starts it: a tenant, a user, a trace. Data that many
-clients share must not depend on them, so these tasks run in the context in which the middleware was made.
+A task would inherit that request's context variables: a tenant, a user, a trace. Data that many clients share
+must not depend on them, so these tasks run in the context in which the middleware was made.
 """
 
 from collections.abc import Awaitable, Callable
@@ -59,7 +59,7 @@ class Background(Generic[T]):
 
 
 class Calls:
-    """Tasks that belong to one piece of work, with a time limit each; they may outlive it."""
+    """Tasks of one piece of work, which they may outlive; each has a time limit."""
 
     def __init__(self, background: Background[Any], seconds: float) -> None:
         self._background, self._seconds = background, seconds

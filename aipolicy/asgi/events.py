@@ -21,16 +21,15 @@ Hook = Callable[[DisallowedFetch], Awaitable[object] | object]
 
 
 class Reporter:
-    """A caller of a hook, sync (in a thread of its own) or async (as a task), that never makes a response
-    wait.
+    """Passes events to a hook; no response waits for it.
 
-    While a thousand events wait, further ones are dropped, and the log says how many. After a fork, the
-    parent process reports those that wait.
+    A sync hook runs in a thread of its own, an async one as a task. While a thousand events wait, further
+    ones are dropped, and the log has their number. After a fork, the parent reports the waiting events.
     """
 
     def __init__(self, hook: Hook, clock: Callable[[], float] = time.monotonic) -> None:
         if not callable(hook):
-            raise TypeError(f"on_event is {hook!r}: use a function that takes an event")
+            raise TypeError(f"on_event is {hook!r}; use a function that takes an event")
         self._hook, self._clock = hook, clock
         self._thread = None if is_async(hook) else ThreadPool(1, "aipolicy-events")
         self._dropped, self._next_line = 0, 0.0

@@ -1,7 +1,7 @@
 """Meta tags in the HTML pages of an application, inserted while a page streams.
 
-Only the part before a page's head is held back. A page is never sent in part: where the application answers
-with a range of it, it is asked again for the complete page.
+Only the part before a page's head is held back. A page is never sent in part: if the application answers with
+a range, it is asked again for the complete page.
 """
 
 import logging
@@ -45,13 +45,9 @@ async def with_tags(
     """Run ``app``, and insert the tags if its response is a page.
 
     Args:
-        app: The application.
-        scope: The request's scope.
-        receive: Reads the request.
-        send: Sends the response.
         expected: The tags of the site's pages.
         tags: Returns the tags of this response; called when it starts.
-        fixed: Whether these are always the expected ones.
+        fixed: True if ``tags`` always returns the expected ones.
     """
     conditions = Conditions.of(scope["method"], scope["headers"])
     inner = _inner_scope(scope, expected, validated=fixed)
@@ -62,7 +58,7 @@ async def with_tags(
     response = _Response(send, scope, conditions, tags, may_retry=ranged)
     await response.run(app, inner, receive if body is None else body.receive)
     if response.is_part and body is not None:
-        if state:  # frameworks would apply notes about the first call to the second
+        if state:  # frameworks keep notes about the first call here
             for name in state.keys() - before.keys():
                 del state[name]
             state.update(before)
@@ -82,7 +78,7 @@ class _Response:
     """A response whose start is held back until its first bytes are known.
 
     Attributes:
-        is_part: True if it was a part of a page: nothing was sent, and the complete page must be requested.
+        is_part: True if it was a range of a page: nothing was sent, and the complete page must be requested.
     """
 
     def __init__(
@@ -113,7 +109,6 @@ class _Response:
                 raise  # otherwise it is our own ConnectionAbortedError
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Take a message from the application."""
         if self._dropped is not None:
             return self._drop(message)
         if message["type"] == "http.response.start":
@@ -173,7 +168,7 @@ class _Response:
             raise ConnectionAbortedError("the rest of this body is not needed")
 
     async def _file_follows(self, start: Message, message: Message) -> None:
-        """Send a page without tags, whose application sends a file although it was not offered that."""
+        """Send a page without tags, because the application sends a file, which the scope didn't offer."""
         held = bytes(self._held)
         self._start = None
         self._held.clear()

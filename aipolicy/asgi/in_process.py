@@ -1,8 +1,8 @@
 """An in-process HTTP client for the wrapped application's robots.txt.
 
 All clients of a host share the response, so no client may influence it. Every request has the same form: the
-site's canonical host and scheme, no query, no cookie, one address, and nothing that an outer middleware has
-put into the scope. Only the application's own objects and its lifespan state are passed on.
+site's canonical host and scheme, no query, no cookie, one fixed address. Of the scope only the application's
+own objects and its lifespan state are passed on.
 """
 
 import re
@@ -24,8 +24,8 @@ from aipolicy.version import __version__
 USER_AGENT = f"aipolicy/{__version__} (reads the robots.txt that it merges)".encode()
 ROBOTS = "/robots.txt"
 
-# Access logs and rate limiters read the client's address without a check, and an error there would cost the
-# site its own rules. This address is reserved for documentation (RFC 6676). No client has it, and no
+# Access logs and rate limiters read the client's address without a check, and an error there would lose
+# the site's own rules. This address is reserved for documentation (RFC 6676). No client has it, and no
 # application trusts it, as it might trust a loopback or private address: a site could redirect to a page that
 # only those may read.
 CLIENT = ("233.252.0.1", 0)
@@ -74,10 +74,10 @@ class UpstreamFile(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The application's robots.txt can't be read now, which doesn't mean that there is none.
+    """The application's robots.txt can't be read now, although there may be one.
 
     Attributes:
-        status: The status of the application's response, if that is the reason; otherwise 0.
+        status: The status of the application's response if it is the reason, otherwise 0.
     """
 
     def __init__(self, reason: str, status: int = 0) -> None:
@@ -109,11 +109,11 @@ class InProcessApplication:
         self._state: MutableMapping[str, Any] = {}
 
     def start(self, scope: Scope) -> None:
-        """Remember the state that the application fills in while it starts (ASGI lifespan)."""
+        """Keep the state that the application fills in while it starts (ASGI lifespan)."""
         self._state = scope.get("state", {})
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's robots.txt is. Not every server includes the mount path in ``path``."""
+        """Return the location of a robots.txt. Not every server includes the mount path in ``path``."""
         root: str = scope.get("root_path", "").rstrip("/")
         if not root:
             return RobotsLocation(host)
@@ -125,17 +125,17 @@ class InProcessApplication:
         Args:
             location: The location of the robots.txt.
             scope: A request's scope, for the application's own objects only.
-            calls: Runs the application, which may have work to do after its response.
+            calls: Runs the application, which may continue after its response.
 
         Raises:
-            UnreadableError: The application's response gives neither.
+            UnreadableError: The response is neither a robots.txt nor "not found".
         """
         scheme, host, path, query = self._scheme, location.host, location.path, b""
         for _ in range(_MAX_REDIRECTS + 1):
             exchange = _Exchange()
             calls.start(exchange.run, self._app, self._request(scope, scheme, host, location, path, query))
             await exchange.finished.wait()
-            # Nearly every application ends now, and closes its files. Others have more work to do.
+            # Most applications end now, and close their files. Others have more work to do.
             with anyio.move_on_after(_END_TIMEOUT):
                 await exchange.ended.wait()
             status, headers, body = exchange.answer()
@@ -147,7 +147,10 @@ class InProcessApplication:
                 return None
             else:
                 return _upstream_file(status, headers, body)
-        raise UnreadableError(f"it redirects more than {_MAX_REDIRECTS} times, the last time to {path!r}")
+        raise UnreadableError(
+            f"it redirects more than {_MAX_REDIRECTS} times, the last time to {path!r}; "
+            "serve it without redirects"
+        )
 
     def _request(
         self, scope: Scope, scheme: str, host: str, location: RobotsLocation, path: str, query: bytes
@@ -187,7 +190,7 @@ class InProcessApplication:
         self, scheme: str, host: str, path: str, locations: list[bytes]
     ) -> tuple[str, str, str, bytes]:
         if len(locations) != 1:
-            raise UnreadableError("it redirects without a single Location header")
+            raise UnreadableError(f"it redirects with {len(locations)} Location headers; send exactly one")
         location = locations[0].decode("utf-8", "replace").strip(" \t")
         try:
             url = urlsplit(urljoin(f"{scheme}://{host}{quote(path)}", location))
@@ -201,7 +204,8 @@ class InProcessApplication:
         known = url.scheme in _PORTS and "@" not in url.netloc and port in (None, _PORTS.get(url.scheme))
         if other is None or not known or (other != host and not await self._same_site(host, other)):
             raise UnreadableError(
-                f"it redirects to {location[:200]!r}, which is not another name of this site"
+                f"it redirects to {location[:200]!r}, which is not a name of this site; "
+                "redirect within the site"
             )
         return url.scheme, other, unquote(url.path or "/"), url.query.encode("utf-8", "replace")
 
@@ -274,7 +278,9 @@ class _Exchange:
         lengths = {value.strip(b" \t") for value in _values(self._headers, "content-length")}
         if lengths - {b"%d" % self._length}:
             stated = b", ".join(lengths).decode("latin-1")
-            raise UnreadableError(f"its response has {self._length} bytes, and Content-Length {stated}")
+            raise UnreadableError(
+                f"its response has {self._length} bytes, but its Content-Length is {stated}"
+            )
         return self._status, self._headers, body
 
 
@@ -286,7 +292,9 @@ def _upstream_file(status: int, headers: list[tuple[str, bytes]], body: bytes) -
         raise UnreadableError(f"it answered {status}{fix}", status)
     coding = _text(headers, "content-encoding").strip(" \t").lower()
     if coding not in ("", "identity"):
-        raise UnreadableError(f"its response is encoded ({coding}), which was not asked for")
+        raise UnreadableError(
+            f"its response is encoded ({coding}), although identity was asked for; send it uncompressed"
+        )
     media_type = _text(headers, "content-type").partition(";")[0].strip(" \t").lower()
     if media_type in _PAGES or _MARKUP.match(body):
         page = f"it answered with a page ({media_type or 'no media type'}) instead of a robots.txt"

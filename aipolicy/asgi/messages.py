@@ -28,7 +28,7 @@ async def respond(send: Send, response: Response, scope: Scope) -> None:
 
 
 async def refuse_handshake(send: Send, response: Response, scope: Scope) -> None:
-    """Refuse the handshake of a WebSocket, with the response if the server can send one."""
+    """Refuse a WebSocket handshake, with the response if the server supports that."""
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         return await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
     status, headers, body = response
@@ -37,7 +37,7 @@ async def refuse_handshake(send: Send, response: Response, scope: Scope) -> None
 
 
 class PeekedRequest:
-    """A request whose messages can be read ahead: the application gets them all the same."""
+    """A request whose messages can be read ahead; the application still receives all of them."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

@@ -1,7 +1,7 @@
 """The middleware: it serves the policy files, refuses crawlers, and adds the policy's headers.
 
-A hit costs one look-up in a cache and one list concatenation: policies are rendered when they are loaded. See
-docs/explanation/request-path.md.
+Policies are rendered when they are loaded, so a hit costs one look-up in a cache and one list concatenation.
+See docs/explanation/request-path.md.
 """
 
 from __future__ import annotations  # else each request makes the annotations of a nested function anew
@@ -45,23 +45,23 @@ logger = logging.getLogger("aipolicy.asgi")
 class AIPolicyMiddleware:
     """ASGI middleware that answers crawlers by each site's policy.
 
-    A malformed or unknown host gets the lookup's default policy. Where a path can be read in several ways,
-    the most restrictive reading holds, for headers and refusals alike.
+    A malformed or unknown host gets the lookup's default policy. If a path can be read in several ways, the
+    most restrictive reading counts, for headers and for refusals.
 
     Args:
         app: The ASGI application to wrap.
         lookup: ``CachedLookup`` or ``LocalLookup``.
         max_age: Seconds for which caches may keep robots.txt and the well-known files, at most 3600.
-        merge_own: Whether the application's own ``/robots.txt`` is merged into ours. It is requested
-            in-process, always in the same form: canonical host, no query, no cookie, client address
-            233.252.0.1, User-Agent ``aipolicy/VERSION``. The status 404 or 410 means that there is none;
-            after any other failure the last copy is used.
-        own_robots: A function that returns a site's own rules instead, from its canonical host: bytes or str,
-            or None if there are none. Sync (called in a thread) or async.
+        merge_own: Merge the application's own ``/robots.txt`` into ours. It is requested in-process, always
+            in the same form: canonical host, no query, no cookie, client address 233.252.0.1, User-Agent
+            ``aipolicy/VERSION``. Status 404 or 410 means that there is none; after any other failure the
+            last copy is used.
+        own_robots: A function that returns a site's own robots.txt for its canonical host, instead of that
+            request: bytes or str, or None if there is none. Sync (called in a thread) or async.
         own_robots_ttl: Seconds for which a site's own robots.txt is used; a change is in force within twice
             that.
-        site_scheme: ``"https"`` or ``"http"``, the scheme of the requests for the application's own
-            robots.txt.
+        site_scheme: The scheme of the requests for the application's own robots.txt: ``"https"`` or
+            ``"http"``.
         host_header: The header that names the site. Change it only behind a proxy that always sets it.
         enforce: ``"monitor"`` reports disallowed fetches by crawlers that declare themselves, to ``on_event``
             or else to the log. ``"declared"`` refuses them with 403, and their WebSocket handshakes.
@@ -70,13 +70,13 @@ class AIPolicyMiddleware:
             the client's own address in ``scope["client"]``. By default ``"off"``.
         verification: The verification for ``"verified"``, by default ``aipolicy.identity.Verification()``.
         on_event: Called with each ``DisallowedFetch``, sync or async; no response waits for it.
-        report_client_address: Whether a ``DisallowedFetch`` has the client's address, which is personal data
-            in many countries.
-        html: Whether HTML pages get the signals as meta tags too, for CDNs that strip headers.
-        post_preferences: Whether ``request.state.aipolicy`` may restrict a single response.
+        report_client_address: Put the client's address, which is personal data in many countries, into each
+            ``DisallowedFetch``.
+        html: Insert the signals into HTML pages as meta tags too, for CDNs that strip headers.
+        post_preferences: Let ``request.state.aipolicy`` restrict a single response.
         tenants: The sites that share a host, each under a path of its own.
         status_path: A path like ``"/aipolicy/metrics"`` where Prometheus reads metrics, on every host; needs
-            ``asgi-aipolicy[metrics]``. Keep the public from it.
+            ``asgi-aipolicy[metrics]``. Don't make it public.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -163,7 +163,7 @@ class AIPolicyMiddleware:
         host, host_header = None, self._host_header
         for name, value in scope["headers"]:
             if name == host_header:
-                # Servers pass on two of them, and then nobody can know which one is meant (RFC 9112 §3.2).
+                # Servers may pass on two of them, and then it is unknown which one is meant (RFC 9112 §3.2).
                 host = value if host is None else b""
         if host is None:
             host = b""
@@ -245,7 +245,7 @@ class AIPolicyMiddleware:
             response = self._policy_files.response(scope["headers"], document, is_site=is_site)
             await respond(send, response, scope)
             return True
-        file = upstream.at_hand(scope, host, rendering)
+        file = upstream.cached(scope, host, rendering)
         if file is None:
             request = PeekedRequest(receive)
             file = await upstream.merged(scope, request.peek, host, rendering, is_site=is_site)
@@ -262,7 +262,7 @@ class AIPolicyMiddleware:
         if not (site.headers or preferences):
             return await self.app(scope, receive, send)
 
-        if preferences is not None:  # one state, whoever copies the scope on the way
+        if preferences is not None:  # so that copies of the scope share one state
             scope = {**scope, "state": {} if scope.get("state") is None else scope["state"]}
 
         def header_set() -> HeaderSet:  # of a response that starts now

@@ -51,28 +51,28 @@ class PathTenants:
 
         tenants = PathTenants(site_of, listed)
 
-    The lookup must know the shared host as well as the tenants. Where it doesn't, the host's own pages get
-    the lookup's default policy, as those of any unknown host do, the tenants that opted out are listed all
-    the same, and one warning names the host.
+    The lookup must know the shared host as well as the tenants. If it doesn't, the host's own pages get the
+    lookup's default policy, like any unknown host, and a warning names the host; the tenants that opted out
+    are still listed.
 
-    While ``listed`` fails, the last list is used; where there is none, the whole host is opted out.
+    While ``listed`` fails, the last list is used; if there is none, the whole host is opted out.
 
     Args:
         site_of: Returns a request's site from its scope: the name in the lookup, like
             ``"alice.blog.example"``, or None for the host's own pages. If the path can be read in several
-            ways, it is called for each reading, and the most restrictive site's policy holds. A name that
-            can't be a site's gets the default policy, and an error in the log.
+            ways, it is called for each reading, and the most restrictive policy counts. An invalid name gets
+            the default policy, and an error in the log.
         listed: Returns the path of each tenant that opted out, from the host: ``["/@alice/", ...]``, or pairs
             of path and ``SitePolicy``, preset or flag. ``"/@alice"`` means the same as ``"/@alice/"``. Sync
             (called in a thread) or async.
         listing: ``"paths"`` lists them in robots.txt and tdmrep.json, where anyone can read who opted out.
-            ``"headers"`` lists nobody: only headers speak for the tenants, and crawlers are not kept out.
+            ``"headers"`` lists nobody: only headers state the opt-outs, and crawlers are not kept out.
             ``"origin"`` lists nobody, and opts the whole host out.
-        too_large: The fallback, ``"origin"`` or ``"headers"``, if the list would make robots.txt longer than
-            crawlers read (500 KiB).
+        too_large: The fallback, ``"origin"`` or ``"headers"``, if robots.txt with the list would be larger
+            than crawlers read (500 KiB).
         ttl: Seconds for which a list is used.
         timeout: Seconds that making a list may take.
-        clock: Seconds that only grow.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -138,7 +138,7 @@ class PathTenants:
         Args:
             host: The value of a Host header.
             own: The host's own rendering.
-            is_site: Whether the lookup knows the host.
+            is_site: True if the lookup knows the host.
         """
         name = canonical_host(host) or ""
         own = _without_grants(own)
@@ -150,15 +150,15 @@ class PathTenants:
         kept = hosts.renderings.get(key)
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
-        # One load, however many requests wait, and one whose client hangs up doesn't fail the others.
+        # One load for all waiting requests; a client that disconnects doesn't fail the others.
         loop = running_loop()
         load = hosts.loads.get(key)
-        if load is None or load.loop != loop:  # that of an event loop that has ended would never be done
+        if load is None or load.loop != loop:  # a load of an event loop that has ended would never finish
             if not is_site and not self._may_list_unknown():
                 return kept[0] if kept else _opted_out(own)
             load = hosts.loads[key] = _Load(loop, is_site=is_site)
             # Outside the client's context: all clients of the host get the same.
-            load.hold = self._context.copy().run(
+            load.cancel = self._context.copy().run(
                 loop.start, partial(self._load, hosts, key, kept, load), lambda: None
             )
         if load.rendering is None:
@@ -222,13 +222,13 @@ class PathTenants:
         return True
 
     def _checked(self, name: object) -> bytes:
-        """Return a name as the lookup's key; b"" for one that can't be a site's."""
+        """Return a name as the lookup's key; b"" if it isn't a valid site name."""
         if isinstance(name, str) and canonical_host(name) is not None:
             return self._names.keep(name, name.encode())
         text = f"{name!r:.200}"
         if self._invalid_names.is_new(text):
             logger.error(
-                "site_of returned %s, which can't be the name of a site; the default policy is sent. Return "
+                "site_of returned %s, which is not a valid site name; the default policy is sent. Return "
                 "a host name like 'alice.blog.example', or None for the host's own pages",
                 text,
             )
@@ -262,13 +262,13 @@ class _Load:
 
     def __init__(self, loop: Loop, *, is_site: bool) -> None:
         self.loop, self.is_site = loop, is_site
-        self.hold: object = None  # the task
+        self.cancel: object = None  # kept, because an event loop may drop its tasks
         self.waiting: set[anyio.Event] = set()
         self.rendering: Rendering | None = None
 
 
 class _LoggedOnce:
-    """The first few values that have a line in the log; clients may choose them, so there is a bound."""
+    """The first few values that were logged. Clients may choose the values, so their number is bounded."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()

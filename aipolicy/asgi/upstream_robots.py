@@ -1,11 +1,10 @@
-"""The application's own robots.txt, read from time to time and merged with the site's policy.
+"""The application's own robots.txt, cached and merged with the site's policy.
 
-It comes from the wrapped application (``in_process``) or from a callable. A good copy is used for ``ttl``
-seconds, then read again in the background; after twice that time a request waits for a while. Only an answer
-which says that there is no file replaces a good copy by none. Every failure leaves the copy, and the next try
-is after 1, 2, 4 ... 60 seconds.
+It comes from the wrapped application (``in_process``) or from a callable. A copy is used for ``ttl`` seconds,
+then read again in the background; after twice that time a request waits for a while. Only the answer "not
+found" removes a copy. A failure leaves it in use, and the next try is after 1, 2, 4 ... 60 seconds.
 
-Copies for unknown hosts have less room and are kept apart, because clients choose those hosts.
+Copies for unknown hosts have a small cache of their own, because clients choose those hosts.
 """
 
 import inspect
@@ -39,14 +38,14 @@ from aipolicy.serving.shared_cache import SharedCache
 logger = logging.getLogger("aipolicy.asgi")
 
 _TIMEOUT = 10.0  # seconds that a read may take
-_LONGEST_WAIT = 2.0  # seconds that a request waits if it can be answered without the read
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+_MAX_WAIT = 2.0  # seconds that a request waits if there is an answer without the read
+_MIN_DELAY, _MAX_DELAY = 1.0, 60.0
 _SITES_BYTES, _UNKNOWN_BYTES = 32 * 1024 * 1024, 4 * 1024 * 1024  # of copies, and as many of merged files
 _OVERHEAD = 512  # bytes of an entry besides its files, roughly
 _READY = 1024  # hosts
 _LARGE = 16 * 1024  # bytes; merging more than this would hold up the event loop
 _ROOT_PATHS = 8  # mount paths that are trusted: clients may be able to set one by a proxy's header
-_UNKNOWN_AT_A_TIME = 16  # reads for unknown hosts
+_UNKNOWN_AT_A_TIME = 16  # simultaneous reads for unknown hosts
 _UNKNOWN_A_SECOND, _UNKNOWN_AT_ONCE = 100.0, 200.0
 _THREADS = 16
 
@@ -63,14 +62,14 @@ class Source(Protocol):
     is_application: bool
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's file is."""
+        """Return the location of a request's file."""
 
     async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
-        """Return the file, or None if there is none. Raises an exception if that can't be found out."""
+        """Return the file, or None if there is none. Raises an exception if it can't be read."""
 
 
 class _Entry(NamedTuple):
-    """The state of one file; ``read_at`` is None as long as every read has failed."""
+    """The state of one file; ``read_at`` is None if no read has succeeded."""
 
     file: UpstreamFile | None
     read_at: float | None
@@ -132,7 +131,7 @@ class UpstreamRobots:
         ttl: Seconds for which a copy is used.
         max_age: Seconds for which caches may keep a file, unless the application's Cache-Control is stricter.
         timeout: Seconds that reading a file may take.
-        clock: Seconds that only grow.
+        clock: Returns the time in seconds; for tests.
     """
 
     def __init__(
@@ -150,12 +149,12 @@ class UpstreamRobots:
         self._unknown = _Copies(_UNKNOWN_BYTES, clock)
         self._root_paths: set[str] = {""}
         self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
-        # The last results by host, found without any of the rest.
+        # The last results by host, for the fast path.
         self._ready: BoundedCache[bytes, tuple[Rendering, float, MergedRobots]] = BoundedCache(_READY)
         self._background = Background(_State)
 
-    def at_hand(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:
-        """Return the file for a request if it needs no work, as for most requests."""
+    def cached(self, scope: Scope, host: bytes, rendering: Rendering) -> MergedRobots | None:
+        """Return the file for a request if it is ready, as for most requests."""
         ready = self._ready.get(host)
         if ready is None or ready[0] is not rendering or scope.get("root_path"):
             return None
@@ -171,11 +170,11 @@ class UpstreamRobots:
             receive: Reads the request's messages: at most the request itself, and a disconnect.
             host: The value of its Host header.
             rendering: The host's rendering.
-            is_site: Whether the lookup knows the host.
+            is_site: True if the lookup knows the host.
 
         Returns:
-            None if the site's own file can't be read and the policy adds nothing: then the application's own
-            answer is right.
+            None if the site's own file can't be read and the policy adds nothing: then the application must
+            answer.
         """
         name = canonical_host(host) or ""
         location = self._source.location(scope, name)
@@ -189,7 +188,7 @@ class UpstreamRobots:
         if entry.file is not None:
             document = await self._document(copies, rendering, entry.file.body)
             merged = MergedRobots(document, entry.file.headers, entry.file.cache_control)
-        # Neither other spellings, which clients choose, nor large files: memory is bounded.
+        # Neither other spellings of the host, which clients choose, nor large files: memory is bounded.
         canonical = not scope.get("root_path") and copies is self._sites and name.encode() == host
         if canonical and len(merged.document.body) <= _LARGE:
             self._ready.keep(host, (rendering, entry.next_read, merged))
@@ -225,14 +224,14 @@ class UpstreamRobots:
     def _wait_timeout(self, entry: _Entry | None, now: float) -> float:
         """Return the seconds for which a request waits for a read that is due."""
         if entry is None:
-            return self._timeout + _LONGEST_WAIT
+            return self._timeout + _MAX_WAIT
         if entry.read_at is None:
-            return _LONGEST_WAIT
+            return _MAX_WAIT
         failing, recent = entry.delay > 0, now < entry.read_at + 2 * self._ttl
-        return 0 if failing or recent else _LONGEST_WAIT
+        return 0 if failing or recent else _MAX_WAIT
 
     async def _wait(self, read: _Read, receive: Receive, timeout: float, *, needed: bool) -> None:
-        """Wait for a read; one that is ``needed`` is cancelled when no request waits for it any longer."""
+        """Wait for a read. A read that is ``needed`` is cancelled when no request waits for it any more."""
         read.waiting += 1
         has_gone = True
         try:
@@ -251,7 +250,7 @@ class UpstreamRobots:
 
     async def _run(self, read: _Read, scope: Scope) -> None:
         """Read a file, in a task of its own."""
-        # The work that the application does after its answer has a timeout, too.
+        # The application's work after its answer has a timeout, too.
         calls = Calls(self._background, 2 * self._timeout)
         try:
             with read.scope:
@@ -298,7 +297,7 @@ class UpstreamRobots:
         self, read: _Read, reason: str, error: BaseException | None = None, *, silent: bool = False
     ) -> None:
         before, now = read.copies.entries.get(read.location), self._clock()
-        delay = min(before.delay * 2, _LONGEST_DELAY) if before is not None and before.delay else _FIRST_DELAY
+        delay = min(before.delay * 2, _MAX_DELAY) if before is not None and before.delay else _MIN_DELAY
         file, read_at = (None, None) if before is None else (before.file, before.read_at)
         if not silent and (before is None or not before.delay):
             served = "there is no earlier copy" if read_at is None else "the last copy is used"
@@ -362,7 +361,6 @@ class RobotsCallback:
         self._threads = ThreadPool(_THREADS, "aipolicy-own-robots")
 
     def location(self, scope: Scope, host: str) -> RobotsLocation:
-        """Return where a request's file is."""
         return RobotsLocation(host)
 
     async def read(self, location: RobotsLocation, scope: Scope, calls: Calls) -> UpstreamFile | None:
@@ -447,7 +445,7 @@ async def _cancel_on_disconnect(receive: Receive, waiting: anyio.CancelScope) ->
 
 
 def _longest(cache_control: bytes) -> float:
-    """Return the seconds for which Cache-Control lets caches keep a response; infinite if it names none."""
+    """Return the seconds for which Cache-Control lets caches keep a response; infinite if unlimited."""
     longest = None
     for directive in cache_control.lower().split(b","):
         name, _, value = directive.strip(b" \t").partition(b"=")

@@ -86,7 +86,7 @@ def parsed_rows(
     columns: list[str],
     parse: Callable[[dict[str, str]], Any],
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the first line of each record, and what ``parse`` returns for its cells, or its AIPolicyError.
+    """Yield the first line of each record, and its parsed cells or its AIPolicyError.
 
     Raises AIPolicyError for a bad record of several lines: an open quote may have swallowed any number of
     rows.

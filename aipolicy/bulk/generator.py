@@ -1,4 +1,4 @@
-"""The generator: every site's robots.txt and tdmrep.json in a folder, then updates of what changes."""
+"""A generator of every site's robots.txt and tdmrep.json, which keeps their folder up to date."""
 
 import json
 import os
@@ -31,12 +31,12 @@ class FolderState:
     """The progress of a folder, in the file ``.aipolicy.json``.
 
     Attributes:
-        registry: id of the registry.
-        rendering: digest of the renderings. If it or the registry changes, all files may be out of date.
-        seq: the last change that all files include; None during a pass over all hosts.
-        since: the last change before that pass.
-        after: the last host that the pass has written.
-        digest: of the change ``seq`` or ``since``; see ``core.checkpoint``.
+        registry: Id of the registry.
+        rendering: Digest of the renderings. If it or the registry changes, all files may be out of date.
+        seq: The last change that all files include; None during a pass over all hosts.
+        since: The last change before that pass.
+        after: The last host that the pass has written.
+        digest: Digest of the change ``seq`` or ``since``; see ``core.checkpoint``.
     """
 
     registry: str
@@ -64,7 +64,7 @@ class FolderState:
         return state
 
     def save(self, folder: Path) -> None:
-        """Write it, once all files that it covers are on the disk."""
+        """Write the state, after all files that it covers are on the disk."""
         os.sync()
         atomic_file.write_text(folder / STATE, json.dumps(asdict(self), indent=2) + "\n")
 
@@ -75,9 +75,9 @@ class Summary:
 
     Attributes:
         full: True if every host was checked, not only the changes.
-        seq: the last change that is included.
-        failed: number of hosts whose policy can't be used.
-        errors: the reasons, for the first of them.
+        seq: The last change that is included.
+        failed: Number of hosts whose policy can't be used.
+        errors: The reasons, for the first of them.
     """
 
     full: bool = False
@@ -130,8 +130,8 @@ class Generator:
             full: Check every file, and take over the folder of another registry.
 
         Raises:
-            AIPolicyError: the folder is another registry's, or the registry is being restored.
-            OSError: the folder can't be written.
+            AIPolicyError: The folder is another registry's, or the registry is being restored.
+            OSError: The folder can't be written.
         """
         state = FolderState.read(self._folder.path)
         if state and state.registry != self._registry.registry_id and not full:
@@ -222,7 +222,7 @@ class Generator:
         """Record the error, and return the last files if they restrict anything, else those of an opt-out."""
         self.summary.failed += 1
         if len(self.summary.errors) < _ERRORS:
-            fix = "put its policy again"
+            fix = "set its policy again"
             self.summary.errors.append(f"the policy of {host!r} can't be used ({error}): {fix}")
         robots, tdmrep = self._folder.read(host), self._folder.read(host, TDMREP)
         if not robots or robots == self._unset[0]:

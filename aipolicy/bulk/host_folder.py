@@ -73,7 +73,7 @@ class HostFolder:
     Errors of the system are raised as OSError.
 
     Raises:
-        AIPolicyError: the folder contains files that aren't ours, or another process writes to it.
+        AIPolicyError: The folder contains files that aren't ours, or another process writes to it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -163,7 +163,7 @@ class HostFolder:
             foreign = next((name for name in _names(os.fspath(self.path)) if name not in own), None)
             if foreign is not None:
                 fix = "use an empty directory, or one that this command has written"
-                raise AIPolicyError(f"'{self.path}' contains {foreign!r}, which is not ours: {fix}")
+                raise AIPolicyError(f"'{self.path}' contains {foreign!r}, which aipolicy didn't write: {fix}")
 
     def _linked(self, source: str, target: str) -> bool:
         """Create ``target`` as a link; return False if it exists, or can't be a link."""
@@ -205,7 +205,7 @@ class HostFolder:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(found.st_mode):
-            raise AIPolicyError(f"'{target}' is not a regular file, and not ours: move it away")
+            raise AIPolicyError(f"'{target}' is not a file that aipolicy wrote: move it away")
         return found.st_dev, found.st_ino
 
     def _remember(self, target: str, body: bytes, inode: _INode) -> None:

@@ -1,7 +1,7 @@
-"""Imports: the input file, and its good rows on their way into a registry, batch after batch.
+"""Imports of an input file into a registry, in batches.
 
 The transaction of each batch also stores a checkpoint, so that an import of a file that was interrupted
-resumes behind the last batch. An import from a pipe begins anew: its input can't be known to be the same.
+resumes after the last batch. An import from a pipe starts again, because its input may be another one.
 """
 
 import io
@@ -38,7 +38,7 @@ class InputStream(io.RawIOBase):
     """An input file or pipe, which is counted and hashed while it is read.
 
     Attributes:
-        bytes_read: how much of it was read.
+        bytes_read: Number of bytes read so far.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -49,7 +49,7 @@ class InputStream(io.RawIOBase):
 
     @property
     def size(self) -> int | None:
-        """Its size in bytes; None if that is unknown."""
+        """The size in bytes, or None if it is unknown."""
         try:
             return os.fstat(self._file.fileno()).st_size or None
         except (OSError, ValueError):  # it has no file descriptor
@@ -57,15 +57,15 @@ class InputStream(io.RawIOBase):
 
     @property
     def digest(self) -> str:
-        """The hash of what was read so far."""
+        """The hash of all bytes read so far."""
         return self._hash.hexdigest()
 
     def lines(self) -> Iterable[str]:
-        """Return its lines as text. Raises AIPolicyError."""
+        """Return the lines of the text. Raises AIPolicyError."""
         return self._text()
 
     def pieces(self) -> Iterator[str]:
-        """Return its text in pieces, cut anywhere. Raises AIPolicyError."""
+        """Yield the text in pieces, cut anywhere. Raises AIPolicyError."""
         text = self._text()
         return iter(lambda: text.read(_PIECE), "")
 
@@ -90,9 +90,9 @@ class InputStream(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class ImportCheckpoint:
-    """The progress of an import: all rows of sites up to ``after`` are stored, and those of ``early``.
+    """The progress of an import of the input with ``digest``.
 
-    ``digest`` is that of the input: with another input, the checkpoint doesn't apply.
+    The rows of all sites up to ``after`` are stored, and those of the sites ``early``.
     """
 
     digest: str
@@ -138,8 +138,8 @@ class Import:
     """An import of staged rows into a registry.
 
     Attributes:
-        resumed: number of rows that an earlier run stored, and this one doesn't repeat.
-        interrupted: the checkpoint of an earlier run that can't be resumed: it read a pipe, or the input has
+        resumed: Number of rows that an earlier run stored, and this one doesn't repeat.
+        interrupted: The checkpoint of an earlier run that can't be resumed: it read a pipe, or the input has
             changed since.
     """
 
@@ -164,13 +164,13 @@ class Import:
 
     @property
     def counts(self) -> PutCounts:
-        """The counts of all rows so far, of earlier runs too; after a dry run, of what would happen."""
-        done, would = self.checkpoint, self._dry_run_counts
-        return PutCounts(done.new + would.new, done.changed + would.changed, done.unchanged + would.unchanged)
+        """The counts of all rows so far, including earlier runs; after a dry run, the expected counts."""
+        a, b = self.checkpoint, self._dry_run_counts
+        return PutCounts(a.new + b.new, a.changed + b.changed, a.unchanged + b.unchanged)
 
     @property
     def total(self) -> int:
-        """The number of rows that are stored in the end."""
+        """The number of rows that are stored at the end."""
         left = self._rows.count(self.checkpoint.after) - len(self.checkpoint.early)
         return self.checkpoint.stored + left
 
@@ -194,7 +194,7 @@ class Import:
             self._dry_run_counts = PutCounts(new, changed, unchanged)
 
     def store(self, progress: Progress, *, skip_bad: bool) -> None:
-        """Store the rows. ``checkpoint`` is right even after an error. Raises AIPolicyError."""
+        """Store the rows. ``checkpoint`` is valid even after an error. Raises AIPolicyError."""
         with progress("storing", self.total, self.checkpoint.stored) as advance:
             batches = _batches(self._remaining())
             batch: list[StagedRow] | None = next(batches, [])
@@ -218,9 +218,9 @@ class Import:
                 yield row
 
     def _resolve(self, conflict: HostConflict) -> bool:
-        """Return True if a row here makes the owner give up the host.
+        """Return True if a row of this import removes the host from its owner.
 
-        The row of an owner that is stored already doesn't count: the owner took the host back since.
+        A row that is stored already doesn't count: its owner has taken the host back since.
         """
         done = self.checkpoint
         is_stored = conflict.owner <= done.after or conflict.owner in done.early

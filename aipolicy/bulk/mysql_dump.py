@@ -57,7 +57,7 @@ class SQLText:
     def take(
         self, pattern: re.Pattern[str], *, opening: re.Pattern[str] | None = None
     ) -> re.Match[str] | None:
-        """Match ``pattern`` here and move behind it; return None if it doesn't match.
+        """Match ``pattern`` at this position and move past it; return None if it doesn't match.
 
         Args:
             opening: Beginning of a token of any length. If it matches and ``pattern`` doesn't, the end of the
@@ -92,7 +92,7 @@ class SQLText:
         return self.next(1) == sign
 
     def next(self, count: int) -> str:
-        """Return the next characters, and don't move."""
+        """Return the next characters without moving."""
         while len(self._window) - self._at < count and not self._ended:
             self._read_more()
         return self._window[self._at : self._at + count]
@@ -123,7 +123,7 @@ class SQLText:
 
 
 def read_records(pieces: Iterable[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, int, Record]]:
-    """Yield table, number in the table (from 1) and values of each row of the tables that are ``wanted``.
+    """Yield the table, row number (from 1) and values of each row of the ``wanted`` tables.
 
     ``pieces`` may be cut anywhere. It uses as much memory as the longest value. Raises AIPolicyError with the
     line.
@@ -273,13 +273,13 @@ def _skip_space(text: SQLText) -> None:
         pass
 
 
-def _require(text: SQLText, pattern: re.Pattern[str], what: str) -> None:
+def _require(text: SQLText, pattern: re.Pattern[str], expected: str) -> None:
     _skip_space(text)
     if not text.take(pattern):
-        raise _unreadable(text, what)
+        raise _unreadable(text, expected)
 
 
-def _unreadable(text: SQLText, what: str) -> AIPolicyError:
+def _unreadable(text: SQLText, expected: str) -> AIPolicyError:
     found = "the end of the file" if text.at_end() else repr(text.next(20))
     fix = "check that the dump is complete"
-    return AIPolicyError(f"line {text.line}: expected {what}, found {found}: {fix}")
+    return AIPolicyError(f"line {text.line}: expected {expected}, found {found}: {fix}")

@@ -18,8 +18,8 @@ class SiteRow:
     """A site, its policy and its hosts.
 
     Attributes:
-        policy: without a site, so that equal rows share one.
-        hosts: all further hosts, canonical; None keeps those that the site has.
+        policy: Without a site, so that equal rows share one.
+        hosts: All further hosts, canonical; None keeps those that the site has.
     """
 
     site: str
@@ -103,7 +103,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
-    """Return the first policy with every restriction of any; licences and grants count only if in all."""
+    """Return the first policy with the restrictions of all, and only licences and grants that all have."""
     first, *others = policies
     preferences, visibility, licensed = first.preferences, first.visibility, set(first.licensed)
     for other in others:
@@ -114,11 +114,11 @@ def strictest(policies: Sequence[SitePolicy]) -> SitePolicy:
     for policy in policies:
         for path, stated in policy.path_preferences:
             paths[path] = stated.combined(paths.get(path, Preferences()))
-    everywhere = [dict(policy.path_preferences) for policy in policies]
+    by_policy = [dict(policy.path_preferences) for policy in policies]
     if others:
         paths = {
             path: stated
-            if all(path in stated_paths for stated_paths in everywhere)
+            if all(path in stated_paths for stated_paths in by_policy)
             else _without_grants(stated)
             for path, stated in paths.items()
         }

@@ -35,7 +35,7 @@ class HeaderLine:
 
     Attributes:
         value: None if it depends on the site.
-        variable: its name in a server's configuration.
+        variable: Its name in a server's configuration.
     """
 
     name: str
@@ -51,10 +51,10 @@ class HeaderSets:
     """Header sets by their number; 0 is the set of unknown hosts.
 
     Attributes:
-        default: the preset of unknown hosts.
-        hosts: number of all hosts.
-        with_paths: number of hosts with path preferences, which a configuration can't express.
-        unusable: hosts whose policy can't be used.
+        default: The preset of unknown hosts.
+        hosts: Number of all hosts.
+        with_paths: Number of hosts with path preferences, which a configuration can't express.
+        unusable: Hosts whose policy can't be used.
     """
 
     def __init__(self, default: str, signals: Signals) -> None:
@@ -96,7 +96,7 @@ def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
     """Yield lines for nginx's ``http`` block (ngx_http_map_module)."""
     path = _checked_path(files)
     yield from _comment(
-        "Which host sends which headers. Include this in http { }, before any other map. In each server { }:",
+        "The headers of each host. Include this in http { }, before any other map. In each server { }:",
         *(f"   add_header {line.name} ${line.variable} always;" for line in sets.lines),
         "   location = /robots.txt {",
         f"     root {path};",
@@ -141,7 +141,7 @@ def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
     """Yield the lines of a Caddyfile snippet (Caddy 2: map, vars matcher, header)."""
     path = _checked_path(files)
     yield from _comment(
-        "Which host sends which headers. Import this file at the top of the Caddyfile, and in each site:",
+        "The headers of each host. Import this file at the top of the Caddyfile, and in each site:",
         "   import aipolicy",
         "   handle /robots.txt {",
         f"     root * {path}",
@@ -187,7 +187,7 @@ def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
     """Yield lines for a ``VirtualHost`` of Apache 2.4 (mod_rewrite, mod_headers) that read ``map_file``."""
     path, hosts = _checked_path(files), _checked_path(map_file)
     yield from _comment(
-        "Which host sends which headers. Include this in each <VirtualHost>; needs mod_rewrite, mod_headers.",
+        "The headers of each host. Include this in each <VirtualHost>; needs mod_rewrite, mod_headers.",
         f"Behind it, for the files of {_generator(sets, path)}:",
         f'   RewriteCond %{{ENV:AIPOLICY_HOST}} "{SHARD}"',
         "   RewriteRule ^ - [E=AIPOLICY_FOLDER:%1]",

@@ -1,7 +1,7 @@
-"""The rows of an input file, in a private temporary database, until all of them are known to be good.
+"""A private temporary database for the rows of an input file, until all of them are checked.
 
-Memory stays flat however many rows there are; a host in two rows is found; and the rows come out sorted by
-name, the order of the registry's indexes, in which it stores them several times as fast.
+Memory use is constant, and a host in two rows is found. The rows are sorted by site name, the order of the
+registry's indexes, in which they are stored several times as fast.
 """
 
 import json
@@ -18,7 +18,7 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.errors import AIPolicyError, HostTakenError, PolicyError
 from aipolicy.registry.changes import PolicyTexts, hosts_from_text, hosts_text
 from aipolicy.registry.put_tables import HostConflict, Put
-from aipolicy.registry.write import refuse_taken, refuse_to_be_a_site
+from aipolicy.registry.write import check_new_host, check_new_site
 from aipolicy.robotstxt.merge import check_fits
 
 _TABLES = """
@@ -70,8 +70,8 @@ class StagedRow(NamedTuple):
     """A good row.
 
     Attributes:
-        entry: its number, from 1, among the rows that could be read.
-        in_place: False if it comes before its turn, because another row needs a host of its site.
+        entry: Number, from 1, among the rows that could be read.
+        in_place: False if it comes before its place, because another row needs a host of its site.
     """
 
     entry: int
@@ -85,9 +85,9 @@ class StagedRows:
     Methods raise AIPolicyError if there is no room for the temporary database.
 
     Attributes:
-        rows: number of all rows.
-        bad: number of bad rows.
-        entered: number of rows that could be read.
+        rows: Number of all rows.
+        bad: Number of bad rows.
+        entered: Number of rows that could be read.
     """
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ class StagedRows:
             return count
 
     def resolve(self, conflict: HostConflict, *, gives: bool = True) -> bool:
-        """Return True if a row here makes the owner give up the host; otherwise the site's row is bad.
+        """Return True if a row removes the host from its owner; otherwise mark the site's row as bad.
 
         Args:
             gives: False if the owner's row no longer counts.
@@ -206,15 +206,15 @@ class StagedRows:
                 return True
         try:
             if conflict.host == conflict.site:
-                refuse_to_be_a_site(conflict.site, conflict.owner)
+                check_new_site(conflict.site, conflict.owner)
             else:
-                refuse_taken(conflict.host, conflict.owner, conflict.site)
+                check_new_host(conflict.host, conflict.owner, conflict.site)
         except HostTakenError as error:
             self.refuse(conflict.site, error)
         return False
 
     def refuse_cycles(self) -> None:
-        """Mark rows as bad that wait for each other's hosts, or for a bad row: no order of puts is right."""
+        """Mark rows as bad that need hosts of each other, or of a bad row: no order of puts works."""
         with _storage_errors():
             order: TopologicalSorter[int] = TopologicalSorter()
             takers = set()
@@ -229,7 +229,7 @@ class StagedRows:
             for entry in sorted(takers):
                 site, number = self._database.execute(_SITE_OF, (entry,)).fetchone()
                 fix = "import it separately, afterwards"
-                message = f"{site!r} takes a host that another site doesn't give up before: {fix}"
+                message = f"{site!r} takes a host that another site doesn't give up first: {fix}"
                 self._mark_bad(entry, number, PolicyError(message))
 
     def refuse(self, site: str, error: AIPolicyError) -> int:
@@ -288,7 +288,7 @@ class StagedRows:
         """Store the policy once and return its number. Raises RobotsTooLargeError."""
         known = self._policies.get(id(policy))
         if known is None:
-            text = self._texts.of(policy)
+            text = self._texts.text_of(policy)
             check_fits(policy)
             self._policy_count += 1
             with _storage_errors():

@@ -108,7 +108,7 @@ def _summary(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> dic
 
 
 def _about(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> str:
-    """Return the number of crawlers of each class and the age of the table, in words."""
+    """Return a sentence with the number of crawlers of each class, and the age of the table."""
     about = _summary(chosen, table, today)
     classes = ", ".join(f"{count} {name}" for name, count in about["classes"].items())
     age = f", {counted(about['days_old'], 'day')} ago" if about["days_old"] else ""
@@ -216,7 +216,9 @@ def update(
     if as_json:
         print_json([_outcome(each) for each in outcomes])
     else:
-        print_rows(map(_row, outcomes), ("operator", "list", "", "prefixes", "came", "gone", "read on"))
+        print_rows(
+            map(_row, outcomes), ("operator", "list", "state", "prefixes", "added", "removed", "read on")
+        )
     for each in failed:
         kept = f"the list of {each.date} is kept" if each.date else "there is no earlier list"
         click.echo(f"{each.reason}; {kept}", err=True)
@@ -262,7 +264,7 @@ def _print_names(found: NewNames, accepted: bool, as_json: bool) -> None:
         print_json([entry | {"state": state} for entry in found.entries])
     else:
         rows = ((str(entry["product_token"]), str(entry["operator"]), state) for entry in found.entries)
-        print_rows(rows, ("product token", "operator", ""))
+        print_rows(rows, ("product token", "operator", "state"))
     for name, reason in found.refused:
         click.echo(f"{name!r} can't be added: {reason}", err=True)
     if found.entries and not accepted:

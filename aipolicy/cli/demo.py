@@ -72,5 +72,5 @@ And opt a blog out; the change is in force within a quarter of a second:
 
   {command} set silent.localhost --preset no-training --registry {url}
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """

@@ -123,14 +123,14 @@ def _sets(options: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
     if sets.with_paths:
         hosts = f"{counted(sets.with_paths, 'host')} {'has' if sets.with_paths == 1 else 'have'}"
         note = (
-            "path preferences, which a server's configuration can't express: only the site's headers are sent"
+            "path preferences, which a server's configuration can't express; only the site's headers are sent"
         )
         click.echo(f"{hosts} {note}", err=True)
     for host in sets.unusable[:20]:
         click.echo(f"the policy of {host!r} is invalid; the default is served", err=True)
     if sets.unusable:
         click.echo(
-            f"the default is served for {counted(len(sets.unusable), 'host')}: set the policies again",
+            f"the default is served for {counted(len(sets.unusable), 'host')}; set the policies again",
             err=True,
         )
         click.get_current_context().exit(1)

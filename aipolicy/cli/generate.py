@@ -66,7 +66,7 @@ def robots(**options: Any) -> None:
             )
         _write_all(options)
         return
-    rendering = _rendering(options, complete=True)  # a file that would have to be shortened is an error
+    rendering = _rendering(options, complete=True)  # a file that is too large is an error
     if options["as_json"]:
         document = {
             "site": rendering.policy.site,
@@ -134,11 +134,11 @@ def headers(**options: Any) -> None:
     aipolicy headers --preset no-ai
     aipolicy headers --site blog.example --at /press/kit
     """
-    ours = list(map(as_text, _rendering(options).headers_at(options["path"]).headers))
+    lines = list(map(as_text, _rendering(options).headers_at(options["path"]).headers))
     if options["as_json"]:
-        print_json([{"name": name, "value": value} for name, value in ours])
+        print_json([{"name": name, "value": value} for name, value in lines])
     else:
-        for name, value in ours:
+        for name, value in lines:
             click.echo(f"{name}: {value}")
 
 

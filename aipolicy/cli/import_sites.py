@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from aipolicy.bulk.importer import Import, InputStream, Progress
     from aipolicy.bulk.staging import StagedRows
     from aipolicy.registry import Registry
-
-Counts = tuple[int, int, int]
-"""The numbers of new, changed and unchanged sites."""
+    from aipolicy.registry.put_tables import PutCounts
 
 _MAX_LISTED = 20  # bad rows
 _STEP = 1000  # rows between two updates of the progress
-_MIN_TIMED = 10_000  # rows from which on the speed is printed
+_MIN_TIMED = 10_000  # rows: the speed of a shorter import is not printed
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".sql": "wordpress"}
 
 
@@ -70,33 +68,34 @@ def import_sites(
                export of wp_blogs: blog_public 0 is discouraged, -1 private,
                wpcom_data_sharing_opt_out no-training
 
-    A row is the complete policy of its site: fields that it leaves out are reset. Only the hosts stay if it
-    has none. Sites that already have this policy, or that are not in the file, are not changed. Cells may be
-    separated by commas, semicolons or tabs, and a host may be written as a URL.
+    A row replaces the whole policy of its site: fields without a value are reset, except for the hosts.
+    Other sites are not changed. Cells can be separated by commas, semicolons or tabs, and a host can be
+    written as a URL.
 
-    Of two rows for one site, --skip-bad stores one policy that disallows what either does; of two sites with
-    the same host, neither.
+    If two rows have the same site, --skip-bad stores one policy with the restrictions of both. If two sites
+    have the same host, it stores neither.
 
-    The whole file is read and checked first: if a row is invalid, nothing is stored. The rows are then stored
-    by site name, ten thousand at a time, and other writers get their turn in between. If that is interrupted,
-    the same command resumes: rows that are stored are not stored again, so that later changes of their sites
-    stay. A file that has changed since is imported from its beginning, and so is a pipe.
+    The file is checked first: if a row is invalid, nothing is stored. Then the rows are stored in batches of
+    ten thousand, and other commands can write between them. After an interruption the same command resumes
+    after the last batch, so that later changes of the stored sites stay. If the file has changed, or is a
+    pipe, all rows are imported.
 
     Exit codes: 0 every row is stored, 1 some were skipped (--skip-bad), 2 bad input.
     """
     from aipolicy.bulk.importer import PIPE, Import, InputStream
     from aipolicy.bulk.staging import StagedRows
     from aipolicy.registry.bulk_load import BulkLoader
+    from aipolicy.registry.put_tables import PutCounts
 
     file_format = file_format or _format_of(file)
     began = time.monotonic()
     with StagedRows() as rows:
         source = InputStream(file)
         _read(source, file_format, rows)
-        counts, resumed = (0, 0, 0), 0
+        counts, resumed = PutCounts(), 0
         try:
-            _refuse_bad(rows, skip_bad=skip_bad)
-            with _opened(registry, dry_run=dry_run) as opened:
+            _require_valid(rows, skip_bad=skip_bad)
+            with _open_registry(registry, dry_run=dry_run) as opened:
                 path = _path_of(file)
                 loader = BulkLoader(opened, path or PIPE, by=by)
                 digest = f"{file_format} {source.digest}"
@@ -104,8 +103,8 @@ def import_sites(
                 try:
                     _store(run, rows, skip_bad=skip_bad, dry_run=dry_run, is_empty=opened.seq == 0)
                 finally:
-                    counts, resumed = (run.counts.new, run.counts.changed, run.counts.unchanged), run.resumed
-        finally:  # bad rows are reported even if the import failed
+                    counts, resumed = run.counts, run.resumed
+        finally:  # report bad rows even if the import failed
             if as_json:
                 _print_document(rows, counts, dry_run=dry_run)
             else:
@@ -120,12 +119,12 @@ def import_sites(
 def _format_of(file: BinaryIO) -> str:
     file_format = _FORMATS.get(Path(file.name).suffix.lower()) if isinstance(file.name, str) else None
     if file_format is None:
-        raise AIPolicyError(f"the name {file.name!r} doesn't say the format; add --format")
+        raise AIPolicyError(f"the format of {file.name!r} is unknown; add --format")
     return file_format
 
 
 def _path_of(file: BinaryIO) -> str | None:
-    """Return the absolute path of a file, in valid UTF-8; None for a pipe."""
+    """Return the absolute path of a file in valid UTF-8, or None for a pipe."""
     path = Path(file.name)
     return str(path.resolve()).encode("utf-8", "backslashreplace").decode() if path.is_file() else None
 
@@ -138,18 +137,18 @@ def _read(source: "InputStream", file_format: str, staged: "StagedRows") -> None
     readers = {"csv": read_csv, "jsonl": read_jsonl, "wordpress": read_wordpress}
     with row_progress("reading", source.size) as advance:
         rows = readers[file_format](source.lines() if file_format != "wordpress" else source.pieces())
-        bytes_shown = rows_shown = 0
+        last_bytes = last_rows = 0
         for row in rows:
             staged.add(row)
-            if staged.rows - rows_shown >= _STEP:
-                advance(source.bytes_read - bytes_shown, staged.rows - rows_shown)
-                bytes_shown, rows_shown = source.bytes_read, staged.rows
-        advance(source.bytes_read - bytes_shown, staged.rows - rows_shown)
+            if staged.rows - last_rows >= _STEP:
+                advance(source.bytes_read - last_bytes, staged.rows - last_rows)
+                last_bytes, last_rows = source.bytes_read, staged.rows
+        advance(source.bytes_read - last_bytes, staged.rows - last_rows)
     with row_progress("sorting", None):
         staged.sort()
 
 
-def _refuse_bad(rows: "StagedRows", *, skip_bad: bool) -> None:
+def _require_valid(rows: "StagedRows", *, skip_bad: bool) -> None:
     if rows.bad and not skip_bad:
         fix = "correct them, or add --skip-bad"
         raise AIPolicyError(f"{rows.bad} of {rows.rows} rows are invalid, so nothing is stored; {fix}")
@@ -157,30 +156,30 @@ def _refuse_bad(rows: "StagedRows", *, skip_bad: bool) -> None:
 
 def _store(run: "Import", rows: "StagedRows", *, skip_bad: bool, dry_run: bool, is_empty: bool) -> None:
     if run.interrupted and run.resumable:
-        before = f"an import of this file stopped after {run.interrupted.stored:,} rows"
-        click.echo(f"{before}, and the file has changed since; all rows are imported", err=True)
+        stopped = f"an import of this file stopped after {run.interrupted.stored:,} rows"
+        click.echo(f"{stopped}, and the file has changed since; all rows are imported", err=True)
     elif run.interrupted:
-        before = f"the last import from a pipe stopped after {run.interrupted.stored:,} rows"
-        click.echo(f"{before}, and a pipe can't be resumed; all rows are imported", err=True)
+        stopped = f"the last import from a pipe stopped after {run.interrupted.stored:,} rows"
+        click.echo(f"{stopped}, and a pipe can't be resumed; all rows are imported", err=True)
     if run.resumed:
-        before = f"an earlier run stored {run.resumed:,} of {run.total:,} rows"
-        click.echo(f"{before}; resuming after them (--restart imports all rows)", err=True)
+        stored = f"an earlier run stored {run.resumed:,} of {run.total:,} rows"
+        click.echo(f"{stored}; resuming after them (--restart imports all rows)", err=True)
     if dry_run or not is_empty:  # in an empty registry no host can be taken
-        run.check(_watch, dry_run=dry_run)
-        _refuse_bad(rows, skip_bad=skip_bad)
+        run.check(_progress, dry_run=dry_run)
+        _require_valid(rows, skip_bad=skip_bad)
     if dry_run:
         return
     try:
-        with _stoppable() as watch:
-            run.store(watch, skip_bad=skip_bad)
+        with _stoppable() as progress:
+            run.store(progress, skip_bad=skip_bad)
     except AIPolicyError as error:
-        raise AIPolicyError(f"{error}; {_stored(run)}") from error
+        raise AIPolicyError(f"{error}; {_stored_rows(run)}") from error
     except KeyboardInterrupt:
-        click.echo(_stored(run), err=True)
+        click.echo(_stored_rows(run), err=True)
         raise
 
 
-def _stored(run: "Import") -> str:
+def _stored_rows(run: "Import") -> str:
     if not run.checkpoint.stored:
         return "nothing is stored"
     rows = f"{run.checkpoint.stored:,} of {run.total:,} rows are stored"
@@ -190,53 +189,53 @@ def _stored(run: "Import") -> str:
 
 
 @contextmanager
-def _watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+def _progress(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
     with row_progress(label, total, done=done) as advance:
         yield lambda rows: advance(rows, rows)
 
 
 @contextmanager
 def _stoppable() -> Iterator["Progress"]:
-    """Make the first Ctrl-C wait for the end of a batch, so that the number of stored rows is known."""
-    pressed = False
+    """Delay the first Ctrl-C to the end of a batch, so that the number of stored rows is known."""
+    interrupted = False
 
-    def press(*_: object) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, before)
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, previous)
 
     @contextmanager
-    def watch(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
-        with _watch(label, total, done) as advance:
+    def progress(label: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        with _progress(label, total, done) as advance:
 
             def advance_or_stop(rows: int) -> None:
                 advance(rows)
-                if pressed:
+                if interrupted:
                     raise KeyboardInterrupt
 
             yield advance_or_stop
 
-    before = signal.signal(signal.SIGINT, press)
+    previous = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield watch
+        yield progress
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager
-def _opened(url: str, *, dry_run: bool) -> Iterator["Registry"]:
+def _open_registry(url: str, *, dry_run: bool) -> Iterator["Registry"]:
     """Open the registry; in a dry run, an empty one if it doesn't exist yet."""
     from aipolicy.registry import Registry
 
     with tempfile.TemporaryDirectory(prefix="aipolicy-") as folder:
-        empty = dry_run and _is_new(url)
+        empty = dry_run and _is_missing(url)
         with Registry(
             f"sqlite:///{folder}/empty.db" if empty else url, create=empty or not dry_run
         ) as registry:
             yield registry
 
 
-def _is_new(url: str) -> bool:
+def _is_missing(url: str) -> bool:
     from aipolicy.lookup.registry_file import registry_path
 
     try:
@@ -254,8 +253,11 @@ def _print_bad(rows: "StagedRows") -> None:
         click.echo(f"row {number}: {printable(error)}", err=True)
 
 
-def _print_counts(rows: "StagedRows", counts: Counts, *, dry_run: bool, seconds: float, read: int) -> None:
-    text = f"{counted(rows.rows, 'row')}: {counts[0]:,} new, {counts[1]:,} changed, {counts[2]:,} unchanged"
+def _print_counts(
+    rows: "StagedRows", counts: "PutCounts", *, dry_run: bool, seconds: float, read: int
+) -> None:
+    parts = f"{counts.new:,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
+    text = f"{counted(rows.rows, 'row')}: {parts}"
     if rows.bad:
         text += f", {rows.bad:,} invalid and skipped"
     if dry_run:
@@ -265,14 +267,14 @@ def _print_counts(rows: "StagedRows", counts: Counts, *, dry_run: bool, seconds:
     click.echo(text, err=True)
 
 
-def _print_document(rows: "StagedRows", counts: Counts, *, dry_run: bool) -> None:
-    """Print the result as JSON, row by row: there may be a million invalid rows."""
+def _print_document(rows: "StagedRows", counts: "PutCounts", *, dry_run: bool) -> None:
+    """Print the result as JSON, one row at a time: there may be a million invalid rows."""
     head = {
         "rows": rows.rows,
-        "changes": counts[0] + counts[1],
-        "new": counts[0],
-        "changed": counts[1],
-        "unchanged": counts[2],
+        "changes": counts.new + counts.changed,
+        "new": counts.new,
+        "changed": counts.changed,
+        "unchanged": counts.unchanged,
         "dry_run": dry_run,
         "bad_rows": rows.bad,
     }

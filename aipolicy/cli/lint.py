@@ -138,7 +138,7 @@ def _coverage(report: "Report") -> Iterator[str]:
 
 
 def _reach(purpose: Purpose, reach: "Reach", tokens: Sequence[str]) -> str:
-    """Return the number of crawlers with that reach, and of those left open that are only listed."""
+    """Return the number of crawlers with a reach, and how many of those left open are only listed."""
     from aipolicy.robotstxt.reach import Reach
 
     known = filter(None, map(crawler_named, tokens))

@@ -187,15 +187,15 @@ def print_rows(rows: Iterable[Iterable[str]], heading: Iterable[str]) -> None:
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     table.columns[0].min_width = longest_word(table.columns[0].cells)  # a token that breaks can't be copied
-    print_fitted(table, in_a_pipe=10_000, soft_wrap=True)
+    print_fitted(table, pipe_width=10_000, soft_wrap=True)
 
 
-def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) -> None:
+def print_fitted(renderable: Any, *, pipe_width: int, soft_wrap: bool = False) -> None:
     """Print what rich renders, fitted to a terminal.
 
     Args:
         renderable: The table or other object.
-        in_a_pipe: The width where stdout is no terminal; lines have no trailing spaces there.
+        pipe_width: Width in columns if stdout is not a terminal; then lines have no trailing spaces.
         soft_wrap: Don't wrap longer lines in a pipe.
     """
     from rich.console import Console
@@ -203,7 +203,7 @@ def print_fitted(renderable: Any, *, in_a_pipe: int, soft_wrap: bool = False) ->
     if sys.stdout.isatty():
         Console().print(renderable)
         return
-    console = Console(width=in_a_pipe, soft_wrap=soft_wrap)
+    console = Console(width=pipe_width, soft_wrap=soft_wrap)
     with console.capture() as captured:
         console.print(renderable)
     print_text("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -219,9 +219,8 @@ def printable(text: str) -> str:
     """Return a text with its control characters, terminal escapes and direction marks as ``\\x1b``."""
     if text.isprintable():
         return text
-    lines = (
-        text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    )  # not splitlines, which splits at other characters, too
+    # Not splitlines, which also splits at other characters.
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     return "\n".join(shorten(line, len(line) + 1) for line in lines)
 
 

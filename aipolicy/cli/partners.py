@@ -70,12 +70,12 @@ def add(name: str, since: str, registry: str, as_json: bool, **options: Any) -> 
     """
     day = parse_time("--since", since).date()
     with _opened(registry, create=True) as opened:
-        added, credentials = opened.add(name, since=day, **options)
+        added, token = opened.add(name, since=day, **options)
     if as_json:
-        print_json(added.to_dict() | {"token": credentials.token})
+        print_json(added.to_dict() | {"token": token})
     else:
         click.echo(f"{added.name} was added. Its token, which is shown only now:", err=True)
-        click.echo(credentials.token)
+        click.echo(token)
 
 
 @partners.command(name="list")

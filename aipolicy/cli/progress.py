@@ -71,10 +71,10 @@ def progress(label: str, total: int | None, *, step: int = _STEP) -> Iterator[Ad
 
 @contextmanager
 def row_progress(label: str, total: int | None, *, done: int = 0) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function to call, some times a second, with the amount of work and of rows that were done.
+    """Yield a function to call with the work and the rows done since the last call.
 
-    It shows the rows, the rows a second and the time left: in a bar, or without a terminal in a line every
-    few seconds.
+    The display has the rows, the rows per second and the time left: in a bar, or without a terminal in a line
+    every few seconds.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

@@ -22,7 +22,7 @@ _LINE = re.compile(
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _KNOWN = {"user-agent": "User-agent", "allow": "Allow", "disallow": "Disallow"}
 
-Shows = Callable[[RandomSite, str], Awaitable[bool]]
+Disagrees = Callable[[RandomSite, str], Awaitable[bool]]
 """Runs the crawler on a site; returns True if it disagrees about this path."""
 
 
@@ -35,11 +35,11 @@ class MinimizedSite:
     runs: int
 
 
-async def minimized(site: RandomSite, path: str, token: str, shows: Shows) -> MinimizedSite:
+async def minimized(site: RandomSite, path: str, token: str, disagrees: Disagrees) -> MinimizedSite:
     """Remove everything from a site that is not needed for a disagreement about a path."""
-    minimizer = _Minimizer(site, path, shows)
+    minimizer = _Minimizer(site, path, disagrees)
     await minimizer.keep_links_to_path()
-    await minimizer.run_clauses(replace(minimizer.site, newline="\n"))
+    await minimizer.try_site(replace(minimizer.site, newline="\n"))
     await minimizer.remove_lines()
     await minimizer.use_usual_spelling(token)
     await minimizer.remove_lines()
@@ -50,16 +50,16 @@ async def minimized(site: RandomSite, path: str, token: str, shows: Shows) -> Mi
 
 
 class _Minimizer:
-    def __init__(self, site: RandomSite, path: str, shows: Shows) -> None:
-        self.site, self.path, self._shows, self.runs = site, path, shows, 0
+    def __init__(self, site: RandomSite, path: str, disagrees: Disagrees) -> None:
+        self.site, self.path, self._disagrees, self.runs = site, path, disagrees, 0
 
-    async def run_clauses(self, smaller: RandomSite, path: str = "") -> bool:
+    async def try_site(self, smaller: RandomSite, path: str = "") -> bool:
         """Replace the site and the path if the crawler disagrees there too."""
         path = path or self.path
         if (smaller, path) == (self.site, self.path) or self.runs >= _MAX_RUNS:
             return False
         self.runs += 1
-        if await self._shows(smaller, path):
+        if await self._disagrees(smaller, path):
             self.site, self.path = smaller, path
             return True
         return False
@@ -77,7 +77,7 @@ class _Minimizer:
         while at in by_path and by_path[at] not in chain:
             chain.insert(0, by_path[at])
             at = by_path[at].on
-        await self.run_clauses(replace(self.site, links=tuple(chain)))
+        await self.try_site(replace(self.site, links=tuple(chain)))
 
     async def remove_lines(self) -> None:
         await self._remove("lines", lambda line: True)
@@ -93,7 +93,7 @@ class _Minimizer:
             while at < len(items := getattr(self.site, name)):
                 part, rest = items[at : at + size], items[:at] + items[at + size :]
                 changed: dict[str, Any] = {name: rest}
-                if not (all(map(removable, part)) and await self.run_clauses(replace(self.site, **changed))):
+                if not (all(map(removable, part)) and await self.try_site(replace(self.site, **changed))):
                     at += size
             size //= 2
 
@@ -101,20 +101,20 @@ class _Minimizer:
         """Write lines and the crawler's name in their usual spelling."""
         for spelt in (_plain, lambda line: _with_name(line, token)):
             lines = tuple(map(spelt, self.site.lines))
-            if not await self.run_clauses(replace(self.site, lines=lines)):
+            if not await self.try_site(replace(self.site, lines=lines)):
                 for number, line in enumerate(lines):
                     await self._replace_line(number, line)
 
     async def _replace_line(self, number: int, line: str, path: str = "") -> bool:
         lines = (*self.site.lines[:number], line, *self.site.lines[number + 1 :])
-        return await self.run_clauses(replace(self.site, lines=lines), path)
+        return await self.try_site(replace(self.site, lines=lines), path)
 
     async def move_to_start(self) -> None:
         """Move the link to the start page, and make it a link to a page."""
         if len(self.site.links) <= _MANY_LINKS and (link := self._link):
-            await self.run_clauses(replace(self.site, links=(replace(link, on="/"),)))
+            await self.try_site(replace(self.site, links=(replace(link, on="/"),)))
         if len(self.site.links) == 1 and (link := self._link):
-            await self.run_clauses(replace(self.site, links=(replace(link, kind=PAGE),)))
+            await self.try_site(replace(self.site, links=(replace(link, kind=PAGE),)))
 
     async def use_plain_paths(self, token: str) -> None:
         """Replace the path by a simple one, and the deciding rule by that path, if possible."""
@@ -133,7 +133,7 @@ class _Minimizer:
             links = tuple(replace(each, path=path) if each == link else each for each in self.site.links)
             links = tuple(replace(each, on=path) if each.on == self.path else each for each in links)
             lines = (*self.site.lines[:number], f"{field}: {pattern}", *self.site.lines[number + 1 :])
-            if not others and await self.run_clauses(replace(self.site, links=links, lines=lines), path):
+            if not others and await self.try_site(replace(self.site, links=links, lines=lines), path):
                 return
 
 

@@ -52,7 +52,7 @@ async def run(command: Sequence[str], seconds: float) -> CrawlExit:
     clock = asyncio.get_running_loop().time
     began = clock()
     mark = secrets.token_hex(16)
-    async with _reading() as (output, pipe):
+    async with _output_pipe() as (output, pipe):
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -124,7 +124,7 @@ def _environment(mark: str) -> Mapping[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def _reading() -> AsyncIterator[tuple["_Tail", int]]:
+async def _output_pipe() -> AsyncIterator[tuple["_Tail", int]]:
     """Yield the output of a pipe, and the descriptor to write to, which the caller closes.
 
     A pipe that asyncio makes for a process can't be closed while another process holds it open.

@@ -8,7 +8,7 @@ it, nor do requests without a link, such as for a sitemap in robots.txt.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -25,15 +25,12 @@ from aipolicy.conformance.random_site import (
     random_site,
     without_rules,
 )
-from aipolicy.conformance.recording import CrawlExit, RecordedFetch, Recording
+from aipolicy.conformance.recording import Crawl, RecordedFetch, Recording
 from aipolicy.conformance.server import Server
 from aipolicy.core.paths import normalise
 from aipolicy.robotstxt.parser import RobotsTxt, lines_of
 
 _Result = TypeVar("_Result")
-Crawl = Callable[[str], Awaitable[CrawlExit]]
-"""Starts the crawler at a URL, and returns when it has ended."""
-
 _BATCH, _MAX_BATCHES = 8, 4  # of disagreements that are minimised
 
 
@@ -227,15 +224,15 @@ class _Runner:
     async def minimize(self, found: Disagreement) -> Disagreement:
         """Return the disagreement with the smallest site that shows it, and its cause."""
         closed = found.verdict is ClauseVerdict.DISOBEYS
-        if not await self._shows(found.site, found.path, closed=closed):
+        if not await self._disagrees(found.site, found.path, closed=closed):
             return replace(found, repeats=False)
         minimal = await minimized(
-            found.site, found.path, self.token, lambda site, path: self._shows(site, path, closed=closed)
+            found.site, found.path, self.token, lambda site, path: self._disagrees(site, path, closed=closed)
         )
         cause = cause_of(minimal.site, self.token, minimal.path, closed=closed)
         return replace(found, smallest=minimal.site, path=minimal.path, cause=cause, runs=minimal.runs)
 
-    async def _shows(self, site: RandomSite, path: str, *, closed: bool) -> bool:
+    async def _disagrees(self, site: RandomSite, path: str, *, closed: bool) -> bool:
         linked = path == "/" or any(link.path == path for link in site.links)
         robots = RobotsTxt.parse(site.robots_txt)
         if not linked or expected_answer(robots, self.token, path).allowed is not (not closed):

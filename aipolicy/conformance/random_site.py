@@ -110,7 +110,7 @@ class RandomSite:
 
 
 def clause_of(site: RandomSite) -> Clause:
-    """Return the site as what a server serves."""
+    """Return a clause with the site as its fixture, for ``Server``."""
 
     def judge(_fixture: Fixture, _recording: object, _token: str) -> ClauseFinding:
         return ClauseFinding(ClauseVerdict.NOT_TESTED)
@@ -286,18 +286,18 @@ class _Maker:
             return unit
         return _sendable(unit) if self._rng.random() < 0.5 else unit
 
-    def _between(self, often: float = 0.4, *, noise: bool = True) -> Iterator[str]:
+    def _between(self, probability: float = 0.4, *, noise: bool = True) -> Iterator[str]:
         """Yield lines that can be between any two rules."""
-        if self._rng.random() < often:
+        if self._rng.random() < probability:
             yield self._rng.choice(_COMMENTS)
-        yield from self._other_record(often / 3)
-        if self._rng.random() < often / 6:
+        yield from self._other_record(probability / 3)
+        if self._rng.random() < probability / 6:
             unreadable = self._rng.choice(_NOISE)
             if noise:
                 yield unreadable
 
-    def _other_record(self, often: float = 1.0) -> Iterator[str]:
-        if self._rng.random() < often:
+    def _other_record(self, probability: float = 1.0) -> Iterator[str]:
+        if self._rng.random() < probability:
             yield self._rng.choice((*_RECORDS, "", "# between"))
 
     def _spell(self, field: str, value: str) -> str:

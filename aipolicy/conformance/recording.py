@@ -1,5 +1,6 @@
 """The recording of a crawl: each request, and the end of the crawler's process."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aipolicy.conformance.fixture import START, PageLink, ServedResponse
@@ -56,6 +57,10 @@ class CrawlExit:
     stopped: bool
     seconds: float
     output: str = ""
+
+
+Crawl = Callable[[str], Awaitable[CrawlExit]]
+"""Starts the crawler at a URL, and returns when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

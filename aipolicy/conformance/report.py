@@ -87,18 +87,18 @@ def details(result: ClauseResult) -> Iterator[str]:
 
 def exit_lines(ending: CrawlExit) -> Iterator[str]:
     """Yield the exit code of the crawler, and the last lines of its output."""
-    how = (
+    end = (
         "the crawler was stopped"
         if ending.stopped
         else f"the crawler ended with exit code {ending.exit_code}"
     )
     printed = ending.output.splitlines()[-_MAX_LINES:]
-    yield f"{how} after {ending.seconds:.1f} s; {'its output:' if printed else 'it had no output'}"
+    yield f"{end} after {ending.seconds:.1f} s; {'its output:' if printed else 'it had no output'}"
     yield from (f"  {printable(line, _MAX_CHARACTERS)}" for line in printed)
 
 
 def advice(ending: CrawlExit) -> Iterator[str]:
-    """Yield what can help a crawler that fetched nothing."""
+    """Yield advice for a crawler that fetched nothing."""
     if ending.exit_code == 0 and not ending.stopped:
         yield "A crawler that goes to the background is ended with its command: run it in the foreground."
 

@@ -1,7 +1,7 @@
 """The run of a crawler on the fixtures of all clauses, several at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from aipolicy.conformance.clause import Clause, ClauseFinding, ClauseVerdict
@@ -13,12 +13,9 @@ from aipolicy.conformance.clauses.product_token import (
     token_of_pages,
 )
 from aipolicy.conformance.fixture import START, START_PAGE, Fixture
-from aipolicy.conformance.recording import CrawlExit, Recording
+from aipolicy.conformance.recording import Crawl, Recording
 from aipolicy.conformance.server import Server
 from aipolicy.conformance.verdicts import follows_links, not_tested
-
-Crawl = Callable[[str], Awaitable[CrawlExit]]
-"""Starts the crawler at a URL, and returns when it has ended."""
 
 _UNKNOWN_TOKEN = "Nameless"  # noqa: S105 (a product token)
 

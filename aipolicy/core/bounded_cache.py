@@ -8,20 +8,20 @@ V = TypeVar("V")
 
 
 class BoundedCache(dict[K, V]):
-    """A dict of at most ``most`` entries that is cleared when it is full.
+    """A dict of at most ``max_entries`` entries that is cleared when it is full.
 
     A look-up costs as much as a dict's; an LRU cache would often cost more than it saves.
     """
 
-    __slots__ = ("most",)
+    __slots__ = ("max_entries",)
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_entries: int) -> None:
         super().__init__()
-        self.most = most
+        self.max_entries = max_entries
 
     def keep(self, key: K, value: V) -> V:
         """Store ``value``, and return it."""
-        if len(self) >= self.most:
+        if len(self) >= self.max_entries:
             self.clear()
         self[key] = value
         return value

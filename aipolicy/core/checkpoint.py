@@ -1,6 +1,6 @@
-"""The last change that a reader of the history has seen, by which it detects that the history was replaced.
+"""The last change that a reader of the history has read, by which it detects a replaced history.
 
-The number alone doesn't show that. A registry that was restored from a backup, or a standby that was promoted
+The number alone isn't enough. A registry that was restored from a backup, or a standby that was promoted
 without the last changes, gives their numbers to other changes, and may be ahead of the reader again.
 """
 
@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=Sequence[object])
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A change in the history.
+    """The number and the digest of a change in the history.
 
     Attributes:
         seq: Its number; 0 for the state before the first change.
@@ -28,8 +28,8 @@ class Checkpoint:
     digest: str = ""
 
     @classmethod
-    def of(cls, row: Sequence[object]) -> Self:
-        """Return the checkpoint of a row of ``COLUMNS``, with text as str or as UTF-8.
+    def from_row(cls, row: Sequence[object]) -> Self:
+        """Return the checkpoint of a row of ``COLUMNS``; its text may be str or UTF-8.
 
         PostgreSQL computes the same digest (hexadecimal SHA-256 of the UTF-8 text, one column per line),
         because a change may have megabytes and is compared several times a second.
@@ -50,4 +50,4 @@ class Checkpoint:
         """
         if not self.seq:
             return rows
-        return rows[1:] if rows and self.of(rows[0]) == self else None
+        return rows[1:] if rows and self.from_row(rows[0]) == self else None

@@ -1,8 +1,8 @@
 """The crawler table: the AI crawlers by product token, their operators and purposes, with the sources.
 
-The facts are in ``crawlers.json`` in this folder, each with its source and the date on which that was read. A
-token is never removed, because a site policy of last year may name it. A process uses one table,
-``crawler_table()``: the packaged one, or that with entries of the owner's platform (``aipolicy.crawlers``).
+The facts are in ``crawlers.json`` in this folder, each with its source and the date on which it was read. A
+token is never removed, because an old site policy may name it. A process uses one table, ``crawler_table()``:
+the packaged one, with the entries of the owner's platform if there are any (``aipolicy.crawlers``).
 """
 
 import json
@@ -33,7 +33,7 @@ class Purpose(StrEnum):
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """The categories that block this purpose if one is disallowed; none: it is never blocked."""
+        """The categories that block this purpose if one is disallowed; empty if it is never blocked."""
         return _CATEGORIES.get(self, ())
 
 
@@ -53,7 +53,7 @@ class EvidenceClass(StrEnum):
     DOCUMENTED = "documented"
     """The operator's page says it, or two independent sources do."""
     LISTED = "listed"
-    """There is less evidence than that, mostly one third-party list."""
+    """Less evidence, mostly one third-party list."""
 
 
 class Scope(StrEnum):
@@ -96,13 +96,13 @@ class Crawler:
         web_bot_auth: Its signature agent, or None.
         source: URL of the main source.
         checked: The day on which the entry was checked.
-        note: A remark for people. Programs never read it.
+        note: A remark for people; programs don't read it.
         evidence_class: The class of the evidence for its purpose; ``class`` in JSON.
         evidence: The sources for its purpose.
         namesakes: Parts of the User-Agents of other clients that use the same name.
         own_group_only: True if it obeys only a group that names it, and not the group for ``*``.
         reported_to_ignore: True if it is reported to ignore robots.txt, whatever its operator says.
-        superseded_by: For a retired crawler, the product tokens of its successors, maybe none; else None.
+        superseded_by: The product tokens of a retired crawler's successors; None if it isn't retired.
     """
 
     product_token: str
@@ -195,8 +195,8 @@ class CrawlerTable:
             token = _token(number, entry)
             if token.lower() in tokens:
                 raise CrawlersError(
-                    f"entry {number}: {token!r} repeats {tokens[token.lower()]!r}: case makes no difference; "
-                    "remove one of them"
+                    f"entry {number}: {token!r} repeats {tokens[token.lower()]!r} (case makes no "
+                    "difference); remove one of them"
                 )
             tokens[token.lower()] = token
             known = self.by_token.get(token.lower())
@@ -208,20 +208,20 @@ class CrawlerTable:
             entries[token.lower()] = crawler
         crawlers = tuple(sorted(entries.values(), key=lambda crawler: crawler.product_token.lower()))
         size = sum(len("User-agent: \n") + len(crawler.product_token) for crawler in crawlers)
-        if size > _MOST_BYTES:
+        if size > _MAX_BYTES:
             raise CrawlersError(
-                f"its names would take {size} bytes of each robots.txt, and {_MOST_BYTES} are allowed; "
+                f"its names would take {size} bytes of each robots.txt, and {_MAX_BYTES} are allowed; "
                 "crawlers read 500 KiB and a site has rules of its own; remove some"
             )
         _check_names([entries[name] for name in tokens], crawlers)
         return CrawlerTable(crawlers, self.compiled, tuple(added), tuple(corrected), file)
 
 
-_MOST_ENTRIES, _MOST_VALUES, _LONGEST = 5000, 100, 300
-_MOST_BYTES = 128 * 1024
+_MAX_ENTRIES, _MAX_VALUES, _MAX_LENGTH = 5000, 100, 300
+_MAX_BYTES = 128 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+(?: [A-Za-z0-9_.-]+)*")
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9_.]*")
-_LONGEST_TOKEN = 64
+_MAX_TOKEN = 64
 _RFC_TOKEN = re.compile(r"[A-Za-z_-]*")
 _HTTPS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:[/?#][\x21-\x7e]*)?")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+")
@@ -238,10 +238,10 @@ def _entries(document: Any) -> list[Any]:
         raise CrawlersError('it has no list "crawlers"; write {"crawlers": [{"product_token": ...}]}')
     unknown = sorted(set(document) - _TOP)
     if unknown:
-        raise CrawlersError(f'the member {unknown[0]!r} is unknown; entries belong into "crawlers"')
+        raise CrawlersError(f'the member {unknown[0]!r} is unknown; put entries into "crawlers"')
     entries: list[Any] = document["crawlers"]
-    if len(entries) > _MOST_ENTRIES:
-        raise CrawlersError(f"it has {len(entries)} entries; at most {_MOST_ENTRIES} are allowed")
+    if len(entries) > _MAX_ENTRIES:
+        raise CrawlersError(f"it has {len(entries)} entries; at most {_MAX_ENTRIES} are allowed")
     return entries
 
 
@@ -252,11 +252,11 @@ def _token(number: int, entry: Any) -> str:
     token = entry.get("product_token")
     if not isinstance(token, str):
         raise CrawlersError(f"{where} has no product_token; give the name that User-agent lines use")
-    good = len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token) and re.search("[A-Za-z]", token)
+    good = len(token) <= _MAX_TOKEN and _TOKEN.fullmatch(token) and re.search("[A-Za-z]", token)
     if not good:
         raise CrawlersError(
             f"{where}: {_short(token)} is not a valid product token; use letters, digits, '-', '_' and '.', "
-            f"at most {_LONGEST_TOKEN}, with single spaces between words"
+            f"at most {_MAX_TOKEN}, with single spaces between words"
         )
     if _VERSION.fullmatch(token.rpartition(" ")[2]):
         raise CrawlersError(f"{where}: {token!r} ends in a version, which is not part of a token; remove it")
@@ -269,7 +269,7 @@ def _read(where: str, fields: Mapping[str, Any], token: str, known: Crawler | No
     if unknown:
         import difflib  # needed for errors only
 
-        near = difflib.get_close_matches(unknown[0][:_LONGEST], names, n=1)
+        near = difflib.get_close_matches(unknown[0][:_MAX_LENGTH], names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(sorted(names))}"
         raise CrawlersError(f"{where} has an unknown field {_short(unknown[0])}; {hint}")
     if known is None:
@@ -332,9 +332,9 @@ def _short(value: Any) -> str:
 
 
 def _text(where: str, name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _MAX_LENGTH:
         raise CrawlersError(
-            f"{where}: {name} is {_short(value)}; write one line of at most {_LONGEST} characters"
+            f"{where}: {name} is {_short(value)}; write one line of at most {_MAX_LENGTH} characters"
         )
     return value
 
@@ -355,12 +355,12 @@ def _hours(where: str, value: Any) -> float | None:
 
 
 def _values(where: str, name: str, value: Any, pattern: re.Pattern[str], fix: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_VALUES:
+    if not isinstance(value, list) or len(value) > _MAX_VALUES:
         raise CrawlersError(
-            f"{where}: {name} is {_short(value)}; write a list of at most {_MOST_VALUES} {fix}"
+            f"{where}: {name} is {_short(value)}; write a list of at most {_MAX_VALUES} {fix}"
         )
     for item in value:
-        if not isinstance(item, str) or len(item) > _LONGEST or not pattern.fullmatch(item):
+        if not isinstance(item, str) or len(item) > _MAX_LENGTH or not pattern.fullmatch(item):
             raise CrawlersError(f"{where}: {name} has {_short(item)}; write {fix}")
     return tuple(dict.fromkeys(value))
 
@@ -387,14 +387,16 @@ def _day(where: str, name: str, value: Any) -> date | None:
 
 
 def _evidence(where: str, value: Any) -> tuple[Evidence, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_VALUES:
+    if not isinstance(value, list) or len(value) > _MAX_VALUES:
         raise CrawlersError(f"{where}: evidence is {_short(value)}; write a list of objects")
     return tuple(_one_evidence(f"{where}: evidence {number}", each) for number, each in enumerate(value, 1))
 
 
 def _one_evidence(where: str, value: Any) -> Evidence:
     if not isinstance(value, dict) or set(value) != set(Evidence._fields):
-        raise CrawlersError(f"{where} is {_short(value)}; it must have exactly {', '.join(Evidence._fields)}")
+        raise CrawlersError(
+            f"{where} is {_short(value)}; write an object with exactly {', '.join(Evidence._fields)}"
+        )
     day = _day(where, "date", value["date"])
     url = _optional_url(where, "url", value["url"])
     if day is None or url is None:
@@ -430,7 +432,7 @@ def _check_names(new: Sequence[Crawler], crawlers: Sequence[Crawler]) -> None:
         if shut_out:
             raise CrawlersError(
                 f"{crawler.product_token!r} is part of {by_token[shut_out[0]].product_token!r}, which no "
-                "opt-out blocks; parsers that look for a name anywhere would block it too: remove the entry"
+                "opt-out blocks; parsers that look for a name anywhere would block it too; remove the entry"
             )
 
 
@@ -465,7 +467,7 @@ PACKAGED, LEFT_OUT = _packaged()
 _table: CrawlerTable | None = None
 
 
-def _first() -> CrawlerTable:
+def _read_table() -> CrawlerTable:
     return PACKAGED
 
 
@@ -477,7 +479,7 @@ def crawler_table() -> CrawlerTable:
     """
     global _table
     if _table is None:
-        _table = _first()
+        _table = _read_table()
     return _table
 
 
@@ -487,10 +489,10 @@ def use_table(table: CrawlerTable) -> None:
     _table = table
 
 
-def read_table_with(read: Callable[[], CrawlerTable]) -> None:
-    """Let ``read`` return the table when it is first needed."""
-    global _first
-    _first = read
+def set_table_reader(read: Callable[[], CrawlerTable]) -> None:
+    """Set the function that returns the table when it is first needed."""
+    global _read_table
+    _read_table = read
 
 
 T = TypeVar("T")

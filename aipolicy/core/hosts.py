@@ -1,6 +1,6 @@
 """The canonical name of a site from any spelling of its Host header.
 
-The request path looks the raw bytes up first, and uses this only if they are unknown.
+The request path looks up the raw bytes first, and computes this only if they are unknown.
 """
 
 import ipaddress
@@ -13,7 +13,7 @@ _HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[^\[\]:]*)
 # RFC 1123 §2.1, and the underscore that blog platforms have in real host names.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST = 253  # RFC 1035 §2.3.4, as text
+_MAX_LENGTH = 253  # RFC 1035 §2.3.4, as text
 
 
 def canonical_host(host: str | bytes) -> str | None:
@@ -23,14 +23,14 @@ def canonical_host(host: str | bytes) -> str | None:
     ``Bücher.Example.:443`` and ``xn--bcher-kva.example`` are one site. IPv6 literals keep their brackets, in
     the form of RFC 5952.
     """
-    if not host or len(host) > 4 * _LONGEST:  # a character takes at most four bytes
+    if not host or len(host) > 4 * _MAX_LENGTH:  # a character takes at most four bytes
         return None
     if isinstance(host, bytes):
         try:
             host = host.decode()
         except UnicodeDecodeError:
             return None
-    if _NAME.fullmatch(host) and len(host) <= _LONGEST:
+    if _NAME.fullmatch(host) and len(host) <= _MAX_LENGTH:
         return host  # the usual case
     match = _HOST.fullmatch(host)
     if match is None:
@@ -39,7 +39,7 @@ def canonical_host(host: str | bytes) -> str | None:
         return _address(match["address"])
     name = match["name"].removesuffix(".")
     name = name.lower() if name.isascii() else _a_labels(name) or ""
-    if not name or len(name) > _LONGEST:
+    if not name or len(name) > _MAX_LENGTH:
         return None
     return name if _NAME.fullmatch(name) else None
 
@@ -52,7 +52,7 @@ def site_name(host: str) -> str:
     """
     name = canonical_host(host)
     if name is None:
-        raise HostError(f"{host!r} is not a host name: give one like 'blog.example', without scheme or path")
+        raise HostError(f"{host!r} is not a host name; give one like 'blog.example', without scheme or path")
     return name
 
 

@@ -12,8 +12,8 @@ WHITE_SPACE = " \t"
 A bare ``str.strip()`` also takes U+00A0, U+0085 and others, which are part of a value.
 """
 
-MOST_READINGS = 64
-LONGEST_READ = 1024  # characters of a path that isn't plain
+MAX_READINGS = 64
+MAX_AMBIGUOUS = 1024  # characters of a path that isn't plain
 
 # Not after a lone "%", where decoding could create a new escape ("%%341" would become "%41").
 _ESCAPE = re.compile(rb"(?<!%)(?<!%[0-9A-Fa-f])%([0-9A-Fa-f]{2})")
@@ -98,7 +98,7 @@ def read_path(sent: str, received: str | None = None, root: str = "") -> PathRea
     root = f"/{root.strip('/')}".rstrip("/")
     if not root and is_plain(sent) and once == received:
         return PathReadings((sent if sent.isascii() else normalise(sent),), ())
-    if "*" in (sent, received) or max(len(sent), len(received)) > LONGEST_READ:
+    if "*" in (sent, received) or max(len(sent), len(received)) > MAX_AMBIGUOUS:
         return None
     certain = [(_rooted(sent), 0)]
     others: list[tuple[str, int]] = []
@@ -127,7 +127,7 @@ def _all_readings(
         visited[path, times] = is_certain
         for spelled in _spellings(path, times):
             found[spelled] = found.get(spelled, False) or is_certain
-        if len(found) > MOST_READINGS or len(visited) > 4 * MOST_READINGS:
+        if len(found) > MAX_READINGS or len(visited) > 4 * MAX_READINGS:
             return None
         if times < 2 and "%" in path:
             # One decoding changes the path only where it decodes a character with a meaning.
@@ -205,5 +205,5 @@ def path_pattern(pattern: str) -> str:
         PolicyError: The pattern is invalid.
     """
     if not isinstance(pattern, str) or not pattern.startswith("/"):
-        raise PolicyError(f"path pattern {pattern!r} must start with '/': write {'/' + str(pattern)!r}")
+        raise PolicyError(f"path pattern {pattern!r} must start with '/'; write {'/' + str(pattern)!r}")
     return normalise(pattern)

@@ -27,7 +27,7 @@ from aipolicy.core.paths import normalise
 V = TypeVar("V")
 
 _CLUE = 3  # bytes; fewer if no literal part is as long
-_MOST_CLUES = 64  # candidates for one pattern
+_MAX_CLUES = 64  # candidates for one pattern
 _FEW = 32  # up to so many patterns with wildcards are compared one by one
 _NO_ENTRY = sys.maxsize  # the position of no entry
 _SPECIAL = re.compile("%2A|%24|[^A-Za-z0-9/.~-]")
@@ -87,7 +87,7 @@ class Pattern:
     def clues(self, size: int) -> list[str]:
         """Return up to 64 pieces of ``size`` bytes, of which a matching path contains all."""
         pieces = (part[at : at + size] for part in self.parts for at in range(len(part) - size + 1))
-        return [piece for piece, _ in zip(pieces, range(_MOST_CLUES), strict=False)]
+        return [piece for piece, _ in zip(pieces, range(_MAX_CLUES), strict=False)]
 
 
 def is_literal(pattern: str) -> bool:
@@ -109,7 +109,7 @@ class PatternTable(Generic[V]):
         literally: ``%2A`` and ``%24`` stand for themselves.
 
     Attributes:
-        most_searches: The maximum number of strings that are searched for in one look-up.
+        max_searches: The maximum number of strings that are searched for in one look-up.
     """
 
     __slots__ = (
@@ -120,7 +120,7 @@ class PatternTable(Generic[V]):
         "_literally",
         "_sizes",
         "_wild",
-        "most_searches",
+        "max_searches",
     )
 
     def __init__(
@@ -135,7 +135,7 @@ class PatternTable(Generic[V]):
                 self._wild.append((place, compiled.longest, compiled, value))
             elif pattern:
                 self._literal.setdefault(pattern, (place, value))
-        self.most_searches = sum(len(pattern.parts) for _, _, pattern, _ in self._wild)
+        self.max_searches = sum(len(pattern.parts) for _, _, pattern, _ in self._wild)
         self._lengths = sorted({len(pattern) for pattern in self._literal}, reverse=True)
         self._asked = 0
         self._clued: dict[str, list[_Entry[V]]] | None = None

@@ -44,11 +44,11 @@ def preset_named(name: str) -> Preset:
     for preset in PRESETS:
         if preset == name:
             return preset
-    raise PolicyError(f"preset {name!r} is unknown: choose one of {', '.join(PRESETS)}")
+    raise PolicyError(f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}")
 
 
 class _OtherFields(TypedDict, total=False):
-    """The fields of a site policy beside the site and its preferences, as ``from_preset`` takes them."""
+    """The further fields of a site policy that ``from_preset`` takes."""
 
     visibility: Visibility | VisibilityName
     licensed: Iterable[str]
@@ -69,15 +69,15 @@ class SitePolicy:
         preferences: One preference for each AIPREF category.
         visibility: ``public``, ``discouraged`` (search engines are asked to stay away; implies an opt-out) or
             ``private`` (nothing for anyone).
-        licensed: Product tokens of crawlers that the owner lets in although opted out.
-        path_preferences: Path patterns (RFC 9309: ``*``, ``$``) and the preferences there; what these leave
-            unknown is the site's.
+        licensed: Product tokens of crawlers that may fetch although the site is opted out.
+        path_preferences: Path patterns (RFC 9309: ``*``, ``$``) and the preferences there; a category that
+            is unknown there has the site's preference.
         sitemaps: Absolute URLs.
         tdm_policy_url: The absolute URL of a TDMRep policy.
         license_url: The absolute URL of an RSL licence.
         robots_base: The site's own robots.txt; None if it has none, or the application serves it.
-        scope: The crawlers that an opt-out names. ``documented``: those with documented purpose;
-            ``broad``: also those that are only listed, of which some come for something other than AI.
+        scope: The crawlers that an opt-out names. ``documented``: those with a documented
+            purpose; ``broad``: also those that are only listed, some of which have other purposes than AI.
 
     Raises:
         PolicyError: A field is invalid; the message names it and the fix.
@@ -126,11 +126,6 @@ class SitePolicy:
     @classmethod
     def from_preset(cls, preset: Preset, *, site: str = "", **others: Unpack[_OtherFields]) -> Self:
         """Return a policy with the preferences of a preset.
-
-        Args:
-            preset: ``unset``, ``no-training``, ``no-ai`` or ``allow``.
-            site: The canonical host; empty for any site.
-            others: Further fields.
 
         Raises:
             PolicyError: The preset is unknown, or a field is invalid.
@@ -237,5 +232,5 @@ def _preferences(source: Any) -> Preferences:
     stated = validation.mapping("preferences", source, '{"train-ai": "disallow"}')
     unknown = sorted(set(stated) - set(Category), key=str)
     if unknown:
-        raise PolicyError(f"category {unknown[0]!r} is unknown: choose from {', '.join(Category)}")
+        raise PolicyError(f"category {unknown[0]!r} is unknown; choose from {', '.join(Category)}")
     return Preferences(*(stated.get(category, Preference.UNKNOWN) for category in Category))

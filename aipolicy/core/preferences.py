@@ -47,7 +47,7 @@ class Preferences:
                 object.__setattr__(self, field, Preference(value))
             except ValueError:
                 choices = ", ".join(Preference)
-                raise PolicyError(f"{category} is {value!r}: choose one of {choices}") from None
+                raise PolicyError(f"{category} is {value!r}; choose one of {choices}") from None
 
     def __getitem__(self, category: Category) -> Preference:
         preference: Preference = getattr(self, _FIELDS[category])
@@ -86,7 +86,7 @@ class Preferences:
 
     @classmethod
     def parse(cls, statement: str | bytes) -> "Preferences":
-        """Parse an AIPREF statement (vocab-08 §6.5). Never raises: an invalid one says nothing."""
+        """Parse an AIPREF statement (vocab-08 §6.5). Never raises: an invalid one has no preference."""
         members = members_of(statement) or {}
         return cls(*(_preference(members.get(category)) for category in Category))
 

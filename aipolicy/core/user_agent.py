@@ -1,4 +1,4 @@
-"""The crawlers that a User-Agent declares. It is a claim that is not verified here.
+"""The crawlers that a User-Agent declares: a claim, which is not verified here.
 
 A product token counts as a product of RFC 9110 §10.1.5 or as an element of a comment, never inside a URL, an
 e-mail address or a phrase.
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 
-LONGEST_USER_AGENT = 1024
-"""Maximum characters that are searched: no crawler names itself after them."""
+MAX_USER_AGENT = 1024
+"""Maximum characters that are searched; no crawler has its name after them."""
 
 _URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may contain delimiters
 _DELIMITER = re.compile(r"[;,()]")
@@ -53,18 +53,18 @@ def declared_crawlers(user_agent: str) -> tuple[Crawler, ...]:
     """Return the crawlers that ``user_agent``, the complete header, declares: mostly one or none.
 
     ``How does GPTBot work? - curl/8.0`` declares none, and ``Claude-SearchBot/1.0`` isn't ClaudeBot. Clients
-    that are known to use a crawler's name are not that crawler: iMessage sends facebookexternalhit's.
+    that are known to use a crawler's name are not that crawler: iMessage sends ``facebookexternalhit``.
     """
     names = _names()
-    lowered = user_agent[:LONGEST_USER_AGENT].lower()
+    lowered = user_agent[:MAX_USER_AGENT].lower()
     text = _URL.sub(";", lowered)
     found = (c for element in _DELIMITER.split(text) for c in _declared_in(_WORDS.findall(element), names))
     return tuple(crawler for crawler in dict.fromkeys(found) if not _is_namesake(crawler, lowered, names))
 
 
-def uses_anothers_name(user_agent: str) -> bool:
-    """Return True if the client is known to send the name of a crawler that it isn't, as iMessage does."""
-    names, lowered = _names(), user_agent[:LONGEST_USER_AGENT].lower()
+def is_known_namesake(user_agent: str) -> bool:
+    """Return True if another client is known to send this crawler name, as iMessage does."""
+    names, lowered = _names(), user_agent[:MAX_USER_AGENT].lower()
     return any(part in lowered for parts in names.namesakes.values() for part in parts)
 
 

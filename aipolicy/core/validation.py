@@ -30,7 +30,7 @@ class Visibility(StrEnum):
 def site(value: Any) -> str:
     """Return the canonical host, or "" for any site."""
     if not isinstance(value, str):
-        raise PolicyError(f"site is {value!r}: give a host name as a string, or '' for any site")
+        raise PolicyError(f"site is {value!r}; give a host name as a string, or '' for any site")
     try:
         return value and site_name(value)
     except HostError as error:
@@ -39,8 +39,9 @@ def site(value: Any) -> str:
 
 def preferences(value: Any) -> Preferences:
     if not isinstance(value, Preferences):
-        fix = "SitePolicy.from_preset(...) takes the name of a preset"
-        raise PolicyError(f"preferences is {value!r}: give Preferences(...); {fix}")
+        raise PolicyError(
+            f"preferences is {value!r}; give Preferences(...), or call SitePolicy.from_preset(...)"
+        )
     return value
 
 
@@ -48,14 +49,14 @@ def visibility(value: Any) -> Visibility:
     try:
         return Visibility(value)
     except ValueError:
-        raise PolicyError(f"visibility is {value!r}: choose one of {', '.join(Visibility)}") from None
+        raise PolicyError(f"visibility is {value!r}; choose one of {', '.join(Visibility)}") from None
 
 
 def scope(value: Any) -> Scope:
     try:
         return Scope(value)
     except ValueError:
-        raise PolicyError(f"scope is {value!r}: choose one of {', '.join(Scope)}") from None
+        raise PolicyError(f"scope is {value!r}; choose one of {', '.join(Scope)}") from None
 
 
 def licensed(tokens: Any) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
         unpacked = [(path, value) for path, value in pairs]
     except (TypeError, ValueError):
         fix = "give a mapping, like {'/scores/': Preferences(train_ai='disallow')}"
-        raise PolicyError(f"path_preferences is {paths!r}: {fix}") from None
+        raise PolicyError(f"path_preferences is {paths!r}; {fix}") from None
     merged: dict[str, Preferences] = {}
     for path, value in unpacked:
         pattern = path_pattern(path)  # two spellings of one path are combined
@@ -93,7 +94,7 @@ def url(name: str, value: Any) -> str:
         bad = True
     if bad:
         fix = "write an absolute URL in ASCII, like 'https://blog.example/page'"
-        raise PolicyError(f"{name} is {value!r}: {fix}")
+        raise PolicyError(f"{name} is {value!r}; {fix}")
     return str(value)
 
 
@@ -108,26 +109,26 @@ def robots_base(text: Any) -> str | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise PolicyError(f"robots_base is {text!r}: give the text of a robots.txt")
+        raise PolicyError(f"robots_base is {text!r}; give the text of a robots.txt")
     size = len(to_bytes(text))
     if size > MAX_ROBOTS_BYTES:
-        raise PolicyError(f"robots_base has {size} bytes, and crawlers read {MAX_ROBOTS_BYTES}: shorten it")
+        raise PolicyError(f"robots_base has {size} bytes, and crawlers read {MAX_ROBOTS_BYTES}; shorten it")
     return text
 
 
 def mapping(name: str, value: Any, example: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise PolicyError(f"{name} is {value!r}: give a mapping, like {example}")
+        raise PolicyError(f"{name} is {value!r}; give a mapping, like {example}")
     return value
 
 
 def strings(name: str, value: Any) -> list[str]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise PolicyError(f"{name} is {value!r}: give a list of strings, like [{value!r}]")
+        raise PolicyError(f"{name} is {value!r}; give a list of strings, like [{value!r}]")
     items = list(value)
     for item in items:
         if not isinstance(item, str):
-            raise PolicyError(f"{name} has {item!r}: every item must be a string")
+            raise PolicyError(f"{name} has {item!r}; give only strings")
     return items
 
 
@@ -140,5 +141,5 @@ def _known_token(token: str) -> str:
         near = difflib.get_close_matches(token.lower(), tokens, n=1)
         near_one = f"did you mean {tokens[near[0]]!r}? " if near else ""
         fix = f"{near_one}`aipolicy crawlers` lists them; `--crawlers FILE` adds one"
-        raise PolicyError(f"licensed token {token!r} is not in the crawler table: {fix}")
+        raise PolicyError(f"licensed token {token!r} is not in the crawler table; {fix}")
     return crawler.product_token

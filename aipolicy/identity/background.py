@@ -21,7 +21,7 @@ def is_shutdown(error: Exception) -> bool:
 
 
 class BackgroundWorkers(Generic[K]):
-    """Runs ``work(key)`` in background threads, each key at most once at a time.
+    """A pool of threads that run ``work(key)``, each key at most once at a time.
 
     ``work`` stores its own result, failures included. An exception that it raises is a bug, and is logged.
 

@@ -20,7 +20,7 @@ def why(crawler: Crawler, evidence: IdentityEvidence) -> list[str]:
 
 
 def needed(crawler: Crawler, evidence: IdentityEvidence) -> str | None:
-    """Return what would have verified the client; None if it is verified, or can't be."""
+    """Return the missing proof; None if the client is verified, or can't be."""
     check, client = evidence.check, evidence.client
     if evidence.identity in _VERIFIED or not check.published:
         return None

@@ -107,7 +107,7 @@ class IdentityEvidence:
 
 
 class IdentityChecker:
-    """Verifies clients by published addresses and, with a resolver, by forward-confirmed reverse DNS.
+    """A checker of clients by published addresses and, with a resolver, forward-confirmed reverse DNS.
 
     For logs and commands: a call waits for DNS. ``Verification`` is for servers, and never waits. Without a
     resolver it uses no network, and can be sent to other processes.
@@ -174,7 +174,7 @@ class IdentityChecker:
         return self.identify_all([(product_token, address, day)]).popitem()[1]
 
     def identify_all(self, claims: Iterable[tuple[str, A, D]]) -> dict[tuple[str, A, D], Identity]:
-        """Return ``identify`` of each product token, address and day; DNS is asked in parallel."""
+        """Return the identity of each product token, address and day; DNS is asked in parallel."""
         found = {claim: self._check_lists(*claim) for claim in claims}
         if self._resolver is not None:
             self._ask_dns(found)

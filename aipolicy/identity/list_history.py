@@ -1,4 +1,4 @@
-"""The history of address lists, by which a request of last month can still be checked.
+"""The history of address lists, to check requests of last month.
 
 It is bounded: a removed prefix is dropped after ``HISTORY``, and a list keeps at most ``MAX_REMOVED``.
 """

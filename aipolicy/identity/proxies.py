@@ -21,9 +21,9 @@ from aipolicy.identity.prefixes import Network, networks
 class Proxy:
     """An operator of proxies.
 
-    Args:
-        operator: Its name, which differs from every crawler operator's.
-        urls: The URLs where it publishes the addresses from which its proxies connect to servers.
+    Attributes:
+        operator: The name, which differs from every crawler operator's.
+        urls: The URLs of the lists of addresses from which its proxies connect to servers.
         header: The request header with the client's address.
         by_hand: True if the URLs are web pages, or don't return the list to a GET request.
         without: Prefixes of its lists that are not only used by proxies.
@@ -122,7 +122,7 @@ def proxy_networks(text: str, url: str) -> tuple[Network, ...]:
     other = [ipaddress.ip_network(prefix) for prefix in PROXY_OF[url].without]
     inside = [ipaddress.ip_network(prefix) for prefix in compute]
     found = [net for net in networks(taken, "", LIMITS) if not any(_holds(each, net) for each in other)]
-    return networks(map(str, _minus(found, [*other, *inside])), "", LIMITS)
+    return networks(map(str, _excluding(found, [*other, *inside])), "", LIMITS)
 
 
 def _entries(text: str) -> Iterator[tuple[str, str | None]]:
@@ -159,8 +159,8 @@ def _entry(entry: Any) -> tuple[str, str | None]:
     return values[0], service
 
 
-def _minus(found: Iterable[Network], without: Iterable[Network]) -> Iterator[Network]:
-    """Yield ``found`` without the networks of ``without`` that are inside it.
+def _excluding(found: Iterable[Network], without: Iterable[Network]) -> Iterator[Network]:
+    """Yield ``found`` without the networks in ``without`` that are inside it.
 
     A wider network removes nothing, because the more specific entry says who uses the addresses.
     """
@@ -169,11 +169,11 @@ def _minus(found: Iterable[Network], without: Iterable[Network]) -> Iterator[Net
         left: list[Network] = [net]
         for other in others:
             if _holds(net, other):
-                left = [part for each in left for part in _less(each, other)]
+                left = [part for each in left for part in _exclude(each, other)]
         yield from left
 
 
-def _less(net: Network, other: Network) -> Iterable[Network]:
+def _exclude(net: Network, other: Network) -> Iterable[Network]:
     if _holds(other, net):
         return ()
     return net.address_exclude(other) if _holds(net, other) else (net,)  # type: ignore[arg-type]

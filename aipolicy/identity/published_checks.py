@@ -38,7 +38,7 @@ _NOWHERE: ListPositions = frozenset()
 
 
 class AddressIndex:
-    """Finds the lists that contain an address, by bisection over all ``lists`` at once."""
+    """An index of the lists that contain an address, searched by bisection."""
 
     __slots__ = ("_spans",)
 

@@ -114,7 +114,7 @@ def ranges_in_force(file: str | Path | None = None) -> tuple[Ranges, Path | None
 
 
 class RangesWatcher:
-    """Reads the lists in force again after their file changes, for servers.
+    """A watcher that reads the lists in force again after their file changes, for servers.
 
     If the file becomes invalid, that is logged once and the last valid lists stay.
 

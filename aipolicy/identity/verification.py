@@ -61,7 +61,7 @@ class _Result(NamedTuple):
 
 
 class Verification:
-    """Verifies live clients, for servers.
+    """A verifier of live clients, for servers.
 
     Its caches hold up to 8,192 verified clients, as many others, and 256 key directories. One object can be
     shared by threads and sites.

@@ -1,4 +1,4 @@
-"""The interface of a lookup, and what all lookups share: cache keys, the default, checks of arguments."""
+"""The lookup interface, with the cache keys, default policy and argument checks that all lookups share."""
 
 from reprlib import Repr
 from typing import Protocol
@@ -9,10 +9,10 @@ from aipolicy.lookup.status import LookupStatus
 from aipolicy.rendering import Rendering
 
 UNKNOWN_HOSTS = 4096
-"""Unknown hosts that a lookup remembers, in a table of their own: they never evict a site."""
+"""Maximum number of cached unknown hosts. They have a table of their own, so they never evict a site."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Default bound of the memory that the cached renderings of a lookup take, in bytes."""
+"""Default maximum memory of a lookup's cached renderings, in bytes."""
 
 _MAX_MESSAGE = 1000  # characters
 _repr = Repr()
@@ -23,14 +23,14 @@ class Lookup(Protocol):
     """Everything that the middleware asks of a lookup. ``host`` is the raw value of a Host header.
 
     Attributes:
-        default: The rendering for unknown and malformed hosts. The rendering of a site is never this very
-            object, except while the default is served in its place.
+        default: The rendering for unknown and malformed hosts. A site's own rendering is another object,
+            even if it is equal.
     """
 
     default: Rendering
 
     def peek(self, host: bytes, /) -> Rendering | None:
-        """Return the cached rendering without awaiting, or None where ``find`` has to be asked."""
+        """Return the cached rendering without awaiting, or None if ``find`` must be called."""
 
     async def find(self, host: bytes, /) -> Rendering:
         """Return the rendering for a host. Never raises: a failure is answered with a safe policy."""
@@ -100,7 +100,7 @@ def error_text(error: BaseException) -> str:
 
 
 def value_text(value: object) -> str:
-    """Return a value of foreign code and its type for one line of a message, shortened and escaped."""
+    """Return a value of foreign code and its type, shortened and escaped for one line of a message."""
     kind = type(value)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     try:

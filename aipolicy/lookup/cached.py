@@ -51,21 +51,21 @@ class CachedLookup:
             is a failed load, as is an exception. Sync (called in a thread) or async.
         ttl: Seconds after which the answer for a site is renewed in the background. Meanwhile the last one is
             served, for at most as long again: a change is in force within twice the ttl.
-        maxsize: Most sites that are cached.
-        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+        maxsize: Maximum number of cached sites.
+        max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
         default: The policy of unknown hosts: a SitePolicy or the name of a preset.
         timeout: Seconds that a load may take, without the time to render its result.
-        unknown_ttl: Seconds for which a None is cached.
+        unknown_ttl: Seconds for which an unknown host is cached.
         max_stale: Seconds for which an answer other than an opt-out is served past its ttl while loads fail.
             An opt-out is served for as long as they fail.
         max_threads: Threads for a sync ``load``. One that hangs holds its thread until it ends.
-        max_unknown: Loads of unknown hosts that run at the same time; three quarters of ``max_threads`` by
-            default. Some more wait; the others get the default at once and are loaded later. Known sites
-            never wait for unknown hosts.
+        max_unknown: Maximum number of simultaneous loads of unknown hosts; by default three quarters of
+            ``max_threads``. Some more wait; the others get the default at once and are loaded later. Known
+            sites never wait for unknown hosts.
         signals: The switches of the signals.
-        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
-        clock: The time in seconds, for tests.
+        count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -159,7 +159,7 @@ class CachedLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             answer = None if key is None else self._cached(key)[0]
-            return self.default if answer is None else self._fallback.instead(answer.rendering, recent=False)
+            return self.default if answer is None else self._fallback.choose(answer.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Forget the answer for a host, in any spelling: the next request waits for a new load.
@@ -233,10 +233,10 @@ class CachedLookup:
             return self._unknown.get(key), False
 
     def _renew(self, key: bytes, answer: CachedAnswer, now: float) -> Rendering:
-        """Start to renew an answer in the background, and return its rendering."""
+        """Start to renew an answer in the background; return its rendering."""
         with self._lock:
             if now < answer.expires:  # else another thread invalidated it meanwhile
-                answer.renewing(now, self._timeout)
+                answer.renewal_started(now, self._timeout)
         self._flights.refresh(key)
         return answer.rendering
 
@@ -290,7 +290,7 @@ class CachedLookup:
         known = self._known.get(key) is not None
         if answer is None:
             answer = self._unknown[key] = CachedAnswer(self.default)
-        rendering = self._fallback.instead(answer.rendering, recent=now < answer.stale_until)
+        rendering = self._fallback.choose(answer.rendering, recent=now < answer.stale_until)
         delay = min(answer.delay * 2 or min(_MIN_RETRY_DELAY, self._ttl), _MAX_RETRY_DELAY)
         if not answer.delay:
             served = "the default policy" if rendering is self.default else "its last good answer"

@@ -1,6 +1,6 @@
 """The running event loop, of asyncio or trio, with tasks that outlive the request that started them.
 
-anyio has no such tasks, since each of its tasks belongs to a task group. Waiting for one needs only anyio.
+anyio has no such tasks, because each of its tasks belongs to a task group.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ AsyncFunction = Callable[[], Awaitable[object]]
 
 
 class Loop(Protocol):
-    """An event loop that runs. Two are equal if they stand for the same loop."""
+    """A running event loop. Two objects for the same loop are equal."""
 
     def start(self, function: AsyncFunction, lost: Callable[[], object]) -> Callable[[], None]:
         """Run a function in a new task.
 
         Args:
-            function: It must raise nothing but an interrupt (``is_interrupt``), since nobody awaits the task.
+            function: Must raise nothing but an interrupt (``is_interrupt``), because nobody awaits the task.
             lost: Called if the task was cancelled before ``function`` began.
 
         Returns:

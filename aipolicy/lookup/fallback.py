@@ -1,4 +1,4 @@
-"""The policy that is served while a host's own can't be read; it allows no more than the last good one."""
+"""The policy that is served while a host's own can't be read: it allows no more than the last good one."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -32,7 +32,7 @@ class Fallback:
         # Fallbacks of large renderings, for as long as a site has them.
         self._prepared: WeakKeyDictionary[Rendering, Rendering] = WeakKeyDictionary()
 
-    def instead(self, last: Rendering, *, recent: bool) -> Rendering:
+    def choose(self, last: Rendering, *, recent: bool) -> Rendering:
         """Return the rendering to serve while the host's own policy can't be read.
 
         An opt-out is served for as long as the failure lasts. Any other policy is served while it is
@@ -40,7 +40,7 @@ class Fallback:
 
         Args:
             last: The last good answer.
-            recent: ``last`` is not older than ``max_stale``.
+            recent: True if ``last`` is not older than ``max_stale``.
         """
         if recent or last.policy.opted_out:
             return last
@@ -63,7 +63,7 @@ class Fallback:
     def smaller(self, last: Rendering) -> Rendering | None:
         """Return a small rendering that disallows at least what ``last`` does, or None if ``last`` is small.
 
-        What is disallowed on any path is disallowed on the whole site, so most sites share a few of these.
+        It disallows on the whole site what ``last`` disallows on any path, so most sites share a few of them.
         """
         policy = last.policy
         preferences = _without_paths(policy).preferences
@@ -91,7 +91,7 @@ def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:
     Its grants are dropped. The site's own robots.txt and other declarations stay, since they allow nothing.
     """
     refused = _refusals(policy.preferences)
-    # A path of one may lie within a path of the other, and only one of them will bind, so it gets both.
+    # A path of one policy may lie within a path of the other. Only one of them will bind, so it gets both.
     paths = {
         path: default.preferences.combined(refused).combined(_refusals(p, *_path_preferences(default)))
         for path, p in policy.path_preferences

@@ -1,23 +1,22 @@
-"""Deadlines of answers: of each host in CachedLookup, and of the registry's file in LocalLookup."""
+"""The deadlines of cached answers: per host in CachedLookup, for the whole file in LocalLookup."""
 
 import math
 
 from aipolicy.rendering import Rendering
 
 _MAX_RETRY_DELAY = 1.0  # seconds between two tries to read a file that can't be read; each takes microseconds
-_UNREAD = 1.0  # seconds without a look at the file, after which a change may have been lost with it
+_UNREAD = 1.0  # seconds since the file was read, after which a change may have been lost with it
 
 
 class CachedAnswer:
     """The answer for one host, with its deadlines.
 
     Attributes:
-        rendering: The answer.
-        renew_at: When a request has it renewed in the background.
-        expires: When a request waits for that.
-        stale_until: Until when an answer other than an opt-out may be served while loads fail.
+        renew_at: The time from which a request starts a renewal in the background.
+        expires: The time from which a request waits for the renewal.
+        stale_until: The time until which an answer other than an opt-out is served while loads fail.
         delay: Seconds between two tries while loads fail; 0 if the last load succeeded.
-        number: The number of the load that returned it: a higher one began later.
+        number: The number of the load that returned it; a higher number began later.
     """
 
     __slots__ = ("delay", "expires", "number", "rendering", "renew_at", "stale_until")
@@ -29,7 +28,7 @@ class CachedAnswer:
         self.expire()
 
     def with_rendering(self, rendering: Rendering, *, expired: bool = False) -> "CachedAnswer":
-        """Return the same answer with another rendering; ``expired``: only to fall back on."""
+        """Return the same answer with another rendering; if ``expired``, only to fall back on."""
         answer = CachedAnswer(rendering, self.number)
         answer.delay = self.delay
         if not expired:
@@ -47,8 +46,8 @@ class CachedAnswer:
     def loaded(self, now: float, *, began: float, ttl: float, max_stale: float) -> None:
         """Set the deadlines after a load that succeeded: valid for ``ttl``, and served for as long again.
 
-        So a state from before ``began`` is never served for more than twice the ttl. After a load that took
-        longer than the ttl, the answer is still valid for one ttl.
+        So a state from before ``began`` is served for at most twice the ttl; after a load that took longer
+        than the ttl, the answer is still valid for one ttl.
         """
         self.renew_at = now + ttl
         self.expires = max(began + 2 * ttl, now + ttl)
@@ -65,18 +64,18 @@ class CachedAnswer:
             self.renew_at = min(self.renew_at, self.stale_until)
             self.expires = min(self.expires, self.stale_until)
 
-    def renewing(self, now: float, timeout: float) -> None:
-        """Set the deadline while it is being renewed: no other request starts that for ``timeout``."""
+    def renewal_started(self, now: float, timeout: float) -> None:
+        """Set the deadline of a renewal: no other request starts one for ``timeout`` seconds."""
         self.renew_at = min(now + timeout, self.expires)
 
 
 class Lease:
-    """The time for which LocalLookup may answer from memory. Every look at the file renews it.
+    """The time for which LocalLookup may answer from memory. Every reading of the file renews it.
 
     Attributes:
-        fresh_until: Until when memory may answer: the one deadline that a request compares.
-        next_look: When to look at the file again.
-        stale_at: When answers other than opt-outs are no longer served, if the file can't be read until then.
+        fresh_until: The end of the lease: the only deadline that a cache hit compares.
+        next_look: The time to read the file again.
+        stale_at: The time from which only opt-outs are served, if the file can't be read until then.
     """
 
     __slots__ = (
@@ -106,16 +105,15 @@ class Lease:
         self.stale_at = self.fresh_until + self._max_stale
 
     def read_before_replacement(self, now: float) -> None:
-        """Note that every change committed until now is known, although the file was deleted or replaced."""
+        """Record that all changes were read before the file was deleted or replaced."""
         self._renewed = now
 
     def put_off(self, now: float, *, lost: bool) -> None:
         """Let memory answer until the next try: the file can't be read.
 
         Args:
-            now: The time in seconds.
-            lost: The content of the file is lost. If it was not read shortly before, an opt-out may be lost
-                with it, so answers other than opt-outs are no longer served.
+            lost: The file's content is lost. If it was not read shortly before, an opt-out may be lost with
+                it, so from now on only opt-outs are served.
         """
         if lost and not self._lost:
             self._lost = True
@@ -126,5 +124,5 @@ class Lease:
         self.fresh_until = min(self.next_look, self.stale_at)
 
     def end(self) -> None:
-        """Make the next request look at the file."""
+        """Make the next request read the file."""
         self.fresh_until = self.next_look = -math.inf

@@ -16,7 +16,7 @@ _LARGE = 16 * 1024
 
 
 def rendering_size(rendering: Rendering) -> int:
-    """Return roughly the bytes of a rendering with its policy; of a large one, with its fallback, too."""
+    """Return the approximate bytes of a rendering with its policy and, if it is large, its fallback."""
     policy = rendering.policy
     files = [document.body for document in (rendering.robots, rendering.tdmrep, rendering.ai_txt) if document]
     texts = [
@@ -32,7 +32,7 @@ def rendering_size(rendering: Rendering) -> int:
 
 
 class ByteBudget:
-    """The bytes of the entries of several caches, each rendering counted once however many hosts share it.
+    """The bytes of several caches' entries; a rendering that many hosts share is counted once.
 
     Attributes:
         total: The bytes that are in use.
@@ -56,7 +56,7 @@ class ByteBudget:
         return size > _LARGE
 
     def remove(self, rendering: Rendering) -> None:
-        """Count one use less."""
+        """Count one use fewer."""
         uses, size = self._uses.pop(rendering)
         self.total -= _ENTRY
         if uses > 1:
@@ -68,20 +68,20 @@ class ByteBudget:
 class GenerationalCache(Generic[V]):
     """A cache of at most ``maxsize`` values by host. Values must not be false.
 
-    There are two generations: ``young`` holds the hosts that were used in this generation, the old table all
-    others. A hit in the old table moves the entry to ``young``; an eviction takes an old entry. When few old
-    entries are left they are dropped, and all young entries become old. So a hit moves an entry once a
-    generation, where an LRU cache moves it every time and needs a second table for that.
+    ``young`` has the hosts that were used in this generation, the old table all others. A hit in the old
+    table moves the entry to ``young``; an eviction takes an old entry. When few old entries are left they
+    are dropped, and all young entries become old. So a hit moves an entry once a generation, where an LRU
+    cache moves it every time.
 
     Where the budget is exceeded, entries with large renderings are evicted first, so that a few sites with
     large files evict each other and no small ones.
 
     Args:
-        maxsize: Most entries.
-        budget: The bytes of all entries; it may be shared with other caches.
+        maxsize: Maximum number of entries.
+        budget: The bytes of all entries; several caches may share it.
         lock: Guards the tables. Only reading ``young`` needs no lock.
         rendering: Returns the rendering of a value, for the budget.
-        shrink: Returns a smaller value to keep in place of one that the budget evicts, or None.
+        shrink: Returns a smaller value to keep instead of one that the budget evicts, or None.
     """
 
     __slots__ = (

@@ -63,15 +63,15 @@ class LocalLookup:
     Args:
         registry: A ``sqlite:///`` URL or a path. The file may be created later, disappear and come back.
         refresh: Seconds within which a change is in force.
-        maxsize: Most sites that are cached.
-        max_bytes: Most memory that their answers take. Sites with equal policies share it; sites with large
+        maxsize: Maximum number of cached sites.
+        max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
         default: The policy of unknown hosts: a SitePolicy or the name of a preset.
         max_stale: Seconds for which answers other than opt-outs are served while the file can't be read. They
-            aren't served at all if its content is lost and was not read within the second before.
+            aren't served if the file's content is lost and was last read more than a second before.
         signals: The switches of the signals.
-        count_hits: Count hits, for the hit ratio in ``status()``. It costs each hit a little.
-        clock: The time in seconds, for tests.
+        count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
+        clock: Returns the time in seconds; for tests.
 
     Raises:
         ValueError, TypeError: An argument is invalid.
@@ -149,7 +149,7 @@ class LocalLookup:
     async def find(self, host: bytes) -> Rendering:
         """Return the rendering for a host; read the file if that is due. Never raises.
 
-        It waits only for the rendering of a large policy.
+        Only the rendering of a large policy is awaited.
         """
         self._finds += 1
         key = None
@@ -185,7 +185,7 @@ class LocalLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             last = None if key is None else self._known.get(key) or self._outdated.get(key)
-            return self.default if last is None else self._fallback.instead(last, recent=False)
+            return self.default if last is None else self._fallback.choose(last, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Make the next request of a host, in any spelling, read the file. May be called in any thread."""
@@ -252,12 +252,12 @@ class LocalLookup:
                 self._failed(error, now)
             else:
                 return rendering if rendering is self.default else self._served(rendering, now)
-        return self._fallback.instead(self._outdated.get(key) or self.default, recent=False)
+        return self._fallback.choose(self._outdated.get(key) or self.default, recent=False)
 
     def _served(self, rendering: Rendering, now: float) -> Rendering:
         """Return the rendering of a site, or its fallback if the file could not be read for too long."""
         recent = not self._health.error or now < self._lease.stale_at
-        return self._fallback.instead(rendering, recent=recent)
+        return self._fallback.choose(rendering, recent=recent)
 
     def _store(self, key: bytes, text: bytes | None) -> Rendering:
         last = self._outdated.pop(key) or self.default
@@ -270,7 +270,7 @@ class LocalLookup:
                 raise ready
             rendering = ready or self._renderer.read(text)
         except Exception as error:  # an invalid policy must affect only its own site
-            rendering = self._fallback.instead(last, recent=False)
+            rendering = self._fallback.choose(last, recent=False)
             served = "the default policy" if rendering is self.default else "its last good answer"
             self._log.failed(
                 f"policy of {key.decode()!r} in {self._path} is invalid: "

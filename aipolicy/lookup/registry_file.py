@@ -1,4 +1,4 @@
-"""The registry's SQLite file, read in the event loop: a read takes 5 µs, one in a thread five times that.
+"""The registry's SQLite file, read in the event loop: in 5 µs, where a thread would need five times that.
 
 It uses ``sqlite3`` directly, because SQLAlchemy would cost more than the read.
 """
@@ -99,8 +99,8 @@ class RegistryFile:
     Every method may raise OSError, sqlite3.Error or RegistryError.
 
     Attributes:
-        identity: Device, inode and process: a connection must not be used across a fork.
-        followed: It is a replica, and the file that its follower made or took over.
+        identity: Device, inode and process; a connection must not be used across a fork.
+        followed: True if it is a replica that its follower made or took over.
     """
 
     def __init__(self, path: Path) -> None:
@@ -129,11 +129,11 @@ class RegistryFile:
             raise
 
     def is_readable(self) -> bool:
-        """Return True if this process may read it, also if its path has no file by now."""
+        """Return True if this process opened it; it may be read even after its path was deleted."""
         return self.identity[2] == os.getpid()
 
     def is_in_place(self) -> bool:
-        """Return True if it is the file at its path."""
+        """Return True if it is still the file at its path."""
         return _identity(self._path) == self.identity
 
     def state(self) -> tuple[bytes, Checkpoint]:
@@ -160,7 +160,7 @@ class RegistryFile:
         if row is None or not isinstance(row[0], int):
             raise RegistryError("not a registry: it has no sequence number")
         self.followed = meta.get(b"file") == b"%d" % self.identity[1]
-        return meta.get(b"registry_id", b""), Checkpoint.of(row)
+        return meta.get(b"registry_id", b""), Checkpoint.from_row(row)
 
     def policy(self, host: str) -> bytes | None:
         """Return the policy of the site that has ``host``, in JSON, or None."""

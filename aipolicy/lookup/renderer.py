@@ -1,4 +1,4 @@
-"""Renders each policy once: sites with equal policies share one rendering."""
+"""A renderer that renders each policy once: sites with equal policies share one rendering."""
 
 import json
 import sys
@@ -26,8 +26,8 @@ T = TypeVar("T")
 LoadResult = SitePolicy | Preset | bool | Literal[0, 1] | None
 """The policy of a host as ``load`` may return it.
 
-True, or 1 as databases have it, is an opt-out; False or 0 states nothing; None is an unknown host. A policy
-and the name of a preset say more.
+True or 1 is an opt-out, False or 0 states nothing, and None is an unknown host. The name of a preset or a
+policy can state more.
 """
 
 _FIX = (
@@ -39,15 +39,15 @@ _CACHED = 512  # distinct policies; most sites have one of a handful, and the ot
 LARGE = 16 * 1024
 """Size in bytes above which a policy is rendered in a thread, and cached only while a site has it."""
 
-_MAX_LOGGED = 4096  # policies remembered because the log has a line about their shortened robots.txt
-_MAX_LATEST = 4  # large renderings that were just made, and may be asked for before a site has them
+_MAX_LOGGED = 4096  # policies whose shortened robots.txt has a line in the log
+_MAX_LATEST = 4  # large renderings that were just made and that no site has yet
 _limiter: RunVar[CapacityLimiter] = RunVar("aipolicy.lookup.renderer.limiter")
 
 
 async def in_background(function: Callable[..., T], *args: Any) -> T:
     """Call a function in a thread, two at a time in each event loop.
 
-    More would take turns with the event loop at Python's global lock, and every request would wait for them.
+    More would compete with the event loop for Python's global lock, and slow down every request.
     """
     limiter = _limiter.get(None)
     if limiter is None:
@@ -71,10 +71,10 @@ class Renderer:
         # Not fork_safe_lock, of which a thread may hold only one: a lookup holds its own meanwhile.
         self._lock = Lock()  # guards the caches; never held while a policy is rendered
         self._large_lock = Lock()
-        # Every rendering that is in use, and the latest ones, which may not be in use now.
+        # Every rendering that is in use, and the latest ones, which may no longer be in use.
         self._in_use: WeakValueDictionary[SitePolicy, Rendering] = WeakValueDictionary()
         self._bases: WeakValueDictionary[str, Rendering] = WeakValueDictionary()
-        self._memo: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
+        self._recent: LRUCache[SitePolicy, Rendering] = LRUCache(_CACHED)
         self._texts: LRUCache[bytes, Rendering] = LRUCache(_CACHED)
         self._latest: deque[tuple[bytes, Rendering]] = deque(maxlen=_MAX_LATEST)
         self._logged: BoundedCache[int, None] = BoundedCache(_MAX_LOGGED)
@@ -93,7 +93,7 @@ class Renderer:
         with self._lock:
             rendering = self._in_use.setdefault(shared, rendering)
             if rendering_size(rendering) <= LARGE:
-                self._memo[shared] = rendering
+                self._recent[shared] = rendering
         return rendering
 
     def _with_shared_base(self, policy: SitePolicy) -> SitePolicy:
@@ -109,7 +109,6 @@ class Renderer:
         """Return a new rendering, which is not cached.
 
         Args:
-            policy: The policy.
             site: The site's name in the log, if it isn't in the policy.
 
         Raises:
@@ -141,7 +140,7 @@ class Renderer:
         return rendering
 
     def read_large(self, text: bytes) -> Rendering:
-        """Do the same for a large policy, in a thread: one at a time, and each policy once."""
+        """Do the same for a large policy, in a thread: one policy at a time, each once."""
         with self._large_lock:
             for known, rendering in self._latest:
                 if known == text:
@@ -151,10 +150,10 @@ class Renderer:
             return rendering
 
     def prepare(self, policy: SitePolicy) -> "Prepared":
-        """Render a large policy that ``load`` returned, in a thread: one at a time, and each policy once.
+        """Render a large policy that ``load`` returned, in a thread: one policy at a time, each once.
 
         Returns:
-            A value that ``answer`` takes in place of the policy.
+            A value to pass to ``answer`` instead of the policy.
 
         Raises:
             AIPolicyError: The policy can't be rendered.
@@ -169,8 +168,8 @@ class Renderer:
         """Return the rendering for what ``load`` returned, or None for an unknown host.
 
         Raises:
-            TypeError: It is no ``LoadResult``. A value that is only true or false in Python, like a
-                misspelt preset or an empty dict, must not become an owner's choice.
+            TypeError: It isn't a ``LoadResult``. A misspelt preset or an empty dict, which Python takes for
+                true or false, must not become an owner's choice.
         """
         if result is None:
             return None
@@ -185,7 +184,7 @@ class Renderer:
             return self._presets[preset_named(result)]
         numpy = sys.modules.get("numpy")
         value = result.item() if numpy and isinstance(result, numpy.generic) else result
-        if type(value) in (bool, int) and value in (0, 1):  # no enumeration, whose 1 may mean anything
+        if type(value) in (bool, int) and value in (0, 1):  # not an enumeration, whose 1 may mean anything
             return self._flags[bool(value)]
         raise TypeError(f"it returned {value_text(result)}; {_FIX}")
 

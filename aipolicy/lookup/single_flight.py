@@ -1,8 +1,8 @@
-"""Calls of ``load`` in flight: one a host, however many requests wait for it.
+"""Calls of ``load`` in flight: one per host, however many requests wait for it.
 
 ``SingleFlight`` starts the calls, in the event loop or in threads, and ends each after its timeout. Calls for
-unknown hosts are limited, so that random host names can't hold up known sites. ``CachedLookup`` decides what
-becomes of a result.
+unknown hosts are limited, so that random host names can't hold up known sites. ``CachedLookup`` stores the
+results.
 """
 
 import inspect
@@ -35,14 +35,14 @@ class Flight:
     """One call of ``load``, and the requests that wait for it.
 
     Attributes:
-        number: Counts the calls in the order in which they began; 0 before it begins.
-        began: When it began.
-        awaited: A request waits for it.
-        ended: The call has returned or raised, which may be long after ``landed``.
-        preparing: The large policy that it returned is being rendered in a thread.
-        landed: The requests that waited have been answered.
-        rejected: It had to wait for too long, and never began.
-        discarded: The host was invalidated, so the result is not used.
+        number: The position in the order in which calls began; 0 before it begins.
+        began: The time at which it began.
+        awaited: True if a request waits for it.
+        ended: True if the call has returned or raised, maybe long after ``landed``.
+        preparing: True while the large policy that it returned is being rendered in a thread.
+        landed: True if the waiting requests have been answered.
+        rejected: True if it waited for too long and never began.
+        discarded: True if the host was invalidated, so the result is not used.
         error: The exception that the call raised.
         rendering: The answer for the requests that wait.
         fault: The exception that a fault in aipolicy raised.
@@ -99,7 +99,7 @@ class Flight:
         """Return the result of the call.
 
         Raises:
-            Exception: The call raised or timed out. An exception that is no ``Exception`` is wrapped.
+            Exception: The call raised or timed out. Another ``BaseException`` is wrapped.
         """
         if not self.ended:
             raise TimeoutError(f"it took longer than {self._timeout:g} s")
@@ -111,7 +111,7 @@ class Flight:
 
 
 class SingleFlight:
-    """Calls ``load`` once a host for all requests that wait.
+    """Calls ``load`` once per host for all waiting requests.
 
     Loads of known sites begin at once. At most ``max_unknown`` loads of unknown hosts run at the same time;
     some wait in a queue, and the others are rejected and loaded when there is a slot. A rejected host that
@@ -120,12 +120,12 @@ class SingleFlight:
     Args:
         load: The application's callable, sync or async.
         land: Stores the result of a flight; returns its rendering, or None if it was discarded.
-        is_large: Returns True for a result that must go through ``prepare`` first.
+        is_large: Returns True if ``prepare`` must be called with the result first.
         prepare: Called in a thread with a large result; returns the value for ``land``. Its time doesn't
             count for the timeout.
         timeout: Seconds that a call may take.
         max_threads: Threads for a sync ``load``.
-        max_unknown: Loads of unknown hosts that run at the same time.
+        max_unknown: Maximum number of simultaneous loads of unknown hosts.
         lock: Guards the tables here and those of the lookup.
         clock: The time in seconds.
     """
@@ -206,7 +206,7 @@ class SingleFlight:
             self._end_soon(flight)
 
     def discard_all(self) -> None:
-        """Do so for every host."""
+        """Do the same for every host."""
         for key in list(self._in_flight):
             self.discard(key)
 
@@ -337,7 +337,7 @@ class SingleFlight:
             self._forget(flight)
 
     def _give_up(self, flight: Flight) -> None:
-        """Answer the requests that wait for a queued flight. If it began by now, it goes on without them."""
+        """Answer the requests that wait for a queued flight. If it has begun, it continues without them."""
         if not flight.number:
             self._end(flight)
         for event in flight.waiting:
@@ -362,7 +362,7 @@ class SingleFlight:
             else:
                 try:
                     flight.rendering = self._land(flight)
-                except Exception as error:  # a fault in aipolicy; the requests that wait must learn of it
+                except Exception as error:  # a fault in aipolicy, to be raised in the waiting requests
                     flight.fault = error
             self._forget(flight)  # not before: an invalidation meanwhile must find the flight
             if not flight.ended and flight.cancel_call is not None:

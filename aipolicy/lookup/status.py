@@ -14,10 +14,10 @@ class ReplicaStatus:
     Attributes:
         source: The registry that it follows, without the password.
         pid: The follower's process.
-        changes_behind: Changes that the registry had more when it last answered.
-        up_to_date_at: When the replica last had every change, in seconds since the epoch. Written once a
+        changes_behind: Changes that it lacked when the registry last answered.
+        up_to_date_at: The time at which it last had every change, in seconds since the epoch; written once a
             second.
-        error: Why it can't follow now; empty if it can.
+        error: The reason that it can't follow now; empty if it can.
     """
 
     source: str
@@ -37,20 +37,20 @@ class LookupStatus:
     """The state of one lookup in one process.
 
     Attributes:
-        sites: Hosts of sites that are cached.
-        maxsize: Most hosts of sites that may be cached.
-        unknown_hosts: Cached hosts that belong to no site, or of which every load failed.
+        sites: Number of cached hosts of sites.
+        maxsize: Maximum number of cached hosts of sites.
+        unknown_hosts: Number of cached hosts that belong to no site, or whose loads all failed.
         misses: Answers that requests waited for, since the lookup was made.
-        requests: Answers since then; None unless ``count_hits=True``, for counting costs each hit a call.
+        requests: All answers since then; None unless ``count_hits=True``.
         seq: Number of the last change in force; None for a source without numbers.
         refresh_age: Seconds since the source last answered; None if it never did.
-        error: Why the source can't be read now; for CachedLookup, why the last load failed. Empty if the last
-            one succeeded.
-        last_error: The last error, also when it is over.
-        last_error_age: Seconds since then; None if there was none.
+        error: The reason that the source can't be read now or, for CachedLookup, that the last load failed;
+            empty if there is none.
+        last_error: The last error, even if it is over.
+        last_error_age: Seconds since the last error; None if there was none.
         replica: The state of the replica that is read; None for any other source.
-        memory: Bytes that the cached answers take, roughly.
-        loads: Hosts that are being loaded now.
+        memory: Approximate bytes of the cached answers.
+        loads: Number of hosts that are being loaded now.
         renewals: Loads that no request waited for.
         refused: Requests of unknown hosts that got the default at once, because too many loads were running.
     """
@@ -94,7 +94,7 @@ class CountingPeek:
 
 
 class SourceHealth:
-    """When a source last answered, when it last failed, and why."""
+    """The times of a source's last answer and last failure, with the error."""
 
     __slots__ = ("_answered", "_failed", "error", "last_error")
 

@@ -21,8 +21,8 @@ Job = Callable[[], object]
 class ThreadPool:
     """A bounded pool of daemon threads, each started when it is needed.
 
-    A job that hangs holds its thread, since nothing can stop it, but the process can end. After a fork the
-    child's pool is empty and works.
+    A job that hangs keeps its thread busy, but doesn't keep the process from ending. After a fork the child's
+    pool is empty and usable.
     """
 
     def __init__(self, limit: int, name: str = "aipolicy") -> None:
@@ -82,7 +82,7 @@ class ThreadPool:
             del job  # it holds references to the request that waited for it
 
     def _next(self) -> Job | None:
-        """Wait for a job and return it, or None if the thread must end because it was idle for long."""
+        """Wait for a job and return it, or None if the thread was idle for too long and must end."""
         with self._changed:
             self._idle += 1
             try:

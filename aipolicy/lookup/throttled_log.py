@@ -1,4 +1,4 @@
-"""A log of failures that writes a line when one begins and when it ends, never one a request."""
+"""A log with a line when a failure begins and when it ends, instead of one per request."""
 
 import logging
 import math
@@ -9,11 +9,11 @@ from aipolicy.lookup.base import shorten
 logger = logging.getLogger("aipolicy.lookup")
 
 _MIN_INTERVAL, _MAX_INTERVAL = 1.0, 60.0
-"""Seconds between two lines of one level; the interval doubles while the lines are equal."""
+"""Seconds between two lines of a level; the interval doubles while the lines are equal."""
 
 
 class ThrottledLog:
-    """Writes few warnings and recoveries, each with the number of lines that were left out before it."""
+    """Writes warnings and recoveries, each with the number of lines that were left out before it."""
 
     def __init__(self, clock: Callable[[], float], logger: logging.Logger = logger) -> None:
         self._clock, self._logger = clock, logger
@@ -27,7 +27,7 @@ class ThrottledLog:
         self._line(logging.WARNING, message, error)
 
     def recovered(self, message: str) -> None:
-        """Note that a failure is over."""
+        """Log that a failure is over."""
         self._line(logging.INFO, message, None)
 
     def _line(self, level: int, message: str, error: BaseException | None) -> None:

@@ -104,14 +104,6 @@ def entitlement(policy: SitePolicy, crawlers: Collection[str], path: str | None 
     return _left(_with_licence(stated, own, licensed), licensed)
 
 
-def for_post(site: Entitlement, content_usage: str) -> Entitlement:
-    """Return the use left of a post that states preferences of its own; a stated *no* wins, never a grant."""
-    own = Preferences.parse(content_usage).disallowed
-    if site.private or not own:
-        return site
-    return _left(Preferences.parse(site.content_usage).combined(own), site.licensed)
-
-
 def event_type(
     before: Entitlement | None, after: Entitlement | None, *, hosts_changed: bool
 ) -> EventType | None:
@@ -126,8 +118,8 @@ def event_type(
         return None if before is None else EventType.DELETED
     was_private = before is not None and before.private
     if after.private or was_private:
-        if after.private and was_private:
-            return None
+        if after.private and (was_private or before is None):
+            return None  # partners don't learn of a site that was never public
         return EventType.MADE_PRIVATE if after.private else EventType.MADE_PUBLIC
     before_licences = set(before.licensed) if before else set()
     if set(after.licensed) - before_licences:

@@ -1,6 +1,5 @@
 """The partners of a registry: who they are, what they were given, and what they read."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -10,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
@@ -28,8 +26,7 @@ CHANNELS: tuple[str, ...] = get_args(Channel)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOKEN = "aip_"  # noqa: S105 - the prefix by which scanners of leaked secrets find one
-_SECRET = "whsec_"  # noqa: S105 - as Standard Webhooks writes it
-_LONGEST = 1000  # characters of a contact or a URL
+_LONGEST = 1000  # characters of a contact
 _CHUNK = 10_000  # rows of one statement
 
 
@@ -45,7 +42,6 @@ class Partner:
         receives: The ways in which it gets content.
         since: The first day on which it could have got content.
         deadline_days: The days it has to answer a removal request.
-        webhook_url: The HTTPS URL that is notified of new events, or None.
         added: When it was added.
         removed: When it was removed, or None.
         examined: Removal requests have been opened up to this change.
@@ -58,7 +54,6 @@ class Partner:
     receives: tuple[str, ...]
     since: date
     deadline_days: int
-    webhook_url: str | None
     added: datetime
     removed: datetime | None = None
     examined: int = 0
@@ -72,23 +67,9 @@ class Partner:
             "receives": list(self.receives),
             "since": self.since.isoformat(),
             "deadline_days": self.deadline_days,
-            "webhook": self.webhook_url,
             "added": iso(self.added),
             "removed": iso(self.removed),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The secrets of a partner, which are shown once.
-
-    Attributes:
-        token: The bearer token; the registry keeps its digest only.
-        webhook_secret: The secret of its webhook (Standard Webhooks), or None without a webhook.
-    """
-
-    token: str
-    webhook_secret: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +141,10 @@ class Partners:
         receives: Collection[str],
         since: date,
         deadline_days: int = 30,
-        webhook_url: str | None = None,
-    ) -> tuple[Partner, Credentials]:
-        """Add a partner; see ``Partner`` for the arguments.
+    ) -> tuple[Partner, str]:
+        """Add a partner; return it and its bearer token, of which the registry keeps the digest only.
+
+        See ``Partner`` for the arguments.
 
         Raises:
             PartnerError: an argument is invalid, or the name is taken.
@@ -176,11 +158,9 @@ class Partners:
             receives=_valid_channels(receives),
             since=_valid_since(since, now),
             deadline_days=_valid_deadline(deadline_days),
-            webhook_url=_valid_webhook(webhook_url),
             added=now,
         )
         bearer = _new_token()
-        secret = _new_secret() if webhook_url else None
         values = {
             "name": added.name,
             "crawlers": json.dumps(added.crawlers),
@@ -188,8 +168,6 @@ class Partners:
             "receives": json.dumps(added.receives),
             "since": added.since.isoformat(),
             "deadline_days": added.deadline_days,
-            "webhook_url": added.webhook_url,
-            "webhook_secret": secret,
             "added": to_microseconds(now),
             "examined": 0,
         }
@@ -201,7 +179,7 @@ class Partners:
             (id_,) = connection.execute(insert(partner), values).inserted_primary_key  # type: ignore[misc]
             self._add_token(connection, id_, bearer)
             row = connection.execute(select(partner).where(partner.c.id == id_)).one()
-        return _partner(row), Credentials(bearer, secret)
+        return _partner(row), bearer
 
     def all(self, *, removed: bool = False) -> list[Partner]:
         """Return the partners by name, with ``removed`` also those that were removed."""
@@ -248,7 +226,7 @@ class Partners:
         with self.registry.database.writing() as connection:
             self._end_tokens(connection, found)
             ended = update(partner).where(partner.c.id == found.id)
-            connection.execute(ended.values(removed=to_microseconds(self.clock()), webhook_secret=None))
+            connection.execute(ended.values(removed=to_microseconds(self.clock())))
 
     def authenticate(self, bearer: str) -> Partner | None:
         """Return the partner whose valid token this is, or None."""
@@ -261,13 +239,6 @@ class Partners:
         with self.registry.database.reading() as connection:
             row = connection.execute(statement).first()
         return _partner(row) if row and hmac.compare_digest(row.digest, digest) else None
-
-    def webhook_secret(self, found: Partner) -> str | None:
-        """Return the secret that signs a partner's webhook, or None without a webhook."""
-        statement = select(partner.c.webhook_secret).where(partner.c.id == found.id)
-        with self.registry.database.reading() as connection:
-            secret: str | None = connection.execute(statement).scalar()
-            return secret
 
     def record_read(
         self, found: Partner, *, kind: ReadKind, after: int | None, upto: int, events: int, digest: str
@@ -393,7 +364,6 @@ def _partner(row: Row[Any]) -> Partner:
         tuple(json.loads(row.receives)),
         date.fromisoformat(row.since),
         row.deadline_days,
-        row.webhook_url,
         from_microseconds(row.added),
         None if row.removed is None else from_microseconds(row.removed),
         row.examined,
@@ -402,10 +372,6 @@ def _partner(row: Row[Any]) -> Partner:
 
 def _new_token() -> str:
     return _TOKEN + secrets.token_urlsafe(32)
-
-
-def _new_secret() -> str:
-    return _SECRET + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _digest(bearer: str) -> str:
@@ -456,16 +422,3 @@ def _valid_deadline(days: int) -> int:
     if not 1 <= days <= 3650:
         raise PartnerError(f"deadline of {days} days is invalid: use 1 to 3650")
     return days
-
-
-def _valid_webhook(url: str | None) -> str | None:
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme == "https" and parts.hostname and not (parts.username or parts.password)
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or len(url) > _LONGEST:
-        raise PartnerError(f"webhook URL {url[:80]!r} is invalid: use an https:// URL without credentials")
-    return url

@@ -43,8 +43,6 @@ partner = Table(
     Column("receives", _TEXT, nullable=False),  # JSON array: exports, feed, crawl
     Column("since", _TEXT, nullable=False),  # the day, ISO 8601
     Column("deadline_days", Integer, nullable=False),
-    Column("webhook_url", _TEXT),
-    Column("webhook_secret", _TEXT),
     Column("added", _NUMBER, nullable=False),
     Column("removed", _NUMBER),
     Column("examined", _NUMBER, nullable=False),  # removal requests are opened up to this change
@@ -126,21 +124,6 @@ removal_answer = Table(
     Column("reference", _TEXT),
     Column("expected_completion", _TEXT),  # the day, ISO 8601
     Column("digest", _TEXT, nullable=False),  # of the answer's body: SHA-256, hexadecimal
-)
-
-webhook_attempt = Table(
-    "webhook_attempt",
-    metadata,
-    Column("id", _NUMBER, primary_key=True),
-    Column("partner_id", _NUMBER, ForeignKey(partner.c.id), nullable=False),
-    Column("message_id", _TEXT, nullable=False),
-    Column("seq", _NUMBER, nullable=False),  # the message says that there is something up to this change
-    Column("at", _NUMBER, nullable=False),
-    Column("number", Integer, nullable=False),  # 1 for the first attempt of a message
-    Column("status", Integer),  # HTTP; NULL: no answer
-    Column("error", _TEXT),
-    Column("next", _NUMBER),  # the time of the next attempt; NULL: delivered, or given up
-    Index("ix_webhook_attempt_partner_id", "partner_id", "id"),
 )
 
 

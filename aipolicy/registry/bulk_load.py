@@ -1,4 +1,4 @@
-"""Puts by the million, batch after batch; the transaction of each batch also stores a bookmark."""
+"""A bulk loader that puts sites in batches, each with a bookmark in the same transaction."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ _DELETE_BOOKMARK = delete(meta).where(meta.c.key == bindparam("name"))
 
 
 class BulkLoader:
-    """Loads from the source ``name`` into a registry; other writers get their turn between two batches."""
+    """A loader of the source ``name``; other writers get their turn between two batches."""
 
     def __init__(self, registry: Registry, name: str, *, by: str) -> None:
         write.check_actor(by)
@@ -48,11 +48,11 @@ class BulkLoader:
         bookmark: Callable[[PutCounts], str | None],
         on_taken: Callable[[Put, HostTakenError], None],
     ) -> None:
-        """Put these and store the bookmark, in one transaction.
+        """Put a batch and store the bookmark, in one transaction.
 
         Args:
-            bookmark: called with the counts before the commit; None deletes the stored bookmark.
-            on_taken: called for a put that is left out because a host belongs to another site.
+            bookmark: Called with the counts before the commit; returning None deletes the stored bookmark.
+            on_taken: Called for a put that is left out because a host belongs to another site.
         """
         with self._database.writing() as connection:
             chunks = list(write.put_many(connection, puts, by=self._by, clock=self._clock, on_taken=on_taken))

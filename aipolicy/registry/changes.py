@@ -23,10 +23,10 @@ class Change:
     """A change of what a site declares.
 
     Attributes:
-        seq: its number; changes are counted from 1 without a gap.
-        at: its time in UTC, to the microsecond; it never decreases as ``seq`` increases.
-        by: its author.
-        hosts: all hosts of the site after it, its own name first, the others by name.
+        seq: Number of the change; numbers begin at 1 and have no gap.
+        at: Time in UTC, to the microsecond; it never decreases as ``seq`` increases.
+        by: Author.
+        hosts: All hosts of the site after the change: its own name, then the others sorted.
     """
 
     seq: int
@@ -55,10 +55,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The policy of a host from the time ``at``; None once it no longer belonged to a site.
-
-    ``seq`` is the number of the change that put it in force.
-    """
+    """The policy of a host from ``at`` on, by change number ``seq``; None if no site has the host then."""
 
     at: datetime
     seq: int
@@ -66,7 +63,7 @@ class InForce:
 
 
 def policy_text(policy: SitePolicy) -> str:
-    """Return a policy without its site as JSON; equal policies have equal texts, and only those."""
+    """Return a policy without its site as JSON: texts are equal if and only if the policies are."""
     fields = policy.to_dict()
     del fields["site"], fields["preset"]  # a column of its own, and a name for the preferences
     return json.dumps(fields, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
@@ -78,7 +75,7 @@ class PolicyTexts:
     def __init__(self) -> None:
         self._known: BoundedCache[tuple[object, ...], str] = BoundedCache(_CACHED)
 
-    def of(self, policy: SitePolicy) -> str:
+    def text_of(self, policy: SitePolicy) -> str:
         """Return the policy's text."""
         key = tuple(getattr(policy, name) for name in _FIELDS)
         try:

@@ -1,4 +1,4 @@
-"""The database of a registry: opening it, transactions, and error messages that say what to do."""
+"""The database of a registry: connections, transactions, and errors with a fix."""
 
 import re
 import threading
@@ -86,7 +86,7 @@ class Database:
 
     @contextmanager
     def comparing(self) -> Iterator[Connection]:
-        """Yield a connection for several statements and temporary tables; it blocks nobody."""
+        """Yield a connection for several statements and temporary tables, without blocking others."""
         with self._connection(self._engine) as connection:
             self._backend.begin_reading(connection)
             yield connection
@@ -96,7 +96,7 @@ class Database:
         """Yield a connection in a transaction, which is committed at the end and undone by an exception.
 
         Raises:
-            RegistryError: also within another such transaction of the same thread, which would deadlock.
+            RegistryError: The registry is a replica, or this thread is in such a transaction already.
         """
         if self._replica_of:
             fix = f"write to the registry itself, {self._replica_of}"
@@ -185,7 +185,7 @@ def _parsed(url: str) -> tuple[Backend, URL]:
 
 
 def masked(url: str) -> str:
-    """Return ``url`` with ``***`` for its password; of a malformed one, rather too much is hidden."""
+    """Return ``url`` with ``***`` for its password; in a malformed URL, more may be hidden."""
     login, at, rest = url.rpartition("@")
     if at:
         match = _LOGIN.fullmatch(login)

@@ -77,30 +77,29 @@ _CHANGES_FROM = (
 )
 
 # The schema promises: numbers without a gap; a site for each change; each site's own name among its hosts; a
-# history for each host. It counts, because a search for the first missing row would scan tables that have no
-# index yet.
+# history for each host. Rows are counted, because a search for the first missing one would scan tables that
+# have no index yet.
 IS_COMPLETE = """SELECT seq = count AND seq = last AND count = with_site
     AND (SELECT count(*) FROM site) <= (SELECT count(*) FROM host)
     AND (SELECT count(*) FROM host) <= (SELECT count(*) FROM host_history)
     FROM sequence, (
         SELECT count(*) AS count, coalesce(max(change.seq), 0) AS last, count(site.id) AS with_site
         FROM change LEFT JOIN site ON site.id = change.site_id) AS changes"""
-"""True if no rows are missing, in one pass over the keys: some 5 % of the time that filling a replica takes.
+"""A query that is true if no rows are missing. It reads all keys, in 5 % of the time to fill a replica.
 
-While a registry is restored with pg_dump's output, tables are filled and committed in the order of their
-names: the latest change is there while ``site`` is still empty. A reader that took that for the whole
-registry would never look again.
+A restore of pg_dump's output commits the tables one by one, by name: ``change`` is complete while ``site`` is
+still empty. A reader that took this for the complete registry would never read it again.
 """
 
 
 def incomplete(name: str) -> RegistryError:
-    """Return the error for a registry whose rows are not all there."""
+    """Return the error for a registry with missing rows."""
     fix = "if it is being restored, wait until that is done; otherwise restore it from a backup"
     return RegistryError(f"registry '{name}' is incomplete: {fix}")
 
 
 def timeline(connection: Connection, host: str) -> list[InForce]:
-    """Return what was in force on ``host`` (canonical), oldest first, each at another time."""
+    """Return the policies of ``host`` (canonical) over time, oldest first, one for each time."""
     found: dict[datetime, InForce] = {}  # of several changes in one microsecond, the last
     owner = None
     for row in connection.execute(_TIMELINE, {"host": host}).all():
@@ -127,5 +126,5 @@ def affected_hosts(database: Database, after: Checkpoint, page: int) -> Iterator
             return
         if not all(row.has_site for row in rows):
             raise incomplete(database.name)
-        after = Checkpoint.of(changes[-1])
+        after = Checkpoint.from_row(changes[-1])
         yield after, {name for *_, affected in changes for name in json.loads(affected)}

@@ -10,17 +10,17 @@ from sqlalchemy.exc import DBAPIError
 from aipolicy.errors import MissingExtraError, RegistryURLError
 
 CHANNEL = "aipolicy_change"
-"""NOTIFY channel of commits with a change. A notification has no content, and may get lost."""
+"""NOTIFY channel for commits with changes. Notifications are empty and can be lost."""
 
 BUSY_SECONDS = 5.0
-"""Seconds for which a writer waits for another one."""
+"""Seconds that a writer waits for the lock."""
 
 WRONG_DATABASE_FIX = "name another database, or an empty schema of it: ?options=-csearch_path%3DNAME"
 
 _CONNECT = {
     "client_encoding": "utf8",
     "connect_timeout": 10,
-    # A server may vanish without a word, both while an answer is awaited and while the connection is idle.
+    # A server can disappear silently, during a query and while the connection is idle.
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -1,8 +1,7 @@
-"""Temporary tables of puts, so that the database itself compares them with its sites and writes the changes.
+"""Temporary tables of puts, which the database itself compares with its sites and writes.
 
-A row costs a tenth of what it costs to read it, compare it in Python and write it. This works for puts that
-don't affect each other; where hosts move between sites the order counts, and ``write`` handles them one by
-one.
+This takes a tenth of the time of a comparison in Python. It works for puts that don't affect each other; if
+hosts move between sites the order counts, and ``write`` handles the puts one by one.
 """
 
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from aipolicy.registry.changes import hosts_from_text
 
 
 class Put(NamedTuple):
-    """A site and what to store of it.
+    """The policy and hosts to store for a site.
 
     Attributes:
-        policy: as ``policy_text`` writes it.
-        hosts: as ``hosts_text`` writes them; None keeps those that the site has.
+        policy: The text of ``policy_text``.
+        hosts: The text of ``hosts_text``; None keeps the hosts of the site.
     """
 
     site: str
@@ -44,7 +43,7 @@ class Pending:
     new: int
     changed: int
     moves_hosts: bool
-    """Some put changes the hosts of an existing site, or takes a host from one."""
+    """True if a put changes the hosts of an existing site, or takes a host from one."""
 
 
 class HostConflict(NamedTuple):

@@ -71,8 +71,8 @@ class Registry:
         clock: Returns the time, with its time zone.
 
     Raises:
-        RegistryURLError: the address can't be used.
-        RegistryError: the database isn't a registry, or was made by a newer version.
+        RegistryURLError: The address can't be used.
+        RegistryError: The database isn't a registry, or was made by a newer version.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class Registry:
     def last(self) -> Checkpoint:
         """The latest change."""
         with self._database.reading() as connection:
-            return Checkpoint.of(connection.execute(_LAST).one())
+            return Checkpoint.from_row(connection.execute(_LAST).one())
 
     def check_complete(self) -> None:
         """Raise RegistryError if rows are missing, as while the registry is restored from a dump.
 
-        Call it before deleting what the registry doesn't have. It reads all keys.
+        Call this before deleting what the registry doesn't have. It reads all keys.
         """
         with self._database.reading() as connection:
             if not connection.exec_driver_sql(history.IS_COMPLETE).scalar():
@@ -142,8 +142,8 @@ class Registry:
             The change; if the site has this policy and these hosts already, its latest change.
 
         Raises:
-            HostTakenError: a host belongs to another site.
-            RegistryError: the policy has no site.
+            HostTakenError: A host belongs to another site.
+            RegistryError: The policy has no site.
         """
         write.check_actor(by)
         policy, names = write.validated(policy, hosts)
@@ -160,9 +160,8 @@ class Registry:
     ) -> Change:
         """Put the policy that ``to`` returns for the current policy of ``host``.
 
-        Like ``put``, but nobody else writes between the reading and the writing, so that of two changes at
-        once neither is lost. Other writers wait for ``to``, which can't write to the registry itself; an
-        exception from it undoes everything.
+        The policy is read and written in one transaction, so that no concurrent change is lost. Other writers
+        wait for ``to``, which must not write to the registry; if it raises, nothing is written.
 
         Args:
             to: Called with the current policy; for a new site, with one that declares nothing.
@@ -184,11 +183,10 @@ class Registry:
         dry_run: bool = False,
         refused: Callable[[SitePolicy, HostTakenError], None] | None = None,
     ) -> int:
-        """Put each policy, or pair of policy and ``hosts``, in their order: all of them or none.
+        """Put policies, or pairs of a policy and ``hosts``, in order and in one transaction.
 
-        ``puts`` is consumed in a single transaction that other writers wait for (at most 5 s), so that it
-        should not have to wait for anything; some thousand are in memory at a time. An exception from it
-        undoes everything.
+        Other writers wait meanwhile, at most 5 s, so ``puts`` should not block; if it raises, nothing is
+        written. Some thousand puts are in memory at a time.
 
         Args:
             dry_run: Undo everything at the end.
@@ -199,7 +197,7 @@ class Registry:
             The number of changes. Each is what ``put`` would have written, and all have the same time.
 
         Raises:
-            HostTakenError, RegistryError: as ``put``.
+            HostTakenError, RegistryError: As ``put``.
         """
         write.check_actor(by)
 
@@ -255,10 +253,7 @@ class Registry:
         return row and Change.from_row(row)
 
     def timeline(self, host: str) -> list[InForce]:
-        """Return everything that was ever in force on ``host``, oldest first, each at another time.
-
-        It agrees with ``at``. It is empty if no site ever had the host.
-        """
+        """Return the policies of ``host`` over time, oldest first; empty if no site ever had it."""
         with self._database.reading() as connection:
             return history.timeline(connection, site_name(host))
 
@@ -307,14 +302,14 @@ class Registry:
             return {row.host: row.policy for row in connection.execute(_TEXTS_OF, {"hosts": list(hosts)})}
 
     def affected(self, after: Checkpoint) -> Iterator[tuple[Checkpoint, set[str]]]:
-        """Yield the changes after ``after``, some thousand at a time.
+        """Yield the hosts affected by the changes after ``after``, in pages of some thousand changes.
 
         Returns:
-            Pairs of the last change of a page, and all hosts that its sites had before or have since.
+            Pairs of the last change of a page, and all hosts that its sites had before it or have since.
 
         Raises:
-            HistoryError: the change ``after`` is missing or different.
-            RegistryError: the site of a change is missing; see ``check_complete``.
+            HistoryError: The change ``after`` is missing or different.
+            RegistryError: The site of a change is missing; see ``check_complete``.
         """
         return history.affected_hosts(self._database, after, _LARGE_PAGE)
 

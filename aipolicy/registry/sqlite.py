@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from aipolicy.errors import RegistryURLError
 
 BUSY_SECONDS = 5.0
-"""Seconds for which a writer waits for another one."""
+"""Seconds that a writer waits for the lock."""
 
 WRONG_DATABASE_FIX = "check the path, or name a new file"
 
@@ -98,7 +98,7 @@ def fix(error: DBAPIError) -> str | None:
 
 
 def _code(error: DBAPIError) -> int:
-    # The lowest byte is the primary code; the rest tells its kinds apart.
+    # The lowest byte is the primary code; the others distinguish its variants.
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
 
 

@@ -1,9 +1,9 @@
 """Write policies and hosts: validate them, decide what changes, and record each change with its number.
 
-One rule decides what a put changes, in ``_Chunk``: it reads the sites and hosts concerned, goes through the
-puts in memory, in their order, and writes the outcome at once. ``put`` is a chunk of one. ``put_many`` first
-lets the database itself compare a chunk (see ``put_tables``), which is ten times as fast, and falls back to
-the rule where hosts move from site to site, so that the order of the puts counts.
+``_Chunk`` decides what puts change: it reads the sites and hosts that they name, applies the puts in memory
+in their order, and writes the result at once. ``put`` is a chunk of one. ``put_many`` first lets the database
+compare a chunk (``put_tables``), which is ten times as fast, and falls back to ``_Chunk`` if hosts move
+between sites, because then the order of the puts counts.
 """
 
 import json
@@ -27,7 +27,7 @@ from aipolicy.robotstxt.merge import check_fits
 from aipolicy.times import from_microseconds, iso
 
 LONGEST_ACTOR = 200
-"""Characters in the name of the author of a change."""
+"""Maximum length of an author's name, in characters."""
 
 _CHUNK = 10_000  # host names: some megabytes
 _VALUES = 1000  # in one statement: databases limit them
@@ -36,7 +36,7 @@ _FAR_AHEAD = 3_600_000_000  # microseconds
 
 logger = logging.getLogger("aipolicy.registry")
 
-# Built once: SQLAlchemy finds their compiled form by what is kept in them.
+# Built once: SQLAlchemy then finds their compiled form in its cache.
 LATEST = (
     select(change)
     .join_from(host, site, host.c.site_id == site.c.id)
@@ -65,7 +65,7 @@ _DELETE_HOST = delete(host).where(host.c.host == bindparam("old_host"))
 _INSERT: dict[Table, Any] = {table: insert(table) for table in (host, host_history, change)}
 
 OnTaken = Callable[[Put, HostTakenError], None]
-"""Called with a put that was left out because a host is taken; it may raise, which undoes all puts."""
+"""Called with a put that was left out because a host is taken; raising an exception undoes all puts."""
 
 
 class HistoryClock:
@@ -78,8 +78,8 @@ class HistoryClock:
     def after(self, connection: Connection, last: int) -> int:
         """Return the time of the change that follows number ``last``, in microseconds since the epoch.
 
-        A clock that was set back doesn't set the history back. A latest change far ahead of the clock is
-        logged once; it doesn't stop an owner from opting out.
+        If the clock was set back, this is the time of the latest change. If that is far ahead of the clock, a
+        warning is logged once; owners can still opt out.
         """
         now = microseconds(self._clock())
         at: int = connection.execute(_TIME_OF, {"seq": last}).scalar() or 0
@@ -87,9 +87,8 @@ class HistoryClock:
             self._warned = True
             logger.warning(
                 "the latest change, %d, is dated %s, but this machine's clock says %s: new changes get the "
-                "later time, and a question about an earlier time is answered without them; set the clocks "
-                "of all machines that write, and if that change's time was wrong, import the sites into a "
-                "new registry",
+                "later time; correct the clocks of all machines that write, and if the date of that change "
+                "is wrong, import the sites into a new registry",
                 last,
                 iso(at, "seconds"),
                 iso(now, "seconds"),
@@ -100,7 +99,7 @@ class HistoryClock:
 def check_actor(by: str) -> None:
     """Raise RegistryError if ``by`` can't be recorded as the author of a change."""
     if not (isinstance(by, str) and by.strip() and by.isprintable() and len(by) <= LONGEST_ACTOR):
-        fix = f"name who makes the change in 1 to {LONGEST_ACTOR} printable characters"
+        fix = f"give the name of the author, 1 to {LONGEST_ACTOR} printable characters"
         raise RegistryError(f"by is {by!r}: {fix}")
 
 
@@ -108,9 +107,9 @@ def validated(policy: SitePolicy, hosts: Iterable[str] | None) -> tuple[SitePoli
     """Return the policy, and its hosts in canonical form.
 
     Raises:
-        RegistryError: the policy has no site, or ``hosts`` is a string.
-        HostError: a host is invalid.
-        RobotsTooLargeError: its robots.txt is too large to be served whole.
+        RegistryError: The policy has no site, or ``hosts`` is a string.
+        HostError: A host is invalid.
+        RobotsTooLargeError: Its robots.txt is too large to be served whole.
     """
     if not policy.site:
         fix = "set one with policy.for_site('blog.example')"
@@ -126,7 +125,9 @@ def serialised(puts: Iterable[SitePolicy | tuple[SitePolicy, Iterable[str] | Non
     texts = PolicyTexts()
     for item in puts:
         policy, hosts = validated(*(item if isinstance(item, tuple) else (item, None)))
-        yield Put(policy.site, texts.of(policy), None if hosts is None else hosts_text(policy.site, hosts))
+        yield Put(
+            policy.site, texts.text_of(policy), None if hosts is None else hosts_text(policy.site, hosts)
+        )
 
 
 def put(
@@ -135,11 +136,11 @@ def put(
     """Put one policy and return its change, or the site's latest one where nothing changes.
 
     Args:
-        connection: in a transaction of its own.
+        connection: In a transaction of its own.
         hosts: canonical; None keeps those that the site has.
 
     Raises:
-        HostTakenError: a host belongs to another site.
+        HostTakenError: A host belongs to another site.
     """
     name = policy.site
     item = Put(name, policy_text(policy), None if hosts is None else hosts_text(name, hosts))
@@ -155,13 +156,13 @@ def put(
 def put_many(
     connection: Connection, puts: Iterable[Put], *, by: str, clock: HistoryClock, on_taken: OnTaken
 ) -> Iterator[PutCounts]:
-    """Put each, and yield the counts of each chunk.
+    """Put in chunks, and yield the counts of each chunk.
 
-    Every change has the time of the first one: no moment of the past sees only some of them.
+    Every change has the time of the first one, so that ``Registry.at`` never sees only some of them.
 
     Args:
-        connection: in a transaction of its own.
-        on_taken: called for a put that is left out because a host belongs to another site.
+        connection: In a transaction of its own.
+        on_taken: Called for a put that is left out because a host belongs to another site.
     """
     last = lock(connection)
     at = clock.after(connection, last)
@@ -201,14 +202,14 @@ def lock(connection: Connection) -> int:
     return seq
 
 
-def refuse_to_be_a_site(name: str, owner: str) -> None:
+def check_new_site(name: str, owner: str) -> None:
     """Raise HostTakenError if ``name`` is a further host of the site ``owner``."""
     if owner != name:
         fix = f"put the policy of {owner!r}, or first put that site with hosts that leave it out"
         raise HostTakenError(f"{name!r} can't be a site: it is a host of {owner!r}: {fix}")
 
 
-def refuse_taken(wanted: str, owner: str | None, name: str) -> None:
+def check_new_host(wanted: str, owner: str | None, name: str) -> None:
     """Raise HostTakenError if ``wanted``, a host of the site ``owner``, can't be a host of ``name``."""
     if owner == wanted:
         fix = "leave it out; a site can't become a host of another site"
@@ -227,7 +228,7 @@ class _Site:
     policy: str
     hosts: frozenset[str]
     text: str = ""
-    """The hosts as ``hosts_text`` has them."""
+    """The text of ``hosts_text``."""
     seq: int = 0
     at: int = 0
     actor: str = ""
@@ -267,14 +268,14 @@ class _Chunk:
         name, text = item.site, item.policy
         current = self._owners.get(name)
         if current:
-            refuse_to_be_a_site(name, current.name)
+            check_new_site(name, current.name)
         before = current.hosts if current else frozenset()
         after = (before if item.hosts is None else frozenset(further_hosts(item))) | {name}
         if current and current.policy == text and before == after:
             return
         for added in sorted(after - before):
             owner = self._owners.get(added)
-            refuse_taken(added, owner.name if owner else None, name)
+            check_new_host(added, owner.name if owner else None, name)
         if self._at is None and self._clock:
             self._at = self._clock.after(self._connection, self.last)
         self.last += 1
@@ -299,7 +300,7 @@ class _Chunk:
         self._changes.append((current, row))
 
     def write(self) -> None:
-        """Write all changes, each table in the order in which the puts would have written it."""
+        """Write all changes, each table in the order of the puts."""
         if not self._changes:
             return
         self._connection.execute(_SET_SEQ, {"seq": self.last})
@@ -331,7 +332,7 @@ class _Chunk:
                 new[row.name].id = row.id
 
     def _write_hosts(self) -> None:
-        """Write who has each moved host now; the moves in between are in the history only."""
+        """Write the owner of each moved host; moves in between are in the history only."""
         moved = [(name, was, self._owners[name]) for name, was in sorted(self._owners_before.items())]
         removed = [{"old_host": name} for name, was, now in moved if was and was is not now]
         self._execute(_DELETE_HOST, removed)
@@ -353,7 +354,7 @@ class _Chunk:
 def _owners(connection: Connection, names: list[str]) -> dict[str, _Site | None]:
     """Return the site of each host in ``names`` that has one, and of all other hosts of those sites.
 
-    A put may take a host from its site that no put mentions.
+    A put may remove a host that no put names.
     """
     owners: dict[str, _Site | None] = {}
     known: set[int] = set()

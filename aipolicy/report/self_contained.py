@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LONGEST = 600
-"""Most characters of one string; a longer one is cut, and its length is stated."""
+"""Maximum characters of one string; a longer one is cut, and its length is stated."""
 
 _PACKAGE = "aipolicy.report"
 _POLICY = "default-src 'none'; style-src '{style}'; img-src 'none'; base-uri 'none'; form-action 'none'"

@@ -1,7 +1,7 @@
-"""Text that anyone may have written, made safe to print on a terminal or a page.
+"""Escapes that make untrusted text safe to print on a terminal or a page.
 
-It stays on one line: controls, terminal escapes and direction marks are written as ``\\x1b`` or ``\\u202e``,
-and so are combining marks that would pile up over other lines.
+Text stays on one line: controls, terminal escapes and direction marks are written as ``\\x1b`` or
+``\\u202e``, and so are combining marks that would pile up over other lines.
 """
 
 import sys
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 LONGEST = 120
-"""Most characters of one quotation."""
+"""Maximum characters of one quotation."""
 LONGEST_PASTED = 1000
-"""Most characters of one line of a fix: a fix is never cut."""
+"""Maximum characters of one line of a fix, which is never cut."""
 
 _MARKS = frozenset({"Mn", "Me"})
 _MOST_MARKS = 2  # on one letter; no living script writes more

@@ -1,7 +1,7 @@
-"""The robots.txt engine: parse, match, merge and write files; find mistakes, compare, explain.
+"""The robots.txt engine: parse, match, merge and write files; lint, compare and explain them.
 
-No I/O: bytes in, values out. Each name is imported when it is first used: a server that writes robots.txt
-doesn't need the linter.
+It has no I/O. Each name is imported when it is first used: a server that writes robots.txt doesn't need the
+linter.
 """
 
 from importlib import import_module

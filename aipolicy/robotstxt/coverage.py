@@ -11,7 +11,7 @@ from aipolicy.robotstxt.reach import Reach
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Product tokens by purpose and reach; ``disobedient``: blocked ones known not to obey, or not always."""
+    """Product tokens by purpose and reach; ``disobedient``: blocked ones that don't always obey."""
 
     tokens: dict[Purpose, dict[Reach, tuple[str, ...]]]
     disobedient: tuple[str, ...]
@@ -41,7 +41,7 @@ def reach_of(file: ParsedFile, crawler: Crawler) -> Reach:
 
 
 def group_token(file: ParsedFile, token: str) -> str:
-    """Return ``token``, or the token whose group the crawler uses if it has none of its own."""
+    """Return ``token`` or, if the crawler has no group of its own, the token whose group it uses."""
     other = STAND_INS.get(token.lower(), "")
     uses_other = other and not file.index.bound(token).is_named and file.index.bound(other).is_named
     return other if uses_other else token
@@ -56,7 +56,7 @@ def binding(file: ParsedFile, token: str) -> Binding:
 
 
 def heeds_only_its_name(token: str) -> bool:
-    """Return True if its operator says that ``*`` doesn't mean the crawler ``token``."""
+    """Return True if the crawler ``token`` ignores the group for ``*``, as its operator documents."""
     crawler = crawler_named(token)
     return crawler is not None and crawler.own_group_only
 

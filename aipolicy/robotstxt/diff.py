@@ -12,7 +12,7 @@ from aipolicy.robotstxt.parser import Record
 from aipolicy.robotstxt.sample_paths import sample_paths
 from aipolicy.signals.content_usage import split_usage
 
-_USAGE_PATHS = 8  # of Content-Usage lines that are tried
+_USAGE_PATHS = 8  # paths of Content-Usage lines that are compared
 _WORK = 10_000_000  # rules tried on paths, roughly, for all crawlers
 _PART = 20  # the cost of trying a path in one group of any length, in rules
 

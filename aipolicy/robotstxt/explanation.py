@@ -12,13 +12,13 @@ from aipolicy.robotstxt.parsed_file import ParsedFile
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer of RFC 9309 for ``token`` and ``path``, and of each dialect.
+    """The answers of RFC 9309 and of each dialect for ``token`` and ``path``.
 
     Attributes:
         because: ``named`` (the crawler has a group), ``stand-in`` (it has none, and uses another crawler's,
             as its operator documents), ``*`` (the group for everyone) or ``none``.
-        agent_lines: the numbers of the User-agent lines that bind it.
-        dialects: the answer of each other kind of parser, by its identifier.
+        agent_lines: The numbers of the User-agent lines that bind it.
+        dialects: The answer of each other kind of parser, by its identifier.
     """
 
     token: str

@@ -19,12 +19,12 @@ class Finding:
     """One finding. All texts are safe to print.
 
     Attributes:
-        id: a key of ``KINDS``.
-        lines: line numbers from 1; none if it is about the file as a whole.
-        found: the problem, with the value.
-        effect: its effect.
-        fix: the lines to paste; "" if no line would help.
-        edits: the place of the fix: line number → the lines that replace it, None to remove it.
+        id: A key of ``KINDS``.
+        lines: Line numbers from 1; none if it is about the file as a whole.
+        found: The problem, with the value.
+        effect: Its effect.
+        fix: The lines to paste; "" if no line would help.
+        edits: The place of the fix: line number → the lines that replace it, None to remove it.
     """
 
     id: str

@@ -12,12 +12,12 @@ from aipolicy.robotstxt.malformed_lines import malformed
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import read_lines
 
-MOST_OF_A_KIND = 50
+MAX_OF_A_KIND = 50
 """Findings of one kind in a report; further ones are only counted."""
 
 _DAMAGED_NAMES = frozenset({"misspelt-field", "several-tokens"})
 _ONE_LINE = _DAMAGED_NAMES | {"missing-colon", "invisible-character"}
-"""Findings whose fix is right whatever stands around the line."""
+"""Findings whose fix doesn't depend on the lines around it."""
 
 _SEVERITIES = tuple(Severity)  # the worst first
 _TRIED = 500_000  # bytes that are parsed to try fixes; later findings have no fix
@@ -48,17 +48,17 @@ def lint(body: bytes) -> Report:
         for found in check(file):
             counted[found.id] += 1
             counts[found.id, found.severity] += 1
-            if counted[found.id] <= MOST_OF_A_KIND:
+            if counted[found.id] <= MAX_OF_A_KIND:
                 kept.append(found)
     kept.sort(key=lambda found: (_SEVERITIES.index(found.severity), found.lines[:1] or (0,)))
-    more = {kind: count - MOST_OF_A_KIND for kind, count in counted.items() if count > MOST_OF_A_KIND}
+    more = {kind: count - MAX_OF_A_KIND for kind, count in counted.items() if count > MAX_OF_A_KIND}
     return Report(tuple(_with_tested_fixes(file, kept, counts)), more, coverage(file))
 
 
 def _with_tested_fixes(
     file: ParsedFile, findings: list[Finding], counts: Counter[tuple[str, Severity]]
 ) -> Iterator[Finding]:
-    """Yield the findings, and a fix only if a trial removed the finding and added no error."""
+    """Yield the findings. A fix is kept only if a trial removed the finding and added no error."""
     work = _TRIED
     errors = [found for found in findings if found.fix and found.severity is Severity.ERROR]
     for found in findings:
@@ -79,7 +79,7 @@ def _with_tested_fixes(
 def _first_to_fix(file: ParsedFile, found: Finding, errors: list[Finding]) -> int:
     """Return the line of an error that must be fixed before ``found``, or 0.
 
-    Until a damaged User-agent line is fixed, the rules below it seem to be another group's, or nobody's.
+    Until a damaged User-agent line is fixed, the rules below it seem to belong to another group, or to none.
     """
     if found.id in _ONE_LINE:
         return 0
@@ -96,7 +96,7 @@ def _first_to_fix(file: ParsedFile, found: Finding, errors: list[Finding]) -> in
 
 
 def _groups(file: ParsedFile, found: Finding) -> set[int]:
-    """Return the places of the groups that a finding is about; 0 is the part before the first group."""
+    """Return the numbers of the groups that a finding is about; 0 is the part before the first group."""
     return {file.lines[number - 1].group if number else 0 for number in found.lines or (0,)}
 
 

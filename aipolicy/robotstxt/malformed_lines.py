@@ -1,4 +1,4 @@
-"""Lines that an editor, a form or a copy damaged: parsers read something else than was meant."""
+"""Lines that an editor, a form or copying damaged, so that parsers misread them."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from aipolicy.core.paths import WHITE_SPACE
 from aipolicy.robotstxt.parser import Line, LineKind, read_lines
 from aipolicy.robotstxt.product_tokens import is_header
 
-_LONGEST = 2000  # characters: longer lines are not checked
+_MAX_LENGTH = 2000  # characters: longer lines are not checked
 _DEPTH = 4  # nested faults of one line that are corrected
 
 # Nearly all lines are a name and a value of one word, without a sign of the faults below.
@@ -21,8 +21,8 @@ _TAG = re.compile(
 _NAMES = r"user[- ]?agent|disallow|allow|sitemap|crawl-delay|content-signal|content-usage"
 _SPELT = "User-agent|User-Agent|Disallow|Allow|Sitemap|Crawl-delay|Content-Signal|Content-Usage"
 _GAP = r"(?<![ \t])[ \t]"  # from its first character: a long one is looked at once
-# A further record on the line: behind a separator, behind a line end that was written as two characters, or
-# with nothing between, where its capital letter tells.
+# A further record on the line: after a separator, after a line end that was written as two characters, or
+# directly, where its capital letter shows it.
 _NEXT = re.compile(
     rf"(?:{_GAP}*+[,;|][ \t]*+|{_GAP}++|(?:\\r)?\\n[ \t]*+)(?=(?i:{_NAMES})[ \t]*+:)"
     rf"|(?<=[^ \t])(?=(?:{_SPELT}):)|(?:\\r)?\\n"
@@ -48,7 +48,7 @@ class MalformedLine:
 
 def malformed(line: Line) -> MalformedLine | None:
     """Return the damage of ``line``, or None if it is well formed."""
-    if line.kind is LineKind.BLANK or len(line.text) > _LONGEST or _PLAIN.fullmatch(line.text):
+    if line.kind is LineKind.BLANK or len(line.text) > _MAX_LENGTH or _PLAIN.fullmatch(line.text):
         return None
     for fault in _FAULTS:
         pieces = fault.meant(line.text)

@@ -1,10 +1,10 @@
 """The robots.txt engine: the groups that bind a product token, and the rule that decides about a path.
 
 RFC 9309 §2.2; for Content-Usage lines draft-ietf-aipref-attach-05 §3. A ``GroupIndex`` finds the groups of a
-token by one dictionary look-up. The result is a ``Binding``; its ``Content`` is all records of these groups
-together, one object for all tokens with the same groups. A file may name ten thousand tokens in one group of
-as many lines, or 150 tokens in 60 of 120 groups each, which together have 50 times the lines of the file. So
-whatever can be computed from a single group is computed once, in its ``IndexedGroup``, when first needed.
+token by one dictionary look-up. The result is a ``Binding``; its ``Content`` has all records of these groups,
+and is one object for all tokens with the same groups. A file may have ten thousand tokens in one group, or
+150 tokens in 60 of 120 groups each, whose combinations have 50 times the lines of the file. So everything
+that depends on a single group is computed once, in its ``IndexedGroup``, when first needed.
 
 ``binding_group``, ``verdict``, ``usage_preferences`` and ``content_signals`` answer a single question. For
 many questions about a file, make a ``GroupIndex`` and keep it.
@@ -37,8 +37,8 @@ class Verdict:
 
     Attributes:
         allowed: True if the path may be fetched.
-        group: the group that binds the crawler; None if there is none, so everything is allowed.
-        rule: the rule that decided; None if no rule matches, so the path is allowed.
+        group: The group that binds the crawler; None if there is none, so everything is allowed.
+        rule: The rule that decided; None if no rule matches, so the path is allowed.
     """
 
     allowed: bool
@@ -63,7 +63,7 @@ def binding_group(robots: RobotsTxt, token: str) -> Group | None:
 
 
 def verdict(robots: RobotsTxt, token: str, path: str) -> Verdict:
-    """Return whether the crawler ``token`` may fetch ``path`` (with its query, if any), and why."""
+    """Return the verdict for the crawler ``token`` on ``path`` (with its query, if any)."""
     binding, path = GroupIndex.from_robots(robots).bound(token), normalise(path)
     rule = None if is_robots_txt(path) else binding.rules.deciding(path)
     return Verdict(rule is None or rule.allow, binding.group, rule)
@@ -112,8 +112,8 @@ class LongestMatch(RuleSet):
     """RFC 9309 §2.2.2: the pattern with the most bytes; on a tie, Allow; then the first in the file.
 
     Args:
-        tables: the rules of each group that binds the crawler.
-        spelling: changes a path to the spelling in which the parser compares it.
+        tables: The rules of each group that binds the crawler.
+        spelling: Changes a path to the spelling in which the parser compares it.
     """
 
     def __init__(self, tables: Iterable["RuleTable"], spelling: Spelling = str) -> None:
@@ -139,7 +139,7 @@ class RuleTable:
     """The rules of one group, shared by all rule sets that it is part of.
 
     Args:
-        rules: the rules, in the order of the file.
+        rules: The rules, in the order of the file.
         literally: ``%2A`` and ``%24`` stand for themselves, as most parsers have it.
     """
 
@@ -207,7 +207,7 @@ class UsageLines:
 
 
 class IndexedGroup:
-    """A group, and everything that is worked out of it once, however many tokens it binds."""
+    """A group, with everything that is computed from it once, however many tokens it binds."""
 
     def __init__(self, group: Group, *, literally: bool = False) -> None:
         self.group = group
@@ -249,7 +249,7 @@ class IndexedGroup:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """Everything that some groups hold together; compared by identity."""
+    """The records of some groups together; compared by identity."""
 
     parts: tuple[IndexedGroup, ...] = field(repr=False)
     spelling: Spelling = str
@@ -260,12 +260,10 @@ class Content:
 
     @property
     def rules(self) -> Iterator[Rule]:
-        """The rules that can match at all."""
         return (rule for part in self.parts for rule in part.rules)
 
     @property
     def signals(self) -> Iterator[Record]:
-        """The Content-Signal and Content-Usage lines."""
         return (record for part in self.parts for record in part.signals)
 
     @cached_property
@@ -275,12 +273,10 @@ class Content:
 
     @cached_property
     def wildcard_size(self) -> int:
-        """The bytes of all patterns with a wildcard."""
         return sum(part.wildcard_size for part in self.parts)
 
     @cached_property
     def has_rules(self) -> bool:
-        """True if there is any rule, with a path or without."""
         return any(part.has_rules for part in self.parts)
 
     @cached_property
@@ -302,9 +298,9 @@ class Binding:
     """The groups that bind a product token.
 
     Attributes:
-        name: the token in lower case, ``*``, or empty if no group binds it.
-        tokens: the spellings of ``name`` in the file.
-        content: the records of the groups.
+        name: The token in lower case, ``*``, or empty if no group binds it.
+        tokens: The spellings of ``name`` in the file.
+        content: The records of the groups.
     """
 
     name: str
@@ -349,9 +345,9 @@ class GroupIndex:
     """Groups by product token. All groups of a token bind it together (RFC 9309 §2.2.1).
 
     Args:
-        groups: the groups, as the parser divides the file.
+        groups: The groups, as the parser divides the file.
         literally: ``%2A`` and ``%24`` in patterns stand for themselves, as most parsers have it.
-        spelling: changes a path to the spelling in which the parser compares it.
+        spelling: Changes a path to the spelling in which the parser compares it.
     """
 
     def __init__(self, groups: Iterable[Group], *, literally: bool = False, spelling: Spelling = str) -> None:
@@ -370,7 +366,7 @@ class GroupIndex:
 
     @classmethod
     def from_robots(cls, robots: RobotsTxt) -> "GroupIndex":
-        """Index a file as RFC 9309 divides it: a group without a rule goes on in the next."""
+        """Index a file as RFC 9309 divides it: a group without a rule is joined to the next."""
         return cls(read_together(robots.groups))
 
     @property

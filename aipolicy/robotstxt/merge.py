@@ -1,6 +1,6 @@
 """Merge a site's own robots.txt and its policy into one file that every parser reads alike.
 
-Never concatenated: two groups for one token are read differently by different parsers, and an old
+They are never concatenated: two groups for one token are read differently by different parsers, and an old
 ``User-agent: GPTBot`` / ``Allow: /`` would win over our ``Disallow: /`` on a tie (RFC 9309 §2.2.2).
 """
 
@@ -24,7 +24,7 @@ from aipolicy.signals.switches import Signals
 
 _COUNTED = 2 * MAX_ROBOTS_BYTES  # bytes at which writing stops: larger files are not measured
 _ALL_SIGNALS = Signals(**{switch.name: True for switch in fields(Signals)})
-_SURELY_SMALL = 1000  # bytes: repeated in each of about 200 groups they are far below 500 KiB
+_SURELY_SMALL = 1000  # bytes: in each of about 200 groups these are far below 500 KiB
 _LINE = 32  # bytes, at least, of a path preference in JSON
 _RESERVED = 16 * 1024  # bytes, at least, for the site's own rules
 
@@ -41,7 +41,7 @@ _ENDING = Rule(True, "/robots.txt$")
 
 
 class FittedRobotsTxt(NamedTuple):
-    """A robots.txt that crawlers read to its end. ``cut``: a description of what was left out, or ""."""
+    """A robots.txt of at most 500 KiB. ``cut``: a description of what was left out, or ""."""
 
     body: bytes
     cut: str
@@ -50,16 +50,16 @@ class FittedRobotsTxt(NamedTuple):
 def robots_txt(policy: SitePolicy, signals: Signals | None = None, base: str | bytes | None = None) -> bytes:
     """Return the robots.txt of ``policy``, merged with ``base``.
 
-    Our lines are between markers, and merging the result again changes nothing. A policy without a statement
-    leaves ``base`` as it is. The work is bounded, whatever the size of ``base``.
+    Our lines are between markers, and merging the result again changes nothing. A policy that states nothing
+    leaves ``base`` unchanged. The work is bounded, whatever the size of ``base``.
 
     Args:
-        policy: the site's policy.
-        signals: the switches; None for the defaults.
-        base: the site's own robots.txt; None if it has none.
+        policy: The site's policy.
+        signals: The switches; None for the defaults.
+        base: The site's own robots.txt; None if it has none.
 
     Raises:
-        RobotsTooLargeError: the result has more than 500 KiB.
+        RobotsTooLargeError: The result has more than 500 KiB.
     """
     own = _own(base)
     try:
@@ -79,7 +79,7 @@ def check_fits(policy: SitePolicy) -> None:
     """Check that the robots.txt of the policy fits with any switches.
 
     Raises:
-        RobotsTooLargeError: it is too large with some switches.
+        RobotsTooLargeError: It is too large with some switches.
     """
     texts = (policy.robots_base or "", policy.license_url or "", *policy.sitemaps)
     if sum(map(len, texts)) + sum(_LINE + len(path) for path, _ in policy.path_preferences) < _SURELY_SMALL:
@@ -96,12 +96,13 @@ def fitted_robots_txt(
     The first of these forms that fits is used:
 
     1. The rules without comments.
-    2. Only the Disallow rules, their patterns cut to a beginning that closes more, and what Content-Usage
-       and Content-Signal lines refuse; in the site's groups or in one for everyone, whichever cuts less.
+    2. Only the Disallow rules, with patterns cut to a beginning that closes more, and the refusals of
+       Content-Usage and Content-Signal lines; in the site's groups or in one for everyone, whichever cuts
+       less.
 
-    In the worst case the whole site is closed to everyone: nothing is ever opened that the policy or the site
-    closes. If the policy alone is too large, it refuses on all paths what it refuses on some, and has no
-    sitemaps.
+    In the worst case the whole site is closed to everyone, because nothing may be opened that the policy or
+    the site closes. If the policy alone is too large, it refuses on all paths what it refuses on some, and
+    has no sitemaps.
     """
     try:
         return FittedRobotsTxt(robots_txt(policy, signals, base), "")
@@ -235,7 +236,7 @@ def _parts(
 
 
 def _counted(parts: Iterable[_Part], most: int) -> Iterator[_Part]:
-    """Yield ``parts`` as they are made. Raises RobotsTooLargeError if they have more than ``most`` bytes."""
+    """Yield ``parts``. Raises RobotsTooLargeError if they have more than ``most`` bytes."""
     size = 0
     for part in parts:
         size += sum(len(line.text) + 1 for line in part)
@@ -299,7 +300,7 @@ def _licensed_group(
 
 
 def _uncovered(tokens: tuple[str, ...], covered: Container[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the tokens that the policy doesn't cover, and those that some parsers take for a covered one.
+    """Return the tokens that the policy doesn't cover, and those that some parsers read as a covered one.
 
     ``GPTBot2`` is GPTBot to a parser in Google's style: an Allow of its group would open the site to GPTBot,
     and its Disallow rules must not be lost to GPTBot2. ``covered`` is in lower case.

@@ -12,7 +12,7 @@ from aipolicy.robotstxt.matching import Binding, GroupIndex
 from aipolicy.robotstxt.parser import Line, LineKind, RobotsTxt, product_token, read_lines
 
 UNNAMED = "any-other-crawler"
-"""A product token that no file names: it stands for all other crawlers."""
+"""A product token that no file names, for all other crawlers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ParsedFile:
 
     @cached_property
     def malformed(self) -> dict[int, MalformedLine]:
-        """The lines that an editor or a copy damaged, by number: other checks leave them alone."""
+        """The damaged lines by number; other checks skip them."""
         found = ((line.number, malformed(line)) for line in self.lines)
         return {number: one for number, one in found if one}
 
@@ -88,8 +88,8 @@ class ParsedFile:
 
 
 def _groups(lines: tuple[Line, ...]) -> Iterator[SourceGroup]:
-    for number, its_lines in groupby(lines, lambda line: line.group):
+    for number, group_lines in groupby(lines, lambda line: line.group):
         if number:
-            group = tuple(its_lines)
+            group = tuple(group_lines)
             agents = tuple(line for line in group if line.kind is LineKind.AGENT)
             yield SourceGroup(agents, tuple(line for line in group if line.kind is not LineKind.AGENT))

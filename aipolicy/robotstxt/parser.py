@@ -1,8 +1,8 @@
-"""The robots.txt parser and its values, as RFC 9309 has them.
+"""The robots.txt parser and its values, after RFC 9309.
 
-``read_lines`` is the only lexer: it splits a file into lines, says what each line is and which group it
-belongs to. ``RobotsTxt.parse`` builds groups and rules from these lines; the linter looks at the lines
-themselves. Reading is as lenient as Google's parser (typing errors, a missing colon); writing is strict.
+``read_lines`` is the only lexer: it splits a file into lines, each with its kind and the number of its group.
+``RobotsTxt.parse`` builds groups and rules from these lines; the linter checks the lines themselves. Reading
+is as lenient as Google's parser (typing errors, a missing colon); writing is strict.
 """
 
 import re
@@ -24,7 +24,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_-]+")
 USER_AGENT = frozenset({"user-agent", "useragent", "user agent"})
 DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
 SITEMAP = frozenset({"sitemap", "sitemaps", "site-map"})
-# These lines are about the whole site wherever they stand, and neither open nor close a group.
+# These lines apply to the whole site wherever they are, and neither begin nor end a group.
 SITE_WIDE = SITEMAP | {"host"}
 
 
@@ -57,13 +57,13 @@ class Line(NamedTuple):
     """A line of a file.
 
     Attributes:
-        number: from 1.
-        group: the place of its group in the file, from 1; 0 before the first User-agent line.
-        raw: the whole line as written.
-        text: the same without its comment and surrounding white space.
-        comment: the text behind ``#``; None if there is none.
-        name: the field name as written; empty if the line is no record.
-        value: the field value.
+        number: The line number, from 1.
+        group: The number of its group, from 1; 0 before the first User-agent line.
+        raw: The whole line as written.
+        text: The same without its comment and surrounding white space.
+        comment: The text after ``#``; None if there is none.
+        name: The field name as written; empty if the line isn't a record.
+        value: The field value.
         has_colon: False for a record like ``Disallow /x``.
     """
 
@@ -117,7 +117,8 @@ def lines_of(text: str | bytes) -> list[str]:
     """Return the lines of a file, without byte order marks before the first. Never raises."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
-    return _NEWLINE.split(text.lstrip("\ufeff"))  # more than one, and a second reading would see another file
+    # All of the marks: else a written file would begin with one, and be read differently.
+    return _NEWLINE.split(text.lstrip("\ufeff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Rule:
 
     @property
     def effective(self) -> bool:
-        """True if it can match at all: an empty pattern matches nothing, nor does one like ``private``."""
+        """True if it can match anything; an empty pattern can't, nor one like ``private``."""
         return self.pattern.startswith(("/", "*"))
 
 
@@ -162,7 +163,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Product tokens and the records that hold for them. ``leading``: the comment lines above it."""
+    """Product tokens and their records. ``leading``: the comment lines above it."""
 
     tokens: tuple[str, ...]
     records: tuple[Rule | Record, ...] = ()
@@ -232,7 +233,7 @@ def read_together(groups: Iterable[Group]) -> list[Group]:
 def without_ours(text: str) -> str:
     """Return ``text`` without our lines and markers; a marker without its partner is removed alone.
 
-    Of the blank lines before and after a part that was all ours, one is removed with it.
+    One of the blank lines around a part that was all ours is removed with it.
     """
     kept: list[str] = []
     opened: int | None = None  # where in kept the last unclosed block begins
@@ -254,7 +255,7 @@ def without_ours(text: str) -> str:
 
 
 def product_token(value: str) -> str:
-    """Return the product token of a User-agent line's value, without a version behind it.
+    """Return the product token of a User-agent line's value, without a version.
 
     Google's parser reads ``GPTBot/1.2`` and ``GPTBot*`` as GPTBot and ``* x`` as ``*``; others don't, so we
     read all of these and write the plain form.
@@ -276,7 +277,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.groups: list[Group] = []  # all but the last one
-        self.group = 0  # the place of the last one
+        self.group = 0  # the number of the last one
         self.tokens: list[str] = []  # of the last one
         self.records: list[Rule | Record] = []
         self.leading: list[Record] = []
@@ -300,7 +301,7 @@ class _Builder:
         elif kind is LineKind.OTHER:
             self._record(_record(line), line.group)
         elif kind is LineKind.SITE_WIDE:
-            self.site_wide += [*self._taken_comments(), _record(line)]
+            self.site_wide += [*self._take_comments(), _record(line)]
         else:
             # All in one line: the comment alone might be one of our markers.
             behind = "" if line.comment is None else f" #{line.comment}"
@@ -309,7 +310,7 @@ class _Builder:
     def _record(self, record: Rule | Record, group: int) -> None:
         records = self.records if group else self.preamble
         if self.comments:
-            records += self._taken_comments()
+            records += self._take_comments()
         records.append(record)
 
     def _comment(self, comment: str) -> None:
@@ -324,7 +325,7 @@ class _Builder:
             self.group = group
             self.tokens = []
             self.named.clear()
-        self.leading += self._taken_comments()
+        self.leading += self._take_comments()
         if token and token.lower() not in self.named:
             self.named.add(token.lower())
             self.tokens.append(token)
@@ -334,7 +335,7 @@ class _Builder:
             self.groups.append(Group(tuple(self.tokens), tuple(self.records), tuple(self.leading)))
             self.records, self.leading = [], []
 
-    def _taken_comments(self) -> list[Record]:
+    def _take_comments(self) -> list[Record]:
         taken, self.comments = self.comments, []
         return taken
 
@@ -365,7 +366,7 @@ def _line(name: str, value: str, comment: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return ``text`` on one line for every parser: some split at U+0085 or U+2028, or fail at controls."""
+    """Return ``text`` as one line for every parser. Some split at U+0085 or U+2028, or fail at controls."""
     text = text.rstrip(WHITE_SPACE)
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""The effect of a site policy on each crawler of the table: which are blocked, and where."""
+"""The effect of a site policy on each crawler of the table: the paths that are closed to it."""
 
 import re
 from bisect import bisect_right
@@ -15,7 +15,7 @@ _WILDCARD = re.compile(r"[*$]")
 
 
 class _CrawlerKind(NamedTuple):
-    """The properties of a crawler that decide about it; many crawlers share one kind."""
+    """The properties of a crawler that determine the effect; many crawlers share one kind."""
 
     categories: tuple[Category, ...]
     listed: bool
@@ -33,9 +33,9 @@ def _kinds(table: CrawlerTable) -> tuple[tuple[_CrawlerKind, ...], dict[str, int
 
 
 class Effect(NamedTuple):
-    """An effect on a crawler: is the site blocked, and which path patterns are (longest first)?
+    """The effect on a crawler: True if the site is blocked, and the same by path pattern, longest first.
 
-    Without path patterns all paths are as the site.
+    Without path patterns all paths are like the site.
     """
 
     blocked: bool

@@ -10,17 +10,16 @@ from aipolicy.robotstxt.parser import Group, Record, RobotsTxt, Rule, read_toget
 
 
 def portable(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
-    """Return ``robots`` with the same meaning under RFC 9309, and that meaning for older parsers too.
+    """Return ``robots`` in a form that older parsers read as RFC 9309 does.
 
-    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines, and the standard doesn't: what
-    the standard reads as one group is written as one.
+    Some parsers end a group at a ``Crawl-delay`` between two User-agent lines. RFC 9309 doesn't, so what it
+    reads as one group is written as one.
 
     Args:
-        robots: the file.
-        most: maximum bytes of the resulting groups; None for no limit.
+        most: Maximum bytes of the resulting groups; None for no limit.
 
     Raises:
-        RobotsTooLargeError: they have more.
+        RobotsTooLargeError: They have more.
     """
     robots = one_group_a_token(replace(robots, groups=tuple(read_together(robots.groups))), most)
     groups = tuple(map(portable_group, robots.groups))
@@ -40,8 +39,8 @@ def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
     """Return ``robots`` with each product token in one group only.
 
     RFC 9309 §2.2.1 combines all groups of a token; older parsers use only the first. A group whose tokens are
-    in no other group is kept as it is. 150 tokens in 60 of 120 groups each make 50 times the file, so bytes
-    are counted as they are made. Raises RobotsTooLargeError if there are more than ``most``.
+    in no other group is kept as it is. The result may be 50 times as large as the file, so its bytes are
+    counted on the way. Raises RobotsTooLargeError if there are more than ``most``.
     """
     index = GroupIndex(robots.groups)
     together: dict[Content, list[str]] = {}
@@ -74,7 +73,7 @@ def one_group_a_token(robots: RobotsTxt, most: int | None = None) -> RobotsTxt:
 
 
 def portable_group(group: Group) -> Group:
-    """Return a group as a portable file has it.
+    """Return a group that all parsers read alike.
 
     The longest match wins in any order (§2.2.2), but older parsers use the first match, so the longest rule
     comes first. A line that parsers read differently becomes a comment.

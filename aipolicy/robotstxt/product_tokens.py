@@ -25,7 +25,7 @@ ALIASES = MappingProxyType(
     | dict.fromkeys(("bytedance", "tiktok", "tiktokbot"), ("Bytespider", "TikTokSpider"))
     | dict.fromkeys(("ai", "aibot", "ai-bot", "ai-bots", "aibots", "llm", "llms", "genai"), ())
 )
-"""Names that no crawler uses, in lower case → the product tokens that are meant."""
+"""Names that no crawler uses, in lower case → the intended product tokens."""
 
 STAND_INS = MappingProxyType(
     dict.fromkeys(("googlebot-image", "googlebot-news", "googlebot-video", "applebot"), "Googlebot")
@@ -56,8 +56,8 @@ def _alike(table: CrawlerTable) -> Mapping[str, list[str]]:
     return alike
 
 
-def meant_by(token: str) -> Crawler | None:
-    """Return the crawler whose name ``token`` misspells, or None; never one with exactly that name."""
+def guess_crawler(token: str) -> Crawler | None:
+    """Return the crawler whose name ``token`` probably misspells, or None."""
     name = token.lower()
     if len(name) < _SHORTEST or len(name) > 60 or name in _NO_MISSPELLINGS or crawler_named(name):
         return None
@@ -65,7 +65,7 @@ def meant_by(token: str) -> Crawler | None:
     if not near:
         return None
     crawler = crawler_table().by_token[near[0]]
-    # A crawler without documentation is seldom the one that is meant.
+    # A crawler without documentation is seldom the intended one.
     likely = crawler.obeys_robots_txt != "undocumented" or _ratio(name, near[0]) >= _LIKENESS_OF_UNDOCUMENTED
     return crawler if likely else None
 

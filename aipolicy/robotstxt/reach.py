@@ -12,7 +12,7 @@ _COMPARED = 50  # wildcards that each rule is compared with: most files have few
 _ALWAYS_ALLOWED = ("/robots.txt", "/robots.txt$")  # RFC 9309 §2.2.2
 
 
-# Paths below which a content system has no post: its administration, its own code, search results.
+# Paths without posts in a content management system: its administration, its own code, search results.
 _NO_POSTS = re.compile(
     r"\*?/(?:wp-(?:admin|includes|json|login\.php|signup\.php|register\.php|cron\.php|trackback\.php)"
     r"|wp-content/(?:plugins|cache|upgrade)|xmlrpc\.php|cgi-bin|admin|administrator|login|search|readme\.html"
@@ -64,7 +64,7 @@ def matches_everything(pattern: str) -> bool:
 
 
 class Opponents:
-    """The rules of the other kind, any of which may always win over a rule."""
+    """The rules of the opposite kind, which may always win over a rule."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = list(rules)

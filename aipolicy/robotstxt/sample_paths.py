@@ -1,4 +1,4 @@
-"""Sample paths to try rules on: some that each pattern matches, and some that it nearly matches."""
+"""Sample paths to try rules on: for each pattern, some that match and some that nearly match."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,18 +8,18 @@ from aipolicy.robotstxt.parser import Rule
 PLAIN = ("/", "/2026/a-post")
 """The home page, and a post that no rule mentions."""
 
-_MOST = 20_000  # rules that are looked at
-_SEVERAL, _MOST_OF_FEW = 40, 30  # for fewer paths: so many rules for each
+_MAX_RULES = 20_000  # rules that are looked at
+_SEVERAL, _RULES_PER_PATH = 40, 30  # for fewer than 40 paths, 30 rules for each are looked at
 _PAIRED = 20  # patterns that are combined with one another
 
 
 def sample_paths(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = False) -> tuple[str, ...]:
-    """Return about ``most`` paths that rules might decide differently; the same for the same rules.
+    """Return sample paths, always the same for the same rules.
 
     Args:
-        parts: the rules of each group that can match.
-        most: about the number of paths.
-        paired: also return paths that two patterns match.
+        parts: The rules of each group that can match.
+        most: The approximate number of paths.
+        paired: Also return paths that two patterns match.
     """
     patterns = list(dict.fromkeys(rule.pattern for rule in _some(parts, most)))
     step = max(1, -(-len(patterns) * 3 // max(1, most)))
@@ -34,7 +34,7 @@ def sample_paths(parts: Sequence[Sequence[Rule]], most: int, *, paired: bool = F
 
 def _some(parts: Sequence[Sequence[Rule]], most: int) -> Iterator[Rule]:
     """Yield all rules, or every n-th if there are too many for ``most`` paths."""
-    limit = _MOST if most >= _SEVERAL else _MOST_OF_FEW * most
+    limit = _MAX_RULES if most >= _SEVERAL else _RULES_PER_PATH * most
     step = max(1, -(-sum(map(len, parts)) // limit))
     start = 0
     for rules in parts:

@@ -1,8 +1,8 @@
 """A site's own rules in fewer bytes, closing at least everything that they close.
 
-Crawlers don't read a robots.txt beyond 500 KiB, so something must be left out, but nothing that the owner
-refuses: a path pattern is replaced by its beginning, which matches all that it matched, and more. Allow rules
-and lines that refuse nothing are left out.
+Crawlers don't read a robots.txt beyond 500 KiB, so something must be left out, but no refusal. A path pattern
+is replaced by its beginning, which matches the same paths and more. Allow rules and lines that refuse nothing
+are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from aipolicy.signals.content_usage import split_usage
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 256, 512)
 """Lengths that patterns are cut to, in bytes, until the file fits."""
 
-_MOST_SITE_WIDE = 64 * 1024  # bytes of Sitemap and Host lines
+_MAX_SITE_WIDE = 64 * 1024  # bytes of Sitemap and Host lines
 _SAYS_NOTHING = Rule(False, "")
 
 
@@ -28,7 +28,7 @@ class ShortenedRules:
         self._statements: dict[int, tuple[Record, ...]] = {}
 
     def without_comments(self) -> RobotsTxt:
-        """Return everything that a crawler reads."""
+        """Return the file without comments."""
         groups = (
             Group(group.tokens, tuple(_without_comments(group.records)), ()) for group in self._robots.groups
         )
@@ -71,7 +71,7 @@ class ShortenedRules:
         kept, size = [], 0
         for record in self._robots.site_wide:
             size += len(str(record)) + 1
-            if size > _MOST_SITE_WIDE:
+            if size > _MAX_SITE_WIDE:
                 break
             if record.name:
                 kept.append(replace(record, comment=""))

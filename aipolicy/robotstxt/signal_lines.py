@@ -1,6 +1,6 @@
 """The signal lines of one robots.txt group: ours, and those of the site that may be kept.
 
-Both drafts scope such a line to its group, so every group that still allows crawling repeats them.
+Such a line applies to its group alone, so every group that still allows crawling repeats them.
 """
 
 from collections.abc import Container, Iterable
@@ -30,9 +30,9 @@ class SignalLines:
     ) -> tuple[list[str], list[Rule | Record]]:
         """Return our lines for a group with the records ``own``, and the records that are kept.
 
-        ``closed`` paths of the group have no preferences (attach-05 §3), so they get no line. If a record
-        grants something that we refuse, only that member is removed; our line repeats its other members, so
-        that the reader of either line is not misled.
+        Paths in ``closed`` have no preferences (attach-05 §3), so they get no line. If a record grants
+        something that we refuse, only that member is removed. Our line repeats the others, so that both lines
+        are right.
         """
         signal, usage, kept = self._joined(own)
         lines = [f"Content-Signal: {content_signal.signal_text(signal)}"] if signal else []

@@ -1,5 +1,4 @@
-"""Decisions of a web server that serves policies: policy files, headers and refusals, as values without I/O.
+"""Policy files, headers and refusals for a web server, as values without I/O.
 
-``aipolicy.asgi`` does the wiring: it turns its protocol's requests into ``Request`` and sends each
-``Response``.
+``aipolicy.asgi`` makes a ``Request`` of each ASGI request, and sends each ``Response``.
 """

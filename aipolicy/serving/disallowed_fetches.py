@@ -26,8 +26,8 @@ _REMEMBERED = 8192  # pairs of site and crawler
 class DisallowedFetch:
     """A request by a declared crawler for a path that the site's policy closes to it.
 
-    With ``enforce="verified"`` also a request by a client that claims the token of a licensed crawler and
-    isn't shown to be that crawler.
+    With ``enforce="verified"`` also a request by a client that claims to be a licensed crawler and can't be
+    verified.
 
     Attributes:
         crawler: The crawler that the User-Agent declares.
@@ -38,7 +38,7 @@ class DisallowedFetch:
         path: Path and query as the client sent them, cut at 2048 characters.
         user_agent: The ``User-Agent`` header as the client sent it, cut at 512 characters.
         refused: True if the request was refused, False if it was only reported.
-        time: When the request came, in UTC.
+        time: The time of the request, in UTC.
         client: The client's address, only with ``report_client_address=True``.
         identity: The result of the verification, with ``enforce="verified"``.
         reason: The reason for that result.
@@ -61,7 +61,7 @@ class DisallowedFetch:
 class FetchCounts:
     """Counters of disallowed fetches by product token and outcome, of one process.
 
-    Product tokens are those of the crawler table and there are four outcomes, so their number is bounded:
+    The number of counters is bounded: product tokens are in the crawler table, and there are four outcomes:
     ``reported`` (monitored only), ``refused`` (403), ``unverified`` (403: a client that isn't the licensed
     crawler that it claims to be) and ``undecided`` (503: not verified yet).
     """
@@ -72,7 +72,7 @@ class FetchCounts:
         survive_forks(self)
 
     def after_fork(self) -> None:
-        """Begin at zero: the parent reports its own."""
+        """Start at zero: the parent reports its own fetches."""
         self._counts: dict[tuple[str, str], int] = {}
 
     def add(self, product_token: str, outcome: str) -> None:
@@ -94,12 +94,12 @@ class FetchLog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # When the next line is due, and how many fetches had none since the last.
+        # The time of the next line, and the number of fetches since the last one.
         self._lines: SharedCache[tuple[str, str], tuple[float, int]] = SharedCache(_REMEMBERED)
         self._minute, self._lines_in_minute = clock(), 0
 
     def report(self, fetch: DisallowedFetch) -> None:
-        """Log a fetch, unless a line about its crawler on its site was logged lately."""
+        """Log a fetch, unless there was a recent line about this crawler and site."""
         key, now = (fetch.site, fetch.crawler.product_token), self._clock()
         due, unlogged = self._lines.get(key) or (now, 0)
         if now < due or not self._has_line(now):

@@ -1,8 +1,7 @@
 """Enforcement: disallowed fetches by declared crawlers are reported, or refused with 403.
 
-Off by default: robots.txt and headers ask, this refuses. It never applies to robots.txt, ai.txt and
-well-known files, where crawlers read the policy. The handshake of a WebSocket is treated like any other
-request.
+It is off by default. It never applies to robots.txt, ai.txt and well-known files, where crawlers read the
+policy. A WebSocket handshake is treated like any other request.
 """
 
 import logging
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers
 from aipolicy.rendering import Rendering
 from aipolicy.serving.disallowed_fetches import DisallowedFetch, FetchCounts, FetchLog
 from aipolicy.serving.exchange import Request, Response
@@ -37,18 +36,18 @@ Candidate = tuple[bytes, Rendering]
 """A site that a request may be for: its name in the lookup, and its rendering."""
 
 _REMEMBERED = 8192  # User-Agents
-_LONGEST_REMEMBERED = 512  # bytes
+_MAX_CACHED_BYTES = 512  # of a User-Agent
 
 
 class Enforcement:
-    """Recognition of crawlers, with reports of their disallowed fetches and refusals.
+    """Reports and refusals of disallowed fetches by crawlers.
 
     Args:
         mode: ``"declared"`` refuses crawlers that declare themselves; ``"verified"`` also clients that claim
             to be a licensed crawler and aren't; ``"monitor"`` refuses nobody.
-        report: Called with each disallowed fetch. Without it the mode ``"monitor"`` writes to the log.
+        report: Called with each disallowed fetch; by default the mode ``"monitor"`` logs them.
         verification: For the mode ``"verified"``.
-        client_addresses: Whether reports have the client's address.
+        client_addresses: Put the client's address into reports.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Enforcement:
         return self._recognised(user_agent) if crawlers is None else crawlers
 
     def refusal(self, request: Request, host: bytes, sites: Sequence[Candidate]) -> Response | None:
-        """Return the response to a crawler that is refused, with the site's headers, or None. Never raises.
+        """Return the refusal, with the site's headers, or None if the request is allowed. Never raises.
 
         A disallowed fetch is counted and reported.
 
@@ -98,7 +97,7 @@ class Enforcement:
             return None
 
     def prepare(self, request: Request, host: bytes, rendering: Rendering) -> None:
-        """Note that a crawler has come for a policy file: if it is licensed, start to verify it."""
+        """Start to verify a licensed crawler that reads a policy file."""
         licensed = rendering.policy.licensed
         if self._licence_check is not None and licensed:
             claimed = tuple(c for c in self.crawlers(request.headers) if c.product_token in licensed)
@@ -151,11 +150,11 @@ class Enforcement:
 
     def _recognised(self, user_agent: bytes) -> tuple[Crawler, ...]:
         try:
-            crawlers = declared_crawlers(user_agent[:LONGEST_USER_AGENT].decode("latin-1"))
+            crawlers = declared_crawlers(user_agent[:MAX_USER_AGENT].decode("latin-1"))
         except Exception:
             logger.exception("a User-Agent can't be read; it is taken to declare no crawler")
             return ()
-        if len(user_agent) <= _LONGEST_REMEMBERED:
+        if len(user_agent) <= _MAX_CACHED_BYTES:
             self._crawlers.keep(user_agent, crawlers)
         return crawlers
 

@@ -1,4 +1,4 @@
-"""A request and a response as values, whichever protocol carries them."""
+"""A request and a response as values, independent of the protocol."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,17 +7,17 @@ from aipolicy.signals.header_field import Header
 
 
 class Request(NamedTuple):
-    """A request as a server hands it over.
+    """A request as the server passes it to the application.
 
     Attributes:
         method: ``"GET"`` also for the handshake of a WebSocket.
         path: The decoded path, as the application sees it.
-        raw_path: The path as the client sent it; empty where the server doesn't keep it.
+        raw_path: The path as the client sent it; empty if the server doesn't keep it.
         root_path: The path at which the application is mounted.
         query: The query without its ``?``.
         headers: Pairs of lower-case name and value.
         scheme: ``"http"``, ``"https"``, ``"ws"`` or ``"wss"``.
-        client: The client's address, where the server knows it.
+        client: The client's address, if the server knows it.
     """
 
     method: str
@@ -36,7 +36,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A complete response. The body is left out where the request's method is HEAD."""
+    """A complete response. The body is not sent if the request's method is HEAD."""
 
     status: int
     headers: list[Header]

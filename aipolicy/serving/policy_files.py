@@ -11,7 +11,7 @@ from aipolicy.signals.header_field import Header
 ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
 POLICY_FILES = frozenset({ROBOTS, TDMREP, AI_TXT})
 MAX_CACHE_SECONDS = 3600  # a new opt-out must not hide in a cache for longer
-BRIEF_CACHE_SECONDS = 60  # for a file that stands in for one that can't be made now
+BRIEF_CACHE_SECONDS = 60  # for unknown hosts, and for a file that may lack rules of the site
 
 METHOD_NOT_ALLOWED = Response(405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0")])
 
@@ -22,7 +22,7 @@ class MergedRobots(NamedTuple):
     Attributes:
         document: Its bytes and entity tag.
         headers: Headers that the application sends with its own robots.txt.
-        cache_control: The application's own ``Cache-Control``, where it is at least as strict as ours.
+        cache_control: The application's own ``Cache-Control``, if it is at least as strict as ours.
         is_brief: True if rules of the site may be missing for now.
     """
 
@@ -43,7 +43,7 @@ class PolicyFileResponses:
     def __init__(self, max_age: int, host_header: bytes) -> None:
         self._caching = b"public, max-age=%d" % max_age
         self._brief_caching = b"public, max-age=%d" % min(max_age, BRIEF_CACHE_SECONDS)
-        # Caches tell sites apart by Host alone.
+        # Caches distinguish sites by Host alone.
         self._vary: tuple[Header, ...] = () if host_header == b"host" else ((b"vary", host_header),)
 
     def response(self, request_headers: Iterable[Header], document: Document, *, is_site: bool) -> Response:
@@ -52,7 +52,7 @@ class PolicyFileResponses:
         Args:
             request_headers: The request's headers, names in lower case.
             document: The file that was asked for.
-            is_site: Whether the lookup knows the host.
+            is_site: True if the lookup knows the host.
         """
         return self._response(request_headers, document, self._caching if is_site else self._brief_caching)
 
@@ -78,7 +78,7 @@ class PolicyFileResponses:
 
 
 def policy_document(rendering: Rendering, file: str) -> Document | None:
-    """Return one of a site's policy files; None if the policy has nothing to say in it."""
+    """Return one of a site's policy files; None if the policy states nothing in it."""
     if file == ROBOTS:
         return rendering.robots
     return rendering.tdmrep if file == TDMREP else rendering.ai_txt

@@ -15,9 +15,9 @@ _ACCEPT_SIGNATURE: Header = (
 
 
 def closed(fetch: DisallowedFetch) -> Response:
-    """Return the 403 for a crawler that the policy closes the path to."""
+    """Return the 403 for a crawler to which the policy closes the path."""
     token = fetch.crawler.product_token
-    detail = f"This site's AI policy does not let {token} fetch this. /robots.txt says what it may."
+    detail = f"This site's AI policy does not let {token} fetch this. /robots.txt says what it may fetch."
     return _problem(403, "Forbidden", fetch, {"detail": detail})
 
 
@@ -29,11 +29,10 @@ def unverified(fetch: DisallowedFetch, methods: Mapping[str, object]) -> Respons
         methods: The methods by which the crawler can be verified.
     """
     token = fetch.crawler.product_token
-    how = " verify_by says how it can be." if methods else ""
+    methods_hint = " verify_by has the methods of verification." if methods else ""
     detail = (
-        f"This site's AI policy lets {token} fetch this, but not clients that only claim to be {token}. That "
-        f"this client is {token} could not be verified: {fetch.reason}.{how} "
-        "/robots.txt says what others may."
+        f"This site's AI policy lets {token} fetch this, but only after verification. This client could not "
+        f"be verified as {token}: {fetch.reason}.{methods_hint} /robots.txt says what others may fetch."
     )
     headers = [_ACCEPT_SIGNATURE] if "web_bot_auth" in methods else []
     more = {"detail": detail, "identity": str(fetch.identity), "verify_by": dict(methods)}
@@ -44,8 +43,8 @@ def undecided(fetch: DisallowedFetch, seconds: int) -> Response:
     """Return the 503 for a client that isn't verified yet; it may retry after ``seconds``."""
     token = fetch.crawler.product_token
     detail = (
-        f"This site's AI policy lets {token} fetch this. Whether this client is {token} is not known yet: "
-        f"{fetch.reason}."
+        f"This site's AI policy lets {token} fetch this, but only after verification. This client is not "
+        f"verified as {token} yet: {fetch.reason}. Retry later."
     )
     retry = [(b"retry-after", b"%d" % seconds)]
     return _problem(503, "Service Unavailable", fetch, {"detail": detail}, retry)

@@ -1,4 +1,4 @@
-"""The target of a request: as the client sent it, and as every server and application may read it."""
+"""The target of a request: as the client sent it, and in every way that it may be read."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -12,7 +12,7 @@ _MAX_SEARCHES = 20_000  # about 5 ms
 
 
 class RequestTarget:
-    """The readings of one request's path, of which the most restrictive holds.
+    """The readings of one request's path; the most restrictive counts.
 
     Attributes:
         sent: Path and query as the client sent them.
@@ -74,24 +74,24 @@ class RequestTarget:
         """Return True if every reading is one of ``files``, or in ``folder``, which ends with a slash."""
         if self._readings is None:
             return False
-        # Empty segments make no other file of it: servers read //robots.txt as /robots.txt.
+        # Servers read //robots.txt as /robots.txt.
         paths = ("/" + path.lstrip("/") for path in (*self._readings.certain, *self._readings.others))
         return all(path in files or path.startswith(folder) for path in paths)
 
     def paths(self) -> Iterator[tuple[str, bytes]]:
-        """Return each reading as a server would hand it over: the decoded path, and the path as sent."""
+        """Return each reading as a server would pass it on: the decoded path, and the path as sent."""
         for path in self._readings.certain if self._readings else ():
             yield decoded(path), to_bytes(path)
 
     def _targets(self, rendering: Rendering) -> tuple[str, ...]:
-        """Return every reading to which a site's rules apply; nothing if any path may be meant."""
+        """Return every reading to which a site's rules apply; empty if any path may be meant."""
         if self._readings is None:
             return ()
         certain, others = self._readings
         # Clients choose the readings, owners the patterns, and all are compared in the event loop: so the
         # work is bounded. A path that has one reading is always compared.
         count = len(certain) + len(others)
-        if count > 1 and count * rendering.most_searches > _MAX_SEARCHES:
+        if count > 1 and count * rendering.max_searches > _MAX_SEARCHES:
             return ()
         usual = rendering.site.preferences
         spelled = [path + self._query for path in others] if rendering.paths else []

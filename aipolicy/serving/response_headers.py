@@ -1,4 +1,4 @@
-"""The headers that a response carries: by which policy, and joined with those of the application."""
+"""The headers of a response: chosen by the policy, and merged with those of the application."""
 
 import logging
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ logger = logging.getLogger("aipolicy.serving")
 
 _MAX_NAMES = 1024
 
-# Field names, spelled as applications spell them, that are none of our signals. A look-up here costs less
-# than to lower each name of each response.
+# Field names, in the application's spelling, that are not ours. A look-up here costs less than lowering each
+# name of each response.
 _other_names: set[bytes] = set()
 
 
@@ -24,7 +24,7 @@ def with_headers(response: list[Header], header_set: HeaderSet) -> list[Header]:
     """Return the headers of a response with the policy's.
 
     Args:
-        response: The application's headers in a list of our own, which may be changed.
+        response: The application's headers in a list that may be changed.
         header_set: The policy's headers.
     """
     try:
@@ -40,7 +40,7 @@ def with_headers(response: list[Header], header_set: HeaderSet) -> list[Header]:
 def merged(response: list[Header], policy: tuple[Header, ...]) -> list[Header]:
     """Return the headers of a response merged with a policy's.
 
-    Where that fails, the policy's headers replace those of the same name.
+    If that fails, the policy's headers replace those of the same name.
     """
     try:
         return merge_headers(response, policy)
@@ -53,7 +53,7 @@ def merged(response: list[Header], policy: tuple[Header, ...]) -> list[Header]:
 def header_set_of(
     rendering: Rendering, path: str, raw_path: bytes | None, root_path: str | None, query: bytes | None
 ) -> HeaderSet:
-    """Return the headers by a site's policy that hold for a request's path in every reading."""
+    """Return the headers for a request's path, the most restrictive if it has several readings."""
     if not rendering.paths:
         return rendering.site
     try:
@@ -66,7 +66,7 @@ def header_set_of(
 
 
 def combined(request: Request, renderings: Sequence[Rendering]) -> Rendering:
-    """Return what holds for a page that may belong to any of several sites."""
+    """Return the most restrictive rendering for a page that may belong to any of several sites."""
     if len(renderings) == 1:
         return renderings[0]
     try:
@@ -80,7 +80,7 @@ def combined(request: Request, renderings: Sequence[Rendering]) -> Rendering:
 
 @cache
 def any_site() -> Rendering:
-    """Return what holds for a path with more readings than are examined, so that any site may be meant."""
+    """Return the rendering for a path with so many readings that any site may be meant."""
     return render(SitePolicy.from_preset("no-ai"))
 
 

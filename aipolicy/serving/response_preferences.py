@@ -17,9 +17,8 @@ _Key = tuple[Rendering, HeaderSet, Preferences]
 class ResponsePreferences:
     """The header sets of responses for which the application has stated preferences.
 
-    It states ``Preferences``, the name of a preset, or True (opted out). They can only restrict: for each
-    category the most restrictive of the response's and the site's preference holds. An invalid value counts
-    as ``no-ai``.
+    It states ``Preferences``, the name of a preset, or True (opted out). They can only restrict: the more
+    restrictive of the response's and the site's preference counts. An invalid value counts as ``no-ai``.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class SharedCache(LRUCache[K, V]):
-    """An LRU cache whose look-ups and insertions may come from any thread.
+    """An LRU cache that is safe to read and write from any thread.
 
     Without a lock, two threads can leave a key in only one of the cache's two tables; from then on each
     insertion into the full cache raises KeyError.

@@ -1,11 +1,11 @@
 """The insertion of the signals into HTML pages as meta tags, for sites whose CDN strips headers.
 
-Responses that a change would harm are left alone: compressed and signed bodies, downloads, and those that say
+Responses that a change would harm are left alone: compressed and signed bodies, downloads, and those with
 ``no-transform``.
 
 A page with other tags is another representation, with another entity tag (RFC 9110 §8.8.3). The application
-doesn't know about the tags, so it can't decide whether a client has the current page. Of the conditions of a
-request it gets only entity tags of pages with today's tags; the others are evaluated on its response.
+doesn't know about the tags, so it can't tell if a client has the current page. Of a request's conditions it
+gets only entity tags of pages with today's tags; the others are evaluated on its response.
 """
 
 import re
@@ -39,7 +39,7 @@ _CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since"})
 
 
 class Conditions(NamedTuple):
-    """The conditions of a request: entity tags, or a date; neither if its method isn't GET or HEAD."""
+    """The conditions of a GET or HEAD request: entity tags, or a date; of other requests neither."""
 
     tags: tuple[bytes, ...] | None = None
     since: bytes | None = None
@@ -58,7 +58,7 @@ class Conditions(NamedTuple):
     def hold(self, headers: Iterable[Header], *, is_page: bool) -> bool:
         """Return True if the client has the response with these headers already (RFC 9110 §13.2.2).
 
-        For a page only its entity tag counts: a date doesn't tell which tags it has.
+        For a page only its entity tag counts: a date doesn't show which tags it has.
         """
         fields = {name.lower(): value for name, value in headers}
         if self.tags is not None:
@@ -83,7 +83,7 @@ class TagInsertion:
         Args:
             method: The request's method.
             headers: Its headers, names in lower case.
-            validated: Whether the application may answer that the client has its page, with these tags.
+            validated: Let the application answer that the client has its page, with these tags.
         """
         kept = []
         for name, value in headers:

@@ -1,8 +1,7 @@
 """Verification of clients that claim the product token of a licensed crawler.
 
-A licence opens paths that the owner closed to everybody else, so a User-Agent alone is not enough. Only
-clients that claim such a token are verified. No failure lets one in: where the verification is not done yet,
-or fails, the client is asked to retry.
+A licence opens paths that the owner closed to everybody else, so a User-Agent alone is not enough. While the
+verification runs, or if it fails, the client is refused and asked to retry.
 """
 
 import logging
@@ -44,7 +43,7 @@ class LicenceCheck:
     """The check that a client is the licensed crawler that it claims to be.
 
     Args:
-        verification: By default one with the packaged lists and the machine's name servers.
+        verification: By default, one with the packaged lists and the machine's name servers.
 
     Raises:
         MissingExtraError: ``asgi-aipolicy[identity]`` is not installed.
@@ -62,7 +61,7 @@ class LicenceCheck:
 
         Args:
             request: The client's request.
-            fetch: The fetch to report where the client isn't that crawler.
+            fetch: The fetch to report if the client isn't that crawler.
             host: The value of its Host header.
         """
         try:
@@ -79,11 +78,11 @@ class LicenceCheck:
             return Doubt(unverified(fetch, methods), "unverified", fetch)
         except Exception:
             logger.exception("a client can't be verified; it is asked to retry")
-            fetch = replace(fetch, identity=self._failed, reason="it could not be checked")
+            fetch = replace(fetch, identity=self._failed, reason="the verification failed")
             return Doubt(undecided(fetch, _FAILED), "undecided", fetch)
 
     def prepare(self, request: Request, crawlers: tuple[Crawler, ...], host: bytes) -> None:
-        """Start to verify a client that reads a policy file, for it will ask for pages next. Never raises."""
+        """Start to verify a client that reads a policy file, because pages come next. Never raises."""
         try:
             for crawler in crawlers:
                 self._verify(request, crawler, host)

@@ -1,1 +1,1 @@
-"""The signals that a policy is expressed in: how each is written, read and merged."""
+"""The signals that express a policy, each with its writer, reader and merging."""

@@ -1,4 +1,4 @@
-"""Spawning's ``/ai.txt``: a file in the grammar of robots.txt, for those who collect data sets."""
+"""Spawning's ``/ai.txt``: a file in the grammar of robots.txt, for collectors of data sets."""
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.signals.switches import Signals

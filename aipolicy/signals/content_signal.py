@@ -10,7 +10,7 @@ from types import MappingProxyType
 from aipolicy.core.preferences import Category, Preference, Preferences
 
 CATEGORIES = {"search": Category.SEARCH, "ai-input": Category.AI_USE, "ai-train": Category.TRAIN_AI}
-"""The category that each key speaks of."""
+"""The category of each key."""
 
 KEYS = MappingProxyType({category: key for key, category in CATEGORIES.items()})
 
@@ -21,8 +21,8 @@ _USES = frozenset({"immediate", "reference", "full"})
 def content_signal(preferences: Preferences) -> dict[str, str]:
     """Return the members that state ``preferences``; none if they are all unknown.
 
-    An absent key neither grants nor restricts. ``search=yes`` goes with every line unless search is
-    disallowed: an opt-out from AI must not read like one from search.
+    An absent key neither grants nor restricts. Every line has ``search=yes`` unless search is disallowed: an
+    opt-out from AI must not look like one from search.
     """
     if not preferences:
         return {}
@@ -31,7 +31,7 @@ def content_signal(preferences: Preferences) -> dict[str, str]:
 
 
 def parse_content_signal(value: str) -> dict[str, str]:
-    """Read one line's value: lower-case keys and values; members without a meaning are left out."""
+    """Parse one line's value to lower-case keys and values. Members without a meaning are left out."""
     pairs = (member.partition("=") for member in value.lower().split(","))
     members = ((key.strip(" \t"), word.strip(" \t")) for key, _, word in pairs)
     return {key: word for key, word in members if word in _meanings(key)}
@@ -54,9 +54,9 @@ def combined_signal(stated: Mapping[str, str], existing: Mapping[str, str]) -> d
 
 
 def without_grants(value: str, stated: dict[str, str]) -> tuple[str | None, dict[str, str]]:
-    """Return a site's own value without what ``stated`` refuses, and the members of both combined.
+    """Return a site's own value without the grants that ``stated`` refuses, and both combined.
 
-    The value is None if nothing of it is left.
+    The value is None if nothing is left of it.
     """
     existing = parse_content_signal(value)
     both = combined_signal(stated, existing)
@@ -67,7 +67,7 @@ def without_grants(value: str, stated: dict[str, str]) -> tuple[str | None, dict
 
 
 def signal_text(members: Mapping[str, str]) -> str:
-    """Return the line's value, in the order that Cloudflare's own files have."""
+    """Return the line's value, in the order of Cloudflare's own files."""
     ordered = [key for key in (*CATEGORIES, "use") if key in members]
     return ", ".join(f"{key}={members[key]}" for key in ordered)
 

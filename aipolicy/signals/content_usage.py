@@ -1,8 +1,8 @@
 """AIPREF's ``Content-Usage``: the response header, and the line of robots.txt.
 
 The header is one Structured Field Dictionary (draft-ietf-aipref-vocab-08, RFC 9651). A line of robots.txt may
-name a path before the statement; of several the longest that matches applies (draft-ietf-aipref-attach-05).
-Reading a statement is ``aipolicy.core.preferences``'s, because preferences are written as such.
+have a path before the statement; the line with the longest matching path applies
+(draft-ietf-aipref-attach-05). ``aipolicy.core.preferences`` parses the statement.
 """
 
 import re
@@ -34,11 +34,11 @@ FIELD = HeaderField("Content-Usage", _values, combine=_combine)
 
 
 def merge_statement(added: Preferences, *existing: bytes) -> bytes:
-    """Return one value for a message that has the field lines ``existing``: the most restrictive wins.
+    """Return one value for a message with the field lines ``existing``: the most restrictive wins.
 
-    A second field line would be last-wins (RFC 9651 §4.2), and one that can't be parsed would make the others
-    invalid: so all are joined into one, and what any of them disallows stays disallowed. Members that this
-    version doesn't know are kept.
+    Of two field lines the last would win (RFC 9651 §4.2), and one that can't be parsed would make the others
+    invalid. So all are joined into one, which disallows what any of them disallows. Members that this version
+    doesn't know are kept.
     """
     import http_sf
 
@@ -64,9 +64,9 @@ def strictest_of(value: str) -> Preferences:
 def usage_by_path(policy: SitePolicy, signals: Signals) -> dict[str, Preferences]:
     """Return the paths that need a line of robots.txt, with their preferences; "" is the whole site.
 
-    Only the longest that matches applies (attach-05 §3), so a path that says what the site says needs a line
-    too: a shorter one may say otherwise. One that says nothing needs it only where something is granted: it
-    must not inherit that.
+    Only the longest matching path applies (attach-05 §3), so a path with the preferences of the site needs a
+    line too, because a shorter path may have others. A path without preferences needs a line only if
+    something is granted elsewhere, which it must not inherit.
     """
     if not signals.content_usage:
         return {}
@@ -84,11 +84,11 @@ def usage_line(path: str, statement: str) -> str:
 
 
 def without_grants(value: str, usage: dict[str, Preferences]) -> str | None:
-    """Return the value of a site's own line without what ``usage`` disallows, or None if nothing is left.
+    """Return the value of a site's own line without the grants that ``usage`` disallows, or None.
 
-    Adds to ``usage``, the policy's preferences by path, what must be stated for the line's path: only the
-    longest matching line applies (attach-05 §3), so this line would hide the policy's for the whole site. Of
-    lines with one path the most restrictive wins.
+    Adds the preferences for the line's path to ``usage``, the policy's preferences by path: only the longest
+    matching line applies (attach-05 §3), so this line would hide the policy's line for the whole site. The
+    most restrictive of several lines with one path wins.
     """
     path, statement = split_usage(value)
     stated, refused = Preferences.parse(statement), usage.get(path, usage.get("", Preferences()))
@@ -110,23 +110,23 @@ def split_usage(value: str) -> tuple[str, str]:
     return path, statement.strip(" \t")
 
 
-def usage_meant(statement: str) -> Preferences:
-    """Return what an unreadable statement probably means: a yes is only guessed where one is written.
+def guess_usage(statement: str) -> Preferences:
+    """Return the probable meaning of an unreadable statement. Only a written yes is taken for a yes.
 
-    A plain no is one to training. Of members that disagree the stricter counts.
+    A plain "no" disallows training. The stricter of two contradictory members counts.
     """
     words = statement.lower().replace("=", " = ").replace(",", " ").replace(";", " ").split()
     if len(words) == 1 and words[0] in _PLAIN_NO:
         return Preferences(train_ai=Preference.DISALLOW)
     meant: dict[Category, Preference] = {}
     for label, equals, value in zip(words, words[1:], words[2:], strict=False):
-        found = member_meant(label.replace("_", "-"), value.strip('"?()')) if equals == "=" else None
+        found = guess_member(label.replace("_", "-"), value.strip('"?()')) if equals == "=" else None
         if found and meant.get(found[0]) is not Preference.DISALLOW:
             meant[found[0]] = found[1]
     return Preferences(*(meant.get(category, Preference.UNKNOWN) for category in Category))
 
 
-def member_meant(label: str, value: str) -> tuple[Category, Preference] | None:
-    """Return what one member probably means, by the labels of either signal, or None."""
+def guess_member(label: str, value: str) -> tuple[Category, Preference] | None:
+    """Return the probable meaning of one member, by the labels of either signal, or None."""
     category, preference = _LABELS.get(label), _WORDS.get(value)
     return (category, preference) if category and preference else None

@@ -1,4 +1,4 @@
-"""A response header in which a policy is expressed."""
+"""A response header that expresses a policy."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ Header = tuple[bytes, bytes]
 
 
 class Joining(Enum):
-    """The way in which ours joins what the application set already."""
+    """The way in which our lines join the application's."""
 
     SET = auto()
-    """Theirs is replaced."""
+    """The application's lines are replaced."""
     BEFORE = auto()
-    """Ours comes first, theirs is kept."""
+    """Ours come first, the application's are kept."""
     AFTER = auto()
-    """Ours comes last, theirs is kept."""
+    """Ours come last, the application's are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderField:
-    """One field: how its values are written, and how they join the application's.
+    """A field with its values, and the way in which they join the application's.
 
     Attributes:
         name: The field's name as its specification spells it.
         values: Returns the values for content with the given preferences, one for each line.
-        joining: What happens to lines that the application set.
-        combine: Makes one value of ours and of the application's lines, where ``joining`` is ``SET``.
+        joining: The way in which our lines join the application's.
+        combine: Makes one value of our value and the application's lines, if ``joining`` is ``SET``.
         meta_name: The name of the HTML meta tag that says the same; empty if there is none.
     """
 
@@ -47,5 +47,5 @@ class HeaderField:
 
 
 def field_name(name: bytes) -> bytes:
-    """Return a field name as it is compared, however an application wrote it."""
+    """Return a field name in the form in which names are compared."""
     return bytes(name).strip(b" \t\r\n").lower()

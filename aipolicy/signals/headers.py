@@ -1,4 +1,4 @@
-"""The response headers of a policy, and how they join those that the application set.
+"""The response headers of a policy, and their merging with the application's.
 
 ``FIELDS`` is the table of header signals; everything that writes, merges or compares headers iterates over
 it. To add a header, write a module with its ``HeaderField``, add the field to ``FIELDS`` and a switch to
@@ -63,9 +63,9 @@ def meta_tags(headers: Iterable[Header]) -> bytes:
 
 
 def merge_headers(existing: Iterable[Header], added: Iterable[Header]) -> list[Header]:
-    """Return the header list of a response that has ``existing``, with ``added`` joined as each field asks.
+    """Return the headers ``existing`` of a response merged with ``added``, each field in its own way.
 
-    Existing names are recognised in any capitals, and with spaces around them. Equal lines aren't repeated.
+    Existing names are compared in any case, and without spaces around them. Equal lines aren't repeated.
     """
     existing, added = list(existing), list(added)
     replaced = {name for name, _ in added} - REPEATABLE

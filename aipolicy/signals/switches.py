@@ -10,7 +10,7 @@ def _switch(default: bool, about: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """The switches. What each does, and costs, is in its field's metadata under ``about``."""
+    """The switches. The metadata of each field has its effect and cost under ``about``."""
 
     content_usage: bool = _switch(
         True, "Content-Usage in headers and robots.txt (AIPREF draft). Costs nothing."

@@ -1,8 +1,8 @@
 """The TDM Reservation Protocol: ``/.well-known/tdmrep.json``, the headers and their HTML meta tags.
 
 TDMRep is the W3C Community Group's final report of 2024-05-10. A reservation is 1 (reserved) or 0 (not
-reserved); absent it is unset. Of the file, the header and the page's meta tag the last that states one
-counts (§4), the opposite of AIPREF: a page whose tag says 0 is open, whatever the file reserves.
+reserved); if it is absent it is unset. The page's meta tag supersedes the header, and the header the file
+(§4). That is the opposite of AIPREF: a page whose tag says 0 is open, whatever the file reserves.
 """
 
 import json
@@ -53,10 +53,10 @@ def tdmrep_entries(
 ) -> list[dict[str, Any]]:
     """Return the entries of a tdmrep.json for path patterns and the preferences there.
 
-    The first entry that matches binds (§5.2), so the longest pattern must come first and ``/`` last. Where
-    training is disallowed the entry says 1, where it is allowed 0. Where it is unknown there is no entry, and
-    no other entry says 0 there: the protocol has no third value, and nobody may be said to have granted what
-    they didn't.
+    The first entry that matches binds (§5.2), so the longest pattern must come first and ``/`` last. The
+    entry says 1 if training is disallowed, and 0 if it is allowed. If it is unknown there is no entry, and no
+    other entry says 0 there: the protocol has no third value, and 0 would state a grant that the owner didn't
+    make.
 
     Args:
         preferences_by_path: Pairs of path pattern and preferences, the longest pattern first.
@@ -71,7 +71,7 @@ def tdmrep_entries(
             entry: dict[str, Any] = {"location": location, NAME: 1}
             entries.append(entry | {"tdm-policy": policy_url} if policy_url else entry)
         elif preference is Preference.ALLOW:
-            # Where a wildcard is in the way it can't be told if both match a path, so the 0 is left out.
+            # With a wildcard it is unknown if both match a path, so the 0 is left out.
             overlaps = wild if is_literal(location) else bool(unknown)
             if not overlaps and not _any_begins(literal, location):
                 entries.append({"location": location, NAME: 0})
@@ -81,10 +81,10 @@ def tdmrep_entries(
 def tdm_reservation(
     path: str, *, file: str | bytes | None = None, header: str | None = None, meta: str | None = None
 ) -> int | None:
-    """Return what TDMRep says of ``path``: 1 (reserved), 0 (not reserved) or None (unset).
+    """Return the reservation of ``path``: 1 (reserved), 0 (not reserved) or None (unset).
 
-    The header supersedes the file, and the page's metadata supersedes the header; the absence of one
-    resets nothing (§4). Any value but 0 and 1 is unset.
+    The header supersedes the file, and the page's meta tag supersedes the header; an absent or invalid one
+    supersedes nothing (§4).
     """
     entry = tdm_entry(path, tdm_entries(file) or [])
     stated = [entry_reservation(entry), reservation_value(header), reservation_value(meta)]
@@ -92,7 +92,7 @@ def tdm_reservation(
 
 
 def tdm_entries(file: str | bytes | None) -> list[Any] | None:
-    """Return the entries of a tdmrep.json, right or wrong, or None if it isn't a JSON array."""
+    """Return the entries of a tdmrep.json, valid or not, or None if it isn't a JSON array."""
     try:
         entries = json.loads(file or "")
     except (ValueError, RecursionError):
@@ -107,7 +107,7 @@ def tdm_entry(path: str, entries: Iterable[Any]) -> dict[str, Any] | None:
 
 
 def entry_reservation(entry: dict[str, Any] | None) -> int | None:
-    """Return what an entry says: 1, 0 or, for any other value, None."""
+    """Return the reservation of an entry: 1, 0 or, for any other value, None."""
     value = (entry or {}).get(NAME)
     return value if type(value) is int and value in (0, 1) else None
 
@@ -126,12 +126,12 @@ def entry_error(entry: Any) -> str:
 
 
 def reservation_value(value: str | None) -> int | None:
-    """Return what the value of a header or tag says: 1, 0 or, for any other value, None."""
+    """Return the reservation in the value of a header or tag: 1, 0 or, for any other value, None."""
     return {"0": 0, "1": 1}.get((value or "").strip(" \t"))
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Return True if ``pattern`` matches all that ``other`` matches; decided for plain prefixes only."""
+    """Return True if ``pattern`` matches all that ``other`` does; False if ``other`` isn't a plain prefix."""
     plain = is_literal(other) and not pattern.endswith("$")
     return plain and path_matches(path_pattern(pattern), path_pattern(other))
 

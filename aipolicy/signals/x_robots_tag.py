@@ -16,7 +16,7 @@ from aipolicy.core.validation import Visibility
 from aipolicy.signals.header_field import HeaderField, Joining
 from aipolicy.signals.switches import Signals
 
-# What stands before the colon of these rules is not a crawler's name.
+# The text before the colon of these rules is not a crawler's name.
 _VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 _RULES = _VALUED | {
     *("all", "index", "follow", "noindex", "nofollow", "none", "noarchive", "nocache", "nosnippet"),
@@ -30,7 +30,7 @@ _REST_OF_DATE = re.compile(
 _COMMAS_OF_DATE = 2
 
 OPT_OUT_RULES = frozenset({"noai", "noimageai"})
-"""The rules that mean no AI training to everyone who reads them."""
+"""The rules that mean "no AI training" to all their readers."""
 
 _READ_BY_ALL: dict[str, tuple[Category, ...]] = {
     "noai": (Category.TRAIN_AI,),
@@ -53,7 +53,7 @@ RULES_ABOUT_USE = tuple(
         ]
     )
 )
-"""The rules that say something about use; the others are about indexing alone."""
+"""The rules about use; the others are about indexing alone."""
 
 
 def _values(policy: SitePolicy, preferences: Preferences, signals: Signals) -> Iterator[str]:
@@ -73,10 +73,10 @@ FIELD = HeaderField("X-Robots-Tag", _values, joining=Joining.BEFORE, meta_name="
 
 
 def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
-    """Return the rules of header ``lines`` that hold for a crawler named ``agent``, in lower case.
+    """Return the rules of header ``lines`` that apply to a crawler named ``agent``, in lower case.
 
-    Google's robots meta tag specification (2026-03-24): rules without a name hold for all, those behind
-    ``name:`` for that crawler alone; names and rules are not case-sensitive.
+    Google's robots meta tag specification (2026-03-24): rules without a name apply to all crawlers, those
+    after ``name:`` to that crawler alone; names and rules are not case-sensitive.
     """
     return frozenset(
         rule for line in lines for name, rule in named_rules(line) if not name or name == agent.lower()
@@ -84,9 +84,9 @@ def parse_x_robots_tag(lines: Iterable[str], agent: str = "") -> frozenset[str]:
 
 
 def named_rules(line: str) -> list[tuple[str, str]]:
-    """Return the rules of one line in lower case, each with the crawler that it is for; "" is all.
+    """Return the rules of one line in lower case, each after its crawler's name, or "" for all.
 
-    Proxies join lines with commas (RFC 9110 §5.3), so a name may stand before any rule, and holds up to the
+    Proxies join lines with commas (RFC 9110 §5.3), so a name may come before any rule, and applies up to the
     next name: ``BadBot: noindex, nofollow, GPTBot: noai``.
     """
     found: list[tuple[str, str]] = []
@@ -112,16 +112,16 @@ def _goes_on(found: list[tuple[str, str]], member: str) -> bool:
 
 
 def categories_by_rule(rules: Iterable[str], token: str = "") -> Mapping[str, tuple[Category, ...]]:
-    """Return the categories that each of ``rules`` disallows to the crawler ``token``, as it documents it."""
+    """Return the categories that each of ``rules`` disallows to the crawler ``token``, as documented."""
     rules = set(rules)
     known = _READ_BY_ALL | _READ_BY.get(token.lower(), {})
     if token.lower() == "bingbot" and "nocache" in rules:
-        known.pop("noarchive")  # of the pair Bing takes the weaker
+        known.pop("noarchive")  # Bing obeys the weaker of the two
     return MappingProxyType({rule: categories for rule, categories in known.items() if rule in rules})
 
 
 def missed_by(lines: Iterable[str]) -> str:
-    """Return why a known reader of ``noai`` misses it in all of ``lines``; "" if both find it."""
+    """Return the reason that a known reader of ``noai`` misses it in all ``lines``; "" if both find it."""
     opt_outs = [line for line in lines if OPT_OUT_RULES & parse_x_robots_tag([line])]
     if opt_outs and not any(map(_datadiligence_reads, opt_outs)):
         return "datadiligence compares letter by letter"

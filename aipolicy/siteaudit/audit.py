@@ -31,7 +31,7 @@ class SiteReport:
         findings: Errors and warnings, the most severe first.
         notes: Findings that are no problem.
         omitted: The number of further findings by kind.
-        complete: False if aipolicy failed on the site's answers.
+        complete: False if aipolicy failed to evaluate the site's answers.
     """
 
     site: ParsedSite
@@ -90,7 +90,7 @@ def failed_audit(
     found = finding(
         "not-judged",
         "site",
-        f"aipolicy failed on the site's answers ({type(error).__name__})",
+        f"aipolicy failed to evaluate the site's answers ({type(error).__name__})",
         "nothing is known about the site's signals",
         fix="this is a bug in aipolicy: report it with the error in the log",
     )

@@ -50,7 +50,7 @@ class Caching:
 
     @property
     def text(self) -> str:
-        """The consequence for someone who changes a robots.txt, in words."""
+        """The lifetime in words."""
         if self.seconds is None:
             lifetime = "no header says how long caches may keep it"
         elif self.seconds == 0:

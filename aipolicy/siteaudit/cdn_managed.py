@@ -1,7 +1,7 @@
 """The parts of a robots.txt that a CDN or hosting provider added and marked as its own.
 
-Cloudflare's managed robots.txt precedes the origin's, between comments that say so; hosting providers use the
-same form.
+Cloudflare puts its managed robots.txt before the origin's, between two comments that name it; hosting
+providers use the same form.
 """
 
 import re
@@ -39,7 +39,7 @@ def managed_parts(text: str | bytes) -> tuple[ManagedPart, ...]:
 
 
 def without_managed(text: bytes) -> bytes:
-    """Return the file without the marked parts: the site's own, as far as the marks show it."""
+    """Return the file without the marked parts."""
     parts = managed_parts(text)
     if not parts:
         return text

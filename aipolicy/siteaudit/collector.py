@@ -32,7 +32,7 @@ _BROWSER = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 # Both are named: firewalls look for the token, and people who read the log see that it was aipolicy.
-_CRAWLER = "Mozilla/5.0 (compatible; {token}/1.0; sent by {us})"
+_CRAWLER = "Mozilla/5.0 (compatible; {token}/1.0; sent by {user_agent})"
 
 
 class Client(Protocol):
@@ -73,18 +73,18 @@ class Collector:
         seconds: float = 60.0,
     ) -> None:
         self._client = client
-        self._us = user_agent
+        self._user_agent = user_agent
         self._tokens = tokens
         self._delay = delay
         self._seconds = seconds
-        self._left = seconds
-        self._requested = 0.0
+        self._seconds_left = seconds
+        self._last_request = 0.0
         self._origin = ""
         self._shared: tuple[Views, FetchResult, FetchResult] | None = None
 
     async def collect(self, page: PageURL) -> Observation:
         """Return the answers for one page and its files. Never raises for what a site does."""
-        self._left = self._seconds
+        self._seconds_left = self._seconds
         if self._shared is None or self._origin != page.origin:
             robots = await self._views(page.at("/robots.txt"), MAX_ROBOTS_BYTES + 1)
             if _is_unreachable(robots.plain, page):
@@ -105,24 +105,24 @@ class Collector:
             return Views(plain)
         fresh = await self._get(_past_caches(url), size, _PAST_CACHES)
         crawlers = [
-            (token, await self._get(url, size, self._as(_CRAWLER.format(token=token, us=self._us))))
+            (token, await self._get_as(_CRAWLER.format(token=token, user_agent=self._user_agent), url, size))
             for token in self._tokens
         ]
-        browser = await self._get(url, size, self._as(f"{_BROWSER} {self._us}"))
+        browser = await self._get_as(f"{_BROWSER} {self._user_agent}", url, size)
         return Views(plain, fresh, browser, tuple(crawlers))
 
-    def _as(self, user_agent: str) -> tuple[tuple[str, str], ...]:
-        return (("User-Agent", user_agent),)
+    async def _get_as(self, user_agent: str, url: str, size: int) -> FetchResult:
+        return await self._get(url, size, (("User-Agent", user_agent),))
 
     async def _get(self, url: str, size: int, headers: Sequence[tuple[str, str]] = ()) -> FetchResult:
         answer = self._timed_out(url)
-        if self._left > 0:
-            await anyio.sleep(max(0.0, self._requested + self._delay - time.monotonic()))
+        if self._seconds_left > 0:
+            await anyio.sleep(max(0.0, self._last_request + self._delay - time.monotonic()))
             start = time.monotonic()
-            with anyio.move_on_after(self._left):
+            with anyio.move_on_after(self._seconds_left):
                 answer = await self._answer(url, size, headers)
-            self._requested = time.monotonic()
-            self._left -= self._requested - start
+            self._last_request = time.monotonic()
+            self._seconds_left -= self._last_request - start
         return answer
 
     async def _answer(self, url: str, size: int, headers: Sequence[tuple[str, str]]) -> FetchResult:

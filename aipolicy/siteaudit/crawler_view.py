@@ -1,4 +1,4 @@
-"""The site as each crawler sees it: may it fetch the page, and what is declared for each category of use."""
+"""Views of a site by crawler: if it may fetch the page, and the preference for each category of use."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,12 +78,13 @@ def crawler_view(site: ParsedSite, token: str) -> CrawlerView:
     control = crawler is not None and crawler.purpose is Purpose.CONTROL
     statements = [*robots_statements(site, token, fetch), *declared(site, token)]
     if not fetch.allowed:
-        # It may read no page, so it receives nothing that a page carries; and see attach-05 §3.
-        statements = [s for s in statements if control or _reaches_the_shut_out(s)]
+        # It doesn't receive the page's headers and tags; on AIPREF's lines in robots.txt see attach-05 §3.
+        statements = [s for s in statements if control or _reaches_blocked(s)]
     return CrawlerView(fetch, tuple(_use(category, statements) for category in Category), control)
 
 
-def _reaches_the_shut_out(statement: Statement) -> bool:
+def _reaches_blocked(statement: Statement) -> bool:
+    """Return True if the statement reaches a crawler that may not fetch the page."""
     carrier = statement.location.carrier
     return carrier not in PAGE_CARRIERS and (
         carrier is not Carrier.ROBOTS or statement.signal is not Signal.AIPREF

@@ -21,9 +21,9 @@ _MOST_LICENCES = 20
 
 
 def declared(site: ParsedSite, token: str) -> list[Statement]:
-    """Return what every signal says to a crawler, by each one's precedence, whether it gets there or not."""
+    """Return the statements of all signals to a crawler, including those that don't reach it."""
     cache = site.cache
-    if "" not in cache:  # what is the same for everyone
+    if "" not in cache:  # the same for all crawlers
         cache[""] = usage_in_headers(site.page), signals_in_page(site.page), reservation(site)
     if token not in cache:
         usage, signals, reserved = cache[""]
@@ -77,11 +77,12 @@ def header_preferences(page: PageSignals) -> Preferences:
     return Preferences.parse(page.answer.header(content_usage.FIELD.name))
 
 
-# Content Signals: the line of robots.txt, and the header and tag that some send although no policy has them.
+# Content Signals: the line of robots.txt, and the header and tag that some servers send (Cloudflare's with
+# Markdown pages) although no policy has them.
 
 
 def signals_in_robots(site: ParsedSite, token: str) -> list[Statement]:
-    """Return what the ``Content-Signal`` lines of the crawler's group say; all of those that disagree."""
+    """Return the statements of the ``Content-Signal`` lines of the crawler's group, even if they disagree."""
     content = site.file.index.bound(group_token(site.file, token)).content
     key = "signals", content
     if key not in site.cache:
@@ -98,7 +99,7 @@ def signals_in_robots(site: ParsedSite, token: str) -> list[Statement]:
 
 
 def signals_in_page(page: PageSignals) -> list[Statement]:
-    """Return what header and meta tag say: not in the policy, but Cloudflare's Markdown answers have them."""
+    """Return the statements of the header and the meta tag."""
     lines = (*page.headers("Content-Signal"), *page.metas("content-signal"))
     return first_of_each(
         statement
@@ -132,7 +133,7 @@ def reservations_in_page(page: PageSignals) -> list[Statement]:
 
 
 def reservation_values(page: PageSignals) -> list[tuple[str, Location]]:
-    """Return the values of the header and of the tag, as far as there are any, and the first place of each.
+    """Return the value of the header and that of the tag, if sent, each with its first location.
 
     Lines of a header are one value (RFC 9110 §5.2), so two of ``1`` are ``1, 1``, which is invalid. Equal
     tags are one; tags that differ are invalid.
@@ -175,7 +176,7 @@ def rules_for(page: PageSignals, token: str = "") -> dict[str, Location]:
 
 
 def tag_statements(page: PageSignals, token: str) -> Iterator[Statement]:
-    """Yield what the rules disallow to that crawler."""
+    """Yield a no to each category that the rules disallow to the crawler."""
     rules = rules_for(page, token)
     categories = x_robots_tag.categories_by_rule(rules, token)
     for rule, location in rules.items():

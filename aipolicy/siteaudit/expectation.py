@@ -55,8 +55,8 @@ class Expectation:
 def expected_robots(policy: SitePolicy, signals: Signals, site: ParsedSite) -> bytes | None:
     """Return the policy's robots.txt merged with the site's own rules, or None if that is too large.
 
-    If the policy doesn't have the site's own rules, they are what is served without aipolicy's lines and a
-    CDN's: merging them again changes nothing on a site that is as it should be.
+    If the policy doesn't have the site's own rules, they are taken from the served file without a CDN's
+    lines. Merging the policy into its own output changes nothing.
     """
     base = policy.robots_base
     own = without_managed(site.sent or b"") if site.access is Access.RULES else b""

@@ -15,7 +15,7 @@ _MOST_LINES, _LONGEST_LINE = 60, 300  # of a fix
 
 _ERRORS = {
     "unreachable": "The site can't be reached, so nothing is known about its signals.",
-    "not-judged": "aipolicy failed on the site's answers, so nothing is known about its signals.",
+    "not-judged": "aipolicy failed to evaluate the site's answers, so nothing is known about its signals.",
     "robots-refused": "/robots.txt is answered with a 4xx status, which means that there are no rules.",
     "robots-rate-limited": "/robots.txt is answered with 429, which some crawlers read as no rules.",
     "robots-unreachable": "/robots.txt is answered with a 5xx status or not at all, so crawlers stay away.",

@@ -158,7 +158,7 @@ def _well_formed(text: str) -> list[_Element]:
 
 
 def _local(name: str) -> str:
-    """Return the local name of an element of XHTML or without namespace; another is left unusable."""
+    """Return the local name of an element in XHTML's namespace or in none, else the unusable full name."""
     namespace, _, local = name.rpartition(" ")
     return local if namespace in ("", _XHTML) else name
 

@@ -1,4 +1,4 @@
-"""The answers that a site gave, as values; everything that an audit reports is derived from them."""
+"""The answers of a site, from which an audit derives everything that it reports."""
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -86,7 +86,7 @@ class Views:
 
     @property
     def effective(self) -> FetchResult:
-        """The answer that crawlers get: ours, or if only we are refused, the first crawler's."""
+        """The answer that crawlers receive: aipolicy's, or a crawler's if only aipolicy is refused."""
         others = (answer for _, answer in self.crawlers if answer.ok)
         return self.plain if self.plain.ok or not self.plain.refused else next(others, self.plain)
 

@@ -13,7 +13,7 @@ from aipolicy.siteaudit.statements import Carrier, Location, Signal, Statement
 
 @dataclass(frozen=True, slots=True)
 class FetchDecision:
-    """The decision whether a crawler may fetch the page.
+    """The decision about a fetch of the page by a crawler.
 
     Attributes:
         allowed: True if it may.

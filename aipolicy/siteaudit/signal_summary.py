@@ -1,4 +1,4 @@
-"""The signals of a page in a form that can be compared by meaning and told in a line."""
+"""Summaries of a page's signals, to compare them by meaning and to write them in one line."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -14,9 +14,9 @@ from aipolicy.siteaudit.observation import FetchResult, Views
 from aipolicy.siteaudit.parsed_site import PageSignals
 from aipolicy.siteaudit.statements import Signal
 
-_SAME = {"none": "noindex", "max-snippet:0": "nosnippet"}
+_SYNONYMS = {"none": "noindex", "max-snippet:0": "nosnippet"}
 # Many sites send it with any URL that has a query, so that a page is in no index twice.
-_OF_QUERIES = frozenset({(Signal.X_ROBOTS_TAG, "noindex")})
+_QUERY_RULES = frozenset({(Signal.X_ROBOTS_TAG, "noindex")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PageSummary:
     @classmethod
     def of(cls, answer: FetchResult) -> Self:
         page = PageSignals(answer)
-        rules = {_SAME.get(rule, rule) for rule in rules_for(page)}
+        rules = {_SYNONYMS.get(rule, rule) for rule in rules_for(page)}
         statements = [*usage_in_headers(page), *signals_in_page(page), *reservations_in_page(page)[-1:]]
         refusals = {(s.signal, str(s.category)) for s in statements if s.preference is Preference.DISALLOW}
         return cls(
@@ -53,7 +53,7 @@ class PageSummary:
 
     def _by(self, signal: Signal) -> str:
         refused, granted = (
-            ", ".join(sorted(use for of, use in pairs if of is signal))
+            ", ".join(sorted(use for each, use in pairs if each is signal))
             for pairs in (self.refusals, self.grants)
         )
         if signal is Signal.X_ROBOTS_TAG:
@@ -67,7 +67,7 @@ def summaries_past_caches(page: Views) -> tuple[PageSummary, PageSummary] | None
     if page.fresh is None or not (page.fresh.ok and page.plain.ok):
         return None
     plain, fresh = PageSummary.of(page.plain), PageSummary.of(page.fresh)
-    return plain, replace(fresh, refusals=fresh.refusals - _OF_QUERIES | plain.refusals & _OF_QUERIES)
+    return plain, replace(fresh, refusals=fresh.refusals - _QUERY_RULES | plain.refusals & _QUERY_RULES)
 
 
 def differs_past_caches(page: Views) -> bool:

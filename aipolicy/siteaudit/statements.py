@@ -80,7 +80,7 @@ class Statement:
 
 
 def first_of_each(statements: Iterable[Statement], most: int = 3) -> list[Statement]:
-    """Return the first ``most`` of those that say the same: a file may say it ten thousand times."""
+    """Return at most ``most`` statements of each meaning: a file may repeat one ten thousand times."""
     counted: Counter[tuple[Category, Preference]] = Counter()
     kept = []
     for statement in statements:

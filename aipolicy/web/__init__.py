@@ -1,1 +1,1 @@
-"""Requests to servers on the Internet that are safe to make for URLs of unknown origin."""
+"""A client for URLs of unknown origin: private addresses are refused, size and time are bounded."""

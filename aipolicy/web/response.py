@@ -1,4 +1,4 @@
-"""Responses of servers."""
+"""A response to a GET request, and the redirects that led to it."""
 
 from dataclasses import dataclass
 

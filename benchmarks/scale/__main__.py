@@ -1,15 +1,15 @@
-"""Lookups at ten million sites, beside other ways to answer: ``python benchmarks/scale``.
+"""Lookups at ten million sites, compared with other stores: ``python benchmarks/scale``.
 
     apt install redis-server && pip install -e '.[bench]'
     python benchmarks/scale --make      # the data only: about 4 minutes, 8 GB
     python benchmarks/scale             # the figures: about 5 minutes
 
-The registry is made by SQLite itself, in the registry's own tables, and checked by the registry's own reads.
-The peers have the same hosts and policies in one table, host → policy, which is less than a registry keeps
-and what each is quickest with; all of them answer with renderings. The files are read through before each
-part, so that their pages are in memory. It takes 12 GB of that, of which the dict and Redis have 3.
+SQLite fills the registry's own tables, and the registry's own reads check them. The peers have the same hosts
+and policies in one table, host → policy, which is less than a registry stores and the fastest form for each
+peer; all of them answer with renderings. The files are read before each part, so that their pages are in
+memory. The benchmark needs 12 GB of memory, of which the dict and Redis take 3.
 
-Ends with 1 where a target is not met.
+Exits with 1 if a target is not met.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The data: a registry, and the same hosts and policies for each peer, made once and kept in a folder."""
+"""The data: a registry, and the same hosts and policies for each peer, made once and stored in a folder."""
 
 import json
 import random

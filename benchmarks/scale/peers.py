@@ -1,4 +1,4 @@
-"""The peers' data and servers: hosts and policies in one table, the form in which each is quickest."""
+"""The peers' data and servers: hosts and policies in one table, the fastest form for each."""
 
 import importlib.util
 import shutil

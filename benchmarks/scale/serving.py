@@ -1,6 +1,6 @@
-"""A process that answers from one store, as an application would: ``serving.py STORE FOLDER [ADDRESS]``.
+"""A process that answers from one store, like an application: ``serving.py STORE FOLDER [ADDRESS]``.
 
-It reads commands, a line each, and answers each with a line of JSON. Every answer is a rendering, through the
+It reads one command per line, and answers with a line of JSON. Every answer is a rendering, through the
 public calls of a lookup, in uvloop: ``peek(host) or await find(host)``.
 """
 
@@ -66,7 +66,7 @@ async def sqlite(folder: Path, _: str) -> Store:
 
 
 async def snapshot(folder: Path, _: str) -> Store:
-    """All hosts in a dict, with the renderings that several sites share; others are rendered on request."""
+    """Return a dict of all hosts with the renderings that sites share; others are rendered on request."""
     from sites import OPTED_OUT, UNSET
 
     renderer = Renderer()
@@ -103,7 +103,7 @@ async def lmdb(folder: Path, _: str) -> Store:
 
 
 async def lmdb_cached(folder: Path, _: str) -> Store:
-    """LocalLookup on LMDB in place of SQLite."""
+    """Return a LocalLookup on LMDB instead of SQLite."""
     lookup, get = LocalLookup(folder / "registry.db"), _lmdb(folder)
     vars(lookup._file)["policy"] = lambda host: get(host.encode())
     return lookup

@@ -1,7 +1,8 @@
 """Sites that are derived from their number: 1.1 hosts each, every tenth opted out.
 
-One in a hundred has a robots.txt of its own as well, which names it, and lets one crawler in: no two of those
-have the same policy. Names are scattered over the alphabet, as they are of sites made one after the other.
+One in a hundred also has its own robots.txt, which contains its name, and licenses one crawler: no two of
+these have the same policy. Names are scattered over the alphabet, like those of sites registered one after
+the other.
 """
 
 import random
@@ -48,7 +49,7 @@ class Sites:
         return f"{place * self.step:08x}.platform.example"
 
     def further(self, place: int) -> str:
-        """Return the second host of a site; ``has_further`` tells whether it has one."""
+        """Return the second host of a site; ``has_further`` is True if it has one."""
         return f"www.{place * self.step:08x}.example"
 
     def has_further(self, id_: int) -> bool:

@@ -1,4 +1,4 @@
-"""The lines that hold a crawler's token."""
+"""The filter for lines that contain a crawler's token."""
 
 import polars as pl
 import pytest
@@ -17,7 +17,7 @@ def matching_lines(block: bytes) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_no_token_is_missed_however_it_is_spelled(token: str) -> None:
+def test_tokens_are_found_in_every_spelling(token: str) -> None:
     spellings = [token, token.lower(), token.upper(), token.swapcase()]
     spellings += [token.replace(" ", space) for space in ("+", "%20", "%2520")]
     lines = [f'192.0.2.1 "Mozilla/5.0 ({spelling}/1.0)"'.encode() for spelling in spellings]
@@ -28,7 +28,7 @@ def test_other_lines_are_filtered_out() -> None:
     assert matching_lines(b"Mozilla/5.0 Firefox/140.0\n\n\ncurl/8.0\r\n") == []
 
 
-def test_names_of_policies_and_self_declared_crawlers_are_held_too() -> None:
+def test_names_of_policies_and_self_declared_crawlers_are_found() -> None:
     named, bot, other = (
         b'"NewThing/1.0"',
         b'"(compatible; NewBot/1.0; +https://new.example)"',
@@ -51,7 +51,7 @@ def test_invalid_utf_8_changes_nothing() -> None:
     ]
 
 
-def test_what_begins_like_a_compressed_file_is_a_line() -> None:
+def test_a_line_that_begins_like_a_compressed_file_is_a_line() -> None:
     assert matching_lines(b"x\x9c GPTBot\n") == [(1, b"x\x9c GPTBot")]
 
 

@@ -41,9 +41,7 @@ def test_files_are_deleted_at_the_end(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_few_rows_that_are_long_do_not_stay_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_few_long_rows_are_moved_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with FetchStore(100, max_bytes=50_000) as store:
         for line in range(20):

@@ -88,5 +88,5 @@ def test_blank_lines_alone_have_no_format_and_are_not_an_error(tmp_path: Path) -
         (None, None),
     ],
 )
-def test_a_masked_address_has_at_most_its_network(address: str | None, masked: str | None) -> None:
+def test_a_masked_address_contains_only_its_network(address: str | None, masked: str | None) -> None:
     assert masked_address(address) == masked

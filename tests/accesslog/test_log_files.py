@@ -1,4 +1,4 @@
-"""Logs as blocks of whole lines."""
+"""Log files, read in blocks of whole lines."""
 
 import gzip
 import io
@@ -74,7 +74,7 @@ def test_a_compressed_log_that_was_damaged_is_an_error_that_names_it(tmp_path: P
         read(tmp_path / "log")
 
 
-def test_a_folder_and_a_file_that_is_not_there_are_errors_that_name_them(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_file_are_errors_that_name_them(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.log"):
         with pytest.raises(LogError, match=path.name):
             read(path)

@@ -1,4 +1,4 @@
-"""The work of a Spark worker on its lines, without Spark."""
+"""The functions of a Spark worker, without Spark."""
 
 import io
 

@@ -72,7 +72,7 @@ async def test_a_refused_head_request_has_no_body() -> None:
         "/ai.txt",
     ],
 )
-async def test_a_crawler_may_always_read_what_is_asked_of_it(path: str) -> None:
+async def test_a_crawler_may_always_read_the_policy_files(path: str) -> None:
     assert (await visit(GPTBOT, path)).status == 200
     assert (await visit(GPTBOT, path, policy=PRIVATE)).status != 403
 
@@ -92,7 +92,7 @@ ROUNDABOUT = [
 
 
 @pytest.mark.parametrize(("path", "raw"), ROUNDABOUT)
-async def test_no_way_round_leads_to_what_is_closed(path: str, raw: str, tmp_path: Path) -> None:
+async def test_no_spelling_of_a_path_opens_a_closed_site(path: str, raw: str, tmp_path: Path) -> None:
     """Starlette's StaticFiles resolves dot segments, and would serve the page."""
     (tmp_path / "post.html").write_bytes(POST)
     files = Starlette(routes=[Mount("/", StaticFiles(directory=tmp_path))])
@@ -102,18 +102,18 @@ async def test_no_way_round_leads_to_what_is_closed(path: str, raw: str, tmp_pat
 
 
 @pytest.mark.parametrize("path", ["/a/../members/x", "/./members/x", "//members/x", "/a//../members/x"])
-async def test_no_way_round_leads_to_a_path_that_is_closed(path: str) -> None:
+async def test_no_spelling_of_a_path_opens_a_closed_path(path: str) -> None:
     policy = SitePolicy.from_preset("unset", path_preferences={"/members/": PRESETS["no-ai"]})
     assert (await visit(GPTBOT, path, policy=policy)).status == 403
 
 
-async def test_an_absolute_target_is_no_way_round() -> None:
+async def test_an_absolute_target_does_not_open_a_closed_site() -> None:
     assert (await visit(GPTBOT, "http://blog.example/.well-known/security.txt")).status == 200
     assert (await visit(GPTBOT, "http://blog.example/.well-known/../post")).status == 403
 
 
 @pytest.mark.parametrize("path", ["/a//b", "/a/./b", "/members/../b", "/a..b/", "/a/...", "/a/.b"])
-async def test_a_way_round_to_what_is_open_is_open(path: str) -> None:
+async def test_every_spelling_of_an_open_path_is_open(path: str) -> None:
     policy = SitePolicy.from_preset("unset", path_preferences={"/secret/": PRESETS["no-ai"]})
     assert (await visit(GPTBOT, path, policy=policy)).status == 200
 

@@ -18,7 +18,7 @@ from aipolicy.identity import Verification
 from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import lookup
 from tests.core.test_path_readings import independent
-from tests.identity.address_lists import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, UNLISTED
 from tests.sizes import size
 
 REQUESTS = size(full=100_000, ci=3_000)
@@ -147,7 +147,7 @@ def request_of(chance: random.Random) -> Scope:
             (b"user-agent", chance.choice([GPTBOT, CCBOT, BROWSER])),
             *headers,
         ],
-        "client": (STRANGER, 1),
+        "client": (UNLISTED, 1),
         "extensions": chance.choice(
             [None, {}, {"http.response.pathsend": {}, "websocket.http.response": {}}]
         ),

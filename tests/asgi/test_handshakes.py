@@ -140,7 +140,7 @@ async def test_monitor_reports_a_handshake_and_refuses_none() -> None:
 
 async def test_an_impostors_handshake_is_refused_too() -> None:
     from aipolicy.identity import Verification
-    from tests.identity.address_lists import RANGES, STRANGER
+    from tests.identity.address_lists import RANGES, UNLISTED
 
     policy = SitePolicy.from_preset("no-ai", licensed=["GPTBot"])
     verification = Verification(RANGES, dns=False)
@@ -150,7 +150,7 @@ async def test_an_impostors_handshake_is_refused_too() -> None:
         app,
         "/live",
         GPTBOT,
-        client=(STRANGER, 1),
+        client=(UNLISTED, 1),
         headers=[(b"host", b"blog.example"), (b"user-agent", GPTBOT.encode()), *signed],
     )
     assert [message["type"] for message in sent] == ["websocket.close"]

@@ -49,7 +49,7 @@ async def ask(
 
 
 @pytest.mark.parametrize("served", SERVERS)
-async def test_every_writing_of_a_closed_path_is_refused_and_carries_the_no(served: Server) -> None:
+async def test_every_spelling_of_a_closed_path_is_refused_and_has_the_opt_out(served: Server) -> None:
     reached: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

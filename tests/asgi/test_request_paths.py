@@ -25,7 +25,7 @@ from aipolicy.serving.enforcement import EnforceMode
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, http_scope, request
 from tests.core.test_path_readings import ART
-from tests.identity.address_lists import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, UNLISTED
 
 GPTBOT = "GPTBot/1.2"
 CLOSED = SitePolicy.from_preset("unset", path_preferences={"/art/": PRESETS["no-training"]})
@@ -53,7 +53,7 @@ async def get(
 
 
 @pytest.mark.parametrize("sent", ART)
-async def test_every_reading_of_a_closed_path_carries_the_no(sent: str) -> None:
+async def test_every_reading_of_a_closed_path_has_the_opt_out(sent: str) -> None:
     assert (await get(sent)).one("tdm-reservation") == "1"
     if sent != "/x%2Fy/%2e%2e/art/x":  # decoded, it is another path
         assert (await get(sent, raw_path=None)).one("tdm-reservation") == "1"
@@ -70,7 +70,7 @@ async def test_every_reading_of_a_closed_path_is_refused_with_the_headers(sent: 
 async def test_no_impostor_gets_round_the_verification(sent: str) -> None:
     verification = Verification(RANGES, dns=False)
     options: dict[str, Any] = {"enforce": "verified", "verification": verification}
-    response = await get(sent, LICENSED, user_agent=GPTBOT, client=(STRANGER, 1), **options)
+    response = await get(sent, LICENSED, user_agent=GPTBOT, client=(UNLISTED, 1), **options)
     assert response.status == 403
     assert json.loads(response.body)["identity"] == "spoofed"
 
@@ -257,7 +257,7 @@ async def test_where_a_path_has_too_many_readings_a_site_closes_it_if_it_closes_
     private = SitePolicy(visibility="private", licensed=("GPTBot",))
     assert (await get(sent, private, **options)).status == 403
     verified = {"enforce": "verified", "verification": Verification(RANGES, dns=False)}
-    response = await get(sent, LICENSED, client=(STRANGER, 1), **options | verified)
+    response = await get(sent, LICENSED, client=(UNLISTED, 1), **options | verified)
     assert (response.status, response.one("tdm-reservation")) == (403, "1")
 
 

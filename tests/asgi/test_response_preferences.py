@@ -53,7 +53,7 @@ async def test_a_post_that_says_nothing_is_as_its_blog(stated: object) -> None:
     ) == "train-ai=n, ai-use=n"
 
 
-async def test_what_cannot_be_understood_is_taken_for_a_no_and_logged(
+async def test_an_invalid_value_counts_as_no_ai_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):

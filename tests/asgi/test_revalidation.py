@@ -248,6 +248,6 @@ async def test_a_long_page_is_sent_completely_whatever_its_status(status: int) -
 
 
 @pytest.mark.parametrize("length", [b"9" * 5000, b"-1", b"", b"1, 1", b"\xb2"])
-async def test_a_length_that_is_none_is_not_counted_on(length: bytes) -> None:
+async def test_an_invalid_content_length_is_ignored(length: bytes) -> None:
     response = await page(PAGE, headers=[(b"content-length", length)])
     assert (response.one("content-length"), TAGS in response.body) == (None, True)

@@ -248,7 +248,7 @@ async def test_a_name_that_can_not_be_a_sites_is_an_error_in_the_log_once_with_i
             response = await request(app, "/@bob/1")
             assert (response.status, response.one("content-usage")) == (200, "train-ai=n")
     (line,) = caplog.messages
-    assert f"site_of returned {name!r}, which can't be the name of a site" in line
+    assert f"site_of returned {name!r}, which is not a valid site name" in line
     assert "'alice.blog.example'" in line
 
 

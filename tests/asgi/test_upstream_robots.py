@@ -498,7 +498,7 @@ async def test_after_twice_its_time_a_request_waits_for_the_new_file() -> None:
 async def test_after_twice_its_time_a_file_that_does_not_come_leaves_the_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._MAX_WAIT", 0.01)
 
     async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -843,7 +843,7 @@ def test_invalid_options_are_refused() -> None:
 async def test_an_application_that_takes_longer_than_a_request_waits_is_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aipolicy.asgi.upstream_robots._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("aipolicy.asgi.upstream_robots._MAX_WAIT", 0.01)
     release = asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,7 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.resolver import DnsAnswer, DnsQuestion
 from tests.asgi.apps import answering, lookup
 from tests.asgi_client import Response, request
-from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, UNLISTED
 from tests.identity.dns_server import SERVFAIL, DNSServer, reverse
 from tests.identity.signatures.signing import Clock
 
@@ -73,13 +73,13 @@ async def visit(
 
 async def test_a_licensed_crawler_is_allowed_and_an_impostor_is_not(offline: Verification) -> None:
     assert (await visit(offline)).status == 200
-    response = await visit(offline, address=STRANGER)
+    response = await visit(offline, address=UNLISTED)
     assert response.status == 403
     problem = json.loads(response.body)
     assert problem["detail"] == (
-        "This site's AI policy lets GPTBot fetch this, but not clients that only claim to be GPTBot. That "
-        "this client is GPTBot could not be verified: its operator doesn't publish its address. verify_by "
-        "says how it can be. /robots.txt says what others may."
+        "This site's AI policy lets GPTBot fetch this, but only after verification. This client could not be "
+        "verified as GPTBot: its operator doesn't publish its address. verify_by has the methods of "
+        "verification. /robots.txt says what others may fetch."
     )
     assert (problem["crawler"], problem["identity"]) == ("GPTBot", "spoofed")
     assert problem["verify_by"] == {"addresses": ["https://openai.com/gptbot.json"]}
@@ -87,17 +87,17 @@ async def test_a_licensed_crawler_is_allowed_and_an_impostor_is_not(offline: Ver
 
 
 async def test_a_refusal_is_never_stored_and_carries_the_sites_headers(offline: Verification) -> None:
-    response = await visit(offline, address=STRANGER)
+    response = await visit(offline, address=UNLISTED)
     assert response.one("content-type") == "application/problem+json"
     assert response.one("cache-control") == "no-store"
     assert response.one("content-usage") == "train-ai=n, ai-use=n"
     assert response.one("content-length") == str(len(response.body))
     assert response.one("accept-signature") is None
-    assert (await visit(offline, address=STRANGER, method="HEAD")).body == b""
+    assert (await visit(offline, address=UNLISTED, method="HEAD")).body == b""
 
 
 async def test_a_crawler_whose_operator_signs_is_asked_for_a_signature(offline: Verification) -> None:
-    response = await visit(offline, "YouBot/1.0", STRANGER)
+    response = await visit(offline, "YouBot/1.0", UNLISTED)
     assert response.status == 403
     components = '"@authority" "@method" "@path" "signature-agent";key="sig1"'
     asked_for = response.one("accept-signature")
@@ -109,14 +109,12 @@ async def test_a_crawler_whose_operator_signs_is_asked_for_a_signature(offline: 
 async def test_a_crawler_whose_operator_publishes_nothing_can_not_use_its_licence(
     offline: Verification,
 ) -> None:
-    response = await visit(offline, "AI2Bot/1.0", STRANGER)
+    response = await visit(offline, "AI2Bot/1.0", UNLISTED)
     assert response.status == 403
     problem = json.loads(response.body)
     assert problem["identity"] == "unverifiable"
     assert problem["verify_by"] == {}
-    assert (
-        "could not be verified: its operator publishes nothing to verify it by. /robots" in problem["detail"]
-    )
+    assert ": its operator publishes nothing to verify it by. /robots" in problem["detail"]
 
 
 async def test_another_crawler_of_its_operator_does_not_use_its_licence(offline: Verification) -> None:
@@ -130,27 +128,27 @@ async def test_nobody_else_is_verified(user_agent: str) -> None:
         def verify(self, *_: object) -> VerificationResult:
             raise AssertionError("a visitor was looked up")
 
-    assert (await visit(Never(), user_agent, STRANGER)).status == 200
+    assert (await visit(Never(), user_agent, UNLISTED)).status == 200
 
 
 async def test_a_blocked_crawler_is_refused_as_before_whoever_it_is(offline: Verification) -> None:
-    for address in (STRANGER, GPTBOT, None):
+    for address in (UNLISTED, GPTBOT, None):
         response = await visit(offline, "CCBot/2.0", address)
         assert response.status == 403
         assert "does not let CCBot fetch this" in json.loads(response.body)["detail"]
 
 
 async def test_what_is_open_to_all_needs_no_licence(offline: Verification) -> None:
-    assert (await visit(offline, address=STRANGER, path="/press/kit")).status == 200
+    assert (await visit(offline, address=UNLISTED, path="/press/kit")).status == 200
     open_to_all = SitePolicy.from_preset("unset", licensed=["GPTBot"])
-    assert (await visit(offline, address=STRANGER, policy=open_to_all)).status == 200
+    assert (await visit(offline, address=UNLISTED, policy=open_to_all)).status == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/robots.txt", "/.well-known/tdmrep.json", "/.well-known/security.txt", "/ai.txt"]
 )
-async def test_an_impostor_may_still_read_what_is_asked_of_it(offline: Verification, path: str) -> None:
-    assert (await visit(offline, address=STRANGER, path=path)).status == 200
+async def test_an_impostor_may_still_read_the_policy_files(offline: Verification, path: str) -> None:
+    assert (await visit(offline, address=UNLISTED, path=path)).status == 200
 
 
 async def test_each_licensed_token_that_is_claimed_must_be_verified(offline: Verification) -> None:
@@ -161,7 +159,7 @@ async def test_an_event_has_the_identity(offline: Verification) -> None:
     events: list[DisallowedFetch] = []
     await visit(offline, events=events)
     assert events == []
-    await visit(offline, address=STRANGER, events=events)
+    await visit(offline, address=UNLISTED, events=events)
     await visit(offline, "CCBot/2.0", events=events)
     claimed, blocked = events
     assert (claimed.crawler.product_token, claimed.refused, claimed.identity) == (
@@ -180,7 +178,7 @@ async def test_while_it_is_looked_up_it_may_come_again_and_then_it_is_allowed(
     events: list[DisallowedFetch] = []
     response = await visit(asking, "YandexAdditional/1.0", YANDEX, events=events)
     assert (response.status, response.one("retry-after")) == (503, "5")
-    assert "is not known yet: its host name is being looked up" in json.loads(response.body)["detail"]
+    assert " yet: its host name is being looked up" in json.loads(response.body)["detail"]
     assert response.one("cache-control") == "no-store"
     assert events == []  # a first visit is no offence
     await asyncio.to_thread(asking.wait_until_idle)
@@ -218,12 +216,12 @@ async def test_an_impostor_gets_nothing_while_it_is_looked_up(
 ) -> None:
     statuses = []
     for _ in range(2):
-        statuses.append((await visit(asking, "YandexAdditional/1.0", STRANGER)).status)
+        statuses.append((await visit(asking, "YandexAdditional/1.0", UNLISTED)).status)
         await asyncio.to_thread(asking.wait_until_idle)
     assert statuses == [503, 403]
 
 
-async def test_who_reads_robots_txt_first_is_not_kept_waiting(
+async def test_a_client_that_reads_robots_txt_first_does_not_wait(
     server: DNSServer, asking: Verification
 ) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")

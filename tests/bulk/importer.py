@@ -1,6 +1,6 @@
 """``aipolicy import`` in small batches: ``python -m tests.bulk.importer ARGUMENTS``.
 
-It prints a line when a batch is stored.
+It prints a line for each stored batch.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The generator: every site's robots.txt in a folder, correct and complete at any moment."""
+"""The generator of every site's robots.txt, correct and complete at any time."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_the_files_for_unknown_hosts_are_in_the_folder(registry: Registry, out: 
     ]
 
 
-def test_a_second_run_checks_the_changes_only(registry: Registry, out: Path) -> None:
+def test_a_second_run_only_reads_the_changes(registry: Registry, out: Path) -> None:
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(20)), by="import")
     assert write(registry, out).full
     assert did(write(registry, out)) == (0, 0, 0)
@@ -54,9 +54,7 @@ def test_the_file_of_a_removed_host_is_removed(registry: Registry, out: Path) ->
     assert files(out).keys() == {"blog.example", "www.blog.example"}
 
 
-def test_the_file_of_a_host_that_is_removed_during_the_first_pass_is_removed(
-    registry: Registry, out: Path
-) -> None:
+def test_a_host_removed_during_the_first_pass_has_no_file(registry: Registry, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
     hosts = iter((["old.example"], []))
 
@@ -108,15 +106,17 @@ def test_a_directory_in_the_place_of_a_file_is_an_error(registry: Registry, out:
     (out / FILES / "og" / "blog.example").mkdir(parents=True)
     registry.put(OPTED_OUT, by="ada")
     with pytest.raises(
-        AIPolicyError, match=r"blog\.example' is not a regular file, and not ours: move it away"
+        AIPolicyError, match=r"blog\.example' is not a file that aipolicy wrote: move it away"
     ):
         write(registry, out)
 
 
-def test_a_folder_with_foreign_files_is_refused_and_untouched(registry: Registry, out: Path) -> None:
+def test_a_folder_with_foreign_files_is_refused_and_unchanged(registry: Registry, out: Path) -> None:
     out.mkdir()
     (out / "index.html").write_text("a page")
-    with pytest.raises(AIPolicyError, match=r"contains 'index.html', which is not ours: use an empty"):
+    with pytest.raises(
+        AIPolicyError, match=r"contains 'index.html', which aipolicy didn't write: use an empty"
+    ):
         write(registry, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
 
@@ -135,7 +135,7 @@ def test_a_folder_of_another_registry_is_refused_without_full(
         assert files(out) == expected(other)
 
 
-def test_other_signals_or_another_crawler_table_renew_every_file(
+def test_other_signals_or_crawlers_rewrite_every_file(
     registry: Registry, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.put(OPTED_OUT, by="ada")

@@ -20,7 +20,7 @@ def three(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_site_is_written_and_then_the_changes(aipolicy: Run, three: Path) -> None:
+def test_the_first_run_writes_all_sites_and_the_next_the_changes(aipolicy: Run, three: Path) -> None:
     first = aipolicy("robots", "--all", "--out", "out")
     assert (first.returncode, first.stdout) == (0, "")
     assert first.stderr == "out: 3 written, 0 unchanged, 0 removed (change 3)\n"
@@ -40,7 +40,7 @@ def test_every_site_is_written_and_then_the_changes(aipolicy: Run, three: Path) 
     assert "3 unchanged" in aipolicy("robots", "--all", "--out", "out", "--full").stderr
 
 
-def test_a_switch_holds_for_all_of_them(aipolicy: Run, three: Path) -> None:
+def test_a_signal_switch_applies_to_all_files(aipolicy: Run, three: Path) -> None:
     aipolicy("robots", "--all", "--out", "out", "--no-content-signal")
     assert "Content-Signal" not in (three / "out/robots/a/a.example").read_text()
 
@@ -89,7 +89,7 @@ def test_an_unusable_policy_is_reported_and_the_others_are_written(aipolicy: Run
         (["--all", "--out", "out", "--site", "a.example"], "--site"),
         (["--all", "--out", "out", "--preset", "no-ai"], "registry"),
         (["--all", "--out", "aipolicy.db/out"], "aipolicy.db"),
-        (["--all", "--out", "."], "not ours"),
+        (["--all", "--out", "."], "aipolicy didn't write"),
         (["--all", "--out", "out", "--registry", "sqlite:///missing.db"], "missing.db"),
     ],
 )

@@ -39,9 +39,7 @@ def test_an_unreadable_policy_does_not_stop_the_others(registry: Registry, url: 
     assert files(out) == {"a.example": NO, "b.example": was["b.example"], "c.example": NO, "d.example": NO}
 
 
-def test_equal_files_share_their_bytes_and_changing_one_changes_no_other(
-    registry: Registry, out: Path
-) -> None:
+def test_equal_files_are_hard_links_and_are_replaced_separately(registry: Registry, out: Path) -> None:
     registry.put_many((OPTED_OUT.for_site(f"b{n}.example") for n in range(50)), by="import")
     write(registry, out)
     inodes = {path.stat().st_ino for path in (out / FILES).glob("*/*")}
@@ -151,7 +149,7 @@ def test_an_interrupted_first_pass_resumes(
     assert files(out) == expected(registry)
 
 
-def test_an_unfinished_file_that_a_kill_left_empties_no_other(registry: Registry, out: Path) -> None:
+def test_an_unfinished_file_of_a_killed_run_is_not_truncated(registry: Registry, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     write(registry, out)
     folder = out / FILES / "og"

@@ -40,7 +40,7 @@ def put(registry: Registry, count: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 2, 3, 5])
-def test_a_registry_restored_from_a_backup_is_followed_however_far_it_is(
+def test_all_files_follow_a_registry_restored_from_a_backup(
     registry: Registry, out: Path, back_up: Backup, more: int
 ) -> None:
     registry.put(SitePolicy(site="blog.example"), by="ada")
@@ -56,7 +56,7 @@ def test_a_registry_restored_from_a_backup_is_followed_however_far_it_is(
     assert not write(registry, out).full
 
 
-def test_a_registry_restored_while_it_is_written_is_written_as_it_is_then(
+def test_a_registry_restored_during_a_run_is_written_in_its_new_state(
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.registry.registry._LARGE_PAGE", 3)
@@ -97,7 +97,7 @@ def test_a_registry_that_is_restored_repeatedly_is_an_error(
         Generator(registry, folder, advance=restore).run()
 
 
-def test_a_registry_restored_while_the_first_pass_was_interrupted_is_written_from_the_beginning(
+def test_a_registry_restored_after_an_interrupted_first_pass_is_written_completely(
     registry: Registry, out: Path, back_up: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator, "_CHECKPOINT", 1)
@@ -132,7 +132,7 @@ def being_restored(file: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_a_registry_that_is_just_being_restored_takes_no_file_away(
+def test_no_file_is_removed_during_a_restore(
     registry: Registry, out: Path, back_up: Backup, tmp_path: Path, full: bool
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
@@ -153,7 +153,7 @@ def test_a_registry_that_is_just_being_restored_takes_no_file_away(
     assert files(out) == expected(registry)
 
 
-def test_a_folder_that_is_begun_during_a_restore_is_complete_in_the_end(
+def test_a_folder_started_during_a_restore_is_complete_at_the_end(
     registry: Registry, out: Path, tmp_path: Path
 ) -> None:
     registry.put(OPTED_OUT, by="ada")
@@ -163,9 +163,7 @@ def test_a_folder_that_is_begun_during_a_restore_is_complete_in_the_end(
     assert files(out) == expected(registry)
 
 
-def test_a_state_that_does_not_say_which_change_it_was_leads_to_a_look_at_every_file(
-    registry: Registry, out: Path
-) -> None:
+def test_a_state_without_a_digest_makes_the_run_check_every_file(registry: Registry, out: Path) -> None:
     registry.put(OPTED_OUT, by="ada")
     write(registry, out)
     state = json.loads((out / STATE).read_text())

@@ -48,7 +48,7 @@ def imported(registry: Registry, rows: Rows) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("giver", ["a.example", "z.example"])
-def test_a_host_is_removed_before_it_is_taken_in_any_order_of_names(registry: Registry, giver: str) -> None:
+def test_hosts_are_removed_before_they_are_added_to_another_site(registry: Registry, giver: str) -> None:
     registry.put(SILENT.for_site(giver), by="ada", hosts=["shared.example"])
     rows: Rows = [("m.example", ["shared.example"]), (giver, [])]
     assert imported(registry, rows) == (1, 1, 0)
@@ -57,7 +57,7 @@ def test_a_host_is_removed_before_it_is_taken_in_any_order_of_names(registry: Re
     assert imported(registry, rows) == (0, 0, 2)
 
 
-def test_hosts_move_between_three_sites_in_an_order_that_works(registry: Registry) -> None:
+def test_hosts_can_move_between_three_sites(registry: Registry) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
     rows: Rows = [("a.example", ["2.example"]), ("b.example", ["3.example"]), ("c.example", ["1.example"])]
@@ -84,7 +84,7 @@ def test_sites_that_exchange_their_hosts_are_bad_before_anything_is_stored(
     assert registry.seq == 2
 
 
-def test_a_row_that_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> None:
+def test_a_row_that_needs_a_host_of_a_bad_row_is_bad(registry: Registry) -> None:
     registry.put(SILENT.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(SILENT.for_site("b.example"), by="ada", hosts=["2.example"])
     rows: Rows = [("a.example", ["2.example"]), ("c.example", ["1.example"]), ("d.example", None)]
@@ -98,7 +98,7 @@ def test_a_row_that_takes_a_host_of_a_bad_row_is_bad_too(registry: Registry) -> 
 
 
 class StopError(Exception):
-    """Raised instead of a kill after the first batch."""
+    """An error that simulates a kill after the first batch."""
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def stopped_and_resumed(
     return (run.counts.new, run.counts.changed, run.counts.unchanged), errors
 
 
-def test_a_site_that_takes_a_host_back_and_opts_out_is_not_overwritten_by_resuming(
+def test_resuming_does_not_overwrite_a_site_that_took_its_host_back(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aipolicy.bulk.importer.BATCH", 2)

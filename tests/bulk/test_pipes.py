@@ -1,4 +1,4 @@
-"""Imports from pipes, which can't be resumed: each begins anew, and loses nothing of what is stored."""
+"""Imports from pipes, which can't be resumed: each starts again, and stored rows stay."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,7 +76,7 @@ def state(registry: Registry) -> dict[str, tuple[SitePolicy | None, tuple[str, .
     return {p.site: (registry.get(p.site), registry.hosts(p.site)) for p in registry.sites()}
 
 
-def test_a_pipe_that_was_stopped_begins_anew(registry: Registry, url: str) -> None:
+def test_an_interrupted_pipe_starts_again(registry: Registry, url: str) -> None:
     stopped = pipe(registry, A, stop=True)
     assert (stopped.checkpoint.stored, stopped.interrupted, bookmarks(url)) == (BATCH, None, 1)
     run = pipe(registry, A)
@@ -89,7 +89,7 @@ def test_a_pipe_that_was_stopped_begins_anew(registry: Registry, url: str) -> No
     assert (again.interrupted, again.counts.unchanged) == (None, 6)
 
 
-def test_many_pipes_that_were_stopped_leave_one_bookmark(registry: Registry, url: str) -> None:
+def test_many_interrupted_pipes_leave_one_bookmark(registry: Registry, url: str) -> None:
     for sites in (A, B, A):
         pipe(registry, sites, stop=True)
     assert bookmarks(url) == 1
@@ -99,7 +99,7 @@ def test_many_pipes_that_were_stopped_leave_one_bookmark(registry: Registry, url
     assert set(state(registry)) == {*A, *B}
 
 
-def test_a_pipe_that_has_changed_since_is_stored_as_it_is_now(registry: Registry) -> None:
+def test_a_changed_pipe_is_stored_in_its_new_state(registry: Registry) -> None:
     pipe(registry, A, stop=True)
     run = pipe(registry, A, opted_out=False)
     assert (run.counts.new, run.counts.changed) == (6 - BATCH, BATCH)
@@ -109,9 +109,7 @@ def test_a_pipe_that_has_changed_since_is_stored_as_it_is_now(registry: Registry
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_hosts_that_moved_before_a_pipe_was_stopped_are_where_the_rows_have_them(
-    registry: Registry, times: int
-) -> None:
+def test_hosts_moved_by_an_interrupted_pipe_are_moved_again(registry: Registry, times: int) -> None:
     silent = SitePolicy()
     registry.put(silent.for_site("a.example"), by="ada", hosts=["1.example"])
     registry.put(silent.for_site("z.example"), by="ada", hosts=["2.example", "3.example"])

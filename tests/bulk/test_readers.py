@@ -34,7 +34,7 @@ def errors(rows: Iterable[Row]) -> list[tuple[int, str]]:
     return [(number, str(outcome)) for number, outcome in rows if isinstance(outcome, AIPolicyError)]
 
 
-def test_a_flag_becomes_an_opt_out_and_its_absence_is_never_a_grant() -> None:
+def test_a_flag_is_an_opt_out_and_its_absence_is_no_grant() -> None:
     text = "host,opted_out\na.example,1\nb.example,no\nC.Example.,TRUE\n"
     policies = [policy_of(entry) for entry in entries(read_csv(lines(text)))]
     assert policies == [
@@ -90,9 +90,7 @@ def test_a_row_is_numbered_by_the_line_where_it_begins() -> None:
         ('a.example,1,"x"y,', "expected after", "quotes"),
     ],
 )
-def test_a_bad_row_names_the_culprit_and_the_fix_and_the_rest_is_read(
-    row: str, culprit: str, fix: str
-) -> None:
+def test_the_error_of_a_bad_row_has_the_value_and_the_fix(row: str, culprit: str, fix: str) -> None:
     rows = list(read_csv(lines(f"host,opted_out,licensed,hosts\n{row}\nb.example,1,,\n")))
     ((number, error),) = errors(rows)
     assert number == 2
@@ -112,7 +110,7 @@ def test_a_bad_row_names_the_culprit_and_the_fix_and_the_rest_is_read(
         ("host,opted_out,host", "twice"),
     ],
 )
-def test_a_csv_whose_header_is_unclear_is_refused_as_a_whole(header: str, culprit: str) -> None:
+def test_a_csv_with_an_unclear_header_is_refused(header: str, culprit: str) -> None:
     with pytest.raises(AIPolicyError, match=culprit):
         list(read_csv([f"{header}\n", "a.example,1\n"]))
 
@@ -130,7 +128,7 @@ def test_an_empty_csv_has_no_header() -> None:
         'host,opted_out\n"a.example,1\n' + "b.example,1\n" * 20_000,
     ],
 )
-def test_a_quote_that_swallows_lines_is_an_error_and_not_one_bad_row(text: str) -> None:
+def test_an_unclosed_quote_is_an_error_of_the_file(text: str) -> None:
     with pytest.raises(AIPolicyError, match=r"lines 2 to \d+ are one bad record: close the quote"):
         list(read_csv(lines(text)))
 
@@ -181,7 +179,7 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example", "opted_out": 1}', "opted_out is 1"),
         ('{"host": "a.example", "opted_out": null}', "opted_out is None: use true or false"),
         ('{"host": "a.example", "opted_out": null, "preset": "no-ai"}', "opted_out is None"),
-        ('{"host": "a.example", "preset": null}', "preset None is unknown: choose one of"),
+        ('{"host": "a.example", "preset": null}', "preset None is unknown; choose one of"),
         ('{"host": "a.example", "preset": "", "opted_out": false}', "preset '' is unknown"),
         ('{"host": "a.example", "preferences": null}', "preferences is None"),
         ('{"host": "a.example", "preferences": {"train-ai": null}}', "train-ai is None"),
@@ -198,7 +196,7 @@ def test_a_flag_that_is_off_does_not_undo_a_visibility() -> None:
         ('{"host": "a.example", "opted_out": true, "hosts": ["\udce9\\ud800"]}', "save the file as UTF-8"),
     ],
 )
-def test_a_bad_line_of_json_names_the_culprit(line: str, culprit: str) -> None:
+def test_the_error_of_a_bad_json_line_has_the_value(line: str, culprit: str) -> None:
     rows = list(read_jsonl([line, '{"host": "b.example", "opted_out": true}']))
     ((number, error),) = errors(rows)
     assert number == 1

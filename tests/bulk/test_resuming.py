@@ -1,4 +1,4 @@
-"""Interrupted imports, which the same command resumes: nothing is lost, and nothing is done twice."""
+"""Interrupted imports, which the same command resumes: every row is stored exactly once."""
 
 import os
 import resource
@@ -117,11 +117,11 @@ def names() -> list[str]:
     return sorted(f"b{number}.example" for number in range(ROWS))
 
 
-def goes_on(blogs: Path, url: str, stored: int) -> None:
+def check_resumes(blogs: Path, url: str, stored: int) -> None:
     before = f"an earlier run stored {stored:,} of {ROWS:,} rows"
     assert Importer(blogs, url).end() == (
         0,
-        f"{before}: resuming after them (--restart imports all rows)\n"
+        f"{before}; resuming after them (--restart imports all rows)\n"
         f"{ROWS:,} rows: {ROWS:,} new, 0 changed, 0 unchanged\n",
     )
     all_stored(url)
@@ -131,7 +131,7 @@ def test_a_killed_import_resumes(blogs: Path, url: str) -> None:
     importer = Importer(blogs, url)
     importer.after(2, kill)
     importer.end()
-    goes_on(blogs, url, half_stored(url))
+    check_resumes(blogs, url, half_stored(url))
 
 
 def test_an_interrupted_import_reports_the_stored_rows_and_resumes(blogs: Path, url: str) -> None:
@@ -140,7 +140,7 @@ def test_an_interrupted_import_reports_the_stored_rows_and_resumes(blogs: Path, 
     code, messages = importer.end()
     stored = half_stored(url)
     assert (code, messages) == (130, f"{stored:,} of {ROWS:,} {STORED}\nInterrupted\n")
-    goes_on(blogs, url, stored)
+    check_resumes(blogs, url, stored)
 
 
 def test_an_import_resumes_after_a_full_disk(blogs: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_an_import_resumes_after_a_full_disk(blogs: Path, tmp_path: Path) -> Non
     assert "free space" in messages
     assert f"; {stored:,} of {ROWS:,} {STORED}\n" in messages
     assert "Traceback" not in messages
-    goes_on(blogs, url, stored)
+    check_resumes(blogs, url, stored)
 
 
 def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: pytest.FixtureRequest) -> None:
@@ -177,7 +177,7 @@ def test_an_import_resumes_after_the_connection_was_lost(blogs: Path, request: p
     assert code == 2
     assert f"; {stored:,} of {ROWS:,} {STORED}\n" in messages  # after the fix, which says where it was lost
     assert "Traceback" not in messages
-    goes_on(blogs, url, stored)
+    check_resumes(blogs, url, stored)
 
 
 def test_without_room_for_a_temporary_file_nothing_is_stored_and_the_error_has_a_fix(
@@ -205,7 +205,7 @@ def stopped(blogs: Path, tmp_path: Path) -> str:
     return url
 
 
-def test_a_later_change_by_an_owner_is_not_undone_by_resuming(blogs: Path, stopped: str) -> None:
+def test_resuming_does_not_undo_a_later_change(blogs: Path, stopped: str) -> None:
     first = SitePolicy.from_preset("no-ai", site=names()[0])
     with Registry(stopped) as registry:
         registry.put(first, by="owner")
@@ -228,7 +228,7 @@ def test_restart_imports_all_rows(blogs: Path, stopped: str) -> None:
         assert registry.get(first.site) == SitePolicy.from_flag(True, site=first.site)
 
 
-def test_a_changed_file_is_imported_from_its_beginning_and_says_so(blogs: Path, stopped: str) -> None:
+def test_a_changed_file_is_imported_completely_with_a_note(blogs: Path, stopped: str) -> None:
     with Registry(stopped) as registry:
         stored = registry.seq
     blogs.write_text(blogs.read_text().replace(f"{names()[0]},1", f"{names()[0]},0"))
@@ -236,12 +236,12 @@ def test_a_changed_file_is_imported_from_its_beginning_and_says_so(blogs: Path, 
     assert code == 0
     before = f"an import of this file stopped after {stored:,} rows"
     assert messages == (
-        f"{before}, and the file has changed since: all rows are imported\n"
+        f"{before}, and the file has changed since; all rows are imported\n"
         f"{ROWS:,} rows: {ROWS - stored:,} new, 1 changed, {stored - 1:,} unchanged\n"
     )
 
 
-def test_a_pipe_that_was_killed_begins_anew_and_says_so(blogs: Path, tmp_path: Path) -> None:
+def test_a_killed_pipe_starts_again_with_a_note(blogs: Path, tmp_path: Path) -> None:
     url, text = f"sqlite:///{tmp_path}/registry.db", blogs.read_text()
     importer = Importer(blogs, url, "--format", "csv", stdin=text)
     importer.after(2, kill)
@@ -250,22 +250,22 @@ def test_a_pipe_that_was_killed_begins_anew_and_says_so(blogs: Path, tmp_path: P
     before = f"the last import from a pipe stopped after {stored:,} rows"
     assert Importer(blogs, url, "--format", "csv", stdin=text).end() == (
         0,
-        f"{before}, and a pipe can't be resumed: all rows are imported\n"
+        f"{before}, and a pipe can't be resumed; all rows are imported\n"
         f"{ROWS:,} rows: {ROWS - stored:,} new, 0 changed, {stored:,} unchanged\n",
     )
     all_stored(url)
 
 
-def test_an_interrupted_pipe_reports_the_stored_rows_and_that_it_begins_anew(blogs: Path, url: str) -> None:
+def test_an_interrupted_pipe_reports_the_stored_rows(blogs: Path, url: str) -> None:
     importer = Importer(blogs, url, "--format", "csv", stdin=blogs.read_text())
     importer.after(2, lambda process: process.send_signal(signal.SIGINT))
     code, messages = importer.end()
     rows = f"{half_stored(url):,} of {ROWS:,} rows are stored"
-    fix = "a pipe can't be resumed: import it again, or save it to a file first"
+    fix = "a pipe can't be resumed; import it again, or save it to a file first"
     assert (code, messages) == (130, f"{rows}; {fix}\nInterrupted\n")
 
 
-def test_others_write_and_follow_during_an_import(blogs: Path, url: str) -> None:
+def test_others_can_write_and_read_during_an_import(blogs: Path, url: str) -> None:
     followed: list[Change] = []
     written: list[int] = []
     with Registry(url) as registry:
@@ -293,7 +293,7 @@ def test_others_write_and_follow_during_an_import(blogs: Path, url: str) -> None
         assert any(batches[place : place + 2] == ["owner", "nightly"] for place in range(len(batches)))
 
 
-async def test_a_lookup_that_was_there_before_sees_every_row(blogs: Path, tmp_path: Path) -> None:
+async def test_an_open_lookup_sees_every_imported_row(blogs: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
         registry.put(SitePolicy(site=names()[0]), by="owner")

@@ -62,7 +62,7 @@ def pieces(text: str, size: int) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 300, 1 << 16])
-def test_a_dump_is_read_wherever_it_is_cut(size: int) -> None:
+def test_a_dump_is_read_in_pieces_of_any_size(size: int) -> None:
     rows = dict(read_wordpress(pieces(DUMP, size)))
     path = rows.pop(5)
     assert rows == {
@@ -79,9 +79,7 @@ def test_a_dump_is_read_wherever_it_is_cut(size: int) -> None:
     ("public", "opt_out", "opted_out", "private"),
     [("1", "", False, False), ("1", "1", True, False), ("0", "", True, False), ("-1", "", True, True)],
 )
-def test_house_the_vectors_of_wordpress_com(
-    public: str, opt_out: str, opted_out: bool, private: bool
-) -> None:
+def test_vectors_of_wordpress_com(public: str, opt_out: str, opted_out: bool, private: bool) -> None:
     # signals of blog-privacy: public and silent; opted out; discouraged; private is everything, for everyone.
     text = f"blog_id,domain,path,blog_public,wpcom_data_sharing_opt_out\n7,a.example,/,{public},{opt_out}\n"
     ((number, entry),) = read_wordpress([text])
@@ -171,14 +169,14 @@ def quoted(value: str) -> str:
     rows=st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=4),
     size=st.integers(1, 40),
 )
-def test_whatever_was_dumped_is_read_back(rows: list[list[str]], size: int) -> None:
+def test_dumped_values_are_read_back(rows: list[list[str]], size: int) -> None:
     values = ",".join(f"({','.join(map(quoted, row))})" for row in rows)
     text = f"INSERT INTO `other` VALUES {values};\nINSERT INTO `t` (`a`,`b`) VALUES {values};\n"
     records = [[record["a"], record["b"]] for _, _, record in read_records(pieces(text, size), "t".__eq__)]
     assert records == rows
 
 
-def test_a_long_value_costs_no_more_than_it_has_to() -> None:
+def test_a_long_value_is_read_in_linear_time() -> None:
     long = "x'y" * 700_000
     text = f"INSERT INTO other VALUES ({quoted(long)});INSERT INTO t (a) VALUES ({quoted(long)}),('end');"
     first, second = read_records(pieces(text, 1 << 16), "t".__eq__)
@@ -186,7 +184,7 @@ def test_a_long_value_costs_no_more_than_it_has_to() -> None:
     assert second[2] == {"a": "end"}
 
 
-def test_any_text_ends_in_rows_or_in_one_error() -> None:
+def test_any_text_gives_rows_or_one_error() -> None:
     chance = random.Random(1)
     for _ in range(300):
         start = chance.randrange(len(DUMP))

@@ -1,4 +1,4 @@
-"""Write every site's file: ``python -m tests.bulk.writer URL DIR`` (it says when it begins)."""
+"""Write every site's file: ``python -m tests.bulk.writer URL DIR`` (it prints a line when it begins)."""
 
 import os
 import sys

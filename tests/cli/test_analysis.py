@@ -17,7 +17,7 @@ WRONG = "User-agent: *\nDisallow: private\n"
 DELAYED = "User-agent: *\nAllow: /\nSitemap: /map.xml\n"  # a warning, no error
 
 
-def test_lint_says_line_mistake_effect_and_fix_and_fails(aipolicy: Run, tmp_path: Path) -> None:
+def test_lint_prints_line_mistake_effect_and_fix_and_fails(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "robots.txt").write_text(WRONG)
     done = aipolicy("lint", "robots.txt")
     assert (done.returncode, done.stderr) == (1, "")
@@ -26,7 +26,7 @@ def test_lint_says_line_mistake_effect_and_fix_and_fails(aipolicy: Run, tmp_path
     assert done.stdout.endswith("robots.txt: 1 error\n")
 
 
-def test_lint_of_a_good_file_passes_and_says_who_is_shut_out(aipolicy: Run) -> None:
+def test_lint_of_a_valid_file_passes_and_lists_the_crawlers_shut_out(aipolicy: Run) -> None:
     done = aipolicy("lint", "-", stdin=BLOCKED.replace("GPTBot", "ClaudeBot"))
     assert done.returncode == 0
     assert "\n    blocked: ClaudeBot\n" in done.stdout
@@ -43,16 +43,16 @@ def test_lint_of_a_good_file_passes_and_says_who_is_shut_out(aipolicy: Run) -> N
         (BLOCKED, "warning", 0),
     ],
 )
-def test_what_fails_is_a_choice(aipolicy: Run, text: str, fail_on: str, code: int) -> None:
+def test_fail_on_selects_the_findings_that_fail(aipolicy: Run, text: str, fail_on: str, code: int) -> None:
     assert aipolicy("lint", "-", "--fail-on", fail_on, stdin=text).returncode == code
 
 
-def test_our_own_file_passes_even_where_warnings_fail(aipolicy: Run) -> None:
-    ours = aipolicy("robots", "--preset", "no-ai").stdout
-    assert aipolicy("lint", "-", "--fail-on", "warning", stdin=ours).returncode == 0
+def test_a_generated_file_passes_with_fail_on_warning(aipolicy: Run) -> None:
+    generated = aipolicy("robots", "--preset", "no-ai").stdout
+    assert aipolicy("lint", "-", "--fail-on", "warning", stdin=generated).returncode == 0
 
 
-def test_lint_for_a_program(aipolicy: Run) -> None:
+def test_lint_as_json(aipolicy: Run) -> None:
     document = json.loads(aipolicy("lint", "-", "--json", stdin=WRONG).stdout)
     assert set(document) == {"source", "findings", "more", "coverage", "disobedient"}
     (finding,) = document["findings"]
@@ -70,7 +70,9 @@ def test_the_kinds_of_findings_are_listed(aipolicy: Run) -> None:
 @pytest.mark.parametrize(
     "arguments", [["lint", "-"], ["lint", "-", "--json"], ["explain", "-"], ["diff", "-", "empty"]]
 )
-def test_a_file_cannot_reach_the_terminal(aipolicy: Run, tmp_path: Path, arguments: list[str]) -> None:
+def test_control_characters_of_a_file_are_escaped(
+    aipolicy: Run, tmp_path: Path, arguments: list[str]
+) -> None:
     (tmp_path / "empty").touch()
     evil = "User-agent: \x1b[31mred\u202e\nDisallow: /\x07\x9b31m # \x1b]0;x\x07\nX\x1b[2J: y\n\x1b[2J\n"
     if arguments[0] == "explain":
@@ -80,21 +82,21 @@ def test_a_file_cannot_reach_the_terminal(aipolicy: Run, tmp_path: Path, argumen
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stdout + done.stderr)
 
 
-def test_a_terminal_without_unicode_is_no_obstacle(aipolicy: Run) -> None:
+def test_output_is_escaped_for_a_terminal_without_unicode(aipolicy: Run) -> None:
     done = aipolicy(
         "lint", "-", stdin=f"User-agent: *\nDisallow: {'é' * 200}\n", PYTHONIOENCODING="ascii:strict"
     )
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_diff_says_who_may_fetch_what_no_more(aipolicy: Run, tmp_path: Path) -> None:
+def test_diff_lists_crawlers_and_paths(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_text("User-agent: *\nAllow: /\n")
     done = aipolicy("diff", "old.txt", "-", stdin=BLOCKED)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == "GPTBot\n  may no longer fetch: /, /2026/a-post, /x\n"
 
 
-def test_diff_of_files_that_say_the_same_is_quiet_and_passes(aipolicy: Run, tmp_path: Path) -> None:
+def test_diff_of_equivalent_files_passes(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_text(
         "# before\nuser-agent: *\nallow: /\n\nuser-agent: gptbot\ndisallow: /\n"
     )
@@ -102,7 +104,7 @@ def test_diff_of_files_that_say_the_same_is_quiet_and_passes(aipolicy: Run, tmp_
     assert (done.returncode, done.stdout) == (0, "no difference in effect\n")
 
 
-def test_diff_for_a_program(aipolicy: Run, tmp_path: Path) -> None:
+def test_diff_as_json(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_text("User-agent: *\nContent-Signal: ai-train=no\nDisallow: /a\n")
     done = aipolicy("diff", "old.txt", "-", "--json", stdin="User-agent: *\nAllow: /\n")
     (difference,) = json.loads(done.stdout)
@@ -122,7 +124,7 @@ def test_explain_names_the_group_and_the_rule(aipolicy: Run) -> None:
     assert done.stdout.count("it may not (line 2)") == 4
 
 
-def test_explain_for_a_program_marks_families_that_differ(aipolicy: Run) -> None:
+def test_explain_as_json_has_the_other_dialects(aipolicy: Run) -> None:
     arguments = ("explain", "-", "--crawler", "Applebot-Extended", "--path", "/x", "--json")
     document = json.loads(aipolicy(*arguments, stdin="User-agent: Applebot\nDisallow: /\n").stdout)
     assert (document["allowed"], document["group"]["because"], document["rule"]) == (True, "none", None)
@@ -144,7 +146,7 @@ def test_explain_for_a_program_marks_families_that_differ(aipolicy: Run) -> None
         (["explain", "-", "--crawler", "GPTBot", "--path", "post"], "post", "/post/1"),
     ],
 )
-def test_bad_input_names_the_culprit_and_the_fix(
+def test_invalid_input_is_an_error_with_the_value_and_the_fix(
     aipolicy: Run, arguments: list[str], culprit: str, fix: str
 ) -> None:
     done = aipolicy(*arguments, no_proxy="*")
@@ -215,7 +217,7 @@ def site() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/robots.txt", "/moved", "/five"])
-def test_a_site_is_fetched_from_and_redirects_are_followed(aipolicy: Run, site: str, path: str) -> None:
+def test_a_url_is_fetched_and_redirects_are_followed(aipolicy: Run, site: str, path: str) -> None:
     done = aipolicy("lint", f"{site}{path}", no_proxy="*")
     assert (done.returncode, done.stderr) == (0, "")
     assert "blocked: GPTBot" in done.stdout
@@ -230,7 +232,7 @@ def test_a_site_is_fetched_from_and_redirects_are_followed(aipolicy: Run, site: 
         ("/away", "or one that is not to http or https"),
     ],
 )
-def test_an_answer_that_is_no_robots_txt_is_an_error(
+def test_a_response_without_a_robots_txt_is_an_error(
     aipolicy: Run, site: str, path: str, message: str
 ) -> None:
     done = aipolicy("lint", f"{site}{path}", no_proxy="*")
@@ -238,14 +240,14 @@ def test_an_answer_that_is_no_robots_txt_is_an_error(
     assert message in done.stderr
 
 
-def test_no_more_is_read_than_shows_that_it_is_too_large(aipolicy: Run, site: str) -> None:
+def test_reading_stops_when_the_file_is_too_large(aipolicy: Run, site: str) -> None:
     done = aipolicy("lint", f"{site}/huge", no_proxy="*")
     assert done.returncode == 1
     assert "[file-too-large]" in done.stdout
 
 
 @pytest.mark.slow
-def test_a_site_that_never_ends_is_left_after_ten_seconds(aipolicy: Run, site: str) -> None:
+def test_an_endless_response_times_out(aipolicy: Run, site: str) -> None:
     done = aipolicy("lint", f"{site}/slow", no_proxy="*")
     assert done.returncode == 2
     assert "bytes in 10 s; try again" in done.stderr

@@ -52,7 +52,9 @@ def test_each_shell_gets_a_script(aipolicy: Run, shell: str) -> None:
         (["robots", "--preset", "no-ai", "--licensed", "GTPBot"], "did you mean 'GPTBot'?"),
     ],
 )
-def test_a_slip_is_reported_with_what_was_meant(aipolicy: Run, arguments: list[str], message: str) -> None:
+def test_a_misspelt_command_is_reported_with_a_suggestion(
+    aipolicy: Run, arguments: list[str], message: str
+) -> None:
     done = aipolicy(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr

@@ -18,7 +18,7 @@ from aipolicy.cli.crawlers import _about
 from aipolicy.core.crawlers import PACKAGED, use_table
 from aipolicy.web import fetcher as fetcher_module
 from tests.cli.conftest import Run
-from tests.identity.list_server import LeadingHere, ListServer, list_server
+from tests.identity.list_server import ListServer, LoopbackFetcher, list_server
 
 NEW = {"product_token": "NewAICrawler", "operator": "New AI", "purpose": "training"}
 ROBOTS_JSON = {
@@ -81,7 +81,7 @@ def test_the_table_is_old_after_half_a_year(aipolicy: Run) -> None:
     assert "upgrade aipolicy" in old
 
 
-def test_every_command_that_goes_by_the_table_takes_entries(aipolicy: Run, own: Path, tmp_path: Path) -> None:
+def test_every_command_that_uses_the_table_accepts_entries(aipolicy: Run, own: Path, tmp_path: Path) -> None:
     options = ("--crawlers", str(own))
     assert "NewAICrawler" not in named_in(aipolicy("robots", "--preset", "no-training").stdout)
     assert "NewAICrawler" in named_in(aipolicy("robots", "--preset", "no-training", *options).stdout)
@@ -114,7 +114,7 @@ def test_every_command_that_goes_by_the_table_takes_entries(aipolicy: Run, own: 
     "command",
     [("robots", "--preset", "no-training"), ("crawlers",), ("check", "logs", "x"), ("crawlers", "update")],
 )
-def test_a_wrong_file_is_one_line_and_exit_code_2(
+def test_an_invalid_file_is_one_line_and_exit_code_2(
     aipolicy: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     (tmp_path / "bad.json").write_text(json.dumps({"crawlers": [NEW, NEW | {"product_token": "New\n*"}]}))
@@ -126,13 +126,13 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_wrong_file_of_the_variable_is_never_passed_over(aipolicy: Run) -> None:
+def test_an_invalid_file_in_the_variable_is_an_error(aipolicy: Run) -> None:
     done = aipolicy("robots", "--preset", "no-training", AIPOLICY_CRAWLERS="no/such/file")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: AIPOLICY_CRAWLERS: crawler table 'no/such/file': it doesn't exist")
 
 
-def test_who_is_left_open_because_only_listed_is_reported(aipolicy: Run, tmp_path: Path) -> None:
+def test_lint_reports_open_crawlers_that_are_only_listed(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "robots.txt").write_text(aipolicy("robots", "--preset", "no-training").stdout)
     assert (
         "  training: 18 blocked, 23 open (23 of them only listed)\n" in aipolicy("lint", "robots.txt").stdout
@@ -141,7 +141,7 @@ def test_who_is_left_open_because_only_listed_is_reported(aipolicy: Run, tmp_pat
     assert "ISSCyberRiskCrawler is only listed for training: neither its operator" in explained
 
 
-def test_the_scope_is_kept_shown_and_cleared(aipolicy: Run) -> None:
+def test_the_scope_is_stored_shown_and_cleared(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
     assert "EchoboxBot" not in aipolicy("robots", "--site", "blog.example").stdout
     done = aipolicy("set", "blog.example", "--scope", "broad", "--by", "ada")
@@ -154,7 +154,7 @@ def test_the_scope_is_kept_shown_and_cleared(aipolicy: Run) -> None:
     assert "Some of these have other purposes" in help_text
 
 
-def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
+def test_another_crawler_table_rewrites_the_files_of_all_sites(
     aipolicy: Run, own: Path, tmp_path: Path
 ) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
@@ -165,8 +165,8 @@ def test_the_files_of_all_sites_are_written_anew_when_the_table_is_another(
     assert "NewAICrawler" in file.read_text()
 
 
-def test_a_platform_can_have_the_listed_ones_named_for_all_its_sites(aipolicy: Run, tmp_path: Path) -> None:
-    """The documentation's command does it without changing any policy."""
+def test_a_platform_can_name_listed_crawlers_for_all_sites(aipolicy: Run, tmp_path: Path) -> None:
+    """The command in the documentation does so without changing policies."""
     page = (Path(__file__).parents[2] / "docs" / "crawlers.md").read_text()
     (command,) = (line for line in page.splitlines() if line.startswith("$ aipolicy") and "| sed" in line)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -189,7 +189,7 @@ USER_AGENTS = {
 }
 
 
-def test_a_fetch_for_a_user_is_exempt_and_a_borrowed_name_is_nobodys(aipolicy: Run, tmp_path: Path) -> None:
+def test_user_fetches_are_exempt(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "robots.txt").write_text("User-agent: *\nDisallow: /\n")
     (tmp_path / "access.log").write_text(
         "".join(
@@ -202,14 +202,14 @@ def test_a_fetch_for_a_user_is_exempt_and_a_borrowed_name_is_nobodys(aipolicy: R
     assert counts == {"ChatGPT-User": (1, 1), "meta-externalfetcher": (1, 1), "Bytespider": (0, 1)}
 
 
-def test_a_csv_import_keeps_a_scope_that_it_names(aipolicy: Run, tmp_path: Path) -> None:
+def test_a_csv_import_stores_the_scope(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text("host,opted_out,scope\na.example,1,broad\nb.example,1,\n")
     assert aipolicy("import", "blogs.csv", "--by", "x").returncode == 0
     scopes = [json.loads(aipolicy("show", f"{n}.example", "--json").stdout).get("scope") for n in "ab"]
     assert scopes == ["broad", None]
 
 
-def test_new_names_are_listed_and_not_accepted_by_themselves(aipolicy: Run, listed: Path, own: Path) -> None:
+def test_new_names_are_listed_but_not_accepted(aipolicy: Run, listed: Path, own: Path) -> None:
     before = own.read_text()
     done = aipolicy("crawlers", "update", "--ai-robots-txt", str(listed), "--crawlers", str(own))
     assert done.returncode == 1
@@ -221,7 +221,7 @@ def test_new_names_are_listed_and_not_accepted_by_themselves(aipolicy: Run, list
         assert refused in done.stderr
 
 
-def test_accepted_names_are_unclassified_and_only_of_broad_scope(
+def test_accepted_names_are_listed_for_scope_broad_only(
     aipolicy: Run, listed: Path, own: Path, tmp_path: Path
 ) -> None:
     command = ("crawlers", "update", "--ai-robots-txt", str(listed), "--crawlers", str(own), "--accept-new")
@@ -258,7 +258,7 @@ def test_accepted_names_are_unclassified_and_only_of_broad_scope(
         (["--ai-robots-txt", "robots.json", "--crawlers", ".", "--accept-new"], "it is not a file"),
     ],
 )
-def test_what_can_not_be_compared_is_bad_input(
+def test_invalid_sources_of_names_are_bad_input(
     aipolicy: Run, listed: Path, tmp_path: Path, arguments: list[str], named: str
 ) -> None:
     (tmp_path / "list.json").write_text("[1]")
@@ -277,8 +277,8 @@ def authority() -> trustme.CA:
 def server(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServer]:
     with list_server(authority) as lists:
 
-        def fetcher(**_: Any) -> LeadingHere:
-            return LeadingHere(lists.origin, lists.trusted)
+        def fetcher(**_: Any) -> LoopbackFetcher:
+            return LoopbackFetcher(lists.origin, lists.trusted)
 
         monkeypatch.setattr(fetcher_module, "Fetcher", fetcher)
         yield lists

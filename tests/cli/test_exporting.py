@@ -69,7 +69,7 @@ def platform(aipolicy: Run, tmp_path: Path, default: Preset) -> Path:
     chosen = () if default == "no-training" else ("--default", default)
     done = aipolicy("robots", "--all", "--out", "files", *chosen, *SWITCHES)
     assert done.returncode == 0, done.stderr
-    for folder in (tmp_path, *tmp_path.parents[:3]):
+    for folder in (tmp_path, *tmp_path.parents[:4]):
         if folder.stat().st_mode & 0o055 != 0o055:  # a server's workers may be another user
             folder.chmod(0o755)
     (tmp_path / "page").mkdir()
@@ -221,7 +221,7 @@ def test_apache_serves_every_hosts_headers_and_robots_txt(
 
 
 @pytest.mark.parametrize("default", ["no-training"], indirect=True)
-def test_hosts_that_are_as_the_default_are_left_out(aipolicy: Run, platform: Path) -> None:
+def test_hosts_with_the_default_headers_are_left_out(aipolicy: Run, platform: Path) -> None:
     text = aipolicy("export", "nginx-map", "--default", "unset").stdout
     assert '"no.example"' in text
     assert '"silent.example"' not in text
@@ -230,14 +230,14 @@ def test_hosts_that_are_as_the_default_are_left_out(aipolicy: Run, platform: Pat
     assert '"silent.example"' in text
 
 
-def test_path_preferences_are_reported_to_be_left_out(aipolicy: Run) -> None:
+def test_hosts_with_path_preferences_are_reported(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--path", "/press/ train-ai=y")
     done = aipolicy("export", "caddy")
     assert done.returncode == 0
     assert "1 host has path preferences, which a server's configuration can't express" in done.stderr
 
 
-def test_a_policy_that_can_not_be_read_is_the_default_and_reported(aipolicy: Run, tmp_path: Path) -> None:
+def test_the_default_replaces_an_invalid_policy_with_a_message(aipolicy: Run, tmp_path: Path) -> None:
     aipolicy("set", "blog.example", "--preset", "unset")
     with (
         Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry,
@@ -260,7 +260,7 @@ def test_a_policy_that_can_not_be_read_is_the_default_and_reported(aipolicy: Run
         (["caddy", "--registry", "sqlite:///missing.db"], "missing.db"),
     ],
 )
-def test_what_can_not_be_exported_is_reported(aipolicy: Run, arguments: list[str], culprit: str) -> None:
+def test_invalid_options_of_export_are_errors(aipolicy: Run, arguments: list[str], culprit: str) -> None:
     aipolicy("set", "blog.example", "--preset", "unset")
     done = aipolicy("export", *arguments)
     assert (done.returncode, done.stdout) == (2, "")

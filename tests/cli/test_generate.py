@@ -33,20 +33,20 @@ def test_a_base_is_read_from_a_file_or_stdin_and_merging_again_changes_nothing(
     assert "Disallow: /drafts/" in again.stdout
 
 
-def test_a_licensed_crawler_is_let_in(aipolicy: Run) -> None:
+def test_a_licensed_crawler_is_allowed(aipolicy: Run) -> None:
     done = aipolicy("robots", "--preset", "no-training", "--licensed", "gptbot")
     assert Protego.parse(done.stdout).can_fetch("https://blog.example/post", "GPTBot")
     assert not Protego.parse(done.stdout).can_fetch("https://blog.example/post", "CCBot")
 
 
-def test_json_says_what_a_program_needs(aipolicy: Run) -> None:
+def test_robots_as_json(aipolicy: Run) -> None:
     document = json.loads(aipolicy("robots", "--preset", "no-training", "--json").stdout)
     assert set(document) == {"site", "etag", "blocked", "robots_txt"}
     assert "GPTBot" in document["blocked"]
     assert "OAI-SearchBot" not in document["blocked"]
 
 
-def test_headers_are_one_a_line_as_http_has_them(aipolicy: Run) -> None:
+def test_headers_are_printed_one_per_line(aipolicy: Run) -> None:
     assert aipolicy("headers", "--preset", "no-ai").stdout.splitlines() == [
         "X-Robots-Tag: noai, noimageai",
         "Content-Usage: train-ai=n, ai-use=n",
@@ -63,7 +63,7 @@ def test_a_switch_turns_a_signal_on_or_off(aipolicy: Run) -> None:
     ]
 
 
-def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
+def test_headers_of_a_path_have_its_preferences(aipolicy: Run) -> None:
     arguments = ("headers", "--preset", "no-training", "--path", "/press/ train-ai=y")
     assert aipolicy(*arguments, "--at", "/press/kit").stdout == "Content-Usage: train-ai=y\n"
     assert "train-ai=n" in aipolicy(*arguments).stdout
@@ -97,7 +97,7 @@ def test_headers_of_a_path_are_that_paths_own(aipolicy: Run) -> None:
         (["set", "no host", "--preset", "no-ai"], "no host", "blog.example"),
     ],
 )
-def test_bad_input_names_the_culprit_and_the_fix(
+def test_invalid_input_is_an_error_with_the_value_and_the_fix(
     aipolicy: Run, tmp_path: Path, arguments: list[str], culprit: str, fix: str
 ) -> None:
     done = aipolicy(*arguments)
@@ -108,13 +108,13 @@ def test_bad_input_names_the_culprit_and_the_fix(
     assert not list(tmp_path.iterdir()), "bad input leaves nothing behind"
 
 
-def test_a_base_that_is_too_large_is_an_error_and_never_a_cut_file(aipolicy: Run) -> None:
+def test_a_base_that_is_too_large_is_an_error(aipolicy: Run) -> None:
     done = aipolicy("robots", "--preset", "no-training", "--base", "-", stdin="# too long\n" * 50_000)
     assert (done.returncode, done.stdout) == (2, "")
     assert "512000" in done.stderr
 
 
-def test_a_closed_pipe_is_quiet() -> None:
+def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m aipolicy crawlers --json | head -c 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
@@ -129,7 +129,7 @@ def test_every_commands_help_shows_an_example(aipolicy: Run, command: str) -> No
     assert f"\n  aipolicy {command}" in done.stdout
 
 
-def test_the_help_of_a_switch_says_what_it_costs(aipolicy: Run) -> None:
+def test_the_help_of_a_signal_switch_has_its_limits(aipolicy: Run) -> None:
     text = " ".join(aipolicy("robots", "--help").stdout.split())
     assert "Costs ordinary search snippets too" in text
 

@@ -17,7 +17,7 @@ from aipolicy.identity import Resolver, list_update, packaged_ranges
 from aipolicy.identity.ranges_file import RangesFile
 from tests.cli.conftest import Run
 from tests.identity.dns_server import DNSServer
-from tests.identity.list_server import LeadingHere, ListServer, list_server
+from tests.identity.list_server import ListServer, LoopbackFetcher, list_server
 from tests.identity.test_list_history import FIRST, LASTING, NEW, OLD, read, reading
 from tests.identity.test_list_update import listing, openai
 
@@ -155,7 +155,7 @@ def test_half_of_a_surrogate_pair_is_escaped_as_in_json(aipolicy: Run) -> None:
     assert '"20.171.0.1\\ud800"' in done.stdout
 
 
-def test_a_claim_is_needed(run: Callable[..., Result]) -> None:
+def test_the_user_agent_is_required(run: Callable[..., Result]) -> None:
     done = run(*CHECK, "8.8.8.8")
     assert (done.exit_code, "give --user-agent" in done.stderr) == (2, True)
 
@@ -257,14 +257,14 @@ def lists(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[Li
             prefixes = [str(net) for each in packaged_ranges().of_url(target.url) for net in each.prefixes]
             server.put(target.url, listing(*prefixes or ["44.193.5.9"]))
 
-        def fetcher(**_: Any) -> LeadingHere:
-            return LeadingHere(server.origin, server.trusted)
+        def fetcher(**_: Any) -> LoopbackFetcher:
+            return LoopbackFetcher(server.origin, server.trusted)
 
         monkeypatch.setattr(list_update, "Fetcher", fetcher)
         yield server
 
 
-def test_the_lists_are_read_anew_and_used_from_then_on(
+def test_updated_lists_are_used_by_later_commands(
     lists: ListServer, run: Callable[..., Result], home: Path
 ) -> None:
     lists.put("https://openai.com/gptbot.json", listing(*openai(1)))
@@ -327,15 +327,13 @@ def test_a_list_that_lost_most_prefixes_needs_an_option(
         (["--json", "update"], "write the options of update after its name"),
     ],
 )
-def test_what_can_not_be_updated_is_bad_input(
-    run: Callable[..., Result], arguments: list[str], named: str
-) -> None:
+def test_invalid_updates_are_bad_input(run: Callable[..., Result], arguments: list[str], named: str) -> None:
     done = run("crawlers", *arguments)
     assert done.exit_code == 2
     assert named in done.stderr
 
 
-def test_the_table_of_crawlers_is_listed_as_before(aipolicy: Run) -> None:
+def test_crawlers_without_a_subcommand_lists_the_table(aipolicy: Run) -> None:
     listed = json.loads(aipolicy("crawlers", "--purpose", "dataset", "--json").stdout)
     assert {each["purpose"] for each in listed} == {"dataset"}
     assert "GPTBot" in aipolicy("crawlers").stdout

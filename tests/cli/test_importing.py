@@ -19,7 +19,7 @@ def sites(folder: Path) -> dict[str, bool]:
         return {policy.site: policy.opted_out for policy in registry.sites()}
 
 
-def test_a_file_of_sites_is_in_the_registry_with_who_did_it(aipolicy: Run, tmp_path: Path) -> None:
+def test_imported_sites_are_in_the_registry_with_the_author(aipolicy: Run, tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text(GOOD)
     done = aipolicy("import", "blogs.csv", "--by", "nightly")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "2 rows: 2 new, 0 changed, 0 unchanged\n")
@@ -122,9 +122,7 @@ def test_a_host_that_the_registry_gives_to_another_site_is_a_bad_row(aipolicy: R
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_a_blog_that_is_listed_again_keeps_every_no(
-    aipolicy: Run, tmp_path: Path, order: tuple[int, ...]
-) -> None:
+def test_repeated_rows_keep_every_opt_out(aipolicy: Run, tmp_path: Path, order: tuple[int, ...]) -> None:
     no_ai, allow, private = (
         {"host": "a.example", "preset": "no-ai", "hosts": ["1.example"], "licensed": ["GPTBot"]},
         {"host": "A.example", "preset": "allow", "path_preferences": {"/press/": {"train-ai": "allow"}}},
@@ -144,7 +142,7 @@ def test_a_blog_that_is_listed_again_keeps_every_no(
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_cells_may_be_separated_as_spreadsheets_do(aipolicy: Run, tmp_path: Path, separator: str) -> None:
+def test_cells_can_be_separated_by_semicolons_or_tabs(aipolicy: Run, tmp_path: Path, separator: str) -> None:
     text = '\ufeffhost,opted_out,hosts\r\na.example,1,"x.example y.example"\r\nb.example,0,\r\n'
     (tmp_path / "blogs.csv").write_text(text.replace(",", separator), newline="")
     done = aipolicy("import", "blogs.csv")
@@ -174,7 +172,7 @@ def test_a_host_may_be_written_as_a_url(aipolicy: Run, tmp_path: Path, host: str
 @pytest.mark.parametrize(
     "host", ["https://a.example/anna/", "https://a.example?x", "https://ada:x@a.example/", "ftp://a.example"]
 )
-def test_a_url_that_is_not_a_whole_hosts_is_a_bad_row(aipolicy: Run, host: str) -> None:
+def test_a_url_with_a_path_is_a_bad_row(aipolicy: Run, host: str) -> None:
     done = aipolicy("import", "-", "--format", "csv", stdin=f"host,opted_out\n{host},1\n")
     assert done.returncode == 2
     assert "row 2: " in done.stderr
@@ -188,7 +186,7 @@ def test_two_rows_that_share_a_further_host_are_reported(aipolicy: Run) -> None:
     assert "rows 2 and 4 both have the host 'x.example'" in done.stderr
 
 
-def test_a_policy_that_could_not_be_served_is_a_bad_row(aipolicy: Run) -> None:
+def test_a_policy_too_large_to_serve_is_a_bad_row(aipolicy: Run) -> None:
     base = "".join(f"User-agent: x{number}\nDisallow: /{number}\n\n" for number in range(12_000))
     row = json.dumps({"host": "a.example", "opted_out": True, "robots_base": base})
     done = aipolicy("import", "-", "--format", "jsonl", stdin=row)
@@ -239,7 +237,7 @@ def test_the_help_of_import_shows_an_example(aipolicy: Run) -> None:
     assert "\n  aipolicy import" in aipolicy("import", "--help").stdout
 
 
-def test_a_pipe_has_no_path_however_it_is_opened() -> None:
+def test_a_pipe_has_no_path() -> None:
     reading, writing = os.pipe()
     with Path(f"/dev/fd/{reading}").open("rb") as file:
         assert _path_of(file) is None

@@ -12,7 +12,7 @@ import pytest
 from aipolicy.cli import progress
 
 
-def test_where_no_terminal_is_a_line_says_how_far_it_is(
+def test_without_a_terminal_progress_is_printed_in_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "_INTERVAL", 0.0)
@@ -33,32 +33,32 @@ def test_where_no_terminal_is_a_line_says_how_far_it_is(
         assert re.fullmatch(pattern, line), line
 
 
-def test_lines_are_few(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_are_rare(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.row_progress("reading", 1000) as advance:
         for _ in range(1000):
             advance(1, 1)
     assert capsys.readouterr().err == ""
 
 
-def test_on_a_terminal_a_bar_has_rows_and_their_speed(tmp_path: Path) -> None:
+def test_on_a_terminal_the_bar_has_rows_and_rows_per_second(tmp_path: Path) -> None:
     (tmp_path / "blogs.csv").write_text(
         "host,opted_out\n" + "".join(f"b{number}.example,1\n" for number in range(3000))
     )
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     done = subprocess.Popen(
         [sys.executable, "-m", "aipolicy", "import", "blogs.csv"],
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "120", "TERM": "xterm"},
-        stderr=theirs,
+        stderr=child_terminal,
     )
-    os.close(theirs)
+    os.close(child_terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 4096):
+        while piece := os.read(terminal, 4096):
             shown += piece
     except OSError:  # how a terminal ends on Linux
         pass
-    os.close(ours)
+    os.close(terminal)
     assert done.wait() == 0
     assert re.search(rb"reading.*100%.*3,000 rows.*rows/s", shown)
     assert re.search(rb"storing.*100%.*3,000 rows.*rows/s", shown)

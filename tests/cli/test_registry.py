@@ -16,7 +16,7 @@ from aipolicy.registry import Registry
 from tests.cli.conftest import Run
 
 
-def test_an_opt_out_is_kept_and_shown(aipolicy: Run, tmp_path: Path) -> None:
+def test_an_opt_out_is_stored_and_shown(aipolicy: Run, tmp_path: Path) -> None:
     done = aipolicy(
         "set", "Blog.Example", "--preset", "no-training", "--host", "www.blog.example", "--by", "ada"
     )
@@ -28,7 +28,7 @@ def test_an_opt_out_is_kept_and_shown(aipolicy: Run, tmp_path: Path) -> None:
     assert shown["hosts"] == ["blog.example", "www.blog.example"]
 
 
-def test_what_is_not_given_stays_and_what_is_cleared_goes(aipolicy: Run) -> None:
+def test_other_fields_stay_and_cleared_ones_are_reset(aipolicy: Run) -> None:
     aipolicy(
         "set", "blog.example", "--preset", "no-training", "--licensed", "GPTBot", "--host", "www.blog.example"
     )
@@ -117,7 +117,7 @@ def test_the_help_of_set_says_which_options_replace(aipolicy: Run, option: str) 
     assert "Replaces" not in aipolicy("robots", "--help").stdout
 
 
-def test_history_says_when_who_and_what(aipolicy: Run) -> None:
+def test_history_lists_time_author_and_policy(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
     aipolicy("set", "blog.example", "--preset", "unset", "--by", "support")
     changes = json.loads(aipolicy("history", "blog.example", "--json").stdout)
@@ -156,7 +156,7 @@ def test_the_registrys_policy_can_be_merged_with_a_base(aipolicy: Run) -> None:
     assert "Disallow: /drafts/" in done.stdout
 
 
-def test_a_policy_that_could_not_be_served_is_not_stored(aipolicy: Run) -> None:
+def test_a_policy_too_large_to_serve_is_not_stored(aipolicy: Run) -> None:
     groups = "".join(f"User-agent: x{number}\nDisallow: /{number}\n\n" for number in range(12_000))
     done = aipolicy("set", "blog.example", "--preset", "no-training", "--base", "-", stdin=groups)
     assert done.returncode == 2
@@ -164,7 +164,7 @@ def test_a_policy_that_could_not_be_served_is_not_stored(aipolicy: Run) -> None:
     assert aipolicy("show", "blog.example").returncode == 2
 
 
-def test_an_unknown_site_is_reported_with_the_registry_it_is_not_in(aipolicy: Run) -> None:
+def test_the_error_for_an_unknown_site_has_the_registry(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training")
     for arguments in (["show"], ["history"], ["robots", "--site"]):
         done = aipolicy(*arguments, "unknown.example")
@@ -172,7 +172,7 @@ def test_an_unknown_site_is_reported_with_the_registry_it_is_not_in(aipolicy: Ru
         assert "unknown.example" in done.stderr
 
 
-def test_the_status_says_which_registry_it_is_and_how_much_is_in_it(aipolicy: Run) -> None:
+def test_the_status_has_the_registry_and_its_counts(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--host", "www.blog.example")
     aipolicy("set", "blog.example", "--preset", "unset")
     status = json.loads(aipolicy("show", "--status", "--json").stdout)
@@ -181,7 +181,7 @@ def test_the_status_says_which_registry_it_is_and_how_much_is_in_it(aipolicy: Ru
     assert "changes" in aipolicy("show", "--status").stdout
 
 
-def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
+def test_host_and_status_exclude_each_other(aipolicy: Run) -> None:
     for arguments in (
         ["show"],
         ["show", "blog.example", "--status"],
@@ -192,9 +192,7 @@ def test_a_host_or_the_status_is_shown_and_not_both(aipolicy: Run) -> None:
         assert "use either a HOST or --status alone" in done.stderr
 
 
-def test_of_two_commands_at_once_neither_loses_what_the_other_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_set_commands_both_take_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/aipolicy.db"
     with Registry(url) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
@@ -239,7 +237,7 @@ def test_a_time_shows_the_hosts_of_that_time(aipolicy: Run) -> None:
     assert json.loads(aipolicy("show", "blog.example", "--json").stdout)["hosts"] == ["blog.example"]
 
 
-def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
+def test_an_invalid_or_future_time_is_refused(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     for when, fix in (("", "is not a valid time; use"), (tomorrow, "leave it out for the current policy")):
@@ -250,9 +248,7 @@ def test_a_time_that_is_none_or_to_come_is_refused(aipolicy: Run) -> None:
     assert "use either a HOST or --status alone" in aipolicy("show", "--status", "--at", "").stderr
 
 
-def test_a_change_of_a_clock_that_is_far_ahead_is_reported_and_nothing_is_refused(
-    aipolicy: Run, tmp_path: Path
-) -> None:
+def test_a_change_dated_in_the_future_is_reported(aipolicy: Run, tmp_path: Path) -> None:
     ahead = datetime.now(UTC) + timedelta(days=365)
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
@@ -262,13 +258,13 @@ def test_a_change_of_a_clock_that_is_far_ahead_is_reported_and_nothing_is_refuse
     assert done.stderr.endswith("blog.example: no-training (change 2)\n")
 
 
-def test_one_and_none_are_reported_as_numbers(aipolicy: Run) -> None:
+def test_the_status_counts_one_of_each(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-ai")
     rows = dict(line.split() for line in aipolicy("show", "--status").stdout.splitlines())
     assert (rows["sites"], rows["hosts"], rows["changes"]) == ("1", "1", "1")
 
 
-def test_what_looks_like_markup_is_shown_as_it_is(aipolicy: Run) -> None:
+def test_markup_in_values_is_printed_literally(aipolicy: Run) -> None:
     path = "/[red]drafts[/]/ train-ai=y"
     aipolicy("set", "blog.example", "--preset", "no-ai", "--path", path, "--by", "[bold]ada[/nobody]")
     history = aipolicy("history", "blog.example")
@@ -287,9 +283,7 @@ def test_no_control_character_reaches_the_terminal(aipolicy: Run, tmp_path: Path
     assert "\x1b" not in output
 
 
-def test_a_time_that_a_change_has_is_no_future_though_its_writers_clock_is_ahead(
-    aipolicy: Run, tmp_path: Path
-) -> None:
+def test_the_time_of_a_change_is_accepted_even_if_it_is_in_the_future(aipolicy: Run, tmp_path: Path) -> None:
     ahead = datetime.now(UTC) + timedelta(minutes=5)
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db", clock=lambda: ahead) as registry:
         registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
@@ -301,5 +295,5 @@ def test_a_time_that_a_change_has_is_no_future_though_its_writers_clock_is_ahead
     assert "is in the future" in later.stderr
 
 
-def test_only_a_line_feed_and_what_windows_writes_ends_a_line_of_what_is_shown() -> None:
+def test_only_lf_and_crlf_end_a_printed_line() -> None:
     assert printable("a\x0bb\x1cc\x85d\u2028e\rf\r\ng\n") == r"a\x0bb\x1cc\x85d\u2028e\x0df" + "\ng"

@@ -1,4 +1,4 @@
-"""``aipolicy replica``: the name of its file."""
+"""``aipolicy replica``: the path of its file."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.cli.conftest import Run
         ("postgresql://db/blogs", "--to 'postgresql://db/blogs': registry is a postgresql URL"),
     ],
 )
-def test_the_replica_is_named_as_a_lookup_names_it(aipolicy: Run, to: str, output: str) -> None:
+def test_the_replica_is_a_path_or_a_url(aipolicy: Run, to: str, output: str) -> None:
     done = aipolicy("replica", "--registry", "postgresql://127.0.0.1:1/blogs", "--to", to)
     assert done.returncode == 2
     assert output in done.stderr

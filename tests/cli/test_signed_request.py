@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from aipolicy.cli import main
 from aipolicy.identity.signatures import SignedRequest, directories
-from tests.identity.list_server import LeadingHere, ListServer, list_server
+from tests.identity.list_server import ListServer, LoopbackFetcher, list_server
 from tests.identity.signatures.signing import Signer
 
 AGENT = "https://assistbot.duckduckgo.com"
@@ -30,8 +30,8 @@ def server(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServ
     with list_server(trustme.CA()) as running:
         running.put(DIRECTORY, signer.directory.decode(), Content_Type="application/json")
 
-        def fetcher(**_: Any) -> LeadingHere:
-            return LeadingHere(running.origin, running.trusted)
+        def fetcher(**_: Any) -> LoopbackFetcher:
+            return LoopbackFetcher(running.origin, running.trusted)
 
         monkeypatch.setattr(directories, "Fetcher", fetcher)
         yield running
@@ -67,7 +67,7 @@ def crawler(done: Result) -> dict[str, Any]:
     return {**found, "signature": client["signatures"][0]}
 
 
-def test_a_signature_verifies_a_client_wherever_it_comes_from(
+def test_a_signature_verifies_a_client_at_any_address(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     request = signed(signer)
@@ -82,7 +82,7 @@ def test_a_signature_verifies_a_client_wherever_it_comes_from(
     assert f"{AGENT} signs for DuckAssistBot" in output
 
 
-def test_a_signature_of_the_operators_verifies_the_operator(
+def test_a_signature_for_another_crawler_verifies_the_operator(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     assert crawler(run(signed(signer, OTHER), "--json"))["identity"] == "operator_verified"
@@ -99,7 +99,7 @@ def test_a_signature_over_another_site_is_a_forgery(
     assert "a client as DuckDuckBot of DuckDuckGo" in done.stdout
 
 
-def test_a_listed_address_stands_whoever_signs(
+def test_a_listed_address_verifies_despite_other_signatures(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     done = run(signed(Signer(), OTHER), "4.144.148.23", "--json")
@@ -107,7 +107,7 @@ def test_a_listed_address_stands_whoever_signs(
     assert crawler(done)["identity"] == "verified"
 
 
-def test_the_time_is_that_of_the_request(
+def test_signatures_are_verified_at_the_time_of_the_request(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     request = signed(signer, OTHER, created=1_790_000_000)
@@ -115,7 +115,7 @@ def test_the_time_is_that_of_the_request(
     assert "signature: verified" in run(request, "--time", "2026-09-21T14:15:00Z").stdout
 
 
-def test_a_directory_that_can_not_be_read_decides_nothing(
+def test_an_unreadable_directory_leaves_the_client_unverified(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
     server.put(DIRECTORY, "gone", status=500)
@@ -147,16 +147,16 @@ def test_an_unsigned_request_declares_its_crawler(run: Callable[..., Result]) ->
         ([], "the client is missing"),
     ],
 )
-def test_what_can_not_be_read_is_bad_input(arguments: list[str], named: str) -> None:
+def test_an_invalid_request_file_is_bad_input(arguments: list[str], named: str) -> None:
     done = CliRunner().invoke(main, ["check", "identity", *arguments], input="hello")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert named in done.stderr
 
 
-def test_both_signatures_are_printed_and_the_crawlers_one_counts(
+def test_both_signatures_are_printed_and_the_one_of_the_crawler_counts(
     server: ListServer, run: Callable[..., Result], signer: Signer
 ) -> None:
-    """A CDN may sign first, with keys that can't be read here."""
+    """A CDN may sign first, with keys that can't be read."""
     cdn = Signer().sign(
         agent='cdn="https://cdn.invalid"',
         components=("@authority", '"signature-agent";key="cdn"'),

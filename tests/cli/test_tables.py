@@ -86,7 +86,7 @@ def test_no_product_token_breaks_in_a_table(columns: int) -> None:
         (("demo",), "asgi-aipolicy[server]"),
     ],
 )
-def test_a_base_install_says_which_extra_is_missing(
+def test_a_base_install_names_the_missing_extra(
     arguments: tuple[str, ...], extra: str, tmp_path: Path
 ) -> None:
     (tmp_path / "access.log").write_text("")

@@ -1,1 +1,1 @@
-"""The conformance test for crawlers, tried on crawlers that disobey on purpose and on real ones."""
+"""Tests of the conformance test: with crawlers that disobey on purpose, and with real ones."""

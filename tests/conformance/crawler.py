@@ -1,4 +1,4 @@
-"""A small crawler that obeys RFC 9309 in all, but for one fault on request. It speaks real HTTP.
+"""A small crawler that obeys RFC 9309, except for one fault on request.
 
 As a command: python -m tests.conformance.crawler URL [FAULT]
 """
@@ -33,7 +33,7 @@ class Reply:
 
 @dataclass
 class Copy:
-    """A robots.txt, and when it is stale."""
+    """A cached robots.txt, and the time when it is stale."""
 
     body: bytes
     until: float
@@ -46,18 +46,18 @@ class Links(HTMLParser):
         self.follow, self._marked_too = True, marked_too
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "img" or (tag == "link" and given.get("rel") == "alternate"):
-            self.found.append(given.get("src") or given["href"])
-        if tag == "meta" and given.get("name") == "robots" and "nofollow" in given["content"]:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "img" or (tag == "link" and attributes.get("rel") == "alternate"):
+            self.found.append(attributes.get("src") or attributes["href"])
+        if tag == "meta" and attributes.get("name") == "robots" and "nofollow" in attributes["content"]:
             self.follow = self._marked_too
-        if tag == "a" and (self._marked_too or given.get("rel") != "nofollow"):
-            self.found.append(given["href"])
+        if tag == "a" and (self._marked_too or attributes.get("rel") != "nofollow"):
+            self.found.append(attributes["href"])
 
 
 @dataclass
 class Crawler:
-    """Follows every link from where it starts. ``ignores``: it never looks at robots.txt.
+    """A crawler that follows every link. ``ignores``: it never looks at robots.txt.
 
     ``agent``: the User-Agent that it sends instead of its own; ``reads_as``: the one for robots.txt.
     ``follows``: links, and not redirects alone.

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aipolicy.conformance import CLAIMS, CLAUSES, Clause, ClauseVerdict, ConformanceRun, run_clauses
-from aipolicy.conformance.recording import CrawlExit
-from aipolicy.conformance.runner import Crawl
+from aipolicy.conformance.recording import Crawl, CrawlExit
 from tests.conformance.crawler import TOKEN, Crawler
 
 Make = Callable[[], Crawler]
@@ -28,7 +27,7 @@ def crawl_with(make: Make, threads: ThreadPoolExecutor) -> Crawl:
 def try_all(
     makers: dict[str, Make], clauses: Sequence[Clause] = CLAUSES, *, token: str = TOKEN
 ) -> dict[str, ConformanceRun]:
-    """A trial of each crawler; they go on side by side, since some traps keep them waiting."""
+    """Return the run of each crawler. They run in parallel, because some fixtures respond slowly."""
 
     async def trials() -> list[ConformanceRun]:
         gate = asyncio.Semaphore(6)
@@ -46,6 +45,6 @@ def try_all(
 
 
 def not_obeyed(trial: ConformanceRun) -> dict[str, ClauseVerdict]:
-    """Each clause that isn't obeyed, and how."""
+    """Return the verdict for each clause that isn't obeyed."""
     verdicts = {result.clause.id: result.finding.verdict for result in trial.results}
     return {name: verdict for name, verdict in verdicts.items() if verdict is not ClauseVerdict.OBEYS}

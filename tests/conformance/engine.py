@@ -1,6 +1,6 @@
-"""RFC 9309 as a crawler reads it, with one fault on request: written for the tests, from the standard alone.
+"""A robots.txt engine with one fault on request, written from RFC 9309 alone.
 
-A fault has the name of the clause that it goes against, or is one of those that no clause names.
+A fault has the name of the clause that it breaks, or a name of its own if no clause covers it.
 """
 
 import re
@@ -29,7 +29,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Engine:
-    """May the crawler with this product token fetch this path?"""
+    """A robots.txt parser and matcher."""
 
     fault: str = ""
 
@@ -82,7 +82,7 @@ class Engine:
         return token if self.fault == "token-case" else token.lower()
 
     def _groups(self, robots_txt: bytes) -> Iterator[Group]:
-        """A group for the rules before the first name, and all groups."""
+        """Return a group for the rules before the first name, and all groups."""
         group = Group(closed=True)
         yield group
         last = ""
@@ -112,7 +112,7 @@ class Engine:
             last = "rule" if is_rule else name
 
     def _records(self, robots_txt: bytes) -> Iterator[tuple[str, str]]:
-        """Field and value of each line that has them; two empty strings for a line with nothing in it."""
+        """Yield the field and value of each record; two empty strings for an empty line."""
         for line in self._lines(robots_txt):
             shown = line.removeprefix("# ") if self.fault == "comment-line" else line
             content = re.sub(_COMMENTS.get(self.fault, "#.*"), "", shown)

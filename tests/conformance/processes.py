@@ -14,7 +14,7 @@ needs_setsid = pytest.mark.skipif(
 
 
 def assert_ended(*pids: str) -> None:
-    """Gone, or only waiting to be reaped by whoever is process 1 here."""
+    """Check that a process has ended; it may be a zombie."""
     deadline = time.monotonic() + 5
     for pid in map(str.strip, pids):
         while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":

@@ -1,4 +1,4 @@
-"""scripts/serve_clause.py, which serves a clause without any of our code: it shows what the trap shows."""
+"""scripts/serve_clause.py, which serves the fixture of a clause without any of our code."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ def by_hand(clause: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_uses_nothing_of_ours_and_nothing_that_must_be_installed() -> None:
+def test_it_imports_only_the_standard_library() -> None:
     tree = ast.parse(SCRIPT.read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

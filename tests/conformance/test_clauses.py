@@ -1,4 +1,4 @@
-"""Each page of a fixture is allowed or disallowed as independent parsers read its robots.txt."""
+"""Fixtures: independent parsers agree on which pages their robots.txt allows."""
 
 import pytest
 
@@ -15,7 +15,7 @@ AT = {name: f"127.0.0.1:{number}" for number, name in enumerate(("first", "secon
 each_clause = pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: str(clause.id))
 
 
-def trap_of(clause: Clause) -> Fixture:
+def fixture_of(clause: Clause) -> Fixture:
     return clause.build(FixtureSetup(TOKEN, AT))
 
 
@@ -26,8 +26,8 @@ def answers_of(fixture: Fixture, place: PageLink) -> tuple[bool, bool]:
 
 
 @each_clause
-def test_what_a_trap_forbids_its_rules_forbid_and_no_more(clause: Clause) -> None:
-    fixture = trap_of(clause)
+def test_rules_forbid_exactly_the_forbidden_pages(clause: Clause) -> None:
+    fixture = fixture_of(clause)
     for place in (*fixture.controls, *fixture.allowed):
         assert answers_of(fixture, place) == (True, True), place
     for place in () if fixture.reason else fixture.forbidden:
@@ -35,8 +35,8 @@ def test_what_a_trap_forbids_its_rules_forbid_and_no_more(clause: Clause) -> Non
 
 
 @each_clause
-def test_every_page_that_is_judged_is_there(clause: Clause) -> None:
-    fixture = trap_of(clause)
+def test_every_judged_page_exists(clause: Clause) -> None:
+    fixture = fixture_of(clause)
     for place in (*fixture.controls, *fixture.forbidden, *fixture.allowed):
         assert normalise(place.path) in fixture.authorities[place.authority].pages, place
 
@@ -47,9 +47,9 @@ def test_ids_are_unique_and_requirements_exist() -> None:
     assert {clause.requires for clause in CLAUSES} - {""} <= set(names)
 
 
-def test_the_rule_that_must_be_read_ends_with_the_last_octet_of_500_kib() -> None:
+def test_the_last_required_rule_ends_at_500_kib() -> None:
     (size,) = (clause for clause in CLAUSES if clause.id == "size")
-    rules = trap_of(size).rules["first"]
+    rules = fixture_of(size).rules["first"]
     assert rules[:MAX_ROBOTS_BYTES].endswith(b"\nDisallow: /before.html\n")
     assert rules[MAX_ROBOTS_BYTES:] == b"Disallow: /after.html\n"
     assert MAX_ROBOTS_BYTES == 500 * 1024

@@ -1,4 +1,4 @@
-"""``aipolicy check crawler`` as a program, on crawlers that are programs."""
+"""``aipolicy check crawler`` as a process, with crawlers that are processes."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def few(*ids: str) -> list[str]:
     return [f"--only={name}" for name in ids]
 
 
-def test_a_crawler_that_obeys_passes_and_its_name_is_learned() -> None:
+def test_an_obedient_crawler_passes_and_its_token_is_learned() -> None:
     done = check(*few("own-name", "own-group", "dropped"), "--json", "--", *CRAWLER)
     document = json.loads(done.stdout)
     assert done.returncode == 0, done
@@ -84,13 +84,13 @@ def test_a_required_clause_is_tested_but_not_reported() -> None:
 
 
 @pytest.mark.parametrize("claims", [(), ("--claims=bom",)])
-def test_a_byte_order_mark_counts_only_where_it_is_claimed(claims: tuple[str, ...]) -> None:
+def test_a_byte_order_mark_counts_only_if_claimed(claims: tuple[str, ...]) -> None:
     done = check(*few("bom", "query"), "--token=TestCrawler", "--json", *claims, "--", *CRAWLER, "bom")
     (bom,) = (clause for clause in json.loads(done.stdout)["clauses"] if clause["id"] == "bom")
     assert (bom["verdict"], done.returncode) == (("disobeys", 1) if claims else ("not supported", 0))
 
 
-def test_random_sites_are_reported_with_the_smallest_that_shows_an_error() -> None:
+def test_random_sites_are_reported_with_the_smallest_robots_txt() -> None:
     arguments = ("--no-clauses", "--random=8", "--seed=9309", "--jobs=8", "--token=TestCrawler")
     done = check(*arguments, "--json", "--", *CRAWLER, "sitemap-record")
     random = json.loads(done.stdout)["random"]
@@ -102,7 +102,7 @@ def test_random_sites_are_reported_with_the_smallest_that_shows_an_error() -> No
     assert len(first["robots_txt"].splitlines()) == 3
 
 
-def test_a_crawler_that_obeys_on_every_random_site_passes_and_the_seed_is_printed() -> None:
+def test_an_obedient_crawler_passes_random_sites() -> None:
     arguments = ("--no-clauses", "--random=3", "--token=TestCrawler")
     done = check(*arguments, "--", *CRAWLER)
     assert done.returncode == 0, done.stdout
@@ -113,9 +113,9 @@ def test_a_crawler_that_obeys_on_every_random_site_passes_and_the_seed_is_printe
 @needs_curl
 def test_fetching_only_the_start_page_is_not_a_crawl() -> None:
     done = check(*few("robots-first", "star-group"), "--token=curl", "--json", "--", "curl", "-s", "{url}")
-    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
-    assert told[1][0] == "not tested"
+    verdicts = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert verdicts[0] == ("not tested", "it only fetched the page it was started with, which is not a crawl")
+    assert verdicts[1][0] == "not tested"
     assert done.returncode == 1
 
 
@@ -150,8 +150,8 @@ def test_a_crawler_that_only_reads_robots_txt_is_not_tested_and_fails() -> None:
         *few("star-group", "status-500", "status-404"), "--json", "--", sys.executable, "-c", one, "{url}"
     )
     reason = "it read /robots.txt, and never fetched a page"
-    told = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
-    assert told == [("not tested", reason)] * 3
+    verdicts = [(clause["verdict"], clause["reason"]) for clause in json.loads(done.stdout)["clauses"]]
+    assert verdicts == [("not tested", reason)] * 3
     assert done.returncode == 1
 
 
@@ -199,7 +199,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
 
 
 @needs_curl
-def test_a_crawler_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_crawler_that_never_ends_is_ended_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"echo $$ >> {pids}; sleep 300 & echo $! >> {pids}; curl -s {{url}} >/dev/null; wait"
     done = check(*few("star-group"), "--seconds=2", "--token=Bot", "--json", "--", "sh", "-c", script)
@@ -210,7 +210,7 @@ def test_a_crawler_that_never_ends_is_ended_with_all_that_it_started(tmp_path: P
 
 
 @needs_curl
-def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
+def test_background_children_are_ended(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"sleep 300 >/dev/null 2>&1 & echo $! > {pids}; curl -s {{url}}"
     done = check(*few("star-group"), "--token=Bot", "--json", "--", "sh", "-c", script)
@@ -220,7 +220,7 @@ def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
 
 
 @needs_setsid
-def test_a_daemon_is_ended_and_the_foreground_advised(tmp_path: Path) -> None:
+def test_a_daemon_is_ended_with_advice(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     daemon = f"(echo $$; sh -c 'echo $$; sleep 300' & wait) > {pids}; : {{url}}"
     script = f'setsid sh -c "$0" & until test -s {pids}; do sleep 0.02; done'
@@ -234,7 +234,7 @@ def test_a_daemon_is_ended_and_the_foreground_advised(tmp_path: Path) -> None:
 
 
 def begun(pids: Path, temporary: Path, *before: str, seconds: float = 30) -> subprocess.Popen[bytes]:
-    """The check, with a crawler that never ends: it has begun, and its number is in ``pids``."""
+    """Start a check of a crawler that never ends; its process number is in ``pids``."""
     script = f"echo $$ > {pids}; echo ready >&2; exec sleep 300 # {{url}}"
     check = [sys.executable, "-m", "aipolicy", "check", "crawler", f"--seconds={seconds}"]
     process = subprocess.Popen(
@@ -254,7 +254,7 @@ def begun(pids: Path, temporary: Path, *before: str, seconds: float = 30) -> sub
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 )
-def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_a_signal_ends_the_crawler(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     pids, temporary = tmp_path / "pids", tmp_path / "temporary"
     temporary.mkdir()
     process = begun(pids, temporary)
@@ -265,14 +265,14 @@ def test_asked_to_end_it_ends_the_crawler_first(tmp_path: Path, sent: signal.Sig
     assert not list(temporary.iterdir())
 
 
-def test_under_nohup_it_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+def test_under_nohup_a_closed_terminal_is_ignored(tmp_path: Path) -> None:
     process = begun(tmp_path / "pids", tmp_path, "nohup", seconds=2)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=20) == 1  # it fetched nothing
 
 
 @needs_curl
-def test_no_more_of_its_output_is_kept_than_can_be_shown() -> None:
+def test_the_stored_output_is_bounded() -> None:
     script = "yes 0123456789 | head -c 30000000; echo the end; curl -s {url} >/dev/null"
     done = check(*few("star-group"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
     assert "the end" in done.stderr
@@ -287,7 +287,7 @@ def test_verbose_prints_robots_txt_requests_and_output() -> None:
 
 
 @needs_curl
-def test_what_a_crawler_sends_can_not_act_on_the_terminal() -> None:
+def test_control_characters_of_a_crawler_are_escaped() -> None:
     title, agent = r"printf '\033]0;owned\007[red]x[/red]\n'", r"$(printf '\033[31mBot/1.0')"
     script = f'{title}; curl -s -A "{agent}" {{url}}closed.html'
     done = check(*few("cr"), "--token=Bot", "--verbose", "--", "sh", "-c", script)
@@ -304,17 +304,17 @@ def test_a_proxy_in_the_environment_is_not_used_for_the_test_server() -> None:
 
 
 @needs_curl
-def test_each_run_has_an_empty_folder_that_is_gone_afterwards(tmp_path: Path) -> None:
-    told = tmp_path / "message"
-    script = f"ls -A {{dir}} | wc -l >> {told}; touch {{dir}}/x; echo {{dir}} >> {told}; curl -s {{url}}"
+def test_each_run_has_an_empty_temporary_folder(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    script = f"ls -A {{dir}} | wc -l >> {output}; touch {{dir}}/x; echo {{dir}} >> {output}; curl -s {{url}}"
     check(*few("bom", "cr"), "--jobs=1", "--token=Bot", "--", "sh", "-c", script)
-    counts, folders = told.read_text().split()[::2], told.read_text().split()[1::2]
+    counts, folders = output.read_text().split()[::2], output.read_text().split()[1::2]
     assert counts == ["0", "0", "0"]  # once more, first
     assert len(set(folders)) == 3
     assert not any(Path(folder).exists() for folder in folders)
 
 
-def test_the_list_has_every_clause_and_no_command_is_run() -> None:
+def test_list_prints_every_clause_without_a_command() -> None:
     done = check("--list")
     assert done.returncode == 0
     assert "five-redirects" in done.stdout

@@ -1,4 +1,4 @@
-"""Parsers that nobody here wrote, as the engine of a crawler: exactly their known deviations are caught."""
+"""Other projects' parsers as the engine of a crawler: exactly their known deviations are found."""
 
 from functools import partial
 
@@ -45,7 +45,7 @@ def trials() -> dict[str, ConformanceRun]:
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: str(reader.name))
-def test_an_engine_is_caught_where_it_is_known_to_deviate(
+def test_the_known_deviations_of_an_engine_are_found(
     trials: dict[str, ConformanceRun], reader: Reader
 ) -> None:
     assert not_obeyed(trials[reader.name]) == DEVIATIONS[reader.name]

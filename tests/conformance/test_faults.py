@@ -1,4 +1,4 @@
-"""A deliberately disobedient crawler for each clause, and each is caught by exactly that clause."""
+"""A crawler with a fault for each clause, which fails exactly that clause."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ LEVELS = {clause.id: clause.level for clause in CLAUSES}
 
 
 def breach_of(clause: str) -> ClauseVerdict:
-    """Return the verdict on breaking it, at its level."""
+    """Return the verdict for a breach at the clause's level."""
     gentle = LEVELS[clause] in (Level.SHOULD, Level.IMPLIED)
     return ClauseVerdict.DEPARTS if gentle else ClauseVerdict.DISOBEYS
 
@@ -48,7 +48,7 @@ def trials() -> dict[str, ConformanceRun]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_caught_by_its_clause_and_no_other(trials: dict[str, ConformanceRun], fault: str) -> None:
+def test_a_fault_fails_its_clause_only(trials: dict[str, ConformanceRun], fault: str) -> None:
     caught = ClauseVerdict.OVER_CAUTIOUS if fault in OVER_CAUTIOUS else breach_of(fault)
     silent = dict.fromkeys(SILENT.get(fault, ()), ClauseVerdict.NOT_TESTED)
     assert not_obeyed(trials[fault]) == {fault: caught} | silent | ALSO.get(fault, {})
@@ -58,7 +58,7 @@ def test_a_crawler_without_a_fault_obeys_every_clause(trials: dict[str, Conforma
     assert not_obeyed(trials["none"]) == {}
 
 
-def test_what_shows_disobedience_is_a_request_that_was_made(trials: dict[str, ConformanceRun]) -> None:
+def test_every_breach_has_its_request(trials: dict[str, ConformanceRun]) -> None:
     for trial in trials.values():
         for result in trial.results:
             if result.finding.verdict is ClauseVerdict.DISOBEYS:

@@ -51,7 +51,7 @@ async def still_serves(server: Server) -> bool:
     ],
     ids=["no-http", "long-line", "many-headers", "large-body", "no-host"],
 )
-async def test_what_is_too_much_or_no_http_is_refused(data: bytes, status: bytes) -> None:
+async def test_a_request_that_is_too_large_or_invalid_is_refused(data: bytes, status: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
         answer = await ask(server, data)
         assert answer == b"" or answer.split()[1] == status
@@ -61,7 +61,7 @@ async def test_what_is_too_much_or_no_http_is_refused(data: bytes, status: bytes
 @pytest.mark.parametrize(
     "data", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"]
 )
-async def test_who_hangs_up_in_the_middle_harms_nobody(data: bytes) -> None:
+async def test_a_client_can_close_the_connection_at_any_time(data: bytes) -> None:
     async with Server(CLAUSE, "Bot") as server:
         _, writer = await connected(server)
         writer.write(data)
@@ -70,7 +70,7 @@ async def test_who_hangs_up_in_the_middle_harms_nobody(data: bytes) -> None:
         assert await still_serves(server)
 
 
-async def test_who_asks_without_end_is_shut_out_and_what_is_kept_is_bounded() -> None:
+async def test_a_flood_of_requests_is_bounded() -> None:
     async with Server(CLAUSE, "Bot") as server:
         reader, writer = await connected(server)
         request = b"GET /%d HTTP/1.1\r\nHost: x\r\nUser-Agent: " + b"a" * 3000 + b"\r\n\r\n"
@@ -96,7 +96,7 @@ async def _read_all(reader: asyncio.StreamReader) -> None:
     raise ConnectionResetError
 
 
-async def test_a_target_that_is_a_whole_url_or_spelt_otherwise_is_the_same_page() -> None:
+async def test_an_absolute_or_escaped_target_is_the_same_page() -> None:
     async with Server(CLAUSE, "Bot") as server:
         for target in (f"{server.url}closed.html", "/%63losed.html"):
             assert (await ask(server, get(target))).startswith(b"HTTP/1.1 200")
@@ -152,13 +152,13 @@ async def test_requests_on_one_connection_are_separated_after_either_kind_of_bod
         assert [fetch.target for fetch in server.recording(DONE).fetches] == ["/a", "/b", "/closed.html"]
 
 
-async def test_a_page_that_no_trap_has_is_not_found_so_that_a_crawl_ends() -> None:
+async def test_other_pages_are_not_found() -> None:
     async with Server(CLAUSE, "Bot") as server:
         for target in ("/other.html", "/closed.html?page=2", "/favicon.ico"):
             assert (await ask(server, get(target))).startswith(b"HTTP/1.1 404")
 
 
-async def test_a_request_counts_before_its_answer_is_taken() -> None:
+async def test_a_request_is_recorded_before_its_response() -> None:
     async with Server(CLAUSE, "Bot") as server:
         reader, writer = await connected(server)
         writer.write(get("/closed.html"))

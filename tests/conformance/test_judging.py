@@ -13,7 +13,7 @@ BY_ID = {clause.id: clause for clause in CLAUSES}
 
 
 def recording(ending: CrawlExit, at: dict[str, float], *, flooded: bool = False) -> Recording:
-    """Pages by name, and when each was asked for; ``start`` is the start page."""
+    """Return a recording of requests for pages, by name and time; ``start`` is the start page."""
     paths = {"start": "/", "robots": "/robots.txt"}
     fetches = [
         RecordedFetch(START, when, when, "GET", paths.get(name, f"/{name}.html"), "Bot/1.0", ServedResponse())

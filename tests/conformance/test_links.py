@@ -40,9 +40,9 @@ def test_a_crawler_that_follows_links_elsewhere_is_over_cautious(trials: dict[st
 
 
 def test_a_crawler_without_links_is_reported_first_with_advice(trials: dict[str, ConformanceRun]) -> None:
-    told = introduction(trials["follows none"])
-    assert "It followed no link" in told
-    assert "wget -r" in told
+    text = introduction(trials["follows none"])
+    assert "It followed no link" in text
+    assert "wget -r" in text
     assert "followed no link" not in introduction(trials["follows"])
     followed = [document(trial, ())["followed_links"] for trial in trials.values()]
     assert followed == [True, False, False]

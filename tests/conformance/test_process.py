@@ -1,4 +1,4 @@
-"""A crawler as a process: how long it is watched, and that nothing of it is left behind."""
+"""The process of a crawler: its time limit, and the end of all its children."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from aipolicy.conformance.process import run
 from tests.conformance.processes import assert_ended, needs_setsid
 
 
-async def test_the_time_that_a_crawler_takes_to_end_is_none_in_which_it_was_watched() -> None:
+async def test_the_time_to_terminate_a_crawler_does_not_count() -> None:
     ending = await run(("sh", "-c", "trap '' TERM; sleep 30 & wait; sleep 30"), 0.5)
     assert ending.stopped
     assert ending.seconds < 1.5
 
 
 @needs_setsid
-async def test_what_leaves_its_group_is_ended_and_nothing_of_others(tmp_path: Path) -> None:
+async def test_only_processes_of_the_crawl_are_ended(tmp_path: Path) -> None:
     pids, begun = tmp_path / "pids", tmp_path / "begun"
     with subprocess.Popen(("setsid", "cat"), stdin=subprocess.PIPE) as others:  # until its input is closed
         daemon = f"echo $$ > {pids}; sleep 300 & echo $! >> {pids}; echo begun; echo > {begun}; wait"
@@ -27,7 +27,7 @@ async def test_what_leaves_its_group_is_ended_and_nothing_of_others(tmp_path: Pa
 
 
 @needs_setsid
-async def test_who_clears_its_environment_and_keeps_the_pipe_open_is_not_waited_for(tmp_path: Path) -> None:
+async def test_a_process_that_keeps_the_pipe_open_is_not_awaited(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     stray = f"env -i setsid sh -c 'echo $$ > {pid}; exec sleep 60'"
     ending = await run(("sh", "-c", f"echo begun; {stray} & {_until(pid)}"), 30)

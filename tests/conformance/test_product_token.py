@@ -29,11 +29,11 @@ LINUX, MAC = "(X11; Linux x86_64)", "(Macintosh; Intel Mac OS X 10_15_5)"
         ("1.0 (2; 3)", ()),
     ],
 )
-def test_names_are_what_may_stand_in_a_robots_txt(user_agent: str, names: tuple[str, ...]) -> None:
+def test_candidates_are_valid_product_tokens(user_agent: str, names: tuple[str, ...]) -> None:
     assert candidate_tokens(user_agent) == names
 
 
-def test_a_user_agent_of_a_thousand_names_offers_a_few() -> None:
+def test_the_number_of_candidates_is_bounded() -> None:
     assert len(candidate_tokens(" ".join(f"Name{number}/1" for number in range(1000)))) == 8
 
 
@@ -54,7 +54,7 @@ def test_a_user_agent_of_a_thousand_names_offers_a_few() -> None:
         ("", ""),
     ],
 )
-def test_the_only_name_is_one_that_no_browser_and_no_system_has(user_agent: str, name: str) -> None:
+def test_the_only_name_is_not_that_of_a_browser_or_system(user_agent: str, name: str) -> None:
     assert only_name(user_agent) == name
 
 
@@ -63,12 +63,12 @@ def learned_by(agent: str) -> ConformanceRun:
     return try_all({"": make}, clauses_named(("own-name", "own-group", "star-group")), token="")[""]
 
 
-def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_that() -> None:
+def test_a_browsers_user_agent_has_no_product_token() -> None:
     trial = learned_by(f"Mozilla/5.0 {LINUX} {BROWSER}")
     assert not_obeyed(trial) == dict.fromkeys(("own-name", "own-group"), ClauseVerdict.NOT_TESTED)
     assert all("--token" in result.finding.reason for result in trial.results[:2])
-    told = document(trial, ())
-    assert (told["product_token"], told["product_token_from"]) == (None, None)
+    report = document(trial, ())
+    assert (report["product_token"], report["product_token_from"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_crawler_with_the_user_agent_of_a_browser_is_accused_under_no_name_of_
         ("OtherCrawler/1.0", ""),  # it answers to neither: nobody knows which is its own
     ],
 )
-def test_a_librarys_user_agent_for_robots_txt_is_not_the_product_token(agent: str, token: str) -> None:
+def test_a_library_that_reads_robots_txt_is_not_the_product_token(agent: str, token: str) -> None:
     make = partial(Crawler, agent=agent, reads_as="Python-urllib/3.11")
     clauses = clauses_named(("own-name", "own-group", "star-group"))
     trial = try_all({"": make}, clauses, token="")[""]

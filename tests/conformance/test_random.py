@@ -1,4 +1,4 @@
-"""Sites made at random: a crawler without a fault passes them, and faults that no clause names are caught."""
+"""Random sites: obedient crawlers pass, and faults that no clause covers are found."""
 
 import asyncio
 import re
@@ -24,8 +24,8 @@ google = [reader for reader in READERS if reader.name == "jwm-robotstxt"]  # its
 
 
 @dataclass(frozen=True)
-class AskedAsGoogleSays:
-    """Google's parser, given URLs as its authors ask for: without needless escapes."""
+class GoogleEngine:
+    """Google's parser; its authors require URLs without unnecessary escapes."""
 
     parser: Decides
 
@@ -36,7 +36,7 @@ class AskedAsGoogleSays:
 
 @dataclass
 class Forgetful:
-    """It obeys in its first requests, and then no more."""
+    """An engine that obeys only in its first requests."""
 
     request: int = 0
     engine: Engine = field(default_factory=Engine)
@@ -47,8 +47,8 @@ class Forgetful:
 
 
 @dataclass(frozen=True)
-class Excepting:
-    """It obeys but for paths that match."""
+class WithException:
+    """An engine that obeys except for paths that match."""
 
     pattern: str
 
@@ -57,7 +57,7 @@ class Excepting:
 
 
 class LoosestGroup:
-    """It asks each group by itself, and takes the kindest answer: groups are never combined."""
+    """An engine that evaluates each group separately, and allows what any allows."""
 
     def allowed(self, robots_txt: bytes, token: str, path: str) -> bool:
         parts = re.split(rb"(?im)^(?=[ \t]*user-agent)", robots_txt)
@@ -65,7 +65,7 @@ class LoosestGroup:
 
 
 class Sloppy:
-    """It takes a percent sign in a rule for the rule's end."""
+    """An engine that ends a rule at a percent sign."""
 
     def allowed(self, robots_txt: bytes, token: str, path: str) -> bool:
         return Engine().allowed(re.sub(rb"%[0-9A-F]{2}[^\r\n]*", b"\0", robots_txt), token, path)
@@ -73,9 +73,9 @@ class Sloppy:
 
 INVENTED: dict[str, Make] = {
     "stops obeying": lambda: Crawler(engine=Forgetful()),
-    "fetches any image": lambda: Crawler(engine=Excepting(r"\.gif$")),
-    "fetches any feed": lambda: Crawler(engine=Excepting(r"\.xml$")),
-    "fetches what lies deep": lambda: Crawler(engine=Excepting("/.*/.*/")),
+    "fetches any image": lambda: Crawler(engine=WithException(r"\.gif$")),
+    "fetches any feed": lambda: Crawler(engine=WithException(r"\.xml$")),
+    "fetches what lies deep": lambda: Crawler(engine=WithException("/.*/.*/")),
     "never combines groups": lambda: Crawler(engine=LoosestGroup()),
     "reads ten rules": partial(Crawler, "ten-rules"),
     "reads four KiB": partial(Crawler, "four-kib"),
@@ -102,23 +102,23 @@ def tried(make: Make, sites: int, *, seed: int = 9309, token: str = TOKEN) -> Ra
 @pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize("parser", google, ids=lambda parser: str(parser.name))
-def test_a_crawler_without_a_fault_on_a_parser_of_google_agrees_on_every_site(parser: Decides) -> None:
+def test_googles_parser_agrees_on_every_site(parser: Decides) -> None:
     sites = size(full=1000, ci=24)
-    trial = tried(lambda: Crawler(engine=AskedAsGoogleSays(parser)), sites)
+    trial = tried(lambda: Crawler(engine=GoogleEngine(parser)), sites)
     assert trial.disagreements == ()
     assert trial.disagreeing == {NO: 0, SHY: 0}
     assert trial.tested > sites * 0.9
 
 
 @pytest.mark.slow
-def test_an_engine_written_from_the_standard_alone_agrees_on_every_site() -> None:
+def test_the_tests_own_engine_agrees_on_every_site() -> None:
     assert tried(Crawler, 10).disagreements == ()
 
 
 @pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", list(NAMED)[: size(full=len(NAMED), ci=3)])
-def test_a_fault_is_caught_with_the_section_that_it_breaks(fault: str) -> None:
+def test_a_fault_is_found_with_its_section(fault: str) -> None:
     trial = tried(partial(Crawler, fault), size(full=40, ci=8))
     verdict, section = NAMED[fault]
     causes = [found.cause for found in trial.disagreements if found.verdict is verdict]
@@ -131,7 +131,7 @@ def test_a_fault_is_caught_with_the_section_that_it_breaks(fault: str) -> None:
 @pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(INVENTED)[:: size(full=1, ci=3)])
-def test_a_crawler_that_disobeys_as_no_clause_says_is_caught(name: str) -> None:
+def test_a_fault_without_a_clause_is_found(name: str) -> None:
     trial = tried(INVENTED[name], size(full=40, ci=8))
     assert trial.disagreeing[NO]
     found = next(found for found in trial.disagreements if found.verdict is NO)
@@ -141,7 +141,7 @@ def test_a_crawler_that_disobeys_as_no_clause_says_is_caught(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_smallest_file_has_nothing_that_could_be_left_out() -> None:
+def test_the_smallest_file_is_minimal() -> None:
     found = tried(partial(Crawler, "sitemap-record"), 12).disagreements[0]
     assert found.cause
     assert found.cause.section == "2.2.4"
@@ -151,15 +151,15 @@ def test_the_smallest_file_has_nothing_that_could_be_left_out() -> None:
 
 
 @pytest.mark.slow
-def test_an_engine_that_fails_on_a_line_is_shown_that_line() -> None:
+def test_the_smallest_file_has_the_line_that_causes_the_error() -> None:
     port = next(reader for reader in READERS if reader.name == "gpyrobotstxt")
-    trial = tried(lambda: Crawler(engine=AskedAsGoogleSays(port)), 12)
+    trial = tried(lambda: Crawler(engine=GoogleEngine(port)), 12)
     assert trial.disagreeing[NO] == 0
     assert [found.robots_txt for found in trial.disagreements] == [b"---\n"]
 
 
 @pytest.mark.slow
-def test_who_follows_no_image_is_not_over_cautious() -> None:
+def test_a_crawler_that_skips_images_is_not_over_cautious() -> None:
     @dataclass
     class WithoutImages:
         def allowed(self, robots_txt: bytes, token: str, path: str) -> bool:
@@ -170,19 +170,19 @@ def test_who_follows_no_image_is_not_over_cautious() -> None:
     assert tried(lambda: Crawler(engine=WithoutImages()), 12).disagreements == ()
 
 
-def test_who_follows_no_link_is_not_tested() -> None:
+def test_a_crawler_that_follows_no_link_is_not_tested() -> None:
     trial = tried(partial(Crawler, follows=False), 3)
     assert trial.tested == 0
     assert trial.untested_reason
 
 
-def test_the_same_seed_makes_the_same_sites_and_another_seed_others() -> None:
+def test_the_seed_determines_the_sites() -> None:
     sites = [random_site(1, number, TOKEN) for number in range(20)]
     assert sites == [random_site(1, number, TOKEN) for number in range(20)]
     assert sites != [random_site(2, number, TOKEN) for number in range(20)]
 
 
-def test_no_other_group_has_a_name_that_the_crawler_may_take_for_its_own() -> None:
+def test_other_groups_have_no_name_like_the_crawlers() -> None:
     for number in range(60):
         site = random_site(1, number, "Gorse", ("juniper-archive",))
         names = {name.lower() for group in RobotsTxt.parse(site.robots_txt).groups for name in group.tokens}
@@ -200,13 +200,13 @@ def test_no_other_group_has_a_name_that_the_crawler_may_take_for_its_own() -> No
         ("Disallow: /a/b", "/a%2Fb"),
     ],
 )
-def test_what_the_standard_leaves_open_is_not_asked(rules: str, path: str) -> None:
+def test_cases_without_one_answer_are_not_judged(rules: str, path: str) -> None:
     robots = RobotsTxt.parse(f"User-agent: *\n{rules}\n")
     answers = {expected_answer(robots, TOKEN, path).allowed}
     assert answers <= {None, True} if "%C3" in rules else answers == {None}
 
 
-def test_rules_before_the_first_group_are_not_asked() -> None:
+def test_rules_before_the_first_group_are_not_judged() -> None:
     robots = RobotsTxt.parse(f"Disallow: /loose\nUser-agent: {TOKEN}\nDisallow: /closed\n")
     assert expected_answer(robots, TOKEN, "/loose").allowed is None
     assert expected_answer(robots, TOKEN, "/closed").allowed is False

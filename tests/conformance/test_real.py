@@ -1,6 +1,6 @@
-"""Crawlers that nobody here wrote: what they obey is a fact about a version of each.
+"""Real crawlers: the clauses that a version of each is known to break.
 
-Where another version is installed it may have learned since, and may do wrong in no more than is known.
+Another installed version may break fewer clauses, but no others.
 """
 
 import json
@@ -33,7 +33,7 @@ def shy(*clauses: str) -> dict[str, ClauseVerdict]:
 
 @dataclass(frozen=True)
 class Fact:
-    """The clauses that a version of a crawler doesn't obey; ``only``: those to try with a slow one."""
+    """The clauses that a version of a crawler breaks; ``only``: the clauses to test if it is slow."""
 
     version: str
     not_obeyed: dict[str, ClauseVerdict]
@@ -102,7 +102,7 @@ FACTS = {
 
 
 def tried(name: str, only: str = "") -> dict[str, Any]:
-    """The verdicts on a crawler, and its version."""
+    """Return the verdicts on a crawler, and its version."""
     arguments = [
         sys.executable,
         str(SCRIPT),
@@ -120,7 +120,7 @@ def tried(name: str, only: str = "") -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FACTS)
-def test_a_real_crawler_obeys_all_but_what_it_is_known_not_to(name: str) -> None:
+def test_a_real_crawler_breaks_only_its_known_clauses(name: str) -> None:
     fact = FACTS[name]
     document = tried(name, fact.only)
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}

@@ -163,7 +163,7 @@ def test_case_port_and_final_dot_make_no_difference(host: str) -> None:
 
 
 def test_a_site_name_that_is_no_host_is_refused_with_an_example() -> None:
-    with pytest.raises(HostError, match=r"^'https://blog\.example/' is not a host name: give one like ") as e:
+    with pytest.raises(HostError, match=r"^'https://blog\.example/' is not a host name; give one like ") as e:
         site_name("https://blog.example/")
     assert isinstance(e.value, AIPolicyError)
     assert isinstance(e.value, ValueError)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aipolicy.core.paths import LONGEST_READ, MOST_READINGS, PathReadings, normalise, read_path, to_bytes
+from aipolicy.core.paths import MAX_AMBIGUOUS, MAX_READINGS, PathReadings, normalise, read_path, to_bytes
 
 ART = [
     "/art/x",
@@ -131,7 +131,7 @@ def test_an_escaped_path_below_a_mount_path_is_read_as_any_other() -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    ["*", "/" + "a/../" * LONGEST_READ, "//../%255c;ac\\%3f%252f"],
+    ["*", "/" + "a/../" * MAX_AMBIGUOUS, "//../%255c;ac\\%3f%252f"],
 )
 def test_what_has_no_path_or_too_many_is_not_read(sent: str) -> None:
     assert read_path(sent) is None
@@ -154,7 +154,7 @@ def test_whatever_was_sent_readings_are_few_and_begin_with_a_slash(sent: str, pa
     if readings is None:
         return
     everything = [*readings.certain, *readings.others]
-    assert 1 <= len(everything) <= MOST_READINGS
+    assert 1 <= len(everything) <= MAX_READINGS
     assert len(set(everything)) == len(everything)
     assert all(each.startswith("/") and each.isascii() for each in everything)
 

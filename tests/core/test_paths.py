@@ -121,14 +121,14 @@ def test_a_path_pattern_is_normalised_and_keeps_its_signs(pattern: str, canonica
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("", "path pattern '' must start with '/': write '/'"),
-        ("open/", "path pattern 'open/' must start with '/': write '/open/'"),
-        ("*.jpg", "path pattern '*.jpg' must start with '/': write '/*.jpg'"),
-        (3, "path pattern 3 must start with '/': write '/3'"),
+        ("", "path pattern '' must start with '/'; write '/'"),
+        ("open/", "path pattern 'open/' must start with '/'; write '/open/'"),
+        ("*.jpg", "path pattern '*.jpg' must start with '/'; write '/*.jpg'"),
+        (3, "path pattern 3 must start with '/'; write '/3'"),
         (b"/open/", "path pattern b'/open/' must start with '/'"),
     ],
 )
-def test_a_path_pattern_that_is_none_is_refused_with_the_fix(pattern: str, message: str) -> None:
+def test_an_invalid_path_pattern_is_refused_with_the_fix(pattern: str, message: str) -> None:
     with pytest.raises(PolicyError) as caught:
         path_pattern(pattern)
     assert str(caught.value).startswith(message)

@@ -158,7 +158,7 @@ def test_a_list_of_categories_is_disallowed_where_any_of_them_is() -> None:
 
 
 def test_a_wrong_preference_is_refused_by_name_with_the_choices() -> None:
-    with pytest.raises(PolicyError, match=r"^ai-use is 'n': choose one of allow, disallow, unknown$"):
+    with pytest.raises(PolicyError, match=r"^ai-use is 'n'; choose one of allow, disallow, unknown$"):
         Preferences(ai_use="n")  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import CRAWLERS, Purpose
-from aipolicy.core.user_agent import LONGEST_USER_AGENT, declared_crawlers
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -78,7 +78,7 @@ def test_a_product_or_an_element_of_a_comment_is_a_declaration(user_agent: str, 
         "Mobile GPTBot is blocked",
     ],
 )
-def test_a_phrase_a_longer_word_an_address_or_a_url_is_none(user_agent: str) -> None:
+def test_a_phrase_a_longer_word_an_address_or_a_url_is_not_a_declaration(user_agent: str) -> None:
     assert declared(user_agent) == []
 
 
@@ -138,4 +138,4 @@ def test_any_header_is_read(user_agent: str) -> None:
 
 
 def test_only_the_beginning_of_a_long_header_is_looked_at() -> None:
-    assert declared("x" * LONGEST_USER_AGENT + "; GPTBot/1.0") == []
+    assert declared("x" * MAX_USER_AGENT + "; GPTBot/1.0") == []

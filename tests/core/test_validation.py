@@ -40,7 +40,7 @@ def refusal(make: Any, *args: Any, **kwargs: Any) -> str:
         ("visibility", [], "visibility is []", "public, discouraged, private"),
         ("licensed", "GPTBot", "licensed is 'GPTBot'", "like ['GPTBot']"),
         ("licensed", 3, "licensed is 3", "give a list of strings"),
-        ("licensed", ["GPTBot", 3], "licensed has 3", "must be a string"),
+        ("licensed", ["GPTBot", 3], "licensed has 3", "give only strings"),
         ("licensed", ["GTPBot"], "licensed token 'GTPBot'", "did you mean 'GPTBot'?"),
         (
             "licensed",
@@ -60,7 +60,7 @@ def refusal(make: Any, *args: Any, **kwargs: Any) -> str:
         ("path_preferences", {"/a": "no-ai"}, "preferences is 'no-ai'", "give Preferences(...)"),
         ("sitemaps", URL, f"sitemaps is '{URL}'", f"like ['{URL}']"),
         ("sitemaps", ["/sitemap.xml"], "sitemap is '/sitemap.xml'", "absolute URL"),
-        ("sitemaps", [None], "sitemaps has None", "must be a string"),
+        ("sitemaps", [None], "sitemaps has None", "give only strings"),
         ("tdm_policy_url", "/tdm.json", "tdm_policy_url is '/tdm.json'", "absolute URL"),
         ("license_url", "ftp://blog.example/", "license_url is 'ftp://blog.example/'", "absolute URL"),
         ("license_url", 3, "license_url is 3", "absolute URL"),
@@ -91,7 +91,7 @@ def test_a_wrong_field_is_refused(field: str, value: Any, culprit: str, fix: str
         ({"preferences": "train-ai=n"}, "'train-ai=n'", 'give a mapping, like {"train-ai": "disallow"}'),
         ({"path_preferences": {"/a": 3}}, "preferences is 3", "give a mapping"),
         ({"licensed": "GPTBot"}, "licensed is 'GPTBot'", "like ['GPTBot']"),
-        ({"licensed": [3]}, "licensed has 3", "must be a string"),
+        ({"licensed": [3]}, "licensed has 3", "give only strings"),
         ({"visibility": "hidden"}, "visibility is 'hidden'", "public, discouraged, private"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_preset_that_is_no_name_is_refused(preset: Any) -> None:
 
 def test_an_unknown_preset_is_refused() -> None:
     message = refusal(SitePolicy.from_preset, "noai")
-    assert message == "preset 'noai' is unknown: choose one of unset, no-training, no-ai, allow"
+    assert message == "preset 'noai' is unknown; choose one of unset, no-training, no-ai, allow"
 
 
 json_values = st.recursive(

@@ -34,4 +34,4 @@ RANGES = Ranges(
         ),
     )
 )
-GPTBOT, CHATGPT, STRANGER = "132.196.86.5", "23.98.142.1", "8.8.8.8"
+GPTBOT, CHATGPT, UNLISTED = "132.196.86.5", "23.98.142.1", "8.8.8.8"

@@ -23,7 +23,7 @@ def resolver(server: DNSServer) -> Resolver:
 
 @pytest.fixture
 def hasty(server: DNSServer) -> Resolver:
-    """For servers that say nothing."""
+    """A resolver with a short timeout, for silent servers."""
     return Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=0.15, total_timeout=0.6)
 
 
@@ -34,6 +34,6 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def lists(authority: trustme.CA) -> Iterator[ListServer]:
-    """The operators' servers, on loopback."""
+    """A server on loopback in place of the operators' servers."""
     with list_server(authority) as running:
         yield running

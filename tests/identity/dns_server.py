@@ -1,4 +1,4 @@
-"""A name server on loopback that speaks real DNS, over UDP and TCP, about what a test puts into it."""
+"""A name server on loopback, over UDP and TCP, with records of a test."""
 
 import contextlib
 import socket
@@ -66,11 +66,11 @@ class DNSServer:
         self.records[name.lower(), kind] = records
 
     def pointer(self, address: str, *names: str) -> None:
-        """The names of an address."""
+        """Add host names of an address."""
         self.add(reverse(address), "PTR", [f"{name}." for name in names])
 
     def confirmed(self, address: str, name: str) -> None:
-        """A name of an address that leads back to it."""
+        """Add a host name of an address that resolves back to it."""
         self.pointer(address, name)
         self.add(name, "AAAA" if ":" in address else "A", [address])
 
@@ -130,7 +130,7 @@ class DNSServer:
 
 
 def _sockets() -> tuple[socket.socket, socket.socket]:
-    """One port of both kinds: what is free for TCP may be taken for UDP."""
+    """Return a TCP and a UDP socket with the same port."""
     for _ in range(50):
         tcp = socket.create_server(("127.0.0.1", 0))
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,4 +1,4 @@
-"""The operators' servers, all on loopback: real HTTPS, with validators, redirects and answers that wait."""
+"""An HTTPS server on loopback in place of the operators' servers, with validators and redirects."""
 
 import contextlib
 import ssl
@@ -48,11 +48,11 @@ class ListServer:
         self.pages[url.removeprefix("https://")] = Page(body.encode(), names, status)
 
     def fetcher(self) -> Fetcher:
-        return LeadingHere(self.origin, self.trusted)
+        return LoopbackFetcher(self.origin, self.trusted)
 
     @property
     def unchanged(self) -> list[str]:
-        """The conditional requests that were answered with 304."""
+        """Return the conditional requests that were answered with 304."""
         return [name for name, sent in self.asked if self._still(self.pages.get(name), sent)]
 
     def answer(self, name: str, sent: dict[str, str]) -> Page:
@@ -65,7 +65,7 @@ class ListServer:
 
     @staticmethod
     def _still(page: Page | None, sent: dict[str, str]) -> bool:
-        """RFC 9110 §13.2.2: where there is an ETag, the date isn't looked at."""
+        """Return True if the page is unchanged; If-None-Match has precedence (RFC 9110 §13.2.2)."""
         if page is None:
             return False
         if "if-none-match" in sent:
@@ -74,8 +74,8 @@ class ListServer:
         return date is not None and date == page.headers.get("Last-Modified")
 
 
-class LeadingHere(Fetcher):
-    """Asks the server on loopback for what is at any host: its path begins with the host."""
+class LoopbackFetcher(Fetcher):
+    """A fetcher that requests every URL from the server on loopback, with the host in the path."""
 
     def __init__(self, origin: str, trusted: ssl.SSLContext, **options: Any) -> None:
         super().__init__(allow_private=True, tls=trusted, seconds=10)

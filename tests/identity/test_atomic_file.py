@@ -24,14 +24,14 @@ SCRIPT = """
     from pathlib import Path
     from aipolicy.identity import list_update
     from aipolicy.identity.list_fetch import Target
-    from tests.identity.list_server import LeadingHere
+    from tests.identity.list_server import LoopbackFetcher
 
     file, origin, trusted, *urls = sys.argv[1:]
     context = ssl.create_default_context(cafile=trusted)
     found = list_update.update(
         Path(file),
         targets=[Target(url, "OpenAI") for url in urls],
-        fetcher=lambda: LeadingHere(origin, context),
+        fetcher=lambda: LoopbackFetcher(origin, context),
         waiting=lambda note: print("waiting", flush=True),
         accept=True,
     )
@@ -41,7 +41,7 @@ SCRIPT = """
 
 @pytest.fixture
 def script(tmp_path: Path, authority: trustme.CA, lists: ListServer) -> list[str]:
-    """The command that updates ``ranges.json`` from lists that are named behind it."""
+    """Return the command that updates ``ranges.json`` from the lists in its arguments."""
     trusted = tmp_path / "trusted.pem"
     authority.cert_pem.write_to_path(trusted)
     (tmp_path / "update.py").write_text(textwrap.dedent(SCRIPT))
@@ -56,7 +56,7 @@ def started(command: list[str]) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def file(tmp_path: Path, lists: ListServer) -> Path:
-    """A file that was written once."""
+    """A file after one update."""
     lists.put(GPTBOT.url, listing(*openai(1)))
     lists.put(CHATGPT.url, listing(*openai(50, 200)))
     path = tmp_path / "ranges.json"
@@ -95,9 +95,7 @@ def test_a_process_killed_while_writing_leaves_the_file_and_releases_the_lock(
     assert RangesFile.read(file).ranges.of_url(CHATGPT.url)[0].superseded is None
 
 
-def test_two_at_once_take_turns_and_both_are_in_the_file(
-    lists: ListServer, file: Path, script: list[str]
-) -> None:
+def test_concurrent_updates_are_both_in_the_file(lists: ListServer, file: Path, script: list[str]) -> None:
     held = lists.held["openai.com/chatgpt-user.json"] = threading.Event()
     lists.put(GPTBOT.url, listing(*openai(20)))
     with started([*script, CHATGPT.url]) as first:
@@ -113,7 +111,7 @@ def test_two_at_once_take_turns_and_both_are_in_the_file(
     assert sum(len(each.prefixes) for each in ranges.of_url(CHATGPT.url)) == 200
 
 
-def test_without_room_the_old_file_stays(lists: ListServer, file: Path, script: list[str]) -> None:
+def test_on_a_full_disk_the_old_file_stays(lists: ListServer, file: Path, script: list[str]) -> None:
     before = file.read_bytes()
 
     def little_room() -> None:

@@ -1,4 +1,4 @@
-"""Background look-ups: bounded, each key once, and quiet at the end of the process."""
+"""Background workers: bounded, each key once, and no errors at the end of the process."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ def test_background_work_is_bounded_and_each_key_runs_once() -> None:
     workers.wait_until_idle()
 
 
-def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
+def test_one_group_can_not_use_all_workers() -> None:
     going, done = threading.Event(), []
 
     def work(key: str) -> None:
@@ -47,7 +47,7 @@ def test_of_one_only_so_much_is_under_way_that_others_have_their_turn() -> None:
     workers.wait_until_idle()
 
 
-def test_an_error_in_the_background_is_logged_and_stops_nothing_else(
+def test_an_error_in_a_worker_is_logged_and_others_continue(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     done = []
@@ -64,8 +64,8 @@ def test_an_error_in_the_background_is_logged_and_stops_nothing_else(
     assert "internal error" in caplog.text
 
 
-def test_a_process_ends_quietly_whatever_is_still_being_looked_up() -> None:
-    """While it ends no thread can be started, for which it waits until those of others are done."""
+def test_a_process_ends_without_errors_during_a_look_up() -> None:
+    """No thread can be started while the process ends."""
     code = """
 import socket, time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +89,7 @@ for number, url in enumerate(urls):
     assert done.stderr == ""
 
 
-def test_in_a_child_process_nothing_is_under_way_and_all_can_be() -> None:
+def test_a_child_process_starts_with_idle_workers() -> None:
     going = threading.Event()
     done: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The crawler of an operator's address, with the packaged lists and as time passes."""
+"""Addresses of an operator with several crawlers, with packaged and with updated lists."""
 
 import datetime as dt
 import ipaddress
@@ -11,7 +11,7 @@ from aipolicy.core.crawlers import CRAWLERS
 from aipolicy.identity import AddressList, Identity, Ranges, Resolver, Verification, VerificationResult
 from aipolicy.identity.list_history import with_reading
 from aipolicy.identity.operator_lists import packaged_ranges
-from tests.identity.address_lists import CHATGPT, GPTBOT, OWN, RANGES, STRANGER, address_list
+from tests.identity.address_lists import CHATGPT, GPTBOT, OWN, RANGES, UNLISTED, address_list
 from tests.identity.dns_server import DNSServer
 from tests.identity.signatures.signing import Clock
 
@@ -37,24 +37,24 @@ def packaged(*urls: str) -> AddressList:
 
 
 def inside(published: AddressList, but: AddressList | None = None) -> list[str]:
-    """An address of each prefix that the other list doesn't have."""
+    """Return an address of each prefix that the other list lacks."""
     others = () if but is None else but.prefixes
     firsts = [net[0] for net in published.prefixes]
     return [str(address) for address in firsts if not any(address in net for net in others)]
 
 
 @pytest.mark.parametrize("url", [CHATGPT_LIST, SEARCH_LIST])
-def test_no_address_of_another_of_its_operators_crawlers_uses_its_licence(url: str) -> None:
-    """The package has a copy of all three lists in one, which tells nothing of a single crawler."""
+def test_an_address_of_another_crawler_of_the_operator_does_not_count(url: str) -> None:
+    """The package combines all three lists, so that the crawler is not known."""
     verification = Verification(packaged_ranges(), dns=False, clock=on(READ))
     addresses = inside(packaged(url), but=packaged(OWN))
     assert len(addresses) > 20
     for address in addresses:
-        standing = verification.verify("GPTBot", address)
-        assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False), address
+        result = verification.verify("GPTBot", address)
+        assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False), address
 
 
-def test_an_address_of_a_crawlers_own_packaged_list_does_whoever_shares_it() -> None:
+def test_an_address_in_the_crawlers_packaged_list_counts_even_if_shared() -> None:
     verification = Verification(packaged_ranges(), dns=False, clock=on(READ))
     seen = set()
     for crawler, published in product(CRAWLERS, packaged_ranges().lists):
@@ -66,14 +66,14 @@ def test_an_address_of_a_crawlers_own_packaged_list_does_whoever_shares_it() -> 
 
 
 def read_anew(*others: AddressList) -> Ranges:
-    """The packaged lists, when only these were read later: each by itself, and the crawler's own not."""
+    """Return the packaged lists after separate readings of these URLs only."""
     ranges = packaged_ranges()
     for each in others:
         ranges = with_reading(ranges, replace(each, date=READ + DAY, superseded=None))
     return ranges
 
 
-def test_a_shared_address_still_counts_when_only_the_other_crawlers_list_is_refreshed() -> None:
+def test_a_shared_address_counts_after_an_update_of_the_other_list() -> None:
     ranges = read_anew(packaged(CHATGPT_LIST), packaged(SEARCH_LIST))
     own, others = inside(packaged(OWN)), inside(packaged(SEARCH_LIST))
     assert set(inside(packaged(OWN), but=packaged(SEARCH_LIST))) < set(own)  # they do share some
@@ -81,57 +81,57 @@ def test_a_shared_address_still_counts_when_only_the_other_crawlers_list_is_refr
     assert all(verify(ranges, "OAI-SearchBot", address, READ + DAY).counts for address in others)
 
 
-def test_an_address_that_came_into_another_crawlers_list_since_is_not_its_own() -> None:
-    """Its own list, last read before, is known to be out of date."""
+def test_an_address_later_added_to_another_crawlers_list_does_not_count() -> None:
+    """The list of the first crawler was last read before that."""
     chatgpt, moved = packaged(CHATGPT_LIST), packaged(OWN).prefixes[0]
     ranges = read_anew(replace(chatgpt, prefixes=(*chatgpt.prefixes, moved)))
-    standing = verify(ranges, "GPTBot", str(moved[0]), READ + DAY)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    result = verify(ranges, "GPTBot", str(moved[0]), READ + DAY)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
     assert verify(ranges, "ChatGPT-User", str(moved[0]), READ + DAY).counts
     reload = with_reading(ranges, replace(packaged(OWN), date=READ + DAY, superseded=None))
     assert verify(reload, "GPTBot", str(moved[0]), READ + DAY).counts
 
 
-def test_an_address_that_only_a_combined_copy_has_is_reported_as_such() -> None:
+def test_an_address_only_in_a_combined_copy_is_reported() -> None:
     copy = packaged(CHATGPT_LIST, OWN, SEARCH_LIST)
     single = [packaged(url) for url in (CHATGPT_LIST, OWN, SEARCH_LIST)]
     nets = [net for each in single for net in each.prefixes]
     address = next(str(net[0]) for net in copy.prefixes if not any(net[0] in other for other in nets))
-    standing = verify(packaged_ranges(), "GPTBot", address)
-    assert (standing.identity, standing.counts, standing.reason) == (
+    result = verify(packaged_ranges(), "GPTBot", address)
+    assert (result.identity, result.counts, result.reason) == (
         Identity.OPERATOR_VERIFIED,
         False,
         UNTOLD,
     )
     # Once its own list was read, the copy has no more to say of it.
     fresh = replace(packaged(OWN), date=READ + DAY, superseded=None)
-    standing = verify(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
-    assert standing.reason == "its operator publishes its address, for others of its crawlers"
+    result = verify(with_reading(packaged_ranges(), fresh), "GPTBot", address, READ + DAY)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
+    assert result.reason == "its operator publishes its address, for others of its crawlers"
 
 
-def test_an_address_that_has_gone_into_another_crawlers_list_counts_for_that_one() -> None:
+def test_an_address_moved_to_another_crawlers_list_counts_for_that_crawler() -> None:
     moved = ipaddress.ip_network("132.196.86.0/28")
     (own,), (other,) = RANGES.of_url(OWN), RANGES.of_url(CHATGPT_LIST)
     day = own.date + DAY
     ranges = with_reading(RANGES, replace(own, date=day, prefixes=own.prefixes[1:]))
     assert verify(ranges, "GPTBot", GPTBOT, day).counts  # it may still be on its way out
     ranges = with_reading(ranges, replace(other, date=day, prefixes=(*other.prefixes, moved)))
-    standing = verify(ranges, "GPTBot", GPTBOT, day)
-    assert (standing.identity, standing.counts) == (Identity.OPERATOR_VERIFIED, False)
+    result = verify(ranges, "GPTBot", GPTBOT, day)
+    assert (result.identity, result.counts) == (Identity.OPERATOR_VERIFIED, False)
     assert verify(ranges, "ChatGPT-User", GPTBOT, day).counts
 
 
-def test_a_prefix_that_its_operator_gave_back_does_not_count_for_ever() -> None:
-    """Today decides, and not the day on which a list was read last."""
+def test_a_removed_prefix_stops_counting() -> None:
+    """The current day counts, not the day of the last reading."""
     (own,) = RANGES.of_url(OWN)
     ranges = with_reading(RANGES, replace(own, date=own.date + DAY, prefixes=own.prefixes[1:]))
     assert verify(ranges, "GPTBot", GPTBOT, own.date + 15 * DAY).counts
-    standing = verify(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
-    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+    result = verify(ranges, "GPTBot", GPTBOT, own.date + 16 * DAY)
+    assert (result.identity, result.counts) == (Identity.UNVERIFIABLE, False)
 
 
-def test_today_decides_where_dns_is_asked_too(server: DNSServer, resolver: Resolver) -> None:
+def test_dns_results_are_for_the_current_day(server: DNSServer, resolver: Resolver) -> None:
     bing = address_list(
         "https://www.bing.com/toolbox/bingbot.json", "Microsoft", ["bingbot"], "157.55.39.0/24"
     )
@@ -139,16 +139,16 @@ def test_today_decides_where_dns_is_asked_too(server: DNSServer, resolver: Resol
     server.pointer("40.77.167.9", "host.example")
     verification = Verification(Ranges((bing, gone)), resolver=resolver, clock=on(bing.date + 30 * DAY))
     for _ in range(2):
-        standing = verification.verify("bingbot", "40.77.167.9")
+        result = verification.verify("bingbot", "40.77.167.9")
         verification.wait_until_idle()
-    assert (standing.identity, standing.counts) == (Identity.UNVERIFIABLE, False)
+    assert (result.identity, result.counts) == (Identity.UNVERIFIABLE, False)
 
 
-def test_lists_that_are_old_make_no_forgery() -> None:
+def test_old_lists_prove_no_forgery() -> None:
     (own,) = RANGES.of_url(OWN)
-    assert verify(RANGES, "GPTBot", STRANGER, own.date + 90 * DAY).identity is Identity.SPOOFED
-    standing = verify(RANGES, "GPTBot", STRANGER, own.date + 91 * DAY)
-    assert (standing.identity, standing.reason) == (
+    assert verify(RANGES, "GPTBot", UNLISTED, own.date + 90 * DAY).identity is Identity.SPOOFED
+    result = verify(RANGES, "GPTBot", UNLISTED, own.date + 91 * DAY)
+    assert (result.identity, result.reason) == (
         Identity.UNVERIFIABLE,
         "the known copy of its operator's lists is too old; run `aipolicy crawlers update`",
     )
@@ -156,8 +156,8 @@ def test_lists_that_are_old_make_no_forgery() -> None:
     assert not verify(RANGES, "GPTBot", CHATGPT, own.date + 91 * DAY).counts
 
 
-def test_a_client_behind_a_nat64_has_the_address_inside() -> None:
+def test_a_nat64_address_is_read_as_its_ipv4_address() -> None:
     (own,) = RANGES.of_url(OWN)
     assert verify(RANGES, "GPTBot", f"64:ff9b::{GPTBOT}", own.date).counts
-    assert verify(RANGES, "GPTBot", f"64:ff9b::{STRANGER}", own.date).identity is Identity.SPOOFED
+    assert verify(RANGES, "GPTBot", f"64:ff9b::{UNLISTED}", own.date).identity is Identity.SPOOFED
     assert verify(RANGES, "GPTBot", "64:ff9b::10.0.0.1", own.date).identity is Identity.CHECK_FAILED

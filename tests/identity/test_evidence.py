@@ -1,4 +1,4 @@
-"""Why a client is who it is said to be."""
+"""The evidence for an identity, and its explanation."""
 
 from datetime import date, timedelta
 
@@ -47,7 +47,7 @@ def test_the_evidence_has_the_identity_of_identify(server: DNSServer, resolver: 
                     assert all("\n" not in sentence for sentence in why(crawler, evidence))
 
 
-def test_the_list_that_has_the_address_is_named_with_its_prefix_and_day() -> None:
+def test_a_matching_list_is_named_with_prefix_and_day() -> None:
     assert words(on(READ), "GPTBot", "132.196.86.1") == (
         "132.196.86.0/24 is in https://openai.com/gptbot.json, read on 2026-09-02 (a copy: a test)\n"
         "needed: None"
@@ -71,7 +71,7 @@ def test_an_old_list_is_named_with_the_command_that_refreshes_it() -> None:
     assert "last read" not in words(on(day - DAY), "bingbot", "8.8.8.8", day - DAY)
 
 
-def test_a_snapshot_that_is_far_from_the_request_says_how_far() -> None:
+def test_the_distance_of_a_snapshot_from_the_request_is_named() -> None:
     assert "read on 2026-09-02 (a copy: a test), 100 days before 2026-12-11" in words(
         on(READ), "GPTBot", "132.196.86.1", READ + 100 * DAY
     )
@@ -158,29 +158,29 @@ def test_the_reason_for_a_missing_check_is_named(token: str, address: str | None
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> IdentityChecker:
+def dns_checker(resolver: Resolver) -> IdentityChecker:
     return IdentityChecker(RANGES, resolver, today=lambda: READ)
 
 
-def test_the_confirmed_host_name_is_named(server: DNSServer, asking: IdentityChecker) -> None:
+def test_the_confirmed_host_name_is_named(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
-    found = words(asking, "bingbot", "157.55.39.1")
+    found = words(dns_checker, "bingbot", "157.55.39.1")
     assert "its host name msnbot-157-55-39-1.search.msn.com resolves back to 157.55.39.1" in found
 
 
-def test_other_answers_of_dns_are_named(server: DNSServer, asking: IdentityChecker) -> None:
-    assert "DNS has no host name for the address" in words(asking, "bingbot", "8.8.8.8")
+def test_other_answers_of_dns_are_named(server: DNSServer, dns_checker: IdentityChecker) -> None:
+    assert "DNS has no host name for the address" in words(dns_checker, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "dns.google")
-    assert "its host name dns.google is not under search.msn.com" in words(asking, "bingbot", "8.8.8.8")
+    assert "its host name dns.google is not under search.msn.com" in words(dns_checker, "bingbot", "8.8.8.8")
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
-    found = words(asking, "bingbot", "8.8.8.8")
+    found = words(dns_checker, "bingbot", "8.8.8.8")
     assert "msnbot-157-55-39-1.search.msn.com resolves to 157.55.39.1, not back: anyone can" in found
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
-    assert "DNS failed: " in words(asking, "bingbot", "8.8.8.8")
+    assert "DNS failed: " in words(dns_checker, "bingbot", "8.8.8.8")
 
 
-def test_a_host_name_that_is_missing_today_says_nothing_of_long_ago(
+def test_a_missing_host_name_proves_nothing_about_an_old_request(
     server: DNSServer, resolver: Resolver
 ) -> None:
     later = IdentityChecker(RANGES, resolver, today=lambda: READ + 60 * DAY)
@@ -194,9 +194,9 @@ def test_a_host_name_that_is_missing_today_says_nothing_of_long_ago(
     assert later.identify("YandexBot", "5.255.253.1", READ) is Identity.OPERATOR_VERIFIED
 
 
-def test_host_names_of_clients_are_escaped(server: DNSServer, asking: IdentityChecker) -> None:
+def test_host_names_of_clients_are_escaped(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.pointer("8.8.8.8", r"\027[31mred.example", *(f"h{n}.example" for n in range(2000)))
-    evidence = asking.evidence("bingbot", "8.8.8.8", READ)
+    evidence = dns_checker.evidence("bingbot", "8.8.8.8", READ)
     assert evidence.trace is not None
     assert (len(evidence.trace.names), evidence.trace.more) == (8, 1993)
     found = explained(evidence, "bingbot")
@@ -205,7 +205,7 @@ def test_host_names_of_clients_are_escaped(server: DNSServer, asking: IdentityCh
     assert len(found) < 1000
 
 
-def test_many_matches_are_sorted_by_what_they_say() -> None:
+def test_matches_that_count_come_first() -> None:
     lists = (
         AddressList(("https://b",), "OpenAI", ("A", "B"), READ, "b", None, networks(["20.7.7.0/24"])),
         *read(reading(FIRST, "20.7.7.0/24", LASTING), reading(FIRST + DAY, LASTING)).lists,

@@ -1,4 +1,4 @@
-"""Identities by lists alone, and with host names."""
+"""Identities by address lists, with and without host names."""
 
 import pickle
 import random
@@ -58,7 +58,7 @@ def identities() -> IdentityChecker:
 
 
 @pytest.fixture
-def asking(resolver: Resolver) -> IdentityChecker:
+def dns_checker(resolver: Resolver) -> IdentityChecker:
     return IdentityChecker(RANGES, resolver)
 
 
@@ -88,32 +88,30 @@ def test_the_operators_lists_decide(
     "token", ["Bytespider", "meta-externalagent", "Applebot-Extended", "NoSuchCrawler", ""]
 )
 @pytest.mark.parametrize("address", ["8.8.8.8", "132.196.86.1", "10.0.0.1", "nonsense", None])
-def test_without_a_published_check_nobody_is_called_spoofed(
+def test_without_a_published_check_no_client_is_spoofed(
     identities: IdentityChecker, token: str, address: str | None
 ) -> None:
     assert identities.identify(token, address) is UNVERIFIABLE
 
 
 @pytest.mark.parametrize("address", ["2.2.2.2", "132.196.86.1"])
-def test_a_list_that_the_snapshot_lacks_makes_nobody_a_forgery(
-    identities: IdentityChecker, address: str
-) -> None:
+def test_a_missing_list_proves_no_forgery(identities: IdentityChecker, address: str) -> None:
     assert identities.identify("PerplexityBot", address) is UNVERIFIABLE
 
 
-def test_a_crawler_whose_list_is_missing_is_still_known_to_be_its_operators(
+def test_other_lists_verify_the_operator_of_a_crawler_without_a_list(
     identities: IdentityChecker,
 ) -> None:
     assert identities.identify("OAI-AdsBot", "132.196.86.1") is OPERATOR
     assert identities.identify("OAI-AdsBot", "8.8.8.8") is UNVERIFIABLE
 
 
-def test_a_superseded_list_verifies_but_makes_no_forgery(identities: IdentityChecker) -> None:
+def test_a_superseded_list_verifies_but_proves_no_forgery(identities: IdentityChecker) -> None:
     assert identities.identify("Amazonbot", "52.4.128.0") is FAILED  # it may stand for a /24
     assert identities.identify("Amazonbot", "52.4.129.7") is UNVERIFIABLE
 
 
-def test_a_newer_copy_of_several_lists_in_one_decides_what_the_old_ones_leave_open() -> None:
+def test_a_newer_combined_copy_supplements_superseded_lists() -> None:
     old, new = "132.196.86.0/24", "134.138.52.16/28"
     several, tokens = (CHATGPT, GPTBOT), ("ChatGPT-User", "GPTBot")
     lists = (
@@ -137,14 +135,14 @@ def test_a_newer_copy_of_several_lists_in_one_decides_what_the_old_ones_leave_op
         '"132.196.86.1"',
     ],
 )
-def test_an_address_is_read_however_it_is_written(identities: IdentityChecker, written: str) -> None:
+def test_an_ipv4_address_is_read_in_every_spelling(identities: IdentityChecker, written: str) -> None:
     assert identities.identify("GPTBot", written) is VERIFIED
 
 
 @pytest.mark.parametrize(
     "written", ["2001:4860:4801:10::5", "[2001:4860:4801:10::5]:443", "2001:4860:4801:10::5%eth0"]
 )
-def test_ipv6_is_read_however_it_is_written(identities: IdentityChecker, written: str) -> None:
+def test_an_ipv6_address_is_read_in_every_spelling(identities: IdentityChecker, written: str) -> None:
     assert identities.identify("Googlebot", written) is OPERATOR
 
 
@@ -163,9 +161,7 @@ def test_ipv6_is_read_however_it_is_written(identities: IdentityChecker, written
         "é",
     ],
 )
-def test_an_address_that_can_not_be_read_makes_the_check_fail(
-    identities: IdentityChecker, address: str | None
-) -> None:
+def test_an_invalid_address_fails_the_check(identities: IdentityChecker, address: str | None) -> None:
     assert identities.identify("GPTBot", address) is FAILED
     assert identities.identify("YandexBot", address) is FAILED
 
@@ -184,15 +180,13 @@ def test_an_address_that_can_not_be_read_makes_the_check_fail(
         "fd00::7",
     ],
 )
-def test_a_proxys_address_says_nothing_of_the_client(identities: IdentityChecker, address: str) -> None:
+def test_the_address_of_a_proxy_fails_the_check(identities: IdentityChecker, address: str) -> None:
     assert identities.identify("GPTBot", address) is FAILED
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::1", "::ffff:203.0.113.9", "240.0.0.1"])
-def test_an_address_that_no_client_can_have_verifies_nothing(
-    identities: IdentityChecker, address: str
-) -> None:
-    """A peer says that a documentation range is a crawler's."""
+def test_an_address_that_is_not_public_verifies_nothing(identities: IdentityChecker, address: str) -> None:
+    """Another project lists a documentation range as a crawler's."""
     assert identities.identify("GPTBot", address) is SPOOFED
 
 
@@ -210,7 +204,7 @@ def test_an_address_that_no_client_can_have_verifies_nothing(
         ("Googlebot", "2001:db8::", UNVERIFIABLE),
     ],
 )
-def test_a_masked_address_is_judged_where_all_that_it_may_stand_for_are_alike(
+def test_a_masked_address_is_checked_if_its_whole_range_agrees(
     identities: IdentityChecker, token: str, address: str, identity: Identity
 ) -> None:
     assert identities.identify(token, address) is identity
@@ -220,94 +214,98 @@ def test_without_a_resolver_host_names_are_not_checked(identities: IdentityCheck
     assert identities.identify("YandexBot", "5.255.253.1") is UNVERIFIABLE
 
 
-def test_a_host_name_that_leads_back_verifies(server: DNSServer, asking: IdentityChecker) -> None:
+def test_a_host_name_that_resolves_back_verifies(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("220.181.108.1", "baiduspider-220-181-108-1.crawl.baidu.com")
     server.confirmed("5.255.253.1", "5-255-253-1.spider.yandex.com")
-    assert asking.identify("Baiduspider", "220.181.108.1") is VERIFIED
-    assert asking.identify("YandexBot", "5.255.253.1") is OPERATOR  # three of its crawlers have such names
+    assert dns_checker.identify("Baiduspider", "220.181.108.1") is VERIFIED
+    assert (
+        dns_checker.identify("YandexBot", "5.255.253.1") is OPERATOR
+    )  # three of its crawlers have such names
 
 
-def test_a_host_name_verifies_what_the_lists_do_not_have_yet(
-    server: DNSServer, asking: IdentityChecker
-) -> None:
+def test_a_host_name_verifies_an_unlisted_address(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.confirmed("34.22.85.1", "geo-crawl-34-22-85-1.geo.googlebot.com")
-    assert asking.identify("bingbot", "157.55.39.1") is VERIFIED
-    assert asking.identify("Googlebot", "34.22.85.1") is OPERATOR
+    assert dns_checker.identify("bingbot", "157.55.39.1") is VERIFIED
+    assert dns_checker.identify("Googlebot", "34.22.85.1") is OPERATOR
 
 
-def test_the_lists_are_asked_first(server: DNSServer, asking: IdentityChecker) -> None:
-    assert asking.identify("bingbot", "40.77.167.9") is VERIFIED
-    assert asking.identify("GPTBot", "8.8.8.8") is SPOOFED  # it has no host names
+def test_lists_are_checked_before_dns(server: DNSServer, dns_checker: IdentityChecker) -> None:
+    assert dns_checker.identify("bingbot", "40.77.167.9") is VERIFIED
+    assert dns_checker.identify("GPTBot", "8.8.8.8") is SPOOFED  # it has no host names
     assert not server.asked
 
 
-def test_a_missing_ptr_is_a_forgery_only_where_the_whole_check_was_made(
-    server: DNSServer, asking: IdentityChecker
+def test_a_missing_ptr_is_a_forgery_only_if_all_checks_were_made(
+    server: DNSServer, dns_checker: IdentityChecker
 ) -> None:
-    assert asking.identify("YandexBot", "8.8.8.8") is SPOOFED
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
-    assert asking.identify("Amazonbot", "8.8.8.8") is UNVERIFIABLE
+    assert dns_checker.identify("YandexBot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("Amazonbot", "8.8.8.8") is UNVERIFIABLE
 
 
 @pytest.mark.parametrize(
     "name", ["evilsearch.msn.com.evil.example", "research.msn.com", "ec2-8-8-8-8.compute.amazonaws.com"]
 )
-def test_another_owners_host_name_is_a_forgery(server: DNSServer, asking: IdentityChecker, name: str) -> None:
+def test_another_owners_host_name_is_a_forgery(
+    server: DNSServer, dns_checker: IdentityChecker, name: str
+) -> None:
     server.confirmed("8.8.8.8", name)
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_a_host_name_that_leads_elsewhere_is_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
+def test_a_host_name_that_resolves_elsewhere_is_a_forgery(
+    server: DNSServer, dns_checker: IdentityChecker
+) -> None:
     server.pointer("8.8.8.8", "msnbot-157-55-39-1.search.msn.com")
     server.add("msnbot-157-55-39-1.search.msn.com", "A", ["157.55.39.1"])
-    assert asking.identify("bingbot", "8.8.8.8") is SPOOFED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is SPOOFED
 
 
-def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, asking: IdentityChecker) -> None:
+def test_an_error_of_dns_is_not_a_forgery(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.add(reverse("8.8.8.8"), "PTR", SERVFAIL)
-    assert asking.identify("bingbot", "8.8.8.8") is FAILED
-    assert asking.identify("YandexBot", "8.8.8.8") is FAILED
+    assert dns_checker.identify("bingbot", "8.8.8.8") is FAILED
+    assert dns_checker.identify("YandexBot", "8.8.8.8") is FAILED
 
 
 @pytest.mark.parametrize(
     ("address", "identity"),
     [("10.0.0.1", FAILED), ("203.0.113.9", SPOOFED), ("8.8.8.0", FAILED), ("8.8.8.xxx", FAILED)],
 )
-def test_dns_is_not_asked_about_addresses_that_no_client_can_have(
-    server: DNSServer, asking: IdentityChecker, address: str, identity: Identity
+def test_dns_is_not_asked_about_addresses_that_are_not_public(
+    server: DNSServer, dns_checker: IdentityChecker, address: str, identity: Identity
 ) -> None:
-    assert asking.identify("bingbot", address) is identity
+    assert dns_checker.identify("bingbot", address) is identity
     assert not server.asked
 
 
-def test_many_are_identified_as_each_is_alone(server: DNSServer, asking: IdentityChecker) -> None:
+def test_identify_all_agrees_with_identify(server: DNSServer, dns_checker: IdentityChecker) -> None:
     server.confirmed("157.55.39.1", "msnbot-157-55-39-1.search.msn.com")
     server.add(reverse("8.8.4.4"), "PTR", SERVFAIL)
     addresses = ["132.196.86.1", "13.65.138.100", "157.55.39.1", "8.8.8.8", "8.8.4.4"]
     addresses += ["10.0.0.1", "8.8.8.0", "203.0.113.9"]
     tokens = ["GPTBot", "bingbot", "YandexBot", "Amazonbot", "Bytespider"]
     pairs = [(token, address, None) for token in tokens for address in (*addresses, None)]
-    found = asking.identify_all([*pairs, *pairs])
-    assert found == {pair: asking.identify(*pair) for pair in pairs}
+    found = dns_checker.identify_all([*pairs, *pairs])
+    assert found == {pair: dns_checker.identify(*pair) for pair in pairs}
     assert found["bingbot", "157.55.39.1", None] is VERIFIED
     assert found["bingbot", "8.8.4.4", None] is FAILED
     assert set(found.values()) == set(Identity)
 
 
-def test_many_are_identified_without_a_resolver_too(identities: IdentityChecker) -> None:
+def test_identify_all_works_without_a_resolver(identities: IdentityChecker) -> None:
     pairs = [("GPTBot", "132.196.86.1", None), ("GPTBot", None, None), ("GPTBot", "8.8.8.8", None)]
     assert list(identities.identify_all(pairs).values()) == [VERIFIED, FAILED, SPOOFED]
 
 
-def test_they_can_be_sent_to_another_process_unless_they_ask_dns(
-    identities: IdentityChecker, asking: IdentityChecker
+def test_a_checker_can_be_pickled_without_a_resolver(
+    identities: IdentityChecker, dns_checker: IdentityChecker
 ) -> None:
     sent = pickle.loads(pickle.dumps(identities))
     assert sent.ranges == RANGES
     assert sent.identify("GPTBot", "132.196.86.1") is VERIFIED
     with pytest.raises(TypeError, match="without a resolver"):
-        pickle.dumps(asking)
+        pickle.dumps(dns_checker)
 
 
 def test_the_age_of_the_lists_is_known(identities: IdentityChecker) -> None:
@@ -315,7 +313,7 @@ def test_the_age_of_the_lists_is_known(identities: IdentityChecker) -> None:
     assert identities.lists == RANGES.lists
 
 
-def test_the_answer_is_a_linear_searchs() -> None:
+def test_the_index_agrees_with_a_linear_search() -> None:
     rng = random.Random(7)
     identities = IdentityChecker()
     nets = {
@@ -334,7 +332,7 @@ def test_the_answer_is_a_linear_searchs() -> None:
                     assert (found in (VERIFIED, OPERATOR)) is inside, (token, address)
 
 
-def test_an_address_is_identified_in_a_few_calls_however_many_ranges_there_are() -> None:
+def test_identification_takes_a_constant_number_of_calls() -> None:
     rng = random.Random(1)
     addresses = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(1000)]
     identities = IdentityChecker()

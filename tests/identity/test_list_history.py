@@ -1,4 +1,4 @@
-"""The history of lists."""
+"""The history of address lists."""
 
 import random
 from dataclasses import replace
@@ -38,7 +38,7 @@ def read(*readings: AddressList) -> Ranges:
 
 @pytest.fixture
 def history() -> IdentityChecker:
-    """Read on the first and on the hundredth day; one address went, one stayed, one came."""
+    """Lists read on the first and the hundredth day: one address was removed, one stayed, one is new."""
     return IdentityChecker(read(reading(FIRST, OLD, LASTING), reading(FIRST + 100 * DAY, LASTING, NEW)))
 
 
@@ -70,7 +70,7 @@ def test_a_request_is_checked_against_the_lists_of_its_day(
     assert history.identify("GPTBot", address, FIRST + days * DAY) is identity
 
 
-def test_without_a_day_it_is_that_of_the_newest_list(history: IdentityChecker) -> None:
+def test_the_default_day_is_that_of_the_newest_list(history: IdentityChecker) -> None:
     assert history.newest == FIRST + 100 * DAY
     assert history.identify("GPTBot", OLD) is VERIFIED
     later = IdentityChecker(with_reading(history.ranges, reading(FIRST + 120 * DAY, LASTING, NEW)))
@@ -85,8 +85,8 @@ def test_many_days_are_checked_at_once(history: IdentityChecker) -> None:
     assert list(found.values()) == [VERIFIED, VERIFIED, UNVERIFIABLE, UNVERIFIABLE, VERIFIED, VERIFIED]
 
 
-def test_the_answer_follows_from_the_readings() -> None:
-    """Random readings, and for each address and day the rule itself."""
+def test_the_answer_agrees_with_a_model_of_the_readings() -> None:
+    """Compare random readings with the rule, for each address and day."""
     rng = random.Random(3)
     addresses = [f"8.8.{n}.7" for n in range(12)]
     for _ in range(30):
@@ -115,7 +115,7 @@ def _expected(address: str, day: int, days: list[int], held: list[set[str]]) -> 
     return UNVERIFIABLE
 
 
-def test_it_is_written_and_read_again(history: IdentityChecker) -> None:
+def test_a_history_survives_a_round_trip(history: IdentityChecker) -> None:
     assert Ranges.from_json(history.ranges.to_json()) == history.ranges
 
 
@@ -130,7 +130,7 @@ def test_an_older_reading_changes_nothing() -> None:
     assert with_reading(ranges, reading(FIRST - DAY, NEW)) == ranges
 
 
-def test_a_prefix_that_grows_is_the_operators_all_along() -> None:
+def test_a_prefix_that_grows_counts_at_all_times() -> None:
     identities = IdentityChecker(
         read(reading(FIRST, "20.171.206.0/24"), reading(FIRST + 90 * DAY, "20.171.206.0/23"))
     )
@@ -139,15 +139,15 @@ def test_a_prefix_that_grows_is_the_operators_all_along() -> None:
     assert identities.identify("GPTBot", "20.171.207.7", FIRST + 300 * DAY) is VERIFIED
 
 
-def test_after_a_superseded_copy_only_the_new_list_accuses() -> None:
-    """The list between two readings is not known."""
+def test_after_a_superseded_copy_only_the_new_list_proves_a_forgery() -> None:
+    """The contents between two readings are not known."""
     copy = reading(FIRST, LASTING, superseded=FIRST + 10 * DAY)
     identities = IdentityChecker(read(copy, reading(FIRST + 100 * DAY, LASTING)))
     assert identities.identify("GPTBot", "8.8.8.8", FIRST + 50 * DAY) is UNVERIFIABLE
     assert identities.identify("GPTBot", "8.8.8.8", FIRST + 90 * DAY) is SPOOFED
 
 
-def test_a_copy_of_several_lists_goes_when_each_was_read_by_itself() -> None:
+def test_a_combined_copy_ends_after_separate_readings() -> None:
     ranges = read(reading(FIRST, OLD, LASTING, urls=SEVERAL))
     day = FIRST + 30 * DAY
     for url in SEVERAL[:2]:
@@ -160,7 +160,7 @@ def test_a_copy_of_several_lists_goes_when_each_was_read_by_itself() -> None:
     assert {each.urls for each in identities.lists} == {(url,) for url in SEVERAL}
 
 
-def test_what_has_gone_long_ago_is_forgotten() -> None:
+def test_prefixes_removed_long_ago_are_dropped() -> None:
     ranges = read(reading(FIRST, OLD, LASTING), reading(FIRST + DAY, LASTING, NEW))
     assert len(ranges.lists) == 3
     (left,) = with_reading(ranges, reading(FIRST + DAY + HISTORY + DAY, LASTING, NEW)).lists
@@ -168,7 +168,7 @@ def test_what_has_gone_long_ago_is_forgotten() -> None:
     assert len(left.prefixes) == 2
 
 
-def test_a_list_of_which_everything_changes_each_day_stays_bounded() -> None:
+def test_the_history_of_a_list_that_changes_daily_is_bounded() -> None:
     def all_of(day: int) -> list[str]:
         return [f"{20 + day}.{n // 100}.{n % 100}.1" for n in range(900)]
 
@@ -178,7 +178,7 @@ def test_a_list_of_which_everything_changes_each_day_stays_bounded() -> None:
     assert max(each.gone for each in gone if each.gone) == FIRST + 19 * DAY  # the newest are kept
 
 
-def test_a_newer_copy_of_the_package_counts_and_an_older_one_does_not() -> None:
+def test_only_a_newer_packaged_copy_counts() -> None:
     snapshot = packaged_ranges()
     assert merged(snapshot, snapshot) == snapshot
     fresh = with_reading(snapshot, reading(date(2026, 11, 1), NEW))
@@ -190,7 +190,7 @@ def test_a_newer_copy_of_the_package_counts_and_an_older_one_does_not() -> None:
     assert IdentityChecker(found).identify("GPTBot", NEW, date(2026, 10, 4)) is VERIFIED
 
 
-def test_a_list_has_the_tokens_that_the_table_gives_it_today() -> None:
+def test_a_list_has_the_tokens_of_the_current_crawler_table() -> None:
     (each,) = merged(
         Ranges((AddressList((URL,), "OpenAI", ("Gone",), FIRST, URL, None, networks([OLD])),)),
         Ranges((reading(FIRST, OLD),)),
@@ -199,7 +199,7 @@ def test_a_list_has_the_tokens_that_the_table_gives_it_today() -> None:
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
-def test_no_day_is_too_far(history: IdentityChecker, day: date) -> None:
+def test_the_earliest_and_latest_days_are_accepted(history: IdentityChecker, day: date) -> None:
     assert history.identify("GPTBot", "8.8.8.8", day) in (SPOOFED, UNVERIFIABLE)
     assert history.identify("GPTBot", LASTING, day) is VERIFIED
     assert ip_address(LASTING) in history.evidence("GPTBot", LASTING, day).matches[0].prefix

@@ -17,7 +17,7 @@ from aipolicy.identity.list_fetch import PAGES, FetchResult, Target, fetch_all
 from aipolicy.identity.list_update import UpdateOutcome, UpdateState, default_targets, update
 from aipolicy.identity.ranges_file import RangesFile
 from aipolicy.web.fetcher import Fetcher
-from tests.identity.list_server import LeadingHere, ListServer
+from tests.identity.list_server import ListServer, LoopbackFetcher
 from tests.web.server import answer, serving
 
 GPTBOT = Target("https://openai.com/gptbot.json", "OpenAI")
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def refreshed(lists: ListServer, file: Path) -> Update:
-    """Updates ``file`` from the servers on loopback."""
+    """Return a function that updates ``file`` from the servers on loopback."""
 
     def run(*targets: Target, today: date = TODAY, accept: bool = False) -> list[UpdateOutcome]:
         return update(file, targets=targets, today=today, accept=accept, fetcher=lists.fetcher)
@@ -79,9 +79,9 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
     lists.put(SEARCHBOT.url, page("44.193.5.9/32", "44.193.5.11/32"))
     found = refreshed(GPTBOT, GOOGLE, AMAZON, SEARCHBOT, accept=True)
     assert states(found) == [UpdateState.CHANGED] * 3 + [UpdateState.NEW]
-    identities = IdentityChecker(RangesFile.read(file).ranges)
-    told = [
-        identities.identify(token, address, TODAY)
+    checker = IdentityChecker(RangesFile.read(file).ranges)
+    identities = [
+        checker.identify(token, address, TODAY)
         for token, address in (
             ("GPTBot", "20.3.7.9"),
             ("Googlebot", "2001:4860:4801:10::5"),
@@ -91,7 +91,7 @@ def test_each_operators_form_is_read(lists: ListServer, refreshed: Update, file:
         )
     ]
     verified = [Identity.VERIFIED, Identity.OPERATOR_VERIFIED, Identity.VERIFIED, Identity.VERIFIED]
-    assert told == [*verified, Identity.UNVERIFIABLE]  # Amazon has host names, too
+    assert identities == [*verified, Identity.UNVERIFIABLE]  # Amazon has host names, too
 
 
 def test_a_reading_has_its_day_and_source(lists: ListServer, refreshed: Update, file: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_reading_has_its_day_and_source(lists: ListServer, refreshed: Update, 
     assert current.source.endswith("/openai.com/gptbot.json")
 
 
-def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed: Update, file: Path) -> None:
+def test_an_unchanged_list_is_answered_with_304(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT")
     lists.put(CHATGPT.url, listing(*openai(50, 200)), Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT")
     refreshed(GPTBOT, CHATGPT, accept=True)
@@ -119,9 +119,7 @@ def test_a_list_is_sent_again_only_when_it_changed(lists: ListServer, refreshed:
     assert first == date(2026, 10, 4)  # the package's copy of three lists in one
 
 
-def test_a_validator_that_can_not_be_sent_back_is_not_kept(
-    lists: ListServer, refreshed: Update, file: Path
-) -> None:
+def test_an_invalid_validator_is_not_stored(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(
         GPTBOT.url, listing(*openai(1)), ETag='"caf\xe9"', Last_Modified="Tue, 24 Nov 2026 00:00:00 GMT"
     )
@@ -190,13 +188,13 @@ def test_a_server_that_has_no_list_leaves_the_last_good_one(
     assert (failed.state, failed.date) == (UpdateState.FAILED, date(2026, 9, 2))
 
 
-def test_a_list_that_moved_is_followed_but_not_out_of_https(lists: ListServer, refreshed: Update) -> None:
+def test_redirects_are_followed_only_to_https(lists: ListServer, refreshed: Update) -> None:
     lists.put("https://www.bing.com/new.json", listing("157.55.39.0/24", "40.77.167.0/24"))
     lists.put(BING.url, "", status=301, Location="/www.bing.com/new.json")
     assert states(refreshed(BING, accept=True)) == [UpdateState.CHANGED]
 
 
-async def test_a_list_that_was_written_over_plain_http_is_refused(lists: ListServer, tmp_path: Path) -> None:
+async def test_a_list_served_over_http_is_refused(lists: ListServer, tmp_path: Path) -> None:
     results: list[FetchResult] = []
     async with serving() as plain:
         plain.answers["/list.json"] = answer(listing("157.55.39.0/24").encode())
@@ -223,7 +221,7 @@ def test_a_list_that_lost_most_of_its_prefixes_needs_accept(
     assert (taken.state, taken.prefixes, taken.gone) == (UpdateState.CHANGED, 7, 9)
 
 
-def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Update, file: Path) -> None:
+def test_a_clock_that_is_behind_fails_the_update(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)), ETag='"v1"')
     refreshed(GPTBOT, accept=True)
     before = file.read_bytes()
@@ -240,9 +238,7 @@ def test_a_clock_that_is_behind_loses_no_change(lists: ListServer, refreshed: Up
     assert (taken.state, taken.came, taken.date) == (UpdateState.CHANGED, 1, TODAY + DAY)
 
 
-def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
-    lists: ListServer, refreshed: Update, file: Path
-) -> None:
+def test_accept_replaces_a_reading_in_the_future(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     refreshed(GPTBOT, today=TODAY - DAY, accept=True)
     lists.put(GPTBOT.url, listing(*openai(2)))
@@ -259,16 +255,14 @@ def test_a_clock_that_was_ahead_once_keeps_nobody_from_the_lists_of_today(
     assert states(refreshed(GPTBOT, today=TODAY + DAY)) == [UpdateState.UNCHANGED]
 
 
-def test_a_list_that_only_moved_or_was_joined_lost_nothing(lists: ListServer, refreshed: Update) -> None:
+def test_a_list_with_joined_prefixes_lost_nothing(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*(f"20.7.{n}.0/24" for n in range(1, 16, 2))))
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing("20.7.0.0/20"))
     assert states(refreshed(GPTBOT)) == [UpdateState.CHANGED]
 
 
-def test_a_list_that_lost_all_its_prefixes_is_refused_however_many_came_instead(
-    lists: ListServer, refreshed: Update
-) -> None:
+def test_a_list_with_entirely_new_prefixes_is_refused(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     (failed,) = refreshed(GPTBOT)  # against the package's copy, too
     assert failed.state is UpdateState.FAILED
@@ -284,9 +278,7 @@ def test_a_list_that_lost_all_its_prefixes_is_refused_however_many_came_instead(
     assert states(refreshed(GPTBOT, accept=True)) == [UpdateState.CHANGED]
 
 
-def test_a_list_that_fails_does_not_keep_others_from_being_read(
-    lists: ListServer, refreshed: Update, file: Path
-) -> None:
+def test_a_failed_list_does_not_stop_the_others(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     found = refreshed(GOOGLE, GPTBOT, BING, accept=True)
     assert states(found) == [UpdateState.FAILED, UpdateState.CHANGED, UpdateState.FAILED]
@@ -295,20 +287,22 @@ def test_a_list_that_fails_does_not_keep_others_from_being_read(
     assert ranges.read_on(GPTBOT.url) == TODAY
 
 
-def test_where_nothing_can_be_read_nothing_is_written(refreshed: Update, file: Path) -> None:
+def test_nothing_is_written_if_all_lists_fail(refreshed: Update, file: Path) -> None:
     assert states(refreshed(GPTBOT)) == [UpdateState.FAILED]
     assert not file.exists()
 
 
-def test_a_server_that_nobody_trusts_is_not_believed(lists: ListServer, file: Path) -> None:
+def test_an_untrusted_certificate_is_an_error(lists: ListServer, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     strange = ssl.create_default_context()
-    (failed,) = update(file, targets=[GPTBOT], fetcher=lambda: LeadingHere(lists.origin, strange))
+    (failed,) = update(file, targets=[GPTBOT], fetcher=lambda: LoopbackFetcher(lists.origin, strange))
     assert failed.state is UpdateState.FAILED
     assert "certificate" in str(failed.reason).lower()
 
 
-def test_last_months_log_can_still_be_checked(lists: ListServer, refreshed: Update, file: Path) -> None:
+def test_a_log_of_last_month_is_checked_with_its_lists(
+    lists: ListServer, refreshed: Update, file: Path
+) -> None:
     lists.put(GPTBOT.url, listing(*openai(1, 16)))
     refreshed(GPTBOT, accept=True)
     lists.put(GPTBOT.url, listing(*openai(2, 16)))
@@ -320,7 +314,7 @@ def test_last_months_log_can_still_be_checked(lists: ListServer, refreshed: Upda
     assert identities.identify("GPTBot", "20.17.7.9", TODAY - 60 * DAY) is unknown
 
 
-def test_of_one_host_one_list_is_asked_for_after_the_other(lists: ListServer, refreshed: Update) -> None:
+def test_lists_of_one_host_are_fetched_one_after_the_other(lists: ListServer, refreshed: Update) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     lists.put(CHATGPT.url, listing(*openai(50, 200)))
     lists.put(BING.url, listing("157.55.39.0/24", "40.77.167.0/24"))
@@ -341,9 +335,7 @@ def test_of_one_host_one_list_is_asked_for_after_the_other(lists: ListServer, re
     assert sorted(under_way) == sorted(lists.held)
 
 
-def test_all_lists_of_the_table_are_targets_and_pages_for_people_are_left_alone(
-    lists: ListServer, file: Path
-) -> None:
+def test_all_lists_of_the_table_are_targets_except_pages(lists: ListServer, file: Path) -> None:
     targets = default_targets(packaged_ranges())
     urls = {target.url for target in targets}
     assert urls >= {url for crawler in CRAWLERS for url in crawler.ranges}
@@ -355,24 +347,24 @@ def test_all_lists_of_the_table_are_targets_and_pages_for_people_are_left_alone(
     assert len(lists.asked) == len(targets) - len(PAGES)
 
 
-def test_a_damaged_file_is_named_and_not_written_over(refreshed: Update, file: Path) -> None:
+def test_a_damaged_file_is_an_error_and_not_overwritten(refreshed: Update, file: Path) -> None:
     file.write_text("my notes")
     with pytest.raises(RangesError, match=r"ranges\.json' is not a valid file of address lists"):
         refreshed(GPTBOT)
     assert file.read_text() == "my notes"
 
 
-def test_a_link_to_the_file_stays_one(lists: ListServer, tmp_path: Path) -> None:
+def test_a_symbolic_link_to_the_file_stays(lists: ListServer, tmp_path: Path) -> None:
     (tmp_path / "inside").mkdir()
-    link, behind = tmp_path / "link.json", tmp_path / "inside" / "ranges.json"
-    link.symlink_to(behind)
+    link, target = tmp_path / "link.json", tmp_path / "inside" / "ranges.json"
+    link.symlink_to(target)
     lists.put(GPTBOT.url, listing(*openai(1)))
     update(link, targets=[GPTBOT], fetcher=lists.fetcher, accept=True)
     assert link.is_symlink()
-    assert RangesFile.read(behind).ranges.of_url(GPTBOT.url)
+    assert RangesFile.read(target).ranges.of_url(GPTBOT.url)
 
 
-def test_who_may_read_the_file_stays_as_it_was(lists: ListServer, refreshed: Update, file: Path) -> None:
+def test_the_mode_of_the_file_stays(lists: ListServer, refreshed: Update, file: Path) -> None:
     lists.put(GPTBOT.url, listing(*openai(1)))
     refreshed(GPTBOT, accept=True)
     file.chmod(0o640)

@@ -63,24 +63,24 @@ def test_an_invalid_prefix_is_named(text: str) -> None:
         "64:ff9b::/96",
     ],
 )
-def test_what_is_not_public_is_refused(text: str) -> None:
+def test_a_prefix_that_is_not_public_is_refused(text: str) -> None:
     with pytest.raises(RangesError, match="not public"):
         networks([text])
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "192.0.0.0/6", "::/0", "2000::/3"])
-def test_what_holds_anything_that_is_not_public_is_refused(text: str) -> None:
+def test_a_prefix_that_contains_private_addresses_is_refused(text: str) -> None:
     with pytest.raises(RangesError):
         networks([text])
 
 
 @pytest.mark.parametrize("text", ["8.0.0.0/8", "17.0.0.0/8", "34.0.0.0/11", "2400::/12", "2a00:1450::/28"])
-def test_what_is_too_wide_for_a_crawler_is_refused(text: str) -> None:
+def test_a_prefix_that_is_too_wide_is_refused(text: str) -> None:
     with pytest.raises(RangesError, match="too wide"):
         networks([text], "OpenAI")
 
 
-def test_an_operators_own_net_may_be_wide() -> None:
+def test_a_wide_prefix_is_accepted_from_its_owner() -> None:
     assert list(map(str, networks(["17.0.0.0/8"], "Apple"))) == ["17.0.0.0/8"]
 
 
@@ -90,7 +90,7 @@ def test_an_empty_list_is_refused() -> None:
 
 
 def test_prefixes_are_sorted_and_joined() -> None:
-    given = [
+    prefixes = [
         "2001:4860:4801:11::/64",
         "20.171.207.0/24",
         "4.227.36.9",
@@ -98,7 +98,7 @@ def test_prefixes_are_sorted_and_joined() -> None:
         "2001:4860:4801:10::/64",
     ]
     joined = ["4.227.36.9/32", "20.171.206.0/23", "2001:4860:4801:10::/63"]
-    assert list(map(str, networks([*given, *given]))) == joined
+    assert list(map(str, networks([*prefixes, *prefixes]))) == joined
 
 
 def test_the_operators_own_forms_are_read() -> None:

@@ -1,4 +1,4 @@
-"""Addresses of CDNs and load balancers are not the client's; and one check of two makes no forgery."""
+"""Addresses of CDNs and load balancers, which are not those of clients."""
 
 import ipaddress
 import json
@@ -55,12 +55,12 @@ def test_a_client_behind_a_known_proxy_is_not_spoofed(operator: str, address: st
 
 
 @pytest.mark.parametrize("address", COMPUTE)
-def test_a_machine_that_anyone_can_rent_is_a_client(address: str) -> None:
+def test_a_rented_machine_is_a_client(address: str) -> None:
     assert IdentityChecker().identify("ClaudeBot", address, DAY) is SPOOFED
     assert IdentityChecker().proxy_of(address) is None
 
 
-def test_a_crawlers_own_list_is_asked_first() -> None:
+def test_the_list_of_the_crawler_is_checked_before_proxies() -> None:
     ranges = packaged_ranges()
     inside = Ranges(
         tuple(each for each in ranges.lists if each.urls == ("https://claude.com/crawling/bots.json",)),
@@ -81,40 +81,40 @@ def test_a_crawlers_own_list_is_asked_first() -> None:
     assert IdentityChecker(inside).identify("GPTBot", "216.73.216.7", DAY) is FAILED
 
 
-def test_a_masked_address_that_may_be_a_proxys_proves_no_forgery() -> None:
+def test_a_masked_address_that_may_be_a_proxy_proves_no_forgery() -> None:
     assert IdentityChecker().identify("GPTBot", "172.68.10.0", DAY) is FAILED
     assert IdentityChecker().identify("GPTBot", "172.68.0.0", DAY) is FAILED
 
 
-def test_a_file_without_proxies_takes_the_packages() -> None:
+def test_a_file_without_proxies_uses_the_packaged_ones() -> None:
     ranges = Ranges(packaged_ranges().lists)
     assert IdentityChecker(ranges).identify("GPTBot", "172.68.10.2", DAY) is FAILED
 
 
-def test_dns_is_not_asked_of_a_proxys_address(server: DNSServer, resolver: Resolver) -> None:
-    asking = IdentityChecker(None, resolver, today=lambda: DAY)
-    assert asking.identify("Googlebot", "172.68.10.2", DAY) is FAILED
+def test_dns_is_not_asked_about_the_address_of_a_proxy(server: DNSServer, resolver: Resolver) -> None:
+    dns_checker = IdentityChecker(None, resolver, today=lambda: DAY)
+    assert dns_checker.identify("Googlebot", "172.68.10.2", DAY) is FAILED
     assert not server.asked
 
 
 def test_a_server_behind_a_cdn_reports_a_failed_check_and_its_reason(resolver: Resolver) -> None:
     verification = Verification(packaged_ranges(), resolver=resolver, clock=lambda: 1790856000.0)
-    standing = verification.verify("Googlebot", "172.68.10.2")
-    assert (standing.identity, standing.counts, standing.pending) == (FAILED, False, False)
-    assert standing.reason == "its address is not known: the request comes from a proxy of Cloudflare"
+    result = verification.verify("Googlebot", "172.68.10.2")
+    assert (result.identity, result.counts, result.pending) == (FAILED, False, False)
+    assert result.reason == "its address is not known: the request comes from a proxy of Cloudflare"
 
 
-def test_one_of_two_published_checks_makes_no_forgery(server: DNSServer, resolver: Resolver) -> None:
+def test_one_failed_check_of_two_proves_no_forgery(server: DNSServer, resolver: Resolver) -> None:
     today = lambda: DAY + timedelta(days=2)  # noqa: E731
     for token in ("Googlebot", "bingbot", "CCBot"):
         assert IdentityChecker().identify(token, "8.8.4.9", DAY) is UNVERIFIABLE
         assert IdentityChecker(None, resolver, today=today).identify(token, "8.8.4.9", DAY) is SPOOFED
     server.confirmed("8.8.4.10", "crawl-1.googlebot.com")
-    asking = IdentityChecker(None, resolver, today=today)
-    assert asking.identify("Googlebot", "8.8.4.10", DAY) in (VERIFIED, OPERATOR)
+    dns_checker = IdentityChecker(None, resolver, today=today)
+    assert dns_checker.identify("Googlebot", "8.8.4.10", DAY) in (VERIFIED, OPERATOR)
 
 
-def test_dns_that_tells_of_today_makes_no_forgery_of_long_ago(resolver: Resolver) -> None:
+def test_dns_proves_no_forgery_of_an_old_request(resolver: Resolver) -> None:
     later = IdentityChecker(None, resolver, today=lambda: DAY + LIST_MARGIN + timedelta(days=1))
     assert later.identify("Googlebot", "8.8.4.9", DAY) is UNVERIFIABLE
 
@@ -142,7 +142,7 @@ def test_each_list_of_proxies_names_its_source_and_day() -> None:
     assert {proxy.operator for proxy in PROXIES} & {c.operator for c in CRAWLERS} <= {"Cloudflare"}
 
 
-def test_lists_of_proxies_never_vouch_for_a_crawler() -> None:
+def test_lists_of_proxies_verify_no_crawler() -> None:
     for each in packaged_ranges().proxies:
         assert not packaged_ranges().of_operator("Google Cloud Load Balancing")
         assert each not in packaged_ranges().lists
@@ -186,7 +186,7 @@ def test_each_operators_form_is_read(url: str, text: str, prefixes: list[str]) -
     assert list(map(str, proxy_networks(text, url))) == prefixes
 
 
-def test_of_amazons_list_only_proxies_count_and_no_compute_inside_them() -> None:
+def test_only_proxies_of_amazons_list_are_read() -> None:
     found = proxy_networks(json.dumps(AWS), "https://ip-ranges.amazonaws.com/ip-ranges.json")
     holds = lambda text: any(ipaddress.ip_address(text) in net for net in found)  # noqa: E731
     assert all(map(holds, ("130.176.1.1", "130.176.33.1", "3.10.17.130", "2600:9000::1")))

@@ -29,7 +29,7 @@ def written(path: Path, ranges: Ranges) -> Path:
     return path
 
 
-def test_without_any_file_they_are_the_packages() -> None:
+def test_without_a_file_the_packaged_lists_are_used() -> None:
     assert ranges_in_force() == (packaged_ranges(), None)
 
 
@@ -39,7 +39,7 @@ def test_the_users_file_is_in_its_data_directory(home: Path) -> None:
     assert ranges_in_force() == (FRESH, default_path())
 
 
-def test_beside_the_users_file_a_newer_package_counts() -> None:
+def test_newer_packaged_lists_are_merged_with_the_users_file() -> None:
     written(default_path(), STALE)
     ranges, _ = ranges_in_force()
     assert {each.urls for each in ranges.current} >= {each.urls for each in packaged_ranges().current}
@@ -48,7 +48,7 @@ def test_beside_the_users_file_a_newer_package_counts() -> None:
     ]
 
 
-def test_a_file_that_is_named_is_taken_as_it_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_is_used_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(default_path(), FRESH)
     named, other = written(home / "named.json", STALE), written(home / "other.json", FRESH)
     assert ranges_in_force(named) == (STALE, named)
@@ -60,7 +60,7 @@ def test_a_file_that_is_named_is_taken_as_it_is(home: Path, monkeypatch: pytest.
     assert ranges_in_force() == (FRESH, default_path())
 
 
-def test_validators_are_kept_with_the_lists(home: Path) -> None:
+def test_validators_are_stored_with_the_lists(home: Path) -> None:
     kept = RangesFile(FRESH, {URL: Validators('"a"', None)})
     path = home / "ranges.json"
     path.write_text(kept.to_json())
@@ -106,7 +106,7 @@ def test_a_validator_that_can_not_be_sent_is_dropped(home: Path, validator: str)
         b"\xff\xfe",
     ],
 )
-def test_a_damaged_file_is_named_and_never_passed_over(text: str | bytes) -> None:
+def test_a_damaged_file_is_an_error_with_its_name(text: str | bytes) -> None:
     default_path().parent.mkdir(parents=True)
     default_path().write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_named_and_never_passed_over(text: str | bytes) -> Non
         ranges_in_force()
 
 
-def test_a_file_that_is_named_and_not_there_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_that_is_missing_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(home / "missing.json"))
     with pytest.raises(RangesError, match=r"missing\.json' can't be read .*crawlers update --to"):
         ranges_in_force()

@@ -18,7 +18,7 @@ SECOND = read(*FIRST.lists, reading(date(2026, 11, 20), LASTING, NEW))
 
 
 class Clock:
-    """Seconds that only pass when they are told to."""
+    """A clock that only advances when it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -59,13 +59,13 @@ def test_an_invalid_file_is_logged_once_and_the_last_good_lists_stay(
     assert fresh.reload() == SECOND
 
 
-def test_a_file_that_went_leaves_the_last_good_lists(file: Path) -> None:
+def test_the_last_valid_lists_stay_if_the_file_is_removed(file: Path) -> None:
     fresh = RangesWatcher()
     file.unlink()
     assert (fresh.reload(), fresh.ranges) == (None, FIRST)
 
 
-def test_a_file_that_is_made_later_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_is_created_later_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     fresh = RangesWatcher()
     assert fresh.ranges == packaged_ranges()
@@ -74,13 +74,13 @@ def test_a_file_that_is_made_later_is_found(monkeypatch: pytest.MonkeyPatch, tmp
     assert fresh.reload() == packaged_ranges()
 
 
-def test_at_the_beginning_a_damaged_file_is_an_error(file: Path) -> None:
+def test_a_damaged_file_at_the_start_is_an_error(file: Path) -> None:
     file.write_text("")
     with pytest.raises(RangesError, match="is not a valid file of address lists"):
         Verification(dns=False)
 
 
-def test_a_verification_goes_by_the_refreshed_lists(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verification_uses_the_reloaded_lists(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr("aipolicy.identity.verification.RangesWatcher", lambda: RangesWatcher(clock=clock))
     verification = Verification(dns=False)
@@ -91,5 +91,5 @@ def test_a_verification_goes_by_the_refreshed_lists(file: Path, monkeypatch: pyt
     clock.now = 61
     verification.verify("GPTBot", NEW)  # begins to read them, and doesn't wait
     verification.wait_until_idle()
-    standing = verification.verify("GPTBot", NEW)
-    assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)
+    result = verification.verify("GPTBot", NEW)
+    assert (result.identity, result.counts) == (Identity.VERIFIED, True)

@@ -1,4 +1,4 @@
-"""Forward-confirmed reverse DNS, asked of a real server on loopback."""
+"""Forward-confirmed reverse DNS, with a real name server on loopback."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ SUFFIXES = ("googlebot.com", "google.com")
 
 
 class Clock:
-    """Seconds that only pass when they are told to."""
+    """A clock that only advances when it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -41,14 +41,14 @@ def fails(resolver: Resolver, address: str = ADDRESS) -> bool:
         ("2001:4860:4801:10::1", "crawl.googlebot.com"),
     ],
 )
-def test_a_name_under_a_suffix_that_leads_back_is_confirmed(
+def test_a_name_that_resolves_back_is_confirmed(
     server: DNSServer, resolver: Resolver, address: str, name: str
 ) -> None:
     server.confirmed(address, name)
     assert resolver.ask((address, SUFFIXES)) == name.lower()
 
 
-def test_a_name_that_leads_elsewhere_is_not_confirmed(server: DNSServer, resolver: Resolver) -> None:
+def test_a_name_that_resolves_elsewhere_is_not_confirmed(server: DNSServer, resolver: Resolver) -> None:
     server.pointer(ADDRESS, NAME)
     server.add(NAME, "A", ["66.249.66.2", "8.8.8.8"])
     assert resolver.ask((ADDRESS, SUFFIXES)) is None
@@ -80,7 +80,7 @@ def test_one_of_several_names_of_an_address_is_enough(server: DNSServer, resolve
         "com",
     ],
 )
-def test_a_name_that_only_looks_like_a_suffix_does_not_count(
+def test_a_name_that_only_ends_like_the_suffix_does_not_count(
     server: DNSServer, resolver: Resolver, name: str
 ) -> None:
     server.confirmed(ADDRESS, name)
@@ -92,7 +92,7 @@ def test_a_missing_ptr_is_an_answer(server: DNSServer, resolver: Resolver) -> No
     assert resolver.ask((ADDRESS, SUFFIXES)) is None
 
 
-def test_an_address_that_exists_without_a_name_is_an_answer(server: DNSServer, resolver: Resolver) -> None:
+def test_an_empty_ptr_answer_is_an_answer(server: DNSServer, resolver: Resolver) -> None:
     server.add(reverse(ADDRESS), "TXT", ['"nothing"'])
     assert resolver.ask((ADDRESS, SUFFIXES)) is None
 
@@ -121,7 +121,7 @@ def test_no_server_is_an_error() -> None:
     assert fails(Resolver(nameservers=["127.0.0.1"], port=closed.port, timeout=0.1, total_timeout=0.2))
 
 
-def test_an_error_for_one_name_leaves_another_that_leads_back(server: DNSServer, resolver: Resolver) -> None:
+def test_an_error_for_one_name_does_not_hide_a_confirmed_one(server: DNSServer, resolver: Resolver) -> None:
     server.pointer(ADDRESS, "broken.googlebot.com", NAME)
     server.add("broken.googlebot.com", "A", SERVFAIL)
     server.add(NAME, "A", [ADDRESS])
@@ -130,7 +130,7 @@ def test_an_error_for_one_name_leaves_another_that_leads_back(server: DNSServer,
     assert isinstance(resolver.ask((ADDRESS, SUFFIXES[:1])), ResolverError)
 
 
-def test_silence_takes_no_longer_than_the_total_timeout(server: DNSServer, hasty: Resolver) -> None:
+def test_a_silent_server_times_out_after_the_total_timeout(server: DNSServer, hasty: Resolver) -> None:
     server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(MAX_NAMES)))
     for n in range(MAX_NAMES):
         server.add(f"crawl-{n}.googlebot.com", "A", SILENCE)
@@ -139,9 +139,7 @@ def test_silence_takes_no_longer_than_the_total_timeout(server: DNSServer, hasty
     assert len(asked) < MAX_NAMES, "its patience is for all of them together"
 
 
-def test_a_thousand_names_come_over_tcp_and_only_a_few_are_followed(
-    server: DNSServer, resolver: Resolver
-) -> None:
+def test_only_a_few_of_a_thousand_names_are_resolved(server: DNSServer, resolver: Resolver) -> None:
     server.pointer(ADDRESS, *(f"crawl-{n}.googlebot.com" for n in range(1000)))
     assert fails(resolver)
     assert server.over_tcp == 1
@@ -155,7 +153,7 @@ def test_a_name_among_a_thousand_others_is_found(server: DNSServer, resolver: Re
 
 
 def test_a_delegated_reverse_zone_is_followed(server: DNSServer, resolver: Resolver) -> None:
-    """RFC 2317: the reverse name is an alias in another's zone."""
+    """RFC 2317: the reverse name is an alias in another zone."""
     server.add(reverse(ADDRESS), "CNAME", ["1.0-63.66.249.66.in-addr.arpa."])
     server.add("1.0-63.66.249.66.in-addr.arpa", "PTR", [f"{NAME}."])
     server.add(NAME, "A", [ADDRESS])
@@ -183,7 +181,7 @@ def test_only_public_addresses_are_asked_about(server: DNSServer, resolver: Reso
     assert not server.asked
 
 
-def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServer) -> None:
+def test_answers_are_cached_for_their_ttl_and_errors_for_a_minute(server: DNSServer) -> None:
     clock = Clock()
     resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=5, total_timeout=20, clock=clock)
     pointer = (reverse(ADDRESS), "PTR")
@@ -203,7 +201,7 @@ def test_answers_are_kept_for_their_ttl_and_errors_for_a_minute(server: DNSServe
     assert [asked_after(61), asked_after(899), asked_after(2)] == [7, 7, 8]
 
 
-def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_looked_up_in_parallel(server: DNSServer, monkeypatch: pytest.MonkeyPatch) -> None:
     resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, timeout=3, total_timeout=3)
     questions = [(f"66.249.{n}.1", SUFFIXES) for n in range(32)]
     for address, _ in questions:
@@ -224,7 +222,7 @@ def test_many_addresses_are_asked_about_at_a_time(server: DNSServer, monkeypatch
     assert all(isinstance(answer, ResolverError) for answer in answers.values())
 
 
-def test_nothing_more_is_asked_when_the_time_for_all_is_over(server: DNSServer) -> None:
+def test_no_questions_are_asked_after_the_time_limit(server: DNSServer) -> None:
     resolver = Resolver(
         nameservers=["127.0.0.1"], port=server.port, timeout=0.2, total_timeout=0.2, workers=1
     )
@@ -236,7 +234,7 @@ def test_nothing_more_is_asked_when_the_time_for_all_is_over(server: DNSServer) 
     assert server.asked.total() < 5
 
 
-def test_a_name_server_that_is_down_is_not_asked_thousands_of_times(server: DNSServer) -> None:
+def test_look_ups_pause_after_many_failures(server: DNSServer) -> None:
     clock = Clock()
     resolver = Resolver(nameservers=["127.0.0.1"], port=server.port, clock=clock)
     for n in range(250):
@@ -250,7 +248,7 @@ def test_a_name_server_that_is_down_is_not_asked_thousands_of_times(server: DNSS
 
 
 @pytest.mark.parametrize("network", ["66.249.66.{}", "2a02:1234:1:1::{}", "2a02:1234:1:{}::1"])
-def test_one_network_whose_name_server_is_down_stops_no_questions_about_others(
+def test_failures_of_one_network_do_not_pause_look_ups(
     server: DNSServer, resolver: Resolver, network: str
 ) -> None:
     for n in range(1, 111):
@@ -260,8 +258,8 @@ def test_one_network_whose_name_server_is_down_stops_no_questions_about_others(
     assert resolver.ask(("66.249.67.1", SUFFIXES)) == NAME
 
 
-def test_answers_that_are_kept_hold_nothing_of_how_they_came(server: DNSServer, resolver: Resolver) -> None:
-    """An error that was raised holds frames and messages: thousands of them would fill the memory."""
+def test_cached_errors_hold_no_frames(server: DNSServer, resolver: Resolver) -> None:
+    """Frames and messages of thousands of errors would fill the memory."""
     server.add(reverse(ADDRESS), "PTR", SERVFAIL)
     answer = resolver.ask((ADDRESS, SUFFIXES))
     assert isinstance(answer, ResolverError)
@@ -299,7 +297,7 @@ def test_a_trace_asks_dns_and_fills_the_cache(server: DNSServer, resolver: Resol
         assert server.asked[reverse(ADDRESS), "PTR"] == times
 
 
-def test_without_name_servers_nothing_is_known() -> None:
+def test_without_name_servers_the_answer_is_an_error() -> None:
     assert fails(Resolver(nameservers=[]))
 
 
@@ -307,7 +305,7 @@ def test_no_questions_have_no_answers(resolver: Resolver) -> None:
     assert resolver.ask_all([]) == {}
 
 
-def test_without_dnspython_the_error_is_the_command_that_installs_it() -> None:
+def test_without_dnspython_the_error_has_the_install_command() -> None:
     code = (
         "import sys; sys.modules['dns'] = None\n"
         "from aipolicy.identity import IdentityChecker, Identity, Resolver\n"
@@ -330,9 +328,7 @@ def test_dns_is_loaded_only_by_a_resolver() -> None:
     assert done.stdout == "False\n"
 
 
-def test_a_name_server_that_sees_no_foreign_names_makes_no_forgery(
-    server: DNSServer, resolver: Resolver
-) -> None:
+def test_a_name_server_without_public_names_proves_no_forgery(server: DNSServer, resolver: Resolver) -> None:
     server.records.clear()
     answers = [resolver.ask((address, ("bot.example",))) for address in ("66.249.66.1", "66.249.66.2")]
     assert all(isinstance(answer, ResolverError) for answer in answers)

@@ -1,4 +1,4 @@
-"""A request with two signatures, in either order; and what of a signature makes a forgery."""
+"""Requests with several signatures, and the signatures that count as forged."""
 
 import base64
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from aipolicy.identity.signature_evidence import verify_signatures
 from aipolicy.identity.signatures import Rules, SignatureOutcome, SignedRequest
 from aipolicy.web.fetcher import Fetcher
 from aipolicy.web.response import Response
-from tests.identity.address_lists import RANGES, STRANGER
+from tests.identity.address_lists import RANGES, UNLISTED
 from tests.identity.signatures.signing import NOW, Clock, Signer
 
 YOU, CDN = "https://you.com", "https://cdn.test"
@@ -72,25 +72,25 @@ ORDERS: list[Callable[[SignedRequest], SignedRequest]] = [
 
 @pytest.mark.parametrize("order", ORDERS, ids=["first", "second"])
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_a_crawlers_signature_counts_whoever_else_signed(
+def test_the_signature_of_a_crawler_counts_next_to_others(
     other: SignedRequest, order: Callable[[SignedRequest], SignedRequest], asked: list[str]
 ) -> None:
     request, clock = order(other), Clock()
     agents = {CDN: ["ChatGPT-User"]}
     verification = Verification(RANGES, dns=False, clock=clock, fetcher=Web, agents=agents)
-    assert verification.verify("YouBot", STRANGER, request).pending
+    assert verification.verify("YouBot", UNLISTED, request).pending
     verification.wait_until_idle()
-    standing = verification.verify("YouBot", STRANGER, request)
-    assert (standing.identity, standing.counts) == (Identity.VERIFIED, True)
-    assert standing.signature is not None
-    assert standing.signature.agent == YOU
+    result = verification.verify("YouBot", UNLISTED, request)
+    assert (result.identity, result.counts) == (Identity.VERIFIED, True)
+    assert result.signature is not None
+    assert result.signature.agent == YOU
     assert not any("nobody" in url for url in asked)
     # On the command line too, where anybody's keys are read.
     results = verify_signatures(request, clock=clock, fetcher=Web)
     assert SignatureOutcome.VERIFIED in {result.outcome for result in results if result.agent == YOU}
 
 
-def test_each_of_four_signatures_is_looked_at() -> None:
+def test_each_of_four_signatures_is_verified() -> None:
     others = [signed(THEIRS, f"https://{label}.test", label) for label in ("a", "b", "c")]
     assert verify(joined(*others, GENUINE))[:2] == (Identity.VERIFIED, True)
     assert verify(joined(*others, signed(THEIRS, CDN, "d"), GENUINE))[:2] == (Identity.UNVERIFIABLE, False)
@@ -108,7 +108,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("announced", "value"), BROKEN.values(), ids=BROKEN)
-def test_what_is_wrong_with_one_signature_spoils_no_other(announced: str | None, value: str | None) -> None:
+def test_an_error_in_one_signature_does_not_affect_others(announced: str | None, value: str | None) -> None:
     more = {"signature-input": announced, "signature": value}
     lines = [(name, text) for name, text in more.items() if text is not None]
     for headers in ((*GENUINE.headers, *lines), (*lines, *GENUINE.headers)):
@@ -118,23 +118,23 @@ def test_what_is_wrong_with_one_signature_spoils_no_other(announced: str | None,
         assert {result.outcome for result in results if result.label == "x"} <= {SignatureOutcome.INVALID}
 
 
-def test_a_signature_may_cover_another_one() -> None:
-    """RFC 9421 §4.3: a CDN's is over its client's."""
+def test_a_signature_can_cover_another_one() -> None:
+    """The signature of a CDN can cover that of its client (RFC 9421 §4.3)."""
     first = signed(THEIRS, CDN, "cdn")
-    theirs = {name: value for name, value in first.headers if name.startswith("Signature")}
+    signature_headers = {name: value for name, value in first.headers if name.startswith("Signature")}
     ours = OURS.sign(
         agent=f'{first.field("signature-agent")}, you="{YOU}"',
         label="you",
         components=("@authority", '"signature-agent";key="you"', '"signature";key="cdn"'),
-        headers=theirs,
+        headers=signature_headers,
     )
-    del theirs["Signature-Agent"]
-    request = SignedRequest("GET", ours.url, (*ours.headers, *theirs.items()))
+    del signature_headers["Signature-Agent"]
+    request = SignedRequest("GET", ours.url, (*ours.headers, *signature_headers.items()))
     assert verify(request)[:2] == (Identity.VERIFIED, True)
 
 
 def with_parameter(parameter: str) -> SignedRequest:
-    """Signed by hand (RFC 9421 §2.5): the library makes no parameters that it doesn't know."""
+    """Sign by hand (RFC 9421 §2.5), because the library rejects unknown parameters."""
     params = (
         f'("@authority" "signature-agent";key="you");created={int(NOW) - 5};expires={int(NOW) + 300};'
         f'keyid="{OURS.keyid}";tag="web-bot-auth"{parameter}'
@@ -154,14 +154,14 @@ def verify(
     request: SignedRequest, now: float = NOW, rules: Rules | None = None
 ) -> tuple[Identity, bool, str]:
     verification = Verification(RANGES, dns=False, clock=Clock(now), fetcher=Web, rules=rules)
-    verification.verify("YouBot", STRANGER, GENUINE)
+    verification.verify("YouBot", UNLISTED, GENUINE)
     verification.wait_until_idle()
-    standing = verification.verify("YouBot", STRANGER, request)
-    return standing.identity, standing.counts, standing.reason
+    result = verification.verify("YouBot", UNLISTED, request)
+    return result.identity, result.counts, result.reason
 
 
 @pytest.mark.parametrize("parameter", ["", ';nonce="x"', ';purpose="search"', ";delegation", ";v=2"])
-def test_a_parameter_that_is_not_known_is_covered_too(parameter: str) -> None:
+def test_an_unknown_parameter_is_covered(parameter: str) -> None:
     assert verify(with_parameter(parameter))[:2] == (Identity.VERIFIED, True)
 
 
@@ -186,7 +186,7 @@ def test_a_changed_parameter_invalidates_the_signature() -> None:
         ),
     ],
 )
-def test_a_clock_or_a_rule_of_ours_makes_no_forgery(
+def test_a_violated_rule_proves_no_forgery(
     request_: SignedRequest, now: float, rules: Rules | None, reason: str
 ) -> None:
     identity, counts, told = verify(request_, now, rules)
@@ -195,6 +195,6 @@ def test_a_clock_or_a_rule_of_ours_makes_no_forgery(
         assert reason in told
 
 
-def test_what_its_key_did_not_sign_is_a_forgery() -> None:
+def test_a_signature_by_another_key_is_a_forgery() -> None:
     elsewhere = SignedRequest("GET", "https://another.example/post", GENUINE.headers)
     assert verify(elsewhere)[0] is Identity.SPOOFED

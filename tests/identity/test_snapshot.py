@@ -24,7 +24,7 @@ def test_each_list_names_its_source_and_day() -> None:
         assert each.superseded is None or each.superseded > each.date, each.urls
 
 
-def test_the_tokens_are_those_that_the_crawler_table_has_for_the_urls() -> None:
+def test_the_tokens_agree_with_the_crawler_table() -> None:
     for each in SNAPSHOT.lists:
         users = [crawler for crawler in CRAWLERS if set(crawler.ranges) & set(each.urls)]
         assert each.tokens == tuple(crawler.product_token for crawler in users)
@@ -32,7 +32,7 @@ def test_the_tokens_are_those_that_the_crawler_table_has_for_the_urls() -> None:
         assert each.operator in {crawler.operator for crawler in CRAWLERS}
 
 
-def test_the_lists_that_are_not_to_be_had_are_known() -> None:
+def test_only_known_lists_are_missing() -> None:
     covered = {url for each in SNAPSHOT.lists for url in each.urls}
     assert {url for crawler in CRAWLERS for url in crawler.ranges} - covered == {
         "https://developer.amazon.com/amazonbot/live-ip-addresses/",
@@ -43,7 +43,7 @@ def test_the_lists_that_are_not_to_be_had_are_known() -> None:
     }
 
 
-def test_it_is_written_as_it_is_read() -> None:
+def test_the_snapshot_survives_a_round_trip() -> None:
     written = (ROOT / "aipolicy/identity/ranges.json").read_text("utf-8")
     assert Ranges.from_json(written) == SNAPSHOT
     assert SNAPSHOT.to_json() == written
@@ -64,7 +64,7 @@ def test_it_is_written_as_it_is_read() -> None:
         ("Amazonbot", "8.8.8.8", Identity.UNVERIFIABLE),  # the copy of its list is superseded
     ],
 )
-def test_what_peers_get_wrong(token: str, address: str, identity: Identity) -> None:
+def test_addresses_that_other_projects_misjudge(token: str, address: str, identity: Identity) -> None:
     assert IdentityChecker().identify(token, address) is identity
 
 
@@ -180,7 +180,7 @@ def test_the_newest_copy_of_each_list_is_used_and_printed(folder: Path) -> None:
     assert google.date == date(2026, 9, 2)
 
 
-def test_equal_copies_make_equal_bytes_and_no_noise(folder: Path) -> None:
+def test_equal_copies_make_equal_bytes(folder: Path) -> None:
     build(folder)
     first = (folder / "out.json").read_bytes()
     done = build(folder)
@@ -199,9 +199,7 @@ def test_a_change_is_printed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8\n", "", "500/50\n", '{"prefixes": []}', "<p>Moved</p>", None])
-def test_a_copy_that_can_not_be_used_is_named_and_the_last_good_snapshot_stays(
-    folder: Path, text: str | None
-) -> None:
+def test_an_invalid_copy_is_named_and_the_last_snapshot_stays(folder: Path, text: str | None) -> None:
     build(folder)
     first = (folder / "out.json").read_bytes()
     if text is None:

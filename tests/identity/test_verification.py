@@ -14,7 +14,7 @@ from aipolicy.identity import Identity, Resolver, Verification, VerificationResu
 from aipolicy.identity.reverse_dns import ReverseDns
 from aipolicy.web.fetcher import Fetcher
 from tests.effort import calls
-from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, STRANGER
+from tests.identity.address_lists import CHATGPT, GPTBOT, RANGES, UNLISTED
 from tests.identity.dns_server import SERVFAIL, SILENCE, DNSServer, reverse
 from tests.identity.signatures.signing import Clock, Signer
 from tests.web.server import Server, answer, localhost, trusting
@@ -52,7 +52,7 @@ Trusts = Callable[..., Verification]
 
 @pytest.fixture
 def signed_for(signing: Server, clock: Clock) -> Trusts:
-    """A verification for which that server signs for some product tokens."""
+    """Return a function that makes a verification with an agent for some product tokens."""
 
     def make(*tokens: str, **options: Any) -> Verification:
         agents = {signing.origin: list(tokens)}
@@ -71,7 +71,7 @@ def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
         ("GPTBot", GPTBOT, Identity.VERIFIED, True, "its operator publishes its address"),
         ("gptbot", "::ffff:132.196.86.5", Identity.VERIFIED, True, "its operator publishes its address"),
         ("GPTBot", "2600:1f00::7", Identity.VERIFIED, True, "its operator publishes its address"),
-        ("GPTBot", STRANGER, Identity.SPOOFED, False, "its operator doesn't publish its address"),
+        ("GPTBot", UNLISTED, Identity.SPOOFED, False, "its operator doesn't publish its address"),
         (
             "GPTBot",
             CHATGPT,
@@ -109,27 +109,27 @@ def summary(result: VerificationResult) -> tuple[Identity, bool, bool]:
             False,
             "its address is not known: the request comes from a proxy",
         ),
-        ("AI2Bot", STRANGER, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
+        ("AI2Bot", UNLISTED, Identity.UNVERIFIABLE, False, "its operator publishes nothing to verify it by"),
         (
             "ClaudeBot",
-            STRANGER,
+            UNLISTED,
             Identity.UNVERIFIABLE,
             False,
             "the checks that its operator publishes don't decide",
         ),
-        ("NoBot", STRANGER, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
+        ("NoBot", UNLISTED, Identity.UNVERIFIABLE, False, "it is not in the crawler table"),
     ],
 )
-def test_published_addresses_tell_at_once(
+def test_a_published_address_verifies_at_once(
     clock: Clock, token: str, address: str | None, identity: Identity, counts: bool, reason: str
 ) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).verify(token, address)
-    assert (standing.identity, standing.counts, standing.reason) == (identity, counts, reason)
-    assert not standing.pending
+    result = Verification(RANGES, dns=False, clock=clock).verify(token, address)
+    assert (result.identity, result.counts, result.reason) == (identity, counts, reason)
+    assert not result.pending
 
 
-def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
-    """In a log it may stand for 256; of a client that is here it is the address."""
+def test_an_address_of_a_live_client_is_not_masked(clock: Clock) -> None:
+    """In a log, an address that ends in zero may stand for 256 addresses."""
     verification = Verification(RANGES, dns=False, clock=clock)
     assert summary(verification.verify("GPTBot", "132.196.86.0")) == (Identity.VERIFIED, True, False)
     assert summary(verification.verify("GPTBot", "132.196.87.0")) == (Identity.SPOOFED, False, False)
@@ -137,7 +137,7 @@ def test_an_address_that_ends_in_zero_is_not_masked_here(clock: Clock) -> None:
     assert summary(verification.verify("GPTBot", "2600:1f00:1::")) == (Identity.SPOOFED, False, False)
 
 
-def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verification: Verification) -> None:
+def test_a_host_name_verifies_later_requests(server: DNSServer, verification: Verification) -> None:
     server.confirmed(YANDEX, "spider-5-255-253-1.yandex.com")
     before = verification.verify("YandexBot", YANDEX)
     assert summary(before) == (Identity.CHECK_FAILED, False, True)
@@ -153,21 +153,21 @@ def test_a_host_name_tells_from_a_later_request_on(server: DNSServer, verificati
 
 
 def test_a_missing_or_foreign_host_name_is_a_forgery(server: DNSServer, verification: Verification) -> None:
-    server.confirmed(STRANGER, "dns.google")
+    server.confirmed(UNLISTED, "dns.google")
     server.confirmed("1.1.1.1", "one.one.one.one")
-    for address in (STRANGER, "5.5.5.5"):
+    for address in (UNLISTED, "5.5.5.5"):
         assert verification.verify("YandexBot", address).pending
     verification.wait_until_idle()
-    for address in (STRANGER, "5.5.5.5"):
-        standing = verification.verify("YandexBot", address)
-        assert summary(standing) == (Identity.SPOOFED, False, False)
-        assert standing.reason == "its operator publishes neither its address nor its host name"
+    for address in (UNLISTED, "5.5.5.5"):
+        result = verification.verify("YandexBot", address)
+        assert summary(result) == (Identity.SPOOFED, False, False)
+        assert result.reason == "its operator publishes neither its address nor its host name"
 
 
-def test_a_name_of_another_of_its_operators_crawlers_does_not_count(
+def test_a_host_name_of_another_crawler_of_the_operator_does_not_count(
     server: DNSServer, verification: Verification
 ) -> None:
-    """Google's fetchers that anybody can trigger come from under other names than what crawls by itself."""
+    """Google's fetchers that users trigger have other host names than its crawlers."""
     names = [
         "crawl-66-249-90-1.googlebot.com",
         "geo-crawl-66-249-90-2.geo.googlebot.com",
@@ -199,9 +199,9 @@ def test_a_dns_error_proves_no_forgery_and_is_retried(
     server.add(reverse(YANDEX), "PTR", SERVFAIL)
     verification.verify("YandexBot", YANDEX)
     verification.wait_until_idle()
-    standing = verification.verify("YandexBot", YANDEX)
-    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
-    assert standing.reason == "its host name could not be looked up"
+    result = verification.verify("YandexBot", YANDEX)
+    assert summary(result) == (Identity.CHECK_FAILED, False, False)
+    assert result.reason == "its host name could not be looked up"
     clock.now += 60
     assert verification.verify("YandexBot", YANDEX).pending
 
@@ -212,36 +212,36 @@ def test_the_lists_are_asked_before_dns(server: DNSServer, verification: Verific
     assert not server.asked
 
 
-def test_without_dns_nobody_is_asked(clock: Clock) -> None:
-    standing = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
-    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
+def test_without_dns_no_name_server_is_asked(clock: Clock) -> None:
+    result = Verification(RANGES, dns=False, clock=clock).verify("YandexBot", YANDEX)
+    assert summary(result) == (Identity.UNVERIFIABLE, False, False)
 
 
-async def test_a_signature_tells_once_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
+async def test_a_signature_verifies_after_its_keys_are_read(signing: Server, signed_for: Trusts) -> None:
     verification = signed_for("GPTBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    before = verification.verify("GPTBot", STRANGER, request)
+    before = verification.verify("GPTBot", UNLISTED, request)
     assert summary(before) == (Identity.CHECK_FAILED, False, True)
     assert "have not been read yet" in before.reason
     await asyncio.to_thread(verification.wait_until_idle)
-    after = verification.verify("GPTBot", STRANGER, request)
+    after = verification.verify("GPTBot", UNLISTED, request)
     assert summary(after) == (Identity.VERIFIED, True, False)
     assert after.reason == f"it signs as {signing.origin}"
     assert after.signature is not None
     assert after.signature.keyid == SIGNER.keyid
 
 
-async def test_a_signature_is_worth_nothing_for_another_operators_crawler(
+async def test_a_signature_does_not_verify_a_crawler_of_another_operator(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("YouBot")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     for token in ("GPTBot", "Manus-User", "YouBot"):  # whose operator never signs, does, and is this one
-        verification.verify(token, STRANGER, request)
+        verification.verify(token, UNLISTED, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    assert summary(verification.verify("YouBot", STRANGER, request)) == (Identity.VERIFIED, True, False)
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
-    assert summary(verification.verify("Manus-User", STRANGER, request)) == (
+    assert summary(verification.verify("YouBot", UNLISTED, request)) == (Identity.VERIFIED, True, False)
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.SPOOFED, False, False)
+    assert summary(verification.verify("Manus-User", UNLISTED, request)) == (
         Identity.UNVERIFIABLE,
         False,
         False,
@@ -255,38 +255,38 @@ async def test_a_signature_of_another_crawler_of_the_operator_does_not_count(
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
     verification.verify("ChatGPT-User", None, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("GPTBot", STRANGER, request)
-    assert (standing.counts, standing.pending) == (False, False)
-    assert f"it signs as another crawler, {signing.origin}" in standing.reason
+    result = verification.verify("GPTBot", UNLISTED, request)
+    assert (result.counts, result.pending) == (False, False)
+    assert f"it signs as another crawler, {signing.origin}" in result.reason
 
 
-async def test_an_invalid_signature_is_a_forgery_where_nothing_else_tells(
+async def test_an_invalid_signature_is_a_forgery_if_nothing_else_decides(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
     request = SIGNER.sign(url="https://another.example/post", agent=f'sig1="{signing.origin}"')
     elsewhere = type(request)(request.method, "https://blog.example/post", request.headers)
-    verification.verify("AI2Bot", STRANGER, elsewhere)
+    verification.verify("AI2Bot", UNLISTED, elsewhere)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("AI2Bot", STRANGER, elsewhere)
-    assert summary(standing) == (Identity.SPOOFED, False, False)
-    assert "the signature does not verify" in standing.reason
+    result = verification.verify("AI2Bot", UNLISTED, elsewhere)
+    assert summary(result) == (Identity.SPOOFED, False, False)
+    assert "the signature does not verify" in result.reason
     # But an address that is published stays one: a proxy may have changed what was signed.
     assert summary(verification.verify("GPTBot", GPTBOT, elsewhere)) == (Identity.VERIFIED, True, False)
 
 
 @pytest.mark.parametrize("token", ["AI2Bot", "GPTBot"])  # without lists of addresses, and with some
-async def test_a_directory_that_can_not_be_read_accuses_nobody(
+async def test_an_unreadable_directory_proves_no_forgery(
     signing: Server, signed_for: Trusts, token: str
 ) -> None:
     signing.answers[PATH] = answer(b"", status="500 Oh")
     verification = signed_for("AI2Bot", "GPTBot", "ChatGPT-User")
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    assert verification.verify(token, STRANGER, request).pending
+    assert verification.verify(token, UNLISTED, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify(token, STRANGER, request)
-    assert summary(standing) == (Identity.CHECK_FAILED, False, False)
-    assert "the response has status 500" in standing.reason
+    result = verification.verify(token, UNLISTED, request)
+    assert summary(result) == (Identity.CHECK_FAILED, False, False)
+    assert "the response has status 500" in result.reason
     # What its address tells stays.
     assert summary(verification.verify("GPTBot", GPTBOT, request)) == (Identity.VERIFIED, True, False)
     assert summary(verification.verify("GPTBot", CHATGPT, request)) == (
@@ -296,32 +296,32 @@ async def test_a_directory_that_can_not_be_read_accuses_nobody(
     )
 
 
-async def test_a_key_that_the_directory_lacks_leaves_the_signature_open(
+async def test_a_missing_key_leaves_the_signature_unverified(
     signing: Server, signed_for: Trusts, clock: Clock
 ) -> None:
     verification = signed_for("AI2Bot", "GPTBot")
     request = Signer().sign(agent=f'sig1="{signing.origin}"', created=clock.now)
-    verification.verify("AI2Bot", STRANGER, request)
+    verification.verify("AI2Bot", UNLISTED, request)
     await asyncio.to_thread(verification.wait_until_idle)
-    standing = verification.verify("AI2Bot", STRANGER, request)
-    assert summary(standing) == (Identity.UNVERIFIABLE, False, False)
-    assert "has no key" in standing.reason
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.SPOOFED, False, False)
+    result = verification.verify("AI2Bot", UNLISTED, request)
+    assert summary(result) == (Identity.UNVERIFIABLE, False, False)
+    assert "has no key" in result.reason
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.SPOOFED, False, False)
     # It may have got the key since it was read, which can't be told while it can't be read.
     clock.now += 60
     signing.answers[PATH] = answer(b"", status="500 Oh")
-    assert verification.verify("GPTBot", STRANGER, request).pending
+    assert verification.verify("GPTBot", UNLISTED, request).pending
     await asyncio.to_thread(verification.wait_until_idle)
-    assert summary(verification.verify("GPTBot", STRANGER, request)) == (Identity.CHECK_FAILED, False, False)
+    assert summary(verification.verify("GPTBot", UNLISTED, request)) == (Identity.CHECK_FAILED, False, False)
 
 
-async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_request(
+async def test_a_missing_key_does_not_cause_a_fetch_for_each_request(
     signing: Server, signed_for: Trusts
 ) -> None:
     verification = signed_for("AI2Bot")
     for _ in range(20):
         request = Signer().sign(agent=f'sig1="{signing.origin}"')
-        verification.verify("AI2Bot", STRANGER, request)
+        verification.verify("AI2Bot", UNLISTED, request)
         await asyncio.to_thread(verification.wait_until_idle)
     assert len(signing.requests) == 1
 
@@ -329,13 +329,13 @@ async def test_a_key_that_the_directory_lacks_does_not_make_it_be_read_for_each_
 async def test_the_directory_of_an_unknown_agent_is_never_read(signing: Server, clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, fetcher=fetcher_inside, clock=clock)
     request = SIGNER.sign(agent=f'sig1="{signing.origin}"')
-    standing = verification.verify("GPTBot", STRANGER, request)
-    assert summary(standing) == (Identity.SPOOFED, False, False)
+    result = verification.verify("GPTBot", UNLISTED, request)
+    assert summary(result) == (Identity.SPOOFED, False, False)
     await asyncio.to_thread(verification.wait_until_idle)
     assert signing.requests == []
 
 
-async def test_keys_are_refreshed_in_the_background_while_the_old_ones_count(
+async def test_keys_are_refreshed_in_the_background(
     signing: Server, signed_for: Trusts, clock: Clock
 ) -> None:
     verification = signed_for("AI2Bot")
@@ -358,10 +358,10 @@ def test_the_verification_methods_of_a_crawler_are_listed(clock: Clock) -> None:
     assert "host_names" not in verification.verification_methods("YandexBot")
 
 
-def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
+def test_dns_answers_are_refreshed_in_the_background(
     server: DNSServer, verification: Verification, clock: Clock
 ) -> None:
-    """An answer that is due is asked for anew beside, and counts meanwhile."""
+    """An answer that is due counts until the refresh has finished."""
     server.confirmed(YANDEX, "spider.yandex.com")
     verification.verify("YandexBot", YANDEX)
     verification.wait_until_idle()
@@ -372,9 +372,7 @@ def test_answers_of_dns_are_kept_as_long_as_they_are_good_for(
         assert verification.verify("YandexBot", YANDEX).counts
 
 
-def test_strangers_fill_no_memory_and_evict_no_crawler(
-    server: DNSServer, resolver: Resolver, clock: Clock
-) -> None:
+def test_unknown_clients_evict_no_crawler(server: DNSServer, resolver: Resolver, clock: Clock) -> None:
     server.confirmed(YANDEX, "spider.yandex.com")
     names = ReverseDns(RANGES, resolver, max_clients=50, clock=clock)
     for client in (YANDEX, *(f"9.9.{number}.9" for number in range(200))):
@@ -395,16 +393,16 @@ def test_a_client_with_many_addresses_does_not_delay_a_crawler(
         server.add(reverse(address), "PTR", SILENCE)
     server.confirmed(YANDEX, "spider.yandex.com")
     verification = Verification(RANGES, resolver=hasty, clock=clock)
-    standings = [verification.verify("YandexBot", address) for address in strangers]
-    assert [standing.pending for standing in standings] == [True] * 8 + [False] * 32
-    assert summary(standings[-1]) == (Identity.CHECK_FAILED, False, False)
-    assert standings[-1].reason == "its host name can't be looked up now: too many clients are waiting"
+    results = [verification.verify("YandexBot", address) for address in strangers]
+    assert [result.pending for result in results] == [True] * 8 + [False] * 32
+    assert summary(results[-1]) == (Identity.CHECK_FAILED, False, False)
+    assert results[-1].reason == "its host name can't be looked up now: too many clients are waiting"
     assert verification.verify("YandexBot", YANDEX).pending
     verification.wait_until_idle()
     assert verification.verify("YandexBot", YANDEX).counts
 
 
-def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock) -> None:
+def test_verifying_a_known_client_takes_few_calls(clock: Clock) -> None:
     verification = Verification(RANGES, dns=False, clock=clock)
     verification.verify("GPTBot", GPTBOT)
     addresses = [f"132.196.86.{number}" for number in range(16)]
@@ -414,7 +412,7 @@ def test_a_look_at_a_client_that_was_seen_before_takes_a_few_calls(clock: Clock)
     assert count / 16 < 60
 
 
-def test_without_the_extra_the_error_names_the_command_that_installs_it() -> None:
+def test_without_the_extra_the_error_has_the_install_command() -> None:
     code = """
 import sys
 sys.modules["http_message_signatures"] = None

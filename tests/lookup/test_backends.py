@@ -154,7 +154,7 @@ def test_a_change_is_in_force_after_twice_the_ttl(backend: str) -> None:
     run(backend, test)
 
 
-def test_who_invalidates_in_another_thread_is_heeded(backend: str) -> None:
+def test_an_invalidation_in_another_thread_takes_effect(backend: str) -> None:
     async def test() -> None:
         flag, gate = False, anyio.Event()
         calls = 0
@@ -190,7 +190,7 @@ def test_who_invalidates_in_another_thread_is_heeded(backend: str) -> None:
     [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), BaseException("odd")],
     ids=repr,
 )
-def test_whatever_a_load_raises_ends_nothing_but_itself(
+def test_an_exception_of_a_load_ends_only_that_load(
     backend: str, is_async: bool, error: BaseException
 ) -> None:
     async def test() -> None:

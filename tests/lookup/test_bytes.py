@@ -88,7 +88,7 @@ async def test_a_site_for_which_there_was_no_memory_is_loaded_again(source: Sour
     assert found == with_own_file(0, size, "no-ai")
 
 
-async def test_a_site_for_which_there_was_no_memory_keeps_its_no_when_it_cannot_be_loaded(
+async def test_a_site_for_which_there_was_no_memory_keeps_its_opt_out_when_it_cannot_be_loaded(
     source: Source,
 ) -> None:
     drafts: Any = {"/drafts/": Preferences(train_ai=Preference.DISALLOW)}
@@ -113,7 +113,7 @@ async def test_a_site_for_which_there_was_no_memory_keeps_its_no_when_it_cannot_
     assert served["drafts.example"].opted_out, "what a path refused is refused everywhere"
 
 
-async def test_a_much_larger_site_does_not_cost_others_their_no(source: Source) -> None:
+async def test_a_much_larger_site_does_not_cost_others_their_opt_out(source: Source) -> None:
     """Several are evicted at once, and their small fallbacks are not evicted in turn."""
     noes = {f"no{number}.example": with_own_file(number, 20_000, "no-ai") for number in range(30)}
     source.put_all({**noes, "large.example": with_own_file(99, 400_000)})
@@ -183,7 +183,7 @@ async def test_an_error_of_any_length_is_cut(cached: CachedSource, caplog: pytes
     assert all(len(record.getMessage()) < 4000 for record in caplog.records)
 
 
-def test_what_is_counted_is_about_what_it_takes(traced: Callable[[], int]) -> None:
+def test_the_counted_bytes_are_close_to_the_memory_used(traced: Callable[[], int]) -> None:
     before = traced()
     kept = [render(with_own_file(number, 50_000, "no-ai")) for number in range(20)]
     taken = traced() - before
@@ -193,7 +193,7 @@ def test_what_is_counted_is_about_what_it_takes(traced: Callable[[], int]) -> No
 @pytest.mark.parametrize(
     ("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
 )
-def test_a_bound_that_is_none_is_refused(value: Any, error: type[Exception], local: LocalSource) -> None:
+def test_an_invalid_max_bytes_is_refused(value: Any, error: type[Exception], local: LocalSource) -> None:
     for make in (
         lambda: CachedLookup(lambda host: True, max_bytes=value),
         lambda: local.lookup(max_bytes=value),

@@ -36,7 +36,7 @@ async def soon(condition: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_load_that_raced_an_invalidation_is_thrown_away() -> None:
+async def test_a_load_that_ran_during_an_invalidation_is_discarded() -> None:
     load = Gated()
     lookup = CachedLookup(load)
     before = [asyncio.create_task(policy(lookup, "blog.example")) for _ in range(5)]
@@ -52,7 +52,7 @@ async def test_a_load_that_raced_an_invalidation_is_thrown_away() -> None:
     assert await policy(lookup, "blog.example") == OPTED_OUT
 
 
-async def test_a_load_that_ignores_being_thrown_away_is_not_heeded() -> None:
+async def test_the_result_of_a_discarded_load_is_ignored() -> None:
     go, calls = asyncio.Event(), 0
 
     async def load(host: str) -> bool:
@@ -76,7 +76,7 @@ async def test_a_load_that_ignores_being_thrown_away_is_not_heeded() -> None:
     assert await policy(lookup, "blog.example") == OPTED_OUT
 
 
-async def test_a_sync_load_that_raced_an_invalidation_is_thrown_away() -> None:
+async def test_a_sync_load_that_ran_during_an_invalidation_is_discarded() -> None:
     flag, calls, go = False, 0, threading.Event()
 
     def load(host: str) -> bool:
@@ -115,7 +115,7 @@ async def test_an_invalidation_beats_even_an_answer_that_is_just_being_kept(
     assert await policy(lookup, "blog.example") == NO_AI
 
 
-async def test_a_failure_that_raced_an_invalidation_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_during_an_invalidation_is_not_counted(caplog: pytest.LogCaptureFixture) -> None:
     gate, calls = asyncio.Event(), 0
 
     async def load(host: str) -> bool:
@@ -162,7 +162,7 @@ async def test_invalidating_all_forgets_every_host(cached: CachedSource) -> None
     assert await policy(lookup, "new.example") == NO_AI
 
 
-async def test_invalidating_all_throws_loads_away() -> None:
+async def test_invalidating_all_discards_running_loads() -> None:
     load = Gated()
     lookup = CachedLookup(load)
     before = asyncio.create_task(policy(lookup, "blog.example"))

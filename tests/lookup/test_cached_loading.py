@@ -105,7 +105,7 @@ async def test_the_spellings_of_a_cold_host_wait_for_one_load(cached: CachedSour
     assert cached.flags.calls == 1
 
 
-async def test_a_client_that_hangs_up_fails_nobody_else(cached: CachedSource) -> None:
+async def test_a_client_that_disconnects_fails_no_other(cached: CachedSource) -> None:
     cached.put("blog.example", NO_AI)
     arrived = asyncio.Event()
 
@@ -284,11 +284,11 @@ async def test_a_sync_load_doesnt_hold_up_the_event_loop() -> None:
         ({"maxsize": 0}, ValueError, "maxsize is 0; use 1 or more"),
         ({"maxsize": 1.5}, TypeError, "maxsize is 1.5; use a whole number"),
         ({"max_threads": 0}, ValueError, "max_threads is 0"),
-        ({"default": "no-trainign"}, ValueError, "preset 'no-trainign' is unknown: choose one of"),
+        ({"default": "no-trainign"}, ValueError, "preset 'no-trainign' is unknown; choose one of"),
         ({"default": True}, TypeError, "default is True; use the name of a preset"),
     ],
 )
-def test_what_is_made_wrong_names_the_culprit_and_the_fix(
+def test_an_invalid_argument_is_named_with_the_fix(
     options: dict[str, Any], error: type[Exception], culprit: str
 ) -> None:
     with pytest.raises(error) as raised:

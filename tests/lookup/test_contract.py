@@ -21,7 +21,7 @@ async def test_a_site_gets_its_own_policy(source: Source) -> None:
     assert await policy(source.lookup(), "blog.example") == NO_AI
 
 
-async def test_what_is_at_hand_needs_no_await(source: Source) -> None:
+async def test_a_cached_answer_needs_no_await(source: Source) -> None:
     source.put("blog.example", NO_AI)
     lookup = source.lookup()
     assert lookup.peek(b"blog.example") is None
@@ -32,7 +32,7 @@ async def test_what_is_at_hand_needs_no_await(source: Source) -> None:
 @pytest.mark.parametrize(
     "host", ["nobody.example", "", "a b", "[::1", "x" * 300, "a..b", "user@blog.example"]
 )
-async def test_a_host_that_is_no_sites_gets_the_default(source: Source, host: str) -> None:
+async def test_an_unknown_host_gets_the_default(source: Source, host: str) -> None:
     source.put("blog.example", UNSET)
     lookup = source.lookup()
     assert await answer(lookup, host) is lookup.default
@@ -142,7 +142,7 @@ async def test_an_opt_out_holds_for_as_long_as_a_failure_lasts(source: Source) -
 
 
 @pytest.mark.parametrize("stale", [UNSET, ALLOW])
-async def test_any_other_answer_holds_for_max_stale_and_then_gives_way(
+async def test_any_other_answer_holds_for_max_stale_and_is_then_replaced(
     source: Source, stale: SitePolicy
 ) -> None:
     source.put("blog.example", stale)
@@ -159,7 +159,7 @@ async def test_any_other_answer_holds_for_max_stale_and_then_gives_way(
     assert await answer(lookup, "blog.example") is lookup.default
 
 
-async def test_it_gives_way_on_time_however_seldom_the_tries_are(source: Source) -> None:
+async def test_an_answer_becomes_stale_on_time_even_between_two_tries(source: Source) -> None:
     source.put("blog.example", UNSET)
     lookup = source.lookup(max_stale=30)
     await answer(lookup, "blog.example")
@@ -170,7 +170,7 @@ async def test_it_gives_way_on_time_however_seldom_the_tries_are(source: Source)
     assert source.clock.now == pytest.approx(asked + source.freshness + 30, abs=0.11)
 
 
-async def test_what_gives_way_leaves_its_refusals_behind(source: Source) -> None:
+async def test_the_fallback_keeps_the_refusals_of_a_stale_answer(source: Source) -> None:
     refuses = Preferences(train_ai=Preference.ALLOW, ai_use=Preference.DISALLOW)
     drafts = Preferences(train_ai=Preference.DISALLOW)
     mixed = SitePolicy(preferences=refuses, path_preferences={"/drafts/": drafts})
@@ -192,7 +192,7 @@ async def test_a_host_never_seen_before_a_failure_gets_the_default(source: Sourc
     assert await answer(lookup, "blog.example") is lookup.default
 
 
-async def test_the_truth_is_back_when_the_failure_is_over(source: Source) -> None:
+async def test_the_right_answer_is_served_again_after_a_failure(source: Source) -> None:
     source.put("blog.example", UNSET)
     source.put("other.example", ALLOW)
     lookup = source.lookup(max_stale=10)
@@ -247,7 +247,7 @@ async def test_any_other_answer_is_not_trusted_once_invalidated(source: Source, 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(host=st.binary(max_size=300) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
-async def test_no_host_whatsoever_is_an_error(source: Source, host: bytes) -> None:
+async def test_no_host_raises_an_error(source: Source, host: bytes) -> None:
     lookup = source.lookup()
     assert await answer(lookup, host) is lookup.default
 

@@ -48,15 +48,15 @@ def test_together_they_refuse_all_that_either_refuses_and_grant_only_what_the_de
 def test_a_policy_that_refuses_nothing_gives_way_to_the_default_itself(stale: SitePolicy) -> None:
     renderer = Renderer()
     fallback = Fallback(renderer, OPTED_OUT)
-    assert fallback.instead(renderer.rendering(stale), recent=False) is fallback.default
+    assert fallback.choose(renderer.rendering(stale), recent=False) is fallback.default
 
 
-def test_what_stands_in_is_made_once() -> None:
+def test_a_fallback_is_rendered_once() -> None:
     renderer = Renderer()
     fallback = Fallback(renderer, OPTED_OUT)
     stale = renderer.rendering(SitePolicy(sitemaps=("https://blog.example/s.xml",)))
-    strict = fallback.instead(stale, recent=False)
-    assert strict is fallback.instead(stale, recent=False)
+    strict = fallback.choose(stale, recent=False)
+    assert strict is fallback.choose(stale, recent=False)
     assert strict.policy.opted_out
     assert strict.policy.sitemaps == stale.policy.sitemaps
 
@@ -80,11 +80,11 @@ def test_what_is_recent_or_opted_out_stays() -> None:
     renderer = Renderer()
     fallback = Fallback(renderer, NO_AI)
     unset, opted_out = renderer.rendering(UNSET), renderer.rendering(OPTED_OUT)
-    assert fallback.instead(unset, recent=True) is unset
-    assert fallback.instead(opted_out, recent=False) is opted_out
+    assert fallback.choose(unset, recent=True) is unset
+    assert fallback.choose(opted_out, recent=False) is opted_out
 
 
-def test_where_both_cannot_be_rendered_the_default_stands_alone(
+def test_if_the_combination_cannot_be_rendered_the_default_is_served(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     renderer = Renderer()
@@ -95,5 +95,5 @@ def test_where_both_cannot_be_rendered_the_default_stands_alone(
         raise AIPolicyError("too large")
 
     monkeypatch.setattr(renderer, "rendering", too_large)
-    assert fallback.instead(stale, recent=False) is fallback.default
+    assert fallback.choose(stale, recent=False) is fallback.default
     assert "too large" in caplog.text

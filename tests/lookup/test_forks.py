@@ -38,7 +38,7 @@ def check(lookup: Lookup, host: str, expected: object, backend: str = "asyncio")
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("is_async", [True, False])
-def test_an_own_flag_is_loaded_in_a_child(backend: str, is_async: bool) -> None:
+def test_a_child_process_loads_a_flag(backend: str, is_async: bool) -> None:
     async def load(host: str) -> bool:
         return True
 
@@ -50,7 +50,7 @@ def test_an_own_flag_is_loaded_in_a_child(backend: str, is_async: bool) -> None:
     assert found(lookup, "here.example", backend) == OPTED_OUT
 
 
-def test_a_thread_that_hangs_in_the_parent_holds_no_place_in_the_child() -> None:
+def test_a_hanging_thread_of_the_parent_takes_no_slot_in_the_child() -> None:
     release = threading.Event()
 
     def load(host: str) -> bool:
@@ -98,7 +98,7 @@ def test_a_child_opens_the_registry_for_itself_at_once(local: LocalSource) -> No
     assert found(lookup, "new.example") == NO_AI
 
 
-def test_what_the_parent_remembers_the_child_remembers(local: LocalSource) -> None:
+def test_a_child_process_keeps_the_parents_cache(local: LocalSource) -> None:
     local.put("blog.example", NO_AI)
     lookup = local.lookup()
     found(lookup, "blog.example")
@@ -136,7 +136,7 @@ def busy(work: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["cached", "local"])
-def test_a_fork_amid_other_threads_reading_hangs_no_child(kind: str, local: LocalSource) -> None:
+def test_a_fork_while_other_threads_read_does_not_hang_the_child(kind: str, local: LocalSource) -> None:
     hosts = [f"blog{number}.example" for number in range(50)]
     with Registry(local.url) as registry:
         registry.put_many((NO_AI.for_site(host) for host in hosts), by="test")
@@ -153,7 +153,7 @@ def test_a_fork_amid_other_threads_reading_hangs_no_child(kind: str, local: Loca
             in_child(lambda: asyncio.run(find_all()))
 
 
-def test_a_fork_amid_a_hook_and_its_events(tmp_path: Path) -> None:
+def test_a_fork_while_a_hook_has_events_to_report(tmp_path: Path) -> None:
     output = tmp_path / "output"
     release = threading.Event()
 

@@ -28,7 +28,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["get", "keep", "pop", "take_all"]), 
 
 
 @given(st.integers(1, 4), STEPS)
-def test_whatever_is_done_it_is_bounded_and_never_tells_an_old_value(
+def test_the_cache_is_bounded_and_never_returns_an_old_value(
     most: int, steps: list[tuple[str, bytes]]
 ) -> None:
     budget = ByteBudget(1 << 30)
@@ -73,7 +73,7 @@ def test_what_is_used_outlasts_any_number_that_come_once() -> None:
 
 
 @pytest.mark.parametrize("swept", [0.0, 0.5])
-def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
+def test_it_has_as_many_hits_as_an_lru_cache(swept: float) -> None:
     chance, most, hosts = random.Random(1), 200, 20_000
     zipf = list(accumulate(1 / rank**1.1 for rank in range(1, hosts + 1)))
     asked = chance.choices(range(hosts), cum_weights=zipf, k=30_000)
@@ -90,7 +90,7 @@ def test_it_answers_as_often_as_an_lru_cache(swept: float) -> None:
     assert found[1] > found[0] * 0.99 > 0
 
 
-def test_what_another_one_gives_does_not_push_out_what_there_is_room_for() -> None:
+def test_take_all_keeps_entries_while_there_is_room() -> None:
     budget = ByteBudget(1 << 30)
     taking, first, second = (make_cache(3, budget) for _ in range(3))
     first.put(b"a", 1)

@@ -39,7 +39,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("default", ["no-training", "unset"])
 @pytest.mark.parametrize("kind", ["cached", "local"])
-async def test_the_no_is_served_in_full_and_the_log_says_once_what_is_cut(
+async def test_the_opt_out_is_complete_and_the_log_says_once_what_was_cut(
     kind: str, default: Preset, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lookup: CachedLookup | LocalLookup
@@ -87,7 +87,7 @@ async def test_a_large_policy_is_rendered_off_the_event_loop_once(
 
 
 @pytest.mark.parametrize("kind", ["cached", "async", "local"])
-async def test_what_stands_in_for_a_large_policy_is_rendered_off_the_event_loop_too(
+async def test_the_fallback_of_a_large_policy_is_rendered_off_the_event_loop_too(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
@@ -152,7 +152,7 @@ async def test_a_policy_that_changes_while_it_is_rendered_is_read_anew(
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_rendering_is_none_of_the_time_that_a_load_may_take(
+def test_the_timeout_of_a_load_excludes_rendering(
     kind: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, may_end = threading.Event(), threading.Event()

@@ -83,7 +83,7 @@ async def test_a_quiet_registry_costs_no_reading_of_sites(
         assert await answer(lookup, "blog.example") is found
 
 
-async def test_the_sequence_number_tells_how_far_it_is(local: LocalSource) -> None:
+async def test_the_sequence_number_is_that_of_the_last_change_in_force(local: LocalSource) -> None:
     local.put("blog.example", NO_AI)
     lookup = local.lookup()
     assert lookup.seq == 1
@@ -121,9 +121,7 @@ async def test_after_more_changes_than_can_be_followed_everything_is_read_anew(
         "UPDATE change SET affected = '7' WHERE seq = 2",
     ],
 )
-async def test_where_it_cannot_be_told_what_changed_everything_is_read_anew(
-    local: LocalSource, damage: str
-) -> None:
+async def test_if_the_changes_are_unknown_everything_is_read_again(local: LocalSource, damage: str) -> None:
     local.put("blog.example", UNSET)
     lookup = local.lookup()
     await answer(lookup, "blog.example")
@@ -255,7 +253,7 @@ async def test_a_path_may_have_any_character(clock: Clock, tmp_path: Path) -> No
         ("x.db", {"default": "none"}, ValueError, "preset 'none' is unknown"),
     ],
 )
-def test_what_is_made_wrong_names_the_culprit_and_the_fix(
+def test_an_invalid_argument_is_named_with_the_fix(
     registry: Any, options: dict[str, Any], error: type[Exception], culprit: str
 ) -> None:
     with pytest.raises(error) as raised:

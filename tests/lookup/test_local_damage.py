@@ -128,7 +128,7 @@ async def test_a_copy_in_a_replicas_place_does_not_hide_the_last_changes(
 
 
 @pytest.mark.parametrize("ruin", [truncate, overwrite, cut_in_half])
-async def test_where_changes_may_have_been_lost_with_the_file_nothing_permissive_stands(
+async def test_if_changes_may_be_lost_with_the_file_no_permission_is_served(
     local: LocalSource, ruin: Callable[[Path], None]
 ) -> None:
     """An opt-out was lost with the file before this worker read it."""
@@ -146,7 +146,7 @@ async def test_where_changes_may_have_been_lost_with_the_file_nothing_permissive
         local.clock.advance(0.7)
 
 
-async def test_a_locked_file_is_not_taken_for_a_ruined_one(local: LocalSource) -> None:
+async def test_a_locked_file_is_not_taken_for_a_damaged_one(local: LocalSource) -> None:
     local.put("blog.example", UNSET)
     sql(local.path, "PRAGMA journal_mode = DELETE")
     lookup = local.lookup()

@@ -151,7 +151,7 @@ async def test_a_failing_disk_leaves_the_last_good_answers(
     "text",
     ["'{'", "'[]'", "'null'", "''", "7", "CAST(x'7BFF7D' AS TEXT)", "'{\"no such field\": 1}'", "NULL"],
 )
-async def test_one_bad_policy_is_that_sites_trouble_alone(
+async def test_an_invalid_policy_affects_only_its_site(
     local: LocalSource, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for host in ("bad.example", "good.example", "no.example"):

@@ -48,7 +48,7 @@ async def test_a_backup_that_was_put_back_and_is_as_far_again_or_further_is_noti
     assert lookup.seq == 2 + more
 
 
-async def test_a_last_change_whose_row_is_gone_is_not_read_around_again_and_again(local: LocalSource) -> None:
+async def test_a_missing_row_of_the_last_change_is_not_read_again_and_again(local: LocalSource) -> None:
     local.put("blog.example", NO_AI)
     sql(local.path, "DROP TRIGGER change_refuses_delete", "DELETE FROM change")
     lookup = local.lookup()

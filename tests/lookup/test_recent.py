@@ -25,7 +25,7 @@ async def test_a_flag_that_changes_among_thousands_of_sites_is_in_force_at_once(
         assert await asked(lookup, site) == await asked(lookup, site) == "train-ai=n"
 
 
-async def test_forgetting_all_forgets_the_quickest_too() -> None:
+async def test_invalidating_all_includes_recently_used_sites() -> None:
     flags = {"blog.example": False}
     lookup = CachedLookup(flags.get, ttl=3600)
     for _ in range(3):

@@ -32,7 +32,7 @@ async def test_the_hit_ratio_is_reported_where_hits_are_counted(source: Source) 
     assert (uncounted.status().requests, uncounted.status().hit_ratio) == (None, None)
 
 
-async def test_trouble_is_reported_while_it_lasts_and_the_last_error_after_it(source: Source) -> None:
+async def test_an_error_is_reported_while_it_lasts_and_as_the_last_error_after_it(source: Source) -> None:
     source.put("a.example", UNSET)
     lookup = source.lookup()
     await answer(lookup, "a.example")
@@ -65,12 +65,12 @@ async def test_the_sequence_number_and_the_age_of_the_last_look_are_reported(loc
     assert status.replica is None
 
 
-async def test_an_own_flag_has_no_numbers_and_at_first_no_age(cached: CachedSource) -> None:
+async def test_a_cached_lookup_has_no_sequence_number_and_at_first_no_age(cached: CachedSource) -> None:
     status = cached.lookup().status()
     assert (status.seq, status.refresh_age, status.misses) == (None, None, 0)
 
 
-async def test_a_replica_says_how_far_it_is(local: LocalSource) -> None:
+async def test_a_replica_reports_how_far_behind_it_is(local: LocalSource) -> None:
     local.put("a.example", NO_AI)
     with closing(sqlite3.connect(local.path)) as connection, connection:
         connection.execute("CREATE TABLE replica (id, source, pid, source_seq, level_at, trouble)")

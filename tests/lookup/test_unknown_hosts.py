@@ -127,7 +127,7 @@ def test_known_sites_are_loaded_past_any_number_of_unknown_hosts(backend: str) -
     run(backend, test)
 
 
-def test_a_blog_that_found_no_place_is_loaded_in_the_background(backend: str) -> None:
+def test_a_rejected_blog_is_loaded_in_the_background(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         lookup = CachedLookup(gates, max_unknown=2, default="unset", timeout=20)
@@ -145,7 +145,7 @@ def test_a_blog_that_found_no_place_is_loaded_in_the_background(backend: str) ->
     run(backend, test)
 
 
-def test_a_blog_that_comes_again_goes_before_those_that_come_once(backend: str) -> None:
+def test_a_rejected_blog_that_comes_again_has_priority(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         lookup = CachedLookup(gates, max_unknown=1, default="unset", timeout=20)
@@ -168,7 +168,7 @@ def test_a_blog_that_comes_again_goes_before_those_that_come_once(backend: str) 
     run(backend, test)
 
 
-def test_loads_that_hang_keep_their_places_and_then_no_unknown_host_waits(backend: str) -> None:
+def test_hanging_loads_keep_their_slots_and_no_unknown_host_waits(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         gates.open = True
@@ -251,7 +251,7 @@ def test_after_twice_the_ttl_a_request_waits_and_after_a_timeout_nobody_does(bac
     run(backend, test)
 
 
-def test_a_load_that_is_thrown_away_before_it_began_leaves_its_place(backend: str) -> None:
+def test_a_load_that_is_discarded_before_it_began_frees_its_slot(backend: str) -> None:
     async def test() -> None:
         gates = Gates()
         gates.open = True

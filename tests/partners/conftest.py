@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from aipolicy.partners.ledger import Credentials, Partner, Partners
+from aipolicy.partners.ledger import Partner, Partners
 from aipolicy.partners.removals import Removals
 from aipolicy.registry import Registry
 from tests.registry.conftest import Clock, NewURL, clock, new_url, registry, url
@@ -28,7 +28,7 @@ def add(
     *crawlers: str,
     receives: str = "crawl",
     since: str = "2026-01-01",
-) -> tuple[Partner, Credentials]:
+) -> tuple[Partner, str]:
     """Add a partner that gets content in the ways that ``receives`` names, apart by spaces."""
     return partners.add(
         name,

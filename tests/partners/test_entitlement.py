@@ -15,7 +15,6 @@ from aipolicy.partners.entitlement import (
     action,
     entitlement,
     event_type,
-    for_post,
 )
 from tests.core.strategies import policies
 
@@ -84,19 +83,6 @@ def test_a_licence_takes_away_the_sites_no_but_not_a_paths() -> None:
     assert entitlement(policy, OPENAI, "/diary/1").opted_out
 
 
-@pytest.mark.parametrize("site", [UNSET, ALLOW, TRAINING_LICENCE])
-def test_a_posts_no_wins(site: SitePolicy) -> None:
-    left = for_post(entitlement(site, OPENAI), "train-ai=n")
-    assert left.opted_out
-    assert not left.granted
-
-
-@pytest.mark.parametrize("site", [UNSET, NO_TRAINING, NO_AI, PRIVATE])
-def test_a_posts_grant_changes_nothing(site: SitePolicy) -> None:
-    left = entitlement(site, OPENAI)
-    assert for_post(left, "train-ai=y, ai-use=y") == left
-
-
 @given(policies, st.sampled_from(["/", "/open/closed/x", "/private/press/a", "/post/1.jpg"]))
 def test_a_no_is_only_ever_taken_away_by_a_licence(policy: SitePolicy, path: str) -> None:
     left = entitlement(policy, OPENAI, path)
@@ -122,7 +108,7 @@ E = EventType
         (None, UNSET, True, E.HOSTS_CHANGED, Action.UPDATE_HOSTS),
         (None, NO_TRAINING, True, E.OPTED_OUT, Action.STOP_AND_REMOVE),
         (None, ALLOW, True, E.OPTED_IN, Action.MAY_USE),
-        (None, PRIVATE, True, E.MADE_PRIVATE, Action.STOP_AND_REMOVE),
+        (None, PRIVATE, True, None, None),
         (UNSET, NO_TRAINING, False, E.OPTED_OUT, Action.STOP_AND_REMOVE),
         (NO_TRAINING, UNSET, False, E.OPTED_IN, Action.NONE),
         (NO_TRAINING, ALLOW, False, E.OPTED_IN, Action.MAY_USE),

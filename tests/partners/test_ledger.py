@@ -15,22 +15,20 @@ from tests.registry.conftest import raw
 
 
 def test_a_partner_is_there_as_it_was_added(partners: Partners, clock: Clock) -> None:
-    added, credentials = partners.add(
+    added, token = partners.add(
         "openai",
         crawlers=["gptbot", "OAI-SearchBot"],
         contact="legal@openai.example",
         receives=["feed", "exports"],
         since=date(2026, 1, 1),
         deadline_days=45,
-        webhook_url="https://openai.example/bell",
     )
     assert partners.get("openai") == partners.get("OpenAI") == added
     assert partners.all() == [added]
     assert added.crawlers == ("GPTBot", "OAI-SearchBot")
     assert added.receives == ("exports", "feed")
     assert added.added == clock.now
-    assert credentials.webhook_secret is not None
-    assert partners.webhook_secret(added) == credentials.webhook_secret
+    assert partners.authenticate(token) == added
 
 
 @pytest.mark.parametrize(
@@ -48,9 +46,6 @@ def test_a_partner_is_there_as_it_was_added(partners: Partners, clock: Clock) ->
         ({"receives": ["post"]}, "receives is 'post'"),
         ({"since": date(2027, 1, 1)}, "2027-01-01, which is in the future"),
         ({"deadline_days": 0}, "deadline of 0 days"),
-        ({"webhook_url": "http://a.example/"}, "use an https:// URL"),
-        ({"webhook_url": "https://u:p@a.example/"}, "without credentials"),
-        ({"webhook_url": "https://[/"}, "webhook URL"),
     ],
     ids=str,
 )
@@ -84,25 +79,25 @@ def test_a_token_opens_its_partners_door_until_it_is_rotated_or_the_partner_remo
 ) -> None:
     one, first = add(partners)
     other, second = add(partners, "other", "CCBot")
-    assert partners.authenticate(first.token) == one
-    assert partners.authenticate(second.token) == other
-    for wrong in ("", "aip_", first.token[:-1], first.token + "x", first.token.upper(), "\udcff"):
+    assert partners.authenticate(first) == one
+    assert partners.authenticate(second) == other
+    for wrong in ("", "aip_", first[:-1], first + "x", first.upper(), "\udcff"):
         assert partners.authenticate(wrong) is None
     rotated = partners.rotate_token("openai")
-    assert partners.authenticate(first.token) is None
+    assert partners.authenticate(first) is None
     assert partners.authenticate(rotated) == one
     partners.remove("openai")
     assert partners.authenticate(rotated) is None
-    assert partners.authenticate(second.token) == other
+    assert partners.authenticate(second) == other
     with pytest.raises(PartnerError, match="was removed on"):
         partners.rotate_token("openai")
 
 
 def test_no_table_has_a_token(partners: Partners, url: str) -> None:
-    _, credentials = add(partners)
+    _, token = add(partners)
     with raw(url) as connection:
         for (row,) in connection.execute(sqlalchemy.text("SELECT digest FROM partner_token")):
-            assert credentials.token not in row
+            assert token not in row
             assert len(row) == 64
 
 

@@ -1,4 +1,4 @@
-"""Every database that a registry can live in, behind one fixture: the tests are the contract of each."""
+"""Fixtures for each database that a registry can use; the tests run with all of them."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that only advances when it is moved."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)

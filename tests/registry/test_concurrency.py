@@ -1,4 +1,4 @@
-"""Many writers at once, in threads and in processes."""
+"""Concurrent writers, in threads and in processes."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.registry.conftest import ROOT
 PROCESSES, COUNT = 8, 25
 
 
-def test_a_follower_of_eight_writing_processes_misses_and_reorders_nothing(url: str) -> None:
+def test_changes_of_eight_processes_are_read_complete_and_in_order(url: str) -> None:
     command = [sys.executable, "-m", "tests.registry.writer", url]
     writers = [
         subprocess.Popen(
@@ -52,7 +52,7 @@ def test_a_follower_of_eight_writing_processes_misses_and_reorders_nothing(url: 
     assert times == sorted(times)
 
 
-def test_threads_that_fight_over_one_site_lose_no_change(registry: Registry) -> None:
+def test_concurrent_puts_of_one_site_are_all_stored(registry: Registry) -> None:
     changes = []
 
     def write(number: int) -> None:
@@ -70,7 +70,7 @@ def test_threads_that_fight_over_one_site_lose_no_change(registry: Registry) -> 
     assert registry.get("blog.example") == registry.history("blog.example")[-1].policy
 
 
-def test_changes_of_one_site_at_once_all_stay_whoever_makes_them(url: str) -> None:
+def test_concurrent_changes_by_several_registries_are_all_stored(url: str) -> None:
     def more(policy: SitePolicy) -> SitePolicy:
         number = len(policy.sitemaps)
         return replace(policy, sitemaps=(*policy.sitemaps, f"https://blog.example/{number}"))
@@ -91,7 +91,7 @@ def test_changes_of_one_site_at_once_all_stay_whoever_makes_them(url: str) -> No
     assert [len(change.policy.sitemaps) for change in changes] == [*range(1, 33)]
 
 
-def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
+def test_a_reader_never_sees_a_partial_change(registry: Registry) -> None:
     one, other = (
         SitePolicy.from_flag(True, site="blog.example"),
         SitePolicy.from_flag(False, site="blog.example"),
@@ -114,7 +114,7 @@ def test_a_reader_never_sees_half_a_change(registry: Registry) -> None:
     writer.join()
 
 
-def test_a_write_within_a_write_is_refused_and_waits_for_nothing(registry: Registry) -> None:
+def test_a_nested_write_is_refused_without_waiting(registry: Registry) -> None:
     def within(policy: SitePolicy) -> SitePolicy:
         registry.put(SitePolicy(site="other.example"), by="ada")
         return policy

@@ -42,7 +42,7 @@ def test_no_acknowledged_opt_out_is_lost_when_the_writer_is_killed(tmp_path: Pat
 
 
 def _killed_after(seconds: float, writer: subprocess.Popen[str]) -> dict[int, str]:
-    """The changes that the writer acknowledged before it was killed."""
+    """Return the changes that the writer acknowledged before it was killed."""
     assert writer.stdin
     assert writer.stdout
     assert writer.stdout.readline() == "ready\n"

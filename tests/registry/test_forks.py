@@ -24,14 +24,14 @@ def test_parent_and_child_both_read_and_write(registry: Registry) -> None:
     assert registry.seq == 7
 
 
-def test_a_child_that_never_uses_it_takes_nothing_from_the_parent(registry: Registry) -> None:
+def test_a_child_that_never_uses_it_leaves_the_parent_connected(registry: Registry) -> None:
     registry.put(NO_AI.for_site("before.example"), by="test")
     in_child(lambda: None)
     registry.put(NO_AI.for_site("after.example"), by="test")
     assert registry.seq == 2
 
 
-def test_a_turn_that_another_thread_had_at_the_fork_is_free_in_the_child(registry: Registry) -> None:
+def test_a_write_lock_held_by_another_thread_is_free_in_the_child(registry: Registry) -> None:
     going, forked = threading.Event(), threading.Event()
 
     def write() -> None:

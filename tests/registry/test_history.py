@@ -25,7 +25,7 @@ def test_changes_are_numbered_from_one_without_a_gap(registry: Registry) -> None
     assert [change.seq for change in registry.changes()] == [*range(1, registry.seq + 1)]
 
 
-def test_history_is_the_sites_alone_and_oldest_first(registry: Registry, clock: Clock) -> None:
+def test_history_has_only_changes_of_the_site_oldest_first(registry: Registry, clock: Clock) -> None:
     puts = []
     for opted_out in (True, False, True):
         clock.move(hours=1)
@@ -35,7 +35,7 @@ def test_history_is_the_sites_alone_and_oldest_first(registry: Registry, clock: 
     assert [change.policy.opted_out for change in puts] == [True, False, True]
 
 
-def test_each_change_remembers_the_hosts_it_left(registry: Registry) -> None:
+def test_each_change_has_the_hosts_after_it(registry: Registry) -> None:
     policy = SitePolicy.from_flag(True, site="blog.example")
     for hosts in (["www.blog.example"], ["a.example", "b.example"], []):
         registry.put(policy, by="ada", hosts=hosts)
@@ -46,7 +46,7 @@ def test_each_change_remembers_the_hosts_it_left(registry: Registry) -> None:
     ]
 
 
-def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock) -> None:
+def test_times_never_decrease_even_if_the_clock_does(registry: Registry, clock: Clock) -> None:
     first = registry.put(SitePolicy.from_flag(True, site="blog.example"), by="ada")
     clock.move(days=-1)
     second = registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada")
@@ -55,7 +55,7 @@ def test_time_never_falls_though_the_clock_does(registry: Registry, clock: Clock
     assert (first.at, third.at) == (second.at, clock.now)
 
 
-def test_a_clock_far_ahead_is_logged_once_and_nothing_is_refused(
+def test_a_latest_change_in_the_future_is_logged_once_and_puts_are_accepted(
     registry: Registry, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     ahead = registry.put(SitePolicy.from_flag(False, site="blog.example"), by="ada").at
@@ -69,7 +69,7 @@ def test_a_clock_far_ahead_is_logged_once_and_nothing_is_refused(
     (warning,) = caplog.messages
     assert "the latest change, 2, is dated 2026-11-01T12:00:00Z" in warning
     assert "this machine's clock says 2025-11-01T11:01:00Z" in warning
-    assert "set the clocks of all machines" in warning
+    assert "correct the clocks of all machines" in warning
 
 
 def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
@@ -83,7 +83,7 @@ def test_a_clock_without_a_time_zone_is_refused(url: str, clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("after", "limit"), [(0, None), (0, 0), (0, 5), (250, None), (95, 110), (249, 9), (900, 3)]
 )
-def test_changes_continue_after_a_number(registry: Registry, after: int, limit: int | None) -> None:
+def test_changes_are_listed_after_a_number(registry: Registry, after: int, limit: int | None) -> None:
     put_many(registry, 250)
     expected = [*range(1, 251)][after:][:limit]
     assert [change.seq for change in registry.changes(after, limit)] == expected
@@ -97,7 +97,7 @@ def test_changes_include_those_made_during_the_iteration(registry: Registry) -> 
     assert [first.seq, *(change.seq for change in walk)] == [*range(1, 102)]
 
 
-def test_a_change_in_json_says_when_in_utc(registry: Registry, clock: Clock) -> None:
+def test_a_change_in_json_has_its_time_in_utc(registry: Registry, clock: Clock) -> None:
     clock.move(microseconds=5)
     policy = SitePolicy.from_flag(True, site="blog.example")
     change = registry.put(policy, by="Zoë", hosts=["www.blog.example"])
@@ -124,7 +124,7 @@ def test_a_change_in_json_says_when_in_utc(registry: Registry, clock: Clock) -> 
         "DELETE FROM host_history",
     ],
 )
-def test_history_is_append_only_for_everybody(registry: Registry, url: str, statement: str) -> None:
+def test_history_is_append_only_for_other_programs(registry: Registry, url: str, statement: str) -> None:
     put_many(registry, 2)
     before = list(registry.changes())
     with pytest.raises(DBAPIError, match="append-only"), raw(url) as connection:

@@ -1,4 +1,4 @@
-"""``at``: the policy that was in force on a host, at a moment."""
+"""``Registry.at``: the policy that was in force on a host at a time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ def test_a_policy_is_in_force_from_its_change_to_the_next(registry: Registry, cl
     assert registry.at("unknown.example", second) is None
 
 
-def test_the_last_of_several_changes_in_one_moment_was_in_force(registry: Registry, clock: Clock) -> None:
+def test_the_last_of_several_changes_at_one_time_was_in_force(registry: Registry, clock: Clock) -> None:
     for policy in (OPTED_OUT, SILENT, OPTED_OUT):
         registry.put(policy, by="ada")
     assert registry.at("blog.example", clock.now) == OPTED_OUT
 
 
-def test_a_moved_host_is_answered_by_the_site_that_had_it_then(registry: Registry, clock: Clock) -> None:
+def test_a_moved_host_has_the_policy_of_its_site_at_that_time(registry: Registry, clock: Clock) -> None:
     other = SitePolicy.from_preset("allow", site="other.example")
     added = registry.put(OPTED_OUT, by="ada", hosts=["shared.example"]).at
     removed = clock.move(hours=1)
@@ -59,9 +59,7 @@ def test_a_moved_host_is_answered_by_the_site_that_had_it_then(registry: Registr
     assert answers == [None, OPTED_OUT, OPTED_OUT, None, None, other]
 
 
-def test_the_change_in_force_has_its_own_hosts_though_a_later_one_says_the_same(
-    registry: Registry, clock: Clock
-) -> None:
+def test_the_change_in_force_has_its_hosts_at_that_time(registry: Registry, clock: Clock) -> None:
     first = registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     clock.move(hours=1)
     second = registry.put(OPTED_OUT, by="ada", hosts=[])
@@ -80,7 +78,7 @@ def test_a_host_added_later_had_no_policy_before(registry: Registry, clock: Cloc
     assert registry.at("www.blog.example", added) == SILENT
 
 
-def test_a_moment_is_the_same_in_every_time_zone(registry: Registry) -> None:
+def test_a_time_is_the_same_in_every_time_zone(registry: Registry) -> None:
     at = registry.put(OPTED_OUT, by="ada").at
     for hours in (-12, 0, 5.5, 14):
         zone = timezone(timedelta(hours=hours))
@@ -88,7 +86,7 @@ def test_a_moment_is_the_same_in_every_time_zone(registry: Registry) -> None:
         assert registry.at("blog.example", (at - MICROSECOND).astimezone(zone)) is None
 
 
-def test_the_first_and_the_last_moment_can_be_asked_about(registry: Registry) -> None:
+def test_the_earliest_and_latest_times_are_accepted(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     for hours in (-23, 0, 23):
         zone = timezone(timedelta(hours=hours))
@@ -143,9 +141,7 @@ puts = st.tuples(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(puts, min_size=1, max_size=14))
-def test_at_agrees_with_a_replay_of_everything(
-    new_url: NewURL, steps: list[tuple[str, str, set[str] | None, int]]
-) -> None:
+def test_at_agrees_with_a_model(new_url: NewURL, steps: list[tuple[str, str, set[str] | None, int]]) -> None:
     naive, clock = Naive(), Clock()
     start = clock.now
     with Registry(new_url(), clock=clock) as registry:

@@ -13,7 +13,7 @@ from aipolicy.registry import DEFAULT_URL, Registry
 from tests.registry.conftest import ROOT, NewURL, raw
 
 
-def test_a_registry_is_there_again_when_it_is_opened_again(url: str) -> None:
+def test_a_reopened_registry_has_its_sites(url: str) -> None:
     policy = SitePolicy.from_flag(True, site="blog.example")
     with Registry(url) as registry:
         registry.put(policy, by="ada", hosts=["www.blog.example"])
@@ -23,7 +23,7 @@ def test_a_registry_is_there_again_when_it_is_opened_again(url: str) -> None:
         assert registry.get("www.blog.example") == policy
 
 
-def test_each_registry_has_an_id_of_its_own(new_url: NewURL) -> None:
+def test_each_registry_has_its_own_id(new_url: NewURL) -> None:
     with Registry(new_url()) as one, Registry(new_url()) as other:
         assert one.registry_id != other.registry_id
         assert len(one.registry_id) == len(other.registry_id) == 32
@@ -39,7 +39,7 @@ def test_the_default_is_a_file_in_the_current_directory(
     assert (tmp_path / "aipolicy.db").exists()
 
 
-def test_an_open_registry_stays_where_it_is_when_the_current_directory_changes(
+def test_an_open_registry_is_unaffected_by_a_change_of_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -88,7 +88,7 @@ def test_a_typo_creates_no_registry_when_reading(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_database_becomes_a_registry_only_when_asked(tmp_path: Path) -> None:
+def test_an_empty_database_becomes_a_registry_only_with_create(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     url = f"sqlite:///{tmp_path}/empty.db"
     with pytest.raises(RegistryError, match="empty database"):
@@ -97,7 +97,7 @@ def test_an_empty_database_becomes_a_registry_only_when_asked(tmp_path: Path) ->
         assert registry.seq == 0
 
 
-def test_a_file_of_another_kind_is_refused_and_unharmed(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused_and_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "notes.db"
     file.write_text("These are my notes, and there are many of them.\n" * 99)
     before = file.read_bytes()
@@ -115,7 +115,7 @@ def test_a_file_of_another_kind_is_refused_and_unharmed(tmp_path: Path) -> None:
         ["CREATE TABLE meta (name TEXT)", "CREATE TABLE site (id INTEGER)"],
     ],
 )
-def test_another_programs_database_is_refused_and_unharmed(url: str, statements: list[str]) -> None:
+def test_another_programs_database_is_refused_and_unchanged(url: str, statements: list[str]) -> None:
     with raw(url) as connection:
         for statement in statements:
             connection.execute(sqlalchemy.text(statement))
@@ -135,7 +135,7 @@ def test_a_newer_schema_is_refused_with_the_fix(url: str) -> None:
         Registry(url)
 
 
-def test_a_closed_registry_says_so(url: str) -> None:
+def test_a_closed_registry_is_an_error(url: str) -> None:
     with Registry(url) as registry:
         pass
     registry.close()
@@ -144,7 +144,7 @@ def test_a_closed_registry_says_so(url: str) -> None:
             use()
 
 
-def test_two_processes_can_make_the_same_registry_at_once(new_url: NewURL) -> None:
+def test_two_processes_can_create_the_same_registry_at_once(new_url: NewURL) -> None:
     program = (
         "import sys\n"
         "from aipolicy.registry import Registry\n"

@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL, and the behaviour of a PostgreSQL registry on which others rely."""
+"""Errors of PostgreSQL, and the behaviour of a registry in it on which other code relies."""
 
 import os
 import socket
@@ -127,7 +127,7 @@ def test_an_address_without_a_database_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_the_scheme_is_written_in_three_ways(url: str, scheme: str) -> None:
+def test_the_scheme_has_three_spellings(url: str, scheme: str) -> None:
     with Registry(url.replace("postgresql", scheme, 1)) as registry:
         assert registry.seq == 0
 
@@ -185,9 +185,7 @@ def test_every_transaction_with_a_change_is_notified_once(url: str) -> None:
         assert len(payloads) == 3
 
 
-def test_a_writer_that_holds_the_lock_is_not_waited_for_for_ever(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_the_write_lock_times_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "BUSY_SECONDS", 0.05)
     with Registry(url) as registry:
         with raw(url) as other:

@@ -1,4 +1,4 @@
-"""Many puts in one transaction: the same result as one put after the other, or none."""
+"""``Registry.put_many``: the same result as single puts, or none."""
 
 import json
 import threading
@@ -65,7 +65,7 @@ def tables(url: str) -> dict[str, list[tuple[object, ...]]]:
 
 
 def accepted(registry: Registry, puts: list[Put]) -> list[Put]:
-    """Put them one by one, and return those that were not refused."""
+    """Put the policies one by one, and return those that were not refused."""
     taken = []
     for policy, hosts in puts:
         try:
@@ -78,7 +78,7 @@ def accepted(registry: Registry, puts: list[Put]) -> list[Put]:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=PUTS, puts=PUTS)
-def test_many_puts_leave_every_table_as_one_after_the_other_does(
+def test_put_many_writes_the_same_tables_as_single_puts(
     new_url: NewURL, clock: Clock, before: list[Put], puts: list[Put]
 ) -> None:
     one_by_one, together = new_url(), new_url()
@@ -95,7 +95,7 @@ def test_many_puts_leave_every_table_as_one_after_the_other_does(
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=PUTS, drawn=APART)
-def test_so_do_puts_that_the_database_goes_through_by_itself(
+def test_independent_puts_write_the_same_tables_as_single_puts(
     new_url: NewURL, clock: Clock, before: list[Put], drawn: tuple[list[str], list[tuple[str, int | None]]]
 ) -> None:
     one_by_one, together = new_url(), new_url()
@@ -124,7 +124,9 @@ def test_equal_puts_are_not_changes(registry: Registry) -> None:
     assert [change.by for change in registry.changes()] == ["ada", "import"]
 
 
-def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_numbers_have_no_gap_across_chunks(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(write, "_CHUNK", 1000)
     count = 2500
     puts = (
@@ -137,15 +139,13 @@ def test_numbers_have_no_gap_across_chunks(registry: Registry, monkeypatch: pyte
     assert registry.get("www.blog2499.example") == SitePolicy.from_flag(True, site="blog2499.example")
 
 
-def test_a_site_with_more_hosts_than_a_statement_takes_values_is_put(registry: Registry) -> None:
+def test_a_site_can_have_more_hosts_than_a_statement_has_values(registry: Registry) -> None:
     hosts = [f"h{n}.example" for n in range(33_000)]
     assert registry.put_many([(OPTED_OUT, hosts)], by="import") == 1
     assert len(registry.hosts("blog.example")) == 33_001
 
 
-def test_all_changes_have_one_time_which_is_never_before_the_last_one(
-    registry: Registry, clock: Clock
-) -> None:
+def test_all_changes_have_one_time_not_before_the_latest_change(registry: Registry, clock: Clock) -> None:
     registry.put(OPTED_OUT, by="ada")
     then = clock.now
     clock.move(hours=-1)
@@ -155,7 +155,7 @@ def test_all_changes_have_one_time_which_is_never_before_the_last_one(
     assert registry.at("a.example", then) == SitePolicy(site="a.example")
 
 
-def test_a_refused_put_undoes_all_of_them(registry: Registry) -> None:
+def test_a_refused_put_undoes_all_puts(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     many = [SitePolicy(site=f"blog{n}.example") for n in range(1500)]
     with pytest.raises(HostTakenError, match=r"'www\.blog\.example'.*'other\.example'.*'blog\.example'"):
@@ -186,7 +186,7 @@ def test_a_refused_put_can_be_left_out_instead(registry: Registry) -> None:
     assert registry.get("b.example") is None
 
 
-def test_an_exception_of_the_source_undoes_all_of_them(registry: Registry) -> None:
+def test_an_exception_of_the_iterable_undoes_all_puts(registry: Registry) -> None:
     def source() -> Iterator[SitePolicy]:
         for number in range(1500):
             yield SitePolicy(site=f"blog{number}.example")
@@ -198,7 +198,7 @@ def test_an_exception_of_the_source_undoes_all_of_them(registry: Registry) -> No
     assert registry.put(OPTED_OUT, by="ada").seq == 1
 
 
-def test_a_dry_run_counts_and_leaves_nothing(registry: Registry) -> None:
+def test_a_dry_run_counts_and_writes_nothing(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     puts = [OPTED_OUT, SitePolicy(site="a.example"), SitePolicy(site="b.example")]
     assert registry.put_many(puts, by="import", dry_run=True) == 2
@@ -225,7 +225,7 @@ def test_hosts_move_within_one_call(registry: Registry) -> None:
     ]
 
 
-def test_bad_puts_are_refused_as_put_refuses_them(registry: Registry) -> None:
+def test_invalid_puts_have_the_same_errors_as_put(registry: Registry) -> None:
     with pytest.raises(RegistryError, match="no site"):
         registry.put_many([SitePolicy()], by="ada")
     with pytest.raises(RegistryError, match="by is"):
@@ -238,7 +238,7 @@ def test_bad_puts_are_refused_as_put_refuses_them(registry: Registry) -> None:
     assert registry.seq == 0
 
 
-def test_readers_see_none_and_then_all(registry: Registry) -> None:
+def test_readers_see_none_or_all_puts(registry: Registry) -> None:
     sequence_numbers: list[int] = []
 
     def source() -> Iterator[SitePolicy]:
@@ -252,7 +252,7 @@ def test_readers_see_none_and_then_all(registry: Registry) -> None:
     assert registry.seq == 2500
 
 
-def test_other_writers_wait_their_turn(registry: Registry) -> None:
+def test_other_writers_wait_until_the_end(registry: Registry) -> None:
     def source() -> Iterator[SitePolicy]:
         other.start()
         for number in range(1200):
@@ -264,7 +264,7 @@ def test_other_writers_wait_their_turn(registry: Registry) -> None:
     assert [change.seq for change in registry.history("blog.example")] == [1201]
 
 
-async def test_a_lookup_follows_them(tmp_path: Path) -> None:
+async def test_a_lookup_sees_the_puts(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     with Registry(url) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")
@@ -295,7 +295,7 @@ def test_memory_does_not_grow_with_the_number_of_puts(
     assert many < few * 1.5
 
 
-def test_every_change_is_written_as_json_that_put_would_have_written(registry: Registry, url: str) -> None:
+def test_changes_are_stored_in_the_same_json_as_by_put(registry: Registry, url: str) -> None:
     registry.put_many([(OPTED_OUT, ["www.blog.example", "a.example"])], by="import")
     with raw(url) as connection:
         hosts = connection.execute(sqlalchemy.text("SELECT hosts FROM change")).scalar_one()

@@ -39,13 +39,13 @@ def test_get_returns_the_policy_that_was_put(registry: Registry, clock: Clock) -
     assert registry.history("blog.example") == [change]
 
 
-def test_the_latest_policy_is_the_one_in_force(registry: Registry) -> None:
+def test_get_returns_the_latest_policy(registry: Registry) -> None:
     for policy in (OPTED_OUT, SILENT, OPTED_OUT):
         registry.put(policy, by="ada")
         assert registry.get("blog.example") == policy
 
 
-def test_a_change_is_made_of_the_policy_that_is_there(registry: Registry) -> None:
+def test_change_is_called_with_the_current_policy(registry: Registry) -> None:
     def licensed(policy: SitePolicy) -> SitePolicy:
         return replace(policy, licensed=("GPTBot",))
 
@@ -60,7 +60,7 @@ def test_a_change_is_made_of_the_policy_that_is_there(registry: Registry) -> Non
     assert registry.change("blog.example", licensed, by="bob", hosts=[]).hosts == ("blog.example",)
 
 
-def test_a_change_that_fails_leaves_everything_as_it_was(registry: Registry) -> None:
+def test_a_failed_change_writes_nothing(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     for to, error in ((lambda _: 1 / 0, ZeroDivisionError), (lambda _: SitePolicy(), RegistryError)):
         with pytest.raises(error):
@@ -96,13 +96,13 @@ def test_a_site_answers_on_all_of_its_hosts(registry: Registry) -> None:
         assert registry.hosts(host) == change.hosts
 
 
-def test_hosts_that_are_not_mentioned_stay(registry: Registry) -> None:
+def test_without_hosts_a_put_keeps_the_hosts_of_the_site(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     assert registry.put(SILENT, by="ada").hosts == ("blog.example", "www.blog.example")
     assert registry.get("www.blog.example") == SILENT
 
 
-def test_hosts_are_the_full_set_so_that_one_left_out_is_gone(registry: Registry) -> None:
+def test_a_host_that_is_left_out_is_removed(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["old.example", "www.blog.example"])
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     assert registry.hosts("blog.example") == ("blog.example", "www.blog.example")
@@ -111,7 +111,7 @@ def test_hosts_are_the_full_set_so_that_one_left_out_is_gone(registry: Registry)
     assert registry.hosts("blog.example") == ("blog.example",)
 
 
-def test_another_sites_host_is_refused_and_both_are_named(registry: Registry) -> None:
+def test_a_host_of_another_site_is_refused(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada", hosts=["www.blog.example"])
     with pytest.raises(
         HostTakenError, match=r"'www\.blog\.example'.*'other\.example'.*belongs to 'blog\.example'"
@@ -122,7 +122,7 @@ def test_another_sites_host_is_refused_and_both_are_named(registry: Registry) ->
     assert registry.seq == 1
 
 
-def test_another_sites_own_name_is_refused(registry: Registry) -> None:
+def test_the_name_of_another_site_is_refused_as_host(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     with pytest.raises(
         HostTakenError, match=r"'blog\.example'.*'other\.example'.*can't become a host of another"
@@ -158,7 +158,7 @@ def test_an_equal_put_writes_nothing(registry: Registry, clock: Clock) -> None:
     assert registry.put(EVERYTHING, by="eve", hosts=[]).seq == 2
 
 
-def test_sites_come_by_name_however_many(registry: Registry) -> None:
+def test_sites_are_listed_by_name(registry: Registry) -> None:
     names = [f"blog{number}.example" for number in range(230)]
     for name in names:
         registry.put(SitePolicy.from_flag(True, site=name), by="import")
@@ -167,7 +167,7 @@ def test_sites_come_by_name_however_many(registry: Registry) -> None:
     assert all(policy.opted_out for policy in policies)
 
 
-def test_sites_may_change_while_they_are_walked(registry: Registry) -> None:
+def test_sites_can_change_during_the_iteration(registry: Registry) -> None:
     for number in range(150):
         registry.put(SitePolicy(site=f"blog{number:03}.example"), by="import")
     names = []
@@ -189,13 +189,13 @@ def test_an_unprintable_author_is_refused(registry: Registry, by: object) -> Non
     assert registry.put(OPTED_OUT, by="Zoë Ångström <zoe@blog.example>" + "x" * 169).seq == 1
 
 
-def test_one_string_is_not_a_list_of_hosts(registry: Registry) -> None:
+def test_a_string_is_not_a_list_of_hosts(registry: Registry) -> None:
     with pytest.raises(RegistryError, match=r"\['www\.blog\.example'\]"):
         registry.put(OPTED_OUT, by="ada", hosts="www.blog.example")
 
 
 @pytest.mark.parametrize("bad", ["", "https://blog.example/", "a b", "a..b", "blog.example:http"])
-def test_an_invalid_host_is_an_error_everywhere(registry: Registry, clock: Clock, bad: str) -> None:
+def test_an_invalid_host_is_an_error_of_every_method(registry: Registry, clock: Clock, bad: str) -> None:
     registry.put(OPTED_OUT, by="ada")
     for ask in (registry.get, registry.hosts, registry.history):
         with pytest.raises(HostError):
@@ -215,7 +215,7 @@ def test_an_unknown_site_has_no_hosts_and_no_history(registry: Registry) -> None
                 ask(host)
 
 
-def test_a_private_blog_is_kept_private(registry: Registry) -> None:
+def test_a_private_blog_disallows_everything(registry: Registry) -> None:
     registry.put(SitePolicy(site="blog.example", visibility="private"), by="ada")
     policy = registry.get("blog.example")
     assert policy is not None

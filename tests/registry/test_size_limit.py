@@ -32,8 +32,8 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("kind", TOO_LARGE)
-@pytest.mark.parametrize("how", ["put", "put_many", "change"])
-def test_a_policy_that_is_too_large_to_serve_is_refused(kind: str, how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["put", "put_many", "change"])
+def test_a_policy_that_is_too_large_to_serve_is_refused(kind: str, method: str, tmp_path: Path) -> None:
     policy = TOO_LARGE[kind]
     with Registry(f"sqlite:///{tmp_path}/registry.db") as registry:
         registry.put(SitePolicy.from_flag(True, site="ada.example"), by="ada")
@@ -41,7 +41,7 @@ def test_a_policy_that_is_too_large_to_serve_is_refused(kind: str, how: str, tmp
             "put": lambda: registry.put(policy, by="ada"),
             "put_many": lambda: registry.put_many([policy], by="ada"),
             "change": lambda: registry.change("ada.example", lambda _: policy, by="ada"),
-        }[how]
+        }[method]
         with pytest.raises(RobotsTooLargeError, match=r"ada\.example has .*\d bytes.*512000; shorten"):
             put()
         assert registry.get("ada.example") == SitePolicy.from_flag(True, site="ada.example")

@@ -1,4 +1,4 @@
-"""The SQLite file itself, on which other readers rely."""
+"""The SQLite file, on which other readers rely."""
 
 import contextlib
 import json
@@ -54,7 +54,7 @@ def test_the_tables_have_the_columns_that_other_readers_expect(file: Path, clock
     assert [json.loads(str(names)) for names in second[6:]] == [after, both]
 
 
-def test_the_tables_are_typed_as_they_are_read(file: Path) -> None:
+def test_the_columns_have_the_expected_types(file: Path) -> None:
     Registry(f"sqlite:///{file}").close()
     columns = {
         table: {name: kind for _, name, kind, *_ in read(file, f"PRAGMA table_info({table})")}
@@ -78,7 +78,7 @@ def test_the_tables_are_typed_as_they_are_read(file: Path) -> None:
     }
 
 
-def test_equal_policies_are_equal_text_whatever_the_site(file: Path) -> None:
+def test_equal_policies_of_different_sites_have_equal_texts(file: Path) -> None:
     with Registry(f"sqlite:///{file}") as registry:
         for number in range(5):
             policy = SitePolicy.from_preset("no-ai", site=f"blog{number}.example", robots_base="# Grüße\n")
@@ -98,14 +98,14 @@ def test_equal_policies_are_equal_text_whatever_the_site(file: Path) -> None:
         "SELECT host FROM host WHERE site_id = 1",
     ],
 )
-def test_no_question_is_answered_by_a_scan_or_a_sort(file: Path, statement: str) -> None:
+def test_no_query_scans_or_sorts_a_table(file: Path, statement: str) -> None:
     Registry(f"sqlite:///{file}").close()
     plan = " ".join(str(row[-1]) for row in read(file, f"EXPLAIN QUERY PLAN {statement}"))
     assert plan.startswith("SEARCH")
     assert "TEMP B-TREE" not in plan
 
 
-def test_an_acknowledged_change_is_on_the_disk(file: Path) -> None:
+def test_an_acknowledged_change_is_synced_to_the_disk(file: Path) -> None:
     database = Database(f"sqlite:///{file}", create=True)
     asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
     for connecting in (database.reading, database.writing):
@@ -125,7 +125,7 @@ def test_a_writer_holds_the_lock_before_it_reads(file: Path) -> None:
     database.close()
 
 
-def test_a_lock_that_is_never_released_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_released_times_out(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     with (
         Registry(f"sqlite:///{file}") as registry,
@@ -147,7 +147,7 @@ def test_too_many_readers_at_once_are_an_error(file: Path, monkeypatch: pytest.M
             registry.get("blog.example")
 
 
-def test_a_file_that_another_process_is_just_making_is_waited_for(file: Path) -> None:
+def test_opening_waits_for_a_process_that_creates_the_file(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         ending = threading.Timer(0.1, other.execute, ["ROLLBACK"])
@@ -157,7 +157,7 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(file: Path) ->
         ending.join()
 
 
-def test_a_copy_that_lost_its_journal_mode_gets_it_back(file: Path, tmp_path: Path) -> None:
+def test_wal_mode_is_restored_in_a_copy_without_it(file: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     with Registry(f"sqlite:///{file}") as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")

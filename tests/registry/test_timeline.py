@@ -1,4 +1,4 @@
-"""``timeline``: everything that was ever in force on a host."""
+"""``Registry.timeline``: the policies of a host over time."""
 
 from datetime import timedelta
 
@@ -26,14 +26,12 @@ def test_a_timeline_has_every_change_with_its_number_oldest_first(registry: Regi
     ]
 
 
-def test_a_host_that_no_site_ever_had_has_no_timeline(registry: Registry) -> None:
+def test_a_host_that_no_site_ever_had_has_an_empty_timeline(registry: Registry) -> None:
     registry.put(OPTED_OUT, by="ada")
     assert registry.timeline("unknown.example") == []
 
 
-def test_a_moved_host_has_the_policies_of_each_site_while_it_was_its_own(
-    registry: Registry, clock: Clock
-) -> None:
+def test_the_timeline_of_a_moved_host_has_the_policies_of_each_site(registry: Registry, clock: Clock) -> None:
     other = SitePolicy.from_preset("allow", site="other.example")
     registry.put(other, by="eve")
     added = registry.put(OPTED_OUT, by="ada", hosts=["shared.example"])
@@ -57,7 +55,7 @@ def test_the_last_of_several_changes_at_one_time_is_in_force(registry: Registry,
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(puts, min_size=1, max_size=3), min_size=1, max_size=8))
-def test_a_timeline_agrees_with_at_at_every_instant(
+def test_a_timeline_agrees_with_at(
     new_url: NewURL, batches: list[list[tuple[str, str, set[str] | None, int]]]
 ) -> None:
     clock = Clock()

@@ -24,7 +24,7 @@ def eventually(condition: Callable[[], object], seconds: float = ENOUGH) -> None
 
 
 def read(file: Path, statement: str) -> list[tuple[object, ...]]:
-    """Return rows that another program reads in the replica; none if it is missing or damaged."""
+    """Return rows of the replica, read by another process; none if it is missing or damaged."""
     with contextlib.suppress(sqlite3.DatabaseError):
         uri = f"{file.as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:

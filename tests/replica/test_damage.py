@@ -40,7 +40,7 @@ def back_up(file: Path, copy: Path) -> None:
 
 
 def outdate(registry: Registry, file: Path, copy: Path) -> None:
-    """Make a copy, then a change that is in the file itself, and one that is only in its log."""
+    """Make a copy, then a change in the file itself, and one that is only in its log."""
     back_up(file, copy)
     registry.put(SitePolicy.from_flag(True, site="blog0.example"), by="ada")
     eventually(lambda: seq(file) == 501)
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_logged_once_and_filled_again(
     assert str(file) in warnings(caplog)[0]
 
 
-def test_an_old_copy_in_its_place_is_filled_again(
+def test_an_old_copy_next_to_the_newer_log_is_filled_again(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Next to it is the newer file's log. SQLite takes it for the copy's own, and mixes old and new pages."""
@@ -144,7 +144,7 @@ def test_a_copy_without_a_log_is_taken_over(
     assert "filled" not in caplog.text
 
 
-def test_the_file_of_another_program_is_an_error_and_stays_unharmed(
+def test_the_file_of_another_program_is_refused_and_unchanged(
     url: str, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     notes = tmp_path / "notes.txt"
@@ -226,7 +226,7 @@ def test_a_clock_that_jumps_back_is_harmless(url: str, file: Path, caplog: pytes
     assert warnings(caplog) == []
 
 
-def test_a_registry_that_is_not_there_yet_is_waited_for(
+def test_a_follower_waits_for_a_missing_registry(
     url: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Replica(url, file):
@@ -242,7 +242,7 @@ def test_a_missing_folder_is_an_error(url: str, tmp_path: Path) -> None:
         Replica(url, tmp_path / "nowhere" / "replica.db").run()
 
 
-def test_a_second_follower_names_the_first(url: str, file: Path) -> None:
+def test_the_error_of_a_second_follower_names_the_first(url: str, file: Path) -> None:
     Registry(url).close()
     with follower(url, file) as first:
         eventually(lambda: seq(file) == 0)
@@ -267,9 +267,7 @@ def test_a_follower_that_waits_takes_over_when_the_first_is_killed(url: str, fil
             assert second.wait(30) == 0
 
 
-def test_a_fill_that_is_ended_leaves_nothing_behind(
-    url: str, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_copy_leaves_no_files(url: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Registry(url) as registry:
         registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(50)], by="import")
     monkeypatch.setattr("aipolicy.registry.replica.source.ROWS", 10)
@@ -299,7 +297,7 @@ def test_the_remains_of_a_killed_copy_are_harmless(url: str, file: Path) -> None
     connection.close()
 
 
-def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(url: str, file: Path) -> None:
+def test_another_reader_that_ends_does_not_delete_the_log(url: str, file: Path) -> None:
     """The last connection to close a file deletes its log; the follower must count as open."""
     with Registry(url) as registry, follower(url, file):
         for number in range(1, 4):
@@ -310,7 +308,7 @@ def test_another_program_that_has_read_the_replica_and_ends_takes_nothing_away(u
         assert is_copy(file, url)
 
 
-def test_a_follower_keeps_the_locks_of_its_process_when_it_looks_at_the_file(url: str, file: Path) -> None:
+def test_checking_the_file_keeps_the_locks_of_the_process(url: str, file: Path) -> None:
     """POSIX releases all locks of a process when it closes the file by other means than SQLite's."""
     with Registry(url) as registry:
         registry.put(SitePolicy(site="blog.example"), by="ada")

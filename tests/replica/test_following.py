@@ -63,7 +63,7 @@ def test_a_replica_makes_every_kind_of_change(url: str, file: Path) -> None:
             assert is_copy(file, url)
 
 
-def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -> None:
+def test_the_server_computes_the_same_digest_as_readers(url: str) -> None:
     assert tuple(change.c.keys()) == COLUMNS
     with Registry(url) as registry, Source(url) as source:
         assert source.state().last == registry.last == Checkpoint()
@@ -80,7 +80,7 @@ def test_the_server_makes_the_mark_of_a_change_that_its_readers_make(url: str) -
         assert source.state().last == registry.last == Checkpoint(2)
 
 
-def test_an_empty_registry_has_an_empty_replica_that_follows(url: str, file: Path) -> None:
+def test_the_replica_of_an_empty_registry_follows_changes(url: str, file: Path) -> None:
     with Registry(url) as registry, Replica(url, file):
         eventually(lambda: seq(file) == 0)
         registry.put(OPTED_OUT, by="ada")
@@ -99,7 +99,7 @@ def test_a_replica_has_the_schema_of_a_registry(url: str, file: Path, tmp_path: 
     assert [(name, "".join(str(text).split())) for name, text in read(file, schema)] == normal
 
 
-def test_a_follower_resumes_where_the_last_one_ended(
+def test_a_follower_resumes_after_the_last_change(
     url: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Registry(url) as registry:
@@ -116,7 +116,7 @@ def test_a_follower_resumes_where_the_last_one_ended(
     assert "filled" not in caplog.text
 
 
-def test_a_change_that_is_notified_is_there_at_once(url: str, file: Path) -> None:
+def test_a_notified_change_is_applied_at_once(url: str, file: Path) -> None:
     with Registry(url) as registry, Replica(url, file, poll=30) as replica:
         eventually(file.exists)
         for number in range(5):
@@ -138,7 +138,7 @@ def test_a_change_without_a_notification_is_found_by_polling(url: str, file: Pat
                 eventually(lambda: seq(file) == registry.seq)
 
 
-async def test_another_registry_at_the_address_is_taken_over_under_readers(
+async def test_another_registry_at_the_same_address_replaces_the_contents(
     url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = schemas.new()
@@ -172,7 +172,7 @@ def test_a_replica_is_read_only(url: str, file: Path) -> None:
     assert seq(file) == 0
 
 
-def test_a_file_that_is_something_else_is_refused_and_unharmed(url: str, file: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_replica_is_refused_and_unchanged(url: str, file: Path, tmp_path: Path) -> None:
     registry = tmp_path / "registry.db"
     with Registry(f"sqlite:///{registry}") as opened:
         opened.put(OPTED_OUT, by="ada")
@@ -195,7 +195,7 @@ def test_only_a_registry_in_postgresql_is_followed(registry: str, file: Path) ->
         Replica(registry, file)
 
 
-def test_how_far_it_is_can_be_read_in_the_file(url: str, file: Path) -> None:
+def test_the_file_has_the_status_of_the_follower(url: str, file: Path) -> None:
     with Registry(url) as registry, Replica(url, file, clock=lambda: 1000.0):
         registry.put(OPTED_OUT, by="ada")
         eventually(lambda: read(file, "SELECT level_at FROM replica") == [(1_000_000_000,)])

@@ -21,7 +21,7 @@ HOSTS = ("a.example", "lost.example", "new0.example")
 
 
 def name_of(url: str) -> str:
-    """Name of the schema."""
+    """Return the name of the schema."""
     return str(make_url(url).query["options"]).removeprefix("-csearch_path=")
 
 
@@ -78,7 +78,7 @@ def exchange(url: str, other: str) -> None:
 
 
 def take_away(url: str, table: str) -> None:
-    """Simulate the restore of a dump: the tables exist, and the rows of this one are missing."""
+    """Simulate the restore of a dump: the tables exist, but this one has no rows yet."""
     with raw(url) as connection:
         connection.execute(sqlalchemy.text(f"ALTER TABLE {table} RENAME TO kept"))
         connection.execute(sqlalchemy.text(f"CREATE TABLE {table} (LIKE kept)"))
@@ -98,7 +98,7 @@ async def answers(lookup: LocalLookup) -> list[str]:
 
 
 @pytest.mark.parametrize("more", [0, 2, 3])
-async def test_a_registry_restored_from_a_backup_is_taken_over_under_readers(
+async def test_readers_get_the_state_of_a_registry_restored_from_a_backup(
     url: str, schemas: Schemas, file: Path, more: int
 ) -> None:
     other = restored(url, schemas, more)
@@ -113,7 +113,7 @@ async def test_a_registry_restored_from_a_backup_is_taken_over_under_readers(
 
 
 @pytest.mark.parametrize("more", [1, 2, 3])
-def test_a_registry_restored_under_a_follower_is_taken_over(
+def test_a_running_follower_copies_a_restored_registry(
     url: str, schemas: Schemas, file: Path, more: int
 ) -> None:
     other = restored(url, schemas, more)
@@ -125,7 +125,7 @@ def test_a_registry_restored_under_a_follower_is_taken_over(
 
 
 @pytest.mark.parametrize("table", ["site", "host", "host_history", "change"])
-def test_a_registry_that_is_just_being_restored_is_waited_for(
+def test_a_follower_waits_for_the_end_of_a_restore(
     url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture, table: str
 ) -> None:
     other = restored(url, schemas, 0)
@@ -142,7 +142,7 @@ def test_a_registry_that_is_just_being_restored_is_waited_for(
     assert len([record for record in caplog.records if "is incomplete" in record.getMessage()]) == 1
 
 
-def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
+def test_a_standby_behind_the_replica_undoes_no_change(
     url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Registry(url) as registry:
@@ -162,7 +162,7 @@ def test_a_standby_that_is_behind_the_replica_takes_nothing_back(
     assert "is a standby" in warning
 
 
-def test_a_standby_of_a_registry_that_was_restored_from_a_backup_is_taken_over(
+def test_a_standby_of_a_restored_registry_replaces_the_contents(
     url: str, schemas: Schemas, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has fewer changes than the replica, and different ones: waiting for more would delay an opt-out."""

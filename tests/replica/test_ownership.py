@@ -25,7 +25,7 @@ from tests.lookup.test_local_processes import READER
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
 from tests.replica.helpers import eventually, follower, is_copy, seq
-from tests.soak.processes import standing_still
+from tests.soak.processes import paused
 from tests.soak.proxy import Proxy, socket_of
 
 OWNER, READS = 1501, 1502  # any unused user ids
@@ -45,14 +45,14 @@ replica.run()
 
 @pytest.fixture
 def anywhere(postgres_server: OwnServer) -> Iterator[str]:
-    """A registry's address for users who may not enter the server's directory, too."""
+    """The address of a registry that every user can connect to."""
     with Schemas(postgres_server.url) as schemas, Proxy(socket_of(postgres_server.url)) as network:
         yield network.through(schemas.new())
 
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A file in a directory where all may write."""
+    """A file in a directory that every user can write."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder) / "replica.db"
@@ -159,7 +159,7 @@ def test_a_follower_creates_a_deleted_file_and_lock_again(url: str, file: Path) 
 def test_a_follower_that_lost_its_lock_to_another_one_ends(url: str, file: Path) -> None:
     with Registry(url) as registry, follower(url, file) as first, ExitStack() as stack:
         eventually(lambda: seq(file) == 0)
-        with standing_still(first.pid):
+        with paused(first.pid):
             for path in file.parent.glob("replica.db*"):
                 path.unlink()
             stack.enter_context(Replica(url, file))

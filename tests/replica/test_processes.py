@@ -20,14 +20,14 @@ from tests.lookup.test_local_processes import READER, process
 from tests.postgres import OwnServer, Schemas
 from tests.registry.conftest import ROOT
 from tests.replica.helpers import ENOUGH, eventually, follower, is_at_work, is_copy, read, seq, trouble
-from tests.soak.processes import children, standing_still
+from tests.soak.processes import children, paused
 from tests.soak.proxy import Proxy, socket_of
 
 OPTED_OUT = SitePolicy.from_flag(True, site="blog.example")
 KILLS = 6
 
 
-def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: Path) -> None:
+def test_a_follower_killed_at_any_time_misses_no_change(url: str, file: Path) -> None:
     rng = random.Random(20261124)
     with Registry(url) as registry:
         registry.put_many([SitePolicy(site=f"blog{number}.example") for number in range(20_000)], by="import")
@@ -68,7 +68,7 @@ def test_a_follower_that_is_killed_at_any_moment_misses_nothing(url: str, file: 
     assert is_copy(file, url)
 
 
-async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catches_up(
+async def test_requests_are_answered_during_an_outage_of_postgresql(
     postgres_server: OwnServer, file: Path
 ) -> None:
     with Schemas(postgres_server.url) as schemas:
@@ -103,7 +103,7 @@ async def test_while_postgresql_is_away_requests_are_answered_and_then_it_catche
 
 
 async def _asked_for(lookup: LocalLookup, seconds: float) -> list[bytes]:
-    """Return the hosts that were answered wrongly in the meantime."""
+    """Return the hosts with wrong answers in the meantime."""
     wrong = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -184,7 +184,7 @@ def test_a_server_that_stops_answering_is_logged_and_in_the_status(
         with Registry(url) as registry, Replica(url, file):
             registry.put(OPTED_OUT, by="ada")
             eventually(lambda: seq(file) == 1)
-            with standing_still(postgres_server.pid, *children(postgres_server.pid)):
+            with paused(postgres_server.pid, *children(postgres_server.pid)):
                 eventually(lambda: "no answer in 0.5 s" in trouble(file))
             registry.put(SitePolicy(site="other.example"), by="ada")
             eventually(lambda: seq(file) == 2)
@@ -197,7 +197,7 @@ def test_a_follower_ends_at_once_while_nothing_answers(postgres_server: OwnServe
         with Registry(url) as registry, follower(url, file) as process:
             registry.put(OPTED_OUT, by="ada")
             eventually(lambda: seq(file) == 1)
-            with standing_still(postgres_server.pid, *children(postgres_server.pid)):
+            with paused(postgres_server.pid, *children(postgres_server.pid)):
                 time.sleep(0.5)  # it asks every quarter of a second
                 process.terminate()
                 log = process.communicate(timeout=5)[1]
@@ -212,7 +212,7 @@ def inode_of(file: Path) -> int | None:
         return None
 
 
-async def test_damage_that_only_a_reader_finds_is_repaired(
+async def test_damage_found_by_a_reader_is_repaired(
     url: str, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Damage pages that no change touches, so that the follower itself never reads them."""

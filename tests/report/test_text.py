@@ -19,7 +19,7 @@ from aipolicy.report.text import printable
         ("e\u0301\u0302\u0303\u0304", "e\u0301\u0302\\u0303\\u0304"),
     ],
 )
-def test_what_a_screen_cannot_show_is_written_as_an_escape(text: str, safe: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, safe: str) -> None:
     assert printable(text) == safe
 
 

@@ -1,4 +1,4 @@
-"""``aipolicy check site`` as it is run, for tests."""
+"""Run ``aipolicy check site`` in tests."""
 
 from click.testing import CliRunner, Result
 

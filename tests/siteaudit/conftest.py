@@ -1,4 +1,4 @@
-"""A live site, for tests of the command."""
+"""A live site for tests of the command."""
 
 import asyncio
 from collections.abc import Iterator

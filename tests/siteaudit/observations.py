@@ -1,4 +1,4 @@
-"""Observations of sites, made up or collected as the command does, for tests."""
+"""Observations of sites for tests: constructed, or collected by the command's code."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Real web servers on loopback, each serving many hosts under .localhost as a test has it."""
+"""Real web servers on loopback that serve the hosts of a test under .localhost."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: list[str], port: int, log: Path) -> Iterator[None]:
-    """Run the server, from when it listens on the port to the end of the block."""
+    """Run the server until the end of the block; enter the block once it listens on the port."""
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, cwd="/")
     try:

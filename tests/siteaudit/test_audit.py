@@ -44,7 +44,7 @@ def test_the_sites_own_rules_are_no_difference() -> None:
     assert audit(opted_out(robots_txt=robots(merged)), expectation=OPTED_OUT).findings == ()
 
 
-def test_what_a_cdn_puts_before_it_is_a_difference_although_it_could_be_the_sites_own() -> None:
+def test_rules_that_a_cdn_adds_are_a_difference() -> None:
     one = opted_out(robots_txt=robots(MANAGED + ROBOTS))
     assert "Googlebot" in all_found(one, OPTED_OUT)["robots-differs"].found
 
@@ -58,7 +58,7 @@ def test_an_earlier_policy_is_named_with_its_change_and_time() -> None:
         assert "no-ai (change 2, 2026-11-02 00:00:00 UTC)" in one.found
 
 
-def test_headers_that_say_nothing_are_stripped_rather_than_of_an_earlier_policy() -> None:
+def test_missing_headers_are_not_attributed_to_an_earlier_policy() -> None:
     before = (PolicyVersion(SitePolicy(), 1, datetime(2026, 11, 1, tzinfo=UTC)),)
     expectation = Expectation("x", PolicyVersion(SitePolicy.from_preset("no-training"), 2), earlier=before)
     found = all_found(opted_out(page_=page()), expectation)
@@ -74,7 +74,7 @@ def test_a_signal_that_only_the_pages_tags_carry_is_a_warning() -> None:
     assert all_found(one, OPTED_OUT)["header-missing"].severity is Severity.WARNING
 
 
-def test_what_a_page_says_for_itself_is_stricter_and_a_warning() -> None:
+def test_a_page_that_is_stricter_than_the_policy_is_a_warning() -> None:
     build, expectation = DIFFERING["header-differs"]
     assert all_found(build(), expectation)["header-differs"].severity is Severity.WARNING
 
@@ -91,13 +91,13 @@ def test_a_crawler_that_robots_txt_shuts_out_may_be_refused_the_page() -> None:
     assert audit(one).findings == ()
 
 
-def test_what_there_was_no_time_to_ask_for_is_no_refusal() -> None:
+def test_a_request_that_timed_out_is_no_refusal() -> None:
     away = answer("/", trouble=FetchTrouble.OVERTIME)
     views = {"robots_txt": Views(GOOD, crawlers=(("GPTBot", away),)), "page_": Views(OK, browser=away)}
     assert audit(opted_out(**views)).findings == ()
 
 
-def test_rfc9309_2_3_1_what_crawlers_can_not_read_or_reach_has_no_rules() -> None:
+def test_rfc9309_2_3_1_an_unreadable_robots_txt_has_no_rules() -> None:
     nowhere = replace(GOOD, status=302, body=b"", trouble=FetchTrouble.URL, reason="it redirects to no URL")
     for one in (undecoded(GOOD), nowhere):
         found = all_found(opted_out(robots_txt=one))
@@ -113,7 +113,7 @@ def test_headers_are_compared_although_the_body_can_not_be_read() -> None:
     assert "header-missing" in all_found(opted_out(page_=undecoded(page(*WITHOUT_TAGS))), OPTED_OUT)
 
 
-def test_what_is_declared_is_that_of_the_page_that_a_redirect_of_the_host_leads_to() -> None:
+def test_the_signals_are_those_of_the_target_of_a_redirect() -> None:
     there = redirected(page(), "https://blog.example/en/post")
     own = "User-agent: *\nAllow: /\nContent-Usage: /en/ train-ai=n\n"
     entries = tdm('[{"location": "/en/", "tdm-reservation": 1}]')
@@ -144,7 +144,7 @@ def test_the_path_of_another_host_is_looked_up_only_in_a_robots_txt_of_that_host
     assert not fetch_of(ParsedSite(observe(robots_txt=file, page_=there)), "X").allowed
 
 
-def test_a_robots_txt_sent_as_a_page_is_no_page_for_that() -> None:
+def test_a_robots_txt_with_the_content_type_of_html_is_reported() -> None:
     as_page = replace(GOOD, headers=HTML)
     assert "robots-content-type" in all_found(opted_out(robots_txt=as_page))
     soft_404 = replace(as_page, body=b"\xef\xbb\xbf<!-- cached --><!DOCTYPE html><p>Not found")
@@ -164,7 +164,7 @@ def test_the_linters_findings_are_the_sites_with_their_own_names() -> None:
     assert one["path-without-slash"].where == "robots.txt line 2"
 
 
-def test_what_the_policy_itself_wants_is_no_finding_of_the_linters() -> None:
+def test_lint_findings_that_the_policy_causes_are_notes() -> None:
     private = SitePolicy(visibility="private")
     one = rendered(private, Signals())
     assert "everyone-blocked" in {found.id for found in audit(one).findings}
@@ -211,7 +211,7 @@ def test_findings_of_one_kind_are_counted_past_the_first_twenty() -> None:
     assert sum(one.id == "path-without-slash" for one in report.findings) == 20
 
 
-def test_what_a_site_sent_is_escaped_and_cut_wherever_it_is_quoted() -> None:
+def test_quoted_text_of_a_site_is_escaped_and_cut() -> None:
     evil = "\x1b]0;owned\x07\u202e" + "x" * 5000
     one = observe(
         robots_txt=robots(f"User-agent: {evil}\nDisallow: {evil}\nContent-Signal: {evil}\n", ("Age", evil)),

@@ -25,7 +25,7 @@ SENT = ("Date", "Wed, 25 Nov 2026 10:00:00 GMT")
         ([SENT, ("Expires", "Wed, 25 Nov 2026 11:00:00 GMT"), ("Cache-Control", "max-age=1")], 1),
     ],
 )
-def test_rfc9111_5_what_says_how_long(headers: list[tuple[str, str]], seconds: int | None) -> None:
+def test_rfc9111_5_the_lifetime_has_its_header(headers: list[tuple[str, str]], seconds: int | None) -> None:
     assert caching_of(answer(headers=headers)).seconds == seconds
 
 
@@ -63,9 +63,7 @@ def test_age_and_the_traces_of_proxies_are_reported() -> None:
         ("CF-Cache-Status", "UPDATING", True),
     ],
 )
-def test_rfc9211_2_a_copy_is_what_a_cache_says_it_served_without_asking(
-    name: str, value: str, is_copy: bool
-) -> None:
+def test_rfc9211_2_a_hit_without_revalidation_is_a_copy(name: str, value: str, is_copy: bool) -> None:
     assert caching_of(answer(headers=[(name, value)])).is_copy is is_copy
 
 

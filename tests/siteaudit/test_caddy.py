@@ -1,4 +1,4 @@
-"""The same behind a real Caddy: what it adds, takes away, refuses and redirects."""
+"""Faults behind a real Caddy: signals that it adds or removes, refusals and redirects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,5 +63,5 @@ def test_a_planted_fault_is_found_and_named(sites: dict[str, Document], name: st
     assert FAULTS[name][0] in ids(sites[f"{name}.localhost"])
 
 
-def test_the_clean_twin_gives_nothing(sites: dict[str, Document]) -> None:
+def test_a_host_without_faults_has_no_findings(sites: dict[str, Document]) -> None:
     assert ids(sites["clean.localhost"]) == []

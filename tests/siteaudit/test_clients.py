@@ -59,7 +59,7 @@ def test_a_client_that_receives_more_refusals_is_a_warning(us: list[Header], the
         ([(RESERVED, "2")], []),
     ],
 )
-def test_another_spelling_is_no_difference(us: list[Header], them: list[Header]) -> None:
+def test_other_spellings_of_signals_are_no_difference(us: list[Header], them: list[Header]) -> None:
     assert findings_by_client(us, them) == []
 
 
@@ -74,7 +74,7 @@ def test_a_client_that_loses_a_refusal_is_reported_even_if_another_merely_differ
     ]
 
 
-def test_a_client_that_gets_other_signals_than_the_policy_is_a_difference() -> None:
+def test_signals_that_differ_from_the_policy_for_one_client_are_a_difference() -> None:
     flipped = page(*HEADERS[:1], (USAGE, "train-ai=y"), *HEADERS[2:])
     views = Views(OK, browser=flipped, crawlers=(("GPTBot", flipped), ("CCBot", OK)))
     (one,) = [
@@ -83,7 +83,7 @@ def test_a_client_that_gets_other_signals_than_the_policy_is_a_difference() -> N
     assert (one.id, one.where) == ("header-differs", "header Content-Usage, to a browser, GPTBot")
 
 
-def test_a_client_that_gets_another_robots_txt_than_the_policys_is_a_difference() -> None:
+def test_a_robots_txt_that_differs_from_the_policy_for_one_client_is_a_difference() -> None:
     views = Views(GOOD, browser=GOOD, crawlers=(("GPTBot", robots(OPEN)),))
     (one,) = [
         one for one in audit(opted_out(robots_txt=views), expectation=OPTED_OUT).findings if one.is_difference

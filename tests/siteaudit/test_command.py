@@ -1,4 +1,4 @@
-"""``aipolicy check site`` as it is run: what it prints, how it ends, and where it can't be led."""
+"""The command ``aipolicy check site``: output, exit codes, and refused addresses."""
 
 import json
 import re
@@ -18,14 +18,14 @@ from tests.siteaudit.servers import NO_TRAINING
 from tests.web.server import Server, answer
 
 
-def test_a_site_as_it_should_be_ends_with_0(server: Server) -> None:
+def test_a_correct_site_exits_with_0(server: Server) -> None:
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 0, done.output
     assert f"{server.origin}/: no problems found" in done.stdout
     assert "robots.txt:" in done.stdout
 
 
-def test_a_difference_ends_with_1_and_is_named(server: Server) -> None:
+def test_a_difference_exits_with_1_and_is_printed(server: Server) -> None:
     server.answers["/"] = answer(PAGE, "Content-Type: text/html", *SENT[1:])
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 1
@@ -37,14 +37,14 @@ def test_a_difference_ends_with_1_and_is_named(server: Server) -> None:
     assert never.exit_code == 0
 
 
-def test_a_difference_that_is_a_warning_ends_with_1_too(server: Server) -> None:
+def test_a_difference_that_is_a_warning_exits_with_1(server: Server) -> None:
     server.answers["/"] = answer(PAGE, "Content-Type: text/html", *SENT, "Content-Signal: ai-input=no")
     done = check(server.origin, "--allow-private", "--expect", "no-training")
     assert done.exit_code == 1
     assert "header-added" in done.stdout
 
 
-def test_warnings_end_with_1_where_that_is_asked(server: Server) -> None:
+def test_warnings_exit_with_1_on_request(server: Server) -> None:
     server.answers["/robots.txt"] = answer(NO_TRAINING.robots.body, TEXT, "Age: 90000")
     assert check(server.origin, "--allow-private").exit_code == 0
     done = check(server.origin, "--allow-private", "--fail-on", "warning")
@@ -52,7 +52,7 @@ def test_warnings_end_with_1_where_that_is_asked(server: Server) -> None:
     assert "robots-old-copy" in done.stdout
 
 
-def test_json_is_as_its_schema_says(server: Server) -> None:
+def test_json_is_valid_by_its_schema(server: Server) -> None:
     arguments = [server.origin, f"{server.origin}/missing", "http://127.0.0.1:1", "--allow-private"]
     done = check(*arguments, "--expect", "no-ai", "--json")
     document = json.loads(done.stdout)
@@ -124,7 +124,7 @@ def test_the_registry_of_the_environment_reports_no_unknown_hosts(server: Server
         (["--file", "/nowhere/urls.txt"], "give a file of URLs"),
     ],
 )
-def test_bad_input_ends_with_2_and_a_line_that_says_what_to_do(arguments: list[str], message: str) -> None:
+def test_invalid_input_exits_with_2_and_says_what_to_do(arguments: list[str], message: str) -> None:
     done = check(*arguments)
     assert done.exit_code == 2
     assert message in done.stderr
@@ -149,7 +149,7 @@ PRIVATE = [
 ]
 
 
-def test_no_private_address_is_connected_to_however_it_is_written(server: Server) -> None:
+def test_private_addresses_are_refused_in_every_notation(server: Server) -> None:
     urls = [url.format(port=server.port) for url in PRIVATE]
     done = check(*urls, "--jsonl")
     assert done.exit_code == 2
@@ -161,7 +161,7 @@ def test_no_private_address_is_connected_to_however_it_is_written(server: Server
     assert server.requests == []
 
 
-def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_private_addresses_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     async def looked_up(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
@@ -172,8 +172,8 @@ def test_nor_by_a_name_that_leads_there(server: Server, monkeypatch: pytest.Monk
     assert server.requests == []
 
 
-def test_nor_by_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server's address count as public; those that it redirects to don't."""
+def test_redirects_to_private_addresses_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat the server's address as public, but not those of its redirects."""
     monkeypatch.setattr(guard, "_is_public", lambda address: address == "127.0.0.1")
     for target in (
         "http://[::1]:{port}/",
@@ -189,7 +189,7 @@ def test_nor_by_a_redirect(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
         assert site["page"]["bytes"] == 0
 
 
-def test_what_a_site_sends_does_not_reach_the_terminal_as_an_escape(server: Server) -> None:
+def test_terminal_escapes_of_a_site_are_escaped(server: Server) -> None:
     evil = "\x1b]0;owned\x07\x1b[31m\x9b\x08"
     server.answers["/robots.txt"] = answer(
         f"User-agent: {evil}GPTBot\nDisallow: {evil}x\n[bold]: x\n".encode("latin-1"),

@@ -91,7 +91,7 @@ def test_meta_tags_add_to_the_header_and_a_crawlers_own_to_the_general_ones() ->
     ("contents", "expected", "found"),
     [(["1", " 1 "], [NO], []), (["1", "0"], [], ["1, 0"]), (["yes"], [], ["yes"])],
 )
-def test_equal_tags_are_one_reservation_and_tags_that_differ_are_none(
+def test_equal_tags_are_one_reservation_and_different_ones_are_invalid(
     contents: list[str], expected: list[Preference], found: list[str]
 ) -> None:
     tags = "".join(f'<meta name="tdm-reservation" content="{content}">' for content in contents)
@@ -143,7 +143,7 @@ def test_rfc9651_4_2_of_two_content_usage_lines_the_last_counts() -> None:
     assert wheres(one, TRAIN) == ["header Content-Usage line 2"]
 
 
-def test_a_content_signal_holds_for_the_group_it_stands_in() -> None:
+def test_a_content_signal_applies_to_its_group() -> None:
     file = robots(
         "User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n\nUser-agent: ExampleBot\nAllow: /\n"
     )
@@ -151,7 +151,7 @@ def test_a_content_signal_holds_for_the_group_it_stands_in() -> None:
     assert uses(observe(robots_txt=file), "ExampleBot") == (UNKNOWN, UNKNOWN, UNKNOWN)  # C5
 
 
-def test_ai_txt_says_no_where_it_shuts_everything_and_a_page_in_its_place_says_nothing() -> None:
+def test_ai_txt_says_no_if_it_disallows_everything_and_an_html_page_says_nothing() -> None:
     no = answer("/ai.txt", "User-Agent: *\nDisallow: /\nDisallow: *\n")
     assert uses(observe(ai_txt=no))[0] is NO
     some = answer("/ai.txt", "User-Agent: *\nDisallow: *.jpg\n")
@@ -175,7 +175,7 @@ def test_rsl_licences_are_found_in_robots_txt_in_headers_and_in_tags() -> None:
     ]
 
 
-def test_who_is_shut_out_meets_nothing_that_the_page_carries() -> None:
+def test_a_disallowed_crawler_receives_no_signal_of_the_page() -> None:
     file = robots("User-agent: GPTBot\nContent-Usage: ai-use=n\nDisallow: /\n")
     one = observe(robots_txt=file, page_=page(("Content-Usage", "ai-use=y")))
     assert not say(one, "GPTBot").fetch.allowed
@@ -187,13 +187,13 @@ def test_who_is_shut_out_meets_nothing_that_the_page_carries() -> None:
     assert uses(one, "ClaudeBot") == (UNKNOWN, YES, UNKNOWN)
 
 
-def test_a_control_token_that_is_shut_out_is_a_no_to_training_and_grounding() -> None:
+def test_a_disallowed_control_token_is_a_no_to_training_and_grounding() -> None:
     one = observe(robots_txt=robots("User-agent: Google-Extended\nDisallow: /\n"))
     assert uses(one, "Google-Extended") == (NO, NO, UNKNOWN)
     assert say(one, "Google-Extended").is_control
 
 
-def test_applebot_goes_by_the_group_of_googlebot_where_it_has_none() -> None:
+def test_applebot_without_a_group_uses_googlebots() -> None:
     one = observe(robots_txt=robots("User-agent: Googlebot\nDisallow: /2026/\n\nUser-agent: *\nAllow: /\n"))
     assert not say(one, "Applebot").fetch.allowed
     assert say(one, "ClaudeBot").fetch.allowed
@@ -202,19 +202,19 @@ def test_applebot_goes_by_the_group_of_googlebot_where_it_has_none() -> None:
 @pytest.mark.parametrize(
     ("status", "allowed"), [(404, True), (403, True), (429, True), (304, True), (500, False), (503, False)]
 )
-def test_rfc9309_2_3_1_the_status_decides_where_no_file_does(status: int, allowed: bool) -> None:
+def test_rfc9309_2_3_1_without_a_file_the_status_decides(status: int, allowed: bool) -> None:
     fetch = say(observe(robots_txt=robots("User-agent: *\nDisallow: /\n", status=status))).fetch
     assert fetch.allowed is allowed
     assert str(status) in fetch.reason
 
 
-def test_rfc9309_2_3_1_4_no_answer_shuts_everyone_out_and_too_many_redirects_nobody() -> None:
+def test_rfc9309_2_3_1_4_no_answer_disallows_everything_and_too_many_redirects_nothing() -> None:
     away = answer("/robots.txt", trouble=FetchTrouble.TIMEOUT)
     assert not say(observe(robots_txt=away)).fetch.allowed
     circling = answer("/robots.txt", trouble=FetchTrouble.REDIRECTS)
     assert say(observe(robots_txt=circling)).fetch.allowed
 
 
-def test_rfc9309_2_5_rules_behind_500_kib_are_not_read() -> None:
+def test_rfc9309_2_5_rules_after_500_kib_are_not_read() -> None:
     body = "User-agent: *\n" + "# 3456789\n" * 51_200 + "Disallow: /\n"
     assert say(observe(robots_txt=robots(body))).fetch.allowed

@@ -1,4 +1,4 @@
-"""The demo's blogs, served by uvicorn: nothing is wrong with them."""
+"""Audits of the demo's blogs, served by uvicorn, which have no problem."""
 
 import socket
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PRIVATE = "private.localhost"
 
 @pytest.fixture(scope="module")
 def blogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], str]]:
-    """URLs of the blogs, and the registry's."""
+    """The URLs of the blogs and of the registry."""
     registry_url = f"sqlite:///{tmp_path_factory.mktemp('demo')}/registry.db"
     with Registry(registry_url) as registry:
         fill(registry)
@@ -39,12 +39,12 @@ def compared(blogs: tuple[list[str], str]) -> dict[str, Document]:
         return audit_live(urls, expecting)
 
 
-def test_none_of_them_gives_a_finding(compared: dict[str, Document]) -> None:
+def test_the_blogs_have_no_finding(compared: dict[str, Document]) -> None:
     assert len(compared) == len(BLOGS)
     assert {host: ids(document) for host, document in compared.items()} == {host: [] for host in compared}
 
 
-def test_nor_without_the_registry_but_that_the_private_one_shuts_out_everyone(
+def test_without_the_registry_only_the_private_blog_has_findings(
     blogs: tuple[list[str], str],
 ) -> None:
     found = {host: ids(document) for host, document in audit_live(blogs[0]).items()}
@@ -66,11 +66,11 @@ def test_each_crawler_receives_the_owners_choice(compared: dict[str, Document]) 
     assert choice("private", "Googlebot")[0] is False
 
 
-def test_equal_answers_stand_in_one_row(compared: dict[str, Document]) -> None:
+def test_equal_views_share_a_row(compared: dict[str, Document]) -> None:
     assert all(len(document["crawlers"]) <= 6 for document in compared.values())
 
 
-def test_every_answer_names_the_place_that_says_so(compared: dict[str, Document]) -> None:
+def test_every_answer_has_its_source(compared: dict[str, Document]) -> None:
     for row in compared["licensed.localhost"]["crawlers"]:
         assert row["decided_by"]["where"].startswith("robots.txt line ")
         assert row["decided_by"]["text"] in ("Allow: /", "Disallow: /")

@@ -15,7 +15,7 @@ from tests.siteaudit.servers import NO_TRAINING
 from tests.web.server import Server, answer
 
 
-def test_headers_that_can_not_be_checked_end_with_1_where_a_policy_is_expected(server: Server) -> None:
+def test_unknown_headers_exit_with_1_if_a_policy_is_expected(server: Server) -> None:
     server.answers["/"] = b""  # the connection is dropped
     assert check(server.origin, "--allow-private").exit_code == 0
     for fail_on in ("error", "difference"):
@@ -24,7 +24,7 @@ def test_headers_that_can_not_be_checked_end_with_1_where_a_policy_is_expected(s
         assert "headers-unknown" in done.stdout
 
 
-def test_a_site_that_is_not_reached_among_others_ends_with_1_where_a_policy_is_expected(
+def test_an_unreachable_site_among_others_exits_with_1_if_a_policy_is_expected(
     server: Server,
 ) -> None:
     sites = [server.origin, "http://127.0.0.1:1", "--allow-private"]

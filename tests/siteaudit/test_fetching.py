@@ -38,7 +38,7 @@ async def reports(urls: list[str], **terms: object) -> list[SiteReport]:
     return found
 
 
-async def test_the_page_and_four_files_are_asked_for_and_no_link_is_followed(server: Server) -> None:
+async def test_the_page_and_its_files_are_fetched_and_no_link_is_followed(server: Server) -> None:
     await reports([f"{server.origin}/post?x=1"])
     assert asked(server) == [
         *["/robots.txt", "/robots.txt?", "/robots.txt", "/robots.txt"],
@@ -61,14 +61,14 @@ async def test_every_request_names_aipolicy_and_some_also_a_crawler_or_a_browser
     assert sum("Chrome/" in agent for agent in agents) == 2
 
 
-async def test_past_caches_means_a_query_of_its_own_and_no_cache(server: Server) -> None:
+async def test_caches_are_bypassed_by_an_unused_query_and_no_cache(server: Server) -> None:
     await reports([server.origin, f"{server.origin}/a"])
     past = [head for head in server.requests if "aipolicy=" in head.split(" ")[1]]
     assert len({head.split(" ")[1] for head in past}) == len(past) == 3
     assert all("Cache-Control: no-cache\r\n" in head for head in past)
 
 
-async def test_a_page_that_says_something_else_past_caches_is_asked_for_once_more(server: Server) -> None:
+async def test_a_page_that_differs_past_caches_is_fetched_once_more(server: Server) -> None:
     class Minding(dict[str, bytes]):
         """A page with other signals at any URL with a query."""
 
@@ -83,7 +83,7 @@ async def test_a_page_that_says_something_else_past_caches_is_asked_for_once_mor
     assert "page-stale-copy" not in {found.id for found in report.findings}
 
 
-async def test_what_the_pages_of_an_origin_share_is_asked_for_once(server: Server) -> None:
+async def test_the_files_of_an_origin_are_fetched_once(server: Server) -> None:
     await reports([f"{server.origin}/{number}" for number in range(5)])
     assert asked(server).count("/ai.txt") == 1
     assert sum(target.startswith("/robots.txt") for target in asked(server)) == 4
@@ -95,7 +95,7 @@ async def test_requests_to_one_host_are_spaced_and_never_two_at_once(server: Ser
     assert time.monotonic() - start > 0.05 * (len(server.requests) - 1)
 
 
-async def test_a_host_that_is_not_there_is_asked_once() -> None:
+async def test_an_unreachable_host_is_tried_once() -> None:
     async with Fetcher(allow_private=True, seconds=5) as fetcher:
         observation = await Collector(fetcher, user_agent="aipolicy", delay=0).collect(
             page_url("http://127.0.0.1:1/post")
@@ -106,7 +106,7 @@ async def test_a_host_that_is_not_there_is_asked_once() -> None:
     assert observation.robots.fresh is None
 
 
-async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> None:
+async def test_a_site_that_never_answers_does_not_delay_others(server: Server) -> None:
     async with serving("127.0.0.2") as silent:
         silent.silent |= {"/robots.txt", "/"}
         found = await reports([silent.origin, server.origin], seconds=1.0, jobs=2)
@@ -115,7 +115,7 @@ async def test_a_site_that_never_answers_holds_up_no_other(server: Server) -> No
     assert unreachable.id == "unreachable"
 
 
-async def test_all_answers_around_a_page_have_one_time_together(server: Server) -> None:
+async def test_all_answers_of_a_page_share_one_time_limit(server: Server) -> None:
     server.silent |= {"/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"}
     async with Fetcher(allow_private=True, seconds=0.2) as fetcher:
         collecting = Collector(fetcher, user_agent="aipolicy", delay=0, seconds=0.5)
@@ -134,7 +134,9 @@ async def test_a_bug_while_comparing_views_is_left_to_the_audit(
     assert report.observation.answered
 
 
-async def test_delays_between_requests_do_not_count(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delays_between_requests_do_not_count_against_the_limit(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1000.0
 
     async def pause(seconds: float) -> None:
@@ -198,7 +200,7 @@ def test_an_invalid_url_is_refused_and_no_password_printed(text: str) -> None:
     assert str(caught.value).isprintable()
 
 
-def test_a_file_of_urls_has_one_a_line_and_a_bad_one_is_named() -> None:
+def test_a_file_has_one_url_per_line_and_an_invalid_one_is_named() -> None:
     urls = page_urls(["# ours", "", "a.example", "b.example/x", "https://a.example/"], "urls.txt")
     assert [url.url for url in urls] == ["https://a.example/", "https://b.example/x"]
     with pytest.raises(AIPolicyError, match=r"urls\.txt, line 2: 'gopher://x'"):

@@ -1,4 +1,4 @@
-"""Every kind of finding is found where it is, and the same site without that fault gives none."""
+"""Every kind of finding: a site with the fault has it, and the same site without the fault has none."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -174,25 +174,25 @@ def all_found(observation: Observation, expectation: Expectation | None = None) 
 
 
 @pytest.mark.parametrize("kind", SEEN)
-def test_what_is_wrong_is_found(kind: str) -> None:
+def test_faults_are_found(kind: str) -> None:
     assert kind in all_found(SEEN[kind]())
 
 
 @pytest.mark.parametrize("kind", DIFFERING)
-def test_what_differs_from_the_policy_is_found(kind: str) -> None:
+def test_differences_from_the_policy_are_found(kind: str) -> None:
     build, expectation = DIFFERING[kind]
     found = all_found(build(), expectation)
     assert kind in found
     assert found[kind].is_difference
 
 
-def test_every_kind_is_planted_here() -> None:
+def test_every_kind_has_a_case() -> None:
     of_our_own = {"not-judged"}  # a fault here, which no site can be relied on to lead to
     assert set(SEEN) | set(DIFFERING) | of_our_own == set(KINDS)
     assert set(DIFFERING) == DIFFERENCES
 
 
-def test_a_site_as_it_should_be_gives_none() -> None:
+def test_a_correct_site_has_no_findings() -> None:
     for expectation in (None, OPTED_OUT):
         assert audit(opted_out(), expectation=expectation).findings == ()
     assert audit(observe(), expectation=Expectation("x", PolicyVersion(SitePolicy()))).findings == ()
@@ -202,13 +202,13 @@ def test_a_site_as_it_should_be_gives_none() -> None:
 @pytest.mark.parametrize(
     "fields", [{"preset": "no-ai"}, {"preset": "allow"}, {"visibility": "private"}], ids=str
 )
-def test_every_policy_as_it_is_rendered_gives_none(fields: dict[str, Any]) -> None:
+def test_every_rendered_policy_has_no_findings(fields: dict[str, Any]) -> None:
     policy = SitePolicy.from_preset(fields.pop("preset", "unset"), **fields)
     one = rendered(policy, Signals())
     assert audit(one, expectation=Expectation("x", PolicyVersion(policy))).findings == ()
 
 
-def test_every_switch_as_it_is_rendered_gives_none() -> None:
+def test_every_rendered_switch_has_no_findings() -> None:
     policy = SitePolicy.from_preset(
         "no-ai",
         license_url=LICENCE,

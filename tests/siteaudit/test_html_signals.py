@@ -1,4 +1,4 @@
-"""Meta tags of a page, as a reader of HTML finds them: whoever wrote the page."""
+"""The meta tags of any page, parsed by the rules of HTML."""
 
 import pytest
 
@@ -36,11 +36,11 @@ def test_tags_are_found_in_any_case_and_quoting() -> None:
         "<meta property=robots content=noai>",
     ],
 )
-def test_what_is_no_tag_of_the_page_is_not_taken_for_one(body: str) -> None:
+def test_text_that_resembles_a_tag_is_not_a_tag(body: str) -> None:
     assert robots_of(body) == []
 
 
-def test_a_tag_behind_any_of_these_still_counts() -> None:
+def test_a_tag_after_a_template_and_a_script_counts() -> None:
     body = "<title>x</title><template><p></template><script>1</script><meta name=robots content=noai>"
     assert robots_of(body) == ["noai"]
 
@@ -68,17 +68,17 @@ def test_a_tag_behind_any_of_these_still_counts() -> None:
         "</template></title>",
     ],
 )
-def test_html_13_2_a_tag_behind_what_looks_like_markup_is_not_lost(before: str) -> None:
+def test_html_13_2_a_tag_after_text_that_resembles_markup_counts(before: str) -> None:
     end = ">" if before in ("<!x", "<![<") else ""
     assert robots_of(f"<html><head>{before}{end}{TAG}") == ["noai"]
 
 
-def test_a_reader_without_scripts_reads_what_is_for_it() -> None:
+def test_the_content_of_noscript_is_read() -> None:
     assert robots_of(f"<noscript>{TAG}</noscript>") == ["noai"]
     assert robots_of(f"<p><noscript><b>{TAG}</noscript>") == ["noai"]
 
 
-def test_xhtml_is_read_as_xml_where_it_is_well_formed_and_as_html_elsewhere() -> None:
+def test_xhtml_is_read_as_xml_if_well_formed_else_as_html() -> None:
     page = "<html xmlns='http://www.w3.org/1999/xhtml'><head><title/>{}</head></html>"
     tag = "<meta name='robots' content='noai'/>"
     assert robots_of(page.format(tag), xml=True) == ["noai"]
@@ -119,7 +119,7 @@ def test_xhtml_that_is_not_well_formed_is_not_read_whole(wrong: str) -> None:
     assert not read_html(XHTML.format(wrong).encode(), xml=True).complete
 
 
-def test_a_prefix_that_stands_for_xhtml_makes_a_tag_one_of_the_page() -> None:
+def test_a_tag_with_a_prefix_for_xhtml_counts() -> None:
     page = (
         "<h:html xmlns:h='http://www.w3.org/1999/xhtml' xmlns:q='urn:q'><h:head>"
         "<q:meta name='robots' content='no'/><h:meta name='robots' content='noai'/>"
@@ -149,11 +149,11 @@ def test_no_page_ends_the_process(page: str) -> None:
         assert read_html(page.encode(), xml=xml).metas("robots") == []
 
 
-def test_of_two_attributes_of_one_name_the_first_counts() -> None:
+def test_the_first_of_two_equal_attributes_counts() -> None:
     assert robots_of("<meta name=robots content=a content=b>") == ["a"]
 
 
-def test_a_page_is_read_in_its_character_set_and_one_that_is_none_of_the_webs_in_utf_8() -> None:
+def test_a_page_is_decoded_by_its_charset_or_else_as_utf_8() -> None:
     tag = '<meta name="robots" content="noaï">'
     assert robots_of(tag.encode("latin-1"), "ISO-8859-1") == ["noaï"]
     assert robots_of(tag.encode("utf-16")) == ["noaï"]
@@ -183,7 +183,7 @@ def test_a_page_is_read_in_its_character_set_and_one_that_is_none_of_the_webs_in
         *["<div>", "<a>", "<b><p>", "<table>", "<template>", "<svg>", "<select><option>"],
     ],
 )
-def test_a_page_made_to_hold_the_parser_up_does_not(piece: str) -> None:
+def test_hostile_pages_are_parsed_quickly(piece: str) -> None:
     body = (piece * (2 * MOST_BYTES // len(piece))).encode()
     _, count = calls(lambda: (read_html(body), read_html(body, xml=True)))
     assert count < 60 * len(body), count / len(body)

@@ -1,4 +1,4 @@
-"""Pages that stand in for a site's own, sites that send nothing, and addresses that are not connected to."""
+"""Pages that replace a site's own, sites without signals, and refused addresses."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_replacement_page_is_distinguished_from_a_site_without_headers(name: s
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_sites_own_page_is_not_taken_for_one(name: str) -> None:
+def test_a_sites_own_page_is_not_an_interstitial(name: str) -> None:
     assert interstitial(OWN[name]) == ""
 
 
@@ -64,7 +64,7 @@ def test_a_challenge_instead_of_robots_txt_is_reported_too() -> None:
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("unset", "allow")])
-def test_a_site_that_sends_nothing_gives_one_finding(preset: Preset) -> None:
+def test_a_site_without_signals_has_one_finding(preset: Preset) -> None:
     expectation = Expectation("--expect", PolicyVersion(SitePolicy.from_preset(preset)))
     report = audit(observe(), expectation=expectation)
     differences = [one for one in report.findings if one.is_difference]
@@ -82,7 +82,7 @@ def test_a_site_that_sends_nothing_gives_one_finding(preset: Preset) -> None:
         observe(robots_txt=robots("User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n")),
     ],
 )
-def test_a_site_that_sends_some_gives_what_is_missing_one_by_one(observation: object) -> None:
+def test_a_site_with_some_signals_has_a_finding_for_each_missing_one(observation: object) -> None:
     kinds = found(observation, OPTED_OUT)  # type: ignore[arg-type]
     assert "no-signals" not in kinds
     assert "header-missing" in kinds

@@ -1,4 +1,4 @@
-"""Hand-made faults behind a real nginx: each is found and named, and its clean twin gives nothing."""
+"""Faults behind a real nginx: each is found, and the same host without the fault has no finding."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MANAGED = (
 
 @dataclass(frozen=True)
 class Site:
-    """A host: what it serves, and directives beside that. The default is as it should be."""
+    """A host: the files that it serves, and further directives. The default has no fault."""
 
     robots: bytes = ROBOTS
     robots_with: str = ""
@@ -135,7 +135,7 @@ def server(port: int, host: str, site: Site, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Document]]:
-    """The documents of all hosts: ``NAME.localhost``, and ``clean-NAME.localhost`` where that is another."""
+    """The documents of all hosts: ``NAME.localhost``, and ``clean-NAME.localhost`` without the fault."""
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     hosts = {"clean": CLEAN, "clean-proxied": Site(proxied="proxy_buffering on;")}
     hosts |= {name: site for name, (_, site) in FAULTS.items()}
@@ -170,13 +170,13 @@ def test_a_cache_with_an_old_copy_is_found(sites: dict[str, Document], name: str
     assert STALE[name][0] in ids(sites[f"{name}.localhost"])
 
 
-def test_the_clean_twins_give_nothing(sites: dict[str, Document]) -> None:
+def test_hosts_without_faults_have_no_findings(sites: dict[str, Document]) -> None:
     clean = {host: ids(document) for host, document in sites.items() if host.startswith("clean")}
     assert len(clean) == 2 + len(STALE)
     assert not any(clean.values()), clean
 
 
-def test_a_fault_is_all_that_is_found_but_for_what_follows_from_it(sites: dict[str, Document]) -> None:
+def test_a_fault_causes_only_its_own_findings(sites: dict[str, Document]) -> None:
     """Check that no finding is made about the fault of another."""
     follows = {
         "missing": {"robots-differs"},

@@ -38,7 +38,7 @@ def about(kind: str, name: str, *lines: str) -> list[SiteFinding]:
         [r'train-ai=n, foo="\", train-ai=y", bar=%"\"'],
     ],
 )
-def test_rfc9651_legal_statements_that_lose_nothing_are_neither_unreadable_nor_repeated(
+def test_rfc9651_valid_content_usage_has_no_finding(
     lines: list[str],
 ) -> None:
     assert about("content-usage-unreadable", "Content-Usage", *lines) == []
@@ -107,9 +107,7 @@ def test_a_statement_that_is_no_dictionary_is_unreadable(line: str) -> None:
         (["train-ai=y, train-ai=no"], "Content-Usage: train-ai=n"),
     ],
 )
-def test_a_fix_says_what_the_owner_meant_and_nothing_where_nobody_can_know(
-    lines: list[str], fix: str
-) -> None:
+def test_a_fix_is_the_owners_meaning_or_empty_if_unknown(lines: list[str], fix: str) -> None:
     (one,) = about("content-usage", "Content-Usage", *lines)
     assert one.fix == fix
 
@@ -122,7 +120,7 @@ def test_a_value_replaced_by_an_invalid_one_is_reported_once_and_quoted_without_
     )
 
 
-def test_aipref_vocab_6_5_unknown_labels_are_legal_and_noted_for_they_may_be_slips() -> None:
+def test_aipref_vocab_6_5_unknown_labels_are_valid_and_noted() -> None:
     (one,) = about("content-usage", "Content-Usage", "bots=n, train_ai=n, ai-use=n")
     assert (one.id, one.severity) == ("content-usage-unknown-label", Severity.NOTE)
     assert "bots, train_ai" in one.found
@@ -139,7 +137,7 @@ def test_aipref_vocab_6_5_unknown_labels_are_legal_and_noted_for_they_may_be_sli
         ["noai, max-snippet:0", "noai"],
     ],
 )
-def test_a_noai_on_a_line_without_a_colon_is_read_wherever_that_stands(lines: list[str]) -> None:
+def test_a_noai_on_any_line_without_a_colon_is_read(lines: list[str]) -> None:
     assert about("noai-unread", "X-Robots-Tag", *lines) == []
 
 

@@ -19,7 +19,7 @@ START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """A registry in which the blog said nothing, then no training, then no AI at all, an hour each."""
+    """The URL of a registry in which the blog had three policies, an hour each: unset, no-training, no-ai."""
     address = f"sqlite:///{tmp_path}/registry.db"
     now = START
     with Registry(address, clock=lambda: now) as registry:
@@ -37,7 +37,7 @@ def test_the_policy_in_force_is_expected_with_its_change_and_time(url: str) -> N
     assert [version.seq for version in expectation.earlier] == [2, 1]
 
 
-def test_a_robots_txt_of_before_is_named_with_its_change_and_time(url: str) -> None:
+def test_an_earlier_robots_txt_is_named_with_its_change_and_time(url: str) -> None:
     with RegistryExpectations(url) as expecting:
         expectation = expecting(HOST)
     now = render(SitePolicy.from_preset("no-ai", site=HOST))
@@ -57,7 +57,7 @@ def test_a_robots_txt_of_before_is_named_with_its_change_and_time(url: str) -> N
     assert "may fetch /" in found.effect
 
 
-def test_a_site_without_any_of_it_is_as_before_the_first_opt_out(url: str) -> None:
+def test_a_site_without_signals_follows_the_policy_before_the_opt_out(url: str) -> None:
     with RegistryExpectations(url) as expecting:
         expectation = expecting(HOST)
     found = audit(observe(), expectation=expectation).findings
@@ -86,7 +86,7 @@ def test_a_removed_host_is_unknown_since_its_removal(url: str) -> None:
     assert "it was removed on 2026-11-01 21:00:00 UTC" in found.found
 
 
-def test_a_registry_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_registry_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(RegistryError):
         RegistryExpectations(f"sqlite:///{tmp_path}/none.db")
     assert not (tmp_path / "none.db").exists()

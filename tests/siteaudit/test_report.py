@@ -1,4 +1,4 @@
-"""The report as one HTML file: complete, bounded, and nothing in it that a site can act through."""
+"""The reports: complete, bounded in size, and safe against hostile text."""
 
 import io
 import json
@@ -38,12 +38,27 @@ def report(documents: Iterable[Document]) -> str:
     return "".join(html(about, lambda: iter(sites)))
 
 
+def printed(site: Document, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(full(site))
+    return file.getvalue()
+
+
+def test_a_terminal_of_eighty_columns_cuts_no_line_number() -> None:
+    table = (
+        printed(document(opted_out()), 80).partition("Crawlers ")[2].partition("  header Content-Usage  ")[0]
+    )
+    assert table.count("robots.txt") == table.count("robots.txt:") > 10
+
+
+def test_further_findings_of_a_kind_are_counted_on_the_terminal() -> None:
+    lines = "".join(f"User-agent: b{'x' * n}\nDisallow: p{n}\n\n" for n in range(30))
+    assert "and 10 more of path-without-slash" in printed(document(observe(robots_txt=robots(lines))), 80)
+
+
 def test_a_source_that_disagrees_is_marked() -> None:
     one = document(opted_out(page_=page(("Content-Usage", "train-ai=y"), ("tdm-reservation", "1"))))
-    console = Console(file=io.StringIO(), width=200)
-    console.print(full(one))
-    assert isinstance(console.file, io.StringIO)
-    for text in (console.file.getvalue(), report([one])):
+    for text in (printed(one, 200), report([one])):
         assert "header Content-Usage (says yes)" in text
         assert "header tdm-reservation (says" not in text
         assert "robots.txt:39 (says" not in text
@@ -69,7 +84,7 @@ def hostile() -> Document:
     )
 
 
-def test_a_bug_in_aipolicy_is_not_reported_as_the_sites() -> None:
+def test_a_bug_in_aipolicy_is_not_reported_as_a_fault_of_the_site() -> None:
     one = failed(url="https://blog.example/post")
     jsonschema.validate(one, {**schema(), "required": [], "$ref": "#/$defs/site", "properties": {}})
     assert (one["audited"], one["page"]["bytes"], one["page"]["status"]) == (False, len(PAGE), 200)
@@ -84,7 +99,7 @@ def test_a_bug_in_aipolicy_is_not_reported_as_the_sites() -> None:
     assert "caches may keep it" not in text
 
 
-def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors() -> None:
+def test_sites_that_could_not_be_checked_are_counted_separately() -> None:
     bad, good = failed(url="https://blog.example/bad"), document(opted_out())
     assert "1 of 2 sites could not be checked." in report([bad, good])
     assert "No site could be checked." in report([bad, bad])
@@ -97,7 +112,7 @@ def test_sites_that_could_not_be_judged_are_counted_apart_from_those_with_errors
     assert total_line(totals.document()) == "2 sites, 1 without findings, 1 that could not be checked"
 
 
-def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
+def test_the_page_is_self_contained_and_has_the_findings() -> None:
     one = document(opted_out(page_=page()))
     text = report([one])
     Page(text)  # every element is closed in its place
@@ -108,7 +123,7 @@ def test_it_is_complete_in_itself_and_says_what_was_found() -> None:
     assert "<script" not in text
 
 
-def test_nothing_that_a_site_sent_becomes_markup() -> None:
+def test_text_of_a_site_never_becomes_markup() -> None:
     text = report([hostile()])
     assert "<script" not in text
     assert "<img" not in text
@@ -122,7 +137,7 @@ def test_a_consistent_site_is_reported_as_such() -> None:
     assert "No problems were found on the site." in report([document(opted_out())])
 
 
-def test_of_many_sites_those_with_findings_are_shown_in_full_first() -> None:
+def test_sites_with_findings_are_shown_in_full_first() -> None:
     clean, broken = document(opted_out()), document(opted_out(page_=page()))
     sites: list[dict[str, Any]] = [
         {**clean, "url": f"https://clean{n}.example/"} for n in range(IN_DETAIL + 5)
@@ -136,7 +151,7 @@ def test_of_many_sites_those_with_findings_are_shown_in_full_first() -> None:
 
 
 @pytest.mark.slow
-def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browser) -> None:
+def test_the_page_makes_no_requests_and_has_no_errors_in_a_browser(browser: Browser) -> None:
     seen_page = browser.open(report([hostile(), document(opted_out(page_=page()))]))
     assert seen_page.console == []
     assert seen_page.requests == []
@@ -144,6 +159,6 @@ def test_a_browser_shows_it_asks_for_nothing_and_reports_nothing(browser: Browse
 
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [390, 1200])
-def test_it_is_never_wider_than_the_window(browser: Browser, window: int) -> None:
+def test_the_page_is_never_wider_than_the_window(browser: Browser, window: int) -> None:
     text = report([hostile(), document(opted_out(page_=page())), document(observe())])
     assert browser.width(text, window) <= window

@@ -1,5 +1,5 @@
-"""A soak test of answers while everything around them breaks: ``python -m tests.soak`` and a short form.
+"""A soak test: answers must stay correct while parts of the system fail. ``python -m tests.soak`` runs it.
 
-Real processes: PostgreSQL, ``aipolicy replica``, uvicorn with four workers, clients that ask all the while, a
-writer that changes policies, and an oracle that knows every change and its time.
+It uses real processes: PostgreSQL, ``aipolicy replica``, and uvicorn with four workers. Clients send requests
+and a writer changes policies all the time. An oracle, which knows all changes, judges each answer.
 """

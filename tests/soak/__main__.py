@@ -1,6 +1,7 @@
-"""``python -m tests.soak --minutes 10``: each fault in turn, then the report.
+"""``python -m tests.soak --minutes 10``: cause each fault in turn, then print the report.
 
-Exits with 1 if a request failed or an answer was wrong; then it keeps the logs, and prints how to replay it.
+The exit code is 1 if a request failed or an answer was wrong. Then the logs are kept, and a command to replay
+the run is printed.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tests.soak.world import World, world
 
 CALM_SECONDS = 2.0
 LONG, LONG_SECONDS = "PostgreSQL stopped", 60.0
-LONG_SOAK = 5.0  # minutes; from there on PostgreSQL is stopped for a minute once
+LONG_SOAK = 5.0  # minutes; a run of that length stops PostgreSQL for a minute once
 
 
 def main() -> int:
@@ -71,13 +72,13 @@ def _soak(soaked: World, options: argparse.Namespace, end: float) -> None:
 
 
 def _turns(soaked: World, options: argparse.Namespace) -> Iterator[tuple[Kind, float]]:
-    """Yield the faults in an order that the seed decides, and for how many seconds each lasts."""
+    """Yield the faults in a random order that depends on the seed, and their duration in seconds."""
     chance = random.Random(options.seed)
     chosen = [kind for kind in KINDS if not options.only or kind.name in options.only]
     kinds = [kind for kind in chosen if kind.possible(soaked)]
     for kind in chosen:
         if kind not in kinds and soaked.follower:
-            print(f"not tried, for want of {' and '.join(kind.needs)}: {kind.name}", flush=True)
+            print(f"not tried, because it needs {' and '.join(kind.needs)}: {kind.name}", flush=True)
     for number in range(sys.maxsize):
         chance.shuffle(kinds)
         for kind in kinds:

@@ -1,4 +1,4 @@
-"""The application of the workers: pages behind the middleware, with worker and last change in each answer."""
+"""The application of the workers: a page behind the middleware."""
 
 import logging
 import os
@@ -30,14 +30,14 @@ _mounted = AIPolicyMiddleware(_page, _lookup, status_path=STATUS, merge_own=Fals
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Add the worker's number and last change to the middleware's answers."""
+    """Add the worker's process number and last change to the headers of the middleware's response."""
     if scope["type"] != "http":
         return
 
-    async def signed(message: Message) -> None:
+    async def send_with_worker(message: Message) -> None:
         if message["type"] == "http.response.start":
             seq = (b"x-seq", b"%d" % _lookup.seq)
             message = {**message, "headers": [*message["headers"], _worker, seq]}
         await send(message)
 
-    await _mounted(scope, receive, signed)
+    await _mounted(scope, receive, send_with_worker)

@@ -1,4 +1,4 @@
-"""The writer: it changes policies continuously, and reports each change to the oracle."""
+"""A writer that changes policies continuously, and reports each change to the oracle."""
 
 import random
 import threading
@@ -26,7 +26,7 @@ def policy(site: str, preset: str, number: int) -> SitePolicy:
 
 
 class Changes:
-    """Changes of ``sites`` in a thread during the block; the first ones change most often."""
+    """A context manager whose thread changes ``sites``, the first ones most often."""
 
     def __init__(self, url: str, oracle: Oracle, tally: Tally, sites: Sequence[str], *, seed: int) -> None:
         self._registry = Registry(url)
@@ -58,13 +58,13 @@ class Changes:
 
     def _write(self) -> None:
         while not self._stopping.wait(self._random.uniform(0, 2 * PAUSE)):
-            some = self._sites if self._random.random() < 0.3 else self._sites[: len(self._sites) // 20]
-            site, preset = self._random.choice(some), self._random.choice(PRESETS)
+            sites = self._sites if self._random.random() < 0.3 else self._sites[: len(self._sites) // 20]
+            site, preset = self._random.choice(sites), self._random.choice(PRESETS)
             version = self._oracle.begin(site, preset, time.monotonic())
             put = policy(site, preset, version.number)
             try:
                 seq = self._registry.put(put, by="soak").seq
-            except RegistryError:  # the registry tells if it was made before the connection broke
+            except RegistryError:  # the change may have been committed before the connection broke
                 found = self._found(put)
                 if found is None:
                     self._oracle.undone(version)

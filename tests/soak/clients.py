@@ -13,7 +13,7 @@ from typing import Self
 from tests.soak.oracle import OPTED_OUT, Answer, Oracle, Verdict
 from tests.soak.tally import Tally
 
-PATIENCE = 15.0
+TIMEOUT = 15.0
 """Seconds after which a request has failed."""
 
 _USAGE = {
@@ -25,7 +25,7 @@ _USAGE = {
 _IN_ROBOTS = re.compile(rb"^Content-Usage: (.*)$", re.MULTILINE)
 _NUMBER = re.compile(rb"/version-(\d+)")
 _UNKNOWN_HOSTS = 50
-_REQUESTS = 150  # on one connection, on the average: then another worker has its turn
+_REQUESTS = 150  # on one connection, on average; the next connection may be to another worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,10 @@ class Connection:
 
 
 class Clients:
-    """``count`` clients in a thread, from entering to leaving. The first ``sites`` are asked for oftener.
+    """A context manager with ``count`` clients in a thread. They request the first ``sites`` most often.
 
-    ``pause``: seconds that each waits between an answer and its next request.
+    Args:
+        pause: Seconds between a response and the next request of a client.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Clients:
             await asyncio.sleep(self._pause)
 
     async def _ask_again(self, host: str, path: str, error: Exception) -> None:
-        """Retry on another connection if one broke together with its worker, as a proxy does."""
+        """Retry on another connection, as a proxy does, if the fault breaks connections."""
         if not self._tally.cut():
             self._tally.failed(f"{host}{path}: {error!r}")
             return
@@ -132,7 +133,7 @@ class Clients:
 
     async def _ask(self, connection: Connection, host: str, path: str) -> None:
         sent = time.monotonic()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             response = await connection.get(host, path)
         received = time.monotonic()
         if response.status != 200:
@@ -160,7 +161,7 @@ class Clients:
 
 
 def answer_in(response: Response, host: str, path: str, *, sent: float, received: float) -> Answer:
-    """Return the answer in a response. Raises ValueError if it contradicts itself."""
+    """Return the answer in a response. Raises ValueError if its parts contradict each other."""
     headers = response.headers
     if path == "/robots.txt":
         declared = set(_IN_ROBOTS.findall(response.body))

@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from tests.soak.oracle import Fault
-from tests.soak.processes import children, standing_still
+from tests.soak.processes import children, paused
 from tests.soak.proxy import Network
 from tests.soak.world import World
 
@@ -23,7 +23,11 @@ Break = Callable[[World], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A fault that can be tried; see ``oracle.Fault``. ``needs``: what the world must have for it."""
+    """A kind of fault; see ``oracle.Fault``.
+
+    Attributes:
+        needs: Attributes of the world without which the fault can't be caused.
+    """
 
     name: str
     breaks: Break
@@ -37,7 +41,7 @@ class Kind:
 
     @contextmanager
     def tried(self, world: World) -> Iterator[None]:
-        """Break it until the end of the block; the fault is over when every worker is up to date again."""
+        """Cause the fault until the end of the block, then wait until every worker is up to date again."""
         fault = Fault(self.name, strict=self.strict, file=self.file, cuts=self.cuts)
         with world.broken(fault), self.breaks(world):
             yield
@@ -78,7 +82,7 @@ def postgres_crashed(world: World) -> Iterator[None]:
 @_kind("PostgreSQL frozen", needs=("server",))
 def postgres_frozen(world: World) -> Iterator[None]:
     assert world.server
-    with standing_still(world.server.pid, *children(world.server.pid)):
+    with paused(world.server.pid, *children(world.server.pid)):
         yield
 
 
@@ -112,7 +116,7 @@ def network_silent(world: World) -> Iterator[None]:
     world.proxy.become(Network.SOUND)
 
 
-@_kind("connection lost without a word", needs=("proxy",))
+@_kind("connection lost silently", needs=("proxy",))
 def connection_lost(world: World) -> Iterator[None]:
     assert world.proxy
     world.proxy.lose()
@@ -130,7 +134,7 @@ def follower_killed(world: World) -> Iterator[None]:
 @_kind("follower frozen", needs=("follower",))
 def follower_frozen(world: World) -> Iterator[None]:
     assert world.follower
-    with standing_still(world.follower.pid):
+    with paused(world.follower.pid):
         yield
 
 
@@ -164,7 +168,7 @@ def file_deleted_meanwhile(world: World) -> Iterator[None]:
 def file_moved(world: World) -> Iterator[None]:
     with ExitStack() as back:
         if world.follower:  # which would fill another one
-            back.enter_context(standing_still(world.follower.pid))
+            back.enter_context(paused(world.follower.pid))
         away = world.file.with_suffix(".away")
         world.file.rename(away)
         back.callback(away.rename, world.file)
@@ -209,7 +213,7 @@ def file_replaced(world: World) -> Iterator[None]:
 
 @_kind("disk full", needs=("follower",))
 def disk_full(world: World) -> Iterator[None]:
-    if not world.disk:  # of our own, to fill
+    if not world.disk:  # there is no disk that can be filled
         with disk_refuses(world):
             yield
         return
@@ -221,7 +225,7 @@ def disk_full(world: World) -> Iterator[None]:
     ballast.unlink()
 
 
-@_kind("disk that takes no more of the follower", needs=("follower",))
+@_kind("disk refuses writes of the follower", needs=("follower",))
 def disk_refuses(world: World) -> Iterator[None]:
     assert world.follower
     hard = resource.prlimit(world.follower.pid, resource.RLIMIT_FSIZE)[1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 BOUND = 2.0
-"""Seconds after which an old answer is wrong, while nothing is broken."""
+"""Seconds after which an old answer is wrong if there is no fault."""
 
 PRESETS = ("no-training", "no-ai", "unset", "allow")
 OPTED_OUT = frozenset({"no-training", "no-ai"})
@@ -19,13 +19,18 @@ DEFAULT = "no-training"
 
 class Verdict(StrEnum):
     RIGHT = "right"
-    STAND_IN = "stand-in"  # for an answer that can't be read: the default, or a *no* of before
+    STAND_IN = "stand-in"  # an opt-out instead of an answer that can't be read
     WRONG = "wrong"
 
 
 @dataclass(eq=False, slots=True)
 class Version:
-    """A version of a policy: ``begun`` before it can be in force, ``ended`` when its successor must be."""
+    """A version of a policy.
+
+    Attributes:
+        begun: Time before it was put.
+        ended: Time after the next version was put.
+    """
 
     site: str
     number: int
@@ -36,7 +41,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that a client got: its preset, and the number of the version if it has one."""
+    """An answer that a client received: its preset, and the number of its version if it has one."""
 
     host: str
     worker: int
@@ -57,9 +62,10 @@ class Answer:
 class Fault:
     """A fault from ``began`` to ``over``, when every worker is up to date again.
 
-    ``strict``  answers must be as fresh as ever.
-    ``file``    the file itself can't be read: an opt-out may stand in for what isn't in memory.
-    ``cuts``    connections break, by no fault of anybody's: a client asks once more.
+    Attributes:
+        strict: True if answers must be as fresh as without a fault.
+        file: True if the file can't be read, so that an opt-out may replace an answer.
+        cuts: True if connections to workers may break, so that a client may retry.
     """
 
     name: str
@@ -72,7 +78,7 @@ class Fault:
 
 @dataclass(slots=True)
 class _ShownVersions:
-    """The versions that a worker has shown for a host; it must never show an older one."""
+    """The versions that a worker has served for a host; it must never serve an older one."""
 
     times: list[float] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -88,7 +94,7 @@ class _ShownVersions:
 
 
 class Oracle:
-    """The oracle, for several threads: it records changes and faults, and judges answers."""
+    """A thread-safe oracle: it records changes and faults, and judges answers."""
 
     def __init__(self, bound: float = BOUND) -> None:
         self._bound = bound
@@ -125,7 +131,7 @@ class Oracle:
         fault.over = now
 
     def judge(self, answer: Answer) -> tuple[Verdict, str]:
-        """Return the verdict, and for a wrong answer the right one."""
+        """Return the verdict, and the expected answer if it is wrong."""
         with self._lock:
             return self._judged(answer)
 
@@ -134,9 +140,9 @@ class Oracle:
         versions = self._versions.get(answer.site)
         if versions is None:  # an unknown host
             right = answer.preset == DEFAULT and answer.number is None
-            return (Verdict.RIGHT, "") if right else (Verdict.WRONG, "the default: it is no site's host")
-        shown_seq = self._shown[answer.worker, answer.host]  # one may be in memory, and the other read again
-        oldest = shown_seq.before(answer.sent)
+            return (Verdict.RIGHT, "") if right else (Verdict.WRONG, "the default: the host is unknown")
+        shown = self._shown[answer.worker, answer.host]  # by host, because each is cached separately
+        oldest = shown.before(answer.sent)
         since = answer.sent - self._bound
         if fault and not fault.strict:
             since = min(since, fault.began - self._bound)
@@ -147,9 +153,14 @@ class Oracle:
         ]
         fitting = [version.number for version in allowed if _fits(answer, version)]
         if fitting:
-            shown_seq.add(answer.received, min(fitting))
+            shown.add(answer.received, min(fitting))
             return Verdict.RIGHT, ""
-        if fault and fault.file and answer.preset in OPTED_OUT and not _says_less(answer, allowed, oldest):
+        if (
+            fault
+            and fault.file
+            and answer.preset in OPTED_OUT
+            and not _restricts_less(answer, allowed, oldest)
+        ):
             return Verdict.STAND_IN, ""
         expected = " or ".join(_described(allowed, answer)) or "nothing"
         since_fault = f"; {fault.name} {answer.sent - fault.began:.3f} s before" if fault else ""
@@ -160,9 +171,9 @@ def _fits(answer: Answer, version: Version) -> bool:
     return answer.preset == version.preset and (not answer.numbered or answer.number == version.number)
 
 
-def _says_less(answer: Answer, allowed: list[Version], shown_seq: int) -> bool:
-    """Return True if the worker knew an opt-out that the answer doesn't contain."""
-    if not allowed or shown_seq < allowed[0].number:
+def _restricts_less(answer: Answer, allowed: list[Version], oldest: int) -> bool:
+    """Return True if the worker knew a stricter opt-out than that of the answer."""
+    if not allowed or oldest < allowed[0].number:
         return False
     return answer.preset != "no-ai" and all(version.preset == "no-ai" for version in allowed)
 

@@ -1,4 +1,4 @@
-"""The processes of one machine: uvicorn with its workers, and the follower. Their log goes to files."""
+"""The processes of one machine: uvicorn with its workers, and the follower, which log to files."""
 
 import os
 import signal
@@ -44,8 +44,8 @@ class Log:
         return text.splitlines()
 
 
-def warnings_a_process(lines: list[str]) -> int:
-    """Return the number of lines of the worker with most; each line begins with its process number."""
+def max_warnings_of_a_process(lines: list[str]) -> int:
+    """Return the largest number of warnings of one process; lines begin with the process number."""
     counts = Counter(line.split()[0] for line in lines if " WARNING aipolicy" in line)
     return max(counts.values(), default=0)
 
@@ -73,14 +73,14 @@ class Follower:
         self._process.wait()
 
     def end(self, seconds: float = 30.0) -> int:
-        """Ask it to end and return its exit code."""
+        """Terminate the process and return its exit code."""
         self._process.terminate()
         return self._process.wait(seconds)
 
 
 @contextmanager
 def uvicorn(file: Path, log: Log, environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    """The process that restarts workers when they die, and its port."""
+    """Run uvicorn, which restarts its workers; yield its process number and port."""
     command = [sys.executable, "-m", "uvicorn", "tests.soak.app:app"]
     options = ["--workers", str(WORKERS), "--no-access-log", "--log-level", "warning"]
     environment = {**os.environ, **environment, "SOAK_FILE": str(file)}
@@ -121,8 +121,8 @@ def _command(pid: int) -> bytes:
 
 
 @contextmanager
-def standing_still(*pids: int) -> Iterator[None]:
-    """Stop processes during the block, and continue them afterwards."""
+def paused(*pids: int) -> Iterator[None]:
+    """Suspend processes during the block."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -132,12 +132,12 @@ def standing_still(*pids: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def wait_for(condition: object, seconds: float, what: str) -> float:
+def wait_for(condition: object, seconds: float, message: str) -> float:
     """Return the seconds until ``condition()`` is true. Raises TimeoutError."""
     assert callable(condition)
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
+            raise TimeoutError(f"{message}: not within {seconds:g} s")
         time.sleep(0.01)
     return time.monotonic() - began

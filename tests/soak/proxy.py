@@ -1,4 +1,4 @@
-"""A network between the follower and PostgreSQL, which can be cut, held up, and lose connections."""
+"""A proxy between the follower and PostgreSQL that simulates failures of the network."""
 
 import selectors
 import socket
@@ -25,7 +25,7 @@ class Network(Enum):
 
 
 class Proxy:
-    """TCP on a port of this machine to the socket of a server, in a thread."""
+    """A proxy from a TCP port of this machine to the socket of a server, in a thread."""
 
     def __init__(self, server: str) -> None:
         self._server = server
@@ -34,7 +34,7 @@ class Proxy:
         self._state = Network.SOUND
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lost: list[tuple[socket.socket, socket.socket]] = []
-        self._bell, self._hears = socket.socketpair()
+        self._waker, self._wakeup = socket.socketpair()
         self._orders: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
         self._done = False
@@ -48,25 +48,25 @@ class Proxy:
     ) -> None:
         self._order(lambda: setattr(self, "_done", True))
         self._thread.join()
-        for end in (self._listener, self._bell, self._hears, *sum(self._pairs + self._lost, ())):
+        for end in (self._listener, self._waker, self._wakeup, *sum(self._pairs + self._lost, ())):
             end.close()
 
     def through(self, url: str) -> str:
-        """Return the address of a registry through this proxy."""
+        """Return the address ``url`` with the proxy's host and port."""
         here = make_url(url).set(host="127.0.0.1", port=self.port).difference_update_query(["host"])
         return here.render_as_string(hide_password=False)
 
     def become(self, state: Network) -> None:
-        """Switch to ``state``. Data that was held up while it was silent is delivered."""
+        """Switch to ``state``; after SILENT, delayed data is delivered."""
         self._order(lambda: self._become(state))
 
     def lose(self) -> None:
-        """Drop the open connections silently. New ones work."""
+        """Drop the open connections silently; new ones work."""
         self._order(self._lose)
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
-        self._bell.send(b"!")
+        self._waker.send(b"!")
 
     def _become(self, state: Network) -> None:
         self._state = state
@@ -83,7 +83,7 @@ class Proxy:
     def _run(self) -> None:
         while not self._done:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._hears, selectors.EVENT_READ)
+                selector.register(self._wakeup, selectors.EVENT_READ)
                 if self._state is not Network.SILENT:
                     selector.register(self._listener, selectors.EVENT_READ)
                     for pair in self._pairs:
@@ -94,14 +94,14 @@ class Proxy:
                 self._serve(key)
 
     def _serve(self, key: selectors.SelectorKey) -> None:
-        if key.fileobj is self._hears:
-            self._hears.recv(1)
+        if key.fileobj is self._wakeup:
+            self._wakeup.recv(1)
             self._orders.pop(0)()
         elif key.fileobj is self._listener:
             self._accept()
         else:
             pair, other = key.data
-            if pair in self._pairs and not _passed_on(key.fileobj, other):
+            if pair in self._pairs and not _forwarded(key.fileobj, other):
                 self._pairs.remove(pair)
                 for end in pair:
                     end.close()
@@ -120,7 +120,7 @@ class Proxy:
             self._pairs.append((client, server))
 
 
-def _passed_on(end: object, other: socket.socket) -> bool:
+def _forwarded(end: object, other: socket.socket) -> bool:
     assert isinstance(end, socket.socket)
     try:
         data = end.recv(1 << 16)

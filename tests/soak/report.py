@@ -1,4 +1,4 @@
-"""The report of a soak: a table in Markdown, and what it was made with."""
+"""The report of a soak test: a table in Markdown, and the machine and versions."""
 
 import os
 import platform

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from tests.soak.oracle import Answer, Verdict
 
-CALM = "nothing broken"
+CALM = "no fault"
 _SHOWN = 5  # complaints of a kind and a phase
 
 
 @dataclass(slots=True)
 class Phase:
-    """The counts of all times with one fault, or without any."""
+    """The counts of all periods with one fault, or without any."""
 
     name: str
     tried: int = 0
@@ -26,17 +26,17 @@ class Phase:
     recoveries: list[float] = field(default_factory=list)
     propagation: list[float] = field(default_factory=list)
     lines: int = 0
-    """Maximum of the lines that one process logged, each time."""
+    """Maximum number of warnings that one process logged in one period."""
 
-    def percentile(self, which: int) -> float | None:
+    def percentile(self, percent: int) -> float | None:
         """Return a percentile of the seconds from a change until it was in force in a worker."""
         if len(self.propagation) < 2:
             return None
-        return statistics.quantiles(self.propagation, n=100, method="inclusive")[which - 1]
+        return statistics.quantiles(self.propagation, n=100, method="inclusive")[percent - 1]
 
 
 class Tally:
-    """The counts, for several threads."""
+    """Thread-safe counts of all phases."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Tally:
         self._phase = self._named(CALM)
         self._cuts = False
         self._commits: list[tuple[float, Phase]] = []  # of change number 1 on
-        self._seqs: dict[int, int] = {}  # worker: the last change that it showed
+        self._seqs: dict[int, int] = {}  # by worker: the last change that it served
 
     def enter(self, name: str, *, cuts: bool = False) -> Phase:
         """Begin the phase of the fault ``name``."""
@@ -78,19 +78,19 @@ class Tally:
             self._seqs[answer.worker] = max(last, answer.seq)
 
     def workers_at(self, seq: int) -> list[int]:
-        """Return the workers that have shown that change, or a later one."""
+        """Return the workers that have served that change, or a later one."""
         with self._lock:
             return [worker for worker, shown in self._seqs.items() if shown >= seq]
 
-    def wrong(self, what: str) -> None:
+    def wrong(self, message: str) -> None:
         with self._lock:
             self._phase.wrong += 1
-            self._complain("wrong", what)
+            self._complain("wrong", message)
 
-    def failed(self, what: str) -> None:
+    def failed(self, message: str) -> None:
         with self._lock:
             self._phase.errors += 1
-            self._complain("error", what)
+            self._complain("error", message)
 
     def cut(self) -> bool:
         """Return True if a broken connection is expected now."""
@@ -103,10 +103,10 @@ class Tally:
         """Number of errors and wrong answers."""
         return sum(phase.errors + phase.wrong for phase in self.phases.values())
 
-    def _complain(self, kind: str, what: str) -> None:
+    def _complain(self, kind: str, message: str) -> None:
         self._counts[kind, self._phase.name] += 1
         if self._counts[kind, self._phase.name] <= _SHOWN:
-            self.complaints.append(f"{time.strftime('%H:%M:%S')} {self._phase.name}: {kind}: {what}")
+            self.complaints.append(f"{time.strftime('%H:%M:%S')} {self._phase.name}: {kind}: {message}")
 
     def _named(self, name: str) -> Phase:
         return self.phases.setdefault(name, Phase(name))

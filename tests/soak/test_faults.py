@@ -1,4 +1,4 @@
-"""Each fault once, for a second: no request fails, no answer is wrong, and everything recovers by itself.
+"""Each fault once, for a second: no request fails, no answer is wrong, and all workers recover.
 
 ``make soak`` does the same for longer, in any order.
 """
@@ -26,7 +26,7 @@ STATUS = "/aipolicy/metrics"  # as in tests.soak.app
 
 SECONDS = 0.7
 ASKING: dict[str, Any] = {"sites": 500, "clients": 8, "pause": 0.01, "seed": 20261125}
-BOUND = 5.0  # it is about what they answer: how soon is measured where nothing else runs
+BOUND = 5.0  # seconds: generous, because other tests may run at the same time
 MOST_LINES = 3  # about one outage, in the log of one worker
 
 pytestmark = [
@@ -43,7 +43,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, postgres_server: OwnServer
 
 
 @pytest.fixture(scope="module")
-def machine_of_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def sqlite_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("soak")
     with world(folder, None, **ASKING, bound=BOUND) as made:
         yield made
@@ -72,18 +72,18 @@ def test_no_answer_is_wrong_during_a_fault(kind: Kind, machine: World) -> None:
     [kind for kind in KINDS if not set(kind.needs) & {"follower", "server", "proxy"}],
     ids=lambda kind: kind.name,
 )
-def test_no_answer_is_wrong_with_a_registry_in_sqlite(kind: Kind, machine_of_sqlite: World) -> None:
-    tried(kind, machine_of_sqlite)
+def test_no_answer_is_wrong_with_a_registry_in_sqlite(kind: Kind, sqlite_machine: World) -> None:
+    tried(kind, sqlite_machine)
 
 
-def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World) -> None:
+def test_an_outage_of_postgresql_is_reported_in_metrics_status_and_log(machine: World) -> None:
     assert machine.follower
     machine.follower.log.new()
     began = time.monotonic()
-    with kind_named("PostgreSQL stopped").tried(machine):
+    with fault_named("PostgreSQL stopped").tried(machine):
         eventually(lambda: seconds_behind(machine) > 1.5)
         assert metric(machine, "aipolicy_replica_up") == 0
-        assert metric(machine, "aipolicy_lookup_up") == 1, "what the workers read is there"
+        assert metric(machine, "aipolicy_lookup_up") == 1, "the workers can read the replica"
         status = shown_status(machine.file)
         assert status["seconds_behind"] > 1.5
         assert status["follower"] == machine.follower.pid
@@ -95,10 +95,10 @@ def test_while_postgresql_is_away_the_lag_is_reported_everywhere(machine: World)
     assert "up to date again" in lines[-1]
     messages = [re.sub(r"[0-9.]+", "N", line) for line in lines[:-1]]
     assert 1 <= len(set(messages)) <= 5, lines
-    assert len(messages) - len(set(messages)) <= seconds // 60 + 1, "each once, and again each minute"
+    assert len(messages) - len(set(messages)) <= seconds // 60 + 1, "each message once, and again each minute"
 
 
-def kind_named(name: str) -> Kind:
+def fault_named(name: str) -> Kind:
     (kind,) = (kind for kind in KINDS if kind.name == name)
     return kind
 
@@ -108,7 +108,7 @@ def seconds_behind(machine: World) -> float:
 
 
 def metric(machine: World, figure: str) -> float:
-    """Return the metrics of one of the workers."""
+    """Return the value of a metric of one of the workers."""
     with urlopen(f"http://127.0.0.1:{machine.port}{STATUS}", timeout=10) as response:
         text = response.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]

@@ -1,4 +1,4 @@
-"""The oracle itself: it accepts only answers that are in force."""
+"""The oracle, which accepts only answers that are in force."""
 
 from dataclasses import replace
 
@@ -28,13 +28,13 @@ def at(moment: float) -> dict[str, object]:
     return {"sent": moment, "received": moment + 0.1}
 
 
-def test_the_last_version_is_right_and_the_one_before_for_as_long_as_the_bound(oracle: Oracle) -> None:
+def test_the_previous_version_is_right_within_the_bound(oracle: Oracle) -> None:
     assert verdict(oracle, preset="unset", number=2) is Verdict.RIGHT
     assert verdict(oracle, host="www.blog.example", **at(101.05)) is Verdict.RIGHT
     assert verdict(oracle, host="www.blog.example", **at(101.2)) is Verdict.WRONG
 
 
-def test_a_version_that_is_yet_to_come_is_wrong(oracle: Oracle) -> None:
+def test_a_future_version_is_wrong(oracle: Oracle) -> None:
     assert verdict(oracle, preset="no-training", number=3) is Verdict.WRONG
     assert verdict(oracle, preset="no-training", number=3, received=200.0) is Verdict.RIGHT
 
@@ -46,14 +46,14 @@ def test_an_answer_that_was_never_in_force_is_wrong(oracle: Oracle, change: dict
     assert verdict(oracle, **change) is Verdict.WRONG
 
 
-def test_a_worker_never_goes_back(oracle: Oracle) -> None:
+def test_an_older_version_than_the_worker_has_shown_is_wrong(oracle: Oracle) -> None:
     assert verdict(oracle, preset="unset", number=2, **at(99.5)) is Verdict.RIGHT
     assert verdict(oracle, **at(99.7)) is Verdict.WRONG
     assert verdict(oracle, worker=2, **at(99.7)) is Verdict.RIGHT
     assert verdict(oracle, sent=99.55, received=99.8) is Verdict.RIGHT, "asked before the other was answered"
 
 
-def test_while_something_is_broken_the_last_good_answer_is_right(oracle: Oracle) -> None:
+def test_during_a_fault_the_last_good_answer_is_right(oracle: Oracle) -> None:
     fault = Fault("PostgreSQL stopped")
     oracle.breaks(fault, 100.0)
     assert verdict(oracle, **at(150.0)) is Verdict.RIGHT
@@ -63,17 +63,17 @@ def test_while_something_is_broken_the_last_good_answer_is_right(oracle: Oracle)
     assert verdict(oracle, **at(160.1)) is Verdict.WRONG
 
 
-def test_an_answer_that_was_too_old_before_it_broke_stays_wrong(oracle: Oracle) -> None:
+def test_an_answer_that_was_too_old_before_the_fault_is_wrong(oracle: Oracle) -> None:
     oracle.breaks(Fault("PostgreSQL stopped"), 150.0)
     assert verdict(oracle, **at(150.0)) is Verdict.WRONG
 
 
-def test_a_fault_that_excuses_nothing_excuses_nothing(oracle: Oracle) -> None:
+def test_during_a_strict_fault_an_old_answer_is_wrong(oracle: Oracle) -> None:
     oracle.breaks(Fault("NOTIFY suppressed", strict=True), 100.0)
     assert verdict(oracle, **at(150.0)) is Verdict.WRONG
 
 
-def test_where_the_file_is_gone_an_opt_out_may_stand_in_and_nothing_else(oracle: Oracle) -> None:
+def test_without_the_file_only_an_opt_out_can_stand_in(oracle: Oracle) -> None:
     oracle.breaks(Fault("file deleted", file=True), 150.0)
     default = {"preset": "no-training", "number": None}
     assert verdict(oracle, **default, **at(151.0)) is Verdict.STAND_IN
@@ -91,13 +91,13 @@ def test_a_stand_in_is_never_less_restrictive_than_the_last_known_answer(oracle:
     assert verdict(oracle, **art, **at(151.0)) is Verdict.STAND_IN, "it knew another one"
 
 
-def test_an_unknown_host_gets_the_default_and_nothing_else(oracle: Oracle) -> None:
+def test_an_unknown_host_gets_the_default(oracle: Oracle) -> None:
     unknown = {"host": "unknown.example", "number": None}
     assert verdict(oracle, **unknown, preset="no-training") is Verdict.RIGHT
     assert verdict(oracle, **unknown, preset="unset") is Verdict.WRONG
 
 
-def test_a_change_that_was_not_made_is_never_right(oracle: Oracle) -> None:
+def test_a_change_that_was_undone_is_wrong(oracle: Oracle) -> None:
     oracle.undone(oracle.begin("blog.example", "allow", 300.0))
     assert verdict(oracle, preset="allow", number=4, **at(301.0)) is Verdict.WRONG
     assert verdict(oracle, preset="no-training", number=3, **at(301.0)) is Verdict.RIGHT

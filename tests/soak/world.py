@@ -1,4 +1,4 @@
-"""One machine with its workers, the registry behind it, clients and a writer."""
+"""A machine with workers, and its registry, clients and writer."""
 
 import os
 import socket
@@ -20,9 +20,9 @@ from tests.soak.processes import (
     WORKERS,
     Follower,
     Log,
+    max_warnings_of_a_process,
     uvicorn,
     wait_for,
-    warnings_a_process,
     workers_of,
 )
 from tests.soak.proxy import Proxy, socket_of
@@ -35,7 +35,7 @@ RECOVERY = 30.0
 
 @dataclass(slots=True)
 class World:
-    """The machine that faults break. Without a follower the workers read the registry's own SQLite file."""
+    """The processes and files that faults break; without a follower, workers read a SQLite registry."""
 
     url: str
     file: Path
@@ -61,7 +61,7 @@ class World:
 
     @contextmanager
     def broken(self, fault: Fault) -> Iterator[Phase]:
-        """Run clients and writer during the block, and then until every worker is up to date again."""
+        """Record a fault during the block, and until every worker is up to date again."""
         self.log.new()
         phase = self.tally.enter(fault.name, cuts=fault.cuts)
         self.oracle.breaks(fault, time.monotonic())
@@ -71,7 +71,7 @@ class World:
         except TimeoutError as error:
             self.tally.failed(str(error))
         self.oracle.repaired(fault, time.monotonic())
-        phase.lines = max(phase.lines, warnings_a_process(self.log.new()))
+        phase.lines = max(phase.lines, max_warnings_of_a_process(self.log.new()))
         self.tally.enter(CALM)
 
     def catch_up_seconds(self) -> float:
@@ -167,7 +167,7 @@ def faked_time(folder: Path) -> tuple[Path | None, dict[str, str]]:
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # as with a real clock: what counts seconds never jumps
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # changes of the real clock don't affect it either
     }
 
 

@@ -1,4 +1,4 @@
-"""A server, and a fetcher that may ask it."""
+"""A server, and a fetcher that may connect to it."""
 
 from collections.abc import AsyncIterator
 

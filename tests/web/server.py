@@ -1,4 +1,4 @@
-"""A server on loopback that says what a test has it say, octet by octet."""
+"""A server on loopback that sends the exact bytes of a test."""
 
 import asyncio
 import ssl
@@ -60,14 +60,14 @@ async def serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) ->
 
 
 def presenting(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    """For a server of these names, with a certificate of ``authority``."""
+    """Return a TLS context for a server with these names, certified by ``authority``."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(*names).configure_cert(tls)
     return tls
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """For a client that trusts ``authority``."""
+    """Return a TLS context for a client that trusts ``authority``."""
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     return tls
@@ -75,13 +75,13 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def localhost(authority: trustme.CA) -> AsyncIterator[Server]:
-    """An https server on loopback, by its name."""
+    """Serve https on loopback, by host name."""
     async with serving("127.0.0.1", presenting(authority, "localhost")) as running:
         running.origin = f"https://localhost:{running.port}"
         yield running
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
-    """A whole answer with that body."""
+    """Return a complete response with a body."""
     head = "\r\n".join([f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers, "", ""])
     return head.encode("latin-1") + body

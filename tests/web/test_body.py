@@ -1,4 +1,4 @@
-"""Bodies in any coding, and answers of which nothing but the head can be had."""
+"""Bodies with content codings, and responses whose body can't be read."""
 
 import gzip
 import zlib
@@ -50,7 +50,7 @@ async def test_rfc9110_8_4_a_coding_is_decoded_in_any_chunks(coding: str, body: 
         *[("deflate", zlib.compress(b"here" * 9)[:size]) for size in (1, 2, 8, -1)],
     ],
 )
-async def test_a_body_that_is_cut_short_in_its_coding_is_never_taken_for_whole(
+async def test_a_truncated_encoded_body_is_an_error(
     server: Server, inside: Fetcher, coding: str, body: bytes
 ) -> None:
     server.answers["/"] = answer(body, f"Content-Encoding: {coding}")
@@ -61,13 +61,13 @@ async def test_a_body_that_is_cut_short_in_its_coding_is_never_taken_for_whole(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-async def test_a_body_of_nothing_is_whole_in_any_coding(server: Server, inside: Fetcher, coding: str) -> None:
+async def test_an_empty_body_is_complete_in_any_coding(server: Server, inside: Fetcher, coding: str) -> None:
     server.answers["/"] = answer(b"", f"Content-Encoding: {coding}")
     assert (await inside.fetch(server.origin)).body == b""
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "utf-8", "aws-chunked", "gzip, gzip"])
-async def test_a_body_that_can_not_be_read_is_an_error_unless_the_head_is_enough(
+async def test_an_invalid_body_is_an_error_unless_partial(
     server: Server, inside: Fetcher, coding: str
 ) -> None:
     server.answers["/"] = answer(b"\xffwhat", f"Content-Encoding: {coding}", "X-Robots-Tag: noai")
@@ -80,7 +80,7 @@ async def test_a_body_that_can_not_be_read_is_an_error_unless_the_head_is_enough
     assert "Content-Encoding" in got.reason
 
 
-async def test_so_is_a_body_that_ends_too_soon_or_never(server: Server) -> None:
+async def test_an_incomplete_body_is_an_error_unless_partial(server: Server) -> None:
     server.answers["/"] = server.answers["/open"] = (
         b"HTTP/1.1 200 OK\r\nTDM-Reservation: 1\r\ncontent-length: 9\r\n\r\n"
     )
@@ -100,7 +100,7 @@ async def test_so_is_a_body_that_ends_too_soon_or_never(server: Server) -> None:
         ("mailto:a@b", FetchTrouble.SCHEME),
     ],
 )
-async def test_a_redirect_to_an_unsupported_url_is_reported_too(
+async def test_a_redirect_to_an_unsupported_url_is_an_error_unless_partial(
     server: Server, inside: Fetcher, location: str, kind: FetchTrouble
 ) -> None:
     server.answers["/"] = answer(b"", "Location: /b", status="301 Moved")
@@ -111,7 +111,7 @@ async def test_a_redirect_to_an_unsupported_url_is_reported_too(
     assert [hop.status for hop in got.hops] == [301]
 
 
-async def test_what_a_redirect_has_for_a_body_does_not_matter(server: Server, inside: Fetcher) -> None:
+async def test_the_body_of_a_redirect_is_ignored(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"?", "Location: /b", "Content-Encoding: br", status="301 Moved")
     server.answers["/b"] = answer(b"there")
     assert (await inside.follow(server.origin)).body == b"there"

@@ -1,4 +1,4 @@
-"""Fetching what strangers name: bounded, and never into one's own network."""
+"""The fetcher: bounded in size and time, and only to public addresses."""
 
 import asyncio
 import gzip
@@ -20,7 +20,7 @@ async def trouble(fetcher: Fetcher, url: str) -> tuple[FetchTrouble, str]:
     return caught.value.kind, str(caught.value)
 
 
-async def test_an_answer_has_its_headers_as_sent_and_its_body(server: Server, inside: Fetcher) -> None:
+async def test_a_response_has_its_headers_and_body(server: Server, inside: Fetcher) -> None:
     server.answers["/robots.txt?a=b"] = answer(b"User-agent: *\n", "X-Robots-Tag: noai", "x-robots-tag: a: b")
     got = await inside.fetch(f"{server.origin}/robots.txt?a=b#part")
     assert (got.status, got.body, got.cut, got.address) == (200, b"User-agent: *\n", False, "127.0.0.1")
@@ -31,7 +31,7 @@ async def test_an_answer_has_its_headers_as_sent_and_its_body(server: Server, in
     assert got.url == f"{server.origin}/robots.txt?a=b"
 
 
-async def test_it_names_itself_and_headers_given_replace_its_own(server: Server, inside: Fetcher) -> None:
+async def test_request_headers_can_be_replaced(server: Server, inside: Fetcher) -> None:
     await inside.fetch(server.origin, headers=[("user-agent", "GPTBot"), ("Cache-Control", "no-cache")])
     await inside.fetch(server.origin)
     first, second = server.requests
@@ -41,7 +41,7 @@ async def test_it_names_itself_and_headers_given_replace_its_own(server: Server,
     assert "User-Agent: aipolicy/" in second
 
 
-async def test_headers_are_sent_as_latin_1_or_not_at_all(server: Server, inside: Fetcher) -> None:
+async def test_request_headers_must_be_latin_1(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"")
     await inside.fetch(server.origin, headers=[("If-None-Match", '"caf\xe9"')])
     with pytest.raises(FetchError) as caught:
@@ -50,7 +50,7 @@ async def test_headers_are_sent_as_latin_1_or_not_at_all(server: Server, inside:
     assert len(server.requests) == 1
 
 
-async def test_a_redirect_is_an_answer_until_one_asks_to_follow(server: Server, inside: Fetcher) -> None:
+async def test_fetch_does_not_follow_redirects(server: Server, inside: Fetcher) -> None:
     server.answers["/a"] = answer(b"", "Location: b", status="301 Moved")
     server.answers["/b"] = answer(b"there")
     assert (await inside.fetch(f"{server.origin}/a")).status == 301
@@ -59,7 +59,7 @@ async def test_a_redirect_is_an_answer_until_one_asks_to_follow(server: Server, 
     assert got.hops == (Hop(f"{server.origin}/a", 301, "b"),)
 
 
-async def test_redirects_end(server: Server, inside: Fetcher) -> None:
+async def test_the_number_of_redirects_is_limited(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"", "Location: /", status="302 Found")
     kind, text = await trouble(inside, server.origin)
     assert kind is FetchTrouble.REDIRECTS
@@ -67,19 +67,19 @@ async def test_redirects_end(server: Server, inside: Fetcher) -> None:
     assert len(server.requests) == 6
 
 
-async def test_a_long_body_is_cut_and_the_rest_not_read(server: Server, inside: Fetcher) -> None:
+async def test_a_long_body_is_cut(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"x" * 300_000)
     got = await inside.fetch(server.origin, max_bytes=1000)
     assert (len(got.body), got.cut) == (1000, True)
     assert not (await inside.fetch(server.origin, max_bytes=300_000)).cut
 
 
-async def test_gzip_is_undone_member_by_member(server: Server, inside: Fetcher) -> None:
+async def test_gzip_can_have_several_members(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(gzip.compress(b"one ") + gzip.compress(b"two"), "Content-Encoding: gzip")
     assert (await inside.fetch(server.origin)).body == b"one two"
 
 
-async def test_a_bomb_is_not_unpacked(server: Server, inside: Fetcher) -> None:
+async def test_a_decompression_bomb_is_cut(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(gzip.compress(bytes(200_000_000)), "Content-Encoding: gzip")
     tracemalloc.start()
     try:
@@ -99,7 +99,7 @@ async def test_a_bomb_is_not_unpacked(server: Server, inside: Fetcher) -> None:
         b"",
     ],
 )
-async def test_what_is_not_a_whole_answer_is_an_error(server: Server, inside: Fetcher, sent: bytes) -> None:
+async def test_an_incomplete_response_is_an_error(server: Server, inside: Fetcher, sent: bytes) -> None:
     server.answers["/"] = sent
     kind, text = await trouble(inside, server.origin)
     assert kind is FetchTrouble.PROTOCOL
@@ -107,7 +107,7 @@ async def test_what_is_not_a_whole_answer_is_an_error(server: Server, inside: Fe
 
 
 async def test_rfc9112_9_3_1_a_closed_kept_connection_is_reopened() -> None:
-    """Both ends may close it at any time: a GET that met that is sent again, on a new connection."""
+    """A GET on a connection that the server has closed is sent again on a new one."""
     came: list[list[str]] = []
 
     async def once_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,18 +132,18 @@ async def test_rfc9112_9_3_1_a_closed_kept_connection_is_reopened() -> None:
     assert came == [["/1", "/2"], ["/2", "/never"], ["/never"]], "on a new connection it is asked for once"
 
 
-async def test_headers_without_end_are_an_error(server: Server, inside: Fetcher) -> None:
+async def test_endless_headers_are_an_error(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 100_000
     assert (await trouble(inside, server.origin))[0] is FetchTrouble.PROTOCOL
 
 
-async def test_a_silent_server_is_left(server: Server) -> None:
+async def test_a_silent_server_times_out(server: Server) -> None:
     server.silent.add("/")
     async with Fetcher(allow_private=True, seconds=0.3) as fetcher:
         assert (await trouble(fetcher, server.origin))[0] is FetchTrouble.TIMEOUT
 
 
-async def test_a_server_that_is_not_there_is_an_error(inside: Fetcher) -> None:
+async def test_a_refused_connection_is_an_error(inside: Fetcher) -> None:
     async with serving() as gone:
         pass
     assert (await trouble(inside, gone.origin))[0] is FetchTrouble.CONNECT
@@ -166,7 +166,7 @@ async def test_a_server_that_is_not_there_is_an_error(inside: Fetcher) -> None:
         ("http://user@xn--a.invalid/", FetchTrouble.URL),
     ],
 )
-async def test_what_can_not_be_fetched_is_named(inside: Fetcher, url: str, kind: FetchTrouble) -> None:
+async def test_an_invalid_url_is_an_error(inside: Fetcher, url: str, kind: FetchTrouble) -> None:
     found, text = await trouble(inside, url)
     assert found is kind
     assert "secret" not in text
@@ -177,7 +177,7 @@ async def test_what_can_not_be_fetched_is_named(inside: Fetcher, url: str, kind:
     "host",
     ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]"],
 )
-async def test_its_own_machine_is_never_asked(server: Server, host: str) -> None:
+async def test_loopback_addresses_are_refused(server: Server, host: str) -> None:
     async with Fetcher(seconds=5) as fetcher:
         kind, text = await trouble(fetcher, f"http://{host}:{server.port}/")
     assert kind in (FetchTrouble.ADDRESS, FetchTrouble.DNS)
@@ -196,14 +196,14 @@ async def test_its_own_machine_is_never_asked(server: Server, host: str) -> None
         "[2002:7f00:1::]",
     ],
 )
-async def test_no_private_network_is_asked(address: str) -> None:
+async def test_private_addresses_are_refused(address: str) -> None:
     async with Fetcher(seconds=5) as fetcher:
         kind, text = await trouble(fetcher, f"http://{address}/latest/meta-data")
     assert kind is FetchTrouble.ADDRESS
     assert "not a public address" in text
 
 
-async def test_a_redirect_leads_nowhere_where_a_url_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redirects_to_private_addresses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "is_public", lambda network: str(network[0]) == "127.0.0.2")
     async with serving("127.0.0.2") as outside, serving() as own, Fetcher(seconds=5) as fetcher:
         outside.answers["/"] = answer(b"", f"Location: {own.origin}/secret", status="302 Found")
@@ -254,7 +254,7 @@ async def test_a_certificate_must_be_trusted_and_of_that_name() -> None:
             assert (await trouble(fetcher, url))[0] is FetchTrouble.TLS
 
 
-async def test_rfc6761_6_3_names_under_localhost_lead_here(server: Server, inside: Fetcher) -> None:
+async def test_rfc6761_6_3_localhost_names_are_loopback(server: Server, inside: Fetcher) -> None:
     server.answers["/"] = answer(b"here")
     for name in ("localhost", "blog.localhost", "BLOG.localhost."):
         assert (await inside.fetch(f"http://{name}:{server.port}/")).body == b"here"

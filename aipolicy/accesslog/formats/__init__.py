@@ -1,7 +1,7 @@
 """Access log formats of the usual servers, parsed in columns.
 
-Whoever sends a request writes parts of its line. So a line that doesn't fit its format exactly is unreadable;
-it never becomes a row with other content.
+Clients control parts of their lines. So a line that doesn't fit its format exactly is unreadable; it never
+becomes a row with wrong content.
 
 To add a format, add an entry to ``catalog``: a list of fields, or a map of JSON keys. Dialects of format
 strings are tables in ``format_strings``.

@@ -13,8 +13,8 @@ from aipolicy.accesslog.formats.pattern_format import PatternFormat
 from aipolicy.errors import LogFormatError
 from aipolicy.report.text import shorten
 
-# This alone tells "blog.example 192.0.2.1 - - [" from "192.0.2.1 - - - [": an address (or a client's name)
-# contains a dot or a colon; the name of RFC 1413, which nobody sends any more, doesn't.
+# To tell "blog.example 192.0.2.1 - - [" from "192.0.2.1 - - - [": an address (or a client's host name)
+# contains a dot or a colon; the identity of RFC 1413, which no client sends any more, doesn't.
 _ADDRESS = Field(Role.ADDRESS, pattern='[^ .:"]*[.:][^ "]*')
 _IDENTITY = Field(Role.OTHER, pattern='[^ .:"]+')
 _HOST = Field(Role.HOST, pattern='[^ "]*')  # with or without its port; nginx writes nothing if there is none
@@ -129,6 +129,6 @@ def parse_format(text: str) -> LogFormat:
 
 
 def format_advice(line: str = "") -> str:
-    """Return what to do about a log of an unknown format, in which ``line`` is one line."""
+    """Return the advice for a log of an unknown format. ``line``: one of its lines."""
     advice = f"give --format a name ({', '.join(FORMATS)}) or the format string of the server's configuration"
     return f"{advice}, or {JSON_EXAMPLE}" if line.lstrip().startswith("{") else advice

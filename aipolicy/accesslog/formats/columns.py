@@ -1,4 +1,4 @@
-"""The columns that every format returns, made from the text that it found in each line."""
+"""Conversion of the texts in a line to the columns that every format returns."""
 
 import re
 from collections.abc import Callable
@@ -135,7 +135,7 @@ def percent_decoded(values: pl.Series) -> pl.Series:
 
 
 def escape_controls(values: pl.Series) -> pl.Series:
-    r"""Write control characters as ``\x0a``, so that no text from a log can end a line elsewhere."""
+    r"""Write control characters as ``\x0a``, so that no text from a log can end a line of a report."""
     return _changed(values, _CONTROL, lambda text: re.sub(_CONTROL, lambda c: rf"\x{ord(c[0]):02x}", text))
 
 

@@ -6,10 +6,9 @@ https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
 Apache: ``%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"``,
 https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
 
-GoAccess: ``%v %h %^[%d:%t %^] "%r" %s %b "%R" "%u"``, goaccess(1), CUSTOM LOG/DATE FORMAT. The string implies
-    the
-notation of its times: a date followed by ":" is that of the Common Log Format, any other one is ISO 8601.
-GoAccess ignores the offset of a time; here it is read from a ``%^`` in its place.
+GoAccess: ``%v %h %^[%d:%t %^] "%r" %s %b "%R" "%u"``, goaccess(1), CUSTOM LOG/DATE FORMAT. A date followed by
+":" has the notation of the Common Log Format, any other date that of ISO 8601. GoAccess ignores the offset of
+a time; here it is read from a ``%^`` in its place.
 """
 
 import re

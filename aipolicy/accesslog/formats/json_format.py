@@ -16,7 +16,7 @@ from aipolicy.accesslog.formats.log_format import LogFormat
 
 Paths = tuple[str, ...]
 FieldMap = Mapping[str, Paths]
-"""For each column the paths of the members that it is read from; the first one that is there counts.
+"""The paths of the members that each column is read from; the first member that a line has counts.
 
 A path is the keys down to a member, like ``request/host``; with ``[]`` at its end the member is a list of
 strings. The columns are ``host``, ``address``, ``forwarded``, ``time``, ``target``, ``status`` and
@@ -26,7 +26,7 @@ there is a ``message``, only lines in which it is "handled request" are requests
 
 _HANDLED = "handled request"
 _LIST = "[]"
-_FEW = 256  # lines, among which malformed ones are looked for one by one
+_FEW = 256  # lines; among so few, malformed ones are searched one by one
 
 Schema = Mapping[str, pl.DataType]
 
@@ -139,11 +139,10 @@ def _member(path: str) -> pl.Expr:
 
 
 def read_members(lines: pl.Series, schema: Schema) -> pl.DataFrame:
-    """Return one row per line with the members in ``schema``; null where one is missing, or the line is no
-    object.
+    """Return one row per line with the members in ``schema``; null if missing, or if the line isn't JSON.
 
-    Each line stands for itself. ``Series.str.json_decode`` joins the lines, so it would make three objects
-    that nobody wrote of the lines ``{"a": "``, ``"}`` and ``{"a": 1}, {"a": 2}``.
+    Lines are parsed one by one. ``Series.str.json_decode`` joins them, so it would make three objects that
+    nobody wrote of the lines ``{"a": "``, ``"}`` and ``{"a": 1}, {"a": 2}``.
     """
     line = lines.str.strip_chars(" \t\r")
     object_like = line.str.starts_with("{") & line.str.ends_with("}") & ~line.str.contains("\n", literal=True)

@@ -1,9 +1,9 @@
 """Regular expressions for the lines of a format, compiled from its fields and the text between them.
 
-They need no look-around or backtracking, which Rust's engine doesn't have. A hostile client writes parts of a
-line. So each field ends where its neighbours say: a quoted one at a quote that is not escaped, any other one
-before the character that follows it. A line that can be read in two ways is thereby rare, and one with a
-quote that its server didn't escape isn't read at all.
+They need no look-around or backtracking, which Rust's engine doesn't have. A hostile client controls parts of
+a line. So the text around a field determines its end: a quoted field ends at a quote that is not escaped, any
+other one before the character that follows it. Few lines can then be read in two ways, and a line with a
+quote that its server didn't escape is unreadable.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Role(StrEnum):
     USER_AGENT = "user_agent"
     TIME = "time"
     USER = "user"
-    """The name a client logged in with: chosen by the client, and it may hold spaces."""
+    """The user name that the client sent, which may contain spaces."""
     OTHER = "other"
 
 
@@ -39,7 +39,7 @@ class Field:
 
     role: Role
     rank: int = 0
-    """The lowest rank is read if several fields are for one column."""
+    """If a column has several fields, the one with the lowest rank is read."""
     code: str = ""
     """The notation of a time (see ``timestamps``)."""
     pattern: str = ""

@@ -19,7 +19,7 @@ class LogFormat(ABC):
 
     @property
     def directive(self) -> str | None:
-        """The start of lines that name the columns of those after them, or None."""
+        """The start of a line that names the columns of the lines after it, or None."""
         return None
 
     @property
@@ -87,4 +87,4 @@ class LogFormat(ABC):
 
     @abstractmethod
     def matches(self, lines: pl.Series) -> pl.Series:
-        """Return for each line if it has the structure of this format with any request and time (Boolean)."""
+        """Return a Boolean for each line: True if it has this structure, with any request and time."""

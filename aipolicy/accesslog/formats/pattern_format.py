@@ -1,4 +1,4 @@
-"""Formats whose lines one regular expression reads: everything that has a format string."""
+"""Text formats, each read by a regular expression: all formats that have a format string."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ _NO_FIELD = "the format has no field for the User-Agent"
 
 
 class Escape(Enum):
-    """Encodings of characters that could be taken for the end of a field."""
+    """Encodings of characters that would end a field."""
 
     BACKSLASH = "\\"
     PLUS = "+"
@@ -99,16 +99,15 @@ class PatternFormat(LogFormat):
         return pl.concat(both).sort("line").drop("line")
 
     def _decoded(self, found: pl.DataFrame) -> pl.DataFrame:
-        """Undo what the server wrote for quotes and spaces; a path stays percent-encoded."""
+        """Undo the server's escapes of quotes and spaces; a path stays percent-encoded."""
         names, decode = _DECODERS[self.escape]
         return found.with_columns([decode(found[name]) for name in names if name in found.columns])
 
 
 def _without_plus(values: pl.Series) -> pl.Series:
     spaced = values.str.replace_all("+", " ", literal=True)
-    return spaced.str.replace_all(
-        "  http", " +http", literal=True
-    )  # crawlers write a link like "; +https://"
+    # Crawlers write a link like "; +https://".
+    return spaced.str.replace_all("  http", " +http", literal=True)
 
 
 _DECODERS: Mapping[Escape, tuple[tuple[str, ...], Callable[[pl.Series], pl.Series]]] = {

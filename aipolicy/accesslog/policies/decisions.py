@@ -1,7 +1,7 @@
-"""Many decisions at once: the rule of robots.txt that decides about each crawler and path.
+"""Decisions of robots.txt files about many crawlers and paths at once.
 
-A crawler may go by another crawler's group if none names it and its operator documents that; RFC 9309 has no
-such rule. This only ever works in the crawler's favour: nobody is accused by a group that doesn't bind it.
+A crawler that no group names may use another crawler's group if its operator documents that. RFC 9309 has no
+such rule, so the other group can only excuse a fetch: no crawler is accused by a group that doesn't bind it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from aipolicy.robotstxt.product_tokens import STAND_INS
 NO_RULE = 0
 """The ruling if no rule matches the path: it is allowed."""
 
-_OTHERS = dict(
+_SHARED = dict(
     {token: (other,) for token, other in STAND_INS.items()},
     **{
         # "Some crawlers have more than one user agent token": Google's list of its common crawlers.
@@ -32,9 +32,9 @@ _OTHERS = dict(
 
 
 class Decisions:
-    """Decisions about some files, each made once; the same as ``aipolicy.robotstxt.verdict`` makes.
+    """The decisions of some files, equal to those of ``aipolicy.robotstxt.verdict``.
 
-    A crawler that may go by another's group is allowed whatever either group allows.
+    A crawler that may use another's group is allowed what either group allows.
 
     A *ruling* is a number for a rule of one file; ``rulings`` is the table of all of them.
     """
@@ -100,12 +100,12 @@ class Decisions:
     def _ruled(self, asked: pl.DataFrame) -> pl.Series:
         """Return the ruling on each row by the group that binds its crawler."""
         groups, bounds = self._groups(asked.select("file", "crawler").unique().sort("file", "crawler"))
-        free = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
+        allowed = reads_policy(pl.col("path")) | ~pl.col("path").str.starts_with("/")
         asked = asked.join(groups, on=["file", "crawler"], how="left", maintain_order="left").select(
-            "group", "path", ruling=pl.when(free).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
+            "group", "path", ruling=pl.when(allowed).then(pl.lit(NO_RULE, pl.UInt32)).otherwise("ruling")
         )
-        open_ = asked.filter(pl.col("ruling").is_null()).select("group", "path").unique()
-        by_group = open_.group_by("group").agg("path")
+        undecided = asked.filter(pl.col("ruling").is_null()).select("group", "path").unique()
+        by_group = undecided.group_by("group").agg("path")
         rulings: list[int] = []
         for group, paths in by_group.iter_rows():
             file, parsed, bound = bounds[group]
@@ -169,7 +169,7 @@ class Decisions:
 def _alternatives(table: CrawlerTable) -> Mapping[str, tuple[str, ...]]:
     """Return product tokens, and the tokens whose groups they may use if no group names them."""
     return {
-        c.product_token: others for c in table.crawlers if (others := _OTHERS.get(c.product_token.lower()))
+        c.product_token: others for c in table.crawlers if (others := _SHARED.get(c.product_token.lower()))
     }
 
 

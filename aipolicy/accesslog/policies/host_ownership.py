@@ -14,8 +14,8 @@ class SiteVersion:
     """A version of one site.
 
     Attributes:
-        line: the number of the line that has it.
-        hosts: all further hosts of the site from then on; None for those that it had before.
+        line: The number of its line in the file.
+        hosts: All further hosts of the site from then on; None for the same as before.
     """
 
     line: int
@@ -25,7 +25,7 @@ class SiteVersion:
 
 @dataclass(frozen=True, slots=True)
 class _Ownership:
-    """A site has a host from ``start`` up to ``end`` (None: without end), by ``line``."""
+    """The ownership of a host from ``start`` to before ``end`` (None: no end), stated in ``line``."""
 
     start: int
     end: int | None
@@ -36,7 +36,7 @@ class _Ownership:
 def timelines(sites: dict[str, list[SiteVersion]]) -> dict[str, Timeline]:
     """Return the timeline of each host: the versions of each site while it had the host.
 
-    A site has its own name from its first version on. Of its versions of one time the last line is used.
+    A site has its own name from its first version on. Of versions with equal times the last line is used.
 
     Raises:
         PolicyError: two sites have a host at one time.
@@ -48,7 +48,7 @@ def timelines(sites: dict[str, list[SiteVersion]]) -> dict[str, Timeline]:
         versions[site] = tuple({one.version.at: one.version for one in in_order}.values())
         for host, ownership in _ownerships(site, in_order):
             ownerships.setdefault(host, []).append(ownership)
-    of_site = {site: Timeline(its) for site, its in versions.items()}
+    of_site = {site: Timeline(of_one) for site, of_one in versions.items()}
     found = {}
     for host, of_host in ownerships.items():
         of_host.sort(key=lambda ownership: ownership.start)
@@ -92,12 +92,12 @@ def _refuse_overlaps(host: str, ownerships: list[_Ownership]) -> None:
 
 def _versions(ownerships: list[_Ownership], versions: dict[str, tuple[Version, ...]]) -> Iterable[Version]:
     for index, ownership in enumerate(ownerships):
-        its = versions[ownership.site]
-        first = bisect_left(its, ownership.start, key=lambda version: version.at)
-        last = len(its)
+        of_site = versions[ownership.site]
+        first = bisect_left(of_site, ownership.start, key=lambda version: version.at)
+        last = len(of_site)
         if ownership.end is not None:
-            last = bisect_left(its, ownership.end, key=lambda version: version.at)
-        yield from its[first:last]
+            last = bisect_left(of_site, ownership.end, key=lambda version: version.at)
+        yield from of_site[first:last]
         following = ownerships[index + 1].start if index + 1 < len(ownerships) else None
         if ownership.end is not None and ownership.end != following:
             yield Version(ownership.end, None, NOTHING_ASKED)

@@ -19,21 +19,21 @@ _LONGEST_GRACE = 24 * 366 * 100.0
 
 
 class Judge:
-    """A judge of fetches by some policies. Can be pickled.
+    """A judge that applies policies to fetches. Can be pickled.
 
     A crawler is not accused for a copy of robots.txt that it may still have: its window is ``grace_hours``,
     or a longer time that its operator documents. A documented shorter time (YouBot: half an hour) doesn't
     count: documentation may be outdated, and RFC 9309 §2.4 lets everyone keep a copy for a day.
 
-    Nor is a crawler accused for going by another's group if none names it and its operator documents that, as
-    Applebot by Googlebot's: whatever either group allows is allowed.
+    A crawler that no group names may use another's group if its operator documents that, as Applebot does
+    with Googlebot's: it is allowed what either group allows.
 
     Raises:
         PolicyError: ``grace_hours`` is invalid.
     """
 
     def __init__(self, policies: Policies, grace_hours: float = DEFAULT_GRACE_HOURS) -> None:
-        if not 0 <= grace_hours <= _LONGEST_GRACE:  # NaN neither
+        if not 0 <= grace_hours <= _LONGEST_GRACE:  # also refuses NaN
             fix = f"use a number from 0 to {_LONGEST_GRACE:.0f}"
             raise PolicyError(f"grace_hours is {grace_hours!r}; {fix}")
         self._policies = policies
@@ -55,7 +55,7 @@ class Judge:
 
             - ``site`` String|null: canonical; the host if no policy is known; null for a missing or malformed
               host (a log without hosts is the site's if there is one site only).
-            - ``known`` Boolean: some policy of that host is known, of any time.
+            - ``known`` Boolean: a policy of that host is known, for any time.
             - ``allowed`` Boolean: the version in force allows it, or no rule matches.
             - ``graced`` Boolean: disallowed, but allowed by a version in force within the crawler's window
               before the fetch, both ends included.
@@ -83,7 +83,7 @@ class Judge:
         )
 
     def located(self, fetches: pl.DataFrame) -> pl.DataFrame:
-        """Return the same rows in the same order with the ``site`` of ``judge``, but no verdict."""
+        """Return the same rows in the same order with ``site`` as from ``judge``, without verdicts."""
         table = PolicyTable(self._policies, fetches["host"].unique())
         return fetches.with_columns(table.in_force(fetches.select("host", "time"))["site"])
 

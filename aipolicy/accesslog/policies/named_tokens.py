@@ -16,9 +16,9 @@ Names = Mapping[str, str]
 
 
 class NamedTokens:
-    """The tokens that the policies of a host name (``of``), and those of all hosts (``everywhere``).
+    """The product tokens in the policies of one host (``of``) and of all hosts (``everywhere``).
 
-    If the policies are read host by host, from a registry, ``everywhere`` has only those of ``hosts``.
+    If the policies are in a registry, ``everywhere`` only has those of ``hosts``.
     """
 
     def __init__(self, policies: Policies, hosts: Iterable[str] = ()) -> None:

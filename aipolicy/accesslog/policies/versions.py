@@ -19,10 +19,10 @@ class Version:
     """The policy in force from a moment on.
 
     Attributes:
-        at: that moment, in microseconds since the epoch, UTC.
-        name: the place of its declaration, like ``change 12`` or ``line 3``; None if the host has no site.
-        robots: the robots.txt; equal files are mostly one object.
-        site: the canonical name of the host's site; None if each host is a separate site.
+        at: That moment, in microseconds since the epoch, UTC.
+        name: The place of its declaration, like ``change 12`` or ``line 3``; None if the host has no site.
+        robots: The robots.txt; equal files are mostly one object.
+        site: The canonical name of the host's site; None if each host is a separate site.
     """
 
     at: int
@@ -59,19 +59,19 @@ class Policies(Protocol):
 
     @property
     def source(self) -> str:
-        """The origin, for people."""
+        """The name of the origin in reports."""
 
     def timeline(self, host: str | None) -> Timeline | None:
-        """Return the timeline of a host, the same object for hosts with the same one if that costs nothing.
+        """Return the timeline of a host; hosts with the same timeline share the object where that is cheap.
 
         Args:
-            host: the canonical host; None for a log without hosts.
+            host: The canonical host; None for a log without hosts.
 
         Returns:
             The timeline; None if no policy is known.
 
         Raises:
-            AIPolicyError: it can't be read.
+            AIPolicyError: the policies can't be read.
         """
 
     def every(self) -> Iterable[Timeline]:
@@ -83,9 +83,9 @@ class FilePolicies:
     """Policies that were read from a file.
 
     Attributes:
-        timelines: by canonical host.
-        hostless: the timeline of a log without hosts.
-        others: the timeline of every other host.
+        timelines: The timelines by canonical host.
+        hostless: The timeline of a log without hosts.
+        others: The timeline of every other host.
     """
 
     source: str
@@ -107,10 +107,10 @@ def policies_from_robots(
     """Return the policies of one robots.txt that was always in force.
 
     Args:
-        robots: the file.
-        hosts: the hosts of one site, the first of which names it; a log without hosts is this site's. Without
+        robots: The file.
+        hosts: The hosts of one site, the first of which names it; a log without hosts is this site's. Without
             hosts the file applies to every host, each a separate site.
-        source: the name for reports.
+        source: The name of the origin in reports.
 
     Raises:
         HostError: a host is invalid.

@@ -1,7 +1,7 @@
 """The result in a few sentences, for readers who read nothing else.
 
 Fetches by clients that fail the operator's published check are stated separately: an operator is not accused
-of what an impostor did.
+of the fetches of an impostor.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _impersonated(document: Document) -> list[str]:
 
 
 def _identities(document: Document) -> list[str]:
-    """Return how far addresses confirm the identity of the clients."""
+    """Return a sentence about the fetches whose addresses confirm the crawler."""
     total = document["total"]
     if not total["disallowed"]:
         return []

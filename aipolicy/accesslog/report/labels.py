@@ -1,4 +1,4 @@
-"""Names of the document's keys in words, and sentences that several outputs share."""
+"""Labels for the keys of the document, and sentences that several outputs share."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,7 +22,7 @@ VERDICTS = MappingProxyType(
 )
 """Column headings of the verdicts; each fetch has exactly one verdict.
 
-Fetches by impostors stand apart: they are never counted against the crawler or its operator.
+Fetches by impostors are separate, because they are never counted against the crawler or its operator.
 """
 
 IDENTITIES = MappingProxyType(
@@ -58,7 +58,7 @@ def period(document: Document) -> str:
 
 
 def robots_reading(crawler: Document) -> str:
-    """Return whether a crawler read robots.txt, and how long before its first disallowed fetch."""
+    """Return sentences on a crawler's robots.txt reads, and the last one before a disallowed fetch."""
     robots_txt = crawler["robots_txt"]
     reads, seconds = robots_txt["own_reads"], robots_txt["seconds_before_first_disallowed"]
     if not reads:

@@ -21,8 +21,8 @@ _IMPOSTORS = (
     "counted as Disallowed. The other columns count every client that sent the crawler's name."
 )
 _CLIENTS = {
-    "operator_verified": "Operator verified: the address is the operator's; which of its crawlers the client "
-    "was, only its User-Agent says.",
+    "operator_verified": "Operator verified: the address is the operator's; only the User-Agent says which "
+    "of its crawlers the client was.",
     "unverifiable": "Unverifiable: the operator publishes no check, or the check was not made.",
     "check_failed": "Check failed: the address is a proxy's or masked, or DNS did not answer.",
     "spoofed": "Spoofed: the client fails every check that the operator publishes.",
@@ -70,7 +70,7 @@ class _Fitting:
         yield Text()
         details = self._build(False, True)
         first, *others = details.columns
-        if first.min_width is not None:  # rich would let the others exceed the terminal
+        if first.min_width is not None:  # otherwise rich makes the table wider than the terminal
             for column in others:
                 column.max_width = max((options.max_width - first.min_width) // len(others) - 1, 1)
         yield details
@@ -137,7 +137,7 @@ def _grid(first: str, numbers: bool, titles: tuple[str, ...]) -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     grid.add_column(first, overflow="fold")
     for title in _NUMBERS.values() if numbers else ():
-        # Without details the terminal is narrow, and rich would narrow all columns alike.
+        # Without details the terminal is narrow: a heading gets two lines, so that rich narrows no column.
         grid.add_column(title if titles else title.replace(" ", "\n"), justify="right", overflow="fold")
     for title in titles:
         grid.add_column(title, overflow="fold")

@@ -250,7 +250,7 @@ def _statuses(rows: pl.LazyFrame) -> list[dict[str, Any]]:
 
 
 def _proxies(rows: pl.LazyFrame) -> list[dict[str, Any]]:
-    """Return the proxies with logged addresses, and how many clients a forwarded column verifies."""
+    """Return the proxies whose addresses are in the log, and the clients that --forwarded verifies."""
     found = rows.filter(pl.col("proxy").is_not_null()).group_by("proxy", "forwarded").len()
     by: dict[str, dict[int | None, int]] = {}
     for operator, number, count in found.collect(engine="streaming").iter_rows():

@@ -72,11 +72,7 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
     for proxy in document["proxies"]:
         by_proxy += proxy["fetches"]
         fetches = counted(proxy["fetches"], "fetch", "fetches")
-        address = (
-            f"belongs to a proxy of {proxy['operator']}"
-            if proxy["operator"]
-            else "is a private one, such as a proxy's"
-        )
+        owner = f"of {proxy['operator']}" if proxy["operator"] else "with a private address"
         if proxy["forwarded"] is not None:
             number = "" if proxy["forwarded"] == 1 else f" {proxy['forwarded']}"
             verifies = f"verifies {proxy['would_verify']} of them"
@@ -88,7 +84,7 @@ def _proxies(document: Mapping[str, Any]) -> Iterator[str]:
             )
         else:
             fix = f"log the forwarded address ({proxy['header']}), and read it with --forwarded"
-        yield f"the address of {fetches} {address}, so the client can't be verified: {fix}"
+        yield f"the address of {fetches} belongs to a proxy {owner}, so the client can't be verified: {fix}"
     if failed > by_proxy:
         if position:
             fix = f"the forwarded column of such a line has no address in position {position} from the right"
@@ -110,7 +106,7 @@ def _without_dns(document: Mapping[str, Any]) -> Iterator[str]:
         and known.rdns
     ]
     if names:
-        yield f"only DNS can identify some clients of {_some(names)}, and it was not used; add --dns"
+        yield f"some clients of {_some(names)} can be identified only by DNS, which was not used; add --dns"
 
 
 def _some(names: Sequence[str]) -> str:

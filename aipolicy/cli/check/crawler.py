@@ -28,7 +28,7 @@ def _list_clauses() -> None:
     from aipolicy.conformance import clauses_named
     from aipolicy.conformance.report import listing
 
-    print_fitted(listing(clauses_named(())), in_a_pipe=_WIDTH)
+    print_fitted(listing(clauses_named(())), pipe_width=_WIDTH)
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -135,9 +135,9 @@ def _run(options: _Options) -> int:
     if options["as_json"]:
         print_json(document(run, command, random))
     else:
-        print_fitted(table(run), in_a_pipe=_WIDTH)
+        print_fitted(table(run), pipe_width=_WIDTH)
         if random:
-            print_fitted(random_table(random, run.token), in_a_pipe=_WIDTH)
+            print_fitted(random_table(random, run.token), pipe_width=_WIDTH)
     _print_details(run, options["verbose"])
     return _exit_code(run, random, options)
 

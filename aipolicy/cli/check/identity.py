@@ -1,4 +1,4 @@
-"""``aipolicy check identity``: is a client the crawler that its User-Agent declares?"""
+"""``aipolicy check identity``: verification of clients that declare a crawler in their User-Agent."""
 
 import json
 import sys
@@ -56,8 +56,8 @@ def identity(
     aipolicy check identity 203.0.113.7 --request request.txt
     aipolicy check identity - < clients.jsonl
 
-    The operator's published addresses at that time decide, as far as they are known; otherwise a host name
-    that leads back to the address. If an operator publishes neither, no client is *spoofed*. A check that
+    The operator's published addresses at that time decide if they are known, otherwise a host name that
+    resolves back to the address. If an operator publishes neither, no client is *spoofed*. A check that
     can't be made (DNS doesn't answer, or the address is a proxy's) gives *check_failed*.
 
     The head of a request, as it was sent over HTTPS, contains the User-Agent and perhaps a Web Bot Auth
@@ -73,7 +73,7 @@ def identity(
 
     when = datetime.now(UTC) if time is None else parse_time("--time", time)
     if request is not None:
-        clients = iter([_sender(request, addresses, user_agent, when)])
+        clients = iter([_signing_client(request, addresses, user_agent, when)])
     else:
         clients = _clients(addresses, user_agent, _day(when))
     identities = IdentityChecker(ranges_in_force(ranges)[0], _resolver() if dns else None)
@@ -129,7 +129,7 @@ def _day(when: datetime) -> date:
     return when.astimezone(UTC).date()
 
 
-def _sender(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> _Client:
+def _signing_client(name: str, addresses: tuple[str, ...], user_agent: str | None, when: datetime) -> _Client:
     from aipolicy.identity.signature_evidence import verify_signatures
 
     if len(addresses) > 1 or "-" in addresses:
@@ -213,8 +213,8 @@ def _check(
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         clients = iter(clients)
-        while some := tuple(islice(clients, _AT_ONCE)):
-            yield from zip(some, threads.map(results, some), strict=True)
+        while batch := tuple(islice(clients, _AT_ONCE)):
+            yield from zip(batch, threads.map(results, batch), strict=True)
 
 
 def _identify(identities: "IdentityChecker", client: _Client, crawler: Crawler) -> _Result:
@@ -223,23 +223,23 @@ def _identify(identities: "IdentityChecker", client: _Client, crawler: Crawler) 
     from aipolicy.identity.signature_evidence import signature_evidence, stronger_identity
 
     if client.address is None:
-        identity, reasons, evidence, lacking = Identity.UNVERIFIABLE, ["no address was given"], None, None
+        identity, reasons, evidence, missing = Identity.UNVERIFIABLE, ["no address was given"], None, None
     else:
         evidence = identities.evidence(
             crawler.product_token, client.address, client.day, signatures=client.signatures is not None
         )
-        identity, reasons, lacking = evidence.identity, why(crawler, evidence), needed(crawler, evidence)
+        identity, reasons, missing = evidence.identity, why(crawler, evidence), needed(crawler, evidence)
     if client.signatures:
         from aipolicy.identity.signatures import Agents
 
         signed = signature_evidence(crawler, client.signatures, Agents())
         identity = identity if signed is None else stronger_identity(identity, signed.identity)
     if identity in (Identity.VERIFIED, Identity.OPERATOR_VERIFIED):
-        lacking = None
+        missing = None
     elif crawler.web_bot_auth:
         signature = f"a signature by {crawler.web_bot_auth}"
-        lacking = f"{lacking}, or {signature}" if lacking else signature
-    return _Result(crawler, identity, reasons, lacking, evidence)
+        missing = f"{missing}, or {signature}" if missing else signature
+    return _Result(crawler, identity, reasons, missing, evidence)
 
 
 def _lines(client: _Client, results: Sequence[_Result]) -> Iterator[str]:
@@ -268,7 +268,7 @@ def _signature_lines(signatures: "Sequence[SignatureResult]") -> Iterator[str]:
 
 
 def _signers(signature: "SignatureResult") -> list[str]:
-    """Return the product tokens that the signature stands for, as far as it is valid."""
+    """Return the product tokens that a valid signature stands for."""
     from aipolicy.identity.signatures import Agents
 
     return sorted(Agents().signs_for(signature.directory or ""))
@@ -353,6 +353,6 @@ def _dns(evidence: "IdentityEvidence") -> dict[str, Any] | None:
         "error": str(trace.answer) if failed else None,
         "host_names": list(trace.names),
         "led_to": {
-            name: None if isinstance(led, ResolverError) else list(led) for name, led in trace.resolved
+            name: None if isinstance(found, ResolverError) else list(found) for name, found in trace.resolved
         },
     }

@@ -241,8 +241,8 @@ class Totals:
     """Counts of sites.
 
     Attributes:
-        unknown: Sites that can't be confirmed to be as they should: not audited, or not reached although a
-            policy is expected.
+        unknown: Sites whose signals can't be confirmed: not audited, or not reached although a policy is
+            expected.
         failures: Messages about the first sites that were not reached.
         kinds: Sites with each kind of finding.
     """

@@ -1,4 +1,4 @@
-"""The clause about the product token in the User-Agent (RFC 9309 §2.2.1), and how the token is learned.
+"""The clause about the product token in the User-Agent (RFC 9309 §2.2.1), and functions to learn it.
 
 The fixture's robots.txt names each candidate in a group of its own that disallows a page of its own: the page
 that the crawler skips shows which group it obeys.

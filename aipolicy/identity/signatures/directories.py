@@ -122,7 +122,7 @@ class Directories:
         self._fetches: dict[str, Future[None]] = {}
 
     def find(self, directory: str, keyid: str) -> KeyResult:
-        """Return the cached key with that thumbprint, and whether a fetch of the directory is due."""
+        """Return the cached key with that thumbprint, and True if a fetch of the directory is due."""
         now = self._clock()
         allowed = self._allowed(directory)
         fetch = allowed and self._cache.is_due(directory)
@@ -153,9 +153,8 @@ class Directories:
             starts = running is None
             running = self._fetches.setdefault(directory, Future())
         if not starts:
-            await asyncio.shield(
-                asyncio.wrap_future(running)
-            )  # a cancelled caller must not end it for others
+            # A cancelled caller must not cancel the fetch for others.
+            await asyncio.shield(asyncio.wrap_future(running))
             return
         try:
             if self._cache.is_due(directory):  # unless a fetch ended between the two looks

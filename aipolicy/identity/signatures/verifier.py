@@ -175,7 +175,7 @@ class KeySource(Protocol):
 
 
 class Verifier:
-    """Verifies the signatures of requests.
+    """A verifier of the signatures of requests.
 
     A signature that covers little can be sent again, for other paths too, until it expires: nonces are not
     stored. ``Rules`` can require more coverage.
@@ -266,7 +266,7 @@ class _MessageOfOneSignature:
 
 
 class _WholeRequestResolver(HTTPSignatureComponentResolver):
-    """Resolves components from the request with all its signatures: one can cover another (RFC 9421 §4.3)."""
+    """A resolver of components from the whole request: one signature can cover another (RFC 9421 §4.3)."""
 
     def __init__(self, message: _MessageOfOneSignature) -> None:
         super().__init__(message.request)  # type: ignore[no-untyped-call]

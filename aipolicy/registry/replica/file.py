@@ -80,12 +80,12 @@ class ReplicaFile:
     """An open replica file.
 
     Attributes:
-        identity: identity of the file when it was opened.
-        last: the latest change in it.
-        level_at: when it was last up to date, in microseconds since the epoch.
+        identity: Identity of the file when it was opened.
+        last: The latest change in it.
+        level_at: When it was last up to date, in microseconds since the epoch.
 
     Raises:
-        DamagedError: the file isn't a valid replica.
+        DamagedError: The file isn't a valid replica.
     """
 
     def __init__(self, path: Path) -> None:
@@ -191,7 +191,7 @@ class ReplicaFile:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        self.last = Checkpoint.of(changes[-1])
+        self.last = Checkpoint.from_row(changes[-1])
 
     def set_status(self, status: StatusRow) -> None:
         """Write the follower's status for other processes."""
@@ -210,7 +210,7 @@ class ReplicaFile:
 
     def _mark(self, seq: int) -> Checkpoint:
         row = self._connection.execute(_CHANGE, (seq,)).fetchone()
-        return Checkpoint.of(row) if row else Checkpoint(seq)
+        return Checkpoint.from_row(row) if row else Checkpoint(seq)
 
     def _apply(self, row: Row) -> None:
         seq, at, _, site_id, name, policy, hosts, _ = row
@@ -233,8 +233,8 @@ def open_replica(path: Path) -> ReplicaFile | None:
     """Open the replica at ``path``; return None if there is no file.
 
     Raises:
-        DamagedError: the replica is damaged.
-        RegistryError: the file isn't a replica.
+        DamagedError: The replica is damaged.
+        RegistryError: The file isn't a replica.
     """
     if not _is_ours(path):
         return None

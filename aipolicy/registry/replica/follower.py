@@ -61,13 +61,13 @@ class Replica:
     Args:
         registry: Address of the registry.
         to: The file. Only the follower may write it and its lock, ``FILE.lock``.
-        poll: Seconds between two looks at the registry; a change that is notified is fetched at once.
+        poll: Seconds between two polls of the registry; a change with a notification is fetched at once.
         wait: If another process follows into this file, take over when it ends.
         progress: Display of the progress of a copy: see ``initial_copy.Progress``.
         clock: Returns the time for other processes, in seconds since the epoch.
 
     Raises:
-        RegistryURLError, MissingExtraError: the registry can't be followed.
+        RegistryURLError, MissingExtraError: The registry can't be followed.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Replica:
         """Follow until ``stop`` is called.
 
         Raises:
-            RegistryError: another process follows into the file, or it isn't a replica.
+            RegistryError: Another process follows into the file, or it isn't a replica.
         """
         try:
             if not self._take():

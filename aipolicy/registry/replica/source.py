@@ -31,8 +31,8 @@ COPY_TIMEOUT = 300.0
 _POLL = 0.25  # seconds between two looks at a deadline
 
 _CHANGES = f"SELECT {', '.join(COLUMNS)} FROM change WHERE seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608 - no input
-# The server computes the digest of the last change, as ``Checkpoint.of`` does, because a change may have
-# megabytes; but not while it is the same version of the same row, which PostgreSQL itself numbers.
+# The server computes the digest of the last change, as ``Checkpoint.from_row`` does, because a change
+# may have megabytes; but not while it is the same version of the same row, which PostgreSQL itself numbers.
 _LAST = ", ".join(f"change.{name}" for name in COLUMNS)
 _DIGEST = f"encode(sha256(convert_to(concat_ws(E'\\n', {_LAST}), 'UTF8')), 'hex')"
 _VERSION = "concat_ws(' ', sequence.seq, change.tableoid, change.ctid, change.xmin)"
@@ -166,7 +166,7 @@ class Source:
         return self._rows(_CHANGES, (since, limit))
 
     def wait(self, seconds: float) -> None:
-        """Wait until there may be a change, at most so many seconds."""
+        """Wait until there may be a change, at most ``seconds``."""
         with self._translated_errors():
             for _ in self._open_connection().notifies(timeout=seconds, stop_after=1):
                 pass
@@ -180,9 +180,8 @@ class Source:
             with self._translated_errors(), connection.transaction():
                 with self._watchdog.limit(ANSWER_TIMEOUT):
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    connection.execute(
-                        "SET LOCAL cursor_tuple_fraction = 1"
-                    )  # optimise for all rows, not for the first
+                    # Optimise for all rows, not for the first.
+                    connection.execute("SET LOCAL cursor_tuple_fraction = 1")
                 snapshot = Snapshot(connection, self.state(), self._watchdog)
                 if not snapshot.is_complete():
                     raise incomplete(self.name)

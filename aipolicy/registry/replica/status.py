@@ -21,7 +21,7 @@ class FollowerStatus:
         clock: Returns the time for other processes; durations are measured with a monotonic clock.
 
     Attributes:
-        trouble: why the follower can't follow; empty if it does.
+        trouble: Why the follower can't follow; empty if it does.
     """
 
     def __init__(self, source: str, path: Path, clock: Callable[[], float]) -> None:
@@ -42,13 +42,13 @@ class FollowerStatus:
         self._source_seq = source_seq
 
     def row(self, *, up_to_date: bool) -> StatusRow:
-        """Return the row for the file; ``up_to_date`` if it has all changes with this one."""
+        """Return the row to write; ``up_to_date`` if the file then has all changes."""
         if up_to_date:
             self._level_at = self._now()
         return StatusRow(self._source, self._source_seq, self._level_at, "" if up_to_date else self.trouble)
 
     def row_of_copy(self, source_seq: int) -> StatusRow:
-        """Return the row for a new copy with all changes of now."""
+        """Return the row for a new copy, which is up to date."""
         return StatusRow(self._source, source_seq, self._now())
 
     def failed(self, message: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
 from aipolicy.report.text import pasted, shorten
-from aipolicy.robotstxt.dialects.google import LONGEST_LINE
+from aipolicy.robotstxt.dialects.google import MAX_LINE
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.parsed_file import ParsedFile
 
@@ -42,14 +42,14 @@ def check(file: ParsedFile) -> Iterator[Finding]:
     yield from _size(file)
     yield from _encoding(file)
     for line in file.lines:
-        if len(line.text) > LONGEST_LINE // 4:
+        if len(line.text) > MAX_LINE // 4:
             size = len(line.text.encode("utf-8", "surrogateescape"))
-            if size > LONGEST_LINE:
+            if size > MAX_LINE:
                 yield finding(
                     "line-too-long",
                     [line.number],
                     f"the line has {size} bytes",
-                    f"Google's parser reads {LONGEST_LINE} bytes of a line, so a path cut there matches "
+                    f"Google's parser reads {MAX_LINE} bytes of a line, so a path cut there matches "
                     "more pages; shorten it",
                 )
 
@@ -58,8 +58,8 @@ def _beginning(file: ParsedFile) -> str:
     return next((shorten(line.text, 40) for line in file.lines if line.text), "")
 
 
-def is_something_else(file: ParsedFile) -> bool:
-    """Return True if the file isn't a robots.txt, so that its lines needn't be checked."""
+def is_not_robots_txt(file: ParsedFile) -> bool:
+    """Return True if the file is a web page or binary, so that its lines needn't be checked."""
     return is_html(file) or _is_binary(file)
 
 

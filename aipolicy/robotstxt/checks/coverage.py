@@ -158,9 +158,9 @@ def _not_repeated(file: ParsedFile) -> Iterator[Finding]:
 
 
 class _Covers:
-    """Tells if a group disallows everything that a pattern matches, or has another rule for that pattern.
+    """A test that a group disallows everything that a pattern matches, or has a rule for it.
 
-    ``asked``: the number of patterns to test; if they are many, few wildcards are compared with each.
+    ``asked``: The number of patterns to test; if there are many, few wildcards are compared with each.
     """
 
     def __init__(self, content: Content, asked: int) -> None:

@@ -24,7 +24,7 @@ _REWRITTEN = 3000  # lines: longer files are not tried in another spelling
 
 
 @dataclass(frozen=True, slots=True)
-class _Differs:
+class _Deviation:
     token: str
     path: str
     allowed: bool  # by RFC 9309
@@ -39,14 +39,14 @@ def check(file: ParsedFile) -> Iterator[Finding]:
     for dialect in DIALECTS:
         found = list(_differences(file, dialect.read(file.body)))
         for allowed in (False, True):
-            some = [differs for differs in found if differs.allowed is allowed]
+            some = [deviation for deviation in found if deviation.allowed is allowed]
             if some:
                 if rewritten is None:
                     rewritten = _portable(file) if len(file.lines) <= _REWRITTEN else b""
                 yield _finding(file, dialect, some, rewritten)
 
 
-def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Differs]:
+def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Deviation]:
     """Yield one difference for each crawler and answer."""
     alike: dict[tuple[str, RuleSet], list[str]] = {}
     for crawler in CRAWLERS:
@@ -67,7 +67,7 @@ def _differences(file: ParsedFile, dialect_file: DialectFile) -> Iterator[_Diffe
             if standard.allowed is not other.allowed and standard.allowed not in yielded:
                 yielded.add(standard.allowed)
                 for token in tokens:
-                    yield _Differs(token, path, standard.allowed, standard.line, other.line)
+                    yield _Deviation(token, path, standard.allowed, standard.line, other.line)
 
 
 def _effort(content: Content) -> int:
@@ -75,10 +75,10 @@ def _effort(content: Content) -> int:
     return 1 + content.size + content.wildcard_size // 5
 
 
-def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> Finding:
+def _finding(file: ParsedFile, dialect: Dialect, some: list[_Deviation], rewritten: bytes) -> Finding:
     named = {crawler.product_token for crawler in file.known}
-    some = sorted(some, key=lambda differs: differs.token not in named)
-    tokens = [differs.token for differs in some]
+    some = sorted(some, key=lambda deviation: deviation.token not in named)
+    tokens = [deviation.token for deviation in some]
     first = some[0]
     line = f" (line {first.dialect_line})" if first.dialect_line else ""
     if first.allowed:
@@ -92,7 +92,7 @@ def _finding(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten
     written = [token for group in RobotsTxt.parse(fix).groups for token in group.tokens]
     return finding(
         "read-differently",
-        [number for differs in some for number in (differs.line, differs.dialect_line)][:20],
+        [number for deviation in some for number in (deviation.line, deviation.dialect_line)][:20],
         f"{dialect.id}: {listed(tokens)}, for example at {shorten(first.path, 60)}:"
         f" by RFC 9309 it may{'' if first.allowed else ' not'} be fetched",
         f"{effect}; {hint}",
@@ -117,11 +117,11 @@ def _portable(file: ParsedFile) -> bytes:
     return str(RobotsTxt(groups)).encode("utf-8", "surrogateescape")
 
 
-def _fix(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: bytes) -> tuple[str, str]:
+def _fix(file: ParsedFile, dialect: Dialect, some: list[_Deviation], rewritten: bytes) -> tuple[str, str]:
     """Return lines that make the dialect agree with RFC 9309, if a trial found some, and an instruction."""
     if not rewritten:
         return "", "no fix could be tried"
-    tokens = list(dict.fromkeys(differs.token for differs in some))
+    tokens = list(dict.fromkeys(deviation.token for deviation in some))
     if _agrees(dialect, rewritten, some):
         names = {file.index.bound(token).name for token in tokens}
         groups = [g for g in RobotsTxt.parse(rewritten).groups if names & set(map(str.lower, g.tokens))]
@@ -137,13 +137,13 @@ def _fix(file: ParsedFile, dialect: Dialect, some: list[_Differs], rewritten: by
 
 
 def _lines(group: Group) -> list[str]:
-    """Return the lines of a group without comments: these are for readers of the file itself."""
+    """Return the lines of a group without comments."""
     records = [record for record in group.records if isinstance(record, Rule) or record.name]
     plain = Group(group.tokens, tuple(replace(record, comment="") for record in records))
     return list(map(pasted, plain.lines()))
 
 
-def _agrees(dialect: Dialect, body: bytes, some: list[_Differs]) -> bool:
+def _agrees(dialect: Dialect, body: bytes, some: list[_Deviation]) -> bool:
     dialect_file = dialect.read(body)
     return all(dialect_file.bound(d.token).decide(d.path).allowed is d.allowed for d in some)
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from aipolicy.report.text import pasted, shorten
-from aipolicy.robotstxt.checks.content import is_something_else
+from aipolicy.robotstxt.checks.content import is_not_robots_txt
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.malformed_lines import MalformedLine
 from aipolicy.robotstxt.parsed_file import ParsedFile
@@ -26,7 +26,7 @@ _LIKENESS = 0.8
 
 
 def check(file: ParsedFile) -> Iterator[Finding]:
-    other_file = is_something_else(file)
+    other_file = is_not_robots_txt(file)
     unread: dict[str, list[Line]] = {}
     for line in file.lines:
         if line.number in file.malformed:
@@ -115,7 +115,7 @@ def _other(line: Line) -> Iterator[Finding]:
         yield _missing_colon(line, f"Sitemap: {pasted(url)}")
         return
     field = line.name.lower()
-    meant = _meant(field)
+    meant = _guess_field(field)
     if Record(line.name, line.value).read_differently:
         named = next(n for n in (*USER_AGENT, "allow", *DISALLOW, *SITEMAP) if field.startswith(n))
         proper = _proper_name(named)
@@ -145,7 +145,7 @@ def _is_misspelling(field: str, meant: str) -> bool:
 
 def _is_unread(line: Line) -> bool:
     field = line.name.lower()
-    read = field in _OTHERS or _meant(field) or Record(line.name, line.value).read_differently
+    read = field in _OTHERS or _guess_field(field) or Record(line.name, line.value).read_differently
     return not read
 
 
@@ -158,7 +158,7 @@ def _unread(lines: list[Line]) -> Finding:
     return finding("unknown-field", numbers, f"'{name}' is a field that no known crawler reads", effect)
 
 
-def _meant(field: str) -> str:
+def _guess_field(field: str) -> str:
     """Return the field that a misspelt name probably means, or ""."""
     if field in _OTHERS and field not in _MEANT:
         return ""

@@ -1,4 +1,4 @@
-"""Checks of rules without effect, or with another effect than they seem to have."""
+"""Checks of rules without effect, or with an unexpected effect."""
 
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit

@@ -16,7 +16,7 @@ from aipolicy.robotstxt.parsed_file import UNNAMED, ParsedFile
 from aipolicy.robotstxt.parser import Line, Record
 from aipolicy.robotstxt.reach import Reach
 from aipolicy.signals.content_signal import CATEGORIES, KEYS, parse_content_signal, signal_text
-from aipolicy.signals.content_usage import member_meant, split_usage, usage_meant
+from aipolicy.signals.content_usage import guess_member, guess_usage, split_usage
 
 _COMPARED = 200_000  # signals, in all combinations of groups that bind some crawler
 
@@ -54,7 +54,7 @@ def _signal(line: Line) -> Iterator[Finding]:
     valid = parse_content_signal(line.value)
     invalid = [member for member in members if not parse_content_signal(member)]
     if invalid or not valid:
-        fixed = valid | dict(filter(None, map(_signal_meant, invalid)))
+        fixed = valid | dict(filter(None, map(_guess_signal, invalid)))
         yield finding(
             "unreadable-signal",
             [line.number],
@@ -76,9 +76,9 @@ def _signal(line: Line) -> Iterator[Finding]:
         )
 
 
-def _signal_meant(member: str) -> tuple[str, str] | None:
+def _guess_signal(member: str) -> tuple[str, str] | None:
     key, _, value = member.lower().partition("=")
-    meant = member_meant(key.strip(), value.strip())
+    meant = guess_member(key.strip(), value.strip())
     return (KEYS[meant[0]], "yes" if meant[1] is Preference.ALLOW else "no") if meant else None
 
 
@@ -88,7 +88,7 @@ def _usage(line: Line) -> Iterator[Finding]:
     invalid = [use for use in Category if use in (members or {}) and valid[use] is Preference.UNKNOWN]
     if valid and not invalid:
         return
-    meant = usage_meant(statement)
+    meant = guess_usage(statement)
     if invalid:
         what, why = (
             f"the value of {listed(invalid)} is neither y nor n",

@@ -1,4 +1,4 @@
-"""Checks of product tokens: are they the names of crawlers?"""
+"""Checks that product tokens are the names of crawlers."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from aipolicy.report.text import listed, pasted, shorten
 from aipolicy.robotstxt.findings import Finding, Severity, finding
 from aipolicy.robotstxt.parsed_file import ParsedFile
 from aipolicy.robotstxt.parser import Line, product_token
-from aipolicy.robotstxt.product_tokens import ALIASES, is_header, left_out, meant_by, mentioned
+from aipolicy.robotstxt.product_tokens import ALIASES, guess_crawler, is_header, left_out, mentioned
 
 _COMPARED = 1000  # unknown names that are compared with known ones
 _CUT = re.compile(r"[A-Za-z_-]*")
@@ -72,7 +72,7 @@ def _unknown(line: Line, token: str) -> Iterator[Finding]:
             "token-left-out", [line.number], f"{name!r} is not a known product token", _lower(reason)
         )
     else:
-        crawler = meant_by(token)
+        crawler = guess_crawler(token)
         if crawler:
             yield finding(
                 "token-typo",

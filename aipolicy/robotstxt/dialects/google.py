@@ -1,7 +1,7 @@
 """Google's open-source parser, as its source (google/robotstxt, April 2026) reads a file.
 
-It cuts a product token at the first character outside ``[A-Za-z_-]``, takes a longer field name for the one
-that it begins with (``Disallow-AI``), and goes on in the next group where one has no rule.
+It cuts a product token at the first character outside ``[A-Za-z_-]``, reads a longer field name as the one
+that it begins with (``Disallow-AI``), and joins a group without a rule to the next.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from aipolicy.robotstxt.matching import GroupIndex, RuleSet
 from aipolicy.robotstxt.parser import DISALLOW, USER_AGENT, Group, Rule
 
-LONGEST_LINE = 2083 * 8 - 1
+MAX_LINE = 2083 * 8 - 1
 """Bytes of a line that Google's parser keeps."""
 
 _ALLOW = "allow"
@@ -49,7 +49,7 @@ def _fields(body: bytes) -> Iterator[tuple[int, str, str]]:
             break
         body = body[1:]
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", body), 1):
-        text = line[:LONGEST_LINE].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
+        text = line[:MAX_LINE].decode("utf-8", "surrogateescape").partition("#")[0].strip(_SPACE)
         name, colon, value = text.partition(":")
         if not colon:
             words = _WORDS.findall(text)
@@ -87,4 +87,4 @@ def _path_rules(allow: bool, value: str, line: int) -> Iterator[Rule]:
 def _escaped(match: re.Match[str]) -> str:
     if match[0].startswith("%"):
         return match[0].upper()
-    return "".join(f"%{octet:02X}" for octet in match[0].encode("utf-8", "surrogateescape"))
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))

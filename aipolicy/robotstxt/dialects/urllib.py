@@ -1,6 +1,6 @@
-"""Python's ``urllib.robotparser``: as it was since 2000, up to 3.12, and as rewritten after RFC 9309.
+"""Python's ``urllib.robotparser``: the one up to 3.12, and the one rewritten after RFC 9309 (gh-138907).
 
-The rewriting is gh-138907. Which one a 3.13 or 3.14 has depends on its patch level (May 2026).
+Python 3.13 and 3.14 have either, depending on their patch level (May 2026).
 """
 
 import re
@@ -13,7 +13,7 @@ from aipolicy.robotstxt.matching import RuleSet, Spelling
 from aipolicy.robotstxt.parser import Rule
 
 _RULES = ("allow", "disallow")
-# Nothing in it is spelt in two ways; most patterns are so, and need none of the work below.
+# It has only one spelling. Most patterns are like this, and need none of the work below.
 _PLAIN = re.compile(r"(?!//)[A-Za-z0-9/_.~-]*")
 _ENDING = (*_RULES, "crawl-delay", "request-rate")  # what ends the user-agent lines
 
@@ -147,8 +147,8 @@ class MostMatched(RuleSet):
     """The rule that matched the most of the path; on a tie, Allow; then the first.
 
     Args:
-        tables: the rules of each group that binds the crawler.
-        spelling: changes a path to the spelling in which the parser compares it.
+        tables: The rules of each group that binds the crawler.
+        spelling: Changes a path to the spelling in which the parser compares it.
     """
 
     def __init__(self, tables: Iterable["MostMatchedTable"], spelling: Spelling = str) -> None:
@@ -205,7 +205,7 @@ class MostMatchedTable:
 
 
 def _common(entries: list[_Entry]) -> list[str]:
-    """Return the names of combined groups: only those that all of them have."""
+    """Return the names that all of the groups have."""
     names = entries[0].agents
     for entry in entries[1:]:
         theirs = set(entry.agents)

@@ -1,4 +1,4 @@
-"""Checks of a site, whatever its policy: each takes a parsed site and yields findings."""
+"""Checks that don't depend on the site's policy: each takes a parsed site and yields findings."""
 
 from aipolicy.siteaudit.checks import clients, contradictions, files, page, page_signals, robots_file
 

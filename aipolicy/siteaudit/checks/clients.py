@@ -1,4 +1,4 @@
-"""Checks that every client receives the same: stale copies, refusals and answers made for a User-Agent."""
+"""Checks that all clients receive the same: stale copies, refusals, answers by User-Agent."""
 
 from collections.abc import Iterator
 
@@ -63,7 +63,7 @@ def _stale_page(site: ParsedSite) -> Iterator[SiteFinding]:
             "page-differs-by-query",
             "page",
             f"the page has other signals at a URL with an unused query: {cached.changes_to(fresh)}",
-            "links with a query may lead there; or a cache served an old copy without saying so",
+            "links with a query lead to these signals; or a cache served an old copy without saying so",
         )
 
 
@@ -123,7 +123,7 @@ def _page_by_client(site: ParsedSite) -> Iterator[SiteFinding]:
             "page",
             f"{listed(clients)} {'receives' if len(clients) == 1 else 'receive'} other signals:"
             f" {plain.changes_to(summary)}",
-            "readers don't all learn the same about the page",
+            "readers of the page receive different signals",
             fix="send the signals to every client",
             severity=None if summary.has_every_refusal_of(plain) else Severity.ERROR,
         )

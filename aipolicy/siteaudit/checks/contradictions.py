@@ -23,12 +23,12 @@ _MOST, _LISTED = 50, 5
 
 
 def check(site: ParsedSite) -> Iterator[SiteFinding]:
-    yield from _contradicting(site)
-    yield from _not_in_robots(site)
-    yield from _granted(site)
+    yield from _contradictions(site)
+    yield from _opt_out_not_in_robots(site)
+    yield from _grants_to_blocked(site)
 
 
-def _contradicting(site: ParsedSite) -> Iterator[SiteFinding]:
+def _contradictions(site: ParsedSite) -> Iterator[SiteFinding]:
     """Yield a finding for each yes, with the statements that say no, whichever crawlers receive both."""
     conflicts: dict[tuple[Statement, str], tuple[dict[Statement, None], list[str]]] = {}
     reserved = reservations(site)
@@ -39,7 +39,7 @@ def _contradicting(site: ParsedSite) -> Iterator[SiteFinding]:
         for no, yes in product(refusals, grants):
             both_in_robots = no.location.carrier is yes.location.carrier is Carrier.ROBOTS
             if no.category is yes.category and not both_in_robots:
-                opposing, tokens = conflicts.setdefault((yes, _which_counts(no, yes)), ({}, []))
+                opposing, tokens = conflicts.setdefault((yes, _precedence(no, yes)), ({}, []))
                 opposing[no] = None
                 if token not in tokens:
                     tokens.append(token)
@@ -69,7 +69,7 @@ def _change(yes: Statement) -> str:
     return f"change {shorten(yes.location.text)!r} in {yes.location.carrier}"
 
 
-def _which_counts(no: Statement, yes: Statement) -> str:
+def _precedence(no: Statement, yes: Statement) -> str:
     signals = {no.signal, yes.signal}
     if signals == {Signal.TDMREP}:
         order = (Carrier.TDMREP, Carrier.HEADER, Carrier.META)
@@ -80,15 +80,15 @@ def _which_counts(no: Statement, yes: Statement) -> str:
         return "a reader of both follows the stricter one (AIPREF vocab-08 §5.1), but many read only one"
     if signals == {Signal.CONTENT_SIGNAL}:
         return "no published rule says which one counts"
-    return f"a reader of {yes.signal} alone understands a yes, and no reader is known to read both"
+    return f"a reader of {yes.signal} alone understands a yes, and no known reader reads both"
 
 
-def _training(crawler: Crawler) -> bool:
+def _collects_for_training(crawler: Crawler) -> bool:
     """Return True if it is documented that the crawler collects for training."""
     return not crawler.listed and crawler.purpose in (Purpose.TRAINING, Purpose.DATASET, Purpose.CONTROL)
 
 
-def _not_in_robots(site: ParsedSite) -> Iterator[SiteFinding]:
+def _opt_out_not_in_robots(site: ParsedSite) -> Iterator[SiteFinding]:
     if site.access is not Access.RULES:
         return
     refusals = [
@@ -97,17 +97,18 @@ def _not_in_robots(site: ParsedSite) -> Iterator[SiteFinding]:
         if s.category is Category.TRAIN_AI and s.preference is Preference.DISALLOW
     ]
     outside = [s for s in refusals if s.location.carrier is not Carrier.ROBOTS]
-    if outside and all(reach_of(site.file, c) is Reach.OPEN for c in CRAWLERS if _training(c)):
+    if outside and all(reach_of(site.file, c) is Reach.OPEN for c in CRAWLERS if _collects_for_training(c)):
         yield finding(
             "opt-out-not-in-robots",
             "robots.txt",
-            f"it disallows no training crawler, although {shorten(str(outside[0].location))}",
+            f"it disallows no training crawler, although {outside[0].location.where} says no to AI training"
+            f" ({shorten(outside[0].location.text)})",
             "most AI crawlers read only robots.txt, so they fetch the page",
             fix="add the groups that 'aipolicy robots --preset no-training --base robots.txt' writes",
         )
 
 
-def _granted(site: ParsedSite) -> Iterator[SiteFinding]:
+def _grants_to_blocked(site: ParsedSite) -> Iterator[SiteFinding]:
     """Yield the grants to crawlers that may not fetch the page."""
     if site.access is not Access.RULES:
         return

@@ -32,7 +32,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
 def _tdmrep(site: ParsedSite) -> Iterator[SiteFinding]:
     answer, entries = site.observation.tdmrep, site.tdm_entries
     if entries is None:
-        if answer.received and _is_meant(answer):
+        if answer.received and _is_broken(answer):
             yield finding(
                 "tdmrep-unreadable",
                 _TDMREP,
@@ -66,8 +66,8 @@ def _tdmrep(site: ParsedSite) -> Iterator[SiteFinding]:
         earlier.append(location)
 
 
-def _is_meant(answer: FetchResult) -> bool:
-    """Return True for a broken tdmrep.json, False for the page with which some sites answer everything."""
+def _is_broken(answer: FetchResult) -> bool:
+    """Return True for a broken tdmrep.json, False for the HTML page that some sites send for every path."""
     return not answer.is_html or without_blank(answer.body)[:1] in (b"[", b"{")
 
 

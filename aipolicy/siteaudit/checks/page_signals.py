@@ -1,11 +1,11 @@
-"""Checks of the signals in the headers and tags of the page: if they can be read, and by whom."""
+"""Checks of the signals in the headers and tags of the page: if their readers can read them."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from aipolicy.core.preferences import Category, Preference, members_of
 from aipolicy.report.text import listed, shorten
-from aipolicy.signals.content_usage import strictest_of, usage_meant
+from aipolicy.signals.content_usage import guess_usage, strictest_of
 from aipolicy.signals.tdmrep import NAME
 from aipolicy.signals.x_robots_tag import OPT_OUT_RULES, missed_by, named_rules, parse_x_robots_tag
 from aipolicy.siteaudit.declarations import header_preferences, licences, reservation_values, rules_for
@@ -27,7 +27,7 @@ def check(site: ParsedSite) -> Iterator[SiteFinding]:
             "content-signal-in-page",
             location.where,
             shorten(location.text),
-            "contentsignals.org defines the signal for robots.txt only; Cloudflare's Markdown answers have it"
+            "contentsignals.org defines it for robots.txt only; Cloudflare also sends it with Markdown pages"
             if value
             else "it is empty",
         )
@@ -108,7 +108,7 @@ def _licences(site: ParsedSite) -> Iterator[SiteFinding]:
 
 def _content_usage(page: PageSignals) -> Iterator[SiteFinding]:
     sent = page.answer.header("Content-Usage")
-    members, meant = members_of(sent), usage_meant(sent)
+    members, meant = members_of(sent), guess_usage(sent)
     if members is None:
         yield finding(
             "content-usage-unreadable",

@@ -63,7 +63,7 @@ def _no_signals(policy: SitePolicy, signals: Signals, site: ParsedSite) -> SiteF
         "no-signals",
         "site",
         f"the site sends none of the signals of its policy: {', '.join(everything)}",
-        "crawlers don't learn of the policy; the answers look as if aipolicy weren't installed",
+        "crawlers don't learn of the policy; aipolicy seems not to be installed on this host",
         fix="mount aipolicy in the application or route requests through it, and check that this is the right"
         " host",
     )

@@ -1,4 +1,4 @@
-"""The well-known files of a site compared with its policy's, by what they say about paths."""
+"""Comparison of a site's well-known files with its policy, by what they say about paths."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,7 +18,7 @@ _MOST_PATHS = 60
 _ROUTE = "let aipolicy answer /.well-known/tdmrep.json"
 
 _Reservation = tuple[int | None, Any]
-"""Reservation, and the URL of the policy if it is compared."""
+"""The reservation, and the URL of the policy if URLs are compared."""
 
 
 def differences(site: ParsedSite, policy: SitePolicy, signals: Signals) -> Iterator[SiteFinding]:

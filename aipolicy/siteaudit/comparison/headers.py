@@ -1,4 +1,4 @@
-"""The page's headers compared with its policy's, by meaning; the page's own tags are taken into account."""
+"""Comparison of the page's headers with its policy, by meaning; the page's tags are taken into account."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from aipolicy.siteaudit.parsed_site import PageSignals, ParsedSite
 _LOST = "programs that read headers don't learn of the policy for the page, its images and its feeds"
 _IN_TAG = "the page's meta tag says it, but images and feeds have no tags"
 _FIX = "check what is between the application and the client: a proxy or CDN may remove or set the header"
-_STRICTER = "the page is stricter than its policy, which it may be"
+_STRICTER = "the page is stricter than its policy, which is permitted"
 
 
 def differences(
@@ -56,8 +56,7 @@ def differences(
     clients: dict[SiteFinding, list[str]] = {}
     for client, answer in site.observation.page.others:
         own_page = answer.ok and not interstitial(answer)
-        theirs = _compared(PageSignals(answer), expected, policy.effective) if own_page else ()
-        for each in theirs:
+        for each in _compared(PageSignals(answer), expected, policy.effective) if own_page else ():
             if each not in findings:
                 clients.setdefault(each, []).append(client)
     for each, names in clients.items():

@@ -1,4 +1,4 @@
-"""The robots.txt that is served compared with the policy's, by effect."""
+"""Comparison of the robots.txt that is served with the policy's, by effect."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ from aipolicy.siteaudit.robots_diff import RobotsComparison, difference_text, ef
 from aipolicy.siteaudit.statements import Carrier
 
 _MOST = 20
-_MOST_BYTES = 1024 * 1024  # of the earlier files that are compared, and of the served one each time
+_MOST_BYTES = 1024 * 1024  # compared with earlier versions: each one and, each time, the served file
 
 
 def differences(

@@ -79,13 +79,13 @@ def title(total: Document) -> str:
     if differing:
         if sites == 1:
             return "The site differs from its policy"
-        they = "differs from its policy" if differing == 1 else "differ from their policies"
-        return f"{differing:,} of {counted(sites, 'site')} {they}"
+        predicate = "differs from its policy" if differing == 1 else "differ from their policies"
+        return f"{differing:,} of {counted(sites, 'site')} {predicate}"
     if problems:
         if sites == 1:
             return "The site's signals have problems"
-        they = "has problems with its signals" if problems == 1 else "have problems with their signals"
-        return f"{problems:,} of {counted(sites, 'site')} {they}"
+        predicate = "has problems with its signals" if problems == 1 else "have problems with their signals"
+        return f"{problems:,} of {counted(sites, 'site')} {predicate}"
     if failed:
         return f"{failed:,} of {counted(sites, 'site')} could not be checked"
     return f"No problems were found on {'the site' if reached == 1 else f'the {reached:,} sites reached'}"

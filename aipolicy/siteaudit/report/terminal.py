@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,8 @@ from aipolicy.siteaudit.report.wording import ANSWERS, USES, Document
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _SHORT = 12  # findings of a site among many
+_UNBOUNDED = 1_000_000  # columns
+_GAP = 2  # columns between two cells
 _FILES = {"page": "page", "robots_txt": "robots.txt", "tdmrep": "tdmrep.json", "ai_txt": "ai.txt"}
 
 
@@ -23,10 +26,11 @@ def full(site: Document) -> RenderableType:
     if site["answered"]:
         parts.append(_answers(site))
     if site["crawlers"]:
-        parts += [Text(), _crawlers(site), Text(), _quotations(site)]
+        parts += [Text(), _Fitting(_crawlers(site)), Text(), _quotations(site)]
     parts += [Text(), *_findings(site["findings"])]
     if site["omitted"]:
-        parts.append(_text(f"and {', '.join(f'{n} more of {kind}' for kind, n in site['more'].items())}"))
+        omitted = (f"{number} more of {kind}" for kind, number in site["omitted"].items())
+        parts.append(_text(f"and {', '.join(omitted)}"))
     if site["notes"]:
         ids = dict.fromkeys(note["id"] for note in site["notes"])
         parts.append(_text(f"{counted(len(site['notes']), 'note')} (see --json): {', '.join(ids)}", "dim"))
@@ -78,12 +82,25 @@ def _answers(site: Document) -> Table:
     return grid
 
 
+class _Fitting:
+    """A table that fits the terminal although its first column has a minimum width: the others shrink."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        unbounded = options.update(max_width=_UNBOUNDED)
+        if Measurement.get(console, unbounded, self._table).maximum > options.max_width:
+            first, *others = self._table.columns
+            for column in others:  # otherwise rich cuts the last one
+                column.max_width = max((options.max_width - (first.min_width or 0)) // len(others) - _GAP, 1)
+        yield self._table
+
+
 def _crawlers(site: Document) -> Table:
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)
-    grid.add_column("Crawlers", overflow="fold", ratio=4)
-    grid.add_column("May fetch the page", overflow="fold", ratio=3)
-    for name in USES.values():
-        grid.add_column(name, overflow="fold", ratio=3)
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for name in ("Crawlers", "May fetch the page", *USES.values()):
+        grid.add_column(name, overflow="fold")
     for row in site["crawlers"]:
         names = _text(wording.crawlers(row))
         if wording.purposes(row):

@@ -29,7 +29,7 @@ def sentence(text: str) -> str:
 
 
 def sources(use: Document) -> list[str]:
-    """Return where the preference for a use is stated, marking statements that say something else."""
+    """Return the places that state a preference for a use, marking those that say something else."""
     preference = use["preference"]
     places = (
         statement["where"]
@@ -98,7 +98,7 @@ def outcome(answer: Document) -> str:
 
 
 def quotations(site: Document) -> dict[str, str]:
-    """Return the text of each place that the rows refer to, by the place."""
+    """Return the text at each place that the rows refer to."""
     found: dict[str, str] = {}
     for row in site["crawlers"]:
         for place in (row["decided_by"], *(s for use in row["uses"].values() for s in use["statements"])):

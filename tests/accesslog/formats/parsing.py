@@ -12,13 +12,13 @@ NOTHING = dict.fromkeys(("host", "address", "time", "path", "status", "user_agen
 
 
 def rows(log_format: LogFormat | str, *lines: str, forwarded: int = 0) -> list[dict[str, Any]]:
-    """The lines' rows as dictionaries."""
+    """Return the rows of lines as dictionaries."""
     found = parse_format(log_format) if isinstance(log_format, str) else log_format
     return found.parse(pl.Series(lines, dtype=pl.String), forwarded=forwarded).to_dicts()
 
 
 def row(log_format: LogFormat | str, line: str, *, forwarded: int = 0) -> dict[str, Any]:
-    """The row of a line that is read."""
+    """Return the row of a readable line."""
     (found,) = rows(log_format, line, forwarded=forwarded)
     assert found.pop("ok"), line
     return found
@@ -31,7 +31,7 @@ def unread(log_format: LogFormat | str, line: str) -> bool:
 
 
 def at(text: str) -> int:
-    """An ISO 8601 time as microseconds since the epoch."""
+    """Return an ISO 8601 time as microseconds since the epoch."""
     moment = datetime.fromisoformat(text)
     assert moment.tzinfo is not None
     return round(moment.timestamp()) * 1_000_000 + moment.microsecond

@@ -1,4 +1,4 @@
-"""Any lines at all, in every format."""
+"""Every format with arbitrary and damaged lines."""
 
 import json
 from contextlib import suppress
@@ -38,7 +38,7 @@ def formats() -> list[LogFormat]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """A line of some format, with a part of it replaced, doubled or left out."""
+    """Return a line of some format in which a part is replaced, doubled or left out."""
     line = draw(st.sampled_from(LINES))
     start = draw(st.integers(0, len(line)))
     end = draw(st.integers(start, len(line)))
@@ -84,7 +84,7 @@ def test_any_lines_give_a_row_each_and_no_error(input_lines: list[str | None], f
 @pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(lines)
-def test_a_line_is_read_alike_alone_and_among_others(input_lines: list[str | None]) -> None:
+def test_a_line_is_read_alike_alone_and_with_other_lines(input_lines: list[str | None]) -> None:
     series = pl.Series(input_lines, dtype=pl.String)
     for found in formats():
         alone = [found.parse(series[at : at + 1]) for at in range(series.len())]
@@ -93,7 +93,7 @@ def test_a_line_is_read_alike_alone_and_among_others(input_lines: list[str | Non
 
 @settings(deadline=None)
 @given(lines)
-def test_recognition_names_a_format_or_says_what_is_wrong(input_lines: list[str | None]) -> None:
+def test_detection_returns_a_format_or_an_error(input_lines: list[str | None]) -> None:
     with suppress(LogFormatError):
         found = detect_format([line for line in input_lines if line is not None])
         assert found is None or found.name in FORMATS
@@ -101,14 +101,14 @@ def test_recognition_names_a_format_or_says_what_is_wrong(input_lines: list[str 
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_is_a_format_or_an_error(text: str) -> None:
+def test_any_format_string_is_compiled_or_an_error(text: str) -> None:
     with suppress(LogFormatError):
         found = parse_format(text)
         assert found.parse(pl.Series([text, "", json.dumps(text)])).height == 3
 
 
 @pytest.mark.parametrize("found", formats(), ids=lambda found: found.name)
-def test_no_lines_are_no_rows(found: LogFormat) -> None:
+def test_an_empty_series_gives_no_rows(found: LogFormat) -> None:
     assert dict(found.parse(pl.Series([], dtype=pl.String)).schema) == SCHEMA
     assert found.parse(pl.Series([], dtype=pl.String)).height == 0
     assert found.parse(pl.Series([None], dtype=pl.String))["ok"].to_list() == [False]

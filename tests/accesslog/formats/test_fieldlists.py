@@ -77,7 +77,7 @@ def test_a_later_directive_redefines_the_columns() -> None:
     assert unread(iis(), line)
 
 
-def test_nothing_can_be_read_before_the_columns_are_named() -> None:
+def test_lines_before_the_directive_are_unreadable() -> None:
     for name in ("w3c", "cloudfront"):
         found = parse_format(name)
         assert found.directive == "#Fields:"

@@ -28,14 +28,14 @@ def test_addresses_are_counted_from_the_right(number: int, meant: str | None) ->
     assert row("vcombined", vhost, forwarded=number)["address"] == meant
 
 
-def test_what_a_client_claims_stands_left_of_what_the_proxy_saw() -> None:
+def test_the_entry_of_the_proxy_is_to_the_right_of_the_clients_claim() -> None:
     assert address("66.249.66.1, 198.51.100.7", 1) == "198.51.100.7"
 
 
 @pytest.mark.parametrize(
     "listed", ["-", "", "unknown", "_hidden", "a, b", "203.0.113.9,", ",", "1.2.3.4.5", "x" * 2000]
 )
-def test_what_is_no_address_is_null(listed: str) -> None:
+def test_an_invalid_address_is_null(listed: str) -> None:
     assert address(listed, 1) is None
 
 

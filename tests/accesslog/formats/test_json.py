@@ -70,11 +70,11 @@ def line(base: dict[str, Any], **changes: Any) -> str:
 
 
 def caddy(**changes: Any) -> str:
-    """A line of Caddy with another request."""
+    """Return a line of Caddy with another request."""
     return line(CADDY, request={**REQUEST, **changes})
 
 
-def test_each_is_read() -> None:
+def test_the_format_of_each_server_is_read() -> None:
     assert row("caddy", line(CADDY)) == {**READ, "time": UTC + 250_000}
     assert row("nginx", line(NGINX)) == READ
     assert row("cloudflare", line(CLOUDFLARE)) == READ
@@ -97,7 +97,7 @@ def test_each_is_read() -> None:
         ("24/Nov/2026:13:30:00 -0730", UTC),
     ],
 )
-def test_times_are_numbers_or_texts(written: float | str, meant: int) -> None:
+def test_times_may_be_numbers_or_strings(written: float | str, meant: int) -> None:
     assert row("cloudflare", line(CLOUDFLARE, EdgeStartTimestamp=written))["time"] == meant
     assert row("caddy", line(CADDY, ts=written))["time"] == meant
     assert row("nginx", line(NGINX, time_iso8601="", time=written))["time"] == meant
@@ -136,7 +136,7 @@ def test_a_line_without_a_possible_time_is_unreadable(time: Any) -> None:
         {"status": 200},
     ],
 )
-def test_nginx_has_several_names_for_a_thing(changes: dict[str, Any]) -> None:
+def test_several_keys_are_accepted_for_a_column(changes: dict[str, Any]) -> None:
     assert row("nginx", line(NGINX, **changes)) == READ
 
 
@@ -146,7 +146,7 @@ def test_a_request_that_names_no_path_is_unreadable_whatever_else_there_is(reque
     assert unread("nginx", line(NGINX, request=request_line, uri=uri))
 
 
-def test_quotes_and_controls_are_what_they_are_in_json() -> None:
+def test_quotes_and_controls_are_decoded_from_json() -> None:
     found = row("caddy", caddy(uri='/a"b\\c\n\x00', headers={"User-Agent": ['GPTBot "x" \\ \r\n\x1b ö']}))
     assert found["path"] == r'/a"b\c\x0a\x00'
     assert found["user_agent"] == r'GPTBot "x" \ \x0d\x0a\x1b ö'
@@ -161,7 +161,7 @@ def test_several_user_agents_are_one_header() -> None:
         assert row("caddy", caddy(headers=headers))["user_agent"] is None
 
 
-def test_the_address_is_what_the_server_took_for_the_client() -> None:
+def test_the_address_is_the_one_that_the_server_determined() -> None:
     assert row("caddy", caddy(client_ip="203.0.113.9"))["address"] == "203.0.113.9"
     assert row("caddy", caddy(client_ip=None))["address"] == "192.0.2.1"
     old = {"client_ip": None, "remote_ip": None}
@@ -169,8 +169,8 @@ def test_the_address_is_what_the_server_took_for_the_client() -> None:
     assert row("caddy", caddy(**old, remote_addr="[2001:db8::1]:5000"))["address"] == "2001:db8::1"
 
 
-def test_what_caddy_says_besides_of_a_request_is_not_another_one() -> None:
-    """Its log of errors has the request, too."""
+def test_further_log_lines_of_caddy_about_a_request_are_not_requests() -> None:
+    """Caddy's error log contains the request too."""
     assert unread("caddy", line(CADDY, logger="http.log.error", msg="dial tcp: connection refused"))
     without = {name: value for name, value in CADDY.items() if name not in ("msg", "logger")}
     assert row("caddy", line(without))["path"] == "/post/1?a=b"
@@ -208,15 +208,15 @@ def test_an_invalid_status_is_unreadable_and_a_missing_one_is_null() -> None:
         *(line(CADDY) * 2, f"{line(CADDY)}\n{line(CADDY)}", f"\ufeff{line(CADDY)}", f"GPTBot {line(CADDY)}"),
     ],
 )
-def test_a_line_that_is_no_such_object_is_unreadable_and_takes_no_other_with_it(text: str) -> None:
+def test_an_invalid_line_is_unreadable_and_affects_no_other_line(text: str) -> None:
     good = {**READ, "time": UTC + 250_000, "ok": True}
     lines = [line(CADDY), text, line(CADDY)]
     assert rows("caddy", *lines) == [good, {**NOTHING, "ok": False}, good]
     assert rows("caddy", *lines * 200) == [good, {**NOTHING, "ok": False}, good] * 200
 
 
-def test_lines_never_make_an_object_together() -> None:
-    """Polars' str.json_decode joins them: there these two are one object."""
+def test_lines_are_never_joined_to_an_object() -> None:
+    """Polars' ``str.json_decode`` joins these two lines to one object."""
     complete = line(CADDY)
     middle = complete.index("GPTBot")
     assert not any(found["ok"] for found in rows("caddy", complete[:middle], complete[middle:]))
@@ -228,7 +228,7 @@ def test_many_broken_lines_are_still_read_line_by_line() -> None:
     assert parse_format("caddy").parse(pl.Series(lines))["ok"].to_list() == [at % 3 > 0 for at in range(3000)]
 
 
-def test_a_line_of_a_megabyte_is_a_line_as_any_other() -> None:
+def test_a_line_of_a_megabyte_is_read() -> None:
     long = "a" * 2**20
     assert row("caddy", caddy(uri=f"/{long}"))["path"] == f"/{long}"
     assert unread("caddy", "{" + long + "}")

@@ -1,4 +1,4 @@
-"""Logs that the real servers write: what was sent over the wire is what is read."""
+"""Logs written by real servers, compared with the requests that were sent."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ APACHE = {
 
 @dataclass(frozen=True)
 class Sent:
-    """One request as it goes over the wire."""
+    """A request in bytes."""
 
     path: str
     user_agent: str
@@ -70,7 +70,7 @@ def port() -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for each in (tmp_path, *tmp_path.parents[:3]):
+    for each in (tmp_path, *tmp_path.parents[:4]):
         each.chmod(0o755)  # a server's workers may be another user
     return tmp_path
 
@@ -110,7 +110,7 @@ def send(port: int, data: bytes) -> None:
 
 
 def written(log: Path, number: int) -> list[str]:
-    """The lines of a log, as soon as they are there."""
+    """Wait for a log, and return its lines."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
@@ -121,7 +121,7 @@ def written(log: Path, number: int) -> list[str]:
 
 
 def check(found: LogFormat | None, lines: list[str], started: float) -> None:
-    """Each request is read as it was sent, and what is no request isn't read."""
+    """Check that each request is read as it was sent, and that invalid requests are unreadable."""
     assert found is not None
     table = found.parse(pl.Series(lines))
     # The first line is that of the probe, which sends nothing, where a server writes one.
@@ -142,7 +142,7 @@ def check(found: LogFormat | None, lines: list[str], started: float) -> None:
             assert set(table["address"]) == {address}
 
 
-def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_nginx_are_read(folder: Path, port: int) -> None:
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -170,7 +170,7 @@ def test_nginx_writes_what_is_read(folder: Path, port: int) -> None:
         check(parse_format(NGINX[name]), lines[name], started)
 
 
-def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_apache_are_read(folder: Path, port: int) -> None:
     apache = program("apache2")
     modules = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
@@ -201,7 +201,7 @@ def test_apache_writes_what_is_read(folder: Path, port: int) -> None:
         check(parse_format(APACHE[name]), lines[name], started)
 
 
-def test_caddy_writes_what_is_read(folder: Path, port: int) -> None:
+def test_logs_of_caddy_are_read(folder: Path, port: int) -> None:
     configuration = folder / "Caddyfile"
     configuration.write_text(
         f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}/caddy\n}}\n"

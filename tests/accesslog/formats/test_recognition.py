@@ -55,27 +55,27 @@ def test_each_format_is_recognised_with_broken_lines_between(wanted: str) -> Non
 
 
 @pytest.mark.parametrize("wanted", LOGS)
-def test_less_than_four_in_five_lines_are_not_enough(wanted: str) -> None:
+def test_a_format_must_fit_four_in_five_lines(wanted: str) -> None:
     line = LOGS[wanted]
     assert name(*[line] * 4, "GPTBot") == wanted
     assert wanted in problem([*[line] * 3, "GPTBot"])
 
 
-def test_a_site_in_front_is_recognised_however_it_is_written() -> None:
+def test_a_leading_host_column_is_detected_in_every_form() -> None:
     """nginx's "$host $remote_addr ..." and Apache's vhost_combined; peers read neither."""
     for host in ("blog.example", "blog.example:443", "localhost"):
         assert name(f"{host} {COMBINED}") == "vcombined"
         assert name(f"{host} {COMMON}", f"192.0.2.7 {COMMON}", f"- {COMMON}") == "vcommon"
 
 
-def test_a_column_of_addresses_may_be_the_sites_or_the_clients() -> None:
+def test_a_leading_column_of_addresses_is_ambiguous() -> None:
     for first in ("192.0.2.7", "[2001:db8::1]:443", "192.0.2.7:80", "-"):
         error = problem([f"{first} {COMBINED}"] * 3)
         assert f"'{first} 192.0.2.1 - - [24/Nov" in error
         assert "--format vcombined" in error
 
 
-def test_logs_of_two_kinds_in_one_file_are_doubtful() -> None:
+def test_a_file_with_two_formats_is_an_error() -> None:
     assert "blog.example" in problem([*[COMBINED] * 3, *[f"blog.example {COMBINED}"] * 2])
 
 
@@ -119,21 +119,21 @@ def test_directives_determine_the_format() -> None:
     assert "w3c" in problem([IIS, *[IIS_LINE] * 3, line])
 
 
-def test_columns_without_their_directive_are_doubtful() -> None:
+def test_columns_without_their_directive_are_an_error() -> None:
     assert "2026-11-24" in problem([IIS_LINE] * 3)
     assert "2026-11-24" in problem([CLOUDFRONT_LINE] * 3)
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["", "  ", "\t"], ["# comment", "#Version: 1.0"]])
-def test_an_empty_log_is_not_doubtful_but_of_no_format(lines: list[str]) -> None:
+def test_an_empty_log_has_no_format_and_is_no_error(lines: list[str]) -> None:
     assert detect_format(lines) is None
 
 
-def test_only_the_first_lines_are_looked_at() -> None:
+def test_only_the_first_lines_are_used() -> None:
     assert name(*[COMBINED] * SAMPLE_LINES, *["GPTBot"] * 1000) == "combined"
 
 
-def test_the_quoted_line_is_short_and_harmless() -> None:
+def test_the_quoted_line_is_shortened_and_escaped() -> None:
     error = problem(["GPTBot \x1b[31m\x00\u202e" + "x" * 5000])
     assert r"'GPTBot \x1b[31m\x00\u202exxx" in error
     assert len(error) < 500

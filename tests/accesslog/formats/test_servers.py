@@ -40,7 +40,7 @@ def test_common_has_no_user_agent() -> None:
 
 
 @pytest.mark.parametrize("host", ["blog.example", "Blog.Example:8080", "[2001:db8::1]:80", "_", "192.0.2.7"])
-def test_the_site_in_front_is_read_as_it_is_written(host: str) -> None:
+def test_a_leading_host_column_is_read_as_logged(host: str) -> None:
     assert row("vcombined", f"{host} {COMBINED}") == {**READ, "host": host}
     assert row("vcommon", f"{host} {COMMON}") == {**READ, "host": host, "user_agent": None}
 
@@ -51,7 +51,7 @@ def test_a_line_without_a_site_has_no_host(host: str) -> None:
     assert row("vcombined", f"{host} {COMBINED}") == READ
 
 
-def test_a_site_is_never_taken_for_the_client_nor_the_client_for_a_site() -> None:
+def test_host_and_address_columns_are_never_confused() -> None:
     for host in ("blog.example", "192.0.2.7", "-"):
         assert unread("combined", f"{host} {COMBINED}")
     assert unread("vcombined", COMBINED)
@@ -59,17 +59,17 @@ def test_a_site_is_never_taken_for_the_client_nor_the_client_for_a_site() -> Non
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "::1", "::ffff:192.0.2.1", "fe80::1%eth0"])
-def test_addresses_are_read_as_they_are_written(address: str) -> None:
+def test_addresses_are_read_as_logged(address: str) -> None:
     assert row("combined", COMBINED.replace("192.0.2.1", address))["address"] == address
 
 
 @pytest.mark.parametrize("address", ["crawl-1.bot.example", "unix:", "1.2.3", "999999.1.1.1"])
-def test_a_name_or_a_socket_is_no_address(address: str) -> None:
+def test_a_host_name_or_a_socket_is_no_address(address: str) -> None:
     assert row("combined", COMBINED.replace("192.0.2.1", address))["address"] is None
 
 
 @pytest.mark.parametrize("user", ["john", "john doe", "john [x] doe", "[", TIME, f"{TIME} GET"])
-def test_the_name_of_a_user_is_whatever_the_client_says(user: str) -> None:
+def test_a_user_name_may_contain_anything(user: str) -> None:
     assert row("combined", COMBINED.replace("- -", f"- {user}", 1)) == READ
 
 
@@ -89,7 +89,7 @@ def test_the_name_of_a_user_is_whatever_the_client_says(user: str) -> None:
         ("-", None),
     ],
 )
-def test_what_servers_escape_is_undone_but_for_control_characters(written: str, meant: str | None) -> None:
+def test_escapes_of_servers_are_undone_except_for_control_characters(written: str, meant: str | None) -> None:
     assert row("combined", combined(user_agent=written))["user_agent"] == meant
 
 
@@ -109,7 +109,7 @@ def test_what_servers_escape_is_undone_but_for_control_characters(written: str, 
         ("GET //other.example/ HTTP/1.1", "//other.example/"),
     ],
 )
-def test_the_path_is_all_between_method_and_protocol(request_line: str, meant: str) -> None:
+def test_the_path_is_everything_between_method_and_protocol(request_line: str, meant: str) -> None:
     assert path(request_line) == meant
 
 
@@ -164,7 +164,7 @@ def test_a_truncated_line_is_unreadable_unless_its_user_agent_is_complete() -> N
 
 
 @pytest.mark.parametrize("tail", [" 0.003", ' "-"', ' "203.0.113.9" 0.003 -', " "])
-def test_more_behind_the_user_agent_changes_nothing(tail: str) -> None:
+def test_further_fields_after_the_user_agent_change_nothing(tail: str) -> None:
     assert row("combined", COMBINED + tail) == READ
 
 
@@ -198,7 +198,7 @@ def test_escaped_quotes_inject_nothing() -> None:
     }
 
 
-def test_a_line_of_a_megabyte_is_a_line_as_any_other() -> None:
+def test_a_line_of_a_megabyte_is_read() -> None:
     long = "a" * 2**20
     assert path(f"GET /{long} HTTP/1.1") == f"/{long}"
     assert path(f"GET /{long} {long} HTTP/1.1") == f"/{long} {long}"

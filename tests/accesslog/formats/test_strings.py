@@ -78,7 +78,7 @@ def test_each_dialect_reads_the_same_line(text: str) -> None:
         ("[$msec]", "1795554000.250", UTC + 250_000),
     ],
 )  # fmt: skip
-def test_times_are_read_as_the_string_writes_them(fields: str, line: str, time: int) -> None:
+def test_times_are_read_in_the_notation_of_the_string(fields: str, line: str, time: int) -> None:
     rest = {"$": '"$request" $status "$http_user_agent"', "%{": '"%r" %s "%{User-Agent}i"'}
     text = f"{fields} {next((rest[sign] for sign in rest if sign in fields), GOACCESS_REST)}"
     assert row(text, f'[{line}] "GET /post/1?a=b HTTP/1.1" 200 "{GPTBOT}"') == {
@@ -96,7 +96,7 @@ def test_a_time_without_an_offset_is_utc_with_a_note() -> None:
         assert parse_format(text).notes == ()
 
 
-def test_of_several_columns_the_one_that_says_more_is_read() -> None:
+def test_of_several_fields_for_a_column_the_most_informative_is_read() -> None:
     hosts = '$server_name $http_host $host [$time_local] "$request" $status "$http_user_agent"'
     line = f'_ Blog.example:80 blog.example [{CLF}] "GET / HTTP/1.1" 200 "{GPTBOT}"'
     assert row(hosts, line)["host"] == "blog.example"
@@ -123,11 +123,11 @@ def test_of_several_columns_the_one_that_says_more_is_read() -> None:
          f'{{"t":"{CLF}","a":"192.0.2.1","s":200,"r":"GET /post/1?a=b HTTP/1.1","u":"{GPTBOT}"}}'),
     ],
 )  # fmt: skip
-def test_any_separator_does(text: str, line: str) -> None:
+def test_any_separator_is_possible(text: str, line: str) -> None:
     assert row(text, line) == NO_HOST
 
 
-def test_a_site_right_before_its_path_ends_where_that_begins() -> None:
+def test_a_host_directly_before_its_path_ends_at_the_slash() -> None:
     text = (
         '$remote_addr [$time_local] "$request_method $scheme://$host$request_uri" $status "$http_user_agent"'
     )
@@ -135,7 +135,7 @@ def test_a_site_right_before_its_path_ends_where_that_begins() -> None:
     assert row(text, line) == READ
 
 
-def test_a_port_behind_a_colon_is_no_part_of_site_or_address() -> None:
+def test_a_port_is_not_part_of_the_host_or_address() -> None:
     text = '%v:%p %{c}a %h:%{remote}p %t "%r" %>s "%{User-Agent}i"'
     line = f'[{CLF}] "GET /post/1?a=b HTTP/1.1" 200 "{GPTBOT}"'
     assert row(text, f"blog.example:80 - 192.0.2.1:5000 {line}") == READ
@@ -144,26 +144,26 @@ def test_a_port_behind_a_colon_is_no_part_of_site_or_address() -> None:
 
 
 @pytest.mark.parametrize("query", ["", "-", "?"])
-def test_an_empty_query_leaves_the_path_alone(query: str) -> None:
+def test_an_empty_query_does_not_change_the_path(query: str) -> None:
     text = '$remote_addr [$time_local] "$uri" "$args" $status "$http_user_agent"'
     assert row(text, f'192.0.2.1 [{CLF}] "/post/1" "{query}" 200 "{GPTBOT}"')["path"] == "/post/1"
 
 
 @pytest.mark.parametrize("times", ["0.1 0.1", "- -", "0.1, 0.2 0.3", "0.1 0.1, 0.2"])
-def test_lists_of_upstream_servers_are_fields_as_any_other(times: str) -> None:
+def test_lists_of_upstream_servers_are_fields(times: str) -> None:
     text = '$remote_addr [$time_local] "$request" $status "$http_user_agent"'
     text += " $upstream_response_time $request_time"
     line = f'192.0.2.1 [{CLF}] "GET /post/1?a=b HTTP/1.1" 200 "{GPTBOT}"'
     assert row(text, f"{line} {times}") == NO_HOST
 
 
-def test_goaccess_does_not_look_at_what_follows_and_the_others_do() -> None:
+def test_only_goaccess_ignores_the_rest_of_a_line() -> None:
     assert row(GOACCESS, f'{VCOMBINED} "x" y') == READ
     assert unread(APACHE, f'{VCOMBINED} "x"')
     assert unread(NGINX, f'{VCOMBINED} "x"')
 
 
-def test_what_a_client_writes_moves_no_other_column() -> None:
+def test_text_of_a_client_moves_no_other_column() -> None:
     piped = "$remote_addr|$time_local|$status|$request_uri|$http_user_agent|$request_time"
     assert row(piped, f"192.0.2.1|{CLF}|200|/a|GPTBot/1.2|0.1")["user_agent"] == "GPTBot/1.2"
     for path, user_agent in (("/a|GPTBot", "curl/8.0"), ("/a", "GPTBot/1.2|x"), ("/a|", "")):

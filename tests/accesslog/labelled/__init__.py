@@ -1,5 +1,5 @@
-"""Access logs whose every line is known: which crawler, which verdict, which identity, and why.
+"""Tests with labelled access logs: crawler, verdict and identity of every line are known.
 
-Written from the definitions (RFC 9309, the meaning of *Compliance*), not from the checker: of aipolicy it
-uses the crawler table's plain facts and what the robots.txt of a policy says, and nothing else.
+The labels follow from the definitions (RFC 9309, and the verdicts of the reference), not from the checker: of
+aipolicy only the facts in the crawler table and the rendering of a policy's robots.txt are used.
 """

@@ -1,9 +1,8 @@
 """Clients: crawlers and others, with their User-Agents and addresses.
 
-Published addresses are two facts that operators state: OpenAI's gptbot.json has 132.196.86.0/24 (GPTBot
-alone), Anthropic's bots.json 216.73.216.0/22 (one list for its three crawlers, so it proves the operator and
-not which of them).
-Documentation addresses (RFC 5737, RFC 3849) are in nobody's list.
+Two published lists are used: OpenAI's gptbot.json has 132.196.86.0/24 (only GPTBot), Anthropic's bots.json
+216.73.216.0/22 (one list for three crawlers, so it identifies the operator but not the crawler). No list has
+documentation addresses (RFC 5737, RFC 3849).
 """
 
 import random
@@ -56,7 +55,7 @@ BROWSERS = (
     "curl/8.0",
     "-",
 )
-"""In none of these stands a product token of the table, as a word or within one."""
+"""User-Agents without any product token of the table, as a word or within one."""
 
 PRETENDERS = (
     "How does GPTBot work? - curl/8.0",
@@ -125,7 +124,7 @@ class Client:
 
 
 def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Client:
-    """A client that introduces itself as ``token``; where its list is known, in it as often as ``inside``."""
+    """Return a client that claims to be ``token``. ``inside``: how often its address is in a known list."""
     shape = rng.choice((*_OWN.get(token, ()), *_OWN.get(token, ()), *_SHAPES))
     spelled = rng.choice((token, token, token, token, token.lower(), token.upper()))
     user_agent = shape.replace("{token}", spelled)
@@ -148,7 +147,7 @@ def other_client(rng: random.Random) -> Client:
 
 
 def named_client(rng: random.Random, *, named: bool) -> Client:
-    """One that introduces itself as ``NAMED``, to a site whose policy names it, or doesn't."""
+    """Return a client that claims to be ``NAMED``, which the site's policy may name."""
     shape = rng.choice(_SHAPES[:4])
     address = rng.choice((_documentation(rng), "172.68.10.20"))
     user_agent = shape.replace("{token}", rng.choice((NAMED, NAMED, NAMED.lower())))
@@ -162,7 +161,7 @@ def _with_unlisted_address(token: str) -> str:
 
 
 def _unlisted_address(token: str, rng: random.Random) -> str:
-    """An address that is in no list of the operator's: sometimes one of another operator."""
+    """Return an address outside the operator's lists, sometimes one of another operator."""
     if token in OWN_LIST and rng.random() < 0.2:
         return _written(f"216.73.{rng.randint(216, 219)}.{rng.randint(11, 250)}", rng)
     if token in SHARED_LIST and rng.random() < 0.2:
@@ -178,5 +177,5 @@ def _documentation(rng: random.Random) -> str:
 
 
 def _written(address: str, rng: random.Random) -> str:
-    """An IPv4 address, sometimes as a server with one socket for both families writes it."""
+    """Return an IPv4 address, sometimes in the IPv4-mapped form of dual-stack servers."""
     return f"::ffff:{address}" if rng.random() < 0.1 else address

@@ -1,4 +1,4 @@
-"""The one place that runs the command: ``aipolicy check logs``, as a program or in this process."""
+"""Functions that run ``aipolicy check logs``, as a program or in this process."""
 
 import json
 import os
@@ -24,14 +24,14 @@ class Outcome:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The one JSON document that it printed."""
+        """Return the JSON document that the command printed."""
         assert self.code in (0, 1), self.err
         found: dict[str, Any] = json.loads(self.out)
         return found
 
 
 def check_logs(folder: Path, *arguments: str | Path, stdin: bytes = b"", timeout: float = 120) -> Outcome:
-    """Run it as a program in ``folder``. A traceback is never an answer."""
+    """Run the command as a program in ``folder``; fail if it prints a traceback."""
     ran = subprocess.run(
         program(*arguments),
         cwd=folder,
@@ -48,7 +48,7 @@ def check_logs(folder: Path, *arguments: str | Path, stdin: bytes = b"", timeout
 
 
 def check_logs_here(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
-    """The same in this process: for thousands of small logs."""
+    """Run the command in this process, which is faster for thousands of small logs."""
     from aipolicy.cli import main
 
     ran = CliRunner().invoke(main, [*_COMMAND, *map(str, arguments)], input=stdin)
@@ -63,5 +63,5 @@ def program(*arguments: str | Path) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's own; and the package that the tests import, wherever it is run."""
+    """Return this process's environment with the path of the package that the tests import."""
     return {**os.environ, "PYTHONPATH": _SOURCE}

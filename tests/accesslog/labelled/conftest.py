@@ -1,4 +1,4 @@
-"""One world that many tests ask about."""
+"""Fixtures that many tests share."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from tests.accesslog.labelled.worlds import World, make_world
 
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A dozen sites, 3,000 requests in one vhost log, hostile lines between; read only."""
+    """A read-only world: a dozen sites, and 3,000 requests and some hostile lines in one vhost log."""
     return make_world(tmp_path_factory.mktemp("world"), 5, {"access.log": VCOMBINED})

@@ -1,4 +1,4 @@
-"""RFC 9309 in plain loops, and what each request to a site was: slow, obvious, and no code under test."""
+"""RFC 9309 and the verdicts in plain loops: slow, obvious, and without the code under test."""
 
 import itertools
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""The robots.txt files that sites have of their own, and the paths that come near to their rules."""
+"""The sites' own robots.txt files, and paths that their rules nearly match."""
 
 import random
 
@@ -36,7 +36,7 @@ PATHS = (
 
 
 def any_file(rng: random.Random) -> str:
-    """Groups in any order, some for one token twice, with comments and other records between."""
+    """Return groups in any order, some with a token twice, with comments and other records between."""
     lines = ["Sitemap: https://s.example/sitemap.xml", ""] if rng.random() < 0.3 else []
     for _ in range(rng.randint(1, 5)):
         lines += _group(rng)

@@ -1,4 +1,4 @@
-"""The base of all forms of a log."""
+"""The base class of all forms of a log, and helpers to escape text."""
 
 import random
 from collections.abc import Callable
@@ -63,13 +63,13 @@ def apache_escaped(text: str | bytes) -> str:
 
 
 def plain(request: Request) -> bool:
-    """Return True if all of it is printable ASCII without spaces in the path, quotes and backslashes."""
+    """Return True if the request is printable ASCII without spaces in the path, quotes and backslashes."""
     data = request.path + request.client.user_agent.encode()
     return b" " not in request.path and all(32 <= b < 127 and b not in b'"\\' for b in data)
 
 
 def unicode(request: Request) -> bool:
-    """Return True if its path is text: JSON has no other bytes."""
+    """Return True if the path is UTF-8, because JSON has no other bytes."""
     try:
         request.path.decode()
     except UnicodeDecodeError:

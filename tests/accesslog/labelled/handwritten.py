@@ -1,4 +1,4 @@
-"""Logs written by hand: one site that disallows, and a few lines."""
+"""Logs written by hand: a few lines of one site that disallows everything."""
 
 import json
 from pathlib import Path
@@ -21,13 +21,13 @@ def line(
     status: int = 200,
     time: str = "01/Oct/2026:10:00:00 +0000",
 ) -> bytes:
-    """A line in Combined, or with ``host`` before it; without its end."""
+    """Return a line in Combined, with ``host`` before it if given, without its line end."""
     start = f"{host} {address}" if host else address
     return f'{start} - - [{time}] "GET {path} HTTP/1.1" {status} 512 "-" "{user_agent}"'.encode()
 
 
 def write_log(folder: Path, *lines: bytes, name: str = "access.log") -> str:
-    """Write the lines, and the site's robots.txt beside them."""
+    """Write the lines, and the site's robots.txt next to them."""
     (folder / name).write_bytes(b"".join(line + b"\n" for line in lines))
     (folder / "robots.txt").write_text(DISALLOWING)
     return name

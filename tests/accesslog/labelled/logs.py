@@ -29,7 +29,7 @@ _CLEAN = 20
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Without its end. ``kind``: crawler, other or unreadable; the request, where it is a crawler's."""
+    """A line without its end. ``kind``: crawler, other or unreadable; a crawler's line has its request."""
 
     raw: bytes
     kind: str
@@ -56,7 +56,7 @@ def write_down(request: Request, form: Form, rng: random.Random) -> Line:
 def make_file(
     name: str, form: Form, requests: list[Request], rng: random.Random, *, hostile: int = 0
 ) -> LogFile:
-    """The requests that this form can carry, with ``hostile`` other lines somewhere between them."""
+    """Return the requests that this form can express, with ``hostile`` other lines between them."""
     carried = [request for request in requests if form.carries(request)]
     lines = [write_down(request, form, rng) for request in carried]
     junk = _junk(form, carried, rng)
@@ -75,7 +75,7 @@ def kind_unread(raw: bytes) -> str | None:
 
 
 def _junk(form: Form, carried: list[Request], rng: random.Random) -> Iterator[Line]:
-    """Lines that nobody can read in this form: *other* without a token, and *unreadable* with one."""
+    """Return lines that are unreadable in this form: *other* without a token, *unreadable* with one."""
     browsers = [request for request in carried if request.client.user_agent in BROWSERS]
     crawlers = [request for request in carried if request.crawler == "GPTBot"]
     names = b"GPTBot/1.2", b"Mozilla/5.0 (compatible; ClaudeBot/1.0)", b"MistralAI-Training/1.0"

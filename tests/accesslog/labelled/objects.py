@@ -17,7 +17,7 @@ _BROKEN = (
 
 
 def _dumped(fields: dict[str, Any], rng: random.Random) -> bytes:
-    """In one line, the fields in any order, as writers differ."""
+    """Return a JSON object in one line, with its fields in any order."""
     names = list(fields)
     if rng.random() < 0.3:
         rng.shuffle(names)
@@ -69,7 +69,7 @@ def _caddy(request: Request, time: str | None, rng: random.Random) -> bytes:
 
 
 def _nginx(request: Request, time: str | None, rng: random.Random) -> bytes:
-    """nginx escapes for JSON what must be, and copies every other octet as it is."""
+    """Escape like nginx: only what JSON requires; every other byte is copied."""
     line = b" ".join((request.method.encode(), request.path, b"HTTP/1.1"))
     pairs = (
         ("time_iso8601", (time or iso_time(request.time).replace("Z", "+00:00")).encode()),

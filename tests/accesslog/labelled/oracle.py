@@ -25,7 +25,7 @@ OWN = tuple(identity for identity in IDENTITIES if identity != "spoofed")
 
 
 def counter_of(request: Request) -> str:
-    """Return the class of a request: never against the crawler where it was an impostor's."""
+    """Return the counter of a request; an impostor's is never a counter of the crawler."""
     if request.judgement is None:
         raise ValueError(f"a crawler's request without labels: {request}")
     counter = request.judgement.counter
@@ -51,7 +51,7 @@ class Choice:
 
 
 def crawlers_lines(files: Iterable[LogFile], choice: Choice) -> Iterator[tuple[LogFile, int, Line, Request]]:
-    """Each chosen request of a crawler, with its file and its line, counted from 1."""
+    """Yield each chosen request of a crawler with its file and line (from 1)."""
     for file in files:
         for number, line in enumerate(file.lines, 1):
             if line.request is not None and line.request.crawler and choice.takes(line.request):
@@ -67,13 +67,13 @@ def disallowed_lines(
 
 
 def unknown_requests(files: Iterable[LogFile], choice: Choice) -> list[Request]:
-    """The crawlers that introduce themselves, and that neither the table nor the site's policy has."""
+    """Return the self-declared crawlers that neither the table nor the site's policy names."""
     lines = (line.request for file in files for line in file.lines if line.request is not None)
     return [request for request in lines if request.client.unknown and choice.takes(request)]
 
 
 def expected(files: list[LogFile], known: set[str], choice: Choice | None = None) -> dict[str, Any]:
-    """The parts of the summary document that the definitions settle. ``known``: sites with a policy."""
+    """Return the parts of the summary that the definitions determine. ``known``: sites with a policy."""
     choice = choice or Choice()
     kinds = Counter(line.kind for file in files for line in file.lines)
     chosen = [request for *_, request in crawlers_lines(files, choice)]
@@ -145,7 +145,7 @@ def _crawler(token: str, requests: list[Request]) -> dict[str, Any]:
 
 
 def _days(requests: list[Request]) -> dict[tuple[str, str], tuple[int, ...]]:
-    """Day (UTC) and product token → fetches, disallowed, disallowed_spoofed, robots_txt_reads."""
+    """Return day (UTC) and product token → fetches, disallowed, disallowed_spoofed, robots_txt_reads."""
     days: dict[tuple[str, str], list[str]] = {}
     for request in requests:
         key = (f"{request.time:%Y-%m-%d}", str(request.crawler))

@@ -1,4 +1,4 @@
-"""The summary document in the form of the oracle's answer."""
+"""Conversion of the summary document to the form of the oracle's answer."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from tests.accesslog.labelled.oracle import COUNTERS
 
 
 def observed(document: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a summary document that an oracle's answer has."""
+    """Return the parts of a summary document that an oracle's answer has."""
     crawlers = {entry["product_token"]: entry for entry in document["crawlers"]}
     return {
         "lines": document["lines"],
@@ -53,7 +53,7 @@ def _crawler(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rules(rows: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
-    """Files that write one rule in several ways at one line are counted together."""
+    """Return the rules; different spellings of a rule at one line are counted together."""
     found: dict[tuple[str, int], int] = {}
     for row in rows:
         key = rule_text(row["rule"]), row["line"]

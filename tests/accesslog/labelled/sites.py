@@ -23,7 +23,7 @@ _LICENSED = ("GPTBot", "ClaudeBot", "CCBot", "PerplexityBot", "AI2Bot")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One version of a site: as a policy for the registry, and as its robots.txt."""
+    """A version of a site: its policy for the registry, and its robots.txt."""
 
     at: datetime
     policy: SitePolicy
@@ -40,7 +40,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``hosts``: its own name, then the others. Versions in order; none: its policy is unknown."""
+    """A site. ``hosts``: its own name, then the others. No versions: its policy is unknown."""
 
     hosts: tuple[str, ...]
     history: tuple[Statement, ...]
@@ -99,7 +99,7 @@ def _policy(rng: random.Random, name: str) -> SitePolicy:
 
 
 def write_jsonl(sites: list[Site], path: Path, rng: random.Random) -> dict[tuple[str, datetime], int]:
-    """Write the histories as ``--policies`` takes them, in no order; returns the line of each version."""
+    """Write the histories for ``--policies``, in no order; return the line of each version."""
     versions = [(site, statement) for site in sites for statement in site.history]
     rng.shuffle(versions)
     lines = []
@@ -128,7 +128,7 @@ def _as_json(statement: Statement) -> dict[str, object]:
 
 
 def write_registry(sites: list[Site], path: Path) -> str:
-    """Put the histories into a registry, change by change as they happened; returns its address."""
+    """Put the histories into a registry, change by change; return its URL."""
     changes = sorted(
         ((statement.at, site, statement) for site in sites for statement in site.history), key=lambda c: c[0]
     )

@@ -1,4 +1,4 @@
-"""``--since``, ``--until``, ``--site``, ``--by`` and ``--top``: parts of the same numbers."""
+"""The options that select figures: ``--since``, ``--until``, ``--site``, ``--by`` and ``--top``."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from tests.accesslog.labelled.worlds import World
 
 
 def quiet_time(world: World, day: float) -> datetime:
-    """A moment at which there was no request."""
+    """Return a time without a request."""
     taken = {line.request.time for file in world.files for line in file.lines if line.request}
     moment = BEGIN + timedelta(days=day)
     while moment in taken:
@@ -24,7 +24,7 @@ def quiet_time(world: World, day: float) -> datetime:
     return moment
 
 
-def test_since_and_until_leave_out_what_was_before_and_after(world: World) -> None:
+def test_since_and_until_exclude_earlier_and_later_requests(world: World) -> None:
     since, until = quiet_time(world, 1.25), quiet_time(world, 4.5)
     texts = (f"{since:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}")
     arguments = (*world.names, *world.policies, *ALL)
@@ -37,7 +37,7 @@ def test_since_and_until_leave_out_what_was_before_and_after(world: World) -> No
         assert_exact(check_logs(world.folder, *arguments, *options), world, choice)
 
 
-def test_a_site_means_all_of_its_hosts(world: World) -> None:
+def test_site_includes_all_hosts_of_the_site(world: World) -> None:
     names = [site.name for site in world.sites if len(site.hosts) > 2][:2]
     options = [option for name in names for option in ("--site", name)]
     outcome = check_logs(world.folder, *world.names, *world.policies, *ALL, *options)
@@ -57,7 +57,7 @@ def _crawler(request: Request) -> str:
 
 
 @pytest.mark.parametrize(("by", "key"), [("site", _site), ("day", _day), ("crawler", _crawler)])
-def test_rows_by_something_are_the_labels_by_it(world: World, by: str, key: Callable[[Request], str]) -> None:
+def test_rows_by_a_key_agree_with_the_labels(world: World, by: str, key: Callable[[Request], str]) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL, "--by", by).document
     rows: dict[str, list[Request]] = {}
     for *_, request in crawlers_lines(world.files, Choice()):
@@ -68,7 +68,7 @@ def test_rows_by_something_are_the_labels_by_it(world: World, by: str, key: Call
 
 
 @pytest.mark.parametrize("by", ["site", "path", "day", "crawler"])
-def test_rows_by_anything_add_up_to_the_total(world: World, by: str) -> None:
+def test_rows_by_any_key_add_up_to_the_total(world: World, by: str) -> None:
     document = check_logs(world.folder, *world.names, *world.policies, *ALL, "--by", by).document
     assert summed(document["by"]["rows"]) == counters(document["total"])
     wanted = world.expected()

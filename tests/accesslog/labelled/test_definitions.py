@@ -1,4 +1,4 @@
-"""The oracle's own reading of RFC 9309, against what the standard says; and the labels, against the table."""
+"""The oracle against the text of RFC 9309, and the labels against the crawler table."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -60,7 +60,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("section", "token", "path", "allowed", "lines"), ROWS)
-def test_the_standard_is_read_as_it_is_written(
+def test_the_oracle_agrees_with_the_examples_of_the_standard(
     section: str, token: str, path: str, allowed: bool, lines: str
 ) -> None:
     file = "\n".join(line.strip() for line in lines.split("|"))
@@ -105,7 +105,7 @@ def counter(token: str, hours: float, *, status: int = 200, path: bytes = b"/x",
     return judge(history, token, NOON + timedelta(hours=hours), path, status, grace).counter
 
 
-def test_a_crawler_has_the_time_of_its_cache_to_learn_of_a_change() -> None:
+def test_a_crawler_may_use_an_old_robots_txt_until_its_cache_expires() -> None:
     second = 1 / 3600
     assert [counter("GPTBot", hours) for hours in (-second, 0, 24 - second)] == [
         "allowed",
@@ -129,7 +129,7 @@ def test_before_its_first_version_a_site_disallowed_nothing() -> None:
     assert judge([], "GPTBot", NOON, b"/", 200).counter == "allowed"
 
 
-def test_each_request_is_one_of_six_in_their_order() -> None:
+def test_each_request_has_the_first_of_six_verdicts_that_applies() -> None:
     assert counter("GPTBot", 48, path=b"/robots.txt?x") == "robots_txt_reads"
     assert counter("Perplexity-User", 48, status=403) == "exempt"
     assert counter("Perplexity-User", 12) == "in_grace"
@@ -140,14 +140,14 @@ def test_each_request_is_one_of_six_in_their_order() -> None:
     assert counter("GPTBot", 48, path=b"/.well-known/tdmrep.json") == "allowed"  # who reads what is asked
 
 
-def test_a_change_back_within_the_window_is_no_trap() -> None:
+def test_a_policy_that_is_restored_within_the_window_gives_grace() -> None:
     hour = timedelta(hours=1)
     history = [Version(NOON - 99 * hour, SHUT), Version(NOON, OPEN), Version(NOON + hour, SHUT)]
     judged = [judge(history, "GPTBot", NOON + h * hour, b"/x", 200).counter for h in (-1, 0, 1, 25, 26)]
     assert judged == ["disallowed", "allowed", "in_grace", "in_grace", "disallowed"]
 
 
-def test_the_labels_of_identity_are_what_the_crawler_table_says() -> None:
+def test_identity_labels_agree_with_the_crawler_table() -> None:
     for token in clients.NO_CHECK:
         assert not FACTS[token].ranges, token
         assert not FACTS[token].rdns, token
@@ -185,6 +185,6 @@ def test_the_labels_of_identity_are_what_the_crawler_table_says() -> None:
         ("/x/.well-known/y", False, False),
     ],
 )
-def test_whoever_reads_what_is_asked_may(path: str, robots_txt: bool, policy: bool) -> None:
+def test_reading_a_policy_is_always_allowed(path: str, robots_txt: bool, policy: bool) -> None:
     assert is_robots_txt(canonical(path)) is robots_txt
     assert is_policy(canonical(path)) is policy

@@ -42,7 +42,7 @@ def test_the_evidence_is_each_disallowed_fetch_with_its_line_and_hash(tmp_path: 
         )
 
 
-def test_the_evidence_has_as_many_rows_where_nothing_was_disallowed(tmp_path: Path) -> None:
+def test_the_evidence_is_empty_if_nothing_was_disallowed(tmp_path: Path) -> None:
     world = make_world(tmp_path, 72, {"access.log": linewise.COMBINED}, requests=300)
     arguments = (*world.names, *world.options, *world.policies, "--since", "2031-01-01")
     outcome = check_logs(tmp_path, *arguments, "--evidence", "e.parquet")
@@ -119,7 +119,7 @@ def _full_addresses(world: World) -> set[str]:
 
 
 def _written_by(world: World, *options: str) -> dict[str, bytes]:
-    """Everything that the command writes."""
+    """Return everything that the command writes."""
     arguments = (*world.names, *world.policies, *options)
     outcome = check_logs(world.folder, *arguments, *ALL, "--html", "r.html", "--evidence", "e.parquet")
     table = check_logs(world.folder, *arguments, "--by", "path", "--top", "1000")
@@ -134,8 +134,8 @@ def _written_by(world: World, *options: str) -> dict[str, bytes]:
     }
 
 
-def test_masked_no_address_is_left_anywhere(world: World) -> None:
-    """Not in the unreadable lines that are shown, either."""
+def test_a_masked_report_contains_no_address(world: World) -> None:
+    """Unreadable lines are masked too."""
     addresses = _full_addresses(world)
     plainly = _written_by(world)
     assert any(address.encode() in plainly["evidence"] for address in addresses)
@@ -172,8 +172,8 @@ def test_two_runs_differ_only_in_their_time(world: World) -> None:
     assert summary() == summary()
 
 
-def test_the_same_lines_in_any_files_are_the_same_numbers(tmp_path: Path) -> None:
-    """Cut in two, compressed, or all in one: the batches that are read make no difference."""
+def test_splitting_or_compressing_a_log_changes_no_number(tmp_path: Path) -> None:
+    """A log in two files, compressed, or in one file gives the same numbers."""
     world = make_world(tmp_path, 74, {"access.log": linewise.VCOMBINED}, requests=1500)
     data = b"".join(line.raw + b"\n" for line in world.files[0].lines)
     cut = data.index(b"\n", len(data) // 3) + 1

@@ -1,4 +1,4 @@
-"""No false accusation and no miss: the whole command against the oracle, over every form of a log."""
+"""The whole command against the oracle, with every form of a log: no false accusation, and none missing."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_policies_and_registry_give_the_same_result(tmp_path: Path, seed: int) -
 
 
 @pytest.mark.parametrize("seed", [41, 42, 43, 44])
-def test_a_robots_txt_is_in_force_always(tmp_path: Path, seed: int) -> None:
+def test_a_robots_txt_is_always_in_force(tmp_path: Path, seed: int) -> None:
     world = make_world(tmp_path, seed, {"access.log": linewise.COMBINED}, requests=1500, unchanging=True)
     outcome = check_logs(tmp_path, *world.names, *world.options, *world.robots, *ALL)
     assert_exact(outcome, world)
@@ -86,7 +86,7 @@ def test_a_log_comes_from_standard_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [0.5, 36, 0])
-def test_the_window_of_grace_is_the_longer_of_ours_and_the_operators(tmp_path: Path, hours: float) -> None:
+def test_the_grace_period_is_the_longer_of_the_option_and_the_operators(tmp_path: Path, hours: float) -> None:
     world = make_world(tmp_path, 52, {"access.log": linewise.VCOMBINED}, requests=1500, grace_hours=hours)
     outcome = check_logs(tmp_path, *world.names, *world.policies, *ALL, "--grace", str(hours))
     assert_exact(outcome, world)

@@ -96,7 +96,7 @@ def test_a_file_damaged_late_is_an_error_after_many_good_ones(tmp_path: Path) ->
     assert "late.log.gz" in refused(tmp_path, "access.log", "late.log.gz", *ROBOTS, "--json")
 
 
-def test_a_doubtful_form_shows_the_line_and_the_option(tmp_path: Path) -> None:
+def test_an_ambiguous_format_shows_the_line_and_the_option(tmp_path: Path) -> None:
     write_log(tmp_path, b"2026 what is this? line one", b"2026 what is this? line two", name="odd.log")
     error = refused(tmp_path, "odd.log", *ROBOTS)
     assert "what is this?" in error
@@ -178,12 +178,12 @@ def test_a_closed_pipe_is_no_error(world: World) -> None:
     command.stderr.close()
 
 
-def test_in_a_pipe_there_is_no_progress_bar(world: World) -> None:
+def test_a_pipe_has_no_progress_bar(world: World) -> None:
     error = check_logs(world.folder, *world.names, *world.policies, "--json").err
     assert not {"\r", "\x1b", "%"} & set(error)
 
 
-def test_the_report_can_be_read_alone(world: World) -> None:
+def test_the_report_is_self_contained(world: World) -> None:
     outcome = check_logs(world.folder, *world.names, *world.policies, "--html", "report.html")
     assert outcome.code == 1
     html = (world.folder / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""An accusation must be fair: each case in a log of a few lines, and what stands in the row of whom."""
+"""Fairness of accusations: each case in a log of a few lines."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def total(folder: Path, *lines: bytes, **options: Any) -> dict[str, Any]:
     return found
 
 
-def test_what_an_impostor_did_is_in_no_figure_of_the_operators(tmp_path: Path) -> None:
+def test_fetches_of_impostors_are_in_no_figure_of_the_operator(tmp_path: Path) -> None:
     spoofed = [line(f"/{n}", user_agent=CLAUDE, address=IMPOSTOR) for n in range(8)]
     outcome = checked(tmp_path, *spoofed, line("/robots.txt", user_agent=CLAUDE, address=IMPOSTOR))
     document = outcome.document
@@ -169,14 +169,14 @@ def test_reading_the_opt_out_is_no_violation(tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/.well-known/../private", "/x/ai.txt", "/robots.txt.bak", "/robots.txt/"])
-def test_what_only_looks_like_the_opt_out_is_judged(tmp_path: Path, path: str) -> None:
+def test_paths_that_resemble_policy_files_are_judged(tmp_path: Path, path: str) -> None:
     assert total(tmp_path, line(path))["disallowed"] == 1
 
 
 @pytest.mark.parametrize(
     ("options", "here"), [((), False), (("--site", "a.example"), False), (("--site", "other.example"), True)]
 )
-def test_an_absolute_target_of_another_site_is_not_booked_on_this_one(
+def test_an_absolute_target_of_another_site_is_not_counted_for_this_one(
     tmp_path: Path, options: tuple[str, ...], here: bool
 ) -> None:
     lines = [line("/a"), line("http://other.example/"), line("http://other.example/robots.txt")]
@@ -193,7 +193,7 @@ def test_the_sites_own_name_in_a_target_is_the_site(tmp_path: Path) -> None:
     assert found["disallowed"] == 2
 
 
-def test_a_virtual_hosts_log_books_an_absolute_target_where_it_belongs(tmp_path: Path) -> None:
+def test_a_vhost_log_counts_an_absolute_target_for_its_site(tmp_path: Path) -> None:
     lines = [line("/a", host="a.example"), line("http://other.example/", host="a.example")]
     document = checked(tmp_path, *lines).document
     assert (document["total"]["disallowed"], document["lines"]["left_out"]) == (1, 1)
@@ -204,7 +204,7 @@ def test_a_virtual_hosts_log_books_an_absolute_target_where_it_belongs(tmp_path:
     assert (known["total"]["disallowed"], known["without_policy"]) == (1, {"fetches": 1, "sites": 1})
 
 
-def test_where_every_target_is_absolute_they_name_the_sites(tmp_path: Path) -> None:
+def test_absolute_targets_name_the_sites(tmp_path: Path) -> None:
     """The log is written as by varnishncsa."""
     lines = [line(f"http://a.example/{n}") for n in range(4)]
     document = checked(tmp_path, *lines).document
@@ -265,7 +265,7 @@ JSON = '{"remote_addr": "192.0.2.7", "time_iso8601": "2026-10-01T10:00:00Z", "re
         ),
     ],
 )
-def test_a_log_that_can_show_no_crawler_is_an_error(
+def test_a_log_without_user_agents_is_an_error(
     tmp_path: Path, text: str, options: tuple[str, ...], looked_for: str
 ) -> None:
     (tmp_path / "access.log").write_text(text)
@@ -276,7 +276,7 @@ def test_a_log_that_can_show_no_crawler_is_an_error(
     assert "access.log" in outcome.err
 
 
-def test_json_of_any_server_is_read_with_variables_in_place_of_its_values(tmp_path: Path) -> None:
+def test_json_of_any_server_is_read_with_an_example_line_as_format(tmp_path: Path) -> None:
     keys = (
         '{"ClientAddr":"%s:5","ClientHost":"%s","DownstreamStatus":%s,"RequestHost":"%s","RequestMethod":"GET",'
         '"RequestPath":"%s","level":"info","request_User-Agent":"%s","time":"%s"}'
@@ -297,7 +297,7 @@ def test_a_user_agent_that_was_not_sent_is_no_missing_key(tmp_path: Path) -> Non
     assert check_logs_here(tmp_path / "access.log", "--robots", tmp_path / "robots.txt").code == 0
 
 
-def test_where_nothing_that_names_a_crawler_can_be_read_there_is_no_verdict(tmp_path: Path) -> None:
+def test_without_a_readable_crawler_line_there_is_no_verdict(tmp_path: Path) -> None:
     broken = [b"GPTBot/1.2 was here"] * 30
     readable = line("/a", user_agent="Mozilla/5.0 Firefox/140.0")
     outcome = checked(tmp_path, readable, *broken, options=("--format", "combined"))
@@ -346,7 +346,7 @@ def test_a_link_preview_of_imessage_is_no_crawler(tmp_path: Path, named: str) ->
     assert own.document["unknown_crawlers"]["listed"][0]["name"] == "MeWeBot"
 
 
-def test_a_name_of_a_browser_in_a_policy_accuses_no_reader(tmp_path: Path) -> None:
+def test_a_browsers_name_in_a_policy_accuses_no_reader(tmp_path: Path) -> None:
     robots = "User-agent: Mozilla\nUser-agent: Safari\nUser-agent: Chrome\nDisallow: /\n"
     agent = (
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36"
@@ -388,6 +388,6 @@ def test_names_of_unknown_crawlers_are_shortened_and_counted(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("agent", [GPTBOT, CLAUDE])
-def test_nothing_of_an_unknown_crawler_changes_what_is_known(tmp_path: Path, agent: str) -> None:
+def test_unknown_crawlers_change_no_other_figure(tmp_path: Path, agent: str) -> None:
     found = total(tmp_path, line("/a", user_agent=agent), line("/a", user_agent="OtherBot/1.0"))
     assert found["fetches"] == 1

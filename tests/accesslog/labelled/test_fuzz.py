@@ -1,4 +1,4 @@
-"""Any bytes as a log: an answer or a refusal, never a crash; and every line is counted."""
+"""Arbitrary bytes as logs and policies: a result or an error, never a crash, and every line is counted."""
 
 import random
 from functools import cache
@@ -41,7 +41,7 @@ POLICIES = (
 
 
 def lines_of(data: bytes) -> int:
-    """Only a line feed ends a line; what stands behind the last one is a line too."""
+    """Return the lines; only a line feed ends one, and text after the last one is a line too."""
     return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
 
 
@@ -59,13 +59,13 @@ def assert_counted(data: bytes, outcome: Outcome) -> None:
 
 
 def is_compressed(data: bytes) -> bool:
-    """A file is what it holds, whatever its name: these are no lines."""
+    """Return True if the content is compressed, whatever the name of the file."""
     return data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
 
 
 @cache
 def sample(name: str, seed: int) -> bytes:
-    """A few real lines of a form."""
+    """Return a few real lines of a form."""
     form, rng = BY_NAME[name], random.Random(seed)
     requests = [r for r in make_requests(rng, make_sites(rng, 2), 40) if form.carries(r)]
     lines = [*form.head, *(write_down(request, form, rng).raw for request in requests[:6])]
@@ -74,7 +74,7 @@ def sample(name: str, seed: int) -> bytes:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> tuple[Form, bytes]:
-    """Real lines in which something was cut out, doubled, put in or flipped."""
+    """Return real lines in which bytes were removed, doubled, inserted or flipped."""
     name = draw(st.sampled_from(sorted(BY_NAME)))
     data = sample(name, draw(st.integers(0, 2)))
     for _ in range(draw(st.integers(1, 6))):
@@ -96,7 +96,7 @@ FUZZ = settings(
 @example(b"\n")
 @example(b"\xef\xbb\xbf\n")
 @example(b"\xff\xfeG\x00P\x00T\x00B\x00o\x00t\x00\n\x00")
-def test_any_bytes_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_give_a_result_or_an_error(tmp_path: Path, data: bytes) -> None:
     outcome = run_check(tmp_path, data)
     if outcome.code == 2:
         assert "any.log" in outcome.err
@@ -138,7 +138,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, damaged: tuple[Form, bytes]) 
 @pytest.mark.slow
 @settings(FUZZ, max_examples=700)
 @given(mutated(), st.booleans())
-def test_damaged_lines_are_counted_however_many(
+def test_any_number_of_damaged_lines_is_counted(
     tmp_path: Path, damaged: tuple[Form, bytes], named: bool
 ) -> None:
     form, data = damaged
@@ -149,7 +149,7 @@ def test_damaged_lines_are_counted_however_many(
 
 @settings(FUZZ, max_examples=25)
 @given(st.binary(max_size=200), st.sampled_from([".gz", ".zst"]))
-def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
+def test_any_bytes_as_a_compressed_file_give_a_result_or_an_error(
     tmp_path: Path, data: bytes, suffix: str
 ) -> None:
     import gzip
@@ -170,7 +170,7 @@ def test_any_bytes_as_a_compressed_file_are_answered_or_refused(
 
 @settings(FUZZ, max_examples=30)
 @given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(POLICIES)).map(b"".join)))
-def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_as_policies_give_a_result_or_an_error(tmp_path: Path, data: bytes) -> None:
     log, policies = tmp_path / "access.log", tmp_path / "policies.jsonl"
     log.write_bytes(sample("vcombined, named", 0))
     policies.write_bytes(data)
@@ -181,7 +181,7 @@ def test_any_bytes_as_policies_are_answered_or_refused(tmp_path: Path, data: byt
 
 @settings(FUZZ, max_examples=30)
 @given(st.binary(max_size=300))
-def test_any_bytes_as_a_robots_txt_are_answered(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_as_a_robots_txt_give_a_result(tmp_path: Path, data: bytes) -> None:
     log, robots = tmp_path / "access.log", tmp_path / "robots.txt"
     log.write_bytes(sample("combined, named", 0))
     robots.write_bytes(data)

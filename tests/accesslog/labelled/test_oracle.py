@@ -71,7 +71,7 @@ def test_every_number_is_the_sum_of_labels() -> None:
     assert [number for _, number, *_ in disallowed_lines([file])] == [1, 5]
 
 
-def test_what_is_not_chosen_counts_as_other_lines() -> None:
+def test_lines_outside_the_selection_count_as_other_lines() -> None:
     later = replace(ASKED, time=NOON + timedelta(hours=1), site="b.example")
     file = as_file(crawler(ASKED), crawler(later))
     for choice in (Choice(since=NOON + timedelta(seconds=1)), Choice(sites=frozenset({"b.example"}))):
@@ -113,7 +113,7 @@ def test_a_broken_line_is_unreadable_if_it_contains_a_token(raw: bytes, kind: st
         (tables.ALB, PLAIN, b":443/private/x?y=1 HTTP/1.1\" \"GPTBot/1.2\" "),
     ],
 )  # fmt: skip
-def test_forms_are_written_as_their_servers_do(form: Form, request_: Request, written: bytes) -> None:
+def test_forms_are_written_like_their_servers(form: Form, request_: Request, written: bytes) -> None:
     lines = {form.line(request_, None, random.Random(seed)) for seed in range(30)}
     assert any(written in line for line in lines), sorted(lines)[0]
     assert form.carries(PLAIN)

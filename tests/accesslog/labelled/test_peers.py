@@ -32,7 +32,7 @@ def only(found: dict[str, Any]) -> dict[str, Any]:
     return crawler
 
 
-def test_a_vhost_column_is_neither_lost_nor_taken_for_the_address(tmp_path: Path) -> None:
+def test_a_vhost_column_is_neither_lost_nor_read_as_the_address(tmp_path: Path) -> None:
     lines = [line(host="a.example"), line(host="a.example:443"), line(host="b.example")]
     policies = write_policies(
         tmp_path, {"site": "a.example", "at": "2026-01-01T00:00:00Z", "robots_txt": DISALLOWING}
@@ -45,7 +45,7 @@ def test_a_vhost_column_is_neither_lost_nor_taken_for_the_address(tmp_path: Path
 
 @pytest.mark.parametrize("preset", ["no-training", "no-ai"])
 def test_a_preset_that_blocks_is_not_read_as_one_that_allows(tmp_path: Path, preset: str) -> None:
-    """Every such file ends with "User-agent: *" and "Allow: /"."""
+    """The file of every preset ends with "User-agent: *" and "Allow: /"."""
     policies = write_policies(tmp_path, {"site": SITE, "at": "2026-01-01T00:00:00Z", "preset": preset})
     options = ("--policies", policies, "--site", SITE)
     agents = [GPTBOT, CLAUDEBOT, "Bytespider/1.0", "CCBot/2.0 (https://commoncrawl.org/faq/)"]
@@ -73,7 +73,7 @@ def test_a_preset_that_blocks_is_not_read_as_one_that_allows(tmp_path: Path, pre
         ("192.0.2.9", "meta-externalagent/1.1", "unverifiable"),
     ],
 )
-def test_an_identity_is_what_the_operator_lets_anyone_check(
+def test_an_identity_follows_from_the_operators_published_checks(
     tmp_path: Path, address: str, user_agent: str, identity: str
 ) -> None:
     counts = only(document(tmp_path, line(address=address, user_agent=user_agent)))["identity"]
@@ -122,8 +122,8 @@ def test_a_token_in_the_path_or_the_referrer_is_not_a_crawler(tmp_path: Path) ->
     assert found["lines"] == {"read": 2, "crawler": 1, "other": 1, "unreadable": 0, **_NONE}
 
 
-def test_two_agents_that_differ_late_are_distinguished(tmp_path: Path) -> None:
-    """The cache key of a User-Agent is all of it."""
+def test_user_agents_that_differ_at_the_end_are_distinguished(tmp_path: Path) -> None:
+    """The cache key is the whole User-Agent."""
     long = "Mozilla/5.0 (" + "x" * 300 + "; compatible; "
     lines = [line(user_agent=f"{long}{token}/1.0)") for token in ("GPTBot", "ClaudeBot", "Nothing")] * 500
     found = document(tmp_path, *lines)
@@ -160,7 +160,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     assert found["lines"] == {"read": 3, "crawler": 3, "other": 0, "unreadable": 0, **_NONE}
 
 
-def test_what_attackers_write_is_text_in_the_report_and_on_the_terminal(tmp_path: Path) -> None:
+def test_text_of_attackers_is_text_in_the_report_and_on_the_terminal(tmp_path: Path) -> None:
     script, image = "<script>alert(1)</script>", "<img src=x onerror=alert(2)>"
     lines = [
         line(f"/private/{image}", user_agent=f"GPTBot/1.2 {script}", host=SITE),
@@ -228,7 +228,7 @@ def test_times_are_compared_whatever_their_zone(tmp_path: Path) -> None:
         (r"/private/\x22 200 \xC3\xA9", "disallowed"),
     ],
 )
-def test_a_path_is_compared_as_the_standard_says(tmp_path: Path, path: str, counter: str) -> None:
+def test_paths_are_compared_by_the_standard(tmp_path: Path, path: str, counter: str) -> None:
     assert only(document(tmp_path, line(path)))[counter] == 1
 
 
@@ -247,7 +247,7 @@ def test_a_client_behind_a_proxy_is_found_in_the_forwarded_column(tmp_path: Path
     assert (identity["verified"], identity["spoofed"]) == (1, 1)
 
 
-def test_a_host_that_moved_is_judged_by_the_site_that_had_it_then(tmp_path: Path) -> None:
+def test_a_host_that_moved_is_judged_by_its_site_at_that_time(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
     from aipolicy.core.policy import SitePolicy

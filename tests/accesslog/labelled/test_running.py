@@ -50,7 +50,7 @@ def test_only_a_few_of_many_copies_are_named(tmp_path: Path, monkeypatch: pytest
     assert notes[-1] == "6 more logs begin like others"
 
 
-def test_empty_logs_are_not_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_logs_are_not_duplicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [write_log(tmp_path, name=name) for name in ("a.log", "b.log")]
     found = checked(tmp_path, *names, *ROBOTS, monkeypatch=monkeypatch).document
     assert found["notes"] == ["'a.log', 'b.log' are empty"]
@@ -74,7 +74,7 @@ def test_a_probe_for_an_open_proxy_is_no_fetch_of_the_logs_own_site(
     assert (found["total"]["disallowed"], found["lines"]["left_out"]) == (2, 1)
 
 
-def test_a_site_that_took_over_the_host_asked_for_is_looked_at_too(
+def test_a_site_that_took_over_the_chosen_host_is_included(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = {"robots_txt": "User-agent: *\nDisallow: /\n"}
@@ -124,7 +124,7 @@ def test_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-def test_an_output_that_can_be_written_is_not_touched_before_it_is(tmp_path: Path) -> None:
+def test_an_output_is_not_touched_before_it_is_written(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     require_writable(str(out))
     assert not list(tmp_path.iterdir())
@@ -133,9 +133,7 @@ def test_an_output_that_can_be_written_is_not_touched_before_it_is(tmp_path: Pat
     assert out.read_text() == "old"
 
 
-def test_evidence_that_finds_no_room_is_an_error_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_for_evidence_is_a_system_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
 
@@ -148,7 +146,9 @@ def test_evidence_that_finds_no_room_is_an_error_of_the_system(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_a_full_disk_behind_stdout_is_no_finding(tmp_path: Path, form: list[str]) -> None:
+def test_a_full_disk_behind_stdout_has_another_exit_code_than_a_finding(
+    tmp_path: Path, form: list[str]
+) -> None:
     write_log(tmp_path, line())
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
@@ -163,7 +163,7 @@ def test_a_full_disk_behind_stdout_is_no_finding(tmp_path: Path, form: list[str]
     assert b"stdout can't be written" in ran.stderr
 
 
-def test_interrupted_it_ends_as_a_shell_expects_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interruption_has_the_usual_exit_code_and_leaves_no_files(tmp_path: Path) -> None:
     write_log(tmp_path, line())
     os.mkfifo(tmp_path / "endless.log")
     arguments = ("endless.log", *ROBOTS, "--html", "r.html", "--evidence", "e.parquet")

@@ -1,4 +1,4 @@
-"""The same JSON from Spark, to the last number."""
+"""The Spark engine gives the same JSON as the local one."""
 
 import importlib.util
 import os
@@ -37,7 +37,7 @@ pytestmark = [
         (83, {"u_ex.log": tables.W3C}, "local[2]"),
     ],
 )  # fmt: skip
-def test_spark_says_what_the_local_engine_says(
+def test_spark_gives_the_result_of_the_local_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, forms: dict[str, Form], master: str
 ) -> None:
     in_small_parts(tmp_path, monkeypatch)
@@ -50,9 +50,7 @@ def test_spark_says_what_the_local_engine_says(
     assert spark.code == local.code
 
 
-def test_lines_may_stand_in_a_column_of_parquet_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_may_be_in_a_column_of_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_parts(tmp_path, monkeypatch)
     lines = [line(f"/private/{n}" if n % 7 else "/open") for n in range(3000)]
     plain = check_logs(tmp_path, write_log(tmp_path, *lines), *ROBOTS, "--json").document
@@ -71,7 +69,7 @@ def test_lines_may_stand_in_a_column_of_parquet_files(
 
 
 def in_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Spark cut files as it cuts large ones."""
+    """Make Spark split small files as it splits large ones."""
     (folder / "conf").mkdir()
     sizes = "spark.sql.files.maxPartitionBytes 50000\nspark.sql.files.openCostInBytes 1000\n"
     (folder / "conf/spark-defaults.conf").write_text(sizes)
@@ -97,6 +95,6 @@ def test_an_invalid_master_is_an_error(tmp_path: Path) -> None:
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """All but when it was made and by which engine."""
+    """Return the document without its time and engine."""
     method = {name: value for name, value in document["method"].items() if name != "engine"}
     return {**document, "made": None, "method": method}

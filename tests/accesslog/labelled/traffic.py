@@ -48,7 +48,7 @@ class Request:
 def make_requests(
     rng: random.Random, sites: list[Site], count: int, *, fractions: bool = False, grace_hours: float = 24
 ) -> list[Request]:
-    """``count`` requests in no order, a third of them by crawlers; about one site in ten has no policy.
+    """Return ``count`` requests in no order, a third of them by crawlers; one site in ten has no policy.
 
     ``fractions``: times have fractions of a second. What two readings of a rule would judge differently is
     left out, as are the requests whose rule could be either of two lines.
@@ -88,7 +88,7 @@ def _request(rng: random.Random, site: Site, *, fractions: bool, grace_hours: fl
 
 
 def _when(rng: random.Random, site: Site, crawler: str | None, grace_hours: float) -> datetime:
-    """Any time of the log; or around a change, or around the end of the window that follows it."""
+    """Return a time within the log, often one near a change or near the end of its grace period."""
     if crawler and site.history and rng.random() < 0.4:
         facts = FACTS.get(crawler)
         window = max(grace_hours, (facts and facts.robots_cache_hours) or 0)
@@ -101,6 +101,6 @@ def _when(rng: random.Random, site: Site, crawler: str | None, grace_hours: floa
 
 
 def _spelled(rng: random.Random, host: str) -> str:
-    """A host as clients write it: any case, with or without the port, with the root's dot."""
+    """Return a host as clients write it: in any case, with or without the port or the final dot."""
     host = rng.choice((host, host, host, host.upper(), host.title(), f"{host}."))
     return host + rng.choice(("", "", "", ":443", ":80", ":8080"))

@@ -1,4 +1,4 @@
-"""Fetches as the judge takes them."""
+"""Data frames of fetches for the judge."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

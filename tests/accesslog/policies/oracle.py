@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass
 class History:
-    """All declarations, in the file's order."""
+    """The declarations in the order of the file."""
 
     declarations: list[Declaration]
     _verdicts: dict[tuple[bytes, str, str], Verdict] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class History:
         return self._verdicts[key]
 
     def _in_force(self, host: str | None, when: int | None) -> tuple[int, Declaration] | None:
-        """The line that holds on ``host`` at ``when`` (None: before all that has a time), and its number."""
+        """Return the line in force on ``host`` at ``when`` (None: before all times), and its number."""
         owners = self._owners(host, when)
         if not owners:
             return None
@@ -123,7 +123,7 @@ class History:
 
 
 def fairest(robots: RobotsTxt, crawler: str, path: str) -> Verdict:
-    """By the group that binds the crawler; where none names it, by another's that allows the path."""
+    """Return the verdict by the crawler's group; if none names it, by one that allows the path."""
     own = verdict(robots, crawler, path)
     named = {token.lower() for group in robots.groups for token in group.tokens}
     if crawler.lower() in named:

@@ -1,4 +1,4 @@
-"""The judge answers as the definitions do: over versions, hosts that move, files, paths and windows."""
+"""The judge against an oracle: versions, hosts that move, files, paths and windows."""
 
 import json
 import posixpath
@@ -101,9 +101,7 @@ def check(history: list[Declaration], requests: list[Fetch], grace_hours: float)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(declarations, min_size=1, max_size=6), st.lists(fetched, min_size=1, max_size=12))
-def test_every_fetch_is_judged_as_the_definitions_say(
-    history: list[Declaration], requests: list[Fetch]
-) -> None:
+def test_every_fetch_is_judged_like_the_oracle(history: list[Declaration], requests: list[Fetch]) -> None:
     if History(history).contradicts_itself():
         with pytest.raises(PolicyError, match=r"line \d+: .* can't be a host of"):
             policies_from_jsonl(map(line, history))
@@ -172,7 +170,7 @@ encoded = st.builds(
         ),
     )
 )
-def test_robots_txt_is_found_however_its_path_is_encoded(path: str) -> None:
+def test_robots_txt_is_found_in_every_encoding_of_its_path(path: str) -> None:
     (found,) = fetches(("", 0, "", path)).select(reads_robots_txt(pl.col("path")))["path"]
     plain = unquote(path.partition("?")[0].partition("#")[0])
     # As servers and shells read a path: empty and "." segments are left out, and ".." goes one back.

@@ -34,7 +34,7 @@ def version(month: int, hosts: list[str] | None = None, site: str = "a.example")
 
 
 def known(policies: Policies, host: str | None) -> list[tuple[int, str | None, str | None]]:
-    """Month (0: always), name and site of each version."""
+    """Return month (0: always), name and site of each version."""
     timeline = policies.timeline(host)
     versions = timeline.versions if timeline else ()
     months = {ALWAYS: 0} | {at: month for month, at in enumerate(MONTH, 1)}
@@ -116,7 +116,7 @@ def test_a_robots_txt_is_read_byte_by_byte() -> None:
     assert timeline.versions[0].robots == b"\xef\xbb\xbfA: ??\r\n"
 
 
-def test_hosts_hold_until_the_next_version_that_states_some() -> None:
+def test_hosts_are_kept_until_a_version_lists_others() -> None:
     policies = read(
         version(1),
         version(2, ["www.a.example", "x.example"]),
@@ -152,7 +152,7 @@ def test_a_host_may_become_a_separate_site() -> None:
     assert known(policies, "b.example") == [(1, "line 1", "a.example"), (2, "line 3", "b.example")]
 
 
-def test_a_line_that_another_of_its_time_replaced_claims_no_host() -> None:
+def test_a_replaced_line_claims_no_host() -> None:
     policies = read(version(2, ["x.example"]), version(2, []), version(2, ["x.example"], site="b.example"))
     assert known(policies, "x.example") == [(2, "line 3", "b.example")]
 
@@ -189,8 +189,8 @@ GOOD = version(1)
         ({"site": "a b", "preset": "no-ai"}, "'a b' is not a host name"),
         ({"site": "a.example"}, "declares nothing"),
         ({"site": "a.example", "opted_out": None}, "opted_out is None: use true or false"),
-        ({"site": "a.example", "preset": None}, "preset None is unknown: choose one of"),
-        ({"site": "a.example", "preset": "no-ia"}, "'no-ia' is unknown: choose one of"),
+        ({"site": "a.example", "preset": None}, "preset None is unknown; choose one of"),
+        ({"site": "a.example", "preset": "no-ia"}, "'no-ia' is unknown; choose one of"),
         ({"site": "a.example", "preset": "no-ai", "licensed": ["GTPBot"]}, "did you mean 'GPTBot'"),
         ({"site": "a.example", "preset": "no-ai", "since": "2026"}, "no field 'since'"),
         ({"site": "a.example", "preset": "no-ai", "hosts": "x.example"}, "give a list"),

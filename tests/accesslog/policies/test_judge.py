@@ -1,4 +1,4 @@
-"""The verdicts on fetches, at every edge."""
+"""The verdicts on fetches, with edge cases."""
 
 import json
 import pickle
@@ -140,7 +140,7 @@ def test_everything_is_allowed_on_a_host_that_has_no_site_any_more() -> None:
     }
 
 
-def test_hosts_are_taken_as_the_log_writes_them() -> None:
+def test_hosts_are_recognised_in_the_spelling_of_the_log() -> None:
     closed = policies_from_robots(CLOSED.encode(), ["a.example", "www.a.example"])
     hosts = ["A.Example:443", "a.example.", "WWW.a.example", "b.example", "a b", "-", "", None]
     found = judged(closed, *((host, 0, "GPTBot", "/") for host in hosts))
@@ -223,7 +223,7 @@ def test_rows_keep_their_order_and_their_other_columns() -> None:
     assert found["graced"].to_list() == [False, False, False, True, False, False]
 
 
-def test_no_fetches_are_no_rows_of_the_same_columns() -> None:
+def test_an_empty_frame_has_the_same_columns() -> None:
     judge = Judge(policies(at(0, CLOSED)))
     full = judge.judge(fetches(("a.example", T, "GPTBot", "/x")))
     assert judge.judge(fetches()).schema == full.schema
@@ -289,7 +289,7 @@ def test_a_fetch_that_the_other_group_allowed_within_the_window_is_in_grace() ->
     assert outcomes(history, *rows) == ["graced", "disallowed"]
 
 
-def test_a_crawler_that_obeys_only_its_own_name_is_not_bound_by_the_star() -> None:
+def test_a_crawler_that_obeys_only_its_own_name_is_not_bound_by_the_group_for_all() -> None:
     closed = policies_from_robots(CLOSED.encode())
     named = policies_from_robots(b"User-agent: YandexAdditional\nDisallow: /\n")
     row = ("a.example", T, "YandexAdditional", "/")

@@ -1,4 +1,4 @@
-"""Long paths, many sites, a million decisions."""
+"""The cost of judging long paths, many sites and a million decisions."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.accesslog.policies.frames import outcomes, text
 from tests.effort import calls
 
 
-def test_long_paths_do_not_hurt() -> None:
+def test_long_paths_are_judged_quickly() -> None:
     rules = [f"Disallow: /*{letter}*?{letter}=*/x$" for letter in "abcdefghijklmnopqrst"]
     closed = policies_from_robots(text(["User-agent: *", *rules]))
     rows = [("a.example", 0, "GPTBot", f"/{number}/" + "a?%41é" * 20_000) for number in range(20)]

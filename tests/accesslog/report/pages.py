@@ -1,4 +1,4 @@
-"""An HTML page as its elements, attributes and text, read by the standard library's parser."""
+"""A parser of HTML pages to elements, with the standard library."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ VOID = frozenset({"meta", "wbr", "rect", "line", "circle"})
 
 @dataclass
 class Element:
-    """One element, in document order; ``text`` is all text within it."""
+    """An element of a page; ``text`` is all text within it."""
 
     tag: str
     attributes: dict[str, str]
@@ -18,7 +18,7 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page; fails where one is not closed in its place."""
+    """The elements of a page in document order; an element that is not closed is an error."""
 
     source: str
     elements: list[Element] = field(default_factory=list)

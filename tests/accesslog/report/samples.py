@@ -43,7 +43,7 @@ HOSTILE = (
 def sample(
     tokens: tuple[str, ...] = USUAL, *, days: int = 14, seed: int = 1, **changes: Any
 ) -> dict[str, Any]:
-    """A document of some crawlers over ``days`` days from 1 November 2026; ``changes`` replace its parts."""
+    """Return a document of some crawlers over ``days`` days from 1 November 2026, with ``changes``."""
     chance = random.Random(seed)
     crawlers, rows = [], []
     for place, token in enumerate(tokens):
@@ -113,14 +113,14 @@ def sample(
 
 
 def without_crawlers() -> dict[str, Any]:
-    """A log in which no crawler was seen."""
+    """Return the document of a log without crawlers."""
     document = sample((), period={"from": None, "to": None}, unreadable=[], notes=[], statuses=[], proxies=[])
     document["lines"]["unknown_crawlers"] = 0
     return document | {"unknown_crawlers": {"fetches": 0, "names": 0, "listed": []}}
 
 
 def hostile(*urls: str) -> dict[str, Any]:
-    """Strings that want to be more than text in every place that a log or a file name reaches."""
+    """Return a document with hostile strings wherever a log or a file name can put them."""
     document = sample(("GPTBot", "ClaudeBot"))
     texts = [*HOSTILE, *urls, *(f'"><img src="{url}"><style>@import "{url}"</style>' for url in urls)]
     document["crawlers"][0]["examples"] = [
@@ -141,7 +141,7 @@ def hostile(*urls: str) -> dict[str, Any]:
 
 
 def by(key: str, names: tuple[str | None, ...], left_out: int = 0) -> dict[str, Any]:
-    """The part of the document that ``--by`` adds."""
+    """Return the part of the document that ``--by`` adds."""
     chance = random.Random(2)
     rows = []
     for place, name in enumerate(names):
@@ -159,7 +159,7 @@ def by(key: str, names: tuple[str | None, ...], left_out: int = 0) -> dict[str, 
 
 
 def added(crawlers: list[dict[str, Any]]) -> dict[str, Any]:
-    """The counters of all crawlers together."""
+    """Return the sum of the counters of all crawlers."""
     total: dict[str, Any] = {name: sum(c[name] for c in crawlers) for name in ("fetches", *VERDICTS)}
     for part, keys in (("identity", IDENTITIES), ("disallowed_by_identity", OWN)):
         total[part] = {key: sum(c[part][key] for c in crawlers) for key in keys}
@@ -173,7 +173,7 @@ def many(number: int) -> tuple[str, ...]:
 def _crawler(
     token: str, place: int, days: int, chance: random.Random
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Every third crawler obeys; of those that don't, every second has impostors."""
+    """Return a crawler: every third obeys; of the others every second has impostors."""
     entry = crawler_named(token)
     assert entry is not None
     obeys, spoofed, exempt = place % 3 == 2, place % 2 == 0, entry.purpose == "user-fetch"

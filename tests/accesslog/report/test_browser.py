@@ -32,7 +32,7 @@ def test_every_kind_of_report_opens_without_errors(browser: Browser) -> None:
 
 
 def test_the_content_security_policy_blocks_injected_content(browser: Browser) -> None:
-    """The harness sees a violation, and the policy is in force."""
+    """Also checks that the test would see a violation."""
     page = html(sample(("GPTBot",)))
     trap = f"{browser.url}/trap"
     broken = page.replace(
@@ -55,6 +55,6 @@ def test_nothing_is_wider_than_the_window(browser: Browser, window: int) -> None
         assert browser.width(html(document), window) <= window
 
 
-def test_it_prints(browser: Browser) -> None:
+def test_the_page_can_be_printed(browser: Browser) -> None:
     pages = re.findall(rb"/Type\s*/Page\b", browser.print(html(sample())))
     assert 4 <= len(pages) <= 20

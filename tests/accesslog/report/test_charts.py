@@ -1,4 +1,4 @@
-"""Bars over time."""
+"""The bar charts over time."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def only(days: list[tuple[str, int, int]], token: str = "GPTBot", *, spoofed: in
     return chart
 
 
-def test_bars_are_as_high_as_what_they_count() -> None:
+def test_bars_are_as_high_as_their_counts() -> None:
     chart = only([("2026-11-01", 100, 25), ("2026-11-02", 50, 50)])
     height = chart.base - chart.top
     first, second = chart.bars
@@ -57,14 +57,14 @@ def test_bars_stay_within_the_chart_and_apart() -> None:
             )
 
 
-def test_days_without_a_fetch_take_their_place() -> None:
+def test_days_without_a_fetch_keep_their_place() -> None:
     chart = only([("2026-11-01", 1, 0), ("2026-11-04", 1, 0)])
     first, last = chart.bars
     assert last.x - first.x > 2.9 * first.width
     assert [label.text for label in chart.days] == ["1 Nov", "4 Nov"]
 
 
-def test_a_long_time_is_drawn_in_longer_steps_and_nothing_is_lost() -> None:
+def test_a_long_period_has_longer_steps_and_the_same_sums() -> None:
     long = sample(("GPTBot",), days=400)
     (chart,) = charts(long, 320)
     assert chart.step == "week"
@@ -77,13 +77,13 @@ def test_a_long_time_is_drawn_in_longer_steps_and_nothing_is_lost() -> None:
     )
 
 
-def test_a_clock_that_was_far_off_does_not_make_a_chart_endless() -> None:
+def test_a_wrong_clock_does_not_make_a_chart_endless() -> None:
     chart = only([("1970-01-01", 1, 0), ("2999-01-01", 1, 1)])
     assert chart.step == "520 weeks"
     assert len(chart.bars) == 2
 
 
-def test_the_years_are_named_where_there_are_two() -> None:
+def test_years_are_in_the_labels_if_there_are_two() -> None:
     chart = only([("2026-12-31", 1, 0), ("2027-01-01", 1, 0)])
     assert [label.text for label in chart.days] == ["31 Dec 2026", "1 Jan 2027"]
 
@@ -99,7 +99,7 @@ def test_past_twelve_crawlers_the_others_are_drawn_together() -> None:
     assert len(charts(sample(many(12), days=3), 320)) == 12
 
 
-def test_without_a_day_there_is_nothing_to_draw() -> None:
+def test_without_a_fetch_there_is_no_chart() -> None:
     assert charts(without_crawlers(), 320) == []
     assert overview(without_crawlers(), 320) is None
 

@@ -1,4 +1,4 @@
-"""The counters as rows."""
+"""The CSV rows of the counters."""
 
 import csv
 import io
@@ -50,11 +50,11 @@ def test_the_rows_of_by_take_the_place_of_the_crawlers() -> None:
     assert "rule" not in rows[0]
 
 
-def test_without_a_crawler_there_is_the_heading() -> None:
+def test_without_a_crawler_there_is_only_the_heading() -> None:
     assert len(list(csv_rows(without_crawlers()))) == 1
 
 
-def test_no_cell_is_a_formula_or_holds_a_control() -> None:
+def test_no_cell_is_a_formula_or_contains_a_control_character() -> None:
     document = hostile("+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1")
     rows = read_back(document)
     assert len(rows) == len(document["by"]["rows"])

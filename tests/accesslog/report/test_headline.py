@@ -9,7 +9,7 @@ from tests.accesslog.report.samples import OWN, VERDICTS, added, sample, without
 
 
 def accused(*crawlers: tuple[str, int, dict[str, int]], **changes: Any) -> dict[str, Any]:
-    """A document in which only those crawlers made disallowed fetches, by clients of those identities."""
+    """Return a document in which only these crawlers made disallowed fetches, with these identities."""
     document = sample(tuple(token for token, _, _ in crawlers))
     by_token = {token: (fetches, split) for token, fetches, split in crawlers}
     for crawler in document["crawlers"]:
@@ -57,7 +57,7 @@ def test_fetches_by_an_impostor_are_not_attributed_to_the_crawler() -> None:
     )
 
 
-def test_where_there_were_only_impostors_no_crawler_is_accused() -> None:
+def test_with_only_impostors_no_crawler_is_accused() -> None:
     found = headline(accused(("GPTBot", 9, {"spoofed": 1})))
     assert found.title.startswith(
         "Clients that only claimed to be GPTBot made 1 fetch that robots.txt disallowed"
@@ -122,7 +122,7 @@ def test_some_sites_without_a_policy_are_an_aside() -> None:
         ("in_grace", "3 fetches came so soon after a change"),
     ],
 )
-def test_what_else_was_disallowed_is_an_aside(verdict: str, words: str) -> None:
+def test_other_disallowed_fetches_are_an_aside(verdict: str, words: str) -> None:
     document = accused(("GPTBot", 10, {"verified": 1}))
     document["total"][verdict] = 3
     (aside,) = headline(document).asides

@@ -155,7 +155,7 @@ def test_hostile_text_is_text() -> None:
     report.source.encode()  # lone surrogates could not be written
 
 
-def test_text_that_no_log_contains_is_escaped_as_well() -> None:
+def test_text_from_other_sources_than_logs_is_escaped() -> None:
     document = sample(("GPTBot",))
     document["crawlers"][0] |= dict.fromkeys(("product_token", "operator", "purpose"), HOSTILE[0] + "\u202e")
     document["days"] = [row | {"product_token": HOSTILE[0] + "\u202e"} for row in document["days"]]
@@ -199,7 +199,7 @@ def test_grey_and_red_are_readable_in_both_themes() -> None:
 
 
 def contrast(first: str, second: str) -> float:
-    """WCAG's ratio of two colours, 1 to 21."""
+    """Return WCAG's contrast ratio of two colours, 1 to 21."""
 
     def luminance(colour: str) -> float:
         digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])

@@ -1,4 +1,4 @@
-"""The tables on a terminal and in a pipe."""
+"""The tables for terminals and pipes."""
 
 import io
 from typing import Any
@@ -48,7 +48,7 @@ def test_fetches_by_impostors_have_a_column_and_a_legend() -> None:
     assert "They are not counted" not in printed(without, 10_000)
 
 
-def test_words_for_clients_are_explained_where_they_are_used() -> None:
+def test_identities_are_explained_if_they_occur() -> None:
     document = sample()
     clients = {"verified": 3, "operator_verified": 2, "spoofed": 0, "unverifiable": 0, "check_failed": 0}
     text = printed(document | {"total": document["total"] | {"identity": clients}}, 10_000)
@@ -66,7 +66,7 @@ def test_unknown_crawlers_are_listed_with_their_requests() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_a_terminal_of_any_width_gets_everything(width: int) -> None:
+def test_nothing_is_cut_at_any_width(width: int) -> None:
     document = sample(many(20), by=by("site", ("ada.blog.example", None), left_out=7))
     text = printed(document, width)
     assert max(map(len, text.splitlines())) <= width
@@ -108,7 +108,7 @@ def test_only_disallowed_fetches_are_red() -> None:
     assert red not in printed(without_crawlers(), 10_000, terminal=True)
 
 
-def test_without_a_crawler_there_is_a_total_of_nothing() -> None:
+def test_without_a_crawler_the_total_is_zero() -> None:
     *_, total = printed(without_crawlers(), 10_000).splitlines()
     assert total.split() == ["Total", *("0" * 8)]
 

@@ -20,7 +20,7 @@ NOW = 1_790_000_000.0
 
 
 class Clock:
-    """Seconds since 1970 that only pass when they are told to."""
+    """A clock in seconds since 1970 that only advances when it is set."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -29,8 +29,8 @@ class Clock:
         return self.now
 
 
-class HeldKeys:
-    """Keys that are there, without any directory being read."""
+class MemoryKeys:
+    """A key source in memory, without directories."""
 
     def __init__(self, *keys: Mapping[str, Any], directory: str = DIRECTORY) -> None:
         self._keys = {(directory, key.thumbprint): key for key in map(read_key, keys)}
@@ -46,7 +46,7 @@ def base64url(number: int, size: int | None = None) -> str:
 
 
 def jwk_of(public: Any) -> dict[str, str]:
-    """The JSON Web Key of a public key."""
+    """Return the JSON Web Key of a public key."""
     if isinstance(public, ed25519.Ed25519PublicKey):
         x = base64.urlsafe_b64encode(public.public_bytes_raw()).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x}
@@ -60,7 +60,7 @@ def jwk_of(public: Any) -> dict[str, str]:
 
 @dataclass
 class Outgoing:
-    """A request to be signed, in the form that the library takes."""
+    """A request to sign, in the form that the library reads."""
 
     method: str
     url: str
@@ -68,7 +68,7 @@ class Outgoing:
 
 
 class Signer:
-    """A signing client, made with the library: ``sign`` gives the request as it would arrive."""
+    """A signing client; ``sign`` returns the request as a server receives it."""
 
     def __init__(self, private: Any = None) -> None:
         self.private = ed25519.Ed25519PrivateKey.generate() if private is None else private

@@ -1,4 +1,4 @@
-"""The URL that a signer is known by, and the crawlers that it signs for."""
+"""The URL that identifies a signer, and its crawlers."""
 
 import pytest
 from hypothesis import given
@@ -26,9 +26,7 @@ WELL_KNOWN = "/.well-known/http-message-signatures-directory"
         ("https://[2001:db8::1]/k", "https://[2001:db8::1]/k", "https://[2001:db8::1]/k"),
     ],
 )
-def test_an_agent_is_its_url_and_its_keys_are_there_or_at_the_well_known_uri(
-    text: str, url: str, directory: str
-) -> None:
+def test_an_agent_has_a_url_and_a_directory(text: str, url: str, directory: str) -> None:
     agent = signature_agent(text)
     assert (agent.url, agent.directory) == (url, directory)
 
@@ -66,7 +64,7 @@ def test_an_agent_needs_an_https_url(text: str) -> None:
 
 
 @given(st.text(max_size=60) | st.text("https:/.?#@[]%a1", max_size=30).map(lambda text: f"https://a{text}"))
-def test_whatever_is_sent_is_an_agent_or_none(text: str) -> None:
+def test_any_text_is_an_agent_or_an_error(text: str) -> None:
     try:
         agent = signature_agent(text)
     except ValueError:
@@ -106,7 +104,7 @@ def test_the_form_of_the_url_does_not_matter() -> None:
 
 
 def test_training_crawlers_do_not_sign() -> None:
-    """The signing crawlers known in November 2026."""
+    """This holds for the signing crawlers known in November 2026."""
     assert {c.product_token for c in CRAWLERS if c.web_bot_auth} & {
         "GPTBot",
         "ClaudeBot",

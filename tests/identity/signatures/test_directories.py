@@ -1,4 +1,4 @@
-"""Key directories on a real HTTPS server: read with every guard, remembered, forgotten."""
+"""Key directories on a real HTTPS server: fetches, limits and the cache."""
 
 import asyncio
 import gzip
@@ -65,7 +65,7 @@ async def test_an_unknown_key_is_fetched_and_verifies_from_then_on(
     assert f"Accept: {MEDIA_TYPE}, " in asked
 
 
-async def test_the_media_type_is_noted_and_forgiven(server: Server, directories: Directories) -> None:
+async def test_another_media_type_is_recorded_and_accepted(server: Server, directories: Directories) -> None:
     url = server.origin + PATH
     server.answers[PATH] = answer(SIGNER.directory, "Content-Type: Application/JSON; charset=utf-8")
     await directories.fetch(url)
@@ -108,7 +108,7 @@ async def test_an_invalid_directory_is_not_used(
     assert len(server.requests) == 1
 
 
-async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> None:
+async def test_a_slow_directory_times_out(server: Server, clock: Clock) -> None:
     directories = Directories(anyone=True, fetcher=fetching(seconds=0.2), clock=clock)
     server.silent.add(PATH)
     await directories.fetch(server.origin + PATH)
@@ -116,9 +116,7 @@ async def test_a_slow_directory_is_given_up(server: Server, clock: Clock) -> Non
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_a_private_address_is_not_connected_to_under_any_name(
-    server: Server, clock: Clock, host: str
-) -> None:
+async def test_a_name_of_a_private_address_is_refused(server: Server, clock: Clock, host: str) -> None:
     directories = Directories(anyone=True, fetcher=fetching(allow_private=False), clock=clock)
     server.answers[PATH] = answer(SIGNER.directory)
     url = f"https://{host}:{server.port}{PATH}"
@@ -127,7 +125,7 @@ async def test_a_private_address_is_not_connected_to_under_any_name(
     assert server.requests == []
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server, clock: Clock) -> None:
+async def test_an_untrusted_certificate_is_refused(server: Server, clock: Clock) -> None:
     directories = Directories(anyone=True, fetcher=lambda: Fetcher(allow_private=True), clock=clock)
     server.answers[PATH] = answer(SIGNER.directory)
     await directories.fetch(server.origin + PATH)
@@ -185,7 +183,7 @@ async def test_concurrent_callers_share_one_fetch(server: Server, directories: D
     assert len(server.requests) == 1
 
 
-async def test_a_failure_is_not_asked_after_for_five_minutes(
+async def test_a_failed_directory_is_not_fetched_for_five_minutes(
     server: Server, directories: Directories, clock: Clock
 ) -> None:
     url = server.origin + PATH
@@ -196,7 +194,7 @@ async def test_a_failure_is_not_asked_after_for_five_minutes(
         assert len(server.requests) == requests
 
 
-async def test_a_directory_that_lacks_a_key_is_asked_again_after_a_minute(
+async def test_a_directory_that_lacks_a_key_is_fetched_again_after_a_minute(
     server: Server, directories: Directories, clock: Clock
 ) -> None:
     url = server.origin + PATH
@@ -210,7 +208,7 @@ async def test_a_directory_that_lacks_a_key_is_asked_again_after_a_minute(
     assert directories.find(url, SIGNER.keyid).key is not None
 
 
-async def test_a_key_that_is_gone_counts_no_more_and_an_outage_takes_none(
+async def test_a_removed_key_is_withdrawn_but_an_outage_withdraws_none(
     server: Server, directories: Directories, clock: Clock
 ) -> None:
     url = server.origin + PATH
@@ -230,7 +228,7 @@ async def test_a_key_that_is_gone_counts_no_more_and_an_outage_takes_none(
     assert why(directories, url) == f"{url} has no key {SIGNER.keyid}"
 
 
-async def test_keys_of_a_directory_that_is_away_are_used_for_a_week(
+async def test_keys_are_used_for_a_week_of_outage(
     server: Server, directories: Directories, clock: Clock
 ) -> None:
     url = server.origin + PATH
@@ -255,7 +253,7 @@ async def test_keys_of_a_directory_that_is_away_are_used_for_a_week(
         ("", 3600),
     ],
 )
-async def test_keys_are_read_again_when_their_answer_says(
+async def test_keys_are_refreshed_after_max_age(
     server: Server, directories: Directories, clock: Clock, caching: str, seconds: int
 ) -> None:
     url = server.origin + PATH
@@ -269,22 +267,22 @@ async def test_keys_are_read_again_when_their_answer_says(
     assert fetch
 
 
-async def test_a_key_out_of_its_time_does_not_count(
+async def test_a_key_outside_its_validity_does_not_count(
     server: Server, directories: Directories, clock: Clock
 ) -> None:
     url = server.origin + PATH
     entry = SIGNER.jwk | {"nbf": int(NOW) + 10, "exp": int(NOW) + 20}
     server.answers[PATH] = answer(json.dumps({"keys": [entry]}).encode())
     await directories.fetch(url)
-    said = []
+    reasons = []
     for _ in range(3):
         found = directories.find(url, SIGNER.keyid)
-        said.append(found.reason.removeprefix(f"key {SIGNER.keyid} of {url} "))
+        reasons.append(found.reason.removeprefix(f"key {SIGNER.keyid} of {url} "))
         clock.now += 10
-    assert said == ["is not in use yet", "", "has expired"]
+    assert reasons == ["is not in use yet", "", "has expired"]
 
 
-async def test_a_key_of_another_name_counts_only_elsewhere_than_at_the_well_known_uri(
+async def test_a_kid_must_be_the_thumbprint_at_the_well_known_uri(
     server: Server, directories: Directories
 ) -> None:
     body = answer(json.dumps({"keys": [SIGNER.jwk | {"kid": "2026-11"}]}).encode())
@@ -294,7 +292,7 @@ async def test_a_key_of_another_name_counts_only_elsewhere_than_at_the_well_know
         assert (directories.find(server.origin + path, SIGNER.keyid).key is not None) is counts
 
 
-async def test_a_host_is_not_asked_often_and_all_are_not_either(server: Server, clock: Clock) -> None:
+async def test_fetches_are_limited_per_host_and_overall(server: Server, clock: Clock) -> None:
     other = server.origin.replace("127.0.0.1", "localhost")
     for path in range(10):
         server.answers[f"/{path}"] = answer(SIGNER.directory)
@@ -308,12 +306,12 @@ async def test_a_host_is_not_asked_often_and_all_are_not_either(server: Server, 
     assert len(server.requests) == 6
 
 
-async def test_directories_fill_no_memory(clock: Clock) -> None:
+async def test_the_number_of_directories_is_bounded(clock: Clock) -> None:
     directories = Directories(anyone=True, overall=10_000, clock=clock)
     for number in range(1000):
         await directories.fetch(f"http://signer{number}.example/keys")  # refused, and remembered
     assert sum(directories.known(f"http://signer{n}.example/keys") is not None for n in range(1000)) == 256
 
 
-def test_an_agents_url_is_its_directorys() -> None:
+def test_an_agent_is_found_by_its_directory() -> None:
     assert signature_agent("https://a.example").directory == f"https://a.example{PATH}"

@@ -1,4 +1,4 @@
-"""Keys, as directories publish them."""
+"""Keys in key directories."""
 
 import json
 from typing import Any
@@ -76,7 +76,7 @@ def test_a_key_id_at_the_well_known_uri_is_the_thumbprint_or_left_out() -> None:
     ],
     ids=lambda entry: type(entry).__name__,  # the keys differ from run to run
 )
-def test_a_key_that_can_not_be_used_is_left_out_and_the_others_stay(entry: Any) -> None:
+def test_an_unusable_key_is_left_out(entry: Any) -> None:
     assert usable(entry, EXAMPLE_JWK) <= 1 or json.dumps(entry) == json.dumps(EXAMPLE_JWK)
     with pytest.raises(ValueError, match=r".+"):
         read_key(entry)
@@ -88,7 +88,7 @@ def test_keys_of_each_kind_are_read(entry: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 1000])
-def test_a_key_is_valid_in_its_time_in_seconds_or_milliseconds(unit: int) -> None:
+def test_a_key_has_a_validity_in_seconds_or_milliseconds(unit: int) -> None:
     key = read_key(EXAMPLE_JWK | {"nbf": int(NOW) * unit, "exp": (int(NOW) + 60) * unit})
     assert key.problem_at(NOW - 1) == "is not in use yet"
     assert key.problem_at(NOW) is None

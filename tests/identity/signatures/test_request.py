@@ -1,4 +1,4 @@
-"""A request's head, as it was sent or as a tool shows it."""
+"""Parsing of requests, as sent or as printed by a tool."""
 
 import pytest
 
@@ -9,7 +9,7 @@ HEAD = b"GET /a?b=c HTTP/1.1\r\nHost: Blog.example\r\nUser-Agent: GPTBot/1.2\r\n
 
 @pytest.mark.parametrize("end", [b"\r\n", b"", b"\r\n\r\n"])
 @pytest.mark.parametrize("line", [b"\r\n", b"\n"])
-def test_a_head_is_read_whatever_its_lines_end_with(end: bytes, line: bytes) -> None:
+def test_a_request_is_parsed_with_lf_or_crlf(end: bytes, line: bytes) -> None:
     request = parse_request((HEAD + end).replace(b"\r\n", line))
     assert (request.method, request.url) == ("GET", "https://Blog.example/a?b=c")
     assert request.headers[1] == ("User-Agent", "GPTBot/1.2")
@@ -17,7 +17,7 @@ def test_a_head_is_read_whatever_its_lines_end_with(end: bytes, line: bytes) -> 
     assert request.body is None
 
 
-def test_its_scheme_may_be_another() -> None:
+def test_the_scheme_can_be_http() -> None:
     assert parse_request(HEAD, scheme="http").url == "http://Blog.example/a?b=c"
 
 

@@ -1,4 +1,4 @@
-"""The vectors of the drafts and of other implementations: who signed, and who must not count as having."""
+"""The test vectors of the drafts and of other implementations."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.identity.signatures.signing import (
     EXAMPLE,
     EXAMPLE_JWK,
     Clock,
-    HeldKeys,
+    MemoryKeys,
 )
 
 HERE = Path(__file__).parent
@@ -48,10 +48,10 @@ def verify(
     key: dict[str, str] = EXAMPLE_JWK,
     **fields: str | None,
 ) -> SignatureResult:
-    """The outcome of W1, with some of its headers as in ``fields`` (None: left out)."""
+    """Return the result of W1 with the headers in ``fields`` replaced, or removed if None."""
     headers = FIELDS | {name.replace("_", "-").title(): value for name, value in fields.items()}
     lines = tuple((name, value) for name, value in headers.items() if value is not None)
-    return Verifier(HeldKeys(key), rules=rules, clock=Clock(now)).verify(SignedRequest("GET", url, lines))
+    return Verifier(MemoryKeys(key), rules=rules, clock=Clock(now)).verify(SignedRequest("GET", url, lines))
 
 
 def test_w1_is_verified_and_attributed_to_its_agent() -> None:
@@ -65,12 +65,14 @@ def test_w2_another_path_is_not_covered() -> None:
     assert verify("https://example.com/other").outcome is SignatureOutcome.VERIFIED
 
 
-def test_w3_another_host_is() -> None:
+def test_w3_another_host_is_covered() -> None:
     assert verify("https://evil.example/path/to/resource").outcome is SignatureOutcome.INVALID
 
 
-def test_w4_another_agent_has_not_signed() -> None:
-    keys = HeldKeys(EXAMPLE_JWK, directory="https://evil.test/.well-known/http-message-signatures-directory")
+def test_w4_another_agent_is_covered() -> None:
+    keys = MemoryKeys(
+        EXAMPLE_JWK, directory="https://evil.test/.well-known/http-message-signatures-directory"
+    )
     headers = FIELDS | {"Signature-Agent": 'agent2="https://evil.test"'}
     request = SignedRequest("GET", "https://example.com/", tuple(headers.items()))
     assert Verifier(keys, rules=VECTORS).verify(request).outcome is SignatureOutcome.INVALID
@@ -83,7 +85,7 @@ def test_w5_no_agent_is_refused() -> None:
     assert (result.outcome, result.reason) == (SignatureOutcome.INVALID, "there is no Signature-Agent header")
 
 
-def test_w6_a_member_that_is_not_covered_is_nobodys() -> None:
+def test_w6_a_member_that_is_not_covered_is_ignored() -> None:
     result = verify(signature_agent=f'agent2="{AGENT}", x="https://evil.test"')
     assert (result.outcome, result.agent) == (SignatureOutcome.VERIFIED, AGENT)
 
@@ -93,7 +95,7 @@ def test_w7_the_label_is_not_signed() -> None:
     assert (result.outcome, result.label) == (SignatureOutcome.VERIFIED, "zz")
 
 
-def test_w8_what_must_be_covered_and_is_not() -> None:
+def test_w8_required_components_must_be_covered() -> None:
     assert verify(rules=replace(VECTORS, required=("@path",))).outcome is SignatureOutcome.INVALID
 
 
@@ -115,7 +117,7 @@ def test_w10_hmac_is_refused() -> None:
     assert "algorithm must be one of ed25519," in result.reason
 
 
-def test_w11_the_form_without_agent_is_refused_though_it_is_signed_well() -> None:
+def test_w11_the_form_without_agent_is_refused() -> None:
     nonce = "zIW8+cdmA3vdYagbxojpONwa/l0EKJ/O3/wD486VvsQjO/RxPaSt6ZxvQaMcQzNnqKN/mQ6hpGiFro2L2qkz5A=="
     signature = ":QKN4fTdIYfh82fvoZCQiQA1weuozfCS/Led2zTMbewMMqH8PI2Wsy/5c4ao6B6D09nraNQdBNOADg8aM1MqfCg==:"
     params = (
@@ -154,7 +156,7 @@ def test_the_keys_that_rfc_9421_prints_count_only_for_tests() -> None:
 @pytest.mark.parametrize("vector", FOREIGN, ids=lambda vector: vector["name"])
 def test_cloudflares_vectors(vector: dict[str, Any]) -> None:
     request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
-    verifier = Verifier(HeldKeys(vector["key"]), rules=VECTORS, clock=Clock(vector["created"] + 60))
+    verifier = Verifier(MemoryKeys(vector["key"]), rules=VECTORS, clock=Clock(vector["created"] + 60))
     signed_for_an_agent = "Signature-Agent" in vector["headers"]  # those without are the profile's no more
     assert verifier.verify(request).outcome is (
         SignatureOutcome.VERIFIED if signed_for_an_agent else SignatureOutcome.INVALID
@@ -162,18 +164,18 @@ def test_cloudflares_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", NEGATIVE, ids=lambda vector: f"{vector['id']} {vector['reason']}")
-def test_what_must_not_verify(vector: dict[str, Any]) -> None:
+def test_negative_vectors_do_not_verify(vector: dict[str, Any]) -> None:
     body = vector["body"].encode() if "body" in vector else None
     request = SignedRequest(vector["method"], vector["url"], tuple(vector["headers"].items()), body)
-    verifier = Verifier(HeldKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(vector["now"]))
+    verifier = Verifier(MemoryKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(vector["now"]))
     # The set leaves open what a signature without agent is: signals that name nobody are refused here.
     expected = "invalid" if vector["reason"] == "signature-agent-absent" else vector["outcome"]
     assert verifier.verify(request).outcome == expected
 
 
-def test_what_must_not_verify_differs_from_what_does_in_that_one_thing() -> None:
-    """The negative vectors' common ground verifies, so that each fails for its own reason."""
+def test_negative_vectors_verify_without_their_error() -> None:
+    """Each negative vector fails only because of its error."""
     (vector,) = (vector for vector in NEGATIVE if vector["id"] == "NV-05")
     request = SignedRequest("GET", vector["url"], tuple(vector["headers"].items()))
-    verifier = Verifier(HeldKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(CREATED + 60))
+    verifier = Verifier(MemoryKeys(EXAMPLE_JWK), rules=VECTORS, clock=Clock(CREATED + 60))
     assert verifier.verify(request).outcome is SignatureOutcome.VERIFIED

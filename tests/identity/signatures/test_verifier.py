@@ -15,7 +15,7 @@ from aipolicy.identity.signatures import (
     SignedRequest,
     Verifier,
 )
-from tests.identity.signatures.signing import AGENT, DIRECTORY, NOW, Clock, HeldKeys, Signer
+from tests.identity.signatures.signing import AGENT, DIRECTORY, NOW, Clock, MemoryKeys, Signer
 
 SIGNER = Signer()
 
@@ -23,11 +23,11 @@ SIGNER = Signer()
 def judge(
     request: SignedRequest, *, rules: Rules | None = None, now: float = NOW, **keys: Any
 ) -> SignatureResult:
-    return Verifier(HeldKeys(SIGNER.jwk, **keys), rules=rules, clock=Clock(now)).verify(request)
+    return Verifier(MemoryKeys(SIGNER.jwk, **keys), rules=rules, clock=Clock(now)).verify(request)
 
 
 def with_field(request: SignedRequest, name: str, value: str) -> SignedRequest:
-    kept = [(key, its) for key, its in request.headers if key.lower() != name.lower()]
+    kept = [(key, text) for key, text in request.headers if key.lower() != name.lower()]
     return replace(request, headers=(*kept, (name, value)))
 
 
@@ -42,10 +42,10 @@ def with_field(request: SignedRequest, name: str, value: str) -> SignedRequest:
     ids=lambda private: type(private).__name__ + str(getattr(private, "key_size", "")),
 )
 @pytest.mark.parametrize("include_alg", [True, False])
-def test_each_algorithm_verifies_and_only_for_what_was_signed(private: Any, include_alg: bool) -> None:
+def test_each_algorithm_verifies_only_the_signed_request(private: Any, include_alg: bool) -> None:
     signer = Signer(private)
     request = signer.sign(include_alg=include_alg)
-    verifier = Verifier(HeldKeys(signer.jwk), clock=Clock())
+    verifier = Verifier(MemoryKeys(signer.jwk), clock=Clock())
     assert verifier.verify(request).outcome is SignatureOutcome.VERIFIED
     for url in ("https://blog.example/other", "https://other.example/post"):
         assert verifier.verify(replace(request, url=url)).outcome is SignatureOutcome.INVALID
@@ -62,24 +62,24 @@ def test_an_algorithm_that_is_not_the_keys_is_refused() -> None:
     )
 
 
-def test_no_signature_says_nothing() -> None:
+def test_a_request_without_a_signature_is_unsigned() -> None:
     for headers in ((), (("Signature-Agent", f'sig1="{AGENT}"'),), (("Signature", "sig1=:AAAA:"),)):
         result = judge(SignedRequest("GET", "https://blog.example/", headers))
         assert (result.outcome, result.agent) == (SignatureOutcome.UNSIGNED, None)
 
 
-def test_a_signature_for_another_purpose_says_nothing() -> None:
+def test_a_signature_with_another_purpose_is_ignored() -> None:
     assert judge(SIGNER.sign(tag="agent-browser-auth")).outcome is SignatureOutcome.UNSIGNED
 
 
-def test_an_unknown_key_is_neither_and_names_the_directory_to_fetch() -> None:
-    result = Verifier(HeldKeys(), clock=Clock()).verify(SIGNER.sign())
+def test_an_unknown_key_is_unverified_with_a_directory_to_fetch() -> None:
+    result = Verifier(MemoryKeys(), clock=Clock()).verify(SIGNER.sign())
     assert (result.outcome, result.fetch) == (SignatureOutcome.UNVERIFIED, DIRECTORY)
     assert (result.agent, result.keyid, result.reason) == (AGENT, SIGNER.keyid, "not here")
 
 
 def test_a_key_counts_only_for_the_agent_that_publishes_it() -> None:
-    """Else whoever publishes a key could sign in the name of everybody (draft §5.4)."""
+    """Otherwise anyone who publishes a key could sign for every agent (draft §5.4)."""
     request = SIGNER.sign(agent='sig1="https://chatgpt.com"')
     assert judge(request).outcome is SignatureOutcome.UNVERIFIED
 
@@ -109,7 +109,7 @@ def test_times_are_bounded(created: float, lifetime: float, outcome: SignatureOu
         (("@authority", '"signature-agent";key="other"'), "lacks the member"),
     ],
 )
-def test_what_a_signature_must_cover(components: tuple[str, ...], reason: str) -> None:
+def test_a_signature_must_cover_the_host(components: tuple[str, ...], reason: str) -> None:
     agent = f'sig1="{AGENT}", other="{AGENT}"'
     request = with_field(
         SIGNER.sign(agent=agent, components=components), "Signature-Agent", f'sig1="{AGENT}"'
@@ -119,20 +119,20 @@ def test_what_a_signature_must_cover(components: tuple[str, ...], reason: str) -
     assert reason in result.reason
 
 
-def test_the_target_uri_is_as_good_as_the_authority() -> None:
+def test_a_signature_can_cover_the_target_uri_instead_of_the_authority() -> None:
     request = SIGNER.sign(components=("@target-uri", '"signature-agent";key="sig1"'))
     assert judge(request).outcome is SignatureOutcome.VERIFIED
     assert judge(replace(request, url="https://blog.example/post?x")).outcome is SignatureOutcome.INVALID
 
 
-def test_a_member_of_another_name_counts_where_it_is_the_only_one_covered() -> None:
+def test_the_only_covered_member_is_the_agent_whatever_its_name() -> None:
     components = ("@authority", '"signature-agent";key="a"')
     assert (
         judge(SIGNER.sign(agent=f'a="{AGENT}"', components=components)).outcome is SignatureOutcome.VERIFIED
     )
 
 
-def test_of_several_covered_members_the_one_of_its_own_name_is_its_agent() -> None:
+def test_the_covered_member_with_the_label_is_the_agent() -> None:
     components = ("@authority", '"signature-agent";key="a"', '"signature-agent";key="sig1"')
     request = SIGNER.sign(agent=f'a="https://evil.test", sig1="{AGENT}"', components=components)
     assert (judge(request).outcome, judge(request).agent) == (SignatureOutcome.VERIFIED, AGENT)
@@ -159,15 +159,15 @@ def test_of_several_covered_members_the_one_of_its_own_name_is_its_agent() -> No
         ('sig1=("a")', SignatureOutcome.INVALID, None),
     ],
 )
-def test_a_member_with_parameters_is_ignored_but_for_the_older_type(
+def test_a_member_with_unknown_parameters_is_invalid(
     agent: str, outcome: SignatureOutcome, directory: str | None
 ) -> None:
     result = judge(SIGNER.sign(agent=agent))
     assert (result.outcome, result.directory) == (outcome, directory)
 
 
-def test_keys_at_any_url_are_that_urls() -> None:
-    """Since draft -01 the URL is fetched as it is, and is the identifier without its query."""
+def test_a_directory_can_be_at_any_url() -> None:
+    """Since draft -01 the URL is fetched unchanged, and is the identifier without its query."""
     request = SIGNER.sign(agent='sig1="https://Keys.Example:443/a/%7eB/../jwks.json?v=2"')
     result = judge(request, directory="https://keys.example/a/jwks.json?v=2")
     assert (result.outcome, result.agent) == (SignatureOutcome.VERIFIED, "https://keys.example/a/jwks.json")
@@ -186,7 +186,7 @@ def test_several_signatures_are_judged_one_by_one() -> None:
         request = ours
         for name in ("Signature-Agent", "Signature-Input", "Signature"):
             request = with_field(request, name, f"{first.field(name.lower())}, {second.field(name.lower())}")
-        results = Verifier(HeldKeys(SIGNER.jwk), clock=Clock()).verify_each(request)
+        results = Verifier(MemoryKeys(SIGNER.jwk), clock=Clock()).verify_each(request)
         assert {result.label: result.outcome for result in results} == {
             "sig1": SignatureOutcome.VERIFIED,
             "sig2": SignatureOutcome.UNVERIFIED,
@@ -213,7 +213,7 @@ def test_headers_that_can_not_be_read_are_invalid_or_unsigned(name: str, value: 
     assert len(result.reason) < 200
 
 
-def test_a_label_that_is_there_twice_is_refused() -> None:
+def test_a_repeated_label_is_refused() -> None:
     request = SIGNER.sign()
     for name in ("Signature", "Signature-Input"):
         text = request.field(name.lower())
@@ -238,7 +238,7 @@ def test_the_lines_of_a_header_are_one_field() -> None:
         ('l="a";tag="web-bot-auth"', "lists no components"),
     ],
 )
-def test_what_costs_a_verifier_is_bounded(field: str, reason: str) -> None:
+def test_the_work_of_a_verifier_is_bounded(field: str, reason: str) -> None:
     values = ", ".join(f"{label}=:AAAA:" for label in ("l", *(f"l{n}" for n in range(5))))
     request = with_field(with_field(SIGNER.sign(), "Signature-Input", field), "Signature", values)
     assert reason in judge(request).reason
@@ -276,7 +276,7 @@ def test_any_headers_are_handled(headers: list[tuple[str, str]], method: str, ta
 
 
 @given(st.data())
-def test_no_changed_octet_of_a_signature_verifies(data: st.DataObject) -> None:
+def test_no_changed_byte_of_a_signature_verifies(data: st.DataObject) -> None:
     request = SIGNER.sign()
     name = data.draw(st.sampled_from(["Signature-Input", "Signature", "Signature-Agent"]))
     text = request.field(name.lower()) or ""
@@ -290,7 +290,7 @@ def test_no_changed_octet_of_a_signature_verifies(data: st.DataObject) -> None:
         assert text[at] == " " or other in " \t" or text[at].lower() == other.lower() or name == "Signature"
 
 
-def test_a_request_line_is_read_with_the_host_that_was_asked_for() -> None:
+def test_a_request_has_the_host_of_the_host_header() -> None:
     signed = SIGNER.sign()
     for target in ("/post?a=b", "http://evil.example/post?a=b"):
         request = SignedRequest.from_target("GET", target, signed.headers)
@@ -299,7 +299,7 @@ def test_a_request_line_is_read_with_the_host_that_was_asked_for() -> None:
     assert judge(two).outcome is SignatureOutcome.INVALID
 
 
-def test_characters_that_no_url_has_do_not_break_a_signature_that_leaves_the_path_open() -> None:
+def test_invalid_characters_do_not_break_a_signature_without_the_path() -> None:
     signed = SIGNER.sign(components=("@authority", '"signature-agent";key="sig1"'))
     request = SignedRequest.from_target("GET", '/a|b"\xe9%x', signed.headers)
     assert judge(request).outcome is SignatureOutcome.VERIFIED
