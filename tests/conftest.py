@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from tests.chromium import CHROMIUM, Browser
 from tests.postgres import OwnServer, Schemas, given_server, own_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # pytest-xdist ignores it in its workers, and programs that a test starts would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

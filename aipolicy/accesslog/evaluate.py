@@ -23,7 +23,7 @@ from aipolicy.accesslog.policies import Judge, NamedTokens, Policies, best_spell
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import CrawlerTable, crawler_named, from_table
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers, is_known_namesake
+from aipolicy.core.user_agent import MAX_USER_AGENT, SITE_AUDIT, declared_crawlers, is_known_namesake
 from aipolicy.errors import LogError
 from aipolicy.identity import Identity, IdentityChecker
 from aipolicy.identity.addresses import read_address
@@ -49,6 +49,7 @@ _PROXIES = 3  # addresses of a forwarded column that are tried
 _PRIVATE = ""  # the operator of a proxy with a private address
 _VERIFIED = (Identity.VERIFIED.value, Identity.OPERATOR_VERIFIED.value)
 _LONGEST_TEXT = 300  # characters of an unreadable line or a User-Agent
+_SAYS_SITE_AUDIT = pl.col("user_agent").str.slice(0, MAX_USER_AGENT).str.contains(SITE_AUDIT, literal=True)
 _DAY = pl.from_epoch(pl.col("time").clip(0, LATEST), "us").dt.date()  # Python has no year 0
 _ADDRESS = r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:[0-9A-Fa-f]{0,4}:){2,}[0-9A-Fa-f.]*"
 
@@ -125,6 +126,10 @@ class Evaluator:
         kept, out = judged.filter(self._within), judged.filter(~self._within)
         unknown = self._judge.located(rows.filter(~known, ~elsewhere)).filter(self._within)
         kept = kept.with_columns(identity=self._identified(kept))
+        # An operator's own clients can't hide behind the words of the audit.
+        is_audit = _SAYS_SITE_AUDIT & ~pl.col("identity").is_in(_VERIFIED)
+        audits = [kept.filter(is_audit), unknown.filter(_SAYS_SITE_AUDIT)]
+        kept, unknown = kept.filter(~is_audit), unknown.filter(~_SAYS_SITE_AUDIT)
         kept = kept.with_columns(self._proxies(kept, log_format), verdict=_verdict())
         kept = kept.with_columns(sha256=_hashes(kept))
         if self._terms.mask:
@@ -133,6 +138,7 @@ class Evaluator:
         parts = [
             kept,
             out.select("file", "line", verdict=left_out),
+            *(part.select("file", "line", verdict=pl.lit(Verdict.SITE_AUDIT.value)) for part in audits),
             rows.filter(known, elsewhere).select("file", "line", site="host", verdict=left_out),
             unknown.select(
                 *("file", "line", "site", "time"),

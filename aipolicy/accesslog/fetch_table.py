@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     UNKNOWN_CRAWLER = "unknown_crawler"
     """A request by a self-declared crawler that neither the table nor the site's policy names: ``crawler`` is
     its own name for itself. Counted separately, and not judged."""
+    SITE_AUDIT = "site_audit"
+    """A request of ``aipolicy check site`` in a crawler's name. It has only file and line."""
 
 
 FETCHES = tuple(list(Verdict)[:7])

@@ -107,6 +107,10 @@ class AIPolicyMiddleware:
             raise TypeError(f"app is {app!r}; use an ASGI application")
         if not callable(getattr(lookup, "peek", None)):
             raise TypeError(f"lookup is {lookup!r}; use CachedLookup(load) or LocalLookup(registry)")
+        if not hasattr(lookup, "strict_default"):
+            raise TypeError(
+                f"lookup {lookup!r} has no strict_default; add all that aipolicy.lookup.Lookup has"
+            )
         if not 0 <= max_age <= MAX_CACHE_SECONDS:
             raise ValueError(f"max_age is {max_age!r}; use seconds from 0 to {MAX_CACHE_SECONDS}")
         if enforce not in ENFORCE_MODES:
@@ -173,7 +177,7 @@ class AIPolicyMiddleware:
         try:
             rendering = self._peek(site) or await self.lookup.find(site)
         except Exception:
-            rendering = self._default_after_error()
+            rendering = self._strict_default_after_error()
 
         # 3. Serve a policy file. Paths end with its name, whatever mount path or scheme and host come before.
         if scope["path"].endswith(self._served_paths) and await self._serve_policy_file(
@@ -229,7 +233,7 @@ class AIPolicyMiddleware:
             return True
         if path not in POLICY_FILES:
             return False
-        is_site = rendering is not self.lookup.default
+        is_site = self._is_of_site(rendering)
         if self._enforcement is not None:
             self._enforcement.prepare(request_of(scope), host, rendering)
         if self._tenants is not None:
@@ -303,16 +307,20 @@ class AIPolicyMiddleware:
         try:
             return self._peek(site) or await self.lookup.find(site)
         except Exception:
-            return self._default_after_error()
+            return self._strict_default_after_error()
 
-    def _default_after_error(self) -> Rendering:
-        logger.exception("the lookup failed; the default policy is sent")
-        return self.lookup.default
+    def _strict_default_after_error(self) -> Rendering:
+        logger.exception("the lookup failed; the strict default is sent")
+        return self.lookup.strict_default
 
     async def _is_same_site(self, host: str, other: str) -> bool:
         """Return True if both hosts are known and have the same policy; a lookup can't tell more."""
         renderings = [await self.lookup.find(name.encode()) for name in (host, other)]
-        return renderings[0] is renderings[1] is not self.lookup.default
+        return renderings[0] is renderings[1] and self._is_of_site(renderings[0])
+
+    def _is_of_site(self, rendering: Rendering) -> bool:
+        """Return True if a rendering is that of a site, and not one for hosts of which nothing is known."""
+        return rendering is not self.lookup.default and rendering is not self.lookup.strict_default
 
 
 def _adding(header_set: HeaderSet, send: Send) -> Send:

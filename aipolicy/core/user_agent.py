@@ -13,6 +13,9 @@ from aipolicy.core.crawlers import Crawler, CrawlerTable, from_table
 MAX_USER_AGENT = 1024
 """Maximum characters that are searched; no crawler has its name after them."""
 
+SITE_AUDIT = "sent by aipolicy/"
+"""Part of the User-Agent with which ``aipolicy check site`` tries what a crawler gets."""
+
 _URL = re.compile(r"\+?(?:https?://|www\.)(?:[^ \t();,]|[;,](?=[^ \t]))*")  # it may contain delimiters
 _DELIMITER = re.compile(r"[;,()]")
 _WORDS = re.compile(r"[^ \t]+")  # RFC 9110 §5.6.3: other white space is part of a word
@@ -66,6 +69,14 @@ def is_known_namesake(user_agent: str) -> bool:
     """Return True if another client is known to send this crawler name, as iMessage does."""
     names, lowered = _names(), user_agent[:MAX_USER_AGENT].lower()
     return any(part in lowered for parts in names.namesakes.values() for part in parts)
+
+
+def is_site_audit(user_agent: str) -> bool:
+    """Return True if a User-Agent says that ``aipolicy check site`` sent it in a crawler's name.
+
+    Anyone can send that, like every User-Agent.
+    """
+    return SITE_AUDIT in user_agent[:MAX_USER_AGENT]
 
 
 def _is_namesake(crawler: Crawler, user_agent: str, names: _Names) -> bool:

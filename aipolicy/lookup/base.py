@@ -23,11 +23,14 @@ class Lookup(Protocol):
     """Everything that the middleware asks of a lookup. ``host`` is the raw value of a Host header.
 
     Attributes:
-        default: The rendering for unknown and malformed hosts. A site's own rendering is another object,
-            even if it is equal.
+        default: The rendering for malformed hosts, and for hosts that the source doesn't have. The rendering
+            of a site is never this very object.
+        strict_default: The rendering for hosts of which nothing is known, because the source gave no answer:
+            at least as strict as ``no-training``. It may be the same object as ``default``.
     """
 
     default: Rendering
+    strict_default: Rendering
 
     def peek(self, host: bytes, /) -> Rendering | None:
         """Return the cached rendering without awaiting, or None if ``find`` must be called."""

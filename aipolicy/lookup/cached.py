@@ -39,8 +39,8 @@ class CachedLookup:
         lookup = CachedLookup(load)
 
     A request waits for a load only if the host is not cached, was invalidated, or its answer is older than
-    twice the ttl. While the loads of a host fail, its last good answer is served, or the default if there is
-    none; no request waits, and the next try is after 1, 2, 4 ... 60 seconds.
+    twice the ttl. While the loads of a host fail, its last good answer is served; if there is none, it is
+    opted out, whatever the default is. No request waits, and the next try is after 1, 2, 4 ... 60 seconds.
 
     Runs under asyncio and trio. Several event loops in several threads share the answers, but each loads for
     itself. After a fork the child keeps the cached answers and starts threads of its own.
@@ -54,15 +54,18 @@ class CachedLookup:
         maxsize: Maximum number of cached sites.
         max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
-        default: The policy of unknown hosts: a SitePolicy or the name of a preset.
+        default: The policy of hosts for which ``load`` returned None: a SitePolicy or the name of a preset.
+            Where ``load`` gave no answer and no earlier one is known, the host may be a site that opted out:
+            it gets the default without grants and with AI training disallowed.
         timeout: Seconds that a load may take, without the time to render its result.
         unknown_ttl: Seconds for which an unknown host is cached.
-        max_stale: Seconds for which an answer other than an opt-out is served past its ttl while loads fail.
-            An opt-out is served for as long as they fail.
+        max_stale: Seconds for which an answer other than an opt-out, a None too, is served past its ttl while
+            loads fail. An opt-out is served for as long as they fail.
         max_threads: Threads for a sync ``load``. One that hangs holds its thread until it ends.
         max_unknown: Maximum number of simultaneous loads of unknown hosts; by default three quarters of
-            ``max_threads``. Some more wait; the others get the default at once and are loaded later. Known
-            sites never wait for unknown hosts.
+            ``max_threads``. Some more wait; the others get the default with AI training disallowed at once,
+            and are loaded later: after a start these may be your own. Known sites never wait for unknown
+            hosts.
         signals: The switches of the signals.
         count_hits: Count hits for the hit ratio in ``status()``, at a small cost per hit.
         clock: Returns the time in seconds; for tests.
@@ -114,8 +117,10 @@ class CachedLookup:
         )
         self._clock = clock
         self._log = ThrottledLog(clock)
+        self._refusal_log = ThrottledLog(clock)  # apart: random names must not hide a failing load
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
+        self.strict_default: Rendering = self._fallback.strict_default
         self._budget = ByteBudget(count("max_bytes", max_bytes))
         self._known: GenerationalCache[CachedAnswer] = GenerationalCache(
             maxsize,
@@ -151,7 +156,7 @@ class CachedLookup:
             return self.default if key is None else await self._found(key)
         except Exception as error:
             rendering = self._last_good(key)
-            served = "the default policy" if rendering is self.default else "its last good answer"
+            served = self._fallback.name(rendering)
             self._log.failed(f"lookup of {host!r} failed; {served} is served", error)
             return rendering
 
@@ -159,7 +164,7 @@ class CachedLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             answer = None if key is None else self._cached(key)[0]
-            return self.default if answer is None else self._fallback.choose(answer.rendering, recent=False)
+            return self._fallback.choose(self.default if answer is None else answer.rendering, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Forget the answer for a host, in any spelling: the next request waits for a new load.
@@ -212,11 +217,21 @@ class CachedLookup:
             try:
                 rendering = await self._flights.wait(key, known=known)
             except RejectedError:
-                self._refused += 1
-                return self.default if answer is None else answer.rendering
+                return self._rejected(answer)
             if rendering is not None:
                 return rendering
         return self._last_good(key)
+
+    def _rejected(self, answer: CachedAnswer | None) -> Rendering:
+        """Return what a host gets that isn't loaded now, because too many unknown hosts are."""
+        self._refused += 1
+        self._refusal_log.failed(
+            "too many unknown hosts are being loaded; the others get the strict default until they are loaded"
+        )
+        if answer is None:
+            return self.strict_default
+        with self._lock:
+            return self._fallback.choose(answer.rendering, recent=self._clock() < answer.stale_until)
 
     def _prepare(self, policy: SitePolicy) -> Prepared:
         """Render a large policy and its fallback, in a thread."""
@@ -276,6 +291,7 @@ class CachedLookup:
             self._known.pop(key)
             answer = self._unknown[key] = CachedAnswer(self.default, flight.number)
             answer.renew_at = answer.expires = now + self._unknown_ttl
+            answer.stale_until = answer.expires + self._max_stale
             return self.default
         self._unknown.pop(key, None)
         answer = CachedAnswer(rendering, flight.number)
@@ -289,11 +305,11 @@ class CachedLookup:
         self._health.failed(reason, now)
         known = self._known.get(key) is not None
         if answer is None:
-            answer = self._unknown[key] = CachedAnswer(self.default)
+            answer = self._unknown[key] = CachedAnswer(self.strict_default)
         rendering = self._fallback.choose(answer.rendering, recent=now < answer.stale_until)
         delay = min(answer.delay * 2 or min(_MIN_RETRY_DELAY, self._ttl), _MAX_RETRY_DELAY)
         if not answer.delay:
-            served = "the default policy" if rendering is self.default else "its last good answer"
+            served = self._fallback.name(rendering)
             self._log.failed(
                 f"load({key.decode()!r}) failed: {reason}; {served} is served, and the next try is in "
                 f"{delay:g} s",
@@ -301,7 +317,10 @@ class CachedLookup:
             )
         if rendering is not answer.rendering:
             answer = answer.with_rendering(rendering)
-            self._known.put(key, answer)
+            if known:
+                self._known.put(key, answer)
+            else:
+                self._unknown[key] = answer
         answer.number = flight.number
         answer.failed(now, delay, self._ttl if known else 0.0)
         return rendering

@@ -1,4 +1,9 @@
-"""The policy that is served while a host's own can't be read: it allows no more than the last good one."""
+"""The policy that is served while a host's own can't be read: it allows no more than the last good one.
+
+The default is the policy of hosts that the source doesn't have. It may say nothing, so it is served only if
+the source said so. Where the source gave no answer, the host may be a site that opted out, and the strict
+default is served: the default without its grants, and with AI training disallowed.
+"""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -6,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.core.preferences import Category, Preference, Preferences
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.generational_cache import rendering_size
@@ -19,12 +24,20 @@ _MAX_PATHS = 500  # of a policy that is combined with the default path by path i
 
 
 class Fallback:
-    """The rendering of the default policy, and the choice between it and the last good answer."""
+    """The renderings of the default and of the strict default, and what is served if the source fails.
+
+    Attributes:
+        default: The rendering for hosts that the source doesn't have.
+        strict_default: The rendering for hosts of which nothing is known; the same object if the default is
+            as strict.
+    """
 
     def __init__(self, renderer: Renderer, default: SitePolicy) -> None:
         self._renderer = renderer
         # Unshared: the middleware knows an unknown host by this very object.
         self.default = renderer.unshared(default)
+        strict = strict_default(default)
+        self.strict_default = self.default if strict == default else renderer.unshared(strict)
         # The size counts key and value, which have different files.
         self._strict: LRUCache[Rendering, Rendering] = LRUCache(
             _MAX_CACHED, getsizeof=lambda rendering: 2 * rendering_size(rendering)
@@ -36,13 +49,18 @@ class Fallback:
         """Return the rendering to serve while the host's own policy can't be read.
 
         An opt-out is served for as long as the failure lasts. Any other policy is served while it is
-        ``recent``, and then the default together with everything that the owner disallowed.
+        ``recent``, and then the strict default together with everything that the owner disallowed.
 
         Args:
-            last: The last good answer.
+            last: The last good answer: ``default`` if the source doesn't have the host, and
+                ``strict_default`` if it never answered.
             recent: True if ``last`` is not older than ``max_stale``.
         """
-        if recent or last.policy.opted_out:
+        if recent:
+            return last
+        if last is self.default:
+            return self.strict_default
+        if last.policy.opted_out:
             return last
         prepared = self._prepared.get(last)
         if prepared is not None:
@@ -50,15 +68,21 @@ class Fallback:
         try:
             return self._strict[last]
         except KeyError:
-            strict = self._default_and_refusals(last.policy)
+            strict = self._strict_and_refusals(last.policy)
             with suppress(ValueError):  # too large for the cache
                 self._strict[last] = strict
             return strict
 
+    def name(self, rendering: Rendering) -> str:
+        """Return the words for a rendering that is served after a failure, for the log."""
+        if rendering is self.default:
+            return "the default policy"
+        return "the strict default" if rendering is self.strict_default else "its last good answer"
+
     def prepare(self, large: Rendering) -> None:
         """Render the fallback of a large rendering, in the thread that made that one."""
         if not large.policy.opted_out and large not in self._prepared:
-            self._prepared[large] = self._default_and_refusals(large.policy)
+            self._prepared[large] = self._strict_and_refusals(large.policy)
 
     def smaller(self, last: Rendering) -> Rendering | None:
         """Return a small rendering that disallows at least what ``last`` does, or None if ``last`` is small.
@@ -72,17 +96,30 @@ class Fallback:
         )
         return None if smaller.policy == policy else smaller
 
-    def _default_and_refusals(self, policy: SitePolicy) -> Rendering:
+    def _strict_and_refusals(self, policy: SitePolicy) -> Rendering:
         if len(policy.path_preferences) > _MAX_PATHS:
             policy = _without_paths(policy)
-        strict = with_refusals(self.default.policy, policy)
-        if strict == self.default.policy:
-            return self.default
+        strict = with_refusals(self.strict_default.policy, policy)
+        if strict == self.strict_default.policy:
+            return self.strict_default
         try:
             return self._renderer.rendering(strict)
         except AIPolicyError:
-            logger.exception("a policy could not be combined with the default; the default is served")
-            return self.default
+            logger.exception("a policy could not be combined with the default; the strict default is served")
+            return self.strict_default
+
+
+def strict_default(default: SitePolicy) -> SitePolicy:
+    """Return ``default`` without grants and licences, and with AI training disallowed on every path."""
+    no_training = PRESETS["no-training"]
+    return replace(
+        default,
+        preferences=default.preferences.disallowed.combined(no_training),
+        licensed=(),
+        path_preferences=tuple(
+            (path, p.disallowed.combined(no_training)) for path, p in default.path_preferences
+        ),
+    )
 
 
 def with_refusals(default: SitePolicy, policy: SitePolicy) -> SitePolicy:

@@ -66,7 +66,9 @@ class LocalLookup:
         maxsize: Maximum number of cached sites.
         max_bytes: Maximum memory of their answers. Sites with equal policies share it; sites with large
             files of their own are evicted first.
-        default: The policy of unknown hosts: a SitePolicy or the name of a preset.
+        default: The policy of hosts that the registry doesn't have: a SitePolicy or the name of a preset.
+            While the file can't be read, a host of which nothing is known may be a site that opted out: it
+            gets the default without grants and with AI training disallowed.
         max_stale: Seconds for which answers other than opt-outs are served while the file can't be read. They
             aren't served if the file's content is lost and was last read more than a second before.
         signals: The switches of the signals.
@@ -98,6 +100,7 @@ class LocalLookup:
         self._renderer = Renderer(signals)
         self._fallback = Fallback(self._renderer, default_policy(default))
         self.default: Rendering = self._fallback.default
+        self.strict_default: Rendering = self._fallback.strict_default
         # Guards everything below and the connection, so that no thread reads during a fork.
         self._lock = fork_safe_lock()
         self._budget = ByteBudget(count("max_bytes", max_bytes))
@@ -171,7 +174,7 @@ class LocalLookup:
                     ready = {text: error}
         except Exception as error:
             rendering = self._last_good(key)
-            served = "the default policy" if rendering is self.default else "its last good answer"
+            served = self._fallback.name(rendering)
             self._log.failed(f"lookup of {host!r} failed; {served} is served", error)
             return rendering
 
@@ -185,7 +188,7 @@ class LocalLookup:
         """Return the rendering to serve if a fault in aipolicy keeps the lookup from answering."""
         with self._lock:
             last = None if key is None else self._known.get(key) or self._outdated.get(key)
-            return self.default if last is None else self._fallback.choose(last, recent=False)
+            return self._fallback.choose(last or self.default, recent=False)
 
     def invalidate(self, host: str) -> None:
         """Make the next request of a host, in any spelling, read the file. May be called in any thread."""
@@ -240,7 +243,7 @@ class LocalLookup:
     def _missed(self, key: bytes, now: float) -> Rendering:
         if key in self._unknown:
             self._unknown[key] = None  # marks it as used
-            return self.default
+            return self._served(self.default, now)
         self._misses += 1
         if self._file is not None:  # it may be deleted and still open
             try:
@@ -251,11 +254,11 @@ class LocalLookup:
             except sqlite3.Error as error:
                 self._failed(error, now)
             else:
-                return rendering if rendering is self.default else self._served(rendering, now)
+                return self._served(rendering, now)
         return self._fallback.choose(self._outdated.get(key) or self.default, recent=False)
 
     def _served(self, rendering: Rendering, now: float) -> Rendering:
-        """Return the rendering of a site, or its fallback if the file could not be read for too long."""
+        """Return a rendering that was read, or its fallback if the file can't be read for too long."""
         recent = not self._health.error or now < self._lease.stale_at
         return self._fallback.choose(rendering, recent=recent)
 
@@ -271,7 +274,7 @@ class LocalLookup:
             rendering = ready or self._renderer.read(text)
         except Exception as error:  # an invalid policy must affect only its own site
             rendering = self._fallback.choose(last, recent=False)
-            served = "the default policy" if rendering is self.default else "its last good answer"
+            served = self._fallback.name(rendering)
             self._log.failed(
                 f"policy of {key.decode()!r} in {self._path} is invalid: "
                 f"{error_text(error)}; {served} is served until the policy changes"
@@ -379,7 +382,7 @@ class LocalLookup:
         if reason != self._health.error:
             self._log.failed(
                 f"registry {self._path} can't be read: {reason}; last good answers are served, "
-                "and the default policy where there are none"
+                "and the strict default where there are none"
             )
         self._health.failed(reason, now)
         self._lease.put_off(now, lost=not readable and not is_temporary(error))

@@ -52,7 +52,7 @@ class LookupStatus:
         memory: Approximate bytes of the cached answers.
         loads: Number of hosts that are being loaded now.
         renewals: Loads that no request waited for.
-        refused: Requests of unknown hosts that got the default at once, because too many loads were running.
+        refused: Requests of unknown hosts that were answered without a load, because too many were running.
     """
 
     sites: int

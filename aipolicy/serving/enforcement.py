@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.crawlers import Crawler
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers, is_site_audit
 from aipolicy.rendering import Rendering
 from aipolicy.serving.disallowed_fetches import DisallowedFetch, FetchCounts, FetchLog
 from aipolicy.serving.exchange import Request, Response
@@ -44,7 +44,8 @@ class Enforcement:
 
     Args:
         mode: ``"declared"`` refuses crawlers that declare themselves; ``"verified"`` also clients that claim
-            to be a licensed crawler and aren't; ``"monitor"`` refuses nobody.
+            to be a licensed crawler and aren't; ``"monitor"`` refuses nobody, and ignores the requests of
+            ``aipolicy check site`` in a crawler's name.
         report: Called with each disallowed fetch; by default the mode ``"monitor"`` logs them.
         verification: For the mode ``"verified"``.
         client_addresses: Put the client's address into reports.
@@ -150,7 +151,10 @@ class Enforcement:
 
     def _recognised(self, user_agent: bytes) -> tuple[Crawler, ...]:
         try:
-            crawlers = declared_crawlers(user_agent[:MAX_USER_AGENT].decode("latin-1"))
+            text = user_agent[:MAX_USER_AGENT].decode("latin-1")
+            # An audit must get what the crawler gets, but a report of the crawler's fetches isn't about it.
+            ignored = not self._refuses and is_site_audit(text)
+            crawlers = () if ignored else declared_crawlers(text)
         except Exception:
             logger.exception("a User-Agent can't be read; it is taken to declare no crawler")
             return ()

@@ -99,7 +99,7 @@ def _samples(status: LookupStatus) -> Iterator[_Sample]:
     yield "counter", "lookup_misses", "Loads that a request waited for.", status.misses
     yield "counter", "lookup_renewals", "Loads in the background.", status.renewals
     yield "gauge", "lookup_loads", "Loads that run now.", status.loads
-    yield "counter", "lookup_refused", "Unknown hosts that got the default without a load.", status.refused
+    yield "counter", "lookup_refused", "Requests of unknown hosts answered without a load.", status.refused
     yield "counter", "lookup_requests", "Look-ups, with count_hits=True only.", status.requests
     yield "gauge", "lookup_seq", "Sequence number of the last change in force.", status.seq
     yield "gauge", "lookup_refresh_age_seconds", "Seconds since the source last answered.", status.refresh_age

@@ -31,7 +31,8 @@ _PAST_CACHES = (("Cache-Control", "no-cache"), ("Pragma", "no-cache"))
 _BROWSER = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
-# Both are named: firewalls look for the token, and people who read the log see that it was aipolicy.
+# Both are named: firewalls look for the token, and people who read the log see that it was aipolicy, as do
+# `check logs` and enforce="monitor" (core.user_agent.SITE_AUDIT).
 _CRAWLER = "Mozilla/5.0 (compatible; {token}/1.0; sent by {user_agent})"
 
 

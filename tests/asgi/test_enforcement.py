@@ -256,6 +256,25 @@ async def test_monitor_without_a_hook_logs_one_line_per_site_and_crawler(
     assert all(record.levelname == "WARNING" for record in caplog.records)
 
 
+AUDIT = "Mozilla/5.0 (compatible; GPTBot/1.0; sent by aipolicy/0.2.0)"
+
+
+async def test_monitor_ignores_the_projects_own_audit_of_the_site(caplog: pytest.LogCaptureFixture) -> None:
+    app = AIPolicyMiddleware(answering(), lookup(), enforce="monitor", status_path="/status")
+    for user_agent in (AUDIT, AUDIT + "x" * 600):
+        assert (await request(app, "/post", user_agent=user_agent)).status == 200
+    assert caplog.records == []
+    status = await request(app, "/status")
+    assert b'crawler="GPTBot"' not in status.body
+    await request(app, "/post", user_agent=GPTBOT)
+    assert len(caplog.records) == 1
+
+
+async def test_an_audit_of_the_site_is_refused_as_the_crawler_is() -> None:
+    app = AIPolicyMiddleware(answering(), lookup(), enforce="declared")
+    assert (await request(app, "/post", user_agent=AUDIT)).status == 403
+
+
 def test_after_ten_minutes_a_line_counts_the_fetches_without_one(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
     log = FetchLog(lambda: now)

@@ -143,7 +143,7 @@ def test_under_trio_an_async_hook_is_called() -> None:
         heard.set()
 
     class OptedOut:
-        default = render(SitePolicy.from_preset("unset"))
+        default = strict_default = render(SitePolicy.from_preset("unset"))
         policy = render(SitePolicy.from_preset("no-training"))
 
         def peek(self, host: bytes) -> Rendering:

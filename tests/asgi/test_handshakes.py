@@ -169,7 +169,7 @@ async def test_a_tenants_handshake_is_the_tenants() -> None:
 
 async def test_a_lookup_that_breaks_its_promise_lets_no_handshake_fail() -> None:
     class Broken:
-        default = lookup().default
+        default = strict_default = lookup().default
 
         def peek(self, host: bytes) -> None:
             raise RuntimeError("broken")

@@ -1,5 +1,7 @@
 """The Host header names the site in every spelling; a malformed one is an unknown host."""
 
+from types import SimpleNamespace
+
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -77,7 +79,7 @@ async def test_behind_a_proxy_another_header_can_name_the_site() -> None:
 
 async def test_a_lookup_that_breaks_its_promise_costs_the_visitor_nothing() -> None:
     class Broken:
-        default = lookup().default
+        default = strict_default = lookup().default
 
         def peek(self, host: bytes) -> Rendering | None:
             raise RuntimeError("broken")
@@ -100,6 +102,7 @@ async def test_a_lookup_that_breaks_its_promise_costs_the_visitor_nothing() -> N
         ({"max_age": 86400}, "max_age"),
         ({"max_age": -1}, "max_age"),
         ({"lookup": dict}, "lookup"),
+        ({"lookup": SimpleNamespace(peek=print)}, "strict_default"),
         ({"app": 1}, "app"),
     ],
 )

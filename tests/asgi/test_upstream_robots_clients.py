@@ -449,7 +449,7 @@ class Known:
     def __init__(self) -> None:
         from aipolicy.rendering import render
 
-        self.default = render(SitePolicy.from_preset("unset"))
+        self.default = self.strict_default = render(SitePolicy.from_preset("unset"))
         self._opted_out = render(SitePolicy.from_preset("no-training"))
 
     def peek(self, host: bytes) -> Any:

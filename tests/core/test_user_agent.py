@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aipolicy.core.crawlers import CRAWLERS, Purpose
-from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers
+from aipolicy.core.user_agent import MAX_USER_AGENT, declared_crawlers, is_site_audit
+from aipolicy.siteaudit.collector import _CRAWLER
+from aipolicy.web.fetcher import USER_AGENT
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -23,6 +25,13 @@ MESSAGES = (
 
 def declared(user_agent: str) -> list[str]:
     return [crawler.product_token for crawler in declared_crawlers(user_agent)]
+
+
+def test_an_audit_of_a_site_is_recognised_by_its_user_agent() -> None:
+    sent = _CRAWLER.format(token="GPTBot", user_agent=USER_AGENT)
+    assert is_site_audit(sent)
+    assert [crawler.product_token for crawler in declared_crawlers(sent)] == ["GPTBot"]
+    assert not is_site_audit(USER_AGENT)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ async def test_invalidating_all_loses_no_opt_out_to_a_failure(cached: CachedSour
     cached.fail()
     lookup.invalidate_all()
     assert await policy(lookup, "no.example") == NO_AI
-    assert await answer(lookup, "silent.example") is lookup.default is not silent
+    assert await answer(lookup, "silent.example") is lookup.strict_default is not silent
 
 
 async def test_an_invalidation_ends_the_backoff(cached: CachedSource) -> None:

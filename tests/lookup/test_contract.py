@@ -180,7 +180,7 @@ async def test_the_fallback_keeps_the_refusals_of_a_stale_answer(source: Source)
     source.fail()
     source.pass_freshness()
     served = await policy(lookup, "blog.example")
-    assert served.preferences == Preferences(ai_use=Preference.DISALLOW)
+    assert served.preferences == Preferences(train_ai=Preference.DISALLOW, ai_use=Preference.DISALLOW)
     assert served.effective_paths == (("/drafts/", drafts.combined(served.preferences)),)
 
 

@@ -82,6 +82,13 @@ def test_what_is_recent_or_opted_out_stays() -> None:
     unset, opted_out = renderer.rendering(UNSET), renderer.rendering(OPTED_OUT)
     assert fallback.choose(unset, recent=True) is unset
     assert fallback.choose(opted_out, recent=False) is opted_out
+    assert fallback.choose(fallback.default, recent=True) is fallback.default
+
+
+def test_a_default_that_is_not_recent_gives_way_to_the_strict_default() -> None:
+    fallback = Fallback(Renderer(), UNSET)
+    assert fallback.choose(fallback.default, recent=False) is fallback.strict_default
+    assert fallback.strict_default.policy == OPTED_OUT
 
 
 def test_if_the_combination_cannot_be_rendered_the_default_is_served(

@@ -106,7 +106,7 @@ class World:
         found = self.lookup.peek(raw) or await self.lookup.find(raw)
         self.answers += 1
         if site is None:
-            assert found is self.lookup.default
+            assert found is self.lookup.default or self.lookup.status().refused
         else:
             self.judge(site, began, found.policy, answers, invalidated or site.invalidated)
 
@@ -126,7 +126,9 @@ class World:
         known = max(answers, key=lambda each: each[1], default=None)
         number = int(policy.sitemaps[0].split("/")[-1][:-4]) if policy.sitemaps else None
         if number is None:
-            assert not (known and known[2]), f"an opt-out is lost: {known}"
+            if not policy.opted_out:
+                assert not (known and known[2]), f"an opt-out is lost: {known}"
+                assert site.changes[0][1] is None, "the default is served for a host that was never unknown"
             _, in_force = site.changes[site.number_at(began - UNKNOWN_TTL - 2 * TIMEOUT)]
             crowded = self.lookup.status().refused
             assert not fine or in_force is None or crowded, "the default is served for a site without need"
@@ -138,8 +140,7 @@ class World:
                 assert loaded is not None, "the host was unknown"
                 assert policy.opted_out or not loaded.opted_out, f"the opt-out of {number} is lost"
             if number < invalidated[1]:
-                # A grant is not; what says nothing is what gives way to a default that says nothing.
-                assert policy.opted_out or not str(policy.preferences), "an invalidated answer is served"
+                assert policy.opted_out, "an invalidated answer is served"
                 assert site.last_fault >= invalidated[0] - TIMEOUT or not fine, "and without need"
             if fine:
                 due = site.number_at(began - 2 * TTL - TIMEOUT)

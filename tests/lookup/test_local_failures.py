@@ -167,12 +167,12 @@ async def test_an_invalid_policy_affects_only_its_site(
     local.clock.advance(0.3)
     assert await answer(lookup, "good.example") is before["good.example"]
     assert await answer(lookup, "no.example") is before["no.example"]
-    assert await answer(lookup, "bad.example") is lookup.default
+    assert await answer(lookup, "bad.example") is lookup.strict_default
     assert "policy of 'no.example'" in caplog.text
     assert "its last good answer is served until the policy changes" in caplog.text
     local.clock.advance(0.3)
     caplog.clear()
-    assert await answer(lookup, "bad.example") is lookup.default
+    assert await answer(lookup, "bad.example") is lookup.strict_default
     assert not caplog.records
 
     sql(local.path, "UPDATE site SET policy = '{}'")

@@ -11,7 +11,7 @@ import pytest
 
 from aipolicy.core.policy import SitePolicy
 from aipolicy.lookup import CachedLookup
-from tests.lookup.harness import NO_AI, UNSET, Clock, settled
+from tests.lookup.harness import NO_AI, OPTED_OUT, Clock, settled
 
 pytestmark = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -88,7 +88,7 @@ def test_a_flood_of_unknown_hosts_runs_few_loads_and_most_are_answered_at_once(b
             refused = 1000 - 3 - 128
             assert len(asked.answers) == refused
             assert (lookup.status().refused, lookup.status().loads) == (refused, 131)
-            assert set(asked.answers.values()) == {UNSET}
+            assert set(asked.answers.values()) == {OPTED_OUT}
             await gates.let_all()
         assert gates.most == 3
         await settled(lookup)
@@ -135,7 +135,7 @@ def test_a_rejected_blog_is_loaded_in_the_background(backend: str) -> None:
             asked = Asked(lookup, tasks)
             await asked.ask(*UNKNOWN[:200])
             await asked.ask("site7.example")
-            assert asked.answers["site7.example"] == UNSET
+            assert asked.answers["site7.example"] == OPTED_OUT
             await gates.let_all()
         await settled(lookup)
         found = lookup.peek(b"site7.example")
@@ -153,7 +153,7 @@ def test_a_rejected_blog_that_comes_again_has_priority(backend: str) -> None:
             asked = Asked(lookup, tasks)
             await asked.ask(*UNKNOWN[:200])
             await asked.ask("site7.example")
-            assert asked.answers.pop("site7.example") == UNSET
+            assert asked.answers.pop("site7.example") == OPTED_OUT
             await asked.ask(*UNKNOWN[200:400])
             await asked.ask("site7.example")
             assert "site7.example" not in asked.answers, "it waits for its turn"

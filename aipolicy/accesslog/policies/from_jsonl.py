@@ -27,10 +27,13 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
     """
     renderings, policies, texts = RenderedPolicies(), PolicyCache(), dict[bytes, bytes]()
     sites: dict[str, list[SiteVersion]] = {}
+    rendered = False
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                site, at, robots, hosts = _read(json_object(line), renderings, policies)
+                fields = json_object(line)
+                rendered |= "robots_txt" not in fields
+                site, at, robots, hosts = _read(fields, renderings, policies)
             except AIPolicyError as error:
                 raise PolicyError(f"line {number}: {error}") from error
             version = Version(at, f"line {number}", texts.setdefault(robots, robots), site)
@@ -39,7 +42,8 @@ def policies_from_jsonl(lines: Iterable[str], *, source: str = "policies") -> Fi
         fix = "write one version per line, like {'site': 'blog.example', 'preset': 'no-training'}"
         raise PolicyError(f"{source} has no policy; {fix}")
     found = timelines(sites)
-    return FilePolicies(source, found, hostless=found[next(iter(sites))] if len(sites) == 1 else None)
+    hostless = found[next(iter(sites))] if len(sites) == 1 else None
+    return FilePolicies(source, found, hostless=hostless, rendered=rendered)
 
 
 def _read(

@@ -31,6 +31,7 @@ class RegistryPolicies:
         self._url = url
         self._registry = Registry(url, create=False)
         self.source = masked(url)  # it goes into every report
+        self.rendered = True
         self._renderings = RenderedPolicies()
         self._known: BoundedCache[str, Timeline] = BoundedCache(_KNOWN)
         self._unknown: BoundedCache[str, None] = BoundedCache(_UNKNOWN)  # they can't evict known hosts

@@ -61,6 +61,10 @@ class Policies(Protocol):
     def source(self) -> str:
         """The name of the origin in reports."""
 
+    @property
+    def rendered(self) -> bool:
+        """True if a robots.txt was rendered from preferences, with the crawler table of today."""
+
     def timeline(self, host: str | None) -> Timeline | None:
         """Return the timeline of a host; hosts with the same timeline share the object where that is cheap.
 
@@ -86,12 +90,14 @@ class FilePolicies:
         timelines: The timelines by canonical host.
         hostless: The timeline of a log without hosts.
         others: The timeline of every other host.
+        rendered: True if a robots.txt was rendered from preferences.
     """
 
     source: str
     timelines: Mapping[str, Timeline] = field(repr=False)
     hostless: Timeline | None = None
     others: Timeline | None = None
+    rendered: bool = False
 
     def timeline(self, host: str | None) -> Timeline | None:
         return self.hostless if host is None else self.timelines.get(host, self.others)

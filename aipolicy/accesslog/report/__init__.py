@@ -53,7 +53,7 @@ def _template() -> "Template":
     jinja = environment(__package__)
     for module, names in (
         (wording, ("counted", "hours", "typeset", "when")),
-        (labels, ("identity_counts", "operator_and_purpose", "robots_reading")),
+        (labels, ("identity_counts", "operator_and_purpose", "own_fetches", "robots_reading")),
     ):
         jinja.filters |= {name: getattr(module, name) for name in names}
     return jinja.get_template("report.html")

@@ -1,9 +1,10 @@
 """The result in a few sentences, for readers who read nothing else.
 
 Fetches by clients that fail the operator's published check are stated separately: an operator is not accused
-of the fetches of an impostor.
+of the fetches of an impostor. Fetches that can be neither confirmed nor refuted are stated separately too.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from aipolicy.accesslog.report.labels import Document, period
@@ -42,14 +43,49 @@ def _title(document: Document) -> str:
         return "No crawler can be judged: no policy is known for any site in these logs"
     crawlers = [crawler for crawler in document["crawlers"] if crawler["disallowed"]]
     if crawlers:
-        name = crawlers[0]["product_token"] if len(crawlers) == 1 else counted(len(crawlers), "crawler")
-        return f"{name} made {_fetches(total['disallowed'])} that robots.txt disallowed{during}"
+        return _accusation(crawlers, days)
     if total["disallowed_spoofed"]:
         return (
             f"Clients that only claimed to be {joined(_impersonated(document))} made "
             f"{_fetches(total['disallowed_spoofed'])} that robots.txt disallowed{during}"
         )
     return f"No crawler fetched anything that robots.txt disallowed{during}"
+
+
+def _accusation(crawlers: Sequence[Document], days: str) -> str:
+    """Return the title about disallowed fetches; only confirmed ones are attributed to a crawler."""
+    confirmed = {c["product_token"]: count for c in crawlers if (count := _confirmed(c))}
+    claimed = {c["product_token"]: count for c in crawlers if (count := c["disallowed"] - _confirmed(c))}
+    sure, unsure = sum(confirmed.values()), sum(claimed.values())
+    if not claimed:
+        during = f", {days}" if days else ""
+        return f"{_names(confirmed)} made {_fetches(sure)} that robots.txt disallowed{during}"
+    during = f"{days[0].upper()}{days[1:]}, " if days else ""
+    name = "names" if unsure == 1 else "name"
+    if not confirmed:
+        were = "was" if unsure == 1 else "were"
+        return (
+            f"{during}{_fetches(unsure)} that {name} {_names(claimed)} {were} disallowed by robots.txt and "
+            "can't be confirmed"
+        )
+    were, are = ("was", "is") if sure == 1 else ("were", "are")
+    its = "its own" if len(confirmed) == 1 else "theirs"
+    pronoun = "it" if len(claimed) == 1 else "them"
+    them = pronoun if claimed.keys() == confirmed.keys() else _names(claimed)
+    return (
+        f"{during}{_fetches(sure)} by {_names(confirmed)} {were} disallowed by robots.txt and {are} "
+        f"confirmed as {its}; {unsure:,} more {name} {them} and can't be confirmed"
+    )
+
+
+def _confirmed(crawler: Document) -> int:
+    """Return the number of disallowed fetches by clients that the operator's own data confirms."""
+    by = crawler["disallowed_by_identity"]
+    return int(by["verified"] + by["operator_verified"])
+
+
+def _names(crawlers: Collection[str]) -> str:
+    return next(iter(crawlers)) if len(crawlers) == 1 else counted(len(crawlers), "crawler")
 
 
 def _fetches(number: int) -> str:
@@ -74,8 +110,8 @@ def _identities(document: Document) -> list[str]:
     total = document["total"]
     if not total["disallowed"]:
         return []
-    by = total["disallowed_by_identity"]
-    sure, unsure = by["verified"] + by["operator_verified"], by["unverifiable"] + by["check_failed"]
+    sure = _confirmed(total)
+    unsure = total["disallowed"] - sure
     single = sure + unsure == 1
     if not unsure:
         if single:
@@ -88,8 +124,8 @@ def _identities(document: Document) -> list[str]:
             f"address: {claim}."
         ]
     return [
-        f"{sure:,} of these fetches came from addresses that the crawler's operator confirms as its own. "
-        f"{unsure:,} could be neither confirmed nor refuted: {claim}."
+        "The confirmed fetches came from addresses that the crawler's operator confirms as its own. "
+        f"The others could be neither confirmed nor refuted: {claim}, and anyone can send it."
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from aipolicy.report.wording import PURPOSES, date_range, duration, times, utc_time
+from aipolicy.report.wording import PURPOSES, counted, date_range, duration, times, utc_time
 
 Document = Mapping[str, Any]
 """The summary document that ``--json`` prints, or a part of it."""
@@ -47,6 +47,12 @@ def operator_and_purpose(crawler: Document) -> str:
 def identity_counts(identities: Mapping[str, int]) -> str:
     """Return ``1,000 verified, 412 spoofed``, without zeros."""
     return ", ".join(f"{identities[key]:,} {word}" for key, word in IDENTITIES.items() if identities.get(key))
+
+
+def own_fetches(crawler: Document) -> str:
+    """Return the number of fetches without those by impostors."""
+    own = counted(crawler["fetches"] - crawler["identity"]["spoofed"], "fetch", "fetches")
+    return f"{own} that may be its own" if crawler["identity"]["spoofed"] else own
 
 
 def period(document: Document) -> str:

@@ -43,6 +43,7 @@ class Context:
         key: A name in KEYS to group counts by, or None.
         top: Maximum rows per list; None for no limit.
         one_robots: True if a single robots.txt was applied to every host.
+        rendered: True if a policy's robots.txt was rendered from its preferences.
         duplicates: Notes about logs that were given twice.
     """
 
@@ -54,6 +55,7 @@ class Context:
     key: str | None = None
     top: int | None = 10
     one_robots: bool = False
+    rendered: bool = False
     duplicates: Sequence[str] = ()
 
 
@@ -109,7 +111,14 @@ def summarise(parts: Sequence[pl.LazyFrame], context: Context) -> dict[str, Any]
         "days": days.to_dicts(),
         "unreadable": unreadable(parts, context.top),
     }
-    remarks = notes(document, context.files, one_robots=context.one_robots, elsewhere=_elsewhere(rows))
+    remarks = notes(
+        document,
+        context.files,
+        one_robots=context.one_robots,
+        rendered=context.rendered,
+        elsewhere=_elsewhere(rows),
+        site_audits=dict(verdicts.iter_rows()).get(Verdict.SITE_AUDIT, 0),
+    )
     return document | {"notes": [*context.duplicates, *remarks]}
 
 

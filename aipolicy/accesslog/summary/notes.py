@@ -15,13 +15,17 @@ def notes(
     files: Sequence[ReadFile],
     *,
     one_robots: bool,
+    rendered: bool,
     elsewhere: tuple[int, str | None],
+    site_audits: int,
 ) -> Iterator[str]:
     """Yield the notes as sentences.
 
     Args:
         one_robots: True if a single robots.txt was applied to every host.
+        rendered: True if a policy's robots.txt was rendered from its preferences.
         elsewhere: The number of requests that name another site in their target, and one of these sites.
+        site_audits: The number of requests of ``aipolicy check site`` in a crawler's name.
     """
     empty = [repr(file.file) for file in files if file.is_empty]
     if empty:
@@ -60,6 +64,18 @@ def notes(
         yield (
             f"{requests} another site in the target, like {site!r}, and {'is' if count == 1 else 'are'} left "
             "out; if it is this site's name, add it with --site"
+        )
+    if site_audits:
+        requests = counted(site_audits, "request", "requests")
+        yield (
+            f"{requests} of aipolicy's own site audit {'is' if site_audits == 1 else 'are'} left out: the "
+            "User-Agent names a crawler and says that aipolicy sent it"
+        )
+    if rendered and document["total"]["disallowed"]:
+        yield (
+            f"the policies are rendered with the crawler table of {document['method']['crawler_table']}: a "
+            "crawler that came into the table later is judged as if robots.txt had named it; to have the "
+            "file judged that was served, give it as robots_txt"
         )
     yield from _proxies(document)
     yield from _without_dns(document)

@@ -291,6 +291,7 @@ def _context(
         key=options["by"],
         top=options["top"] or None,
         one_robots=bool(options["robots"] and not terms.sites),
+        rendered=terms.policies.rendered,
         duplicates=duplicates,
     )
 

@@ -113,7 +113,8 @@ _OWN = {
 class Client:
     """``crawler`` and ``identity`` are the labels; both None for who is no crawler that is judged.
 
-    ``unknown``: the name under which it introduces itself as a crawler that nobody knows.
+    ``unknown``: the name under which it introduces itself as a crawler that nobody knows. ``audit``: it is
+    ``aipolicy check site``, which sends a crawler's name and its own.
     """
 
     user_agent: str
@@ -121,6 +122,7 @@ class Client:
     crawler: str | None = None
     identity: str | None = None
     unknown: str | None = None
+    audit: bool = False
 
 
 def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Client:
@@ -128,6 +130,8 @@ def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Cl
     shape = rng.choice((*_OWN.get(token, ()), *_OWN.get(token, ()), *_SHAPES))
     spelled = rng.choice((token, token, token, token, token.lower(), token.upper()))
     user_agent = shape.replace("{token}", spelled)
+    if rng.random() < 0.05:
+        return _audit(token, rng)
     if token in OWN_LIST | SHARED_LIST and rng.random() < inside:
         if token in OWN_LIST:
             return Client(user_agent, _written(f"132.196.86.{rng.randint(11, 250)}", rng), token, "verified")
@@ -138,6 +142,17 @@ def crawler_client(token: str, rng: random.Random, *, inside: float = 0.6) -> Cl
         identity = "unverifiable" if token in NO_CHECK else "check_failed"
         return Client(user_agent, _written(edge, rng), token, identity)
     return Client(user_agent, _unlisted_address(token, rng), token, _with_unlisted_address(token))
+
+
+def _audit(token: str, rng: random.Random) -> Client:
+    """An audit of the site; or, with an address of the operator's, the crawler itself in its disguise."""
+    user_agent = f"Mozilla/5.0 (compatible; {token}/1.0; sent by aipolicy/0.{rng.randint(1, 30)}.0)"
+    if token in OWN_LIST and rng.random() < 0.5:
+        return Client(user_agent, f"132.196.86.{rng.randint(11, 250)}", token, "verified")
+    if token in SHARED_LIST and rng.random() < 0.5:
+        return Client(user_agent, f"216.73.217.{rng.randint(11, 250)}", token, "operator_verified")
+    edge = f"{rng.choice(EDGES)}.{rng.randint(0, 255)}.{rng.randint(11, 250)}"
+    return Client(user_agent, rng.choice((_documentation(rng), edge)), audit=True)
 
 
 def other_client(rng: random.Random) -> Client:

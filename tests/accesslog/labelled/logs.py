@@ -49,7 +49,7 @@ class LogFile:
 
 def write_down(request: Request, form: Form, rng: random.Random) -> Line:
     kind = "crawler" if request.crawler and form.agents else "other"
-    crawler = form.agents and (request.crawler or request.client.unknown)
+    crawler = form.agents and (request.crawler or request.client.unknown or request.client.audit)
     return Line(form.line(request, None, rng), kind, request if crawler else None)
 
 

@@ -72,6 +72,12 @@ def unknown_requests(files: Iterable[LogFile], choice: Choice) -> list[Request]:
     return [request for request in lines if request.client.unknown and choice.takes(request)]
 
 
+def audits(files: Iterable[LogFile], choice: Choice) -> int:
+    """The number of requests of ``aipolicy check site`` in a crawler's name: nobody's fetches."""
+    lines = (line.request for file in files for line in file.lines if line.request is not None)
+    return sum(request.client.audit and choice.takes(request) for request in lines)
+
+
 def expected(files: list[LogFile], known: set[str], choice: Choice | None = None) -> dict[str, Any]:
     """Return the parts of the summary that the definitions determine. ``known``: sites with a policy."""
     choice = choice or Choice()
@@ -79,6 +85,7 @@ def expected(files: list[LogFile], known: set[str], choice: Choice | None = None
     chosen = [request for *_, request in crawlers_lines(files, choice)]
     every = list(crawlers_lines(files, Choice()))
     left_out = len(every) - len(chosen)
+    other_audits = audits(files, Choice()) - audits(files, choice)
     by_crawler: dict[str, list[Request]] = {}
     for request in chosen:
         by_crawler.setdefault(str(request.crawler), []).append(request)
@@ -91,8 +98,9 @@ def expected(files: list[LogFile], known: set[str], choice: Choice | None = None
             "other": kinds["other"] + left_out,
             "unreadable": kinds["unreadable"],
             "unknown_crawlers": len(unknown),
-            "left_out": left_out,
+            "left_out": left_out + other_audits,
         },
+        "site_audits": audits(files, choice),
         "period": {"from": earliest(chosen), "to": latest(chosen)},
         "sites": len({request.site for request in chosen}),
         "files": [(file.name, len(file.lines)) for file in files],

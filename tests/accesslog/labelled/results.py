@@ -1,5 +1,6 @@
 """Conversion of the summary document to the form of the oracle's answer."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ def observed(document: dict[str, Any]) -> dict[str, Any]:
     crawlers = {entry["product_token"]: entry for entry in document["crawlers"]}
     return {
         "lines": document["lines"],
+        "site_audits": _site_audits(document["notes"]),
         "period": {end: moment(document["period"][end]) for end in ("from", "to")},
         "sites": document["sites"],
         "files": [(file["file"], file["lines"]) for file in document["files"]],
@@ -26,6 +28,13 @@ def observed(document: dict[str, Any]) -> dict[str, Any]:
             for row in document["days"]
         },
     }
+
+
+_SITE_AUDITS = re.compile(r"(\d+) requests? of aipolicy's own site audit (?:is|are) left out")
+
+
+def _site_audits(notes: list[str]) -> int:
+    return sum(int(found[1]) for note in notes if (found := _SITE_AUDITS.match(note)))
 
 
 _DAILY = ("fetches", "disallowed", "disallowed_spoofed", "robots_txt_reads")

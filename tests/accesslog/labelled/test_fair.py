@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_fetches_by_impostors_are_separate_in_every_output(tmp_path: Path) -> No
     assert rows == [("GPTBot", "disallowed"), ("ClaudeBot", "disallowed_spoofed")]
     text = html.read_text()
     assert "GPTBot made 1 fetch that robots.txt disallowed" in text
-    assert "Rules that ClaudeBot broke" not in text
+    assert text.count("Rules that disallowed these fetches") == 1
     assert "Fetches by impostors, not by ClaudeBot: 1 of 1 disallowed fetch" in text
     arguments = (tmp_path / "access.log", "--robots", tmp_path / "robots.txt")
     written = csv.DictReader(io.StringIO(check_logs_here(*arguments, "--csv").out.decode()))
@@ -327,7 +328,7 @@ def test_every_crawler_that_the_policy_names_is_judged(tmp_path: Path, user_agen
     assert (crawler["product_token"], crawler["operator"], crawler["disallowed"]) == (token, None, 1)
     assert crawler["identity"]["unverifiable"] == 1
     assert outcome.code == 1
-    assert f"{token} made 1 fetch" in html.read_text()
+    assert f"1 fetch that names {token} was disallowed by robots.txt and can" in html.read_text()
 
 
 IMESSAGE = (
@@ -385,6 +386,58 @@ def test_names_of_unknown_crawlers_are_shortened_and_counted(tmp_path: Path) -> 
     found = checked(tmp_path, *lines).document["unknown_crawlers"]
     assert (found["fetches"], found["names"], len(found["listed"])) == (200, 200, 10)
     assert max(len(row["name"]) for row in found["listed"]) <= 64
+
+
+AUDIT = "Mozilla/5.0 (compatible; {}/1.0; sent by aipolicy/0.2.0)"
+
+
+@pytest.mark.parametrize("token", ["GPTBot", "CCBot", "Bytespider", "NewAICrawler", "NeverSeenBot"])
+@pytest.mark.parametrize("address", [IMPOSTOR, EDGE, "10.0.0.3"])
+def test_an_audit_of_the_site_is_no_fetch_of_a_crawler(tmp_path: Path, token: str, address: str) -> None:
+    robots = "User-agent: newaicrawler\nUser-agent: *\nDisallow: /\n"
+    lines = [
+        line(path, user_agent=AUDIT.format(token), address=address) for path in ("/a", "/b", "/robots.txt")
+    ]
+    html = tmp_path / "r.html"
+    outcome = checked(tmp_path, *lines, robots=robots, options=("--html", str(html)))
+    document = outcome.document
+    assert (outcome.code, document["crawlers"], document["unknown_crawlers"]["fetches"]) == (0, [], 0)
+    assert (document["lines"]["other"], document["statuses"], document["proxies"]) == (3, [], [])
+    (note,) = document["notes"]
+    assert note.startswith("3 requests of aipolicy's own site audit are left out")
+    assert "own site audit are left out" in html.read_text()
+    shown = check_logs_here(tmp_path / "access.log", "--robots", tmp_path / "robots.txt")
+    assert "site audit are left out" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("version", "noted"),
+    [({"preset": "no-training"}, True), ({"robots_txt": "User-agent: GPTBot\nDisallow: /\n"}, False)],
+)
+def test_a_policy_rendered_with_the_present_crawler_table_has_a_note(
+    tmp_path: Path, version: dict[str, str], noted: bool
+) -> None:
+    (tmp_path / "access.log").write_bytes(line("/a") + b"\n")
+    (tmp_path / "policies.jsonl").write_text(json.dumps({"site": "a.example", **version}))
+    html = tmp_path / "r.html"
+    arguments = (tmp_path / "access.log", "--policies", tmp_path / "policies.jsonl", "--json", "--html", html)
+    document = check_logs_here(*arguments).document
+    table = document["method"]["crawler_table"]
+    start = f"the policies are rendered with the crawler table of {table}"
+    assert [note.startswith(start) for note in document["notes"]] == [True] * noted
+    assert f"is rendered with the crawler table of {table}." in html.read_text()
+    text = re.sub("<[^>]*>", "", html.read_text())
+    assert f"policy in force: {tmp_path / 'policies.jsonl'}, line 1" in text
+
+
+def test_the_words_of_an_audit_hide_no_verified_crawler(tmp_path: Path) -> None:
+    lines = [line("/a", user_agent=AUDIT.format("GPTBot"), address=address) for address in (OPENAI, IMPOSTOR)]
+    outcome = checked(tmp_path, *lines)
+    assert outcome.code == 1
+    assert outcome.document["total"]["disallowed_by_identity"]["verified"] == 1
+    assert outcome.document["total"]["fetches"] == 1
+    (note,) = outcome.document["notes"]
+    assert note.startswith("1 request of aipolicy's own site audit is left out")
 
 
 @pytest.mark.parametrize("agent", [GPTBOT, CLAUDE])

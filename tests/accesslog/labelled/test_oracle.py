@@ -132,6 +132,9 @@ def test_a_world_has_every_kind_of_request(world: World) -> None:
     assert min(found["lines"][kind] for kind in ("crawler", "other", "unreadable")) > 5
     assert found["without_policy"]["fetches"] > 5
     assert total["disallowed_spoofed"] > 5
+    assert found["site_audits"] > 5
+    verified = [line.request for file in world.files for line in file.lines if line.request]
+    assert any("sent by aipolicy/" in request.client.user_agent and request.crawler for request in verified)
     assert found["crawlers"]["NewAICrawler"]["disallowed"] > 0
     assert found["unknown_crawlers"]["newaicrawler"] > 0
     assert found["unknown_crawlers"]["brandnewaibot"] > 0

@@ -42,10 +42,56 @@ def test_several_crawlers_are_counted_and_the_obedient_ones_are_not() -> None:
         ("CCBot", 10, {}),
     )
     found = headline(document)
-    assert found.title.startswith("2 crawlers made 6 fetches that robots.txt disallowed, ")
+    assert found.title == (
+        "Between 1 and 14 November 2026, 4 fetches by GPTBot were disallowed by robots.txt and are confirmed "
+        "as its own; 2 more name ClaudeBot and can't be confirmed"
+    )
     (sentence,) = found.sentences
-    assert sentence.startswith("4 of these fetches came from addresses that the crawler's operator confirms")
-    assert " 2 could be neither confirmed nor refuted" in sentence
+    assert sentence.startswith(
+        "The confirmed fetches came from addresses that the crawler's operator confirms"
+    )
+    assert "The others could be neither confirmed nor refuted" in sentence
+    sure = accused(("GPTBot", 10, {"verified": 3}), ("ClaudeBot", 10, {"operator_verified": 2}))
+    assert headline(sure).title.startswith("2 crawlers made 5 fetches that robots.txt disallowed, ")
+
+
+BOTH = {"verified": 9, "check_failed": 4}
+
+
+@pytest.mark.parametrize(
+    ("crawlers", "title"),
+    [
+        (
+            {"GPTBot": BOTH, "ClaudeBot": BOTH},
+            "18 fetches by 2 crawlers were disallowed by robots.txt and are confirmed as theirs; 8 more name "
+            "them and can't be confirmed",
+        ),
+        (
+            {"GPTBot": {"verified": 1, "unverifiable": 1}},
+            "1 fetch by GPTBot was disallowed by robots.txt and is confirmed as its own; 1 more names it and "
+            "can't be confirmed",
+        ),
+        (
+            {"GPTBot": BOTH, "ClaudeBot": BOTH, "CCBot": {"unverifiable": 2}},
+            "18 fetches by 2 crawlers were disallowed by robots.txt and are confirmed as theirs; 10 more "
+            "name 3 crawlers and can't be confirmed",
+        ),
+        (
+            {"CCBot": {"unverifiable": 1}},
+            "1 fetch that names CCBot was disallowed by robots.txt and can't be confirmed",
+        ),
+        (
+            {"GPTBot": {"check_failed": 2}, "CCBot": {"unverifiable": 1}},
+            "3 fetches that name 2 crawlers were disallowed by robots.txt and can't be confirmed",
+        ),
+    ],
+)
+def test_only_confirmed_fetches_are_held_against_a_crawler(
+    crawlers: dict[str, dict[str, int]], title: str
+) -> None:
+    document = accused(*((token, 20, split) for token, split in crawlers.items()))
+    assert headline(document).title == f"Between 1 and 14 November 2026, {title}"
+    assert headline(document | {"period": {"from": None, "to": None}}).title == title
 
 
 def test_fetches_by_an_impostor_are_not_attributed_to_the_crawler() -> None:

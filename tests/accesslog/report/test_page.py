@@ -14,7 +14,7 @@ from aipolicy.accesslog import report as log_report
 from aipolicy.accesslog.report import html
 from aipolicy.errors import MissingExtraError
 from tests.accesslog.report.pages import Page
-from tests.accesslog.report.samples import HOSTILE, by, hostile, many, sample, without_crawlers
+from tests.accesslog.report.samples import HOSTILE, OWN, by, hostile, many, sample, without_crawlers
 
 URL = "http://tracker.invalid/x"
 TEXT_ONLY = {
@@ -87,11 +87,32 @@ def test_a_page_is_structured_for_screen_readers(report: Page) -> None:
 def test_the_headline_comes_first_and_the_method_last() -> None:
     report = Page(html(sample(by=by("day", ("2026-11-01",)))))
     headings = [element.text for element in report.all("h1", "h2")]
-    assert headings[0].startswith("5 crawlers made ")
+    assert headings[0].startswith("Between 1 and 14 November 2026, 12,889 fetches by 5 crawlers were ")
     assert headings[1:] == [
         "Key figures", "Over time", "All crawlers", "Unknown crawlers", "By day", "Crawler by crawler",
         "Unreadable lines", "Notes", "Method and limits",
     ]  # fmt: skip
+
+
+def test_impostors_are_not_among_the_fetches_that_may_be_the_crawlers_own() -> None:
+    document = sample(("GPTBot",))
+    crawler = document["crawlers"][0]
+    text = " ".join(Page(html(document)).one("body").text.split())
+    own = crawler["fetches"] - crawler["identity"]["spoofed"]
+    assert f"{crawler['disallowed']:,} disallowed fetches of {own:,} fetches that may be its own" in text
+    crawler["identity"]["spoofed"] = 0
+    text = " ".join(Page(html(document)).one("body").text.split())
+    assert f"{crawler['disallowed']:,} disallowed fetches of {crawler['fetches']:,} fetches. By" in text
+
+
+def test_a_list_of_evidence_that_is_not_complete_says_where_the_rest_is() -> None:
+    document = sample(("GPTBot",))
+    crawler = document["crawlers"][0]
+    others = "The others: <code>--evidence FILE</code>, or <code>--top 0</code>"
+    assert html(document).count(others) == 2
+    shown = len(crawler["examples"])
+    crawler |= {"disallowed": shown, "disallowed_by_identity": dict.fromkeys(OWN, 0) | {"verified": shown}}
+    assert html(document).count(others) == 1  # those of impostors
 
 
 def test_each_crawler_has_its_row_its_section_and_its_chart() -> None:
