@@ -21,7 +21,7 @@ from starlette.types import Scope
 from aipolicy.asgi.messages import request_of
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.core.preferences import Preferences
 from aipolicy.errors import AIPolicyError
 from aipolicy.lookup.event_loop import Loop, is_interrupt, running_loop
@@ -37,7 +37,7 @@ Fallback = Literal["headers", "origin"]
 LISTINGS: tuple[Listing, ...] = get_args(Listing)
 FALLBACKS: tuple[Fallback, ...] = get_args(Fallback)
 
-Listed = Iterable[str | tuple[str, SitePolicy]]
+Listed = Iterable[str | tuple[str, SitePolicy | Preset | bool | None]]
 
 _HOSTS = 64  # whose files are kept; as many unknown hosts, apart from them
 _UNKNOWN_AT_ONCE, _UNKNOWN_A_SECOND = 8, 1.0  # lists for unknown hosts, because clients choose those
@@ -63,8 +63,8 @@ class PathTenants:
             ways, it is called for each reading, and the most restrictive policy counts. An invalid name gets
             the default policy, and an error in the log.
         listed: Returns the path of each tenant that opted out, from the host: ``["/@alice/", ...]``, or pairs
-            of path and ``SitePolicy``. ``"/@alice"`` means the same as ``"/@alice/"``. Sync (called in a
-            thread) or async.
+            of path and ``SitePolicy``, preset or flag. ``"/@alice"`` means the same as ``"/@alice/"``. Sync
+            (called in a thread) or async.
         listing: ``"paths"`` lists them in robots.txt and tdmrep.json, where anyone can read who opted out.
             ``"headers"`` lists nobody: only headers state the opt-outs, and crawlers are not kept out.
             ``"origin"`` lists nobody, and opts the whole host out.
@@ -200,7 +200,7 @@ class PathTenants:
             listed = await to_thread.run_sync(self._listed, name, abandon_on_cancel=True)
         if inspect.isawaitable(listed):
             listed = await listed
-        entries = await to_thread.run_sync(list, listed)  # a lazy one may ask a database
+        entries = await to_thread.run_sync(_entries, listed)  # a lazy one may ask a database
         if entries:
             self._warn_of_unknown(name, own, is_site=is_site)
         try:
@@ -293,13 +293,36 @@ def _opted_out(own: Rendering) -> Rendering:
     return render(replace(policy, preferences=policy.preferences.combined(_OPTED_OUT)), own.signals)
 
 
-def _with_paths(own: Rendering, listed: Listed) -> Rendering:
+def _entries(listed: Listed) -> list[tuple[str, Preferences]]:
+    """Return pairs of path and preferences. Raises TypeError for an entry that isn't one of ``Listed``."""
+    found = []
+    for entry in listed:
+        path, policy = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, None)
+        preferences = _preferences_of(policy)
+        if not isinstance(path, str) or preferences is None:
+            fix = "give a path, or (path, SitePolicy), or (path, 'no-ai')"
+            raise TypeError(f"listed returned {entry!r:.200}; {fix}")
+        found.append((path, preferences))
+    return found
+
+
+def _preferences_of(policy: object) -> Preferences | None:
+    """Return the preferences of a listed tenant, which are an opt-out for None; None for another type."""
+    if isinstance(policy, SitePolicy):
+        return policy.effective
+    if isinstance(policy, str):
+        return next((preferences for name, preferences in PRESETS.items() if name == policy), None)
+    if policy is None or (isinstance(policy, int) and policy == 1):
+        return _OPTED_OUT
+    return Preferences() if isinstance(policy, int) and policy == 0 else None
+
+
+def _with_paths(own: Rendering, entries: list[tuple[str, Preferences]]) -> Rendering:
     """Return the rendering of the host's own policy with those of its tenants on their paths."""
     paths: dict[str, Preferences] = dict(own.policy.path_preferences)
-    for entry in listed:
-        path, policy = entry if isinstance(entry, tuple) else (entry, None)
+    for path, preferences in entries:
         for pattern in tenant_patterns(path):
-            paths[pattern] = _OPTED_OUT if policy is None else policy.effective
+            paths[pattern] = preferences
     return render(replace(own.policy, path_preferences=tuple(paths.items())), own.signals, complete=True)
 
 

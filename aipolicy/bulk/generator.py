@@ -12,7 +12,7 @@ from aipolicy import atomic_file
 from aipolicy.bulk.host_folder import DEFAULT_TDMREP, NOTHING_RESERVED, STATE, TDMREP, HostFolder
 from aipolicy.core.checkpoint import Checkpoint
 from aipolicy.core.crawlers import Scope
-from aipolicy.core.policy import PRESETS, SitePolicy
+from aipolicy.core.policy import PRESETS, Preset, SitePolicy
 from aipolicy.core.validation import Visibility
 from aipolicy.errors import AIPolicyError, HistoryError
 from aipolicy.lookup.renderer import Renderer
@@ -90,7 +90,15 @@ class Summary:
 
 
 class Generator:
-    """A writer that brings a folder up to date with a registry, in constant memory."""
+    """A writer that brings a folder up to date with a registry, in constant memory.
+
+    Args:
+        registry: The registry.
+        folder: The folder.
+        signals: The signals that the files state.
+        default: The preferences of unknown hosts, in the default files.
+        advance: Called with the number of hosts that were written.
+    """
 
     def __init__(
         self,
@@ -98,6 +106,7 @@ class Generator:
         folder: HostFolder,
         *,
         signals: Signals | None = None,
+        default: Preset = "no-training",
         advance: Callable[[int], None] = lambda done: None,
     ) -> None:
         self._registry, self._folder = registry, folder
@@ -109,6 +118,7 @@ class Generator:
         self._opted_out, self._unset = (
             self._files_of(self._renderer.rendering(SitePolicy.from_flag(flag))) for flag in (True, False)
         )
+        self._default = self._files_of(self._renderer.rendering(SitePolicy.from_preset(default)))
         self.summary = Summary()
 
     def run(self, *, full: bool = False) -> Summary:
@@ -147,9 +157,9 @@ class Generator:
                 last = self._registry.last
                 known = replace(known, since=last.seq, digest=last.digest)
             known = self._write_all(known, sweep=sweep)
-        self._folder.put_default(self._opted_out[0])
+        self._folder.put_default(self._default[0])
         if self._tdm:
-            self._folder.put_default(self._opted_out[1], DEFAULT_TDMREP)
+            self._folder.put_default(self._default[1], DEFAULT_TDMREP)
         self._apply_changes(known)
 
     def _write_all(self, state: FolderState, *, sweep: bool) -> FolderState:

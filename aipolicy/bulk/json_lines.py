@@ -9,7 +9,8 @@ from aipolicy.core.policy import SitePolicy
 from aipolicy.core.validation import strings
 from aipolicy.errors import AIPolicyError, PolicyError
 
-_DECLARATIONS = ("preferences", "preset", "opted_out", "visibility")
+DECLARATIONS = ("preferences", "preset", "opted_out", "visibility")
+"""The fields of which an imported object must have one: what it leaves out is reset."""
 
 
 def read_jsonl(lines: Iterable[str]) -> Iterator[Row]:
@@ -59,10 +60,12 @@ def pop_hosts(item: dict[str, Any]) -> tuple[str, frozenset[str] | None]:
     return site, canonical_hosts(strings("hosts", item.pop("hosts"))) if "hosts" in item else None
 
 
-def site_row(item: dict[str, Any], policies: PolicyCache) -> SiteRow:
-    """Parse an object. Raises PolicyError, HostError."""
-    if not any(name in item for name in _DECLARATIONS):
-        raise PolicyError(f"the object declares nothing: add one of {', '.join(_DECLARATIONS)}")
+def site_row(
+    item: dict[str, Any], policies: PolicyCache, declarations: tuple[str, ...] = DECLARATIONS
+) -> SiteRow:
+    """Parse an object with at least one of the fields ``declarations``. Raises PolicyError, HostError."""
+    if not any(name in item for name in declarations):
+        raise PolicyError(f"the object declares nothing: add one of {', '.join(declarations)}")
     site, hosts = pop_hosts(item)
     spelling = repr(item)
     return SiteRow(site, policies.get(spelling, len(spelling), lambda: _policy(item)), hosts)

@@ -51,6 +51,7 @@ class HeaderSets:
     """Header sets by their number; 0 is the set of unknown hosts.
 
     Attributes:
+        default: The preset of unknown hosts.
         hosts: Number of all hosts.
         with_paths: Number of hosts with path preferences, which a configuration can't express.
         unusable: Hosts whose policy can't be used.
@@ -58,7 +59,8 @@ class HeaderSets:
 
     def __init__(self, default: str, signals: Signals) -> None:
         self._renderer = Renderer(signals)
-        default_policy = SitePolicy.from_preset(preset_named(default))
+        self.default = preset_named(default)
+        default_policy = SitePolicy.from_preset(self.default)
         self._numbers: dict[Lines, int] = {_lines(self._renderer.rendering(default_policy).site.headers): 0}
         self.lines = _header_lines(signals)
         self.hosts = self.with_paths = 0
@@ -112,7 +114,7 @@ def nginx(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
             "   }",
         ),
         "A location with an add_header of its own inherits none: repeat them there, as in this one.",
-        f"'aipolicy robots --all --out {path}' writes the files.",
+        f"{_generator(sets, path)} writes the files.",
     )
     yield "map_hash_max_size 1048576;"
     yield "map_hash_bucket_size 512;"
@@ -158,7 +160,7 @@ def caddy(sets: HeaderSets, hosts: Hosts, files: str) -> Iterator[str]:
         ),
         "Caddy compares hosts one after another, and as they are written: for some thousand sites. A host in",
         "capitals is answered like an unknown one.",
-        f"'aipolicy robots --all --out {path}' writes the files.",
+        f"{_generator(sets, path)} writes the files.",
     )
     yield "(aipolicy) {"
     yield "\tmap {host} {aipolicy_folder} {"
@@ -186,7 +188,7 @@ def apache(sets: HeaderSets, files: str, map_file: str) -> Iterator[str]:
     path, hosts = _checked_path(files), _checked_path(map_file)
     yield from _comment(
         "The headers of each host. Include this in each <VirtualHost>; needs mod_rewrite, mod_headers.",
-        "Behind it, for the files of 'aipolicy robots --all':",
+        f"Behind it, for the files of {_generator(sets, path)}:",
         f'   RewriteCond %{{ENV:AIPOLICY_HOST}} "{SHARD}"',
         "   RewriteRule ^ - [E=AIPOLICY_FOLDER:%1]",
         f"   RewriteCond {path}/{FILES}/%{{ENV:AIPOLICY_FOLDER}}/%{{ENV:AIPOLICY_HOST}} -f",
@@ -226,6 +228,12 @@ def apache_map(hosts: Hosts) -> Iterator[str]:
 def _if_tdm(sets: HeaderSets, *lines: str) -> tuple[str, ...]:
     """Return ``lines``, which serve tdmrep.json, unless that signal is switched off."""
     return lines if any(line.name == "tdm-reservation" for line in sets.lines) else ()
+
+
+def _generator(sets: HeaderSets, path: str) -> str:
+    """Return the command that writes the files, with the default of these headers."""
+    default = "" if sets.default == "no-training" else f" --default {sets.default}"
+    return f"'aipolicy robots --all --out {path}{default}'"
 
 
 def _comment(*lines: str) -> Iterator[str]:

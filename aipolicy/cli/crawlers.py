@@ -31,6 +31,7 @@ from aipolicy.crawlers import (
     with_entries,
 )
 from aipolicy.errors import AIPolicyError, CrawlersError
+from aipolicy.report.wording import counted
 
 if TYPE_CHECKING:
     from aipolicy.identity.list_fetch import Target
@@ -110,7 +111,7 @@ def _about(chosen: Sequence[Crawler], table: CrawlerTable, today: date) -> str:
     """Return a sentence with the number of crawlers of each class, and the age of the table."""
     about = _summary(chosen, table, today)
     classes = ", ".join(f"{count} {name}" for name, count in about["classes"].items())
-    age = f", {about['days_old']} days ago" if about["days_old"] else ""
+    age = f", {counted(about['days_old'], 'day')} ago" if about["days_old"] else ""
     lines = [f"{len(chosen)} crawlers: {classes}. The table was compiled on {table.compiled}{age}."]
     if table.file is not None:
         entries = f"{len(table.added)} added, {len(table.corrected)} corrected"

@@ -12,6 +12,7 @@ from aipolicy.cli.outputs import output_file
 from aipolicy.cli.progress import progress
 from aipolicy.core.policy import PRESETS
 from aipolicy.errors import AIPolicyError
+from aipolicy.report.wording import counted
 
 Hosts = Iterator[tuple[str, int]]
 Command = Callable[..., Any]
@@ -30,7 +31,7 @@ _OPTIONS = (
         type=click.Choice(list(PRESETS)),
         default="no-training",
         show_default=True,
-        help="Preferences of unknown hosts.",
+        help="Preferences of unknown hosts; give 'aipolicy robots --all' the same.",
     ),
     registry_option,
     signal_options,
@@ -118,17 +119,19 @@ def _sets(options: dict[str, Any]) -> Iterator[tuple[Any, Hosts]]:
                 yield text
 
         yield sets, sets.numbered(texts())
-    click.echo(f"{sets.hosts} hosts", err=True)
+    click.echo(counted(sets.hosts, "host"), err=True)
     if sets.with_paths:
+        hosts = f"{counted(sets.with_paths, 'host')} {'has' if sets.with_paths == 1 else 'have'}"
         note = (
-            "have path preferences, which a server's configuration can't express; they get the site's headers"
+            "path preferences, which a server's configuration can't express; only the site's headers are sent"
         )
-        click.echo(f"{sets.with_paths} hosts {note}", err=True)
+        click.echo(f"{hosts} {note}", err=True)
     for host in sets.unusable[:20]:
         click.echo(f"the policy of {host!r} is invalid; the default is served", err=True)
     if sets.unusable:
         click.echo(
-            f"the default is served for {len(sets.unusable)} hosts; set their policies again", err=True
+            f"the default is served for {counted(len(sets.unusable), 'host')}; set the policies again",
+            err=True,
         )
         click.get_current_context().exit(1)
 

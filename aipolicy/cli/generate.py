@@ -16,7 +16,7 @@ from aipolicy.cli.options import (
     signals_of,
 )
 from aipolicy.cli.progress import progress
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import PRESETS, SitePolicy
 from aipolicy.errors import AIPolicyError, PolicyError, UnknownSiteError
 from aipolicy.rendering import Rendering, render
 from aipolicy.robotstxt.policy_effects import effects_of
@@ -27,6 +27,12 @@ from aipolicy.signals.headers import as_text
 @click.option("--site", metavar="HOST", help="Any host of a site in the registry.")
 @click.option("--all", "every", is_flag=True, help="Write files for every site in the registry into --out.")
 @click.option("--out", type=click.Path(file_okay=False), metavar="DIR", help="Directory for --all.")
+@click.option(
+    "--default",
+    type=click.Choice(list(PRESETS)),
+    show_default="no-training",
+    help="With --all: preferences of unknown hosts, in DIR/default.txt and DIR/default.tdmrep.json.",
+)
 @click.option("--full", is_flag=True, help="With --all: check every file, not only those of changed sites.")
 @registry_option
 @policy_options
@@ -48,11 +54,12 @@ def robots(**options: Any) -> None:
     first label without a leading "www.": DIR/robots/og/blog.example. DIR/tdmrep/XX/HOST is its
     /.well-known/tdmrep.json, "[]" if it reserves nothing. The first run writes all files, later runs those
     that changed, and they remove the files of hosts that are gone. Equal files are hard links: replace them,
-    don't edit them. 'aipolicy export' writes the configuration of the server.
+    don't edit them. A server sends DIR/default.txt to unknown hosts. 'aipolicy export' writes its
+    configuration; give both commands the same --default.
     """
-    if options["every"] or options["out"] or options["full"]:
+    if options["every"] or options["out"] or options["full"] or options["default"]:
         if not (options["every"] and options["out"]):
-            raise PolicyError("--all, --out and --full belong together; use --all --out DIR")
+            raise PolicyError("--all, --out, --full and --default belong together; use --all --out DIR")
         if options["site"] or policy_fields(options):
             raise PolicyError(
                 "--all takes the policies from the registry; leave out --site and policy options"
@@ -85,7 +92,13 @@ def _write_all(options: dict[str, Any]) -> None:
             HostFolder(Path(options["out"])) as folder,
             progress("writing", None) as advance,
         ):
-            generator = Generator(registry, folder, signals=signals_of(options), advance=advance)
+            generator = Generator(
+                registry,
+                folder,
+                signals=signals_of(options),
+                default=options["default"] or "no-training",
+                advance=advance,
+            )
             summary = generator.run(full=options["full"])
     except OSError as error:
         where = error.filename or options["out"]

@@ -14,6 +14,7 @@ import click
 from aipolicy.cli.options import by_option, json_option, printable, registry_option
 from aipolicy.cli.progress import row_progress
 from aipolicy.errors import AIPolicyError, RegistryURLError
+from aipolicy.report.wording import counted
 
 if TYPE_CHECKING:
     from aipolicy.bulk.importer import Import, InputStream, Progress
@@ -255,9 +256,8 @@ def _print_bad(rows: "StagedRows") -> None:
 def _print_counts(
     rows: "StagedRows", counts: "PutCounts", *, dry_run: bool, seconds: float, read: int
 ) -> None:
-    text = (
-        f"{rows.rows:,} rows: {counts.new:,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
-    )
+    parts = f"{counts.new:,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
+    text = f"{counted(rows.rows, 'row')}: {parts}"
     if rows.bad:
         text += f", {rows.bad:,} invalid and skipped"
     if dry_run:

@@ -61,6 +61,8 @@ ranges_option = click.option(
     help="The operators' published addresses, from `crawlers update --to FILE`.",
 )
 
+_REPLACING = ("hosts", "paths", "licensed", "sitemaps")
+
 _POLICY_OPTIONS = (
     click.option("--preset", type=click.Choice(list(PRESETS)), help="Preferences by name."),
     click.option(
@@ -106,6 +108,14 @@ def policy_options(command: Command) -> Command:
     """Add the options that describe a site policy; ``policy_fields`` reads them."""
     for option in reversed(_POLICY_OPTIONS):
         command = option(command)
+    return command
+
+
+def say_that_they_replace(command: click.Command) -> click.Command:
+    """Add to the help of each repeatable policy option that it replaces what the site has."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name in _REPLACING and parameter.help:
+            parameter.help += " Replaces those that the site has."
     return command
 
 

@@ -1,6 +1,7 @@
 """``aipolicy set``, ``show`` and ``history``: site policies in the registry."""
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,16 @@ from aipolicy.cli.options import (
     print_json,
     print_rows,
     registry_option,
+    say_that_they_replace,
 )
 from aipolicy.core.policy import SitePolicy
-from aipolicy.core.preferences import Preferences
+from aipolicy.core.preferences import Preference, Preferences
 from aipolicy.errors import PolicyError, UnknownSiteError
+from aipolicy.report.wording import counted
 from aipolicy.times import iso
 
 if TYPE_CHECKING:
-    from aipolicy.registry import Registry
+    from aipolicy.registry import Change, Registry
 
 _CLEARED: dict[str, Any] = {
     "preferences": Preferences(),
@@ -37,6 +40,7 @@ _CLEARED: dict[str, Any] = {
 }
 
 
+@say_that_they_replace
 @click.command(name="set")
 @click.argument("host")
 @policy_options
@@ -55,8 +59,11 @@ def set_policy(host: str, **options: Any) -> None:
 
     \b
     aipolicy set blog.example --preset no-training --host www.blog.example
-    aipolicy set blog.example --licensed GPTBot
+    aipolicy set blog.example --licensed GPTBot --licensed CCBot
     aipolicy set blog.example --clear licensed
+
+    A list is set as a whole: name all hosts, paths, licensed crawlers or sitemaps. The command says what it
+    removed.
     """
     # Imported where it is used: other commands need no database.
     from aipolicy.registry import Registry
@@ -71,11 +78,16 @@ def set_policy(host: str, **options: Any) -> None:
         return dataclasses.replace(current, **fields)
 
     with Registry(options["registry"]) as registry:
+        last = registry.seq
         change = registry.change(host, changed, by=options["by"], hosts=hosts)
+        removed = list(_removed(registry, change)) if change.seq > last else []
     if options["as_json"]:
         print_json(change.to_dict())
+        if removed:
+            click.echo(f"{change.site}: {'; '.join(removed)}", err=True)
     else:
-        click.echo(f"{change.site}: {_summary(change.policy)} (change {change.seq})", err=True)
+        text = "; ".join([_summary(change.policy), *removed])
+        click.echo(f"{change.site}: {text} (change {change.seq})", err=True)
 
 
 @click.command()
@@ -178,6 +190,32 @@ def _refuse_future(registry: "Registry", when: datetime, option: str) -> None:
         raise PolicyError(f"{option} is in the future; leave it out for the current policy")
 
 
+def _removed(registry: "Registry", change: "Change") -> Iterator[str]:
+    """Yield what the site had before a change, and hasn't now."""
+    earlier = [each for each in registry.history(change.site) if each.seq < change.seq]
+    if not earlier:
+        return
+    old, new = earlier[-1].policy, change.policy
+    paths = dict(new.path_preferences)
+    lost = ((path, _lost(stated, paths.get(path))) for path, stated in old.path_preferences)
+    for name, values in (
+        ("host", [host for host in earlier[-1].hosts if host not in change.hosts]),
+        ("path", [f"{path} ({preferences})" for path, preferences in lost if preferences]),
+        ("licence", [token for token in old.licensed if token not in new.licensed]),
+        ("sitemap", [url for url in old.sitemaps if url not in new.sitemaps]),
+    ):
+        if values:
+            yield f"removed {name if len(values) == 1 else name + 's'} {', '.join(values)}"
+
+
+def _lost(old: Preferences, new: Preferences | None) -> Preferences:
+    """Return the preferences of a path that it no longer has; a grant that became a *no* isn't one."""
+    if new is None:
+        return old
+    lost = (p if p is Preference.DISALLOW and p is not new[c] else Preference.UNKNOWN for c, p in old)
+    return Preferences(*lost)
+
+
 def _summary(policy: SitePolicy) -> str:
     parts = [policy.preset or str(policy.preferences)]
     if policy.visibility != "public":
@@ -187,7 +225,7 @@ def _summary(policy: SitePolicy) -> str:
     if policy.licensed:
         parts.append(f"licensed to {', '.join(policy.licensed)}")
     if policy.path_preferences:
-        parts.append(f"{len(policy.path_preferences)} path preferences")
+        parts.append(counted(len(policy.path_preferences), "path preference"))
     return ", ".join(parts)
 
 

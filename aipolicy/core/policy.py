@@ -198,7 +198,7 @@ class SitePolicy:
         Raises:
             PolicyError: A field is unknown or invalid.
         """
-        fields = dict(validation.mapping("a site policy", source))
+        fields = dict(validation.mapping("a site policy", source, '{"preset": "no-training"}'))
         preset = fields.pop("preset", "unset")
         if "preferences" in fields:
             fields["preferences"] = _preferences(fields["preferences"])
@@ -208,7 +208,11 @@ class SitePolicy:
             fields["licensed"] = [
                 t for t in validation.strings("licensed", fields["licensed"]) if crawler_named(t)
             ]
-        paths = validation.mapping("path_preferences", fields.pop("path_preferences", {}))
+        paths = validation.mapping(
+            "path_preferences",
+            fields.pop("path_preferences", {}),
+            '{"/scores/": {"train-ai": "disallow"}}',
+        )
         equal: dict[Preferences, Preferences] = {}  # one object each: few, however many paths there are
         read = ((path, _preferences(stated)) for path, stated in paths.items())
         fields["path_preferences"] = {path: equal.setdefault(p, p) for path, p in read}
@@ -225,7 +229,7 @@ def _stated(preferences: Preferences) -> dict[str, str]:
 
 
 def _preferences(source: Any) -> Preferences:
-    stated = validation.mapping("preferences", source)
+    stated = validation.mapping("preferences", source, '{"train-ai": "disallow"}')
     unknown = sorted(set(stated) - set(Category), key=str)
     if unknown:
         raise PolicyError(f"category {unknown[0]!r} is unknown; choose from {', '.join(Category)}")

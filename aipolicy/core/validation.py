@@ -70,7 +70,7 @@ def path_preferences(paths: Any) -> tuple[tuple[str, Preferences], ...]:
         pairs = list(paths.items() if isinstance(paths, Mapping) else paths)
         unpacked = [(path, value) for path, value in pairs]
     except (TypeError, ValueError):
-        fix = "give a mapping of path pattern to Preferences"
+        fix = "give a mapping, like {'/scores/': Preferences(train_ai='disallow')}"
         raise PolicyError(f"path_preferences is {paths!r}; {fix}") from None
     merged: dict[str, Preferences] = {}
     for path, value in unpacked:
@@ -116,9 +116,9 @@ def robots_base(text: Any) -> str | None:
     return text
 
 
-def mapping(name: str, value: Any) -> Mapping[str, Any]:
+def mapping(name: str, value: Any, example: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise PolicyError(f"{name} is {value!r}; give a mapping")
+        raise PolicyError(f"{name} is {value!r}; give a mapping, like {example}")
     return value
 
 
@@ -139,6 +139,7 @@ def _known_token(token: str) -> str:
 
         tokens = {c.product_token.lower(): c.product_token for c in CRAWLERS}
         near = difflib.get_close_matches(token.lower(), tokens, n=1)
-        fix = f"did you mean {tokens[near[0]]!r}?" if near else "'aipolicy crawlers' lists the known ones"
+        near_one = f"did you mean {tokens[near[0]]!r}? " if near else ""
+        fix = f"{near_one}`aipolicy crawlers` lists them; `--crawlers FILE` adds one"
         raise PolicyError(f"licensed token {token!r} is not in the crawler table; {fix}")
     return crawler.product_token

@@ -32,7 +32,9 @@ def mounted(tenants: PathTenants) -> AIPolicyMiddleware:
     return AIPolicyMiddleware(app, lookup(blog=False, alice=True, bob=False), tenants=tenants)
 
 
-def listing(*paths: str, how: Listing = "paths", too_large: Fallback = "origin") -> AIPolicyMiddleware:
+def listing(
+    *paths: str | tuple[str, SitePolicy], how: Listing = "paths", too_large: Fallback = "origin"
+) -> AIPolicyMiddleware:
     return mounted(PathTenants(site_of, lambda host: paths, listing=how, too_large=too_large))
 
 
@@ -208,6 +210,31 @@ async def test_a_list_that_raises_systemexit_ends_no_server() -> None:
 
     app = AIPolicyMiddleware(answering(), lookup(), tenants=PathTenants(lambda scope: None, listed))
     assert "User-agent: GPTBot" in (await request(app, "/robots.txt")).text
+
+
+@pytest.mark.parametrize("policy", ["no-ai", "no-training", True, 1, None, SitePolicy.from_flag(True)])
+async def test_a_listed_tenant_may_have_a_policy_a_preset_or_a_flag(policy: object) -> None:
+    app = listing(("/@alice/", policy), ("/@bob/", "unset"), ("/@eve/", False))  # type: ignore[arg-type]
+    robots = (await request(app, "/robots.txt")).body
+    allowed = {
+        (name, path): READERS[0].allowed(robots, name, path)
+        for name in ("GPTBot", "OAI-SearchBot")
+        for path in ("/@alice/1", "/@bob/1", "/@eve/1")
+    }
+    refused = {key for key, value in allowed.items() if not value}
+    others = {("OAI-SearchBot", "/@alice/1")} if policy == "no-ai" else set()
+    assert refused == {("GPTBot", "/@alice/1")} | others
+
+
+@pytest.mark.parametrize(
+    "entry", [("/@alice/", "no-trainig"), ("/@alice/", 2), ("/@alice/",), 7, ("/@a/", True, 3), b"/@alice/"]
+)
+async def test_an_entry_that_can_not_be_listed_is_named_in_the_log_and_opts_the_host_out(
+    entry: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    robots = (await request(listing(entry), "/robots.txt")).body  # type: ignore[arg-type]
+    assert not READERS[0].allowed(robots, "GPTBot", "/@bob/1")
+    assert f"listed returned {entry!r}; give a path, or (path, SitePolicy), or (path, 'no-ai')" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["no host name", "é..example", "", "a/b", 7])

@@ -45,6 +45,29 @@ def test_a_signal_switch_applies_to_all_files(aipolicy: Run, three: Path) -> Non
     assert "Content-Signal" not in (three / "out/robots/a/a.example").read_text()
 
 
+def test_unknown_hosts_have_the_default_of_the_last_run(aipolicy: Run, three: Path) -> None:
+    robots, tdmrep = three / "out/default.txt", three / "out/default.tdmrep.json"
+    for options, preset, listed in (
+        ((), "no-training", True),
+        (("--default", "unset"), "unset", False),
+        (("--default", "no-ai"), "no-ai", True),
+        ((), "no-training", True),
+    ):
+        assert aipolicy("robots", "--all", "--out", "out", *options).returncode == 0
+        assert robots.read_text() == aipolicy("robots", "--preset", preset).stdout
+        assert (json.loads(tdmrep.read_text()) != []) == listed
+
+
+def test_an_unusable_policy_is_closed_whatever_the_default_is(aipolicy: Run, three: Path) -> None:
+    with (
+        Registry(f"sqlite:///{three}/aipolicy.db") as registry,
+        registry._database.writing() as connection,
+    ):
+        connection.exec_driver_sql("UPDATE site SET policy = '{' WHERE name = 'b.example'")
+    assert aipolicy("robots", "--all", "--out", "out", "--default", "unset").returncode == 1
+    assert "User-agent: GPTBot" in (three / "out/robots/b/b.example").read_text()
+
+
 def test_an_unusable_policy_is_reported_and_the_others_are_written(aipolicy: Run, three: Path) -> None:
     with (
         Registry(f"sqlite:///{three}/aipolicy.db") as registry,

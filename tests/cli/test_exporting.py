@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from aipolicy.core.policy import SitePolicy
+from aipolicy.core.policy import Preset, SitePolicy
 from aipolicy.registry import Registry
 from aipolicy.rendering import render
 from aipolicy.signals.switches import Signals
@@ -53,16 +53,25 @@ def port() -> int:
     return found
 
 
+@pytest.fixture(params=["no-training", "unset", "no-ai"])
+def default(request: pytest.FixtureRequest) -> Preset:
+    """The preset of unknown hosts."""
+    preset: Preset = request.param
+    return preset
+
+
 @pytest.fixture
-def platform(aipolicy: Run, tmp_path: Path) -> Path:
+def platform(aipolicy: Run, tmp_path: Path, default: Preset) -> Path:
     """Create a registry and its files."""
     with Registry(f"sqlite:///{tmp_path}/aipolicy.db") as registry:
         for policy in SITES.values():
             registry.put(policy, by="ada", hosts=[f"www.{policy.site}"] if "." in policy.site else None)
-    done = aipolicy("robots", "--all", "--out", "files", *SWITCHES)
+    chosen = () if default == "no-training" else ("--default", default)
+    done = aipolicy("robots", "--all", "--out", "files", *chosen, *SWITCHES)
     assert done.returncode == 0, done.stderr
     for folder in (tmp_path, *tmp_path.parents[:4]):
-        folder.chmod(0o755)  # a server's workers may be another user
+        if folder.stat().st_mode & 0o055 != 0o055:  # a server's workers may be another user
+            folder.chmod(0o755)
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "index.html").write_text("a page")
     return tmp_path
@@ -97,21 +106,23 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def exported(aipolicy: Run, folder: Path, server: str) -> tuple[Path, str]:
+def exported(aipolicy: Run, folder: Path, server: str, default: Preset) -> tuple[Path, str]:
     """Return the exported file and the configuration in its comments."""
     file = folder / "aipolicy.conf"
-    done = aipolicy("export", server, "--out", str(file), "--files", f"{folder}/files", *SWITCHES)
+    chosen = () if default == "no-training" else ("--default", default)
+    done = aipolicy("export", server, "--out", str(file), "--files", f"{folder}/files", *chosen, *SWITCHES)
     assert done.returncode == 0, done.stderr
+    assert f"'{' '.join(('aipolicy robots --all --out', f'{folder}/files', *chosen))}'" in file.read_text()
     usage = [line[4:] for line in file.read_text().splitlines() if line.startswith("#    ")]
     return file, "\n".join(usage)
 
 
-def check(port: int, *, braces: bool = False) -> None:
+def check(port: int, default: Preset, *, braces: bool = False) -> None:
     """Check the headers and robots.txt of each host, and the default for unknown hosts."""
     ours = {"x-robots-tag", "content-usage", "tdm-reservation", "tdm-policy", "link"}
     asked = dict(SITES)
     asked |= {f"www.{host}": policy for host, policy in SITES.items() if "." in host}
-    asked["unknown.example"] = SitePolicy.from_flag(True)
+    asked["unknown.example"] = SitePolicy.from_preset(default)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         for host, policy in asked.items():
             rendering = render(policy, SIGNALS)
@@ -133,9 +144,9 @@ def check(port: int, *, braces: bool = False) -> None:
                     assert answer.headers["content-type"].startswith("text/plain"), host
 
 
-def audit(aipolicy: Run, port: int) -> None:
+def audit(aipolicy: Run, port: int, default: Preset) -> None:
     """Audit the deployment with ``aipolicy check site``."""
-    presets = {"no": "no-training", "no-ai": "no-ai", "allow": "allow", "nobody": "no-training"}
+    presets = {"no": "no-training", "no-ai": "no-ai", "allow": "allow", "nobody": default}
     for name, preset in presets.items():
         done = aipolicy(
             *("check", "site", f"http://{name}.localhost:{port}/", "--expect", preset, "--allow-private"),
@@ -145,10 +156,10 @@ def audit(aipolicy: Run, port: int) -> None:
 
 
 def test_nginx_serves_every_hosts_headers_and_robots_txt(
-    aipolicy: Run, platform: Path, port: int, serve: Serve
+    aipolicy: Run, platform: Path, port: int, serve: Serve, default: Preset
 ) -> None:
     nginx = program("nginx", "nginx-light")
-    file, usage = exported(aipolicy, platform, "nginx-map")
+    file, usage = exported(aipolicy, platform, "nginx-map", default)
     temporary = "".join(
         f"{name}_temp_path {platform}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -163,32 +174,32 @@ def test_nginx_serves_every_hosts_headers_and_robots_txt(
     assert tested.returncode == 0, tested.stderr
     assert "warn" not in tested.stderr.replace('the "user" directive', "")
     serve([nginx, "-c", str(configuration)])
-    check(port, braces=True)
-    audit(aipolicy, port)
+    check(port, default, braces=True)
+    audit(aipolicy, port, default)
     capitals = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": "ALLOW.example.:80"}, trust_env=False)
     assert capitals.headers["content-usage"] == "train-ai=y, ai-use=y"
 
 
 def test_caddy_serves_every_hosts_headers_and_robots_txt(
-    aipolicy: Run, platform: Path, port: int, serve: Serve
+    aipolicy: Run, platform: Path, port: int, serve: Serve, default: Preset
 ) -> None:
     caddy = program("caddy", "caddy")
-    file, usage = exported(aipolicy, platform, "caddy")
+    file, usage = exported(aipolicy, platform, "caddy", default)
     configuration = platform / "Caddyfile"
     configuration.write_text(
         f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {platform}/caddy\n}}\nimport {file}\n"
         f"http://:{port} {{\n{usage}\nhandle {{\nroot * {platform}/page\nfile_server\n}}\n}}\n"
     )
     serve([caddy, "run", "--adapter", "caddyfile", "--config", str(configuration)])
-    check(port)
-    audit(aipolicy, port)
+    check(port, default)
+    audit(aipolicy, port, default)
 
 
 def test_apache_serves_every_hosts_headers_and_robots_txt(
-    aipolicy: Run, platform: Path, port: int, serve: Serve
+    aipolicy: Run, platform: Path, port: int, serve: Serve, default: Preset
 ) -> None:
     apache = program("apache2", "apache2")
-    file, usage = exported(aipolicy, platform, "apache")
+    file, usage = exported(aipolicy, platform, "apache", default)
     modules = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
         for name in ("mpm_event", "authz_core", "dir", "mime", "headers", "rewrite")
@@ -203,12 +214,13 @@ def test_apache_serves_every_hosts_headers_and_robots_txt(
         f"Include {file}\n{usage}\n</VirtualHost>\n"
     )
     serve([apache, "-X", "-f", str(configuration)])
-    check(port)
-    audit(aipolicy, port)
+    check(port, default)
+    audit(aipolicy, port, default)
     capitals = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": "ALLOW.example.:80"}, trust_env=False)
     assert capitals.headers["content-usage"] == "train-ai=y, ai-use=y"
 
 
+@pytest.mark.parametrize("default", ["no-training"], indirect=True)
 def test_hosts_with_the_default_headers_are_left_out(aipolicy: Run, platform: Path) -> None:
     text = aipolicy("export", "nginx-map", "--default", "unset").stdout
     assert '"no.example"' in text
@@ -222,7 +234,7 @@ def test_hosts_with_path_preferences_are_reported(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--path", "/press/ train-ai=y")
     done = aipolicy("export", "caddy")
     assert done.returncode == 0
-    assert "1 hosts have path preferences, which a server's configuration can't express" in done.stderr
+    assert "1 host has path preferences, which a server's configuration can't express" in done.stderr
 
 
 def test_the_default_replaces_an_invalid_policy_with_a_message(aipolicy: Run, tmp_path: Path) -> None:

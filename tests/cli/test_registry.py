@@ -41,6 +41,82 @@ def test_other_fields_stay_and_cleared_ones_are_reset(aipolicy: Run) -> None:
     assert (shown["preset"], shown.get("licensed"), shown["hosts"]) == ("no-training", None, ["blog.example"])
 
 
+@pytest.mark.parametrize(
+    ("before", "options", "ending"),
+    [
+        (
+            ["--host", "www.h.test", "--host", "h2.test"],
+            ["--host", "h3.test"],
+            "; removed hosts h2.test, www.h.test (change 2)",
+        ),
+        (
+            ["--host", "www.h.test", "--host", "h2.test"],
+            ["--host", "h2.test"],
+            "; removed host www.h.test (change 2)",
+        ),
+        (["--host", "www.h.test"], ["--clear", "hosts"], "; removed host www.h.test (change 2)"),
+        (
+            ["--path", "/a/ train-ai=n", "--path", "/press/ train-ai=y"],
+            ["--path", "/b/ train-ai=n"],
+            "; removed paths /a/ (train-ai=n), /press/ (train-ai=y) (change 2)",
+        ),
+        (
+            ["--path", "/a/ train-ai=n, ai-use=n"],
+            ["--path", "/a/ ai-use=n"],
+            "; removed path /a/ (train-ai=n) (change 2)",
+        ),
+        (
+            ["--path", "/a/ train-ai=n"],
+            ["--path", "/a/ train-ai=y"],
+            "; removed path /a/ (train-ai=n) (change 2)",
+        ),
+        (["--path", "/a/ train-ai=n"], ["--path", "/a/ train-ai=n, ai-use=n"], " (change 2)"),
+        (
+            ["--licensed", "GPTBot", "--licensed", "CCBot"],
+            ["--licensed", "GPTBot"],
+            "; removed licence CCBot (change 2)",
+        ),
+        (
+            ["--sitemap", "https://h.test/1.xml", "--licensed", "CCBot"],
+            ["--sitemap", "https://h.test/2.xml", "--clear", "licensed"],
+            "; removed licence CCBot; removed sitemap https://h.test/1.xml (change 2)",
+        ),
+        (["--host", "www.h.test"], ["--preset", "no-ai"], " (change 2)"),
+        (["--host", "www.h.test"], ["--host", "www.h.test", "--host", "h2.test"], " (change 2)"),
+    ],
+)
+def test_set_says_what_it_removed(aipolicy: Run, before: list[str], options: list[str], ending: str) -> None:
+    aipolicy("set", "h.test", "--preset", "no-training", *before)
+    done = aipolicy("set", "h.test", *options)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("h.test: no-")
+    assert done.stderr.endswith(f"{ending}\n")
+    assert ("removed" in done.stderr) == ("removed" in ending)
+
+
+def test_set_says_what_it_removed_beside_json_too(aipolicy: Run) -> None:
+    aipolicy("set", "h.test", "--path", "/a/ train-ai=n")
+    done = aipolicy("set", "www.h.test", "--preset", "no-ai", "--json")
+    assert done.stderr == ""
+    done = aipolicy("set", "h.test", "--path", "/b/ train-ai=n", "--json")
+    assert json.loads(done.stdout)["seq"] == 3
+    assert done.stderr == "h.test: removed path /a/ (train-ai=n)\n"
+
+
+def test_what_an_earlier_command_removed_is_not_said_again(aipolicy: Run) -> None:
+    aipolicy("set", "h.test", "--host", "www.h.test", "--host", "h2.test")
+    aipolicy("set", "h.test", "--host", "h2.test")
+    assert aipolicy("set", "h.test", "--host", "h2.test").stderr == "h.test: unset (change 2)\n"
+
+
+@pytest.mark.parametrize("option", ["--host HOST", "--path ", "--licensed TOKEN", "--sitemap URL"])
+def test_the_help_of_set_says_which_options_replace(aipolicy: Run, option: str) -> None:
+    text = aipolicy("set", "--help").stdout
+    about = text[text.index(f"\n  {option}") :].split("\n  --")[1]
+    assert "Replaces those that the site has." in " ".join(about.split())
+    assert "Replaces" not in aipolicy("robots", "--help").stdout
+
+
 def test_history_lists_time_author_and_policy(aipolicy: Run) -> None:
     aipolicy("set", "blog.example", "--preset", "no-training", "--by", "ada")
     aipolicy("set", "blog.example", "--preset", "unset", "--by", "support")

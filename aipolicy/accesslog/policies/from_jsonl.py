@@ -7,7 +7,7 @@ from typing import Any
 from aipolicy.accesslog.policies.host_ownership import SiteVersion, timelines
 from aipolicy.accesslog.policies.rendered_policies import RenderedPolicies
 from aipolicy.accesslog.policies.versions import ALWAYS, FilePolicies, Version
-from aipolicy.bulk.json_lines import json_object, pop_hosts, site_row
+from aipolicy.bulk.json_lines import DECLARATIONS, json_object, pop_hosts, site_row
 from aipolicy.bulk.rows import PolicyCache
 from aipolicy.core.paths import to_bytes
 from aipolicy.errors import AIPolicyError, PolicyError
@@ -51,7 +51,7 @@ def _read(
 ) -> tuple[str, int, bytes, frozenset[str] | None]:
     at = _time(fields.pop("at")) if "at" in fields else ALWAYS
     if "robots_txt" not in fields:
-        entry = site_row(fields, policies)
+        entry = site_row(fields, policies, (*DECLARATIONS, "path_preferences"))
         return entry.site, at, renderings.of(entry.policy), entry.hosts
     text = fields.pop("robots_txt")
     if not isinstance(text, str):

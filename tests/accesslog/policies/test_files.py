@@ -90,6 +90,8 @@ def test_a_preset_is_read_as_the_robots_txt_that_we_render() -> None:
         ({"opted_out": False, "visibility": "private"}, SitePolicy(visibility=Visibility.PRIVATE)),
         ({"preset": "no-ai", "robots_base": "User-agent: *\nDisallow: /x\nSitemap: https://a.example/s\n"},
          SitePolicy.from_preset("no-ai", robots_base="User-agent: *\nDisallow: /x\nSitemap: https://a.example/s\n")),
+        ({"path_preferences": {"/x/": {"train-ai": "disallow"}}},
+         SitePolicy.from_dict({"path_preferences": {"/x/": {"train-ai": "disallow"}}})),
         ({"path_preferences": {"/x/": {"train-ai": "disallow"}}, "preset": "unset"},
          SitePolicy.from_dict({"path_preferences": {"/x/": {"train-ai": "disallow"}}})),
     ]  # fmt: skip
