@@ -175,7 +175,10 @@ class AIPolicyMiddleware:
 
         # 2. Look up its rendering.
         try:
-            rendering = self._peek(site) or await self.lookup.find(site)
+            if site is None:
+                rendering = self.lookup.strict_default
+            else:
+                rendering = self._peek(site) or await self.lookup.find(site)
         except Exception:
             rendering = self._strict_default_after_error()
 
@@ -188,13 +191,14 @@ class AIPolicyMiddleware:
         # With path tenants, a path with several readings may belong to several sites.
         candidates: list[Candidate] | None = None
         if self._tenants is not None and not _is_plain(scope):
-            candidates = list(dict.fromkeys([(site, rendering), *await self._candidates(scope, host)]))
+            candidates = [(site or b"", rendering), *await self._candidates(scope, host)]
+            candidates = list(dict.fromkeys(candidates))
             rendering = combined(request_of(scope), list(dict.fromkeys(each for _, each in candidates)))
 
         # 4. Refuse a crawler.
         enforcement = self._enforcement
         if enforcement is not None and enforcement.crawlers(scope["headers"]):
-            refusal = enforcement.refusal(request_of(scope), host, candidates or [(site, rendering)])
+            refusal = enforcement.refusal(request_of(scope), host, candidates or [(site or b"", rendering)])
             if refusal is not None:
                 return await respond(send, refusal, scope)
 
@@ -297,13 +301,15 @@ class AIPolicyMiddleware:
         if self._tenants is None:
             return [(host, await self._find(host))]
         try:
-            found = [(site, await self._find(site)) for site in self._tenants.sites(scope, host)]
+            found = [(site or b"", await self._find(site)) for site in self._tenants.sites(scope, host)]
         except Exception:
             logger.exception("the tenant of a request can't be found; no-ai is sent")
             found = []
         return found or [(host, await self._find(host)), (host, any_site())]
 
-    async def _find(self, site: bytes) -> Rendering:
+    async def _find(self, site: bytes | None) -> Rendering:
+        if site is None:
+            return self.lookup.strict_default
         try:
             return self._peek(site) or await self.lookup.find(site)
         except Exception:

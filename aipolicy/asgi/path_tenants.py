@@ -60,8 +60,8 @@ class PathTenants:
     Args:
         site_of: Returns a request's site from its scope: the name in the lookup, like
             ``"alice.blog.example"``, or None for the host's own pages. If the path can be read in several
-            ways, it is called for each reading, and the most restrictive policy counts. An invalid name gets
-            the default policy, and an error in the log.
+            ways, it is called for each reading, and the most restrictive policy counts. Where it fails or
+            returns an invalid name, the strict default is sent and an error logged.
         listed: Returns the path of each tenant that opted out, from the host: ``["/@alice/", ...]``, or pairs
             of path and ``SitePolicy``, preset or flag. ``"/@alice"`` means the same as ``"/@alice/"``. Sync
             (called in a thread) or async.
@@ -106,8 +106,8 @@ class PathTenants:
         self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
         self._context = copy_context()
 
-    def site(self, scope: Scope, host: bytes) -> bytes:
-        """Return the name of a request's site in the lookup: a tenant's, or ``host``."""
+    def site(self, scope: Scope, host: bytes) -> bytes | None:
+        """Return the lookup's key for a request's site, a tenant's or ``host``; None if it is unknown."""
         if not scope["path"].startswith("/"):
             return host
         try:
@@ -118,10 +118,10 @@ class PathTenants:
         except BaseException as error:  # a SystemExit must not end the server
             if is_interrupt(error):
                 raise
-            logger.exception("site_of failed; the default policy is sent")
-            return b""  # an unknown host: never another site's choice
+            logger.exception("site_of failed; the strict default is sent")
+            return None
 
-    def sites(self, scope: Scope, host: bytes) -> list[bytes]:
+    def sites(self, scope: Scope, host: bytes) -> list[bytes | None]:
         """Return the names of every site that a request may be for, by any reading of its path.
 
         The list is empty if the path has too many readings.
@@ -221,18 +221,18 @@ class PathTenants:
         self._tokens -= 1
         return True
 
-    def _checked(self, name: object) -> bytes:
-        """Return a name as the lookup's key; b"" if it isn't a valid site name."""
+    def _checked(self, name: object) -> bytes | None:
+        """Return a name as the lookup's key, or None if it isn't a valid site name."""
         if isinstance(name, str) and canonical_host(name) is not None:
             return self._names.keep(name, name.encode())
         text = f"{name!r:.200}"
         if self._invalid_names.is_new(text):
             logger.error(
-                "site_of returned %s, which is not a valid site name; the default policy is sent. Return "
+                "site_of returned %s, which is not a valid site name; the strict default is sent. Return "
                 "a host name like 'alice.blog.example', or None for the host's own pages",
                 text,
             )
-        return b""
+        return None
 
     def _warn_of_unknown(self, name: str, own: Rendering, *, is_site: bool) -> None:
         if not is_site and name and self._unknown_hosts.is_new(name):

@@ -392,3 +392,16 @@ async def test_a_grant_for_the_hosts_own_pages_grants_nothing_for_its_tenants(
     entries = await request(app, "/.well-known/tdmrep.json")
     assert b'"tdm-reservation": 0' not in entries.body
     assert (await request(app, "/about")).one("content-usage") == "train-ai=y, ai-use=y"
+
+
+@pytest.mark.parametrize("name", ["", "not a host", 7, KeyError("alice")])
+async def test_a_request_whose_site_is_unknown_is_never_opened_by_the_default(name: object) -> None:
+    def failing(scope: Scope) -> str | None:
+        if isinstance(name, Exception):
+            raise name
+        return name  # type: ignore[return-value]
+
+    tenants = PathTenants(failing, lambda host: [])
+    app = AIPolicyMiddleware(answering(), CachedLookup(lambda host: None, default="unset"), tenants=tenants)
+    for path in ("/@alice/1", "/@alice//1"):
+        assert (await request(app, path)).one("content-usage") == "train-ai=n", path

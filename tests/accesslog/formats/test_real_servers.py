@@ -71,7 +71,8 @@ def port() -> int:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for each in (tmp_path, *tmp_path.parents[:4]):
-        each.chmod(0o755)  # a server's workers may be another user
+        if each.stat().st_mode & 0o055 != 0o055:  # a server's workers may be another user
+            each.chmod(0o755)
     return tmp_path
 
 
