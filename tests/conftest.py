@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from aipolicy.core.crawlers import PACKAGED, use_table
 from tests.chromium import CHROMIUM, Browser
 from tests.postgres import OwnServer, Schemas, given_server, own_server
 
@@ -37,6 +38,13 @@ def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patched.delenv("AIPOLICY_RANGES", raising=False)
         patched.delenv("AIPOLICY_CRAWLERS", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def packaged_crawlers() -> Iterator[None]:
+    """Use the packaged crawler table again after each test."""
+    yield
+    use_table(PACKAGED)
 
 
 @pytest.fixture(scope="session")

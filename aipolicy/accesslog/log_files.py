@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from isal import igzip, igzip_lib  # a third of the time that zlib takes
 
@@ -113,7 +113,7 @@ def read_blocks(name: str, advance: Callable[[int], None], size: int = BLOCK_BYT
         try:
             with _decompressed(name, counted) as file:
                 yield from _whole_lines(file, size)
-        except (EOFError, igzip_lib.IsalError, OSError, ValueError) as error:  # type: ignore[misc]
+        except _read_errors() as error:
             reason = str(error) or type(error).__name__
             raise LogError(
                 f"{name!r} can't be read to its end ({reason}); check that it is complete"
@@ -161,14 +161,28 @@ def _decompressed(name: str, file: "_CountedReader") -> IO[bytes]:
 
 
 def _zstd(name: str, file: "_CountedReader") -> IO[bytes]:
+    zstd = _zstd_module()
+    if zstd is None:
+        raise MissingExtraError.for_extra(f"{name!r} needs zstd", "check")
+    return cast(IO[bytes], zstd.ZstdFile(cast(BinaryIO, file)))
+
+
+def _zstd_module() -> Any:
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd
         else:
             from backports import zstd
     except ImportError:
-        raise MissingExtraError.for_extra(f"{name!r} needs zstd", "check") from None
-    return cast(IO[bytes], zstd.ZstdFile(cast(BinaryIO, file)))
+        return None
+    return zstd
+
+
+def _read_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of a file, and of each decompressor, whose data is damaged."""
+    zstd = _zstd_module()
+    errors: tuple[Any, ...] = (EOFError, igzip_lib.IsalError, OSError, ValueError)
+    return errors if zstd is None else (*errors, zstd.ZstdError)
 
 
 class _CountedReader(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import random
 import sys
 from pathlib import Path
 
@@ -66,10 +67,14 @@ def test_a_compressed_log_that_was_cut_off_is_an_error_that_names_it(
         read(tmp_path / "log")
 
 
-def test_a_compressed_log_that_was_damaged_is_an_error_that_names_it(tmp_path: Path) -> None:
-    compressed = bytearray(gzip.compress(bytes(range(256)) * 99))
-    compressed[len(compressed) // 2] ^= 0xFF
-    (tmp_path / "log").write_bytes(compressed)
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress])
+def test_a_compressed_log_that_was_damaged_is_an_error_that_names_it(
+    tmp_path: Path, compress: object
+) -> None:
+    chance = random.Random(1)
+    lines = b"".join(b"line %d\n" % chance.randrange(10**9) for _ in range(999))
+    complete = compress(lines)  # type: ignore[operator]
+    (tmp_path / "log").write_bytes(complete[:99] + complete)
     with pytest.raises(LogError, match="log' can't be read to its end"):
         read(tmp_path / "log")
 

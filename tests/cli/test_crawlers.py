@@ -250,7 +250,7 @@ def test_accepted_names_are_listed_for_scope_broad_only(
         (["--ai-robots-txt", "missing.json"], "--ai-robots-txt 'missing.json': it doesn't exist"),
         (["--ai-robots-txt", "http://x.example/robots.json"], "the URL is not https"),
         (["--ai-robots-txt", "https://localhost:1/robots.json"], "it can't be fetched"),
-        (["--ai-robots-txt", "list.json"], "it isn't robots.json of ai.robots.txt"),
+        (["--ai-robots-txt", "list.json"], "give robots.json of ai.robots.txt"),
         (["--ai-robots-txt", "robots.json", "--operator", "OpenAI"], "are for addresses"),
         (["--ai-robots-txt", "robots.json", "--to", "x"], "--to is for addresses"),
         (["--ai-robots-txt", "robots.json", "--crawlers", "list.json"], "crawler table 'list.json': entry 1"),

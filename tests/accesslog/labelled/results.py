@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from typing import Any
 
+from tests.accesslog.labelled.clients import NAMED
 from tests.accesslog.labelled.definitions import rule_text
 from tests.accesslog.labelled.oracle import COUNTERS
 
 
 def observed(document: dict[str, Any]) -> dict[str, Any]:
     """Return the parts of a summary document that an oracle's answer has."""
-    crawlers = {entry["product_token"]: entry for entry in document["crawlers"]}
+    crawlers = {_label(entry["product_token"]): entry for entry in document["crawlers"]}
     return {
         "lines": document["lines"],
         "site_audits": _site_audits(document["notes"]),
@@ -24,17 +25,22 @@ def observed(document: dict[str, Any]) -> dict[str, Any]:
         },
         "crawlers": {token: _crawler(entry) for token, entry in crawlers.items()},
         "days": {
-            (row["day"], row["product_token"]): tuple(row[name] for name in _DAILY)
+            (row["day"], _label(row["product_token"])): tuple(row[name] for name in _DAILY)
             for row in document["days"]
         },
     }
 
 
-_SITE_AUDITS = re.compile(r"(\d+) requests? of aipolicy's own site audit (?:is|are) left out")
+def _label(token: str) -> str:
+    """Return the label of a crawler; one that only policies name is shown in a spelling that was seen."""
+    return NAMED if token.lower() == NAMED.lower() else token
+
+
+_SITE_AUDITS = re.compile(r"([\d,]+) requests? of aipolicy's own site audit (?:is|are) left out")
 
 
 def _site_audits(notes: list[str]) -> int:
-    return sum(int(found[1]) for note in notes if (found := _SITE_AUDITS.match(note)))
+    return sum(int(found[1].replace(",", "")) for note in notes if (found := _SITE_AUDITS.match(note)))
 
 
 _DAILY = ("fetches", "disallowed", "disallowed_spoofed", "robots_txt_reads")
