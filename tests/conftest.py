@@ -42,9 +42,10 @@ def nobodys_lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def packaged_crawlers() -> Iterator[None]:
-    """Use the packaged crawler table again after each test."""
+    """Use the packaged crawler table again after each test, in this process and in those that it starts."""
     yield
     use_table(PACKAGED)
+    os.environ.pop("AIPOLICY_CRAWLERS", None)
 
 
 @pytest.fixture(scope="session")
