@@ -19,6 +19,7 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from aipolicy.asgi.messages import request_of
+from aipolicy.asgi.token_bucket import TokenBucket
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.policy import PRESETS, Preset, SitePolicy
@@ -103,7 +104,7 @@ class PathTenants:
         self._hosts, self._unknown = _Hosts(), _Hosts()
         self._names: BoundedCache[str, bytes] = BoundedCache(_NAMES)
         self._invalid_names, self._unknown_hosts = _LoggedOnce(), _LoggedOnce()
-        self._tokens, self._counted_at = float(_UNKNOWN_AT_ONCE), clock()
+        self._unknown_lists = TokenBucket(_UNKNOWN_A_SECOND, _UNKNOWN_AT_ONCE, clock())
         self._context = copy_context()
 
     def site(self, scope: Scope, host: bytes) -> bytes | None:
@@ -213,13 +214,7 @@ class PathTenants:
 
     def _may_list_unknown(self) -> bool:
         """Return True if the rate limit allows a list for an unknown host."""
-        now = self._clock()
-        tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
-        self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
-        if self._tokens < 1 or len(self._unknown.loads) >= _UNKNOWN_AT_ONCE:
-            return False
-        self._tokens -= 1
-        return True
+        return len(self._unknown.loads) < _UNKNOWN_AT_ONCE and self._unknown_lists.take(self._clock())
 
     def _checked(self, name: object) -> bytes | None:
         """Return a name as the lookup's key, or None if it isn't a valid site name."""

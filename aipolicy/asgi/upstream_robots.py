@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope
 
 from aipolicy.asgi.background import Background, Calls
 from aipolicy.asgi.in_process import RobotsLocation, UnreadableError, UpstreamFile
+from aipolicy.asgi.token_bucket import TokenBucket
 from aipolicy.core.bounded_cache import BoundedCache
 from aipolicy.core.hosts import canonical_host
 from aipolicy.core.validation import MAX_ROBOTS_BYTES
@@ -148,7 +149,8 @@ class UpstreamRobots:
         self._sites = _Copies(_SITES_BYTES, clock)
         self._unknown = _Copies(_UNKNOWN_BYTES, clock)
         self._root_paths: set[str] = {""}
-        self._tokens, self._counted_at = _UNKNOWN_AT_ONCE, clock()
+        # Clients choose unknown hosts.
+        self._unknown_reads = TokenBucket(_UNKNOWN_A_SECOND, _UNKNOWN_AT_ONCE, clock())
         # The last results by host, for the fast path.
         self._ready: BoundedCache[bytes, tuple[Rendering, float, MergedRobots]] = BoundedCache(_READY)
         self._background = Background(_State)
@@ -212,7 +214,7 @@ class UpstreamRobots:
         reads = self._background.state().reads
         read = reads.get((copies, location))
         if read is None:
-            if copies is self._unknown and not self._may_read_unknown(now):
+            if copies is self._unknown and not self._unknown_reads.take(now):
                 return entry
             read = reads[copies, location] = _Read(reads, copies, location)
             self._background.start(self._run, read, scope)
@@ -307,15 +309,6 @@ class UpstreamRobots:
                 error,
             )
         read.entry = read.copies.entries[read.location] = _Entry(file, read_at, now + delay, delay)
-
-    def _may_read_unknown(self, now: float) -> bool:
-        """Return True if the rate limit allows a read for an unknown host: clients choose those hosts."""
-        tokens = self._tokens + (now - self._counted_at) * _UNKNOWN_A_SECOND
-        self._tokens, self._counted_at = min(tokens, _UNKNOWN_AT_ONCE), now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
     async def _document(self, copies: _Copies, rendering: Rendering, base: bytes) -> Document:
         key = (rendering, base)

@@ -188,10 +188,14 @@ class Removals:
         """
         if state is not None and state not in STATES:
             raise PartnerError(f"state {state!r} is unknown: choose one of {', '.join(STATES)}")
-        self.examine()
         statement = _REMOVALS.order_by(removal.c.opened, removal.c.id)
-        if partner_name is not None:
-            statement = statement.where(removal.c.partner_id == self._partners.get(partner_name).id)
+        if partner_name is None:
+            self.examine()
+        else:
+            found_partner = self._partners.get(partner_name)
+            if not found_partner.removed:
+                self._examine(found_partner)
+            statement = statement.where(removal.c.partner_id == found_partner.id)
         found = self._read(statement)
         now = self._partners.clock()
         return [one for one in found if state is None or one.state(now) == state]

@@ -43,7 +43,7 @@ def with_clock(app: AIPolicyMiddleware) -> tuple[AIPolicyMiddleware, Clock]:
     own = app._upstream_robots
     assert own is not None
     own._clock = clock = Clock()
-    own._counted_at = clock.now
+    own._unknown_reads._counted_at = clock.now
     return app, clock
 
 
